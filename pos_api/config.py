@@ -1,0 +1,88 @@
+"""Every setting, read once from the environment (a `.env` file fills in what the environment leaves unset)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from environs import Env, EnvError, validate
+
+JWT_SECRET_BYTES = 32
+"""RFC 7518 §3.2: an HS256 key is at least as long as the hash."""
+
+
+class ConfigError(Exception):
+    """A setting is missing or unusable; the message names it and says what to do."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """The settings of one process. Secrets are left out of its `repr`."""
+
+    webhook_api_key: str = field(repr=False)
+    jwt_secret: str = field(repr=False)
+    webhook_secret: str = field(repr=False)
+    secrets_keys: tuple[str, ...] = field(repr=False, default=())
+    mongodb_uri: str | None = field(repr=False, default=None)
+    data_dir: Path = Path("var")
+    host: str = "0.0.0.0"  # noqa: S104 - a shop's webhooks come from outside
+    port: int = 8080
+    web_processes: int = 1
+    web_threads: int = 32
+    webhook_processing: str = "inline"
+    store_name: str = "default"
+    store_url: str = ""
+    store_timezone: str = "UTC"
+    log_level: str = "INFO"
+    log_format: str = "text"
+    proxies: int = 0
+
+
+def from_environment(env_file: Path | None = Path(".env")) -> Config:
+    """Read the settings; what is set in the environment wins over `env_file`.
+
+    Raises ConfigError with one line that names the setting and what to do about it.
+    """
+    env = Env()
+    if env_file is not None and env_file.is_file():
+        env.read_env(str(env_file), recurse=False)
+    try:
+        config = _read(env)
+    except EnvError as error:
+        raise ConfigError(f"{error}. `pos-api init` writes a .env with fresh secrets.") from None
+    if len(config.jwt_secret.encode()) < JWT_SECRET_BYTES:
+        raise ConfigError(f"JWT_SECRET must be {JWT_SECRET_BYTES} bytes or more; `pos-api init` makes one.")
+    if not config.webhook_api_key.strip():
+        raise ConfigError("WEBHOOK_API_KEY is empty; `pos-api init` makes one.")
+    return config
+
+
+def _read(env: Env) -> Config:
+    api_key = env.str("WEBHOOK_API_KEY")
+    timezone = env.str("STORE_TIMEZONE", "UTC")
+    try:
+        ZoneInfo(timezone)
+    except (KeyError, ValueError, OSError):
+        raise ConfigError(f"STORE_TIMEZONE {timezone!r} is not a time zone, try Europe/Stockholm.") from None
+    return Config(
+        webhook_api_key=api_key,
+        webhook_secret=env.str("WEBHOOK_SECRET", "") or api_key,
+        jwt_secret=env.str("JWT_SECRET"),
+        secrets_keys=tuple(env.list("SECRETS_KEYS", [])),
+        mongodb_uri=env.str("MONGODB_URI", "") or None,
+        data_dir=Path(env.str("DATA_DIR", "var")),
+        host=env.str("HOST", Config.host),
+        port=env.int("PORT", Config.port),
+        web_processes=env.int("WEB_PROCESSES", Config.web_processes, validate=validate.Range(1, 64)),
+        web_threads=env.int("WEB_THREADS", Config.web_threads, validate=validate.Range(1, 512)),
+        webhook_processing=env.str(
+            "WEBHOOK_PROCESSING", Config.webhook_processing, validate=validate.OneOf(["inline", "queued"])
+        ),
+        store_name=env.str("STORE_NAME", Config.store_name),
+        store_url=env.str("STORE_URL", ""),
+        store_timezone=timezone,
+        log_level=env.str("LOG_LEVEL", Config.log_level).upper(),
+        log_format=env.str("LOG_FORMAT", Config.log_format, validate=validate.OneOf(["text", "json"])),
+        proxies=env.int("PROXIES", Config.proxies, validate=validate.Range(0, 5)),
+    )

@@ -1,0 +1,114 @@
+"""The client (one per process), the collections and their indexes.
+
+Collections are used by name (`db.orders` is not one: see `Collections`), so that a shell and the code speak alike.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+from pymongo import ASCENDING, DESCENDING, IndexModel, MongoClient, WriteConcern
+from pymongo.collection import Collection
+from pymongo.database import Database
+from pymongo.errors import ConfigurationError, InvalidURI, PyMongoError
+
+from . import embedded
+from .config import Config, ConfigError
+
+Document: TypeAlias = dict[str, Any]
+Db: TypeAlias = Database[Document]
+Client: TypeAlias = MongoClient[Document]
+
+DEFAULT_DATABASE = "pos-system"
+DURABLE = WriteConcern(w="majority", j=True)
+"""For the one write that must survive everything: the inbox insert. A bare majority on a one-node replica set
+waits for the 100 ms journal tick, so the journal is asked for."""
+
+_TIMEOUT_MS = 5_000
+_NEWEST_FIRST = [("created_at", DESCENDING), ("_id", DESCENDING)]
+
+INDEXES: dict[str, list[IndexModel]] = {
+    "stores": [IndexModel("keys.hash", unique=True, sparse=True)],
+    "inbox": [
+        IndexModel("due_at", sparse=True),
+        IndexModel([("attention_at", DESCENDING)], sparse=True),
+        IndexModel("done_at", expireAfterSeconds=90 * 86_400),
+    ],
+    "woocommerceorders": [
+        IndexModel(_NEWEST_FIRST),
+        IndexModel([("status", ASCENDING), *_NEWEST_FIRST]),
+        IndexModel([("store", ASCENDING), *_NEWEST_FIRST]),
+        IndexModel([("customer", ASCENDING), *_NEWEST_FIRST]),
+        IndexModel([("skus", ASCENDING), *_NEWEST_FIRST]),
+        IndexModel([("search", ASCENDING), *_NEWEST_FIRST]),
+        IndexModel("order_id"),
+        IndexModel([("days", ASCENDING), ("store", ASCENDING)]),
+        IndexModel("changed_at"),
+    ],
+    "products": [
+        IndexModel("skus", unique=True),
+        IndexModel("shop_ids"),
+        IndexModel("search"),
+        IndexModel([("low_stock", ASCENDING), ("_id", ASCENDING)], sparse=True),
+    ],
+    "stock_movements": [
+        IndexModel([("sku", ASCENDING), ("seq", ASCENDING)], unique=True),
+        IndexModel(
+            [("sku", ASCENDING), ("order", ASCENDING), ("n", ASCENDING)],
+            unique=True,
+            partialFilterExpression={"order": {"$exists": True}},
+        ),
+        IndexModel("order", sparse=True),
+    ],
+    "customers": [IndexModel("search"), IndexModel([("last_order_at", DESCENDING), ("_id", DESCENDING)])],
+    "daily_stats": [IndexModel([("day", ASCENDING), ("store", ASCENDING)])],
+    "users": [],
+}
+
+
+class Collections:
+    """The collections by the nouns the code uses."""
+
+    def __init__(self, db: Db) -> None:
+        self.stores: Collection[Document] = db["stores"]
+        self.inbox: Collection[Document] = db["inbox"]
+        self.orders: Collection[Document] = db["woocommerceorders"]
+
+
+def connect(config: Config) -> Db:
+    """Connect to `MONGODB_URI`, or to this installation's own mongod where it is unset, and make the indexes.
+
+    The database is the one named in the URI, else `pos-system`. Raises ConfigError with one line when the URI is
+    unusable or the server can't be reached.
+    """
+    uri = config.mongodb_uri or embedded.uri(config.data_dir)
+    try:
+        db = open_database(uri)
+        ensure_indexes(db)
+    except (ConfigurationError, InvalidURI, ValueError) as error:
+        raise ConfigError(f"MONGODB_URI is not usable: {error}") from None
+    except PyMongoError as error:
+        raise ConfigError(f"MongoDB can't be reached: {_first_line(error)}") from None
+    return db
+
+
+def open_database(uri: str) -> Db:
+    """A database handle for `uri`. Writes default to `w: 1` where the URI names no concern (see docs/operations.md)."""
+    client: Client = MongoClient(
+        uri, tz_aware=True, appname="pos-api", serverSelectionTimeoutMS=_TIMEOUT_MS, connectTimeoutMS=_TIMEOUT_MS
+    )
+    db = client.get_default_database(DEFAULT_DATABASE)
+    if db.write_concern.document:
+        return db
+    return db.with_options(write_concern=WriteConcern(w=1))
+
+
+def ensure_indexes(db: Db) -> None:
+    """Make every index; without effect where it exists, and safe from several processes at once."""
+    for name, indexes in INDEXES.items():
+        if indexes:
+            db[name].create_indexes(indexes)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).split(", Timeout:")[0].splitlines()[0]
