@@ -1,10 +1,10 @@
 """The default store where MONGODB_URI is unset: a mongod of our own, on a Unix socket in the data directory.
 
 Every process that uses it holds a shared lock on `mongodb/users.lock`; whoever finds nobody else there on the
-way out stops the mongod. Starting, joining and leaving happen under the exclusive lock on `mongodb/turn.lock`,
-so no two of them ever meet. The kernel drops both locks with the process, so a `kill -9` leaves nothing to clean
-up: the mongod goes on for the others, or for whoever comes next. Where the mongod itself is killed, a process
-that uses it starts it anew.
+way out stops the mongod. Starting, joining and leaving happen under the exclusive lock on
+`mongodb/turn.lock`, so no two of them ever meet. The kernel drops both locks with the process, so a `kill -9`
+leaves nothing to clean up: the mongod goes on for the others, or for whoever comes next. Where the mongod
+itself is killed, a process that uses it starts it anew.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ _stores: dict[Path, _Store] = {}
 def uri(data_dir: Path) -> str:
     """Start the store in `data_dir`, or join it, until this process exits or calls `release`.
 
-    Returns a `mongodb://` URI of its Unix socket, good for this process only. Calling it again costs nothing and
-    gives the same. Raises ConfigError with one line where there is no mongod, or none that can run here.
+    Returns a `mongodb://` URI of its Unix socket, good for this process only. Calling it again costs nothing
+    and gives the same. Raises ConfigError with one line where there is no mongod, or none that can run here.
     """
     path = data_dir.resolve() / "mongodb"
     with _guard:
@@ -159,7 +159,7 @@ class _Store:
                 self._line, wait = self._join(), 0.0
             except (ConfigError, OSError) as error:
                 wait = min(wait * 2 + 1, 30)
-                _log.error("mongod is gone and can't be started, next try in %d s: %s", wait, error)  # noqa: TRY400
+                _log.error("mongod is gone and can't be started, next try in %d s: %s", wait, error)
 
     def _call(self) -> socket.socket | None:
         line = socket.socket(socket.AF_UNIX)
@@ -265,8 +265,8 @@ def _rotate(log: Path) -> None:
 def _shutdown_message() -> bytes:
     """The command `shutdown` as an OP_MSG.
 
-    Made here since a MongoClient starts threads, which Python refuses at exit. Not a signal, since the process id
-    in mongod.lock means nothing in another container that shares the directory.
+    Made here since a MongoClient starts threads, which Python refuses at exit. Not a signal, since the process
+    id in mongod.lock means nothing in another container that shares the directory.
     """
     body = bson.encode({"shutdown": 1, "$db": "admin"})
     return struct.pack("<iiiiiB", 21 + len(body), 1, 0, 2013, 0, 0) + body

@@ -1,0 +1,139 @@
+"""One real mongod for the whole run, a database of its own for each test, and no network beyond this machine.
+
+TEST_MONGODB_URI names a server to use instead; TEST_MONGODB=standalone starts one without a replica set.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from pymongo import MongoClient
+
+from pos_api import db as database
+from pos_api.config import Config
+from pos_api.embedded import find_mongod
+from tests.waiting import wait_until
+
+_REPLICA_SET = "pos-test"
+_server: subprocess.Popen[bytes] | None = None
+_server_files: Path | None = None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the run's mongod, in the process that the test workers come from; they inherit its address."""
+    _refuse_network()
+    is_worker = hasattr(config, "workerinput")
+    if not (is_worker or "TEST_MONGODB_URI" in os.environ or config.option.collectonly):
+        os.environ["TEST_MONGODB_URI"] = _start_mongod()
+
+
+def pytest_unconfigure() -> None:
+    """Stop it, and leave nothing behind."""
+    global _server
+    if _server is None or _server_files is None or _server.stdin is None:
+        return
+    _server.stdin.close()
+    _server.wait(30)
+    _server = None
+    shutil.rmtree(_server_files, ignore_errors=True)
+
+
+def _start_mongod() -> str:
+    global _server, _server_files
+    _server_files = Path(tempfile.mkdtemp(prefix="pos-test-"))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [
+        str(find_mongod()),
+        *("--dbpath", str(_server_files), "--logpath", str(_server_files / "mongod.log"), "--quiet"),
+        *("--bind_ip", "127.0.0.1", "--port", str(port), "--nounixsocket"),
+        *("--wiredTigerCacheSizeGB", "0.5", "--setParameter", "diagnosticDataCollectionEnabled=false"),
+    ]
+    replicated = os.environ.get("TEST_MONGODB", "replica-set") != "standalone"
+    if replicated:
+        command += ["--replSet", _REPLICA_SET, "--oplogSize", "256"]
+    # The shell ends mongod when its own input ends, so even a killed test run leaves none behind.
+    watch = '"$@" & read _; kill -9 $!; wait'
+    _server = subprocess.Popen(
+        ["sh", "-c", watch, "sh", *command], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
+    )
+    if replicated:
+        _initiate(port)
+    return f"mongodb://127.0.0.1:{port}/" + (f"?replicaSet={_REPLICA_SET}" if replicated else "")
+
+
+def _initiate(port: int) -> None:
+    """Make it a replica set of one, and wait until it takes writes."""
+    members = [{"_id": 0, "host": f"127.0.0.1:{port}"}]
+    with MongoClient[dict[str, Any]]("127.0.0.1", port, directConnection=True) as client:
+        client.admin.command("replSetInitiate", {"_id": _REPLICA_SET, "members": members})
+        wait_until(lambda: client.admin.command("hello")["isWritablePrimary"], 30)
+
+
+def _refuse_network() -> None:
+    """Let a test connect to this machine only."""
+    connect = socket.socket.connect
+
+    def connect_here(self: socket.socket, address: Any) -> None:
+        if self.family != socket.AF_UNIX and not str(address[0]).startswith(("127.", "::1", "localhost")):
+            raise ConnectionRefusedError(f"a test tried to reach {address[0]}")
+        connect(self, address)
+
+    socket.socket.connect = connect_here  # type: ignore[method-assign, assignment]
+
+
+@pytest.fixture(scope="session")
+def mongodb_uri() -> str:
+    """The run's MongoDB server, no database named."""
+    return os.environ["TEST_MONGODB_URI"]
+
+
+@pytest.fixture
+def config(mongodb_uri: str, tmp_path: Path) -> Config:
+    """Settings with secrets for tests, and a database that no other test has."""
+    name = f"pos-test-{uuid.uuid4().hex}"
+    return Config(
+        webhook_api_key="test-api-key",
+        webhook_secret="test-webhook-secret",
+        jwt_secret="test-jwt-secret-of-more-than-32-bytes",
+        secrets_keys=("aG9sZCBvbiB0byB5b3VyIGtleXMsIDMyIGJ5dGVzIS4=",),
+        mongodb_uri=urlsplit(mongodb_uri)._replace(path=f"/{name}").geturl(),
+        data_dir=tmp_path / "var",
+        store_url="https://shop.example",
+    )
+
+
+@pytest.fixture
+def db(config: Config) -> Iterator[database.Db]:
+    """The test's database, with its indexes; dropped afterwards."""
+    opened = database.connect(config)
+    yield opened
+    opened.client.drop_database(opened.name)
+    opened.client.close()
+
+
+@pytest.fixture
+def app(config: Config, db: database.Db) -> Flask:
+    """The service on the test's database."""
+    from pos_api import create_app
+
+    return create_app(config)
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """A client of the service, without a network."""
+    return app.test_client()
