@@ -1,6 +1,7 @@
-"""The client (one per process), the collections and their indexes.
+"""The client (one per process) and every collection's indexes.
 
-Collections are used by name (`db.orders` is not one: see `Collections`), so that a shell and the code speak alike.
+A noun's module owns its collection; `woocommerceorders` is the orders'. Identifiers are deterministic strings,
+so that inserting is the deduplicating and nothing is found first and inserted then.
 """
 
 from __future__ import annotations
@@ -8,7 +9,6 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 from pymongo import ASCENDING, DESCENDING, IndexModel, MongoClient, WriteConcern
-from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import ConfigurationError, InvalidURI, PyMongoError
 
@@ -20,6 +20,8 @@ Db: TypeAlias = Database[Document]
 Client: TypeAlias = MongoClient[Document]
 
 DEFAULT_DATABASE = "pos-system"
+DUPLICATE_KEY = 11000
+"""The server's error code for a unique index that is taken."""
 DURABLE = WriteConcern(w="majority", j=True)
 """For the one write that must survive everything: the inbox insert. A bare majority on a one-node replica set
 waits for the 100 ms journal tick, so the journal is asked for."""
@@ -49,7 +51,7 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel("skus", unique=True),
         IndexModel("shop_ids"),
         IndexModel("search"),
-        IndexModel([("low_stock", ASCENDING), ("_id", ASCENDING)], sparse=True),
+        IndexModel("low_stock_threshold", sparse=True),
     ],
     "stock_movements": [
         IndexModel([("sku", ASCENDING), ("seq", ASCENDING)], unique=True),
@@ -64,15 +66,6 @@ INDEXES: dict[str, list[IndexModel]] = {
     "daily_stats": [IndexModel([("day", ASCENDING), ("store", ASCENDING)])],
     "users": [],
 }
-
-
-class Collections:
-    """The collections by the nouns the code uses."""
-
-    def __init__(self, db: Db) -> None:
-        self.stores: Collection[Document] = db["stores"]
-        self.inbox: Collection[Document] = db["inbox"]
-        self.orders: Collection[Document] = db["woocommerceorders"]
 
 
 def connect(config: Config) -> Db:
@@ -95,7 +88,11 @@ def connect(config: Config) -> Db:
 def open_database(uri: str) -> Db:
     """A database handle for `uri`. Writes default to `w: 1` where the URI names no concern (see docs/operations.md)."""
     client: Client = MongoClient(
-        uri, tz_aware=True, appname="pos-api", serverSelectionTimeoutMS=_TIMEOUT_MS, connectTimeoutMS=_TIMEOUT_MS
+        uri,
+        tz_aware=True,
+        appname="pos-api",
+        serverSelectionTimeoutMS=_TIMEOUT_MS,
+        connectTimeoutMS=_TIMEOUT_MS,
     )
     db = client.get_default_database(DEFAULT_DATABASE)
     if db.write_concern.document:

@@ -60,11 +60,25 @@ class PayloadTooLarge(PosError):
     code = "payload_too_large"
 
 
+class UnsupportedMediaType(PosError):
+    """The body is of another kind than the route takes."""
+
+    status = 415
+    code = "unsupported_media_type"
+
+
 class Invalid(PosError):
     """Readable, but not valid; `details` maps fields to messages."""
 
     status = 422
     code = "validation_failed"
+
+
+class TooManyRequests(PosError):
+    """Too many failed attempts from this address."""
+
+    status = 429
+    code = "too_many_requests"
 
 
 class Unavailable(PosError):

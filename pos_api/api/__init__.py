@@ -1,0 +1,144 @@
+"""The HTTP API: one blueprint per noun, one JSON shape for success and for errors."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, cast
+
+import structlog
+from bson import Binary, Decimal128
+from flask import Flask, Response, current_app, g, jsonify, request
+from flask.json.provider import DefaultJSONProvider
+from flask_smorest import Api
+from pymongo.errors import PyMongoError
+from werkzeug.exceptions import HTTPException
+
+from ..errors import PosError, Unavailable
+from ..logs import get_logger
+from ..services import Services
+from ..values import rfc3339
+from ..worker import RETRY_AFTER, is_outage
+
+BODY_LIMIT = 2 * 1024 * 1024
+
+log = get_logger(__name__)
+
+
+def services() -> Services:
+    """The current application's services."""
+    return cast(Services, current_app.extensions["pos"])
+
+
+def settings(version: str) -> dict[str, Any]:
+    """Flask's and flask-smorest's settings."""
+    return {
+        "MAX_CONTENT_LENGTH": BODY_LIMIT,
+        "API_TITLE": "WooCommerce POS Sync",
+        "API_VERSION": version,
+        "OPENAPI_VERSION": "3.1.0",
+        "OPENAPI_URL_PREFIX": "/api-docs",
+        "OPENAPI_JSON_PATH": "openapi.json",
+    }
+
+
+class Json(DefaultJSONProvider):
+    """JSON as the API speaks it: money as decimal strings, times as RFC 3339 with Z."""
+
+    sort_keys = False
+    ensure_ascii = False
+
+    @staticmethod
+    def default(value: Any) -> Any:
+        """What JSON has no type for."""
+        if isinstance(value, Decimal128 | Decimal):
+            return f"{value.to_decimal() if isinstance(value, Decimal128) else value:f}"
+        if isinstance(value, datetime):
+            return rfc3339(value)
+        if isinstance(value, Binary | bytes):
+            return bytes(value).decode("utf-8", "replace")
+        return DefaultJSONProvider.default(value)
+
+
+def success(data: Any, *, message: str | None = None, **more: Any) -> dict[str, Any]:
+    """The body of every success."""
+    body: dict[str, Any] = {"success": True, "data": data}
+    if message is not None:
+        body["message"] = message
+    return body | more
+
+
+def register(rest: Api, app: Flask) -> None:
+    """Register the blueprints, the request id and the error handlers."""
+    from . import health, webhooks
+
+    for blueprint in (webhooks.blp, health.blp):
+        rest.register_blueprint(blueprint)
+    app.before_request(_begin)
+    app.after_request(_name_request)
+    app.register_error_handler(PosError, _pos_error)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(PyMongoError, _database_error)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def _begin() -> None:
+    g.request_id = uuid.uuid4().hex
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+
+def _name_request(response: Response) -> Response:
+    response.headers["X-Request-Id"] = g.request_id
+    return response
+
+
+def _error(status: int, code: str, message: str, details: Any = None, retry_after: int | None = None) -> Response:
+    error = {"code": code, "message": message, "details": details}
+    response = jsonify({"success": False, "error": error, "request_id": g.get("request_id", "")})
+    response.status_code = status
+    if retry_after is not None:
+        response.headers["Retry-After"] = str(retry_after)
+    return response
+
+
+def _pos_error(error: PosError) -> Response:
+    return _error(error.status, error.code, error.message, error.details, error.retry_after)
+
+
+_CODES = {
+    400: "bad_request",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    409: "conflict",
+    413: "payload_too_large",
+    415: "unsupported_media_type",
+    422: "validation_failed",
+    429: "too_many_requests",
+}
+
+
+def _http_error(error: HTTPException) -> Response:
+    status = error.code or 500
+    details = getattr(error, "data", None)
+    messages = details.get("messages") if isinstance(details, dict) else None
+    response = _error(status, _CODES.get(status, "error"), error.description or error.name, messages)
+    for name, value in error.get_headers():
+        if name.lower() not in ("content-type", "content-length"):
+            response.headers[name] = value
+    return response
+
+
+def _database_error(error: PyMongoError) -> Response:
+    if not is_outage(error):
+        return _unexpected(error)
+    log.error("database away", error=type(error).__name__, path=request.path)
+    return _pos_error(Unavailable("The database can't be reached just now.", retry_after=RETRY_AFTER))
+
+
+def _unexpected(error: Exception) -> Response:
+    log.exception("unexpected error", path=request.path, error=type(error).__name__)
+    return _error(500, "internal_error", "Something went wrong here; the log has it under the request id.")

@@ -1,0 +1,113 @@
+"""Customers: one record per e-mail address, kept up to date by orders and by the shop's customer webhooks.
+
+A customer: `_id` (the e-mail address, lower-cased; else `store:#customer id`), `email`, `first_name`, `last_name`,
+`phone`, `company`, `billing`, `shipping`, `as_of` (how recent these are), `shop_ids` (`store:id`), `first_order_at`,
+`last_order_at` and `search`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from pymongo import UpdateOne
+
+from .db import Db, Document
+
+
+@dataclass(frozen=True, slots=True)
+class Buyer:
+    """What one version of an order says about its customer."""
+
+    key: str
+    store: str
+    shop_id: int
+    ordered_at: datetime
+    as_of: datetime
+    billing: Document
+    shipping: Document
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerSnapshot:
+    """What a shop's customer webhook says."""
+
+    store: str
+    shop_id: int
+    email: str
+    as_of: datetime
+    fields: Document
+
+
+def key(store: str, email: str, shop_id: int) -> str | None:
+    """The `_id` of a customer; None for a guest without an e-mail address, who makes no customer."""
+    if email := email.strip().lower():
+        return email
+    return f"{store}:#{shop_id}" if shop_id else None
+
+
+def upsert(db: Db, buyers: Iterable[Buyer]) -> None:
+    """Record these buyers. The newest word about a person counts, in whatever order it arrives."""
+    operations = [_operation(buyer) for buyer in buyers]
+    if operations:
+        db.customers.bulk_write(operations, ordered=True)
+
+
+def _operation(buyer: Buyer) -> UpdateOne:
+    billing = buyer.billing
+    email = billing.get("email", "").strip()
+    profile = {
+        "email": email,
+        **{name: billing.get(name, "") for name in ("first_name", "last_name", "company", "phone")},
+        "billing": billing,
+        "shipping": buyer.shipping,
+    }
+    shop_ids = [f"{buyer.store}:{buyer.shop_id}"] if buyer.shop_id else []
+    update = {
+        "first_order_at": {"$min": ["$first_order_at", buyer.ordered_at]},
+        "last_order_at": {"$max": ["$last_order_at", buyer.ordered_at]},
+        "shop_ids": {"$setUnion": [{"$ifNull": ["$shop_ids", []]}, shop_ids]},
+    }
+    return UpdateOne({"_id": buyer.key}, [{"$set": update | _if_newest(profile, buyer.as_of)}], upsert=True)
+
+
+def apply(db: Db, snapshot: CustomerSnapshot) -> str:
+    """Take over what a shop says about a customer; returns the outcome."""
+    customer = key(snapshot.store, snapshot.email, snapshot.shop_id)
+    profile = {"email": snapshot.email, **_filled(snapshot.fields)}
+    update = {
+        "shop_ids": {
+            "$setUnion": [{"$ifNull": ["$shop_ids", []]}, [f"{snapshot.store}:{snapshot.shop_id}"]],
+        },
+        "last_order_at": {"$ifNull": ["$last_order_at", None]},
+    }
+    done = db.customers.update_one(
+        {"_id": customer}, [{"$set": update | _if_newest(profile, snapshot.as_of)}], upsert=True
+    )
+    if done.upserted_id is not None:
+        return "created"
+    return "updated" if done.modified_count else "unchanged"
+
+
+def _filled(fields: Document) -> Document:
+    """A shop's customer record often has blank names and addresses; what orders told is better than nothing."""
+    kept = {name: value for name, value in fields.items() if value and not isinstance(value, dict)}
+    for name in ("billing", "shipping"):
+        address = fields.get(name, {})
+        if address.get("last_name") or address.get("address_1"):
+            kept[name] = address
+    return kept
+
+
+def _if_newest(profile: Document, as_of: datetime) -> Document:
+    """Aggregation expressions that set `profile` where it is at least as recent as what is stored. Values are literal:
+    a name may start with a dollar sign."""
+    newest = {"$gte": [as_of, {"$ifNull": ["$as_of", as_of]}]}
+    profile = {**profile, "search": _search_words(profile), "as_of": as_of}
+    return {name: {"$cond": [newest, {"$literal": value}, f"${name}"]} for name, value in profile.items()}
+
+
+def _search_words(profile: Document) -> list[str]:
+    texts = (profile.get(name, "") for name in ("email", "first_name", "last_name", "company", "phone"))
+    return sorted({word for text in texts for word in text.casefold().split()})

@@ -1,0 +1,191 @@
+"""The inbox: every authenticated event, stored once before anything is done about it.
+
+An entry: `_id` (the event key), `store`, `topic`, `resource_id`, `headers`, `body`, `received_at`, `state` (waiting,
+done, parked, failed), and while it waits `due_at` (when somebody may take it: at once, after a pause, or when the lease
+of whoever has it runs out) and `lease` (whose it is). `done_at` starts the 90 days after which a done entry is dropped;
+`attention_at` marks those that people should look at.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from bson import Binary
+from pymongo import UpdateOne
+from pymongo.errors import BulkWriteError
+
+from .db import DUPLICATE_KEY, DURABLE, Db, Document
+from .errors import NotFound
+from .values import now
+
+LEASE = timedelta(seconds=10)
+MAX_ATTEMPTS = 8
+_FIRST_PAUSE = 2.0
+_LONGEST_PAUSE = 600.0
+STATES = ("waiting", "done", "parked", "failed")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An authenticated delivery: who sent it, what it is about, and its exact bytes."""
+
+    store: str
+    topic: str
+    resource_id: str
+    body: bytes
+    headers: Mapping[str, str]
+    received_at: datetime
+    attempts: int = 0
+    key: str = field(default="")
+
+    def __post_init__(self) -> None:
+        if not self.key:
+            object.__setattr__(self, "key", event_key(self.store, self.topic, self.resource_id, self.body))
+
+
+def event_key(store: str, topic: str, resource_id: str, body: bytes) -> str:
+    """SHA-256 of who, what and the exact bytes: the same delivery again has the same key, whoever sends it. A sender's
+    delivery id is no part of it: WooCommerce gives two orders of one second the same."""
+    digest = hashlib.sha256("\0".join((store, topic, resource_id, "")).encode())
+    digest.update(body)
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an event ended: `outcome` is created, updated, unchanged, stale, ignored or parked."""
+
+    outcome: str
+    warnings: tuple[str, ...] = ()
+    reason: str | None = None
+    details: Any = None
+
+
+def new_lease() -> str:
+    """A token that fences one process's hold on events from the next one's."""
+    return secrets.token_hex(8)
+
+
+def store(db: Db, events: list[Event], lease: str | None) -> set[str]:
+    """Store events durably, leased to `lease` (None: whoever comes first takes them); returns the keys that are new.
+
+    One round trip. It waits for the journal of a majority, for the duplicates too, so that a duplicate is never
+    answered for a first that could still be lost. Raises PyMongoError when they could not all be stored.
+    """
+    documents = [_document(event, lease) for event in events]
+    try:
+        db.inbox.with_options(write_concern=DURABLE).insert_many(documents, ordered=False)
+    except BulkWriteError as error:
+        failed = error.details["writeErrors"]
+        if error.details["writeConcernErrors"] or any(each["code"] != DUPLICATE_KEY for each in failed):
+            raise
+        known = {each["index"] for each in failed}
+        return {event.key for index, event in enumerate(events) if index not in known}
+    return {event.key for event in events}
+
+
+def _document(event: Event, lease: str | None) -> Document:
+    document: Document = {
+        "_id": event.key,
+        "store": event.store,
+        "topic": event.topic,
+        "resource_id": event.resource_id,
+        "headers": dict(event.headers),
+        "body": Binary(event.body),
+        "received_at": event.received_at,
+        "state": "waiting",
+        "attempts": 0,
+        "due_at": now() + LEASE if lease else event.received_at,
+    }
+    if lease:
+        document["lease"] = lease
+    return document
+
+
+def claim(db: Db, lease: str, limit: int) -> list[Event]:
+    """Take up to `limit` events that are due, the longest due first; what somebody else took meanwhile is theirs."""
+    moment = now()
+    due = [
+        entry["_id"] for entry in db.inbox.find({"due_at": {"$lte": moment}}, {"_id": 1}).sort("due_at", 1).limit(limit)
+    ]
+    if not due:
+        return []
+    db.inbox.update_many(
+        {"_id": {"$in": due}, "due_at": {"$lte": moment}}, {"$set": {"lease": lease, "due_at": now() + LEASE}}
+    )
+    claimed = db.inbox.find({"_id": {"$in": due}, "lease": lease, "state": "waiting"})
+    return sorted(map(_event, claimed), key=lambda event: event.received_at)
+
+
+def _event(entry: Document) -> Event:
+    return Event(
+        store=entry["store"],
+        topic=entry["topic"],
+        resource_id=entry["resource_id"],
+        body=bytes(entry["body"]),
+        headers=entry["headers"],
+        received_at=entry["received_at"],
+        attempts=entry["attempts"],
+        key=entry["_id"],
+    )
+
+
+def finish(db: Db, lease: str, outcomes: Iterable[tuple[str, Outcome]]) -> None:
+    """Note how events ended, where `lease` still holds them. A parked one stays, with its reason."""
+    operations = [UpdateOne({"_id": key, "lease": lease}, _ending(outcome)) for key, outcome in outcomes]
+    if operations:
+        db.inbox.bulk_write(operations, ordered=False)
+
+
+def _ending(outcome: Outcome) -> Document:
+    parked = outcome.outcome == "parked"
+    changes: Document = {
+        "state": "parked" if parked else "done",
+        "outcome": outcome.outcome,
+        "attention_at" if parked else "done_at": now(),
+    }
+    if outcome.warnings:
+        changes["warnings"] = list(outcome.warnings)
+    if outcome.reason:
+        changes |= {"reason": outcome.reason, "details": outcome.details}
+    return {"$set": changes, "$unset": {"due_at": "", "lease": ""}}
+
+
+def fail(db: Db, lease: str, event: Event, reason: str) -> None:
+    """Note that an event could not be applied: it is due again after a growing pause, and after the last attempt it
+    is failed, for people to look at and to replay."""
+    attempts = event.attempts + 1
+    changes: Document = {"attempts": attempts, "reason": reason}
+    removed = {"lease": ""}
+    if attempts < MAX_ATTEMPTS:
+        pause = min(_FIRST_PAUSE * 2**attempts, _LONGEST_PAUSE) * random.uniform(0.75, 1.25)  # noqa: S311 - jitter
+        changes["due_at"] = now() + timedelta(seconds=pause)
+    else:
+        changes |= {"state": "failed", "attention_at": now()}
+        removed["due_at"] = ""
+    db.inbox.update_one({"_id": event.key, "lease": lease}, {"$set": changes, "$unset": removed})
+
+
+def replay(db: Db, keys: Iterable[str] | None = None) -> int:
+    """Make events due again: these keys, in whatever state, or every parked and failed one. Returns how many.
+
+    Raises NotFound when keys were given and none of them is known.
+    """
+    query: Document = {"attention_at": {"$exists": True}} if keys is None else {"_id": {"$in": list(keys)}}
+    changes = {"$set": {"state": "waiting", "attempts": 0, "due_at": now()}}
+    removed = {"$unset": {"attention_at": "", "done_at": "", "lease": "", "reason": "", "details": ""}}
+    replayed = db.inbox.update_many(query, changes | removed).matched_count
+    if keys is not None and not replayed:
+        raise NotFound("There is no such event in the inbox.")
+    return replayed
+
+
+def waiting(db: Db) -> int:
+    """How many events wait or are being worked on."""
+    return db.inbox.count_documents({"due_at": {"$exists": True}}, hint="due_at_1")

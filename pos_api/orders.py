@@ -1,0 +1,444 @@
+"""Orders: apply snapshots of them, end to end, in batches.
+
+An order document: `_id` (`store:order id`), the order's own fields under the names of `sources/woocommerce.py`, and
+
+* `rev`, raised by every save, and `settled`, the rev whose holdings are in the ledger;
+* `modified_at` and `sequence`, the sender's version of it;
+* `held`, what this version holds of each product (`[{"sku", "quantity"}]`), `opening` (SKUs whose units were gone
+  before the POS started to count), `unmatched` (SKUs no product was known for when the order first named them);
+* `deleted_at`, `status_history`, `warnings`, `day` (shop-local) and `days` (every day it ever counted on);
+* `customer`, `skus` and `search`, by which it is found, and `changed_at`, the server's time of the last save.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from pymongo import UpdateOne
+from pymongo.errors import BulkWriteError
+
+from . import customers, products, stock
+from .db import DUPLICATE_KEY, Db, Document
+from .products import Catalogue
+from .stock import Holding
+from .values import Quantity, whole
+
+HOLDS_NOTHING = frozenset({"cancelled", "refunded", "failed", "trash"})
+_HISTORY = 200
+_ROUNDS = 50
+_NOT_WORDS = re.compile(r"[^\w@.+-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class OrderSnapshot:
+    """What a sender says about an order at one moment.
+
+    `fields` holds only what was there, in stored form; an absent field leaves what is stored. `modified_at` is None
+    and `sequence` 0 where the sender gave none.
+    """
+
+    store: str
+    order_id: int
+    topic: str
+    cause: str
+    received_at: datetime
+    modified_at: datetime | None
+    sequence: int
+    opening: bool
+    fields: Document
+
+    @property
+    def key(self) -> str:
+        """The order's `_id`."""
+        return f"{self.store}:{self.order_id}"
+
+
+@dataclass(slots=True)
+class Result:
+    """What became of a snapshot: created, updated, unchanged or stale; and what people should know about it."""
+
+    outcome: str
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Change:
+    """One order on its way: as it was, the snapshot, and as it is to be."""
+
+    snapshot: OrderSnapshot
+    before: Document | None
+    after: Document
+    outcome: str
+
+    def to_save(self) -> bool:
+        return self.outcome in ("created", "updated")
+
+    def to_settle(self) -> bool:
+        return self.to_save() or (self.outcome == "unchanged" and self.after.get("settled") != self.after["rev"])
+
+
+def apply(db: Db, snapshots: list[OrderSnapshot]) -> list[Result]:
+    """Save what is newer, bring stock and customers in step, and return what became of each, in order.
+
+    At most one snapshot per order. Every step can be run again without effect, so a batch that was cut short is
+    simply applied again.
+    """
+    catalogue, changes = _save(db, snapshots)
+    to_settle = [change for change in changes if change.to_settle()]
+    catalogue.learn(db)
+    stock.settle(db, [_holding(change) for change in to_settle], catalogue.balances)
+    customers.upsert(db, [_buyer(change.after) for change in to_settle if _buyer_changed(change)])
+    _note_settled(db, {change.after["_id"]: change.after["rev"] for change in to_settle})
+    return [Result(change.outcome, change.after.get("warnings", [])) for change in changes]
+
+
+# --- saving -----------------------------------------------------------------------------------------------------
+
+
+def _save(db: Db, snapshots: list[OrderSnapshot]) -> tuple[Catalogue, list[_Change]]:
+    """Merge each snapshot into what is stored and save it, guarded by `rev`: who loses a race merges again.
+
+    What calls itself new is taken at its word first, which saves looking for it.
+    """
+    saved: dict[str, _Change] = {}
+    catalogue = Catalogue([])
+    waiting = snapshots
+    for attempt in range(_ROUNDS):
+        if not waiting:
+            return catalogue, [saved[snapshot.key] for snapshot in snapshots]
+        keys = [each.key for each in waiting if attempt or each.topic != "order.created"]
+        stored = {order["_id"]: order for order in db.woocommerceorders.find({"_id": {"$in": keys}})} if keys else {}
+        catalogue = _catalogue_for(db, waiting, stored, catalogue)
+        changes = [_change(snapshot, stored.get(snapshot.key), catalogue) for snapshot in waiting]
+        lost = _write(db, [change for change in changes if change.to_save()])
+        saved.update({change.snapshot.key: change for change in changes})
+        waiting = [snapshot for snapshot in waiting if snapshot.key in lost]
+    raise RuntimeError(f"{len(waiting)} orders changed {_ROUNDS} times while they were being saved")
+
+
+def _catalogue_for(
+    db: Db, snapshots: list[OrderSnapshot], stored: Mapping[str, Document], known: Catalogue
+) -> Catalogue:
+    skus: set[str] = set()
+    shop_ids: set[str] = set()
+    for snapshot in snapshots:
+        order = stored.get(snapshot.key, {})
+        skus.update(held["sku"] for held in order.get("held", ()))
+        for line in snapshot.fields.get("line_items", ()):
+            if line["sku"]:
+                skus.add(line["sku"])
+                if shop_id := _shop_id(line):
+                    shop_ids.add(products.shop_key(snapshot.store, shop_id))
+    return products.lookup(db, skus, shop_ids)
+
+
+def _shop_id(line: Document) -> int:
+    return line.get("variation_id") or line.get("product_id") or 0
+
+
+def _write(db: Db, changes: list[_Change]) -> set[str]:
+    """Save the changed orders; returns the keys of those that someone else saved first.
+
+    The filter names the rev the change was made from, so a changed order does not match, the upsert tries to insert
+    it, and its `_id` collides: the bulk write tells per order who lost.
+    """
+    if not changes:
+        return set()
+    try:
+        db.woocommerceorders.bulk_write([_save_operation(change) for change in changes], ordered=False)
+    except BulkWriteError as error:
+        failed = error.details["writeErrors"]
+        if not failed or any(each["code"] != DUPLICATE_KEY for each in failed):
+            raise
+        return {changes[each["index"]].after["_id"] for each in failed}
+    return set()
+
+
+def _save_operation(change: _Change) -> UpdateOne:
+    before = change.before or {}
+    changed = {name: value for name, value in change.after.items() if name not in before or before[name] != value}
+    changed.pop("_id", None)
+    removed = {name: "" for name in before if name not in change.after}
+    update: Document = {"$set": changed, "$currentDate": {"changed_at": True}}
+    if removed:
+        update["$unset"] = removed
+    return UpdateOne({"_id": change.after["_id"], "rev": before.get("rev", 0)}, update, upsert=True)
+
+
+# --- merging ----------------------------------------------------------------------------------------------------
+
+
+def _change(snapshot: OrderSnapshot, before: Document | None, catalogue: Catalogue) -> _Change:
+    if before is not None and is_older(snapshot, before):
+        return _Change(snapshot, before, before, "stale")
+    after = merge(before, snapshot, catalogue)
+    if before is None:
+        return _Change(snapshot, None, after, "created")
+    if all(name in before and before[name] == value for name, value in after.items()) and before.keys() <= after.keys():
+        return _Change(snapshot, before, before, "unchanged")
+    after["rev"] = before["rev"] + 1
+    return _Change(snapshot, before, after, "updated")
+
+
+def is_older(snapshot: OrderSnapshot, stored: Document) -> bool:
+    """Whether a snapshot is older than what is stored.
+
+    Where both have a sequence it decides: the plugin raises it with every change, also where the shop's clock
+    stood still or went back. Else `modified_at` does, and without one an event counts in order of arrival.
+    """
+    if snapshot.sequence and stored.get("sequence"):
+        return bool(snapshot.sequence < stored["sequence"])
+    modified_at = stored.get("modified_at")
+    if snapshot.modified_at is None or modified_at is None:
+        return False
+    if snapshot.modified_at == modified_at and not snapshot.sequence:
+        return bool(stored.get("sequence"))
+    return bool(snapshot.modified_at < modified_at)
+
+
+def merge(before: Document | None, snapshot: OrderSnapshot, catalogue: Catalogue) -> Document:
+    """The order as it is after `snapshot`: its fields over the stored ones, and all that follows from them."""
+    order = dict(before) if before else _new_order(snapshot)
+    fields = snapshot.fields
+    order.update(fields)
+    if snapshot.modified_at:
+        order["modified_at"] = snapshot.modified_at
+    if snapshot.sequence:
+        order["sequence"] = snapshot.sequence
+    _mark_deleted(order, before, snapshot)
+    order.setdefault("status", "trash" if order.get("deleted_at") else "pending")
+    if "refunds" in fields and before:
+        order["refunds"] = _with_known_lines(fields["refunds"], before.get("refunds", []))
+    if "line_items" in fields:
+        _match_lines(order, before, snapshot, catalogue)
+    elif before and order["status"] != before["status"]:
+        order["line_items"] = _status_decides(order)
+    order["held"] = _held(order)
+    _note_status(order, before, snapshot)
+    order["warnings"] = [
+        f"SKU {sku} is unknown here; this order does not move its stock." for sku in order["unmatched"]
+    ]
+    if fields or before is None:
+        _index(order)
+    return order
+
+
+def _new_order(snapshot: OrderSnapshot) -> Document:
+    return {
+        "_id": snapshot.key,
+        "store": snapshot.store,
+        "order_id": snapshot.order_id,
+        "rev": 1,
+        "created_at": snapshot.received_at,
+        "day": snapshot.received_at.date().isoformat(),
+        "unmatched": [],
+        "opening": [],
+        "line_items": [],
+        "status_history": [],
+    }
+
+
+def _mark_deleted(order: Document, before: Document | None, snapshot: OrderSnapshot) -> None:
+    """`order.deleted` marks; `order.restored`, or anything that is newer than the marked state, takes the mark off."""
+    if snapshot.topic == "order.deleted":
+        order.setdefault("deleted_at", snapshot.received_at)
+    elif order.get("deleted_at") and (snapshot.topic == "order.restored" or _is_newer(snapshot, before or {})):
+        del order["deleted_at"]
+
+
+def _is_newer(snapshot: OrderSnapshot, stored: Document) -> bool:
+    if snapshot.sequence and stored.get("sequence"):
+        return bool(snapshot.sequence > stored["sequence"])
+    if snapshot.modified_at is None:
+        return False
+    return stored.get("modified_at") is None or bool(snapshot.modified_at > stored["modified_at"])
+
+
+def _with_known_lines(refunds: list[Document], known: list[Document]) -> list[Document]:
+    """WooCommerce's own webhooks tell refunds without lines: one whose lines were told before keeps them."""
+    by_id = {refund.get("id"): refund for refund in known if "line_items" in refund}
+    return [refund if "line_items" in refund else {**by_id.get(refund.get("id"), {}), **refund} for refund in refunds]
+
+
+def _match_lines(order: Document, before: Document | None, snapshot: OrderSnapshot, catalogue: Catalogue) -> None:
+    """Find each line's product. A line once matched keeps it: a product that is gone from the shop, or renamed, has
+    another SKU on the line, or none. What is unmatched once stays so for this order."""
+    known = {line["id"]: line for line in (before or {}).get("line_items", ()) if line.get("id")}
+    first_seen = not (before and before["line_items"])
+    unmatched = set(order["unmatched"])
+    opening = set(order["opening"])
+    lines = []
+    for line in order["line_items"]:
+        line = _as_known(line, known.get(line.get("id")))
+        sku = line["sku"]
+        if "product" not in line and sku and sku not in unmatched:
+            product = catalogue.find(snapshot.store, sku, _shop_id(line))
+            if product is None:
+                unmatched.add(sku)
+            else:
+                line["product"] = product.id
+                if first_seen and (snapshot.opening or product.contains_orders_of(snapshot.store, order["created_at"])):
+                    opening.add(product.id)
+        lines.append(line)
+    order["line_items"] = lines
+    order["unmatched"] = sorted(unmatched)
+    order["opening"] = sorted(opening)
+
+
+def _as_known(line: Document, known: Document | None) -> Document:
+    if known is None or _shop_id(known) != _shop_id(line):
+        return dict(line)
+    kept = {"product": known["product"]} if "product" in known else {}
+    return {**line, "sku": line["sku"] or known["sku"], **kept}
+
+
+def _status_decides(order: Document) -> list[Document]:
+    """The lines after a change of status that came without lines, which makes their `reduced_stock` out of date: an
+    order that holds nothing now has none, one that holds has at least what is not returned."""
+    if order["status"] in HOLDS_NOTHING or order["status"] == "pending":
+        return [
+            {name: value for name, value in line.items() if name != "reduced_stock"} for line in order["line_items"]
+        ]
+    returned = _returned(order)
+    return [
+        line if "reduced_stock" in line else {**line, "reduced_stock": _kept(line, returned)}
+        for line in order["line_items"]
+    ]
+
+
+def _returned(order: Document) -> dict[int, Quantity]:
+    """Units returned by refund lines, by the line item they belong to."""
+    returned: dict[int, Quantity] = {}
+    for refund in order.get("refunds", ()):
+        for line in refund.get("line_items", ()):
+            if item := line.get("line_item_id"):
+                returned[item] = whole(returned.get(item, 0) + line["quantity"])
+    return returned
+
+
+def _kept(line: Document, returned: Mapping[int, Quantity]) -> Quantity:
+    return max(whole(line["quantity"] - returned.get(line.get("id", 0), 0)), 0)
+
+
+def _held(order: Document) -> list[Document]:
+    """What the order holds of each product: what its lines say the shop has reduced, where they say so; else the
+    ordered quantity less what was returned, while its status holds stock. Units gone before the POS started to count
+    are followed by the former alone."""
+    holds = order["status"] not in HOLDS_NOTHING
+    returned = _returned(order)
+    opening = order["opening"]
+    held: dict[str, Quantity] = dict.fromkeys(opening, 0)
+    for line in order["line_items"]:
+        if sku := line.get("product"):
+            if (units := line.get("reduced_stock")) is None:
+                units = _kept(line, returned) if holds and sku not in opening else 0
+            held[sku] = whole(held.get(sku, 0) + units)
+    return [{"sku": sku, "quantity": units} for sku, units in sorted(held.items())]
+
+
+def _note_status(order: Document, before: Document | None, snapshot: OrderSnapshot) -> None:
+    was_deleted = bool(before and before.get("deleted_at"))
+    deleted = bool(order.get("deleted_at"))
+    if before and before["status"] == order["status"] and was_deleted == deleted:
+        return
+    entry = {
+        "status": order["status"],
+        "deleted": deleted,
+        "at": snapshot.modified_at or snapshot.received_at,
+        "cause": snapshot.cause,
+    }
+    order["status_history"] = [*order["status_history"], entry][-_HISTORY:]
+
+
+def _index(order: Document) -> None:
+    """What the order is found by."""
+    billing = order.get("billing", {})
+    order["customer"] = customers.key(order["store"], billing.get("email", ""), order.get("customer_id", 0))
+    lines = order["line_items"]
+    order["skus"] = sorted({sku for line in lines for sku in (line["sku"], line.get("product")) if sku})
+    order["days"] = sorted({*order.get("days", ()), order["day"]})
+    order["search"] = search_words(
+        str(order["order_id"]),
+        order.get("number", ""),
+        *(billing.get(name, "") for name in ("first_name", "last_name", "company", "email", "phone")),
+    )
+
+
+def search_words(*texts: str) -> list[str]:
+    """The words of these texts, folded for comparison; a telephone number also as its digits."""
+    words: set[str] = set()
+    for text in texts:
+        words.update(word for word in _NOT_WORDS.split(text.casefold()) if word)
+        digits = "".join(letter for letter in text if letter.isdigit())
+        if len(digits) > 5:
+            words.add(digits)
+    return sorted(words)
+
+
+# --- stock and customers ----------------------------------------------------------------------------------------
+
+
+def _holding(change: _Change) -> Holding:
+    return holding_of(change.after, change.snapshot.cause, fresh=change.outcome == "created")
+
+
+def holding_of(order: Document, cause: str, *, fresh: bool = False) -> Holding:
+    """What the stored order holds, as the ledger is to be told."""
+    held = {each["sku"]: each["quantity"] for each in order["held"]}
+    return Holding(order["_id"], held, frozenset(order["opening"]), cause, fresh)
+
+
+def _buyer(order: Document) -> customers.Buyer:
+    return customers.Buyer(
+        key=order["customer"],
+        store=order["store"],
+        shop_id=order.get("customer_id", 0),
+        ordered_at=order["created_at"],
+        as_of=order.get("modified_at") or order["created_at"],
+        billing=order.get("billing", {}),
+        shipping=order.get("shipping", {}),
+    )
+
+
+_BUYER_FIELDS = ("customer", "customer_id", "created_at", "billing", "shipping")
+
+
+def _buyer_changed(change: _Change) -> bool:
+    """Whether the customer's record may not show this order yet. After a crash it may be anything, so yes."""
+    if not change.after.get("customer"):
+        return False
+    before = change.before
+    if before is None or not change.to_save() or before.get("settled") != before["rev"]:
+        return True
+    return any(before.get(name) != change.after.get(name) for name in _BUYER_FIELDS)
+
+
+def _note_settled(db: Db, revs: dict[str, int]) -> None:
+    """Note that these revs are in the ledger. An order that changed meanwhile may have been settled to its older
+    state after its newer one, so it is settled again as it is stored."""
+    for _ in range(_ROUNDS):
+        if not revs:
+            return
+        noted = db.woocommerceorders.bulk_write(
+            [UpdateOne({"_id": key, "rev": rev}, {"$set": {"settled": rev}}) for key, rev in revs.items()],
+            ordered=False,
+        )
+        if noted.matched_count == len(revs):
+            return
+        revs = _settle_again(db, revs)
+    raise RuntimeError("orders kept changing while they were being settled")
+
+
+def _settle_again(db: Db, revs: dict[str, int]) -> dict[str, int]:
+    fields = {"rev": 1, "held": 1, "opening": 1, "status_history": {"$slice": -1}}
+    changed = [
+        order
+        for order in db.woocommerceorders.find({"_id": {"$in": list(revs)}}, fields)
+        if order["rev"] != revs[order["_id"]]
+    ]
+    holdings = [holding_of(order, order["status_history"][-1]["cause"]) for order in changed]
+    stock.settle(db, holdings, {})
+    return {order["_id"]: order["rev"] for order in changed}

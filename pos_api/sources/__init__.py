@@ -1,0 +1,1 @@
+"""One module per sender: what arrives, verified and translated into snapshots of orders, products and customers."""

@@ -1,0 +1,67 @@
+"""Strict JSON, for bodies that come from outside."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from ..errors import BadRequest, Invalid
+
+_SUSPECT = re.compile(rb"\\u(?:d[89a-f]|0000)", re.IGNORECASE)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise BadRequest("The JSON has a key twice in one object.")
+    return members
+
+
+def _no_constant(name: str) -> Any:
+    raise BadRequest(f"The JSON holds {name}, which RFC 8259 does not allow.")
+
+
+_decoder = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant)
+
+
+def parse(body: bytes) -> Any:
+    """The value of a JSON body: UTF-8, no key twice, no NaN or Infinity, nesting and integer length bounded (RFC 8259).
+
+    Raises BadRequest for what is not such JSON, and Invalid for text that no database and no reply can hold (a lone
+    surrogate, a NUL).
+    """
+    try:
+        value = _decoder.decode(body.decode("utf-8"))
+    except UnicodeDecodeError:
+        raise BadRequest("The body is not UTF-8.") from None
+    except RecursionError:
+        raise BadRequest("The JSON is nested too deeply.") from None
+    except ValueError:  # JSONDecodeError, and an integer of more digits than Python converts
+        raise BadRequest("The body is not valid JSON.") from None
+    if _SUSPECT.search(body) or b"\0" in body:
+        _refuse_unstorable(value)
+    return value
+
+
+def _refuse_unstorable(value: Any) -> None:
+    for text in _strings(value):
+        if "\0" in text:
+            raise Invalid("The JSON holds a NUL character.")
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError:
+            raise Invalid("The JSON holds a lone surrogate.") from None
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for item in value:
+            yield from _strings(item)
+    elif isinstance(value, dict):
+        for key, member in value.items():
+            yield key
+            yield from _strings(member)

@@ -1,0 +1,257 @@
+"""The shops that send orders here: the one from the environment, and those added with `pos-api store add`."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from cryptography.fernet import Fernet, MultiFernet
+from pymongo.errors import DuplicateKeyError
+
+from .config import Config, ConfigError
+from .db import Db, Document
+from .errors import Conflict, Invalid, NotFound
+from .values import now
+
+DEFAULT = "default"
+_SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+_KEY_PREFIX = "pos_"
+_SHOWN = 12
+_ACTIVE_KEYS = 2
+_LAST_USED_EVERY = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """One shop, as the rest of the service needs it."""
+
+    id: str
+    name: str
+    url: str = ""
+    timezone: str = "UTC"
+    currency: str = ""
+    live_since: datetime | None = None
+    webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
+
+    def local_day(self, moment: datetime) -> str:
+        """The calendar day of `moment` in the shop's time zone, as `2026-11-22`."""
+        return moment.astimezone(ZoneInfo(self.timezone)).date().isoformat()
+
+
+def key_hash(key: str) -> str:
+    """What is kept of an API key: its SHA-256. A random key of 256 bits needs no slow hash."""
+    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+class Stores:
+    """Every store and API key, from the environment and the database, re-read after `max_age` seconds.
+
+    A new or revoked key is therefore known to every process within that time, and a request costs no query for it.
+    """
+
+    def __init__(self, db: Db, config: Config, max_age: float = 5.0) -> None:
+        self._db = db
+        self._config = config
+        self._max_age = max_age
+        self._read_at = float("-inf")
+        self._lock = threading.Lock()
+        self._stores: dict[str, Store] = {}
+        self._keys: dict[str, tuple[str, datetime | None]] = {}
+        self._marked: dict[str, float] = {}
+
+    def all(self) -> list[Store]:
+        """Every store, the default one first."""
+        self._refresh()
+        return list(self._stores.values())
+
+    def get(self, store_id: str) -> Store:
+        """The store of that id; one that was removed meanwhile is known by its id alone."""
+        self._refresh()
+        return self._stores.get(store_id) or Store(store_id, store_id)
+
+    def of_key(self, key: str) -> Store | None:
+        """The store an API key belongs to; None when it is unknown, revoked or expired."""
+        self._refresh()
+        digest = key_hash(key)
+        known = self._keys.get(digest)
+        if known is None:
+            return None
+        store_id, expires_at = known
+        if expires_at is not None and expires_at <= now():
+            return None
+        self._mark_used(store_id, digest)
+        return self._stores.get(store_id)
+
+    def _refresh(self) -> None:
+        if time.monotonic() - self._read_at < self._max_age:
+            return
+        with self._lock:
+            if time.monotonic() - self._read_at < self._max_age:
+                return
+            self._read()
+            self._read_at = time.monotonic()
+
+    def _read(self) -> None:
+        documents = {document["_id"]: document for document in self._db.stores.find()}
+        default = _from_config(self._config, documents.pop(DEFAULT, {}))
+        stores = {DEFAULT: default}
+        keys: dict[str, tuple[str, datetime | None]] = {key_hash(self._config.webhook_api_key): (DEFAULT, None)}
+        for document in self._db.stores.find():
+            if document["_id"] != DEFAULT:
+                stores[document["_id"]] = _from_document(document, self._config)
+            for key in document.get("keys", []):
+                keys[key["hash"]] = (document["_id"], key.get("expires_at"))
+        self._stores, self._keys = stores, keys
+
+    def _mark_used(self, store_id: str, digest: str) -> None:
+        moment = time.monotonic()
+        if moment - self._marked.get(digest, float("-inf")) < _LAST_USED_EVERY:
+            return
+        self._marked[digest] = moment
+        self._db.stores.update_one({"_id": store_id, "keys.hash": digest}, {"$set": {"keys.$.last_used_at": now()}})
+
+
+def _from_config(config: Config, document: Document) -> Store:
+    return Store(
+        id=DEFAULT,
+        name=config.store_name,
+        url=document.get("url", config.store_url),
+        timezone=document.get("timezone", config.store_timezone),
+        currency=document.get("currency", ""),
+        live_since=document.get("live_since"),
+        webhook_secrets=(config.webhook_secret,),
+    )
+
+
+def _from_document(document: Document, config: Config) -> Store:
+    sealed = document.get("webhook_secret")
+    return Store(
+        id=document["_id"],
+        name=document["name"],
+        url=document.get("url", ""),
+        timezone=document.get("timezone", "UTC"),
+        currency=document.get("currency", ""),
+        live_since=document.get("live_since"),
+        webhook_secrets=(unseal(sealed, config),) if sealed else (),
+    )
+
+
+def _cipher(config: Config) -> MultiFernet:
+    if not config.secrets_keys:
+        raise ConfigError("SECRETS_KEYS is not set; stored secrets need it. `pos-api init` makes one.")
+    try:
+        return MultiFernet([Fernet(key) for key in config.secrets_keys])
+    except ValueError:
+        raise ConfigError("SECRETS_KEYS holds something that is not a Fernet key; `pos-api init` makes one.") from None
+
+
+def seal(secret: str, config: Config) -> bytes:
+    """A secret as it may be stored: encrypted with the first of SECRETS_KEYS (Fernet)."""
+    return _cipher(config).encrypt(secret.encode())
+
+
+def unseal(sealed: bytes, config: Config) -> str:
+    """The secret again; any of SECRETS_KEYS may have sealed it, so that keys can be rotated."""
+    return _cipher(config).decrypt(sealed).decode()
+
+
+def add(db: Db, config: Config, name: str, *, url: str = "", timezone: str = "UTC", currency: str = "") -> str:
+    """Add a store under the slug `name` and return its API key, which also signs its native webhooks and is shown
+    this once. Raises Invalid for a name that is no slug, Conflict when it exists."""
+    if not _SLUG.fullmatch(name) or name == DEFAULT:
+        raise Invalid(f"{name!r} is no name for a store: small letters, digits and hyphens, not {DEFAULT!r}.")
+    key = _new_key()
+    document = {
+        "_id": name,
+        "name": name,
+        "url": url,
+        "timezone": _checked_timezone(timezone),
+        "currency": currency,
+        "keys": [_key_document(key)],
+        "webhook_secret": seal(key, config),
+        "created_at": now(),
+    }
+    try:
+        db.stores.insert_one(document)
+    except DuplicateKeyError:
+        raise Conflict(f"There is a store {name!r} already.") from None
+    return key
+
+
+def update(db: Db, config: Config, name: str, *, webhook_secret: str | None = None, **settings: Any) -> None:
+    """Change settings of a store (`url`, `timezone`, `currency`, `live_since`, `webhook_secret`); None leaves one as
+    it is. Raises NotFound."""
+    changes = {field: value for field, value in settings.items() if value is not None}
+    if "timezone" in changes:
+        _checked_timezone(changes["timezone"])
+    if webhook_secret is not None:
+        changes["webhook_secret"] = seal(webhook_secret, config)
+    if name == DEFAULT:
+        db.stores.update_one({"_id": DEFAULT}, {"$set": {"name": DEFAULT, **changes}}, upsert=True)
+    elif not db.stores.update_one({"_id": name}, {"$set": {"name": name, **changes}}).matched_count:
+        raise NotFound(f"There is no store {name!r}.")
+
+
+def add_key(db: Db, name: str, *, expires_at: datetime | None = None) -> str:
+    """Give a store another API key and return it; two can be active, so that a key is changed without a gap.
+
+    Raises NotFound, and Conflict when there are two already.
+    """
+    key = _new_key()
+    if name == DEFAULT:
+        db.stores.update_one({"_id": DEFAULT}, {"$setOnInsert": {"name": DEFAULT}}, upsert=True)
+    changed = db.stores.update_one(
+        {"_id": name, f"keys.{_ACTIVE_KEYS - 1}": {"$exists": False}},
+        {"$push": {"keys": _key_document(key, expires_at)}},
+    )
+    if not changed.matched_count:
+        if db.stores.find_one({"_id": name}) is None:
+            raise NotFound(f"There is no store {name!r}.")
+        raise Conflict(f"{name!r} has {_ACTIVE_KEYS} keys; revoke one first.")
+    return key
+
+
+def keys(db: Db, name: str) -> list[Document]:
+    """A store's keys as `{"prefix", "created_at", "expires_at", "last_used_at"}`. Raises NotFound."""
+    document = db.stores.find_one({"_id": name})
+    if document is None:
+        if name == DEFAULT:
+            return []
+        raise NotFound(f"There is no store {name!r}.")
+    return [{field: value for field, value in key.items() if field != "hash"} for key in document.get("keys", [])]
+
+
+def revoke_key(db: Db, name: str, prefix: str) -> None:
+    """Take back the key that starts with `prefix`. Raises NotFound."""
+    changed = db.stores.update_one({"_id": name, "keys.prefix": prefix}, {"$pull": {"keys": {"prefix": prefix}}})
+    if not changed.matched_count:
+        raise NotFound(f"{name!r} has no key {prefix!r}.")
+
+
+def _new_key() -> str:
+    return _KEY_PREFIX + secrets.token_urlsafe(32)
+
+
+def _key_document(key: str, expires_at: datetime | None = None) -> Document:
+    return {
+        "prefix": key[:_SHOWN],
+        "hash": key_hash(key),
+        "created_at": now(),
+        "expires_at": expires_at,
+        "last_used_at": None,
+    }
+
+
+def _checked_timezone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise Invalid(f"{name!r} is not a time zone; try Europe/Stockholm.") from None
+    return name

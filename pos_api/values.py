@@ -1,0 +1,100 @@
+"""How money, quantities and times are kept: exactly, and the same everywhere.
+
+Money is Decimal in Python, Decimal128 in MongoDB and a decimal string in JSON, never a float. Quantities are
+numbers, whole ones ints. Times are aware and UTC.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+from bson import Decimal128
+
+Quantity: TypeAlias = int | float
+
+ZERO = Decimal128("0")
+INT64_MAX = 2**63 - 1
+_MONEY = re.compile(r"-?\d{1,15}(\.\d{1,18})?")
+_MAX_QUANTITY = 10**9
+_QUANTITY_DECIMALS = 6
+
+
+def now() -> datetime:
+    """The present moment, aware, UTC, to the millisecond (what BSON keeps)."""
+    moment = datetime.now(UTC)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+@lru_cache(maxsize=8192)
+def _money(text: str) -> Decimal128:
+    if not _MONEY.fullmatch(text):
+        raise ValueError("not an amount of money")
+    return Decimal128(text)
+
+
+def money(value: Any) -> Decimal128:
+    """An amount as MongoDB keeps it, from a decimal string or a JSON number; blank and None are 0.
+
+    Raises ValueError for anything else. Amounts repeat a lot (0.00, a shop's prices), hence the cache.
+    """
+    if isinstance(value, str):
+        return _money(value.strip() or "0")
+    if value is None:
+        return ZERO
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("not an amount of money")
+    return _money(f"{Decimal(repr(value)):f}")
+
+
+def decimal(value: Any) -> Decimal:
+    """The Decimal of a stored amount; what is absent is 0."""
+    return value.to_decimal() if isinstance(value, Decimal128) else Decimal(0)
+
+
+def quantity(value: Any) -> Quantity:
+    """A number of units, whole ones as int, at most six decimals; numeric strings count. Raises ValueError."""
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            raise ValueError("not a number") from None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("not a number")
+    if not abs(value) <= _MAX_QUANTITY:
+        raise ValueError("out of range")
+    return whole(value)
+
+
+def whole(value: Quantity) -> Quantity:
+    """`value` to six decimals, an int where it is whole: sums of fractions stay free of binary dust."""
+    if isinstance(value, int):
+        return value
+    value = round(value, _QUANTITY_DECIMALS)
+    return int(value) if value.is_integer() else value
+
+
+def utc(value: Any) -> datetime | None:
+    """An aware UTC time from ISO 8601; without an offset it is UTC already (WooCommerce's `_gmt`). Blank is None.
+
+    Raises ValueError for anything else.
+    """
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        raise ValueError("not a time")
+    try:
+        moment = datetime.fromisoformat(value)
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError("not a time") from None
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def rfc3339(moment: datetime) -> str:
+    """`2026-11-22T06:51:08Z`, with milliseconds only where there are any."""
+    text = moment.astimezone(UTC).isoformat(timespec="milliseconds" if moment.microsecond else "seconds")
+    return text.replace("+00:00", "Z")

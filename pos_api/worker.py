@@ -1,0 +1,273 @@
+"""The one way an event goes: from the inbox through orders, stock and customers to its outcome, in batches.
+
+A web process has one worker thread. What requests hand over while a batch is on its way is the next batch (a group
+commit), so each step costs one round trip for all of them. The same thread takes from the inbox what is due: what
+another process left behind, and what failed and has waited. `pos-api worker` does only the latter.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from pymongo.errors import ConnectionFailure, ExecutionTimeout, PyMongoError, WTimeoutError
+
+from . import customers, inbox, metrics, orders, products
+from .config import Config
+from .customers import CustomerSnapshot
+from .db import Db
+from .errors import PosError, Unavailable
+from .inbox import Event, Outcome
+from .logs import get_logger
+from .orders import OrderSnapshot
+from .products import ProductSnapshot
+from .sources import woocommerce
+from .sources.woocommerce import Subject
+from .stores import Store, Stores
+
+BATCH = 100
+_POLL = 1.0
+RETRY_AFTER = 5
+
+log = get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Work:
+    """An event with what it says, already translated: a subject to apply, or the outcome it has without one."""
+
+    event: Event
+    subject: Subject | None
+    outcome: Outcome | None = None
+    problem: PosError | None = None
+
+
+@dataclass(slots=True)
+class Receipt:
+    """What a request waits on. `stored` turns true once the event is safe; `done` holds its outcome, or None when it
+    will be processed later."""
+
+    work: Work
+    stored: bool = False
+    done: Future[Outcome | None] = field(default_factory=Future)
+
+
+def understand(store: Store, headers: Mapping[str, str], body: bytes, received_at: datetime) -> Work:
+    """The event that an authenticated body is, and what it says; `headers` are lower-cased.
+
+    A body that can't be used has the outcome parked, with the reason; one that says nothing to keep (a draft, another
+    noun's topic) is ignored.
+    """
+    kept = {name: headers[name] for name in woocommerce.KEPT_HEADERS if name in headers}
+    topic, resource_id = headers.get(woocommerce.TOPIC_HEADER, ""), ""
+    try:
+        message = woocommerce.read(headers, body)
+        topic, resource_id = message.topic, message.resource_id
+        event = Event(store.id, topic, resource_id, body, kept, received_at)
+        subject = woocommerce.translate(message, store, received_at, event.key)
+    except PosError as problem:
+        event = Event(store.id, topic, resource_id, body, kept, received_at)
+        return Work(event, None, Outcome("parked", reason=problem.message, details=problem.details), problem)
+    return Work(event, subject, None if subject else Outcome("ignored"))
+
+
+def _understand_again(event: Event, stores: Stores) -> Work:
+    work = understand(stores.get(event.store), event.headers, event.body, event.received_at)
+    work.event = event
+    return work
+
+
+def process(db: Db, lease: str, works: list[Work]) -> dict[str, Outcome]:
+    """Apply events and note their outcomes; returns those that ended, by event key.
+
+    An event that fails, fails alone: its batch is done again one by one, and it is due again after a pause. Raises
+    PyMongoError when the database is away: everything stays leased, and is due again when the lease runs out.
+    """
+    outcomes: dict[str, Outcome] = {}
+    for batch in _rounds(works):
+        started = time.perf_counter()
+        try:
+            ended = _apply(db, batch)
+        except Exception as error:
+            if is_outage(error):
+                raise
+            ended = _apply_one_by_one(db, lease, batch)
+        outcomes |= ended
+        metrics.BATCH_SECONDS.observe(time.perf_counter() - started)
+    inbox.finish(db, lease, outcomes.items())
+    return outcomes
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether the database is away, rather than the event at fault."""
+    if isinstance(error, ConnectionFailure | WTimeoutError | ExecutionTimeout):
+        return True
+    return isinstance(error, PyMongoError) and error.has_error_label("RetryableWriteError")
+
+
+def _rounds(works: list[Work]) -> Iterable[list[Work]]:
+    """The events in batches that hold each order once, in the order they were received."""
+    while works:
+        batch: dict[str, Work] = {}
+        rest = []
+        for work in works:
+            subject = work.subject
+            if (
+                batch.setdefault(subject.key if isinstance(subject, OrderSnapshot) else work.event.key, work)
+                is not work
+            ):
+                rest.append(work)
+        yield list(batch.values())
+        works = rest
+
+
+def _apply(db: Db, works: list[Work]) -> dict[str, Outcome]:
+    outcomes: dict[str, Outcome] = {}
+    snapshots: list[OrderSnapshot] = []
+    for work in works:
+        if isinstance(work.subject, OrderSnapshot):
+            snapshots.append(work.subject)
+        else:
+            outcomes[work.event.key] = work.outcome or _apply_other(db, work.subject)
+    if snapshots:
+        for snapshot, result in zip(snapshots, orders.apply(db, snapshots), strict=True):
+            outcomes[snapshot.cause] = Outcome(result.outcome, tuple(result.warnings))
+    return outcomes
+
+
+def _apply_other(db: Db, subject: Subject | None) -> Outcome:
+    if isinstance(subject, ProductSnapshot):
+        outcome, warnings = products.apply(db, subject)
+        return Outcome(outcome, tuple(warnings))
+    assert isinstance(subject, CustomerSnapshot)
+    return Outcome(customers.apply(db, subject))
+
+
+def _apply_one_by_one(db: Db, lease: str, works: list[Work]) -> dict[str, Outcome]:
+    outcomes: dict[str, Outcome] = {}
+    for work in works:
+        try:
+            outcomes |= _apply(db, [work])
+        except Exception as error:
+            if is_outage(error):
+                raise
+            log.exception("event failed", event_key=work.event.key, topic=work.event.topic)
+            inbox.fail(db, lease, work.event, f"{type(error).__name__}: {error}"[:500])
+    return outcomes
+
+
+class Worker:
+    """A process's worker thread. With `queued` it only stores what requests hand over."""
+
+    def __init__(self, db: Db, stores: Stores, *, queued: bool = False) -> None:
+        self._db = db
+        self._stores = stores
+        self._queued = queued
+        self._lease = inbox.new_lease()
+        self._receipts: queue.SimpleQueue[Receipt | None] = queue.SimpleQueue()
+        self._stopping = threading.Event()
+        self._next_poll = 0.0
+        self._thread = threading.Thread(target=self._run, name="pos-worker", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the batch on its way and end the thread; what still waits is in the inbox or was never stored."""
+        self._stopping.set()
+        self._receipts.put(None)
+        self._thread.join()
+
+    def submit(self, work: Work) -> Receipt:
+        """Hand an event over; its receipt tells when it is stored and how it ended."""
+        receipt = Receipt(work)
+        self._receipts.put(receipt)
+        return receipt
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            if receipts := self._gather():
+                self._receive(receipts)
+            if not self._queued and time.monotonic() >= self._next_poll:
+                self._next_poll = time.monotonic() + (0 if self._take_due() == BATCH else _POLL)
+
+    def _gather(self) -> list[Receipt]:
+        """What was handed over since the last batch, at most a batch; waits for the first until the next poll."""
+        receipts: list[Receipt] = []
+        timeout = max(self._next_poll - time.monotonic(), 0) if not self._queued else None
+        try:
+            receipt = self._receipts.get(timeout=timeout) if timeout != 0 else self._receipts.get_nowait()
+            while receipt is not None:
+                receipts.append(receipt)
+                if len(receipts) == BATCH:
+                    break
+                receipt = self._receipts.get_nowait()
+        except queue.Empty:
+            pass
+        return receipts
+
+    def _receive(self, receipts: list[Receipt]) -> None:
+        firsts: dict[str, Receipt] = {}
+        repeats = [each for each in receipts if firsts.setdefault(each.work.event.key, each) is not each]
+        try:
+            events = [each.work.event for each in firsts.values()]
+            new = inbox.store(self._db, events, None if self._queued else self._lease)
+        except Exception as error:
+            self._refuse(receipts, error)
+            return
+        for receipt in receipts:
+            receipt.stored = True
+        repeats += [each for key, each in firsts.items() if key not in new]
+        for receipt in repeats:
+            receipt.done.set_result(Outcome("duplicate"))
+        fresh = [each for key, each in firsts.items() if key in new]
+        outcomes = {} if self._queued else self._process([each.work for each in fresh])
+        for receipt in fresh:
+            receipt.done.set_result(outcomes.get(receipt.work.event.key))
+
+    def _refuse(self, receipts: list[Receipt], error: Exception) -> None:
+        log.error("events could not be stored", count=len(receipts), error=type(error).__name__)
+        for receipt in receipts:
+            receipt.done.set_exception(
+                Unavailable("The event could not be stored; send it again.", retry_after=RETRY_AFTER)
+            )
+
+    def _process(self, works: list[Work]) -> dict[str, Outcome]:
+        """The outcomes of these events; of those missing, the inbox has a leased entry that is due again soon."""
+        metrics.BATCH_SIZE.observe(len(works))
+        try:
+            return process(self._db, self._lease, works)
+        except PyMongoError as error:
+            log.error("database away, events wait in the inbox", count=len(works), error=type(error).__name__)
+            return {}
+
+    def _take_due(self) -> int:
+        return take_due(self._db, self._stores, self._lease)
+
+
+def take_due(db: Db, stores: Stores, lease: str) -> int:
+    """Process up to a batch of what is due in the inbox; returns how many were taken, 0 when the database is away."""
+    try:
+        events = inbox.claim(db, lease, BATCH)
+        if events:
+            log.info("taking up events from the inbox", count=len(events))
+            process(db, lease, [_understand_again(event, stores) for event in events])
+    except PyMongoError as error:
+        log.warning("inbox can't be read", error=type(error).__name__)
+        return 0
+    return len(events)
+
+
+def run_forever(db: Db, config: Config, stop: threading.Event) -> None:
+    """Take what is due in the inbox until `stop` is set. Any number of these may run, on any number of machines."""
+    stores = Stores(db, config)
+    lease = inbox.new_lease()
+    while not stop.is_set():
+        if take_due(db, stores, lease) < BATCH:
+            stop.wait(_POLL)
