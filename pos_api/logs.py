@@ -1,0 +1,118 @@
+"""One line per thing that happened, as text or JSON on stdout; never a secret, never personal data.
+
+What is bound with `structlog.contextvars` (the request id) is on every line.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import re
+from collections.abc import Mapping, MutableMapping
+from typing import Any
+
+import structlog
+from structlog.typing import FilteringBoundLogger, Processor, WrappedLogger
+
+from .config import Config
+
+_NEVER = frozenset(
+    {
+        *("api_key", "x_api_key", "key", "secret", "webhook_secret", "jwt_secret", "secrets_keys", "password"),
+        *("token", "jwt", "authorization", "signature", "cookie", "headers", "body", "payload"),
+        *("email", "e_mail", "phone", "address", "billing", "shipping", "first_name", "last_name", "customer"),
+    }
+)
+_E_MAIL = re.compile(r"[\w.+%-]+@[\w-]+(\.[\w-]+)+")
+
+_Event = MutableMapping[str, Any]
+
+
+def get_logger(name: str) -> FilteringBoundLogger:
+    """The logger of a module; call it with an event for people and what belongs to it as keywords."""
+    logger: FilteringBoundLogger = structlog.get_logger(module=name)
+    return logger
+
+
+def configure(config: Config) -> None:
+    """Set up the process's logging, other libraries' included: LOG_LEVEL and LOG_FORMAT of `config`."""
+    render: Processor = _as_json if config.log_format == "json" else _as_text
+    before: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        drop_secrets,
+    ]
+    level = logging.getLevelNamesMapping()[config.log_level]
+    stdout = _Stdout()
+    structlog.configure(
+        processors=[*before, render, _encode],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.BytesLoggerFactory(stdout),
+        cache_logger_on_first_use=True,
+    )
+    _take_over_standard_logging(level, stdout, before, render)
+
+
+def drop_secrets(_logger: WrappedLogger, _method: str, event: _Event) -> _Event:
+    """The last defence: what a key, a signature or a person is known by does not get into the log."""
+    for key in _NEVER & event.keys():
+        event[key] = "[left out]"
+    if "exception" in event:  # a database error quotes what it could not store
+        event["exception"] = _E_MAIL.sub("[e-mail]", event["exception"])
+    return event
+
+
+class _Stdout(io.FileIO):
+    """Standard output, each line at once. A full disk or a closed pipe costs the line, not the request."""
+
+    def __init__(self) -> None:
+        super().__init__(1, "wb", closefd=False)
+
+    def write(self, line: Any, /) -> int:
+        try:
+            return super().write(line) or 0
+        except OSError:
+            return len(line)
+
+
+def _take_over_standard_logging(level: int, stdout: io.FileIO, before: list[Processor], render: Processor) -> None:
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=before,
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render],
+    )
+    handler = logging.StreamHandler(io.TextIOWrapper(stdout, "utf-8", line_buffering=True, write_through=True))
+    handler.setFormatter(formatter)
+    logging.basicConfig(level=max(level, logging.WARNING), handlers=[handler], force=True)
+
+
+def _as_json(_logger: WrappedLogger, _method: str, event: Mapping[str, Any]) -> str:
+    return json.dumps(event, default=str, ensure_ascii=False)
+
+
+def _as_text(_logger: WrappedLogger, _method: str, event: _Event) -> str:
+    timestamp, level = event.pop("timestamp"), event.pop("level")
+    message, exception = event.pop("event"), event.pop("exception", None)
+    line = f"{timestamp} {level:<8} {_on_one_line(message)}"
+    for key, value in event.items():
+        line += f"  {key}={_in_one_word(value)}"
+    return line if exception is None else f"{line}\n{exception}"
+
+
+def _on_one_line(message: Any) -> str:
+    """What a sender put into it can't look like another line of the log."""
+    text = str(message)
+    return text if text.isprintable() else json.dumps(text, ensure_ascii=False)[1:-1]
+
+
+def _in_one_word(value: Any) -> str:
+    """Quoted where it could be taken for more than one value."""
+    text = str(value)
+    return text if text.isprintable() and " " not in text else json.dumps(text, ensure_ascii=False)
+
+
+def _encode(_logger: WrappedLogger, _method: str, line: Any) -> bytes:
+    encoded: bytes = line.encode("utf-8", "backslashreplace")
+    return encoded
