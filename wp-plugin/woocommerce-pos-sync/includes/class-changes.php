@@ -1,0 +1,105 @@
+<?php
+/**
+ * What a request changed.
+ *
+ * @package POS_Sync
+ */
+
+namespace POS_Sync;
+
+/**
+ * Collects the ids of what changes during a request and queues them once, at its very end. This is all that
+ * a checkout pays for the plugin: one statement, and one more to wake the sender.
+ */
+final class Changes {
+
+	/**
+	 * Topics by how telling they are.
+	 */
+	private const RANK = array(
+		'updated'   => 0,
+		'refunded'  => 1,
+		'cancelled' => 2,
+		'restored'  => 3,
+	);
+
+	/**
+	 * The settings.
+	 *
+	 * @var Settings
+	 */
+	private $settings;
+
+	/**
+	 * The queue.
+	 *
+	 * @var Queue
+	 */
+	private $queue;
+
+	/**
+	 * The scheduler.
+	 *
+	 * @var Scheduler
+	 */
+	private $scheduler;
+
+	/**
+	 * Topic by id, by type.
+	 *
+	 * @var array<string, array<int, string>>
+	 */
+	private $changed = array();
+
+	/**
+	 * Takes what it works with.
+	 *
+	 * @param Settings  $settings  The settings.
+	 * @param Queue     $queue     The queue.
+	 * @param Scheduler $scheduler The scheduler.
+	 */
+	public function __construct( Settings $settings, Queue $queue, Scheduler $scheduler ) {
+		$this->settings  = $settings;
+		$this->queue     = $queue;
+		$this->scheduler = $scheduler;
+	}
+
+	/**
+	 * Registers the end of the request. WordPress gets there after a fatal error too.
+	 */
+	public function register(): void {
+		add_action( 'shutdown', array( $this, 'write' ), 5 );
+	}
+
+	/**
+	 * Remembers a change. Costs no query, and never throws.
+	 *
+	 * @param string $type  Queue::ORDER or Queue::PRODUCT.
+	 * @param int    $id    Id of the order or product.
+	 * @param string $topic What happened: updated, refunded, cancelled or restored.
+	 */
+	public function add( string $type, int $id, string $topic ): void {
+		$known = $this->changed[ $type ][ $id ] ?? 'updated';
+
+		$this->changed[ $type ][ $id ] = self::RANK[ $topic ] > self::RANK[ $known ] ? $topic : $known;
+	}
+
+	/**
+	 * Queues what was remembered. Whatever goes wrong here stays here; Maintenance finds what was not queued.
+	 */
+	public function write(): void {
+		$changed       = $this->changed;
+		$this->changed = array();
+		if ( ! $changed || ! $this->settings->enabled() ) {
+			return;
+		}
+		try {
+			foreach ( $changed as $type => $changes ) {
+				$this->queue->raise( $type, $changes, time() );
+			}
+			$this->scheduler->soon( Scheduler::SEND );
+		} catch ( \Throwable $problem ) {
+			wc_get_logger()->error( 'Could not queue changes: ' . $problem->getMessage(), array( 'source' => Log::SOURCE ) );
+		}
+	}
+}

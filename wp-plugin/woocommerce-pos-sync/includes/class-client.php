@@ -1,0 +1,127 @@
+<?php
+/**
+ * Talking to the POS.
+ *
+ * @package POS_Sync
+ */
+
+namespace POS_Sync;
+
+/**
+ * Sends signed requests to the POS. Never follows a redirect: the key is meant for one address.
+ */
+final class Client {
+
+	/**
+	 * The POS answers within ten seconds, whatever happens behind it.
+	 */
+	private const TIMEOUT = 15;
+
+	/**
+	 * The settings.
+	 *
+	 * @var Settings
+	 */
+	private $settings;
+
+	/**
+	 * Takes the settings.
+	 *
+	 * @param Settings $settings The settings.
+	 */
+	public function __construct( Settings $settings ) {
+		$this->settings = $settings;
+	}
+
+	/**
+	 * Posts an envelope to the webhook URL; the answer says what follows.
+	 *
+	 * @param Envelope $envelope What to send.
+	 */
+	public function post( Envelope $envelope ): Reply {
+		$key      = $this->settings->api_key();
+		$headers  = array(
+			'Content-Type' => 'application/json',
+			'X-API-Key'    => $key,
+		);
+		$headers += Signature::headers( $key, $envelope->delivery_id, time(), $envelope->body );
+
+		$started  = microtime( true );
+		$response = $this->request(
+			$this->settings->url(),
+			array(
+				'method'  => 'POST',
+				'headers' => $headers,
+				'body'    => $envelope->body,
+			)
+		);
+		$reply    = $this->judge( $response );
+
+		$reply->milliseconds = (int) round( ( microtime( true ) - $started ) * 1000 );
+		return $reply;
+	}
+
+	/**
+	 * Asks the POS how it is, with the key, and says in plain words what is wrong where something is.
+	 *
+	 * @param string $url The webhook URL.
+	 * @param string $key The API key.
+	 */
+	public function test( string $url, string $key ): Diagnosis {
+		$problem = '' === $url ? __( 'Please enter the Webhook URL.', 'woocommerce-pos-sync' ) : Settings::url_problem( $url );
+		if ( '' === $problem && '' === $key ) {
+			$problem = __( 'Please enter the API key.', 'woocommerce-pos-sync' );
+		}
+		if ( '' !== $problem ) {
+			return Diagnosis::problem( $problem );
+		}
+		$started  = time();
+		$response = $this->request( Settings::health_url( $url ), array( 'headers' => array( 'X-API-Key' => $key ) ) );
+		if ( is_wp_error( $response ) ) {
+			return Diagnosis::of_error( $response->get_error_message() );
+		}
+		$clock = (int) ( ( $started + time() ) / 2 );
+		return Diagnosis::of_answer( (int) wp_remote_retrieve_response_code( $response ), wp_remote_retrieve_body( $response ), $this->header( $response, 'location' ), $clock );
+	}
+
+	/**
+	 * One request. Not the "safe" kind, which refuses private addresses: a POS may well stand in the shop's own network.
+	 *
+	 * @param string                                                                $url       Where to.
+	 * @param array{method?: string, headers: array<string, string>, body?: string} $arguments As for wp_remote_request().
+	 * @return array<string, mixed>|\WP_Error
+	 */
+	private function request( string $url, array $arguments ) {
+		return wp_remote_request(
+			$url,
+			$arguments + array(
+				'timeout'     => self::TIMEOUT,
+				'redirection' => 0,
+				'user-agent'  => 'WooCommerce-POS-Sync/' . VERSION,
+			)
+		);
+	}
+
+	/**
+	 * What an answer means.
+	 *
+	 * @param array<string, mixed>|\WP_Error $response The answer.
+	 */
+	private function judge( $response ): Reply {
+		if ( is_wp_error( $response ) ) {
+			return Reply::none( $response->get_error_message() );
+		}
+		return Reply::from_http( (int) wp_remote_retrieve_response_code( $response ), wp_remote_retrieve_body( $response ), $this->header( $response, 'retry-after' ), time() );
+	}
+
+	/**
+	 * One header of an answer; empty when it is not there.
+	 *
+	 * @param array<string, mixed> $response The answer.
+	 * @param string               $name     The header.
+	 */
+	private function header( array $response, string $name ): string {
+		$value = wp_remote_retrieve_header( $response, $name );
+		return is_array( $value ) ? implode( ', ', array_filter( $value, 'is_string' ) ) : $value;
+	}
+}

@@ -1,0 +1,147 @@
+<?php
+/**
+ * Naming what is wrong with the connection.
+ *
+ * @package POS_Sync
+ */
+
+namespace POS_Sync;
+
+/**
+ * The result of a connection test in words a shop owner can act on.
+ */
+final class Diagnosis {
+
+	private const CLOCK_TOLERANCE = 300;
+
+	/**
+	 * Whether orders can be sent.
+	 *
+	 * @var bool
+	 */
+	public $ok;
+
+	/**
+	 * What was found.
+	 *
+	 * @var string
+	 */
+	public $message;
+
+	/**
+	 * Use the named constructors.
+	 *
+	 * @param bool   $ok      Whether orders can be sent.
+	 * @param string $message What was found.
+	 */
+	private function __construct( bool $ok, string $message ) {
+		$this->ok      = $ok;
+		$this->message = $message;
+	}
+
+	/**
+	 * Something is wrong.
+	 *
+	 * @param string $message What.
+	 */
+	public static function problem( string $message ): self {
+		return new self( false, $message );
+	}
+
+	/**
+	 * No answer came.
+	 *
+	 * @param string $error The transport's words, such as "cURL error 6: Could not resolve host".
+	 */
+	public static function of_error( string $error ): self {
+		preg_match( '/cURL error (\d+)/', $error, $match );
+		switch ( (int) ( $match[1] ?? 0 ) ) {
+			case 6:
+				return self::problem( __( 'The host was not found. Please check the name in the Webhook URL.', 'woocommerce-pos-sync' ) );
+			case 7:
+				return self::problem( __( 'The connection was refused: nothing answers at this address and port. Is the POS running, and does a firewall let this site through?', 'woocommerce-pos-sync' ) );
+			case 28:
+				return self::problem( __( 'The POS did not answer in time. It may be overloaded, or a firewall swallows the requests.', 'woocommerce-pos-sync' ) );
+			case 35:
+			case 51:
+			case 53:
+			case 54:
+			case 58:
+			case 59:
+			case 60:
+			case 66:
+			case 77:
+			case 80:
+			case 83:
+			case 90:
+			case 91:
+				/* translators: %s: technical error message. */
+				return self::problem( sprintf( __( 'No secure connection (TLS) could be made; the certificate may be out of date or for another name. %s', 'woocommerce-pos-sync' ), $error ) );
+		}
+		/* translators: %s: technical error message. */
+		return self::problem( sprintf( __( 'The POS could not be reached: %s', 'woocommerce-pos-sync' ), $error ) );
+	}
+
+	/**
+	 * An answer came.
+	 *
+	 * @param int    $status   HTTP status.
+	 * @param string $body     Raw body.
+	 * @param string $location Where a redirect points.
+	 * @param int    $now      Unix time of this site, when the answer was made.
+	 */
+	public static function of_answer( int $status, string $body, string $location, int $now ): self {
+		if ( $status >= 300 && $status < 400 ) {
+			/* translators: %s: URL. */
+			return self::problem( sprintf( __( 'The address redirects to %s. Please enter the final address as Webhook URL.', 'woocommerce-pos-sync' ), $location ) );
+		}
+		$json = json_decode( $body, true );
+		if ( 401 === $status && is_array( $json ) ) {
+			return self::problem( __( 'The POS does not know this API key. Please copy it again from the POS.', 'woocommerce-pos-sync' ) );
+		}
+		if ( 404 === $status ) {
+			return self::problem( __( 'There is no POS at this address (404). Please check the path of the Webhook URL; it usually ends in /api/webhooks/orders.', 'woocommerce-pos-sync' ) );
+		}
+		if ( ! is_array( $json ) ) {
+			/* translators: %d: HTTP status. */
+			return self::problem( sprintf( __( 'A web page answered instead of the POS (status %d): a firewall or login page in between, or another address.', 'woocommerce-pos-sync' ), $status ) );
+		}
+		if ( 429 === $status ) {
+			return self::problem( __( 'The POS had too many requests and asks to wait. Please try again in a minute.', 'woocommerce-pos-sync' ) );
+		}
+		if ( 503 === $status ) {
+			return self::problem( __( 'The POS answers, but its database is not available. Orders are kept here until it is.', 'woocommerce-pos-sync' ) );
+		}
+		if ( 200 !== $status || true !== ( $json['success'] ?? null ) ) {
+			/* translators: %d: HTTP status. */
+			return self::problem( sprintf( __( 'The POS answered with status %d.', 'woocommerce-pos-sync' ), $status ) );
+		}
+		$clock = self::clock_problem( $json['timestamp'] ?? null, $now );
+		if ( '' !== $clock ) {
+			return self::problem( $clock );
+		}
+		$store = $json['store'] ?? null;
+		$name  = is_array( $store ) ? ( $store['name'] ?? '' ) : '';
+		if ( is_string( $name ) && '' !== $name ) {
+			/* translators: %s: the store's name in the POS. */
+			return new self( true, sprintf( __( 'Connected to the store “%s”.', 'woocommerce-pos-sync' ), $name ) );
+		}
+		return new self( true, __( 'Connected.', 'woocommerce-pos-sync' ) );
+	}
+
+	/**
+	 * Whether the clocks differ too much for signatures to be accepted; empty if not.
+	 *
+	 * @param mixed $timestamp The POS's time, RFC 3339.
+	 * @param int   $now       Unix time here.
+	 */
+	private static function clock_problem( $timestamp, int $now ): string {
+		$time = is_string( $timestamp ) ? strtotime( $timestamp ) : false;
+		if ( false === $time || abs( $time - $now ) <= self::CLOCK_TOLERANCE ) {
+			return '';
+		}
+		$minutes = (int) round( abs( $time - $now ) / 60 );
+		/* translators: 1: minutes, 2: time of the POS, 3: time of this site. */
+		return sprintf( __( 'The clocks differ by %1$d minutes, so the POS will refuse what this site sends. It is %2$s there and %3$s here (UTC).', 'woocommerce-pos-sync' ), $minutes, gmdate( 'H:i', $time ), gmdate( 'H:i', $now ) );
+	}
+}

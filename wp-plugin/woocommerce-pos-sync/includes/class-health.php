@@ -1,0 +1,117 @@
+<?php
+/**
+ * How it goes.
+ *
+ * @package POS_Sync
+ */
+
+namespace POS_Sync;
+
+/**
+ * Tells what is wrong, for notices, site health and the command line. Everything is read from queue and log.
+ */
+final class Health {
+
+	private const PATIENCE = HOUR_IN_SECONDS;
+
+	/**
+	 * The settings.
+	 *
+	 * @var Settings
+	 */
+	private $settings;
+
+	/**
+	 * The site.
+	 *
+	 * @var Site
+	 */
+	private $site;
+
+	/**
+	 * The queue.
+	 *
+	 * @var Queue
+	 */
+	private $queue;
+
+	/**
+	 * The log.
+	 *
+	 * @var Log
+	 */
+	private $log;
+
+	/**
+	 * Takes what it reads.
+	 *
+	 * @param Settings $settings The settings.
+	 * @param Site     $site     The site.
+	 * @param Queue    $queue    The queue.
+	 * @param Log      $log      The log.
+	 */
+	public function __construct( Settings $settings, Site $site, Queue $queue, Log $log ) {
+		$this->settings = $settings;
+		$this->site     = $site;
+		$this->queue    = $queue;
+		$this->log      = $log;
+	}
+
+	/**
+	 * Why nothing was delivered for an hour although something waits; empty if it was.
+	 */
+	public function outage(): string {
+		if ( ! $this->settings->ready() || $this->site->is_copy() ) {
+			return '';
+		}
+		$now     = time();
+		$failure = $this->log->first_failure_after( (int) $this->log->last_success() );
+		if ( $failure && (int) $failure['sent_at'] < $now - self::PATIENCE ) {
+			/* translators: 1: how long, such as "2 hours", 2: error message. */
+			return sprintf( __( 'Nothing could be delivered to the POS for %1$s: %2$s Orders are kept and sent as soon as it answers.', 'woocommerce-pos-sync' ), human_time_diff( (int) $failure['sent_at'], $now ), $failure['message'] );
+		}
+		$overdue = $this->queue->overdue_since();
+		if ( null !== $overdue && $overdue < $now - self::PATIENCE ) {
+			/* translators: %s: how long, such as "2 hours". */
+			return sprintf( __( 'Orders wait for %s to be sent to the POS because the scheduled actions of this site do not run. Please check WP-Cron, and WooCommerce → Status → Scheduled Actions.', 'woocommerce-pos-sync' ), human_time_diff( $overdue, $now ) );
+		}
+		return '';
+	}
+
+	/**
+	 * How many deliveries failed for good, and why; empty if none did.
+	 */
+	public function failures(): string {
+		$count = $this->queue->count( Queue::FAILED );
+		if ( ! $count ) {
+			return '';
+		}
+		$last = $this->queue->failed( 1 );
+		/* translators: 1: number, 2: error message. */
+		$text = _n( '%1$d order or product could not be delivered to the POS: %2$s', '%1$d orders or products could not be delivered to the POS. The last error: %2$s', $count, 'woocommerce-pos-sync' );
+		return sprintf( $text, $count, $last ? $last[0]->error : '' );
+	}
+
+	/**
+	 * Why this site sends nothing although it is switched on; empty if it may send.
+	 */
+	public function copy(): string {
+		if ( ! $this->settings->enabled() || ! $this->site->is_copy() ) {
+			return '';
+		}
+		/* translators: 1: URL, 2: URL. */
+		return sprintf( __( 'Nothing is sent to the POS: this site went live as %1$s and is now %2$s. Is it a copy of the shop, for testing, or has the shop moved here?', 'woocommerce-pos-sync' ), $this->site->confirmed_url(), $this->site->url() );
+	}
+
+	/**
+	 * When the last delivery was confirmed, in words.
+	 */
+	public function last_delivery(): string {
+		$time = $this->log->last_success();
+		if ( ! $time ) {
+			return __( 'none yet', 'woocommerce-pos-sync' );
+		}
+		/* translators: %s: how long, such as "2 hours". */
+		return sprintf( __( '%s ago', 'woocommerce-pos-sync' ), human_time_diff( $time ) );
+	}
+}

@@ -1,0 +1,118 @@
+<?php
+/**
+ * One row of the queue.
+ *
+ * @package POS_Sync
+ */
+
+namespace POS_Sync;
+
+/**
+ * What the POS has and lacks of one order or product.
+ */
+final class Item {
+
+	/**
+	 * Order or product: Queue::ORDER, Queue::PRODUCT.
+	 *
+	 * @var string
+	 */
+	public $type;
+
+	/**
+	 * Id of the order or product.
+	 *
+	 * @var int
+	 */
+	public $id;
+
+	/**
+	 * Queue::WAITING, Queue::SENT or Queue::FAILED.
+	 *
+	 * @var string
+	 */
+	public $state;
+
+	/**
+	 * Raised by every change, and never falls.
+	 *
+	 * @var int
+	 */
+	public $sequence;
+
+	/**
+	 * The sequence the POS last confirmed; 0 if it never did.
+	 *
+	 * @var int
+	 */
+	public $delivered;
+
+	/**
+	 * What happened: created, updated, cancelled, refunded, restored.
+	 *
+	 * @var string
+	 */
+	public $topic;
+
+	/**
+	 * Unix time of the change.
+	 *
+	 * @var int
+	 */
+	public $changed_at;
+
+	/**
+	 * Attempts for this state.
+	 *
+	 * @var int
+	 */
+	public $attempts;
+
+	/**
+	 * Attempts ever.
+	 *
+	 * @var int
+	 */
+	public $tries;
+
+	/**
+	 * Unix time of the last attempt ever; 0 if there was none.
+	 *
+	 * @var int
+	 */
+	public $tried_at;
+
+	/**
+	 * Unix time of the next attempt.
+	 *
+	 * @var int
+	 */
+	public $next_attempt;
+
+	/**
+	 * What went wrong last.
+	 *
+	 * @var string
+	 */
+	public $error;
+
+	/**
+	 * Reads a database row.
+	 *
+	 * @param array<string, string> $row The row.
+	 */
+	public function __construct( array $row ) {
+		$this->type         = $row['type'] ?? '';
+		$this->id           = (int) ( $row['object_id'] ?? 0 );
+		$this->state        = $row['state'] ?? '';
+		$this->sequence     = (int) ( $row['sequence'] ?? 0 );
+		$this->delivered    = (int) ( $row['delivered'] ?? 0 );
+		$this->topic        = $row['topic'] ?? '';
+		$this->changed_at   = (int) ( $row['changed_at'] ?? 0 );
+		$this->attempts     = (int) ( $row['attempts'] ?? 0 );
+		$this->tries        = (int) ( $row['tries'] ?? 0 );
+		$this->tried_at     = (int) ( $row['tried_at'] ?? 0 );
+		$this->next_attempt = (int) ( $row['next_attempt'] ?? 0 );
+		$this->error        = $row['error'] ?? '';
+	}
+}

@@ -1,0 +1,213 @@
+<?php
+/**
+ * The log of deliveries.
+ *
+ * @package POS_Sync
+ */
+
+namespace POS_Sync;
+
+/**
+ * Remembers every attempt for 30 days. It holds ids, times and errors: never a key, and no personal data.
+ */
+final class Log {
+
+	public const SOURCE = 'pos-sync';
+
+	private const DAYS = 30;
+
+	/**
+	 * The settings.
+	 *
+	 * @var Settings
+	 */
+	private $settings;
+
+	/**
+	 * The table.
+	 *
+	 * @var Table
+	 */
+	private $table;
+
+	/**
+	 * Takes the settings; knows its table.
+	 *
+	 * @param Settings $settings The settings.
+	 */
+	public function __construct( Settings $settings ) {
+		$this->settings = $settings;
+		$this->table    = new Table( 'pos_sync_log' );
+	}
+
+	/**
+	 * The table as dbDelta wants it.
+	 */
+	public function table_definition(): string {
+		return $this->table->definition(
+			'
+			id bigint(20) unsigned NOT NULL AUTO_INCREMENT,
+			sent_at int(10) unsigned NOT NULL,
+			type varchar(10) NOT NULL,
+			object_id bigint(20) unsigned NOT NULL,
+			event varchar(20) NOT NULL,
+			delivery_id varchar(40) NOT NULL,
+			attempt smallint(5) unsigned NOT NULL,
+			result varchar(10) NOT NULL,
+			status smallint(5) unsigned NOT NULL,
+			milliseconds int(10) unsigned NOT NULL,
+			outcome varchar(20) NOT NULL,
+			message varchar(255) NOT NULL,
+			PRIMARY KEY  (id),
+			KEY object (type,object_id),
+			KEY result (result,sent_at),
+			KEY sent_at (sent_at)'
+		);
+	}
+
+	/**
+	 * Notes an attempt.
+	 *
+	 * @param Item     $item     What was sent.
+	 * @param Envelope $envelope How.
+	 * @param Reply    $reply    What came back.
+	 * @param string   $result   Reply::SENT, RETRY or FAILED: what follows in the end.
+	 */
+	public function add( Item $item, Envelope $envelope, Reply $reply, string $result ): void {
+		$message = $this->clean( $reply->message );
+		$this->table->insert(
+			array(
+				'sent_at'      => time(),
+				'type'         => $item->type,
+				'object_id'    => $item->id,
+				'event'        => $envelope->event,
+				'delivery_id'  => $envelope->delivery_id,
+				'attempt'      => $item->attempts,
+				'result'       => $result,
+				'status'       => $reply->status,
+				'milliseconds' => $reply->milliseconds,
+				'outcome'      => mb_substr( $reply->outcome(), 0, 20 ),
+				'message'      => $message,
+			)
+		);
+		$this->write( $item, $envelope, $reply, $result, $message );
+	}
+
+	/**
+	 * A message fit for being kept and shown: one line, without the key or an e-mail address.
+	 *
+	 * @param string $message Any message.
+	 */
+	public function clean( string $message ): string {
+		$key = $this->settings->api_key();
+		if ( '' !== $key ) {
+			$message = str_replace( $key, '***', $message );
+		}
+		$message = (string) preg_replace( '/[^\s@<>"\']+@[^\s@<>"\']+/', '***', wp_check_invalid_utf8( $message, true ) );
+		return mb_substr( trim( (string) preg_replace( '/\s+/', ' ', wp_strip_all_tags( $message ) ) ), 0, 255 );
+	}
+
+	/**
+	 * Attempts, the latest first.
+	 *
+	 * @param array{type?: string, id?: int, result?: string, search?: string} $filter Search: an order's number or a delivery id, or part of an error.
+	 * @param int                                                              $limit  How many at most.
+	 * @param int                                                              $offset How many to pass over.
+	 * @return array<array<string, string>>
+	 */
+	public function entries( array $filter, int $limit, int $offset = 0 ): array {
+		list( $where, $values ) = $this->where( $filter );
+
+		return $this->table->rows( "SELECT * FROM {table} WHERE $where ORDER BY id DESC LIMIT %d OFFSET %d", array_merge( $values, array( $limit, $offset ) ) );
+	}
+
+	/**
+	 * How many attempts a filter finds.
+	 *
+	 * @param array{type?: string, id?: int, result?: string, search?: string} $filter As for entries().
+	 */
+	public function count( array $filter ): int {
+		list( $where, $values ) = $this->where( $filter );
+
+		return (int) $this->table->value( "SELECT COUNT(*) FROM {table} WHERE $where", $values );
+	}
+
+	/**
+	 * Unix time of the last confirmed delivery; null if there was none.
+	 */
+	public function last_success(): ?int {
+		$time = $this->table->value( 'SELECT MAX(sent_at) FROM {table} WHERE result = %s', array( Reply::SENT ) );
+		return null === $time ? null : (int) $time;
+	}
+
+	/**
+	 * The first attempt that failed after a time; null if none did.
+	 *
+	 * @param int $time Unix time.
+	 * @return array<string, string>|null
+	 */
+	public function first_failure_after( int $time ): ?array {
+		$rows = $this->table->rows( 'SELECT * FROM {table} WHERE result IN (%s, %s) AND sent_at > %d ORDER BY sent_at LIMIT 1', array( Reply::RETRY, Reply::FAILED, $time ) );
+		return $rows[0] ?? null;
+	}
+
+	/**
+	 * Removes what is older than 30 days.
+	 */
+	public function prune(): void {
+		$this->table->query( 'DELETE FROM {table} WHERE sent_at < %d', array( time() - self::DAYS * DAY_IN_SECONDS ) );
+	}
+
+	/**
+	 * SQL for a filter.
+	 *
+	 * @param array{type?: string, id?: int, result?: string, search?: string} $filter As for entries().
+	 * @return array{literal-string, array<int|string>}
+	 */
+	private function where( array $filter ): array {
+		$where  = array( '1 = 1' );
+		$values = array();
+		foreach ( array(
+			'type'   => 'type = %s',
+			'id'     => 'object_id = %d',
+			'result' => 'result = %s',
+		) as $name => $condition ) {
+			if ( isset( $filter[ $name ] ) && '' !== $filter[ $name ] ) {
+				$where[]  = $condition;
+				$values[] = $filter[ $name ];
+			}
+		}
+		$search = trim( $filter['search'] ?? '' );
+		if ( ctype_digit( ltrim( $search, '#' ) ) ) {
+			$where[]  = 'object_id = %d';
+			$values[] = (int) ltrim( $search, '#' );
+		} elseif ( '' !== $search ) {
+			$like    = $this->table->like( $search );
+			$where[] = '(delivery_id = %s OR event LIKE %s OR outcome LIKE %s OR message LIKE %s)';
+			array_push( $values, $search, $like, $like, $like );
+		}
+		return array( implode( ' AND ', $where ), $values );
+	}
+
+	/**
+	 * Notes an attempt in WooCommerce's own log, as far as the settings want it.
+	 *
+	 * @param Item     $item     What was sent.
+	 * @param Envelope $envelope How.
+	 * @param Reply    $reply    What came back.
+	 * @param string   $result   What follows.
+	 * @param string   $message  What went wrong.
+	 */
+	private function write( Item $item, Envelope $envelope, Reply $reply, string $result, string $message ): void {
+		$failed = Reply::SENT !== $result;
+		$level  = $this->settings->log_level();
+		if ( ! $failed && Settings::LOG_ERRORS === $level ) {
+			return;
+		}
+		$line = sprintf( '%s %d: %s, attempt %d, status %d, %d ms. %s', $envelope->event, $item->id, $result, $item->attempts, $reply->status, $reply->milliseconds, $message );
+		if ( Settings::LOG_DEBUG === $level ) {
+			$line .= sprintf( ' [%s, sequence %d, %d bytes, outcome %s]', $envelope->delivery_id, $item->sequence, strlen( $envelope->body ), $reply->outcome() );
+		}
+		wc_get_logger()->log( $failed ? 'error' : 'info', trim( $line ), array( 'source' => self::SOURCE ) );
+	}
+}

@@ -1,0 +1,170 @@
+<?php
+/**
+ * Notices.
+ *
+ * @package POS_Sync
+ */
+
+namespace POS_Sync;
+
+/**
+ * Tells whoever runs the shop what needs them, with a button that does it.
+ */
+final class Notices {
+
+	private const ACTION = 'pos_sync_do';
+
+	/**
+	 * The settings.
+	 *
+	 * @var Settings
+	 */
+	private $settings;
+
+	/**
+	 * The site.
+	 *
+	 * @var Site
+	 */
+	private $site;
+
+	/**
+	 * The queue.
+	 *
+	 * @var Queue
+	 */
+	private $queue;
+
+	/**
+	 * The scheduler.
+	 *
+	 * @var Scheduler
+	 */
+	private $scheduler;
+
+	/**
+	 * How it goes.
+	 *
+	 * @var Health
+	 */
+	private $health;
+
+	/**
+	 * Takes what it works with.
+	 *
+	 * @param Settings  $settings  The settings.
+	 * @param Site      $site      The site.
+	 * @param Queue     $queue     The queue.
+	 * @param Scheduler $scheduler The scheduler.
+	 * @param Health    $health    How it goes.
+	 */
+	public function __construct( Settings $settings, Site $site, Queue $queue, Scheduler $scheduler, Health $health ) {
+		$this->settings  = $settings;
+		$this->site      = $site;
+		$this->queue     = $queue;
+		$this->scheduler = $scheduler;
+		$this->health    = $health;
+	}
+
+	/**
+	 * Registers the hooks.
+	 */
+	public function register(): void {
+		add_action( 'admin_notices', array( $this, 'show' ) );
+		add_action( 'admin_post_' . self::ACTION, array( $this, 'handle' ) );
+	}
+
+	/**
+	 * Shows what there is to be said, on the dashboard and in the screens of shop and plugin.
+	 */
+	public function show(): void {
+		if ( ! current_user_can( 'manage_woocommerce' ) || ! $this->is_our_screen() ) {
+			return;
+		}
+		$copy = $this->health->copy();
+		if ( '' !== $copy ) {
+			$this->notice(
+				'warning',
+				$copy,
+				array(
+					'moved' => __( 'The shop has moved here: go on sending', 'woocommerce-pos-sync' ),
+					'copy'  => __( 'This is a copy: switch sending off', 'woocommerce-pos-sync' ),
+				)
+			);
+		}
+		$outage = $this->health->outage();
+		if ( '' !== $outage ) {
+			$this->notice( 'error', $outage, array() );
+		}
+		$failures = $this->health->failures();
+		if ( '' !== $failures ) {
+			$this->notice( 'error', $failures, array( 'resend' => __( 'Resend all failed', 'woocommerce-pos-sync' ) ) );
+		}
+	}
+
+	/**
+	 * Does what a button says.
+	 */
+	public function handle(): void {
+		check_admin_referer( self::ACTION );
+		if ( ! current_user_can( 'manage_woocommerce' ) ) {
+			wp_die( esc_html__( 'You are not allowed to do this.', 'woocommerce-pos-sync' ), '', array( 'response' => 403 ) );
+		}
+		$what = isset( $_POST['what'] ) && is_string( $_POST['what'] ) ? sanitize_key( $_POST['what'] ) : '';
+		switch ( $what ) {
+			case 'resend':
+				$this->queue->resend_failed( time() );
+				break;
+			case 'moved':
+				$this->site->confirm();
+				break;
+			case 'copy':
+				$this->settings->switch_off();
+				$this->queue->clear_waiting();
+				break;
+		}
+		if ( 'copy' !== $what ) {
+			$this->scheduler->soon( Scheduler::SEND );
+		}
+		$back = wp_get_referer();
+		wp_safe_redirect( $back ? $back : admin_url( 'admin.php?page=' . Settings_Page::SLUG ) );
+		exit;
+	}
+
+	/**
+	 * One notice.
+	 *
+	 * @param string                $kind    error or warning.
+	 * @param string                $text    What it says.
+	 * @param array<string, string> $buttons Label by what the button does.
+	 */
+	private function notice( string $kind, string $text, array $buttons ): void {
+		?>
+		<div class="notice notice-<?php echo esc_attr( $kind ); ?> pos-sync-notice">
+			<p><strong><?php esc_html_e( 'POS Sync', 'woocommerce-pos-sync' ); ?>:</strong> <?php echo esc_html( $text ); ?></p>
+			<form action="<?php echo esc_url( admin_url( 'admin-post.php' ) ); ?>" method="post">
+				<input type="hidden" name="action" value="<?php echo esc_attr( self::ACTION ); ?>">
+				<?php wp_nonce_field( self::ACTION, '_wpnonce' ); ?>
+				<p>
+					<?php foreach ( $buttons as $what => $label ) : ?>
+						<button type="submit" class="button" name="what" value="<?php echo esc_attr( $what ); ?>"><?php echo esc_html( $label ); ?></button>
+					<?php endforeach; ?>
+					<a href="<?php echo esc_url( admin_url( 'admin.php?page=' . Log_Page::SLUG ) ); ?>"><?php esc_html_e( 'Show deliveries', 'woocommerce-pos-sync' ); ?></a>
+				</p>
+			</form>
+		</div>
+		<?php
+	}
+
+	/**
+	 * Whether notices belong on this screen.
+	 */
+	private function is_our_screen(): bool {
+		$screen = get_current_screen();
+		if ( ! $screen ) {
+			return false;
+		}
+		return in_array( $screen->id, array( 'dashboard', 'plugins', 'edit-shop_order', 'shop_order', wc_get_page_screen_id( 'shop-order' ) ), true )
+			|| false !== strpos( $screen->id, 'pos-sync' );
+	}
+}

@@ -1,0 +1,158 @@
+<?php
+/**
+ * Changes of orders.
+ *
+ * @package POS_Sync
+ */
+
+namespace POS_Sync;
+
+/**
+ * Notices every change of an order, wherever it is made and wherever orders are stored (order tables or posts).
+ */
+final class Order_Hooks {
+
+	/**
+	 * Where changes go.
+	 *
+	 * @var Changes
+	 */
+	private $changes;
+
+	/**
+	 * Takes where changes go.
+	 *
+	 * @param Changes $changes Where changes go.
+	 */
+	public function __construct( Changes $changes ) {
+		$this->changes = $changes;
+	}
+
+	/**
+	 * Registers the hooks.
+	 */
+	public function register(): void {
+		add_action( 'woocommerce_new_order', array( $this, 'saved' ), 10, 2 );
+		add_action( 'woocommerce_update_order', array( $this, 'saved' ), 10, 2 );
+		add_action( 'woocommerce_update_order_refund', array( $this, 'saved' ), 10, 2 );
+		add_action( 'woocommerce_order_status_cancelled', array( $this, 'cancelled' ), 10, 2 );
+		add_action( 'woocommerce_order_status_refunded', array( $this, 'refunded' ) );
+
+		// These save lines of an order, not the order itself.
+		add_action( 'woocommerce_reduce_order_stock', array( $this, 'changed' ) );
+		add_action( 'woocommerce_restore_order_stock', array( $this, 'changed' ) );
+
+		add_action( 'woocommerce_order_refunded', array( $this, 'refunded' ) );
+		add_action( 'woocommerce_refund_deleted', array( $this, 'refund_deleted' ), 10, 2 );
+		// Deleted over REST or in code, a refund fires nothing but this, before it is gone.
+		add_filter( 'woocommerce_pre_delete_order_refund', array( $this, 'before_delete' ), PHP_INT_MAX, 2 );
+
+		add_action( 'woocommerce_before_trash_order', array( $this, 'saved' ), 10, 2 );
+		add_action( 'woocommerce_before_delete_order', array( $this, 'saved' ), 10, 2 );
+		add_action( 'woocommerce_untrash_order', array( $this, 'restored' ) );
+
+		// Orders stored as posts, in the posts' own screens and functions.
+		add_action( 'wp_trash_post', array( $this, 'post_changed' ) );
+		add_action( 'before_delete_post', array( $this, 'post_changed' ) );
+		add_action( 'untrashed_post', array( $this, 'post_restored' ) );
+	}
+
+	/**
+	 * An order or refund was saved, or is about to go.
+	 *
+	 * @param int|string $id    Its id.
+	 * @param mixed      $order The order or refund.
+	 */
+	public function saved( $id, $order = null ): void {
+		$this->changed( $order ? $order : (int) $id );
+	}
+
+	/**
+	 * Something about an order changed.
+	 *
+	 * @param mixed  $order Order, refund or id.
+	 * @param string $topic What happened.
+	 */
+	public function changed( $order, string $topic = 'updated' ): void {
+		if ( is_numeric( $order ) ) {
+			$order = wc_get_order( (int) $order );
+		}
+		if ( $order instanceof \WC_Order_Refund ) {
+			$this->changes->add( Queue::ORDER, $order->get_parent_id(), $topic );
+		} elseif ( $order instanceof \WC_Order && 'shop_order' === $order->get_type() && ! in_array( $order->get_status(), Payload::DRAFTS, true ) ) {
+			$this->changes->add( Queue::ORDER, $order->get_id(), $topic );
+		}
+	}
+
+	/**
+	 * An order was cancelled.
+	 *
+	 * @param int|string $id    Its id.
+	 * @param mixed      $order The order.
+	 */
+	public function cancelled( $id, $order = null ): void {
+		$this->changed( $order ? $order : (int) $id, 'cancelled' );
+	}
+
+	/**
+	 * An order was refunded, in part or whole.
+	 *
+	 * @param int|string $id Id of the order.
+	 */
+	public function refunded( $id ): void {
+		$this->changed( (int) $id, 'refunded' );
+	}
+
+	/**
+	 * A refund was deleted.
+	 *
+	 * @param int|string $refund_id The refund, gone by now.
+	 * @param int|string $order_id  Its order.
+	 */
+	public function refund_deleted( $refund_id, $order_id ): void {
+		$this->changed( (int) $order_id );
+	}
+
+	/**
+	 * A refund is about to be deleted.
+	 *
+	 * @param mixed $check  What others say; passed on as it is.
+	 * @param mixed $refund The refund.
+	 * @return mixed
+	 */
+	public function before_delete( $check, $refund ) {
+		$this->changed( $refund );
+		return $check;
+	}
+
+	/**
+	 * An order came back from the trash.
+	 *
+	 * @param int|string $id Its id.
+	 */
+	public function restored( $id ): void {
+		$this->changed( (int) $id, 'restored' );
+	}
+
+	/**
+	 * A post goes to the trash or for good: is it an order, or a refund?
+	 *
+	 * @param int|string $id Post id.
+	 */
+	public function post_changed( $id ): void {
+		if ( in_array( get_post_type( (int) $id ), array( 'shop_order', 'shop_order_refund' ), true ) ) {
+			$this->changed( (int) $id );
+		}
+	}
+
+	/**
+	 * A post came back from the trash: is it an order?
+	 *
+	 * @param int|string $id Post id.
+	 */
+	public function post_restored( $id ): void {
+		if ( 'shop_order' === get_post_type( (int) $id ) ) {
+			$this->restored( $id );
+		}
+	}
+}

@@ -1,0 +1,239 @@
+<?php
+/**
+ * The plugin in WooCommerce's order screens.
+ *
+ * @package POS_Sync
+ */
+
+namespace POS_Sync;
+
+/**
+ * A POS column in the list of orders, a bulk action, an order action and a box on the order's screen; both for
+ * order tables (HPOS) and for orders stored as posts.
+ */
+final class Orders_Screen {
+
+	private const COLUMN = 'pos_sync';
+	private const ACTION = 'pos_sync_send';
+
+	/**
+	 * The queue.
+	 *
+	 * @var Queue
+	 */
+	private $queue;
+
+	/**
+	 * The log.
+	 *
+	 * @var Log
+	 */
+	private $log;
+
+	/**
+	 * The scheduler.
+	 *
+	 * @var Scheduler
+	 */
+	private $scheduler;
+
+	/**
+	 * Takes what it shows.
+	 *
+	 * @param Queue     $queue     The queue.
+	 * @param Log       $log       The log.
+	 * @param Scheduler $scheduler The scheduler.
+	 */
+	public function __construct( Queue $queue, Log $log, Scheduler $scheduler ) {
+		$this->queue     = $queue;
+		$this->log       = $log;
+		$this->scheduler = $scheduler;
+	}
+
+	/**
+	 * Registers the hooks.
+	 */
+	public function register(): void {
+		foreach ( array( 'manage_woocommerce_page_wc-orders_columns', 'manage_edit-shop_order_columns' ) as $hook ) {
+			add_filter( $hook, array( $this, 'add_column' ), 20 );
+		}
+		foreach ( array( 'manage_woocommerce_page_wc-orders_custom_column', 'manage_shop_order_posts_custom_column' ) as $hook ) {
+			add_action( $hook, array( $this, 'show_column' ), 10, 2 );
+		}
+		foreach ( array( 'woocommerce_page_wc-orders', 'edit-shop_order' ) as $screen ) {
+			add_filter( 'bulk_actions-' . $screen, array( $this, 'add_bulk_action' ) );
+			add_filter( 'handle_bulk_actions-' . $screen, array( $this, 'do_bulk_action' ), 10, 3 );
+		}
+		add_filter( 'woocommerce_order_actions', array( $this, 'add_action' ) );
+		add_action( 'woocommerce_order_action_' . self::ACTION, array( $this, 'do_action' ) );
+		add_action( 'add_meta_boxes', array( $this, 'add_box' ) );
+		add_action( 'admin_notices', array( $this, 'say_what_bulk_action_did' ) );
+	}
+
+	/**
+	 * Adds the column after the status.
+	 *
+	 * @param array<string, string> $columns The columns.
+	 * @return array<string, string>
+	 */
+	public function add_column( array $columns ): array {
+		$with = array();
+		foreach ( $columns as $name => $label ) {
+			$with[ $name ] = $label;
+			if ( 'order_status' === $name ) {
+				$with[ self::COLUMN ] = __( 'POS', 'woocommerce-pos-sync' );
+			}
+		}
+		return $with + array( self::COLUMN => __( 'POS', 'woocommerce-pos-sync' ) );
+	}
+
+	/**
+	 * Shows how far an order is.
+	 *
+	 * @param string        $column The column.
+	 * @param int|\WC_Order $order  The order or its id.
+	 */
+	public function show_column( $column, $order ): void {
+		if ( self::COLUMN === $column ) {
+			$id = $order instanceof \WC_Order ? $order->get_id() : (int) $order;
+			echo wp_kses_post( $this->badge( $this->queue->find( Queue::ORDER, $id ) ) );
+		}
+	}
+
+	/**
+	 * Adds "Send to POS" to the list's actions.
+	 *
+	 * @param array<string, string> $actions The actions.
+	 * @return array<string, string>
+	 */
+	public function add_bulk_action( array $actions ): array {
+		$actions[ self::ACTION ] = __( 'Send to POS', 'woocommerce-pos-sync' );
+		return $actions;
+	}
+
+	/**
+	 * Sends the chosen orders. WooCommerce and WordPress have checked the nonce.
+	 *
+	 * @param string            $redirect Where it goes on.
+	 * @param string            $action   The action.
+	 * @param array<int|string> $ids      The chosen orders.
+	 */
+	public function do_bulk_action( $redirect, $action, $ids ): string {
+		if ( self::ACTION !== $action || ! current_user_can( 'manage_woocommerce' ) ) {
+			return (string) $redirect;
+		}
+		$this->send( array_map( 'intval', $ids ) );
+		return add_query_arg( 'pos_sync_sent', count( $ids ), $redirect );
+	}
+
+	/**
+	 * Says what the bulk action did.
+	 */
+	public function say_what_bulk_action_did(): void {
+		// phpcs:ignore WordPress.Security.NonceVerification.Recommended -- only a number that is shown.
+		$count = isset( $_GET['pos_sync_sent'] ) && is_string( $_GET['pos_sync_sent'] ) ? absint( $_GET['pos_sync_sent'] ) : 0;
+		if ( $count && current_user_can( 'manage_woocommerce' ) ) {
+			/* translators: %d: number of orders. */
+			$text = _n( '%d order will be sent to the POS.', '%d orders will be sent to the POS.', $count, 'woocommerce-pos-sync' );
+			printf( '<div class="notice notice-success is-dismissible"><p>%s</p></div>', esc_html( sprintf( $text, $count ) ) );
+		}
+	}
+
+	/**
+	 * Adds "Send to POS" to an order's actions.
+	 *
+	 * @param array<string, string> $actions The actions.
+	 * @return array<string, string>
+	 */
+	public function add_action( array $actions ): array {
+		return current_user_can( 'manage_woocommerce' ) ? $this->add_bulk_action( $actions ) : $actions;
+	}
+
+	/**
+	 * Sends one order. WooCommerce has checked the nonce.
+	 *
+	 * @param \WC_Order $order The order.
+	 */
+	public function do_action( $order ): void {
+		if ( current_user_can( 'manage_woocommerce' ) ) {
+			$this->send( array( $order->get_id() ) );
+		}
+	}
+
+	/**
+	 * Adds the box.
+	 *
+	 * @param string $screen The screen.
+	 */
+	public function add_box( $screen ): void {
+		if ( in_array( $screen, array( wc_get_page_screen_id( 'shop-order' ), 'shop_order' ), true ) && current_user_can( 'manage_woocommerce' ) ) {
+			add_meta_box( 'pos-sync', __( 'POS', 'woocommerce-pos-sync' ), array( $this, 'show_box' ), $screen, 'side' );
+		}
+	}
+
+	/**
+	 * Shows the order's state and last deliveries.
+	 *
+	 * @param \WP_Post|\WC_Order $order The order, or its post.
+	 */
+	public function show_box( $order ): void {
+		$id      = $order instanceof \WC_Order ? $order->get_id() : $order->ID;
+		$item    = $this->queue->find( Queue::ORDER, $id );
+		$entries = $this->log->entries(
+			array(
+				'type' => Queue::ORDER,
+				'id'   => $id,
+			),
+			5
+		);
+		echo '<p>' . wp_kses_post( $this->badge( $item ) ) . '</p>';
+		if ( $item && Queue::WAITING === $item->state && $item->attempts ) {
+			/* translators: %s: time. */
+			echo '<p>' . esc_html( sprintf( __( 'Next attempt at %s.', 'woocommerce-pos-sync' ), (string) wp_date( 'H:i', $item->next_attempt ) ) ) . '</p>';
+		}
+		if ( $entries ) {
+			echo '<ul>';
+			foreach ( $entries as $entry ) {
+				$note = implode( ', ', array_filter( array( $entry['outcome'], $entry['message'] ) ) );
+				printf(
+					'<li>%s %s %s<br><small>%s</small></li>',
+					esc_html( (string) wp_date( 'Y-m-d H:i:s', (int) $entry['sent_at'] ) ),
+					esc_html( $entry['event'] ),
+					wp_kses_post( Log_Table::badge( $entry['result'] ) ),
+					esc_html( $note )
+				);
+			}
+			echo '</ul>';
+			printf( '<p><a href="%s">%s</a></p>', esc_url( admin_url( 'admin.php?page=' . Log_Page::SLUG . '&s=' . $id ) ), esc_html__( 'All deliveries', 'woocommerce-pos-sync' ) );
+		}
+		echo '<p class="description">' . esc_html__( 'To send it again, choose “Send to POS” under Order actions.', 'woocommerce-pos-sync' ) . '</p>';
+	}
+
+	/**
+	 * Queues orders for being sent again.
+	 *
+	 * @param int[] $ids The orders.
+	 */
+	private function send( array $ids ): void {
+		$this->queue->resend( Queue::ORDER, $ids, Queue::LIVE, time() );
+		$this->scheduler->soon( Scheduler::SEND );
+	}
+
+	/**
+	 * An order's state in a word, the error as its tooltip.
+	 *
+	 * @param Item|null $item The order's row.
+	 */
+	private function badge( ?Item $item ): string {
+		if ( ! $item ) {
+			return '<span aria-hidden="true">–</span><span class="screen-reader-text">' . esc_html__( 'Not sent', 'woocommerce-pos-sync' ) . '</span>';
+		}
+		$badges                = array(
+			Queue::SENT    => array( 'status-completed', __( 'Sent', 'woocommerce-pos-sync' ) ),
+			Queue::WAITING => array( 'status-on-hold', __( 'Waiting', 'woocommerce-pos-sync' ) ),
+			Queue::FAILED  => array( 'status-failed', __( 'Failed', 'woocommerce-pos-sync' ) ),
+		);
+		list( $class, $label ) = $badges[ $item->state ] ?? array( '', $item->state );
+		return sprintf( '<mark class="order-status %s" title="%s"><span>%s</span></mark>', esc_attr( $class ), esc_attr( $item->error ), esc_html( $label ) );
+	}
+}

@@ -1,0 +1,224 @@
+<?php
+/**
+ * What is said of an order or product.
+ *
+ * @package POS_Sync
+ */
+
+namespace POS_Sync;
+
+/**
+ * Builds what is sent from the order or product as it is now, in the shape of WooCommerce's REST API v3.
+ */
+final class Payload {
+
+	/**
+	 * Statuses of what is no order yet.
+	 */
+	public const DRAFTS = array( 'auto-draft', 'draft', 'checkout-draft', 'new' );
+
+	/**
+	 * An order as the REST API shows it, with the lines of its refunds. Statuses are without "wc-", money has the store's decimals.
+	 *
+	 * @param \WC_Order $order The order.
+	 * @return array<string, mixed>
+	 */
+	public function order( \WC_Order $order ): array {
+		$controller = new \WC_REST_Orders_Controller();
+		$data       = $this->rest_data( $controller, $order );
+
+		$data['line_items'] = $this->with_reduced_stock( $this->rows( $data['line_items'] ?? array() ), $order );
+
+		$refunds = array();
+		foreach ( $order->get_refunds() as $refund ) {
+			$refunds[ $refund->get_id() ] = $refund;
+		}
+		$rows = $this->rows( $data['refunds'] ?? array() );
+		foreach ( $rows as $index => $row ) {
+			$id = $row['id'] ?? null;
+			if ( is_int( $id ) && isset( $refunds[ $id ] ) ) {
+				$rows[ $index ] = array_merge( $row, $this->refund_lines( $refunds[ $id ] ) );
+			}
+		}
+		$data['refunds'] = $rows;
+
+		return $data;
+	}
+
+	/**
+	 * A product or variation: what the POS needs of it, named as in the REST API.
+	 *
+	 * @param \WC_Product $product The product.
+	 * @return array<string, mixed>
+	 */
+	public function product( \WC_Product $product ): array {
+		$created  = $product->get_date_created();
+		$modified = $product->get_date_modified();
+		return array(
+			'id'                => $product->get_id(),
+			'parent_id'         => $product->get_parent_id(),
+			'type'              => $product->get_type(),
+			'status'            => $product->get_status(),
+			'name'              => $product->get_name(),
+			'sku'               => $product->get_sku(),
+			'price'             => $product->get_price(),
+			'manage_stock'      => $product->get_manage_stock() ? $product->get_manage_stock() : $this->has_stock( $product ),
+			'stock_quantity'    => $this->stock( $product ),
+			'stock_status'      => $product->get_stock_status(),
+			'date_created_gmt'  => $created ? gmdate( 'Y-m-d\TH:i:s', $created->getTimestamp() ) : null,
+			'date_modified_gmt' => $modified ? gmdate( 'Y-m-d\TH:i:s', $modified->getTimestamp() ) : null,
+		);
+	}
+
+	/**
+	 * The product whose SKU an order line would name for this one: a variation without a SKU of its own goes by its
+	 * parent's. Null where nothing is to be sent: no SKU, or no product customers could buy.
+	 *
+	 * @param \WC_Product $product A product or variation.
+	 */
+	public function known_as( \WC_Product $product ): ?\WC_Product {
+		if ( $product instanceof \WC_Product_Variation && '' === (string) $product->get_sku( 'edit' ) ) {
+			$product = wc_get_product( $product->get_parent_id() );
+		}
+		if ( ! $product instanceof \WC_Product || '' === trim( (string) $product->get_sku() ) ) {
+			return null;
+		}
+		return in_array( $product->get_status(), array( 'publish', 'private' ), true ) ? $product : null;
+	}
+
+	/**
+	 * All the stock there is under the product's SKU: its own, and that of variations which have none but its SKU.
+	 *
+	 * @param \WC_Product $product The product.
+	 * @return int|float|null Null where WooCommerce does not manage it.
+	 */
+	private function stock( \WC_Product $product ) {
+		$stock = $product->managing_stock() ? $product->get_stock_quantity() : null;
+		foreach ( $this->variations_without_sku( $product ) as $variation ) {
+			$stock = (float) $stock + (float) $variation->get_stock_quantity();
+		}
+		return null === $stock ? null : wc_stock_amount( $stock );
+	}
+
+	/**
+	 * Whether stock is managed under the product's SKU, if not by the product itself.
+	 *
+	 * @param \WC_Product $product The product.
+	 */
+	private function has_stock( \WC_Product $product ): bool {
+		return (bool) $this->variations_without_sku( $product );
+	}
+
+	/**
+	 * Variations with stock of their own that go by their parent's SKU.
+	 *
+	 * @param \WC_Product $product The parent.
+	 * @return \WC_Product[]
+	 */
+	private function variations_without_sku( \WC_Product $product ): array {
+		if ( ! $product->is_type( 'variable' ) ) {
+			return array();
+		}
+		$found = array();
+		foreach ( $product->get_children() as $id ) {
+			$variation = wc_get_product( $id );
+			if ( $variation instanceof \WC_Product_Variation && '' === (string) $variation->get_sku( 'edit' ) && true === $variation->get_manage_stock() ) {
+				$found[] = $variation;
+			}
+		}
+		return $found;
+	}
+
+	/**
+	 * The lines of a refund, which the REST API shows elsewhere.
+	 *
+	 * @param \WC_Order_Refund $refund The refund.
+	 * @return array<string, array<array<string, mixed>>>
+	 */
+	private function refund_lines( \WC_Order_Refund $refund ): array {
+		$controller = new \WC_REST_Order_Refunds_Controller();
+		$data       = $this->rest_data( $controller, $refund, array( 'order_id' => $refund->get_parent_id() ) );
+		$lines      = array();
+		foreach ( array( 'line_items', 'shipping_lines', 'fee_lines' ) as $kind ) {
+			$lines[ $kind ] = $this->rows( $data[ $kind ] ?? array() );
+		}
+		return $lines;
+	}
+
+	/**
+	 * An order or refund through WooCommerce's own REST controller.
+	 *
+	 * @param \WC_REST_Orders_Controller|\WC_REST_Order_Refunds_Controller $controller The controller.
+	 * @param \WC_Abstract_Order                                           $thing      The order or refund.
+	 * @param array<string, mixed>                                         $parameters Further parameters.
+	 * @return array<string, mixed>
+	 */
+	private function rest_data( $controller, \WC_Abstract_Order $thing, array $parameters = array() ): array {
+		$request = new \WP_REST_Request( 'GET' );
+		$request->set_query_params(
+			array_merge(
+				array(
+					'context' => 'view',
+					'dp'      => wc_get_price_decimals(),
+				),
+				$parameters
+			)
+		);
+		$response = $controller->prepare_object_for_response( $thing, $request );
+		$data     = $response instanceof \WP_REST_Response ? $response->get_data() : array();
+		return $this->named( $data );
+	}
+
+	/**
+	 * Sees to it that each line says how many units it holds, which is what the POS's stock is built on.
+	 *
+	 * @param array<array<string, mixed>> $lines Lines as the REST API shows them.
+	 * @param \WC_Order                   $order Their order.
+	 * @return array<array<string, mixed>>
+	 */
+	private function with_reduced_stock( array $lines, \WC_Order $order ): array {
+		$items = $order->get_items();
+		foreach ( $lines as $index => $line ) {
+			$id   = $line['id'] ?? null;
+			$item = is_int( $id ) ? ( $items[ $id ] ?? null ) : null;
+			$held = $item ? $item->get_meta( '_reduced_stock' ) : '';
+			$meta = $this->rows( $line['meta_data'] ?? array() );
+			if ( is_scalar( $held ) && '' !== (string) $held && ! in_array( '_reduced_stock', array_column( $meta, 'key' ), true ) ) {
+				$meta[]                       = array(
+					'key'   => '_reduced_stock',
+					'value' => (string) $held,
+				);
+				$lines[ $index ]['meta_data'] = $meta;
+			}
+		}
+		return $lines;
+	}
+
+	/**
+	 * A list of rows; meta data objects become arrays.
+	 *
+	 * @param mixed $value What should be such a list.
+	 * @return array<array<string, mixed>>
+	 */
+	private function rows( $value ): array {
+		$rows = array();
+		foreach ( is_array( $value ) ? $value : array() as $row ) {
+			$rows[] = $this->named( $row instanceof \WC_Meta_Data ? $row->get_data() : $row );
+		}
+		return $rows;
+	}
+
+	/**
+	 * An array with names for keys; empty where it is no array.
+	 *
+	 * @param mixed $value What should be one.
+	 * @return array<string, mixed>
+	 */
+	private function named( $value ): array {
+		$named = array();
+		foreach ( is_array( $value ) ? $value : array() as $name => $part ) {
+			$named[ (string) $name ] = $part;
+		}
+		return $named;
+	}
+}

@@ -1,0 +1,100 @@
+<?php
+/**
+ * The wiring.
+ *
+ * @package POS_Sync
+ */
+
+namespace POS_Sync;
+
+/**
+ * Makes the parts of the plugin, once, and lets each register its own hooks.
+ */
+final class Plugin {
+
+	/**
+	 * Hooks the plugin into WordPress. Nothing else happens before WooCommerce is known to be there.
+	 */
+	public function register(): void {
+		add_action( 'before_woocommerce_init', array( $this, 'declare_compatibility' ) );
+		add_action( 'plugins_loaded', array( $this, 'start' ) );
+		register_deactivation_hook( PLUGIN_FILE, array( $this, 'deactivate' ) );
+	}
+
+	/**
+	 * Tells WooCommerce that its order tables (HPOS) and block checkout are supported.
+	 */
+	public function declare_compatibility(): void {
+		if ( class_exists( \Automattic\WooCommerce\Utilities\FeaturesUtil::class ) ) {
+			\Automattic\WooCommerce\Utilities\FeaturesUtil::declare_compatibility( 'custom_order_tables', PLUGIN_FILE );
+			\Automattic\WooCommerce\Utilities\FeaturesUtil::declare_compatibility( 'cart_checkout_blocks', PLUGIN_FILE );
+		}
+	}
+
+	/**
+	 * Starts every part, or only says what is missing.
+	 */
+	public function start(): void {
+		if ( ! function_exists( 'WC' ) || version_compare( WC()->version, '8.2', '<' ) ) {
+			add_action( 'admin_notices', array( $this, 'say_what_is_missing' ) );
+			return;
+		}
+
+		$settings    = new Settings();
+		$site        = new Site();
+		$queue       = new Queue();
+		$log         = new Log( $settings );
+		$client      = new Client( $settings );
+		$scheduler   = new Scheduler();
+		$backfill    = new Backfill( $queue, $scheduler );
+		$payload     = new Payload();
+		$sender      = new Sender( $settings, $site, $queue, $backfill, $payload, $client, $log, $scheduler );
+		$changes     = new Changes( $settings, $queue, $scheduler );
+		$health      = new Health( $settings, $site, $queue, $log );
+		$maintenance = new Maintenance( $settings, $queue, $log, $backfill, $scheduler );
+
+		$parts = array(
+			new Schema( $queue, $log ),
+			$settings,
+			new Go_Live( $settings, $site, $backfill, $scheduler ),
+			$backfill,
+			$sender,
+			$changes,
+			$maintenance,
+			new Order_Hooks( $changes ),
+			new Product_Hooks( $changes ),
+			new Rest( $settings, $client, $backfill ),
+			new Site_Health( $health, $queue ),
+			new Cli( $settings, $queue, $client, $sender, $backfill, $health ),
+		);
+		if ( is_admin() ) {
+			$parts[] = new Settings_Page( $settings, $backfill, $health );
+			$parts[] = new Log_Page( $log );
+			$parts[] = new Orders_Screen( $queue, $log, $scheduler );
+			$parts[] = new Notices( $settings, $site, $queue, $scheduler, $health );
+		}
+		foreach ( $parts as $part ) {
+			$part->register();
+		}
+	}
+
+	/**
+	 * Says in the admin area why the plugin does nothing.
+	 */
+	public function say_what_is_missing(): void {
+		if ( ! current_user_can( 'activate_plugins' ) ) {
+			return;
+		}
+		printf(
+			'<div class="notice notice-error"><p>%s</p></div>',
+			esc_html__( 'WooCommerce POS Sync sends nothing: it needs WooCommerce 8.2 or newer. Please install and activate WooCommerce.', 'woocommerce-pos-sync' )
+		);
+	}
+
+	/**
+	 * Takes the plugin's jobs off the schedule; what waits in the queue stays and is sent after the next activation.
+	 */
+	public function deactivate(): void {
+		Scheduler::clear();
+	}
+}

@@ -1,0 +1,368 @@
+<?php
+/**
+ * The queue.
+ *
+ * @package POS_Sync
+ */
+
+namespace POS_Sync;
+
+/**
+ * One row for every order and product the POS should know: the sequence its changes have reached, and the one
+ * that was delivered. A change only raises the sequence, so any number of changes is one delivery, and a change
+ * during a delivery is never taken for delivered. Rows of what is delivered stay: they say what the POS has.
+ */
+final class Queue {
+
+	public const ORDER   = 'order';
+	public const PRODUCT = 'product';
+
+	public const WAITING = 'waiting';
+	public const SENT    = 'sent';
+	public const FAILED  = 'failed';
+
+	public const LIVE     = 0;
+	public const BACKFILL = 1;
+
+	/**
+	 * Longer than building and sending can take. When a process dies, its delivery is done again after this time.
+	 */
+	private const LEASE = 120;
+
+	/**
+	 * The table.
+	 *
+	 * @var Table
+	 */
+	private $table;
+
+	/**
+	 * Knows its table.
+	 */
+	public function __construct() {
+		$this->table = new Table( 'pos_sync_queue' );
+	}
+
+	/**
+	 * The table as dbDelta wants it.
+	 */
+	public function table_definition(): string {
+		return $this->table->definition(
+			'
+			type varchar(10) NOT NULL,
+			object_id bigint(20) unsigned NOT NULL,
+			state varchar(10) NOT NULL,
+			priority tinyint(3) unsigned NOT NULL DEFAULT 0,
+			sequence bigint(20) unsigned NOT NULL,
+			delivered bigint(20) unsigned NOT NULL DEFAULT 0,
+			topic varchar(10) NOT NULL,
+			changed_at int(10) unsigned NOT NULL,
+			attempts smallint(5) unsigned NOT NULL DEFAULT 0,
+			tries int(10) unsigned NOT NULL DEFAULT 0,
+			tried_at int(10) unsigned NOT NULL DEFAULT 0,
+			next_attempt int(10) unsigned NOT NULL,
+			lease_until int(10) unsigned NOT NULL DEFAULT 0,
+			status smallint(5) unsigned NOT NULL DEFAULT 0,
+			error varchar(255) NOT NULL DEFAULT \'\',
+			PRIMARY KEY  (type,object_id),
+			KEY due (state,next_attempt)'
+		);
+	}
+
+	/**
+	 * Notes changes: raises the sequence of each and makes it due now. One statement for up to 200 of them.
+	 *
+	 * @param string             $type    ORDER or PRODUCT.
+	 * @param array<int, string> $changes Topic by id: updated, refunded, cancelled or restored.
+	 * @param int                $now     Unix time.
+	 */
+	public function raise( string $type, array $changes, int $now ): void {
+		ksort( $changes ); // Everybody locks rows in the same order, so that two requests do not deadlock.
+		foreach ( array_chunk( $changes, 200, true ) as $chunk ) {
+			$values = array();
+			foreach ( $chunk as $id => $topic ) {
+				// A new row starts at the time, so that a sequence does not fall even where the table was lost.
+				array_push( $values, $type, $id, $now, $topic, $now, $now );
+			}
+			$rows = implode( ', ', array_fill( 0, count( $chunk ), "(%s, %d, 'waiting', %d, %s, %d, %d)" ) );
+			// Of several changes on the way the most telling one is named.
+			$this->table->query(
+				"INSERT INTO {table} (type, object_id, state, sequence, topic, changed_at, next_attempt) VALUES $rows
+				ON DUPLICATE KEY UPDATE
+					topic = IF(state = 'waiting' AND {$this->rank( 'topic' )} > {$this->rank( 'VALUES(topic)' )}, topic, VALUES(topic)),
+					state = 'waiting', priority = 0, sequence = GREATEST(sequence + 1, VALUES(sequence)),
+					changed_at = VALUES(changed_at), attempts = 0, next_attempt = VALUES(next_attempt), status = 0, error = ''",
+				$values
+			);
+		}
+	}
+
+	/**
+	 * Sends again what was sent, or for the first time what never was, without calling it a change:
+	 * what did not change goes out as the same bytes under the same delivery id.
+	 *
+	 * @param string $type     ORDER or PRODUCT.
+	 * @param int[]  $ids      Their ids.
+	 * @param int    $priority LIVE or BACKFILL.
+	 * @param int    $now      Unix time.
+	 */
+	public function resend( string $type, array $ids, int $priority, int $now ): void {
+		sort( $ids );
+		foreach ( array_chunk( $ids, 200 ) as $chunk ) {
+			$values = array();
+			foreach ( $chunk as $id ) {
+				array_push( $values, $type, $id, $priority, $now, $now, $now );
+			}
+			$rows = implode( ', ', array_fill( 0, count( $chunk ), "(%s, %d, 'waiting', %d, %d, 'updated', %d, %d)" ) );
+			$this->table->query(
+				"INSERT INTO {table} (type, object_id, state, priority, sequence, topic, changed_at, next_attempt) VALUES $rows
+				ON DUPLICATE KEY UPDATE
+					priority = IF(state = 'waiting', LEAST(priority, VALUES(priority)), VALUES(priority)),
+					state = 'waiting', attempts = 0, next_attempt = VALUES(next_attempt), status = 0, error = ''",
+				$values
+			);
+		}
+	}
+
+	/**
+	 * Makes everything that failed for good wait again.
+	 *
+	 * @param int $now Unix time.
+	 * @return int How many.
+	 */
+	public function resend_failed( int $now ): int {
+		return $this->table->query( "UPDATE {table} SET state = 'waiting', attempts = 0, next_attempt = %d, status = 0, error = '' WHERE state = 'failed'", array( $now ) );
+	}
+
+	/**
+	 * What can be sent now: products before orders, so that the POS knows what an order is about; what happens now before history.
+	 *
+	 * @param int  $now           Unix time.
+	 * @param int  $limit         How many at most.
+	 * @param bool $with_orders   Whether orders may go.
+	 * @param bool $with_backfill Whether history may go.
+	 * @return Item[]
+	 */
+	public function due( int $now, int $limit, bool $with_orders, bool $with_backfill ): array {
+		return $this->items(
+			"SELECT * FROM {table} WHERE state = 'waiting' AND next_attempt <= %d AND lease_until <= %d AND type IN ('product', %s) AND priority <= %d
+			ORDER BY priority, type DESC, next_attempt, object_id LIMIT %d",
+			array( $now, $now, $with_orders ? self::ORDER : self::PRODUCT, $with_backfill ? self::BACKFILL : self::LIVE, $limit )
+		);
+	}
+
+	/**
+	 * When the next one is due; null when nothing waits.
+	 *
+	 * @param bool $with_orders   Whether orders may go.
+	 * @param bool $with_backfill Whether history may go.
+	 */
+	public function next_due( bool $with_orders, bool $with_backfill ): ?int {
+		$next = $this->table->value(
+			"SELECT MIN(GREATEST(next_attempt, lease_until)) FROM {table} WHERE state = 'waiting' AND type IN ('product', %s) AND priority <= %d",
+			array( $with_orders ? self::ORDER : self::PRODUCT, $with_backfill ? self::BACKFILL : self::LIVE )
+		);
+		return null === $next ? null : (int) $next;
+	}
+
+	/**
+	 * Takes one for sending, so that nobody else sends it at the same time. The attempt counts from here on.
+	 *
+	 * @param string $type ORDER or PRODUCT.
+	 * @param int    $id   Its id.
+	 * @param int    $now  Unix time.
+	 * @return Item|null Null when another process has it, or it needs no sending any more.
+	 */
+	public function claim( string $type, int $id, int $now ): ?Item {
+		$claimed = $this->table->query(
+			"UPDATE {table} SET lease_until = %d, attempts = attempts + 1, tries = tries + 1, tried_at = %d
+			WHERE type = %s AND object_id = %d AND state = 'waiting' AND next_attempt <= %d AND lease_until <= %d",
+			array( $now + self::LEASE, $now, $type, $id, $now, $now )
+		);
+		return $claimed ? $this->find( $type, $id ) : null;
+	}
+
+	/**
+	 * The POS confirmed it. What changed meanwhile goes on waiting.
+	 *
+	 * @param Item   $item  As it was claimed.
+	 * @param string $topic The topic it was sent under, so that sending it again gives the same bytes.
+	 */
+	public function note_sent( Item $item, string $topic ): void {
+		$this->table->query(
+			"UPDATE {table} SET delivered = GREATEST(delivered, %d), lease_until = 0,
+				topic = IF(sequence = %d, %s, topic), state = IF(sequence = %d, 'sent', state), attempts = 0, status = 0, error = ''
+			WHERE type = %s AND object_id = %d",
+			array( $item->sequence, $item->sequence, $topic, $item->sequence, $item->type, $item->id )
+		);
+	}
+
+	/**
+	 * It did not arrive. What changed meanwhile starts anew.
+	 *
+	 * @param Item     $item   As it was claimed.
+	 * @param Reply    $reply  What came back.
+	 * @param string   $error  What went wrong, fit for being shown.
+	 * @param int|null $next   Unix time of the next attempt; null when given up.
+	 */
+	public function note_failed( Item $item, Reply $reply, string $error, ?int $next ): void {
+		$this->table->query(
+			'UPDATE {table} SET lease_until = 0,
+				status = IF(sequence = %d, %d, status), error = IF(sequence = %d, %s, error),
+				next_attempt = IF(sequence = %d, %d, next_attempt), state = IF(sequence = %d, %s, state)
+			WHERE type = %s AND object_id = %d',
+			array( $item->sequence, $reply->status, $item->sequence, mb_substr( $error, 0, 255 ), $item->sequence, (int) $next, $item->sequence, null === $next ? self::FAILED : self::WAITING, $item->type, $item->id )
+		);
+	}
+
+	/**
+	 * Forgets one that need not be sent, unless it changed meanwhile.
+	 *
+	 * @param Item $item As it was claimed.
+	 */
+	public function forget( Item $item ): void {
+		$gone = $this->table->query( 'DELETE FROM {table} WHERE type = %s AND object_id = %d AND sequence = %d', array( $item->type, $item->id, $item->sequence ) );
+		if ( ! $gone ) {
+			$this->table->query( 'UPDATE {table} SET lease_until = 0 WHERE type = %s AND object_id = %d', array( $item->type, $item->id ) );
+		}
+	}
+
+	/**
+	 * The POS is back: what waits for its hourly attempt because of the outage need not wait any longer.
+	 *
+	 * @param int $max_retries Only what was tried more often.
+	 * @param int $now         Unix time.
+	 */
+	public function hurry( int $max_retries, int $now ): void {
+		$statuses = Reply::outage_statuses();
+		$holes    = implode( ', ', array_fill( 0, count( $statuses ), '%d' ) );
+		$this->table->query(
+			"UPDATE {table} SET next_attempt = %d WHERE state = 'waiting' AND next_attempt > %d AND attempts > %d AND tried_at < %d AND status IN ($holes)",
+			array_merge( array( $now, $now, $max_retries, $now - 5 * MINUTE_IN_SECONDS ), $statuses )
+		);
+	}
+
+	/**
+	 * One row, or null when it was never queued.
+	 *
+	 * @param string $type ORDER or PRODUCT.
+	 * @param int    $id   Its id.
+	 */
+	public function find( string $type, int $id ): ?Item {
+		$items = $this->items( 'SELECT * FROM {table} WHERE type = %s AND object_id = %d', array( $type, $id ) );
+		return $items[0] ?? null;
+	}
+
+	/**
+	 * Which of these orders, by id and time of their last change, were not noted since.
+	 *
+	 * @param array<int, int> $modified Unix time by order id.
+	 * @return int[]
+	 */
+	public function missing( array $modified ): array {
+		if ( ! $modified ) {
+			return array();
+		}
+		$holes = implode( ', ', array_fill( 0, count( $modified ), '%d' ) );
+		$noted = array();
+		foreach ( $this->items( "SELECT * FROM {table} WHERE type = 'order' AND object_id IN ($holes)", array_keys( $modified ) ) as $item ) {
+			$noted[ $item->id ] = $item->changed_at;
+		}
+		$missing = array();
+		foreach ( $modified as $id => $time ) {
+			if ( ! isset( $noted[ $id ] ) || $noted[ $id ] < $time ) {
+				$missing[] = $id;
+			}
+		}
+		return $missing;
+	}
+
+	/**
+	 * How many are in a state.
+	 *
+	 * @param string      $state WAITING, SENT or FAILED.
+	 * @param string|null $type  ORDER or PRODUCT; null for both.
+	 */
+	public function count( string $state, ?string $type = null ): int {
+		return (int) $this->table->value( 'SELECT COUNT(*) FROM {table} WHERE state = %s AND type LIKE %s', array( $state, $type ?? '%' ) );
+	}
+
+	/**
+	 * How many of the history still wait.
+	 *
+	 * @param string $type ORDER or PRODUCT.
+	 */
+	public function count_backfill( string $type ): int {
+		return (int) $this->table->value( "SELECT COUNT(*) FROM {table} WHERE state = 'waiting' AND priority = 1 AND type = %s", array( $type ) );
+	}
+
+	/**
+	 * Whether products wait that the POS should know before it gets orders; those that keep failing hold up nothing.
+	 *
+	 * @param int $max_retries Up to so many attempts are waited for.
+	 */
+	public function products_first( int $max_retries ): bool {
+		return (bool) $this->table->value( "SELECT 1 FROM {table} WHERE state = 'waiting' AND type = 'product' AND attempts <= %d LIMIT 1", array( $max_retries ) );
+	}
+
+	/**
+	 * Since when the oldest one waits; null when nothing does.
+	 */
+	public function waiting_since(): ?int {
+		$since = $this->table->value( "SELECT MIN(changed_at) FROM {table} WHERE state = 'waiting'", array() );
+		return null === $since ? null : (int) $since;
+	}
+
+	/**
+	 * Since when something could be sent that nobody sends; null when nothing is overdue.
+	 */
+	public function overdue_since(): ?int {
+		$since = $this->table->value( "SELECT MIN(next_attempt) FROM {table} WHERE state = 'waiting' AND priority = 0 AND lease_until <= %d", array( time() ) );
+		return null === $since ? null : (int) $since;
+	}
+
+	/**
+	 * The last few that failed for good.
+	 *
+	 * @param int $limit How many at most.
+	 * @return Item[]
+	 */
+	public function failed( int $limit ): array {
+		return $this->items( "SELECT * FROM {table} WHERE state = 'failed' ORDER BY tried_at DESC LIMIT %d", array( $limit ) );
+	}
+
+	/**
+	 * Throws away what waits: for a copy of the shop whose test orders must not be sent later.
+	 */
+	public function clear_waiting(): void {
+		$this->table->query( 'DELETE FROM {table} WHERE state <> %s', array( self::SENT ) );
+	}
+
+	/**
+	 * How telling a topic is, in SQL.
+	 *
+	 * @phpstan-param literal-string $topic
+	 * @phpstan-return literal-string
+	 * @param string $topic SQL for the topic.
+	 */
+	private function rank( string $topic ): string {
+		return "FIELD($topic, 'updated', 'refunded', 'cancelled', 'restored')";
+	}
+
+	/**
+	 * Reads rows.
+	 *
+	 * @phpstan-param literal-string $sql
+	 * @param string            $sql    SQL with placeholders.
+	 * @param array<int|string> $values Their values.
+	 * @return Item[]
+	 */
+	private function items( string $sql, array $values ): array {
+		return array_map(
+			static function ( array $row ): Item {
+				return new Item( $row );
+			},
+			$this->table->rows( $sql, $values )
+		);
+	}
+}

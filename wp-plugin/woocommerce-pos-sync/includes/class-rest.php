@@ -1,0 +1,162 @@
+<?php
+/**
+ * What the settings page's script calls.
+ *
+ * @package POS_Sync
+ */
+
+namespace POS_Sync;
+
+/**
+ * REST routes for testing the connection and sending history, for whoever runs the shop. WordPress checks the nonce.
+ */
+final class Rest {
+
+	public const NAMESPACE = 'pos-sync/v1';
+
+	/**
+	 * The settings.
+	 *
+	 * @var Settings
+	 */
+	private $settings;
+
+	/**
+	 * The way to the POS.
+	 *
+	 * @var Client
+	 */
+	private $client;
+
+	/**
+	 * The history.
+	 *
+	 * @var Backfill
+	 */
+	private $backfill;
+
+	/**
+	 * Takes what it works with.
+	 *
+	 * @param Settings $settings The settings.
+	 * @param Client   $client   The way to the POS.
+	 * @param Backfill $backfill The history.
+	 */
+	public function __construct( Settings $settings, Client $client, Backfill $backfill ) {
+		$this->settings = $settings;
+		$this->client   = $client;
+		$this->backfill = $backfill;
+	}
+
+	/**
+	 * Registers the routes.
+	 */
+	public function register(): void {
+		add_action( 'rest_api_init', array( $this, 'register_routes' ) );
+	}
+
+	/**
+	 * Tells WordPress the routes.
+	 */
+	public function register_routes(): void {
+		$this->route( '/test', 'POST', array( $this, 'test' ) );
+		$this->route( '/backfill', 'GET', array( $this, 'progress' ) );
+		$this->route( '/backfill', 'POST', array( $this, 'control' ) );
+	}
+
+	/**
+	 * Whether the user runs the shop.
+	 */
+	public function may(): bool {
+		return current_user_can( 'manage_woocommerce' );
+	}
+
+	/**
+	 * Tests the connection with what is typed in, saved or not; the saved key where the field is empty.
+	 *
+	 * @phpstan-param \WP_REST_Request<array<string, mixed>> $request
+	 * @param \WP_REST_Request $request The request.
+	 */
+	public function test( \WP_REST_Request $request ): \WP_REST_Response {
+		$url = $this->text( $request, 'url' );
+		$key = $this->text( $request, 'api_key' );
+		// The saved key is only shown to the address it was saved for.
+		if ( '' === $key && $url === $this->settings->url() ) {
+			$key = $this->settings->api_key();
+		}
+		return new \WP_REST_Response( $this->client->test( $url, $key ) );
+	}
+
+	/**
+	 * How far the sending of history is.
+	 */
+	public function progress(): \WP_REST_Response {
+		return new \WP_REST_Response( $this->backfill->progress() );
+	}
+
+	/**
+	 * Starts, holds or goes on sending history.
+	 *
+	 * @phpstan-param \WP_REST_Request<array<string, mixed>> $request
+	 * @param \WP_REST_Request $request With "do": since (and "since"), catalogue, pause or resume.
+	 * @return \WP_REST_Response|\WP_Error
+	 */
+	public function control( \WP_REST_Request $request ) {
+		if ( ! $this->settings->ready() ) {
+			return new \WP_Error( 'pos_sync_off', __( 'Please switch on “Enable Order Webhooks” first.', 'woocommerce-pos-sync' ), array( 'status' => 409 ) );
+		}
+		switch ( $this->text( $request, 'do' ) ) {
+			case 'since':
+				$date = date_create_immutable( $this->text( $request, 'since' ), wp_timezone() );
+				if ( '' === $this->text( $request, 'since' ) || ! $date ) {
+					return new \WP_Error( 'pos_sync_date', __( 'Please choose a date.', 'woocommerce-pos-sync' ), array( 'status' => 400 ) );
+				}
+				$this->backfill->since( $date->getTimestamp() );
+				break;
+			case 'catalogue':
+				$this->backfill->go_live();
+				break;
+			case 'pause':
+				$this->backfill->pause( true );
+				break;
+			case 'resume':
+				$this->backfill->pause( false );
+				break;
+			default:
+				return new \WP_Error( 'pos_sync_do', 'Unknown.', array( 'status' => 400 ) );
+		}
+		return $this->progress();
+	}
+
+	/**
+	 * Registers one route.
+	 *
+	 * @param string   $path     Its path.
+	 * @phpstan-param non-falsy-string $path
+	 * @param string   $method   Its method.
+	 * @param callable $callback What answers.
+	 */
+	private function route( string $path, string $method, callable $callback ): void {
+		register_rest_route(
+			self::NAMESPACE,
+			$path,
+			array(
+				'methods'             => $method,
+				'callback'            => $callback,
+				'permission_callback' => array( $this, 'may' ),
+			)
+		);
+	}
+
+	/**
+	 * A parameter as trimmed text.
+	 *
+	 * @phpstan-param \WP_REST_Request<array<string, mixed>> $request
+	 * @param \WP_REST_Request $request The request.
+	 * @param string           $name    Its name.
+	 */
+	private function text( \WP_REST_Request $request, string $name ): string {
+		$value = $request->get_param( $name );
+		return is_string( $value ) ? trim( $value ) : '';
+	}
+}

@@ -1,0 +1,313 @@
+<?php
+/**
+ * Sending.
+ *
+ * @package POS_Sync
+ */
+
+namespace POS_Sync;
+
+/**
+ * The job that empties the queue, in the background: one delivery at a time, in the order in which things changed.
+ */
+final class Sender {
+
+	/**
+	 * Seconds after which a run makes room for the jobs of others.
+	 */
+	private const TIME = 20;
+
+	/**
+	 * After so many failures in a row the POS is left alone for a while.
+	 */
+	private const STRIKES = 3;
+
+	private const REST = 300;
+
+	/**
+	 * The settings.
+	 *
+	 * @var Settings
+	 */
+	private $settings;
+
+	/**
+	 * The site.
+	 *
+	 * @var Site
+	 */
+	private $site;
+
+	/**
+	 * The queue.
+	 *
+	 * @var Queue
+	 */
+	private $queue;
+
+	/**
+	 * The history being sent.
+	 *
+	 * @var Backfill
+	 */
+	private $backfill;
+
+	/**
+	 * What is said of an order.
+	 *
+	 * @var Payload
+	 */
+	private $payload;
+
+	/**
+	 * The way to the POS.
+	 *
+	 * @var Client
+	 */
+	private $client;
+
+	/**
+	 * The log.
+	 *
+	 * @var Log
+	 */
+	private $log;
+
+	/**
+	 * The scheduler.
+	 *
+	 * @var Scheduler
+	 */
+	private $scheduler;
+
+	/**
+	 * Takes what it works with.
+	 *
+	 * @param Settings  $settings  The settings.
+	 * @param Site      $site      The site.
+	 * @param Queue     $queue     The queue.
+	 * @param Backfill  $backfill  The history being sent.
+	 * @param Payload   $payload   What is said of an order.
+	 * @param Client    $client    The way to the POS.
+	 * @param Log       $log       The log.
+	 * @param Scheduler $scheduler The scheduler.
+	 */
+	public function __construct( Settings $settings, Site $site, Queue $queue, Backfill $backfill, Payload $payload, Client $client, Log $log, Scheduler $scheduler ) {
+		$this->settings  = $settings;
+		$this->site      = $site;
+		$this->queue     = $queue;
+		$this->backfill  = $backfill;
+		$this->payload   = $payload;
+		$this->client    = $client;
+		$this->log       = $log;
+		$this->scheduler = $scheduler;
+	}
+
+	/**
+	 * Registers the job.
+	 */
+	public function register(): void {
+		add_action( Scheduler::SEND, array( $this, 'run' ) );
+	}
+
+	/**
+	 * Sends what is due, for a while, and books the next run.
+	 */
+	public function run(): void {
+		if ( ! $this->may_send() ) {
+			return;
+		}
+		$until    = time() + self::TIME;
+		$failures = 0;
+		$hurried  = false;
+		$item     = $this->next();
+		while ( $item && time() < $until && $failures < self::STRIKES ) {
+			$result = $this->send( $item->type, $item->id );
+			if ( Reply::SENT === $result ) {
+				$failures = 0;
+				if ( ! $hurried ) {
+					$this->queue->hurry( $this->settings->max_retries(), time() );
+					$hurried = true;
+				}
+			} elseif ( Reply::RETRY === $result ) {
+				++$failures;
+			}
+			$item = $this->next();
+		}
+		$this->book( $failures < self::STRIKES ? 0 : time() + self::REST );
+	}
+
+	/**
+	 * Sends one, if it waits and nobody else is at it.
+	 *
+	 * @param string $type Queue::ORDER or Queue::PRODUCT.
+	 * @param int    $id   Its id.
+	 * @return string Reply::SENT, RETRY or FAILED; empty when nothing was sent.
+	 */
+	public function send( string $type, int $id ): string {
+		$item = $this->may_send() ? $this->queue->claim( $type, $id, time() ) : null;
+		if ( ! $item ) {
+			return '';
+		}
+		// What this process read earlier may have changed since: without this an old state could go out under the new sequence.
+		wp_cache_flush_runtime();
+
+		try {
+			$envelope = Queue::ORDER === $type ? $this->order_envelope( $item ) : $this->product_envelope( $item );
+		} catch ( \Throwable $problem ) {
+			$envelope = $this->envelope( "$type.updated", $item, array(), time() );
+			$reply    = Reply::impossible( $problem->getMessage() );
+			return $this->note( $item, $envelope, $reply );
+		}
+		if ( ! $envelope ) {
+			$this->queue->forget( $item );
+			return '';
+		}
+		if ( '' === $envelope->body ) {
+			return $this->note( $item, $envelope, Reply::impossible( __( 'It holds data that can not be written as JSON.', 'woocommerce-pos-sync' ) ) );
+		}
+		return $this->note( $item, $envelope, $this->client->post( $envelope ) );
+	}
+
+	/**
+	 * Whether anything may be sent from here at all.
+	 */
+	public function may_send(): bool {
+		return $this->settings->ready() && ! $this->site->is_copy();
+	}
+
+	/**
+	 * Writes down what came of it.
+	 *
+	 * @param Item     $item     As it was claimed.
+	 * @param Envelope $envelope What was sent.
+	 * @param Reply    $reply    What came back.
+	 * @return string Reply::SENT, RETRY or FAILED.
+	 */
+	private function note( Item $item, Envelope $envelope, Reply $reply ): string {
+		$result = $reply->verdict;
+		if ( Reply::SENT === $result ) {
+			$this->queue->note_sent( $item, substr( (string) strrchr( $envelope->event, '.' ), 1 ) );
+		} else {
+			$delay = null;
+			if ( Reply::RETRY === $result ) {
+				$delay = Retry::delay( $item->attempts, $this->settings->max_retries(), $reply->retry_after, wp_rand( 0, 1000 ) / 1000 );
+			}
+			$result = null === $delay ? Reply::FAILED : Reply::RETRY;
+			$this->queue->note_failed( $item, $reply, $this->log->clean( $reply->message ), null === $delay ? null : time() + $delay );
+		}
+		$this->log->add( $item, $envelope, $reply, $result );
+		return $result;
+	}
+
+	/**
+	 * What to send of an order; null when it need not be sent.
+	 *
+	 * @param Item $item The claimed row.
+	 */
+	private function order_envelope( Item $item ): ?Envelope {
+		$order = wc_get_order( $item->id );
+		if ( ! $order instanceof \WC_Order || 'trash' === $order->get_status() ) {
+			return $this->envelope( 'order.deleted', $item, array( 'id' => $item->id ), $item->changed_at );
+		}
+		$status = $order->get_status();
+		if ( in_array( $status, Payload::DRAFTS, true ) || ( ! $this->maybe_known( $item ) && ! $this->is_wanted( $status ) ) ) {
+			return null;
+		}
+		$created = $order->get_date_created();
+		$opening = $created && $created->getTimestamp() < $this->settings->live_since();
+		return $this->envelope( 'order.' . $this->topic( $item, $order ), $item, $this->payload->order( $order ), $item->changed_at, $opening ? array( 'opening' => true ) : array() );
+	}
+
+	/**
+	 * What to send of a product; null when it need not be sent. Its time is that of reading the stock:
+	 * orders from before are contained in that.
+	 *
+	 * @param Item $item The claimed row.
+	 */
+	private function product_envelope( Item $item ): ?Envelope {
+		$product = wc_get_product( $item->id );
+		$known   = $product instanceof \WC_Product ? $this->payload->known_as( $product ) : null;
+		if ( ! $known ) {
+			return null;
+		}
+		$read_at = time();
+		return $this->envelope( $item->delivered ? 'product.updated' : 'product.created', $item, $this->payload->product( $known ), $read_at );
+	}
+
+	/**
+	 * The envelope around it.
+	 *
+	 * @param string               $event The event.
+	 * @param Item                 $item  The claimed row.
+	 * @param array<string, mixed> $data  The order or product.
+	 * @param int                  $time  Unix time it is true for.
+	 * @param array<string, mixed> $more  Further fields.
+	 */
+	private function envelope( string $event, Item $item, array $data, int $time, array $more = array() ): Envelope {
+		$about = array(
+			'site_url'       => $this->site->url(),
+			'plugin_version' => VERSION,
+			'wc_version'     => WC()->version,
+		);
+		return new Envelope( $event, $item->id, $item->sequence, $time, $data, $about + $more );
+	}
+
+	/**
+	 * The topic: the first delivery is "created" whatever happened since, and none says what is no longer so.
+	 *
+	 * @param Item      $item  The claimed row.
+	 * @param \WC_Order $order The order.
+	 */
+	private function topic( Item $item, \WC_Order $order ): string {
+		if ( ! $item->delivered ) {
+			return 'created';
+		}
+		if ( 'cancelled' === $item->topic && 'cancelled' !== $order->get_status() ) {
+			return 'updated';
+		}
+		if ( 'refunded' === $item->topic && 'refunded' !== $order->get_status() && ! $order->get_refunds() ) {
+			return 'updated';
+		}
+		return 'deleted' === $item->topic ? 'restored' : $item->topic;
+	}
+
+	/**
+	 * Whether the POS may know it already: then every change of it is sent, whatever its status.
+	 *
+	 * @param Item $item The claimed row.
+	 */
+	private function maybe_known( Item $item ): bool {
+		return $item->delivered || $item->tries > 1;
+	}
+
+	/**
+	 * Whether orders in this status are to be sent.
+	 *
+	 * @param string $status Without "wc-".
+	 */
+	private function is_wanted( string $status ): bool {
+		$statuses = $this->settings->statuses();
+		return ! $statuses || in_array( $status, $statuses, true );
+	}
+
+	/**
+	 * The next one that may go.
+	 */
+	private function next(): ?Item {
+		$due = $this->queue->due( time(), 1, ! $this->backfill->holds_orders( $this->settings->max_retries() ), ! $this->backfill->is_paused() );
+		return $due[0] ?? null;
+	}
+
+	/**
+	 * Books the next run.
+	 *
+	 * @param int $earliest Unix time before which the POS is left alone.
+	 */
+	private function book( int $earliest ): void {
+		$next = $this->queue->next_due( ! $this->backfill->holds_orders( $this->settings->max_retries() ), ! $this->backfill->is_paused() );
+		if ( null !== $next ) {
+			$this->scheduler->at( Scheduler::SEND, max( $next, $earliest ) );
+		}
+	}
+}

@@ -1,0 +1,293 @@
+<?php
+/**
+ * The settings.
+ *
+ * @package POS_Sync
+ */
+
+namespace POS_Sync;
+
+/**
+ * Reads, checks and keeps the settings: one autoloaded option, so reading costs no query.
+ */
+final class Settings {
+
+	public const OPTION     = 'pos_sync_settings';
+	public const GROUP      = 'pos_sync';
+	public const LIVE_SINCE = 'pos_sync_live_since';
+
+	public const LOG_ERRORS     = 'error';
+	public const LOG_DELIVERIES = 'info';
+	public const LOG_DEBUG      = 'debug';
+
+	private const DEFAULTS = array(
+		'enabled'     => false,
+		'url'         => '',
+		'api_key'     => '',
+		'max_retries' => 3,
+		'statuses'    => array(),
+		'log_level'   => self::LOG_ERRORS,
+		'send_first'  => true,
+	);
+
+	/**
+	 * Registers the option with its check.
+	 */
+	public function register(): void {
+		add_action( 'admin_init', array( $this, 'register_option' ) );
+		add_filter( 'option_page_capability_' . self::GROUP, array( $this, 'capability' ) );
+	}
+
+	/**
+	 * Tells WordPress how the option is checked before it is stored.
+	 */
+	public function register_option(): void {
+		register_setting(
+			self::GROUP,
+			self::OPTION,
+			array(
+				'type'              => 'array',
+				'sanitize_callback' => array( $this, 'check' ),
+			)
+		);
+	}
+
+	/**
+	 * Who may save: whoever runs the shop, not only administrators.
+	 */
+	public function capability(): string {
+		return 'manage_woocommerce';
+	}
+
+	/**
+	 * Whether orders are sent.
+	 */
+	public function enabled(): bool {
+		return (bool) $this->get( 'enabled' );
+	}
+
+	/**
+	 * Whether everything that sending needs is there.
+	 */
+	public function ready(): bool {
+		return $this->enabled() && '' !== $this->url() && '' !== $this->api_key();
+	}
+
+	/**
+	 * Stops sending.
+	 */
+	public function switch_off(): void {
+		update_option( self::OPTION, array_merge( $this->all(), array( 'enabled' => false ) ) );
+	}
+
+	/**
+	 * Where orders are sent to.
+	 */
+	public function url(): string {
+		return $this->text( 'url' );
+	}
+
+	/**
+	 * The key the POS knows this shop by.
+	 */
+	public function api_key(): string {
+		return $this->text( 'api_key' );
+	}
+
+	/**
+	 * Retries with growing delays, before the hourly ones.
+	 */
+	public function max_retries(): int {
+		$value = $this->get( 'max_retries' );
+		return is_numeric( $value ) ? (int) $value : 3;
+	}
+
+	/**
+	 * The statuses that make an order be sent for the first time, without "wc-"; empty means all.
+	 *
+	 * @return string[]
+	 */
+	public function statuses(): array {
+		$value = $this->get( 'statuses' );
+		return is_array( $value ) ? array_values( array_filter( $value, 'is_string' ) ) : array();
+	}
+
+	/**
+	 * What goes into WooCommerce's own log: one of the LOG_ constants.
+	 */
+	public function log_level(): string {
+		return $this->text( 'log_level' );
+	}
+
+	/**
+	 * Whether catalogue and open orders are sent when the plugin is first switched on.
+	 */
+	public function send_first(): bool {
+		return (bool) $this->get( 'send_first' );
+	}
+
+	/**
+	 * When the plugin was first switched on, in Unix time; 0 before that.
+	 */
+	public function live_since(): int {
+		$value = get_option( self::LIVE_SINCE, 0 );
+		return is_numeric( $value ) ? (int) $value : 0;
+	}
+
+	/**
+	 * Checks what was typed in: keeps what is stored where the new value can't be used, and says what is wrong with it.
+	 *
+	 * @param mixed $input What the form sent.
+	 * @return array<string, mixed>
+	 */
+	public function check( $input ): array {
+		$input = is_array( $input ) ? $input : array();
+		$kept  = $this->all();
+
+		$url     = trim( self::string( $input['url'] ?? '' ) );
+		$problem = self::url_problem( $url );
+		if ( '' !== $problem ) {
+			add_settings_error( self::OPTION, 'pos_sync_url', $problem );
+			$url = self::string( $kept['url'] );
+		}
+
+		$key = trim( self::string( $input['api_key'] ?? '' ) );
+		if ( '' === $key ) {
+			$key = self::string( $kept['api_key'] );
+		} elseif ( ! self::is_usable_key( $key ) ) {
+			add_settings_error( self::OPTION, 'pos_sync_api_key', __( 'The API key holds characters that no key has. Please copy it again.', 'woocommerce-pos-sync' ) );
+			$key = self::string( $kept['api_key'] );
+		}
+
+		$enabled = ! empty( $input['enabled'] );
+		if ( $enabled && ( '' === $url || '' === $key ) ) {
+			add_settings_error( self::OPTION, 'pos_sync_enabled', __( 'Nothing is sent yet: the Webhook URL and the API key are both needed.', 'woocommerce-pos-sync' ) );
+			$enabled = false;
+		}
+
+		$retries = $input['max_retries'] ?? self::DEFAULTS['max_retries'];
+		$levels  = array( self::LOG_ERRORS, self::LOG_DELIVERIES, self::LOG_DEBUG );
+		$level   = self::string( $input['log_level'] ?? '' );
+		// All of them means: also those that other plugins will add.
+		$statuses = array_map( 'sanitize_key', array_filter( (array) ( $input['statuses'] ?? array() ), 'is_string' ) );
+		if ( ! array_diff( self::known_statuses(), $statuses ) ) {
+			$statuses = array();
+		}
+
+		return array(
+			'enabled'     => $enabled,
+			'url'         => esc_url_raw( $url ),
+			'api_key'     => $key,
+			'max_retries' => max( 0, min( 10, is_numeric( $retries ) ? (int) $retries : 3 ) ),
+			'statuses'    => array_values( $statuses ),
+			'send_first'  => ! empty( $input['send_first'] ),
+			'log_level'   => in_array( $level, $levels, true ) ? $level : self::LOG_ERRORS,
+		);
+	}
+
+	/**
+	 * What is wrong with a webhook URL; empty when nothing is.
+	 *
+	 * @param string $url The URL.
+	 */
+	public static function url_problem( string $url ): string {
+		if ( '' === $url ) {
+			return '';
+		}
+		$parts = wp_parse_url( $url );
+		$host  = is_array( $parts ) ? strtolower( $parts['host'] ?? '' ) : '';
+		if ( ! is_array( $parts ) || '' === $host || ! in_array( $parts['scheme'] ?? '', array( 'http', 'https' ), true ) || preg_match( '/\s/', $url ) ) {
+			return __( 'The Webhook URL is not a web address. It looks like https://pos.example.com/api/webhooks/orders', 'woocommerce-pos-sync' );
+		}
+		if ( isset( $parts['user'] ) || isset( $parts['pass'] ) ) {
+			return __( 'The Webhook URL must not hold a user name or password; the API key has a field of its own.', 'woocommerce-pos-sync' );
+		}
+		if ( 'http' === $parts['scheme'] && ! self::is_local( $host ) ) {
+			return __( 'The Webhook URL must begin with https:// so that orders can not be read on the way.', 'woocommerce-pos-sync' );
+		}
+		return '';
+	}
+
+	/**
+	 * Where the POS says how it is: beside the webhook URL.
+	 *
+	 * @param string $url The webhook URL.
+	 */
+	public static function health_url( string $url ): string {
+		$path = (string) preg_replace( '#[?\#].*$#', '', $url );
+		return (string) preg_replace( '#/orders/?$#', '', rtrim( $path, '/' ) ) . '/health';
+	}
+
+	/**
+	 * The shop's order statuses without "wc-"; never drafts.
+	 *
+	 * @return string[]
+	 */
+	public static function known_statuses(): array {
+		$statuses = array();
+		foreach ( array_keys( wc_get_order_statuses() ) as $status ) {
+			$statuses[] = (string) preg_replace( '/^wc-/', '', (string) $status );
+		}
+		return array_values( array_diff( $statuses, Payload::DRAFTS ) );
+	}
+
+	/**
+	 * Whether a host is on this machine or in a private network, where plain http is all right.
+	 *
+	 * @param string $host Lower-case host name or address.
+	 */
+	private static function is_local( string $host ): bool {
+		$host = trim( $host, '[]' );
+		if ( filter_var( $host, FILTER_VALIDATE_IP ) ) {
+			return ! filter_var( $host, FILTER_VALIDATE_IP, FILTER_FLAG_NO_PRIV_RANGE | FILTER_FLAG_NO_RES_RANGE );
+		}
+		return false === strpos( $host, '.' ) || (bool) preg_match( '/\.(localhost|local|test|internal|lan)$/', $host );
+	}
+
+	/**
+	 * Whether a key can be sent in a header.
+	 *
+	 * @param string $key The key.
+	 */
+	private static function is_usable_key( string $key ): bool {
+		return (bool) preg_match( '/^[\x21-\x7e]{1,255}$/', $key );
+	}
+
+	/**
+	 * All settings, with defaults for what was never saved.
+	 *
+	 * @return array<string, mixed>
+	 */
+	private function all(): array {
+		$stored = get_option( self::OPTION, array() );
+		return is_array( $stored ) ? array_replace( self::DEFAULTS, array_intersect_key( $stored, self::DEFAULTS ) ) : self::DEFAULTS;
+	}
+
+	/**
+	 * One setting.
+	 *
+	 * @param string $name Its name.
+	 * @return mixed
+	 */
+	private function get( string $name ) {
+		return $this->all()[ $name ] ?? null;
+	}
+
+	/**
+	 * One setting as text.
+	 *
+	 * @param string $name Its name.
+	 */
+	private function text( string $name ): string {
+		return self::string( $this->get( $name ) );
+	}
+
+	/**
+	 * A value if it is text, else nothing.
+	 *
+	 * @param mixed $value Anything.
+	 */
+	private static function string( $value ): string {
+		return is_string( $value ) ? $value : '';
+	}
+}

@@ -1,0 +1,40 @@
+<?php
+/**
+ * Removes everything the plugin stored. The orders themselves hold nothing of it.
+ *
+ * @package POS_Sync
+ */
+
+namespace POS_Sync;
+
+defined( 'WP_UNINSTALL_PLUGIN' ) || exit;
+
+require __DIR__ . '/includes/class-table.php';
+
+( static function (): void {
+	$clean = static function (): void {
+		foreach ( array( 'settings', 'live_since', 'home', 'backfill', 'schema', 'swept_to' ) as $option ) {
+			delete_option( 'pos_sync_' . $option );
+		}
+		( new Table( 'pos_sync_queue' ) )->query( 'DROP TABLE IF EXISTS {table}', array() );
+		( new Table( 'pos_sync_log' ) )->query( 'DROP TABLE IF EXISTS {table}', array() );
+		if ( function_exists( 'as_unschedule_all_actions' ) ) {
+			as_unschedule_all_actions( '', array(), 'pos-sync' );
+		}
+	};
+
+	if ( ! is_multisite() ) {
+		$clean();
+		return;
+	}
+	foreach ( get_sites(
+		array(
+			'fields' => 'ids',
+			'number' => 0,
+		)
+	) as $site ) {
+		switch_to_blog( (int) $site );
+		$clean();
+		restore_current_blog();
+	}
+} )();

@@ -1,0 +1,41 @@
+<?php
+/**
+ * Plugin Name:          WooCommerce POS Sync
+ * Description:          Sends every order to your point of sale, in the background and with retries: the checkout never waits and no order is lost.
+ * Version:              1.0.0
+ * Requires at least:    6.4
+ * Requires PHP:         7.4
+ * Requires Plugins:     woocommerce
+ * WC requires at least: 8.2
+ * WC tested up to:      11.0
+ * Author:               WooCommerce POS Sync
+ * License:              GPL-2.0-or-later
+ * License URI:          https://www.gnu.org/licenses/gpl-2.0.html
+ * Text Domain:          woocommerce-pos-sync
+ * Domain Path:          /languages
+ *
+ * @package POS_Sync
+ */
+
+namespace POS_Sync;
+
+defined( 'ABSPATH' ) || exit;
+
+const VERSION     = '1.0.0';
+const PLUGIN_FILE = __FILE__;
+
+spl_autoload_register(
+	static function ( string $name ): void {
+		$prefix = __NAMESPACE__ . '\\';
+		if ( 0 !== strpos( $name, $prefix ) ) {
+			return;
+		}
+		$slug = strtolower( str_replace( '_', '-', substr( $name, strlen( $prefix ) ) ) );
+		$file = __DIR__ . '/includes/class-' . $slug . '.php';
+		if ( is_readable( $file ) ) {
+			require $file;
+		}
+	}
+);
+
+( new Plugin() )->register();
