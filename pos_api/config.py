@@ -10,6 +10,7 @@ from environs import Env, EnvError, validate
 
 JWT_SECRET_BYTES = 32
 """RFC 7518 §3.2: an HS256 key is at least as long as the hash."""
+_LOG_LEVELS = ["DEBUG", "INFO", "WARNING", "ERROR"]
 
 
 class ConfigError(Exception):
@@ -73,7 +74,7 @@ def _read(env: Env) -> Config:
         mongodb_uri=env.str("MONGODB_URI", "") or None,
         data_dir=Path(env.str("DATA_DIR", "var")),
         host=env.str("HOST", Config.host),
-        port=env.int("PORT", Config.port),
+        port=env.int("PORT", Config.port, validate=validate.Range(1, 65_535)),
         web_processes=env.int("WEB_PROCESSES", Config.web_processes, validate=validate.Range(1, 64)),
         web_threads=env.int("WEB_THREADS", Config.web_threads, validate=validate.Range(1, 512)),
         webhook_processing=env.str(
@@ -82,7 +83,7 @@ def _read(env: Env) -> Config:
         store_name=env.str("STORE_NAME", Config.store_name),
         store_url=env.str("STORE_URL", ""),
         store_timezone=timezone,
-        log_level=env.str("LOG_LEVEL", Config.log_level).upper(),
+        log_level=env.str("LOG_LEVEL", Config.log_level, validate=validate.OneOf(_LOG_LEVELS)),
         log_format=env.str("LOG_FORMAT", Config.log_format, validate=validate.OneOf(["text", "json"])),
         proxies=env.int("PROXIES", Config.proxies, validate=validate.Range(0, 5)),
     )

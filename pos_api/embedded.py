@@ -13,7 +13,6 @@ import atexit
 import fcntl
 import importlib.util
 import json
-import logging
 import os
 import shutil
 import signal
@@ -31,6 +30,7 @@ from urllib.parse import quote_plus
 import bson
 
 from .config import ConfigError
+from .logs import get_logger
 
 _CACHE_GB = "0.25"
 _SOCKET = "pos.sock"
@@ -44,7 +44,7 @@ _SETTLE_SECONDS = 30.0
 _LOG_BYTES = 16 * 2**20
 _INSTEAD = "Or name another mongod in MONGOD, or set MONGODB_URI to a MongoDB server."
 
-_log = logging.getLogger(__name__)
+log = get_logger(__name__)
 _guard = threading.RLock()
 _stores: dict[Path, _Store] = {}
 
@@ -143,7 +143,9 @@ class _Store:
             fcntl.flock(self._users, fcntl.LOCK_SH)
             deadline = time.monotonic() + _SETTLE_SECONDS
             while not (line := self._call()):
-                if not self._start(may_be_in_use=time.monotonic() < deadline):
+                if time.monotonic() > deadline:
+                    raise ConfigError(f"The mongod in {self._path} does not answer, see mongod.log there.")
+                if not self._start():
                     time.sleep(0.05)
             return line
 
@@ -159,7 +161,7 @@ class _Store:
                 self._line, wait = self._join(), 0.0
             except (ConfigError, OSError) as error:
                 wait = min(wait * 2 + 1, 30)
-                _log.error("mongod is gone and can't be started, next try in %d s: %s", wait, error)
+                log.error("mongod is gone and can't be started", next_try_in_seconds=wait, error=str(error))
 
     def _call(self) -> socket.socket | None:
         line = socket.socket(socket.AF_UNIX)
@@ -170,14 +172,13 @@ class _Store:
             return None
         return line
 
-    def _start(self, *, may_be_in_use: bool) -> bool:
-        """Start mongod and wait until it answers; False where another one is on its way up or down here.
+    def _start(self) -> bool:
+        """Start mongod, however long it takes; False where another one is on its way up or down here.
 
         Raises ConfigError for every other end.
         """
         program = find_mongod()
-        log = self._path / "mongod.log"
-        _rotate(log)
+        _rotate(self._path / "mongod.log")
         try:
             ended = subprocess.run(  # noqa: S603 - our own arguments
                 [str(program), *self._arguments()],
@@ -188,11 +189,9 @@ class _Store:
             )
         except OSError as error:
             raise ConfigError(f"{program} can't be run: {error.strerror}. {_INSTEAD}") from None
-        if ended.returncode == _IN_USE and may_be_in_use:
-            return False
-        if ended.returncode:
-            raise ConfigError(_why(program, log, ended))
-        return True
+        if ended.returncode not in (0, _IN_USE):
+            raise ConfigError(_why(program, self._path / "mongod.log", ended))
+        return ended.returncode == 0
 
     def _arguments(self) -> list[str]:
         return [

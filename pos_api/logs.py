@@ -27,6 +27,7 @@ _NEVER = frozenset(
 _E_MAIL = re.compile(r"[\w.+%-]+@[\w-]+(\.[\w-]+)+")
 
 _Event = MutableMapping[str, Any]
+_handler: logging.StreamHandler[io.TextIOWrapper] | None = None
 
 
 def get_logger(name: str) -> FilteringBoundLogger:
@@ -46,14 +47,13 @@ def configure(config: Config) -> None:
         drop_secrets,
     ]
     level = logging.getLevelNamesMapping()[config.log_level]
-    stdout = _Stdout()
     structlog.configure(
         processors=[*before, render, _encode],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.BytesLoggerFactory(stdout),
+        logger_factory=structlog.BytesLoggerFactory(_Stdout()),
         cache_logger_on_first_use=True,
     )
-    _take_over_standard_logging(level, stdout, before, render)
+    _take_over_standard_logging(level, before, render)
 
 
 def drop_secrets(_logger: WrappedLogger, _method: str, event: _Event) -> _Event:
@@ -78,14 +78,19 @@ class _Stdout(io.FileIO):
             return len(line)
 
 
-def _take_over_standard_logging(level: int, stdout: io.FileIO, before: list[Processor], render: Processor) -> None:
+def _take_over_standard_logging(level: int, before: list[Processor], render: Processor) -> None:
+    global _handler
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=before,
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render],
     )
-    handler = logging.StreamHandler(io.TextIOWrapper(stdout, "utf-8", line_buffering=True, write_through=True))
-    handler.setFormatter(formatter)
-    logging.basicConfig(level=max(level, logging.WARNING), handlers=[handler], force=True)
+    root = logging.getLogger()
+    if _handler:
+        root.removeHandler(_handler)
+    _handler = logging.StreamHandler(io.TextIOWrapper(_Stdout(), "utf-8", "backslashreplace", write_through=True))
+    _handler.setFormatter(formatter)
+    root.addHandler(_handler)
+    root.setLevel(max(level, logging.WARNING))
 
 
 def _as_json(_logger: WrappedLogger, _method: str, event: Mapping[str, Any]) -> str:

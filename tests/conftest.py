@@ -21,6 +21,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from pymongo import MongoClient
 
+from pos_api import create_app
 from pos_api import db as database
 from pos_api.config import Config
 from pos_api.embedded import find_mongod
@@ -67,9 +68,7 @@ def _start_mongod() -> str:
         command += ["--replSet", _REPLICA_SET, "--oplogSize", "256"]
     # The shell ends mongod when its own input ends, so even a killed test run leaves none behind.
     watch = '"$@" & read _; kill -9 $!; wait'
-    _server = subprocess.Popen(
-        ["sh", "-c", watch, "sh", *command], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
-    )
+    _server = subprocess.Popen(["sh", "-c", watch, "sh", *command], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
     if replicated:
         _initiate(port)
     return f"mongodb://127.0.0.1:{port}/" + (f"?replicaSet={_REPLICA_SET}" if replicated else "")
@@ -126,11 +125,11 @@ def db(config: Config) -> Iterator[database.Db]:
 
 
 @pytest.fixture
-def app(config: Config, db: database.Db) -> Flask:
-    """The service on the test's database."""
-    from pos_api import create_app
-
-    return create_app(config)
+def app(config: Config, db: database.Db) -> Iterator[Flask]:
+    """The service on the test's database, with its worker thread."""
+    service = create_app(config, db)
+    yield service
+    service.extensions["pos"].close()
 
 
 @pytest.fixture
