@@ -10,7 +10,7 @@ from environs import Env, EnvError, validate
 
 JWT_SECRET_BYTES = 32
 """RFC 7518 §3.2: an HS256 key is at least as long as the hash."""
-_LOG_LEVELS = ["DEBUG", "INFO", "WARNING", "ERROR"]
+_LOG_LEVELS = ["DEBUG", "INFO", "WARNING", "ERROR", "debug", "info", "warning", "error"]
 
 
 class ConfigError(Exception):
@@ -83,7 +83,7 @@ def _read(env: Env) -> Config:
         store_name=env.str("STORE_NAME", Config.store_name),
         store_url=env.str("STORE_URL", ""),
         store_timezone=timezone,
-        log_level=env.str("LOG_LEVEL", Config.log_level, validate=validate.OneOf(_LOG_LEVELS)),
+        log_level=env.str("LOG_LEVEL", Config.log_level, validate=validate.OneOf(_LOG_LEVELS)).upper(),
         log_format=env.str("LOG_FORMAT", Config.log_format, validate=validate.OneOf(["text", "json"])),
         proxies=env.int("PROXIES", Config.proxies, validate=validate.Range(0, 5)),
     )

@@ -1,0 +1,85 @@
+"""The web server: gunicorn with threads, each worker process with a service of its own."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger as GunicornLogger
+from gunicorn.workers.base import Worker
+
+from . import create_app, db
+from .config import Config, ConfigError
+from .logs import get_logger
+
+_RETRY_SECONDS = 1.0
+
+log = get_logger(__name__)
+
+
+def run(config: Config, announce: Callable[[], None]) -> None:
+    """Serve until SIGTERM (what is on its way is finished) or SIGINT; `announce` is called once it can be used.
+
+    Raises ConfigError when the database can't be reached at the start.
+    """
+    # Here once, before any worker: a mistake in the settings is told in one line. The store that we bring ourselves
+    # stays up while this process does, whatever becomes of the workers.
+    db.connect(config).client.close()
+    _Application(config, announce).run()
+
+
+class Logger(GunicornLogger):
+    """Gunicorn's log, in the service's."""
+
+    def setup(self, cfg: Any) -> None:
+        """Let the root logger do it."""
+        super().setup(cfg)
+        self.error_log.handlers.clear()
+        self.error_log.propagate = True
+
+
+class _Application(BaseApplication):
+    def __init__(self, config: Config, announce: Callable[[], None]) -> None:
+        self._config = config
+        self._announce = announce
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Gunicorn's settings; its own environment and files are not read."""
+        config = self._config
+        settings = {
+            "bind": f"[{config.host}]:{config.port}" if ":" in config.host else f"{config.host}:{config.port}",
+            "workers": config.web_processes,
+            "worker_class": "gthread",
+            "threads": config.web_threads,
+            "preload_app": False,  # a MongoClient does not survive a fork
+            "control_socket_disable": True,
+            "timeout": 60,
+            "graceful_timeout": 30,
+            "keepalive": 75,  # longer than a reverse proxy keeps its side open
+            "limit_request_line": 8190,  # filters are long
+            "accesslog": None,
+            "loglevel": "warning",
+            "logger_class": Logger,
+            "post_worker_init": self._started,
+        }
+        if os.path.isdir("/dev/shm"):  # noqa: S108 - the heartbeat must not wait for a disk
+            settings["worker_tmp_dir"] = "/dev/shm"  # noqa: S108
+        for name, value in settings.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Callable[..., Any]:
+        """The service of one worker process. A database that is away just now is waited for."""
+        while True:
+            try:
+                return create_app(self._config)
+            except ConfigError as error:
+                log.warning("a web worker waits for the database", error=str(error))
+                time.sleep(_RETRY_SECONDS)
+
+    def _started(self, worker: Worker) -> None:
+        if worker.age == 1:
+            self._announce()
