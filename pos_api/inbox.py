@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bson import Binary
-from pymongo import UpdateOne
+from pymongo import UpdateMany
 from pymongo.errors import BulkWriteError
 
 from .db import DUPLICATE_KEY, DURABLE, Db, Document
@@ -138,7 +138,12 @@ def _event(entry: Document) -> Event:
 
 def finish(db: Db, lease: str, outcomes: Iterable[tuple[str, Outcome]]) -> None:
     """Note how events ended, where `lease` still holds them. A parked one stays, with its reason."""
-    operations = [UpdateOne({"_id": key, "lease": lease}, _ending(outcome)) for key, outcome in outcomes]
+    alike: dict[str, tuple[Outcome, list[str]]] = {}
+    for key, outcome in outcomes:
+        alike.setdefault(repr(outcome), (outcome, []))[1].append(key)
+    operations = [
+        UpdateMany({"_id": {"$in": keys}, "lease": lease}, _ending(outcome)) for outcome, keys in alike.values()
+    ]
     if operations:
         db.inbox.bulk_write(operations, ordered=False)
 

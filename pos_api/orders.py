@@ -2,12 +2,13 @@
 
 An order document: `_id` (`store:order id`), the order's own fields under the names of `sources/woocommerce.py`, and
 
-* `rev`, raised by every save, and `settled`, the rev whose holdings are in the ledger;
+* `rev`, raised by every save;
 * `modified_at` and `sequence`, the sender's version of it;
 * `held`, what this version holds of each product (`[{"sku", "quantity"}]`), `opening` (SKUs whose units were gone
   before the POS started to count), `unmatched` (SKUs no product was known for when the order first named them);
 * `deleted_at`, `status_history`, `warnings`, `day` (shop-local) and `days` (every day it ever counted on);
-* `customer`, `skus` and `search`, by which it is found, and `changed_at`, the server's time of the last save.
+* `customer`, `skus` and `search`, by which it is found, and `changed_at`, the server's time of the last save (a BSON
+  timestamp, which MongoDB fills in on inserts too).
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from pymongo import UpdateOne
+from bson import Timestamp
+from pymongo import InsertOne, UpdateOne
 from pymongo.errors import BulkWriteError
 
 from . import customers, products, stock
@@ -28,6 +30,7 @@ from .values import Quantity, whole
 
 HOLDS_NOTHING = frozenset({"cancelled", "refunded", "failed", "trash"})
 _HISTORY = 200
+_SERVER_TIME = Timestamp(0, 0)
 _ROUNDS = 50
 _NOT_WORDS = re.compile(r"[^\w@.+-]+")
 
@@ -37,7 +40,8 @@ class OrderSnapshot:
     """What a sender says about an order at one moment.
 
     `fields` holds only what was there, in stored form; an absent field leaves what is stored. `modified_at` is None
-    and `sequence` 0 where the sender gave none.
+    and `sequence` 0 where the sender gave none. `again` says that the event was begun before: a crash may have left
+    its order saved and not settled.
     """
 
     store: str
@@ -49,6 +53,7 @@ class OrderSnapshot:
     sequence: int
     opening: bool
     fields: Document
+    again: bool = False
 
     @property
     def key(self) -> str:
@@ -77,7 +82,7 @@ class _Change:
         return self.outcome in ("created", "updated")
 
     def to_settle(self) -> bool:
-        return self.to_save() or (self.outcome == "unchanged" and self.after.get("settled") != self.after["rev"])
+        return self.to_save() or (self.snapshot.again and self.outcome == "unchanged")
 
 
 def apply(db: Db, snapshots: list[OrderSnapshot]) -> list[Result]:
@@ -91,7 +96,7 @@ def apply(db: Db, snapshots: list[OrderSnapshot]) -> list[Result]:
     catalogue.learn(db)
     stock.settle(db, [_holding(change) for change in to_settle], catalogue.balances)
     customers.upsert(db, [_buyer(change.after) for change in to_settle if _buyer_changed(change)])
-    _note_settled(db, {change.after["_id"]: change.after["rev"] for change in to_settle})
+    _settle_overtaken(db, {change.after["_id"]: change.after["rev"] for change in to_settle})
     return [Result(change.outcome, change.after.get("warnings", [])) for change in changes]
 
 
@@ -109,7 +114,7 @@ def _save(db: Db, snapshots: list[OrderSnapshot]) -> tuple[Catalogue, list[_Chan
     for attempt in range(_ROUNDS):
         if not waiting:
             return catalogue, [saved[snapshot.key] for snapshot in snapshots]
-        keys = [each.key for each in waiting if attempt or each.topic != "order.created"]
+        keys = [each.key for each in waiting if attempt or each.again or each.topic != "order.created"]
         stored = {order["_id"]: order for order in db.woocommerceorders.find({"_id": {"$in": keys}})} if keys else {}
         catalogue = _catalogue_for(db, waiting, stored, catalogue)
         changes = [_change(snapshot, stored.get(snapshot.key), catalogue) for snapshot in waiting]
@@ -142,8 +147,8 @@ def _shop_id(line: Document) -> int:
 def _write(db: Db, changes: list[_Change]) -> set[str]:
     """Save the changed orders; returns the keys of those that someone else saved first.
 
-    The filter names the rev the change was made from, so a changed order does not match, the upsert tries to insert
-    it, and its `_id` collides: the bulk write tells per order who lost.
+    A new one collides on its `_id`. For a stored one the filter names the rev the change was made from: where that has
+    changed it does not match, the upsert tries to insert, and collides too. So the bulk write tells per order who lost.
     """
     if not changes:
         return set()
@@ -157,15 +162,16 @@ def _write(db: Db, changes: list[_Change]) -> set[str]:
     return set()
 
 
-def _save_operation(change: _Change) -> UpdateOne:
-    before = change.before or {}
-    changed = {name: value for name, value in change.after.items() if name not in before or before[name] != value}
-    changed.pop("_id", None)
-    removed = {name: "" for name in before if name not in change.after}
-    update: Document = {"$set": changed, "$currentDate": {"changed_at": True}}
+def _save_operation(change: _Change) -> InsertOne[Document] | UpdateOne:
+    before, after = change.before, change.after
+    if before is None:
+        return InsertOne({**after, "changed_at": _SERVER_TIME})
+    changed = {name: value for name, value in after.items() if name not in before or before[name] != value}
+    removed = {name: "" for name in before if name not in after}
+    update: Document = {"$set": changed, "$currentDate": {"changed_at": {"$type": "timestamp"}}}
     if removed:
         update["$unset"] = removed
-    return UpdateOne({"_id": change.after["_id"], "rev": before.get("rev", 0)}, update, upsert=True)
+    return UpdateOne({"_id": after["_id"], "rev": before["rev"]}, update, upsert=True)
 
 
 # --- merging ----------------------------------------------------------------------------------------------------
@@ -411,34 +417,23 @@ def _buyer_changed(change: _Change) -> bool:
     if not change.after.get("customer"):
         return False
     before = change.before
-    if before is None or not change.to_save() or before.get("settled") != before["rev"]:
+    if before is None or change.snapshot.again:
         return True
     return any(before.get(name) != change.after.get(name) for name in _BUYER_FIELDS)
 
 
-def _note_settled(db: Db, revs: dict[str, int]) -> None:
-    """Note that these revs are in the ledger. An order that changed meanwhile may have been settled to its older
-    state after its newer one, so it is settled again as it is stored."""
+def _settle_overtaken(db: Db, revs: dict[str, int]) -> None:
+    """Settle again, as they are stored, the orders that are not at these revs any more.
+
+    Who saved the newer rev may have settled it before the older one was settled here, and nobody else would notice.
+    """
     for _ in range(_ROUNDS):
-        if not revs:
+        stored = db.woocommerceorders.find({"_id": {"$in": list(revs)}}, {"rev": 1}) if revs else ()
+        overtaken = [order["_id"] for order in stored if order["rev"] != revs[order["_id"]]]
+        if not overtaken:
             return
-        noted = db.woocommerceorders.bulk_write(
-            [UpdateOne({"_id": key, "rev": rev}, {"$set": {"settled": rev}}) for key, rev in revs.items()],
-            ordered=False,
-        )
-        if noted.matched_count == len(revs):
-            return
-        revs = _settle_again(db, revs)
+        fields = {"rev": 1, "held": 1, "opening": 1, "status_history": {"$slice": -1}}
+        orders = list(db.woocommerceorders.find({"_id": {"$in": overtaken}}, fields))
+        stock.settle(db, [holding_of(order, order["status_history"][-1]["cause"]) for order in orders], {})
+        revs = {order["_id"]: order["rev"] for order in orders}
     raise RuntimeError("orders kept changing while they were being settled")
-
-
-def _settle_again(db: Db, revs: dict[str, int]) -> dict[str, int]:
-    fields = {"rev": 1, "held": 1, "opening": 1, "status_history": {"$slice": -1}}
-    changed = [
-        order
-        for order in db.woocommerceorders.find({"_id": {"$in": list(revs)}}, fields)
-        if order["rev"] != revs[order["_id"]]
-    ]
-    holdings = [holding_of(order, order["status_history"][-1]["cause"]) for order in changed]
-    stock.settle(db, holdings, {})
-    return {order["_id"]: order["rev"] for order in changed}

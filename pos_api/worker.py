@@ -10,12 +10,13 @@ from __future__ import annotations
 import queue
 import threading
 import time
+import traceback
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from pymongo.errors import ConnectionFailure, ExecutionTimeout, PyMongoError, WTimeoutError
+from pymongo.errors import ConnectionFailure, ExecutionTimeout, OperationFailure, PyMongoError, WTimeoutError
 
 from . import customers, inbox, metrics, orders, products
 from .config import Config
@@ -79,6 +80,13 @@ def understand(store: Store, headers: Mapping[str, str], body: bytes, received_a
 def _understand_again(event: Event, stores: Stores) -> Work:
     work = understand(stores.get(event.store), event.headers, event.body, event.received_at)
     work.event = event
+    return _again(work)
+
+
+def _again(work: Work) -> Work:
+    """The same work, begun before: a crash or a failure may have left it half done."""
+    if isinstance(work.subject, OrderSnapshot):
+        work.subject = replace(work.subject, again=True)
     return work
 
 
@@ -152,13 +160,22 @@ def _apply_one_by_one(db: Db, lease: str, works: list[Work]) -> dict[str, Outcom
     outcomes: dict[str, Outcome] = {}
     for work in works:
         try:
-            outcomes |= _apply(db, [work])
+            outcomes |= _apply(db, [_again(work)])
         except Exception as error:
             if is_outage(error):
                 raise
-            log.exception("event failed", event_key=work.event.key, topic=work.event.topic)
-            inbox.fail(db, lease, work.event, f"{type(error).__name__}: {error}"[:500])
+            fault = _fault(error)
+            log.error("event failed", event_key=work.event.key, topic=work.event.topic, fault=fault)
+            inbox.fail(db, lease, work.event, fault)
     return outcomes
+
+
+def _fault(error: Exception) -> str:
+    """What went wrong and where, without the values at hand: an error's own text may hold a whole order."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    ours = [each for each in traceback.extract_tb(error.__traceback__) if "pos_api" in each.filename] or [frame]
+    code = f" {error.code}" if isinstance(error, OperationFailure) else ""
+    return f"{type(error).__name__}{code} in {ours[-1].name}, line {ours[-1].lineno}"
 
 
 class Worker:
