@@ -1,0 +1,144 @@
+#!/bin/sh
+# Drive a running service with curl, as a shop and its staff would, and tell what works.
+#
+#   ./test-webhook.sh [--url URL] [--key API_KEY] [--token TOKEN]
+#
+# What is not given is taken from the environment, then from .env: PORT and WEBHOOK_API_KEY; the token of staff is made
+# by `pos-api token`. It leaves nothing behind that counts: its product is removed, its orders are marked deleted, and
+# they are in XTS, the currency code for tests.
+set -u
+cd "$(dirname "$0")" || exit 2
+
+usage() {
+  echo "usage: $0 [--url URL] [--key API_KEY] [--token TOKEN]" >&2
+  exit 2
+}
+
+setting() { # a setting of the environment, else of .env
+  eval "value=\${$1:-}"
+  [ -n "$value" ] || value=$(sed -n "s/^ *$1 *= *//p" .env 2>/dev/null | tail -n 1 | sed "s/^[\"']//; s/[\"']\$//")
+  printf '%s' "$value"
+}
+
+url='' key='' token=''
+while [ $# -gt 0 ]; do
+  [ $# -ge 2 ] || usage
+  case $1 in
+    --url) url=${2%/} ;;
+    --key) key=$2 ;;
+    --token) token=$2 ;;
+    *) usage ;;
+  esac
+  shift 2
+done
+port=$(setting PORT)
+url=${url:-http://localhost:${port:-8080}}
+key=${key:-$(setting WEBHOOK_API_KEY)}
+[ -n "$key" ] || { echo "No API key: give --key, or run this where .env is." >&2; exit 2; }
+token=${token:-$(.venv/bin/pos-api token test-webhook --role manager 2>/dev/null)}
+[ -n "$token" ] || { echo "No token: give --token, made by 'pos-api token NAME --role manager'." >&2; exit 2; }
+
+work=$(mktemp -d) || exit 2
+umask 077
+printf 'X-API-Key: %s\n' "$key" > "$work/key"         # in files, as anybody may see a command's arguments
+printf 'X-API-Key: not-the-key\n' > "$work/wrong-key"
+printf 'Authorization: Bearer %s\n' "$token" > "$work/token"
+
+run=$(date +%s)$(($$ % 1000))
+sku="TEST WEBHOOK/$run"
+first=${run}1 second=${run}2
+today=$(date -u +%Y-%m-%d)
+passed=0 failed=0
+
+call() { # call WHO METHOD PATH [BODY]: sets $status and $body
+  who=$1 method=$2 path=$3
+  shift 3
+  body=$(curl -sS --max-time 30 -X "$method" -H "@$work/$who" -H 'Content-Type: application/json' \
+    ${1+--data-binary "$1"} -w '\n%{http_code}' "$url$path" 2>&1)
+  status=${body##*
+}
+}
+
+expect() { # expect NAME STATUS [TEXT]...: one line, for the last call
+  name=$1 wanted=$2 problem=''
+  shift 2
+  [ "$status" = "$wanted" ] || problem="status $status instead of $wanted"
+  for text in "$@"; do
+    case $body in
+      *"$text"*) ;;
+      *) problem="${problem:-no $text in the answer}" ;;
+    esac
+  done
+  if [ -z "$problem" ]; then
+    passed=$((passed + 1))
+    echo "✓ $name"
+  else
+    failed=$((failed + 1))
+    echo "✗ $name: $problem"
+    printf '%s\n' "$body" | head -c 600 | sed 's/^/    /'
+  fi
+}
+
+order() { # order EVENT ID STATUS QUANTITY MINUTE [MORE]: an envelope as the plugin sends it
+  cat <<END
+{"event": "$1", "data": {"id": $2, "number": "$2", "status": "$3", "currency": "XTS",
+ "date_created_gmt": "${today}T00:00:00", "date_modified_gmt": "${today}T00:0$5:00",
+ "total": "$4.00", "payment_method": "cod", "payment_method_title": "Cash on delivery",
+ "line_items": [{"id": 1, "name": "Test", "sku": "$sku", "quantity": $4, "subtotal": "$4.00", "total": "$4.00"}]${6:-}}}
+END
+}
+
+stock_is() { # stock_is NAME NUMBER
+  call token GET "/api/products?sku=$query"
+  expect "$1" 200 "\"stock\":$2,"
+}
+
+clean_up() {
+  for id in "$first" "$second"; do
+    call key POST /api/webhooks/orders "{\"event\": \"order.deleted\", \"data\": {\"id\": $id}}"
+  done
+  call token DELETE "/api/products?sku=$query"
+  rm -rf "$work"
+}
+query=$(printf '%s' "$sku" | sed 's| |%20|g; s|/|%2F|g')
+trap clean_up EXIT
+trap 'exit 130' INT TERM
+
+echo "Testing $url"
+call key GET /api/webhooks/health
+expect "health" 200 '"status":"ok"'
+[ "$status" = 200 ] || { echo "The service does not answer at $url; ./scripts/serve starts it."; trap 'rm -rf "$work"' EXIT; exit 1; }
+call wrong-key POST /api/webhooks/orders "$(order order.created "$first" processing 3 0)"
+expect "wrong key is refused" 401 '"success":false'
+
+call token POST /api/products "{\"sku\": \"$sku\", \"name\": \"Test\", \"price\": \"1.00\", \"stock\": 10}"
+expect "product with 10 in stock" 201 "$sku"
+call key POST /api/webhooks/orders "$(order order.created "$first" processing 3 0)"
+expect "order of 3" 200 '"outcome":"created"'
+call key POST /api/webhooks/orders "$(order order.created "$first" processing 3 0)"
+expect "the same delivery again is a duplicate" 200 '"outcome":"duplicate"'
+stock_is "stock went down to 7, once" 7
+call key POST /api/webhooks/orders "$(order order.cancelled "$first" cancelled 3 1)"
+expect "order cancelled" 200 '"outcome":"updated"'
+stock_is "stock is back at 10" 10
+
+call key POST /api/webhooks/orders "$(order order.created "$second" completed 4 0)"
+expect "another order of 4" 200 '"outcome":"created"'
+call key POST /api/webhooks/orders "$(order order.updated "$second" completed 4 1 ', "refunds": [{"id": 1,
+ "amount": "1.00", "line_items": [{"quantity": -1, "total": "-1.00", "meta_data": [{"key": "_refunded_item_id", "value": "1"}]}]}]')"
+expect "1 of them refunded and returned" 200 '"outcome":"updated"'
+stock_is "stock is at 7" 7
+
+call token GET "/api/webhooks/orders?sku=$query"
+expect "both are in the list" 200 "$first" "$second"
+call token GET "/api/webhooks/orders/$first"
+expect "the first shows its history" 200 '"cancelled"' '"processing"'
+call token GET "/api/webhooks/orders/stats?currency=XTS&from=$today&to=$today"
+expect "figures" 200 '"net_revenue"' '"XTS"'
+call token GET "/api/products/movements?sku=$query"
+expect "the ledger tells why" 200 '"balance":7'
+
+clean_up
+trap - EXIT
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
