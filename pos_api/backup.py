@@ -32,9 +32,9 @@ _MANIFEST = "manifest.json"
 _DIGEST_BYTES = 64
 _BLOCK = 1 << 20
 _BATCH_BYTES = 8 << 20
-_LEDGER_LAST = ["inbox", "woocommerceorders", "products", "customers"]
-"""Read in this order while the service works, everything is at most behind the ledger, never ahead of it; what is
-behind, the next event or `pos-api verify --repair` brings up."""
+_FIRST = ["inbox", "daily_stats", "woocommerceorders", "products"]
+"""Read in this order while the service works, figures are at most behind their orders and orders and products behind
+the ledger, never ahead: what is behind, the next event or `pos-api verify --repair` brings up."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def _collections(db: Db) -> list[str]:
         for each in db.list_collections()
         if each["type"] == "collection" and not each["name"].startswith("system.")
     ]
-    place = {name: number for number, name in enumerate(_LEDGER_LAST)}
+    place = {name: number for number, name in enumerate(_FIRST)}
     return sorted(found, key=lambda name: (place.get(name, len(place)), name))
 
 

@@ -51,7 +51,8 @@ def from_environment(env_file: Path | None = Path(".env")) -> Config:
     try:
         config = _read(env)
     except EnvError as error:
-        raise ConfigError(f"{error}. `pos-api init` writes a .env with fresh secrets.") from None
+        hint = " `pos-api init` writes a .env with fresh secrets." if "not set" in str(error) else ""
+        raise ConfigError(f"{error}.{hint}") from None
     if len(config.jwt_secret.encode()) < JWT_SECRET_BYTES:
         raise ConfigError(f"JWT_SECRET must be {JWT_SECRET_BYTES} bytes or more; `pos-api init` makes one.")
     if not config.webhook_api_key.strip():

@@ -77,10 +77,12 @@ def connect(config: Config) -> Db:
     uri = config.mongodb_uri or embedded.uri(config.data_dir)
     try:
         db = open_database(uri)
-        ensure_indexes(db)
     except (ConfigurationError, InvalidURI, ValueError) as error:
         raise ConfigError(f"MONGODB_URI is not usable: {error}") from None
+    try:
+        ensure_indexes(db)
     except PyMongoError as error:
+        db.client.close()
         raise ConfigError(f"MongoDB can't be reached: {_first_line(error)}") from None
     return db
 

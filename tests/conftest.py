@@ -100,16 +100,20 @@ def mongodb_uri() -> str:
     return os.environ["TEST_MONGODB_URI"]
 
 
+def fresh_database(mongodb_uri: str) -> str:
+    """`mongodb_uri` with the name of a database that no other test has."""
+    return urlsplit(mongodb_uri)._replace(path=f"/pos-test-{uuid.uuid4().hex}").geturl()
+
+
 @pytest.fixture
 def config(mongodb_uri: str, tmp_path: Path) -> Config:
     """Settings with secrets for tests, and a database that no other test has."""
-    name = f"pos-test-{uuid.uuid4().hex}"
     return Config(
         webhook_api_key="test-api-key",
         webhook_secret="test-webhook-secret",
         jwt_secret="test-jwt-secret-of-more-than-32-bytes",
         secrets_keys=("aG9sZCBvbiB0byB5b3VyIGtleXMsIDMyIGJ5dGVzIS4=",),
-        mongodb_uri=urlsplit(mongodb_uri)._replace(path=f"/{name}").geturl(),
+        mongodb_uri=fresh_database(mongodb_uri),
         data_dir=tmp_path / "var",
         store_url="https://shop.example",
     )

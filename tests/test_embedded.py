@@ -106,14 +106,10 @@ def test_nobody_else_on_the_machine_gets_in(data_dir: Path) -> None:
     directory = data_dir / "mongodb"
     assert stat.S_IMODE(directory.stat().st_mode) == 0o700
     assert stat.S_IMODE((directory / "pos.sock").stat().st_mode) == 0o700
-    sockets = subprocess.run(
-        ["ls", "-l", f"/proc/{running_mongod(data_dir)}/fd"], capture_output=True, text=True
-    )
+    sockets = subprocess.run(["ls", "-l", f"/proc/{running_mongod(data_dir)}/fd"], capture_output=True, text=True)
     inodes = {part.strip("[]") for part in sockets.stdout.split("socket:") if part.startswith("[")}
     listening = Path("/proc/net/tcp").read_text() + Path("/proc/net/tcp6").read_text()
-    assert not [
-        line for line in listening.splitlines() if line.split()[3] == "0A" and line.split()[9] in inodes
-    ]
+    assert not [line for line in listening.splitlines() if line.split()[3] == "0A" and line.split()[9] in inodes]
 
 
 def test_the_last_one_out_stops_it_and_nobody_before(data_dir: Path, start_user: StartUser) -> None:
@@ -125,9 +121,7 @@ def test_the_last_one_out_stops_it_and_nobody_before(data_dir: Path, start_user:
     assert running_mongod(data_dir) is None
 
 
-def test_it_outlives_a_killed_starter_for_the_others_and_ends_with_them(
-    data_dir: Path, start_user: StartUser
-) -> None:
+def test_it_outlives_a_killed_starter_for_the_others_and_ends_with_them(data_dir: Path, start_user: StartUser) -> None:
     starter, other = start_user("starter").ready(), start_user("other").ready()
     pid = running_mongod(data_dir)
     starter.kill()

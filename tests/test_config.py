@@ -1,0 +1,103 @@
+"""Settings: the environment over .env, and every mistake told in one line that names the setting."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from pos_api import config
+from pos_api.config import ConfigError
+
+SECRETS = {"WEBHOOK_API_KEY": "a-key", "JWT_SECRET": "j" * 32}
+
+
+@pytest.fixture(autouse=True)
+def only_these(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment with the two required settings and nothing else of ours, put back afterwards."""
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    for name in [
+        *("WEBHOOK_API_KEY", "WEBHOOK_SECRET", "JWT_SECRET", "SECRETS_KEYS", "MONGODB_URI", "DATA_DIR", "HOST"),
+        *("PORT", "WEB_PROCESSES", "WEB_THREADS", "WEBHOOK_PROCESSING", "STORE_NAME", "STORE_URL"),
+        *("STORE_TIMEZONE", "LOG_LEVEL", "LOG_FORMAT", "PROXIES"),
+    ]:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_two_secrets_are_all_that_is_needed() -> None:
+    settings = config.from_environment(None)
+    assert (settings.port, settings.mongodb_uri, settings.data_dir) == (8080, None, Path("var"))
+    assert settings.webhook_processing == "inline"
+
+
+def test_the_api_key_signs_native_webhooks_until_there_is_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert config.from_environment(None).webhook_secret == "a-key"
+    monkeypatch.setenv("WEBHOOK_SECRET", "another")
+    assert config.from_environment(None).webhook_secret == "another"
+
+
+def test_the_environment_wins_over_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text("PORT=9001\nSTORE_NAME='Shop in file'\nMONGODB_URI=mongodb://file/\n")
+    monkeypatch.setenv("PORT", "9002")
+    settings = config.from_environment(file)
+    assert (settings.port, settings.store_name) == (9002, "Shop in file")
+    assert settings.mongodb_uri == "mongodb://file/"
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_no_secret_has_a_default(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(name)
+    with pytest.raises(ConfigError, match=rf"{name}.*pos-api init"):
+        config.from_environment(None)
+    monkeypatch.setenv(name, "")
+    with pytest.raises(ConfigError, match=name):
+        config.from_environment(None)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("JWT_SECRET", "j" * 31),
+        ("WEBHOOK_API_KEY", "  "),
+        ("PORT", "http"),
+        ("PORT", "0"),
+        ("PORT", "65536"),
+        ("WEB_PROCESSES", "0"),
+        ("WEB_THREADS", "-1"),
+        ("WEBHOOK_PROCESSING", "sometimes"),
+        ("STORE_TIMEZONE", "Europe/Nowhere"),
+        ("STORE_TIMEZONE", "../../etc/passwd"),
+        ("LOG_LEVEL", "LOUD"),
+        ("LOG_FORMAT", "xml"),
+        ("PROXIES", "-1"),
+    ],
+)
+def test_a_mistake_is_one_line_that_names_the_setting(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError, match=name) as raised:
+        config.from_environment(None)
+    assert "\n" not in str(raised.value)
+
+
+def test_the_level_may_be_written_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOG_LEVEL", "debug")
+    assert config.from_environment(None).log_level == "DEBUG"
+
+
+def test_the_settings_do_not_show_their_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    secrets = {
+        "WEBHOOK_API_KEY": "s3cret-a",
+        "WEBHOOK_SECRET": "s3cret-b",
+        "JWT_SECRET": "s3cret-" + "c" * 32,
+        "SECRETS_KEYS": "s3cret-d,s3cret-e",
+        "MONGODB_URI": "mongodb://user:s3cret-f@host/",
+    }
+    for name, value in secrets.items():
+        monkeypatch.setenv(name, value)
+    settings = config.from_environment(None)
+    assert settings.secrets_keys == ("s3cret-d", "s3cret-e")
+    assert "s3cret" not in repr(settings)

@@ -1,0 +1,59 @@
+"""The database: found by its URI, its indexes made by whoever comes first, its absence told in one line."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+
+from pos_api import db as database
+from pos_api.config import Config, ConfigError
+
+
+def test_the_database_is_the_one_in_the_uri_else_pos_system() -> None:
+    for uri, name in {"mongodb://127.0.0.1/": "pos-system", "mongodb://127.0.0.1/shop?w=1": "shop"}.items():
+        db = database.open_database(uri)
+        assert db.name == name
+        db.client.close()
+
+
+def test_writes_wait_for_one_server_unless_the_uri_says_more(config: Config) -> None:
+    for uri, concern in {
+        "mongodb://127.0.0.1/": {"w": 1},
+        "mongodb://127.0.0.1/?w=majority&journal=true": {"w": "majority", "j": True},
+    }.items():
+        db = database.open_database(uri)
+        assert db.write_concern.document == concern
+        db.client.close()
+
+
+def test_indexes_are_made_once_by_any_number_of_processes(config: Config) -> None:
+    def start(_: int) -> None:
+        database.connect(config).client.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(start, range(16)))
+    db = database.connect(config)
+    for name, indexes in database.INDEXES.items():
+        made = db[name].index_information() if indexes else {"_id_": {}}
+        assert {index.document["name"] for index in indexes} | {"_id_"} == made.keys()
+    db.client.drop_database(db.name)
+    db.client.close()
+
+
+@pytest.mark.parametrize(
+    ("uri", "message"),
+    [
+        ("http://localhost/", "MONGODB_URI is not usable"),
+        ("mongodb://", "MONGODB_URI is not usable"),
+        ("mongodb://user:s3cret/@host/", "MONGODB_URI is not usable"),
+        ("mongodb+srv://127.0.0.1/", "MONGODB_URI is not usable"),
+        ("mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=50", "MongoDB can't be reached"),
+    ],
+)
+def test_a_database_that_can_not_be_used_is_one_line(uri: str, message: str, config: Config) -> None:
+    with pytest.raises(ConfigError, match=message) as raised:
+        database.connect(replace(config, mongodb_uri=uri))
+    assert "\n" not in str(raised.value)
+    assert "s3cret" not in str(raised.value)
