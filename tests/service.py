@@ -1,0 +1,93 @@
+"""The service as its users run it: in a process of its own, reached over HTTP."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import requests
+
+from tests.waiting import wait_until
+
+POS_API = [sys.executable, "-m", "pos_api"]
+_ROOT = Path(__file__).parent.parent
+
+
+def environment(**settings: str) -> dict[str, str]:
+    """This process's environment without its settings, and with these."""
+    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR", "MONGOD")}
+    return {**kept, "PYTHONPATH": str(_ROOT), **settings}
+
+
+def pos_api(*arguments: str, cwd: Path, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run a `pos-api` command to its end."""
+    return subprocess.run(
+        [*POS_API, *arguments],
+        cwd=cwd,
+        env=environment(**settings),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def free_port() -> int:
+    """A port that nobody listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Service:
+    """A running `serve`."""
+
+    def __init__(self, process: subprocess.Popen[bytes], port: int, output: Path) -> None:
+        self.process = process
+        self.url = f"http://127.0.0.1:{port}"
+        self._output = output
+
+    def said(self) -> str:
+        """What it printed so far."""
+        return self._output.read_text()
+
+    def workers(self) -> set[int]:
+        """The process ids of its web workers."""
+        found = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True, check=False)
+        return {int(pid) for pid in found.stdout.split()}
+
+    def health(self) -> int:
+        """The status of its health check; 0 where nobody answers."""
+        try:
+            return requests.get(f"{self.url}/api/webhooks/health", timeout=10).status_code
+        except requests.ConnectionError:
+            return 0
+
+    def stop(self, signum: int = signal.SIGTERM) -> int:
+        """End it, and return its exit status."""
+        self.process.send_signal(signum)
+        return self.process.wait(40)
+
+
+@contextmanager
+def running(command: list[str], cwd: Path, env: Mapping[str, str], *, seconds: float = 30) -> Iterator[Service]:
+    """Start `command`, which serves on a free port, and wait until it says so."""
+    port = free_port()
+    output = cwd / "output"
+    with output.open("wb") as out:
+        process = subprocess.Popen(command, cwd=cwd, env={**env, "PORT": str(port)}, stdout=out, stderr=out)
+    service = Service(process, port, output)
+    try:
+        wait_until(lambda: "Server running" in service.said() or process.poll() is not None, seconds)
+        assert process.poll() is None, service.said()
+        yield service
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait(40)

@@ -1,0 +1,63 @@
+"""From a fresh copy to a service that takes orders: two commands, on Python and its venv module alone, and again."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.service import environment, running
+
+ROOT = Path(__file__).parent.parent
+_NOT_COPIED = (".git", ".venv", ".env", "var", "wp-plugin", "node_modules", "*_cache", "__pycache__", ".hypothesis")
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project as it is after a checkout."""
+    place = tmp_path_factory.mktemp("journey") / "a fresh copy"
+    shutil.copytree(ROOT, place, ignore=shutil.ignore_patterns(*_NOT_COPIED, "*.egg-info"))
+    return place
+
+
+def drive(copy: Path, url: str) -> None:
+    """Run test-webhook.sh as it stands, with what set-up left in .env."""
+    ended = subprocess.run(
+        ["./test-webhook.sh", "--url", url], cwd=copy, env=environment(), capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "✗" not in ended.stdout
+    assert ended.stdout.count("✓") >= 14
+    assert ended.stdout.splitlines()[-1].endswith(" passed, 0 failed")
+
+
+def test_two_commands_lead_to_a_service_that_works_and_again(copy: Path) -> None:
+    for name, limit in {"the first time": 60, "again": 5}.items():
+        started = time.monotonic()
+        with running(["scripts/serve"], copy, environment(), seconds=120) as service:
+            took = time.monotonic() - started
+            drive(copy, service.url)
+            drive(copy, service.url)
+        assert took < limit, name
+
+
+def test_the_webhook_test_tells_when_there_is_no_service(copy: Path) -> None:
+    nowhere = ["./test-webhook.sh", "--url", "http://127.0.0.1:1", "--key", "k", "--token", "t"]
+    ended = subprocess.run(nowhere, cwd=copy, env=environment(), capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert "./scripts/serve starts it" in ended.stdout
+
+
+def test_it_says_which_python_it_needs(copy: Path) -> None:
+    bare = copy.parent / "old python only"
+    (bare / "bin").mkdir(parents=True)
+    for tool in ("sh", "dirname", "cat", "cksum"):
+        (bare / "bin" / tool).symlink_to(shutil.which(tool) or "")
+    ended = subprocess.run(
+        ["scripts/serve"], cwd=copy, env={"PATH": str(bare / "bin")}, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 1
+    assert "Python 3.11 or newer is needed" in ended.stderr
