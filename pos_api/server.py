@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import time
 from collections.abc import Callable
 from typing import Any
@@ -23,12 +24,22 @@ log = get_logger(__name__)
 def run(config: Config, announce: Callable[[], None]) -> None:
     """Serve until SIGTERM (what is on its way is finished) or SIGINT; `announce` is called once it can be used.
 
-    Raises ConfigError when the database can't be reached at the start.
+    Raises ConfigError when the address is taken, or the database can't be reached at the start.
     """
+    _check_address(config)
     # Here once, before any worker: a mistake in the settings is told in one line. The store that we bring ourselves
     # stays up while this process does, whatever becomes of the workers.
     db.connect(config).client.close()
     _Application(config, announce).run()
+
+
+def _check_address(config: Config) -> None:
+    with socket.socket(socket.AF_INET6 if ":" in config.host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((config.host, config.port))
+        except OSError as error:
+            raise ConfigError(f"Can't listen on {config.host}, PORT {config.port}: {error.strerror}.") from None
 
 
 class Logger(GunicornLogger):

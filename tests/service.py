@@ -62,11 +62,11 @@ class Service:
         found = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True, check=False)
         return {int(pid) for pid in found.stdout.split()}
 
-    def health(self) -> int:
-        """The status of its health check; 0 where nobody answers."""
+    def health(self, *, seconds: float = 10) -> int:
+        """The status of its health check; 0 where nobody answers in time."""
         try:
-            return requests.get(f"{self.url}/api/webhooks/health", timeout=10).status_code
-        except requests.ConnectionError:
+            return requests.get(f"{self.url}/api/webhooks/health", timeout=seconds).status_code
+        except (requests.ConnectionError, requests.Timeout):
             return 0
 
     def stop(self, signum: int = signal.SIGTERM) -> int:
@@ -91,3 +91,8 @@ def running(command: list[str], cwd: Path, env: Mapping[str, str], *, seconds: f
         if process.poll() is None:
             process.terminate()
             process.wait(40)
+
+
+def mongod_of(home: Path) -> str:
+    """The process id that the store's mongod keeps in its lock file, until it ends in order."""
+    return (home / "var" / "mongodb" / "mongod.lock").read_text().strip()

@@ -6,7 +6,6 @@ import os
 import signal
 import stat
 import subprocess
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from dotenv import dotenv_values
 
 from pos_api import config
 from pos_api.db import Db
-from tests.service import POS_API, Service, environment, pos_api, running
+from tests.service import POS_API, environment, mongod_of, pos_api
 from tests.waiting import wait_until
 
 SECRETS = ["WEBHOOK_API_KEY", "WEBHOOK_SECRET", "JWT_SECRET", "SECRETS_KEYS"]
@@ -80,78 +79,6 @@ def test_without_settings_it_says_how_to_make_them(tmp_path: Path) -> None:
     assert ended.returncode == 1
     assert "WEBHOOK_API_KEY" in ended.stderr
     assert "pos-api init" in ended.stderr
-
-
-Serve = Callable[..., Service]
-
-
-@pytest.fixture
-def serve(home: Path) -> Iterator[Serve]:
-    """Start the service on its own store, or as the settings say."""
-    services = []
-
-    def start(**settings: str) -> Service:
-        context = running([*POS_API, "serve"], home, environment(**settings))
-        services.append(context)
-        return context.__enter__()
-
-    yield start
-    for context in services:
-        context.__exit__(None, None, None)
-
-
-def mongod_of(home: Path) -> str:
-    """The process id that the store's mongod keeps in its lock file, until it ends in order."""
-    return (home / "var" / "mongodb" / "mongod.lock").read_text().strip()
-
-
-def test_serve_tells_what_to_do_next_and_leaves_nothing_running(serve: Serve, home: Path) -> None:
-    service = serve()
-    assert service.health() == 200
-    for hint in (f"Server running on port {service.url.split(':')[-1]}", "/api-docs", "user add", "test-webhook.sh"):
-        assert hint in service.said()
-    assert mongod_of(home)
-    assert service.stop() == 0
-    assert mongod_of(home) == ""
-
-
-def test_ctrl_c_stops_it_as_well(serve: Serve, home: Path) -> None:
-    service = serve()
-    assert service.stop(signal.SIGINT) == 0
-    assert mongod_of(home) == ""
-    assert "Traceback" not in service.said()
-
-
-def test_a_killed_web_worker_is_replaced(serve: Serve) -> None:
-    service = serve(WEB_PROCESSES="2")
-    wait_until(lambda: len(service.workers()) == 2)
-    first = service.workers()
-    for pid in first:
-        os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: len(service.workers() - first) == 2 and service.health() == 200)
-    assert service.said().count("Server running") == 1
-
-
-def test_a_killed_store_is_started_again_and_the_service_with_it(serve: Serve, home: Path) -> None:
-    service = serve()
-    killed = mongod_of(home)
-    os.kill(int(killed), signal.SIGKILL)
-    wait_until(lambda: service.health() == 200 and mongod_of(home) not in ("", killed))
-    assert service.stop() == 0
-    assert mongod_of(home) == ""
-
-
-def test_its_log_has_no_key_in_it(serve: Serve, home: Path) -> None:
-    service = serve(LOG_LEVEL="DEBUG")
-    secrets = [value for value in dotenv_values(home / ".env").values() if value]
-    for secret in secrets:
-        subprocess.run(
-            ["curl", "-s", "-H", f"X-API-Key: {secret}", f"{service.url}/api/webhooks/orders?api_key={secret}", "-d{}"],
-            check=True,
-            capture_output=True,
-        )
-    service.stop()
-    assert [secret for secret in secrets if secret in service.said()] == []
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])

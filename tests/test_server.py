@@ -1,0 +1,120 @@
+"""The web server: ready when it says so, whole again after any kill, and gone in order."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from dotenv import dotenv_values
+
+from tests.service import POS_API, Service, environment, mongod_of, pos_api, running
+from tests.waiting import wait_until
+
+Serve = Callable[..., Service]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A directory that was set up."""
+    assert pos_api("init", cwd=tmp_path).returncode == 0
+    return tmp_path
+
+
+@pytest.fixture
+def serve(home: Path) -> Iterator[Serve]:
+    """Start the service on its own store, or as the settings say."""
+    services = []
+
+    def start(**settings: str) -> Service:
+        context = running([*POS_API, "serve"], home, environment(**settings))
+        services.append(context)
+        return context.__enter__()
+
+    yield start
+    for context in services:
+        context.__exit__(None, None, None)
+
+
+def test_serve_tells_what_to_do_next_and_leaves_nothing_running(serve: Serve, home: Path) -> None:
+    service = serve()
+    assert service.health() == 200
+    for hint in (f"Server running on port {service.url.split(':')[-1]}", "/api-docs", "user add", "test-webhook.sh"):
+        assert hint in service.said()
+    assert mongod_of(home)
+    assert service.stop() == 0
+    assert mongod_of(home) == ""
+
+
+def test_ctrl_c_stops_it_as_well(serve: Serve, home: Path) -> None:
+    service = serve()
+    assert service.stop(signal.SIGINT) == 0
+    assert mongod_of(home) == ""
+    assert "Traceback" not in service.said()
+
+
+def test_a_killed_web_worker_is_replaced(serve: Serve) -> None:
+    service = serve(WEB_PROCESSES="2")
+    wait_until(lambda: len(service.workers()) == 2)
+    first = service.workers()
+    for pid in first:
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: len(service.workers() - first) == 2 and service.health() == 200)
+    assert service.said().count("Server running") == 1
+
+
+def test_a_killed_store_is_started_again_and_the_service_with_it(serve: Serve, home: Path) -> None:
+    service = serve()
+    killed = mongod_of(home)
+    os.kill(int(killed), signal.SIGKILL)
+    wait_until(lambda: service.health() == 200 and mongod_of(home) not in ("", killed))
+    assert service.stop() == 0
+    assert mongod_of(home) == ""
+
+
+def test_its_log_has_no_key_in_it(serve: Serve, home: Path) -> None:
+    service = serve(LOG_LEVEL="DEBUG")
+    secrets = [value for value in dotenv_values(home / ".env").values() if value]
+    for secret in secrets:
+        subprocess.run(
+            ["curl", "-s", "-H", f"X-API-Key: {secret}", f"{service.url}/api/webhooks/orders?api_key={secret}", "-d{}"],
+            check=True,
+            capture_output=True,
+        )
+    service.stop()
+    assert [secret for secret in secrets if secret in service.said()] == []
+
+
+def test_what_is_on_its_way_is_finished_before_it_ends(serve: Serve, home: Path) -> None:
+    service = serve()
+    body = json.dumps({"event": "order.created", "data": {"id": 7}}).encode()
+    key = dotenv_values(home / ".env")["WEBHOOK_API_KEY"]
+    request = (
+        "POST /api/webhooks/orders HTTP/1.1\r\nHost: pos\r\nConnection: close\r\n"
+        f"X-API-Key: {key}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    host, port = service.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as shop:
+        shop.sendall(request.encode() + body[:10])
+        assert service.health() == 200, "the half of a request is in a thread by now"
+        service.process.send_signal(signal.SIGTERM)
+        wait_until(lambda: service.health(seconds=1) == 0)
+        shop.sendall(body[10:])
+        answer = shop.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert b'"outcome":"created"' in answer
+    assert service.process.wait(40) == 0
+    assert mongod_of(home) == ""
+
+
+def test_a_port_that_is_taken_is_told_in_one_line(home: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ended = pos_api("serve", cwd=home, HOST="127.0.0.1", PORT=str(taken.getsockname()[1]))
+    assert ended.returncode == 1
+    assert len(ended.stderr.splitlines()) == 1
+    assert "Address already in use" in ended.stderr
