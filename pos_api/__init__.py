@@ -6,9 +6,10 @@ import atexit
 from importlib.metadata import version
 
 from flask import Flask
-from flask_smorest import Api
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from . import api, db, logs
+from .api.rest import Api
 from .config import Config
 from .services import Services
 
@@ -25,6 +26,10 @@ def create_app(config: Config, database: db.Db | None = None) -> Flask:
     services = Services.start(config, database if database is not None else db.connect(config))
     atexit.register(services.close)
     app = Flask(__name__)
+    if config.proxies:
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=config.proxies, x_proto=config.proxies, x_host=config.proxies
+        )
     app.extensions["pos"] = services
     app.config.update(api.settings(__version__))
     app.json = api.Json(app)

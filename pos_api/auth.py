@@ -2,17 +2,39 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from ipaddress import IPv6Address, ip_address
+from math import ceil
 
+import jwt
+from limits import RateLimitItem, parse
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from .errors import Unauthorized
+from . import users
+from .db import Db
+from .errors import TooManyRequests, Unauthorized
 from .sources import woocommerce
 from .stores import Store, Stores
+from .users import ROLES
+from .values import now
 
 KEY_HEADER = "x-api-key"
 _SIGNED_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
+
+TOKEN_LIFETIME = timedelta(hours=12)
+_ALGORITHM = "HS256"
+_CLOCK_LEEWAY = timedelta(seconds=30)
+_MAX_TOKEN = 4096
+_MAX_NAME = 200
+
+_HASHES_AT_ONCE = threading.BoundedSemaphore(2)
+"""A password check takes 64 MiB and a core: a flood of them must leave both to the shops' orders."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +80,98 @@ def _verify_standard_signature(key: str, headers: Mapping[str, str], body: bytes
     except (WebhookVerificationError, ValueError) as error:  # ValueError: not base64, not UTF-8, no comma
         detail = str(error) if isinstance(error, WebhookVerificationError) else "malformed"
         raise Unauthorized(f"The webhook signature is not valid: {detail}.") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A member of staff, or a script, by the token it sent."""
+
+    name: str
+    role: str
+
+    def may(self, role: str) -> bool:
+        """Whether this role includes `role`: an admin may do what a manager may, a manager what a viewer may."""
+        return ROLES.index(self.role) >= ROLES.index(role)
+
+
+def token(secret: str, name: str, role: str, lifetime: timedelta = TOKEN_LIFETIME) -> tuple[str, datetime]:
+    """A signed token for a principal, and when it runs out (JWT, RFC 7519; HS256)."""
+    issued_at = now().replace(microsecond=0)
+    expires_at = issued_at + lifetime
+    claims = {"sub": name, "role": role, "iat": issued_at, "exp": expires_at}
+    return jwt.encode(claims, secret, _ALGORITHM), expires_at
+
+
+def principal(secret: str, authorization: str) -> Principal:
+    """Who an `Authorization: Bearer …` header speaks for.
+
+    Any HS256 token made with `secret` counts, also one made elsewhere: it needs `sub` and `exp`; without one of our
+    roles it is a viewer's. Raises Unauthorized.
+    """
+    scheme, _, encoded = authorization.partition(" ")
+    if scheme.lower() != "bearer" or not 0 < len(encoded) <= _MAX_TOKEN:
+        raise Unauthorized("Log in, and send the token as Authorization: Bearer ….")
+    try:
+        claims = jwt.decode(
+            encoded.strip(),
+            secret,
+            algorithms=[_ALGORITHM],
+            leeway=_CLOCK_LEEWAY,
+            options={"require": ["exp", "sub"], "verify_aud": False},
+        )
+        name = claims["sub"]
+        name.encode("utf-8")
+    except jwt.ExpiredSignatureError:
+        raise Unauthorized("The token has run out; log in again.") from None
+    except (jwt.PyJWTError, ValueError, OverflowError, RecursionError):  # the latter three: absurd JSON inside
+        raise Unauthorized("The token is not valid.") from None
+    if not name or len(name) > _MAX_NAME or "\0" in name:
+        raise Unauthorized("The token names nobody.")
+    role = claims.get("role")
+    return Principal(name, role if role in ROLES else ROLES[0])
+
+
+class Failures:
+    """Failed attempts to authenticate, by address, in this process's memory. Only failures count, and who has the
+    right key or token never waits for the failures of others."""
+
+    _LOGINS = parse("10 per 5 minutes")
+    _AUTHENTICATIONS = parse("60 per minute")
+
+    def __init__(self) -> None:
+        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+
+    def note(self, address: str) -> None:
+        """Count a failed authentication. Raises TooManyRequests when there were too many."""
+        if not self._limiter.hit(self._AUTHENTICATIONS, "auth", _network(address)):
+            self._refuse(self._AUTHENTICATIONS, "auth", address)
+
+    def log_in(self, db: Db, address: str, name: str, password: str) -> Principal:
+        """Who this name and password belong to; a failure counts, and after too many none is even looked at.
+
+        Raises Unauthorized, TooManyRequests.
+        """
+        with _HASHES_AT_ONCE:
+            if not self._limiter.test(self._LOGINS, "login", _network(address)):
+                self._refuse(self._LOGINS, "login", address)
+            try:
+                user = users.log_in(db, name, password)
+            except Unauthorized:
+                self._limiter.hit(self._LOGINS, "login", _network(address))
+                raise
+        return Principal(user.name, user.role)
+
+    def _refuse(self, limit: RateLimitItem, what: str, address: str) -> None:
+        reset = self._limiter.get_window_stats(limit, what, _network(address)).reset_time
+        raise TooManyRequests(
+            "Too many failed attempts from this address.", retry_after=max(ceil(reset - time.time()), 1)
+        )
+
+
+def _network(address: str) -> str:
+    """What counts as one address: an IPv6 subscriber has a /64 to choose from."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    return str(int(parsed) >> 64) if isinstance(parsed, IPv6Address) else address

@@ -1,9 +1,10 @@
-"""What a process that serves requests holds: settings, database, stores and the worker thread."""
+"""What a process that serves requests holds: settings, database, stores, the worker and the count of failures."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .auth import Failures
 from .config import Config
 from .db import Db
 from .stores import Stores
@@ -18,6 +19,7 @@ class Services:
     db: Db
     stores: Stores
     worker: Worker
+    failures: Failures
 
     @classmethod
     def start(cls, config: Config, db: Db) -> Services:
@@ -25,7 +27,7 @@ class Services:
         stores = Stores(db, config)
         worker = Worker(db, stores, queued=config.webhook_processing == "queued")
         worker.start()
-        return cls(config, db, stores, worker)
+        return cls(config, db, stores, worker, Failures())
 
     def close(self) -> None:
         """Stop the worker thread; what waits is in the inbox."""

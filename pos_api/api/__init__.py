@@ -15,7 +15,7 @@ from flask_smorest import Api
 from pymongo.errors import PyMongoError
 from werkzeug.exceptions import HTTPException
 
-from ..errors import PosError, Unavailable
+from ..errors import PosError, TooManyRequests, Unauthorized, Unavailable
 from ..logs import get_logger
 from ..services import Services
 from ..values import rfc3339
@@ -71,9 +71,9 @@ def success(data: Any, *, message: str | None = None, **more: Any) -> dict[str, 
 
 def register(rest: Api, app: Flask) -> None:
     """Register the blueprints, the request id and the error handlers."""
-    from . import health, webhooks
+    from . import auth, health, webhooks
 
-    for blueprint in (webhooks.blp, health.blp):
+    for blueprint in (webhooks.blp, health.blp, auth.blp):
         rest.register_blueprint(blueprint)
     app.before_request(_begin)
     app.after_request(_name_request)
@@ -104,9 +104,24 @@ def _error(status: int, code: str, message: str, details: Any = None, retry_afte
 
 
 def _pos_error(error: PosError) -> Response:
+    if isinstance(error, Unauthorized):
+        return _unauthorized(error)
     return _error(error.status, error.code, error.message, error.details, error.retry_after)
 
 
+def _unauthorized(error: PosError) -> Response:
+    """Every failed authentication ends here and is counted by address; a request that may be made costs nothing."""
+    try:
+        services().failures.note(request.remote_addr or "")
+    except TooManyRequests as too_many:
+        error = too_many
+    response = _error(error.status, error.code, error.message, error.details, error.retry_after)
+    if isinstance(error, Unauthorized):
+        response.headers["WWW-Authenticate"] = _CHALLENGE
+    return response
+
+
+_CHALLENGE = 'Bearer realm="pos-api", ApiKey realm="pos-api", header="X-API-Key"'
 _CODES = {
     400: "bad_request",
     401: "unauthorized",

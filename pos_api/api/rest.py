@@ -1,0 +1,146 @@
+"""What every route shares: who may call it, how its input is read, and how the API document tells of both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+from http import HTTPStatus
+from typing import Any, NoReturn, TypeVar, cast
+
+import flask_smorest
+from flask import Flask, Request, g, request
+from marshmallow import RAISE, Schema, ValidationError
+from webargs.flaskparser import FlaskParser
+
+from .. import auth
+from ..auth import Principal
+from ..errors import Forbidden, Invalid, UnsupportedMediaType
+from ..sources import json_body
+from . import services
+from .schemas import OPENAPI_TYPES, Error
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+_ERRORS = {
+    400: "The request can't be read: not JSON, a key twice, a malformed cursor.",
+    401: "No credentials, or wrong ones.",
+    403: "The token's role does not allow this.",
+    404: "There is no such thing.",
+    405: "The route does not take this method.",
+    409: "It exists already, or changed meanwhile.",
+    413: "The body is over the limit of 2 MiB.",
+    415: "The body is of another kind than this route takes.",
+    422: "Readable, but not valid; `details` says which field and why.",
+    429: "Too many failed attempts from this address; `Retry-After` says when to try again.",
+    503: "The database can't be reached just now; `Retry-After` says when to try again.",
+}
+_HEADERS = {
+    401: {"WWW-Authenticate": {"schema": {"type": "string"}, "description": "The scheme to use."}},
+    429: {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}},
+    503: {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}},
+}
+
+
+class Api(flask_smorest.Api):  # type: ignore[misc] # flask-smorest has no types
+    """The API document: our error shape, nothing undocumented behind a `default`."""
+
+    ERROR_SCHEMA = Error
+    DEFAULT_ERROR_RESPONSE_NAME = None
+
+    def __init__(self, app: Flask) -> None:
+        super().__init__()
+        for field in OPENAPI_TYPES:
+            self.register_field(*field)
+        self.init_app(app)
+
+    def _register_responses(self) -> None:
+        for status, description in _ERRORS.items():
+            response: dict[str, Any] = {
+                "description": description,
+                "content": {"application/json": {"schema": Error}},
+            }
+            if status in _HEADERS:
+                response["headers"] = _HEADERS[status]
+            self.spec.components.response(_name(status), response, lazy=True)
+
+
+def _name(status: int) -> str:
+    return HTTPStatus(status).name
+
+
+class _Parser(FlaskParser):
+    """Reads JSON as strictly as a webhook's, and speaks of errors in our shape."""
+
+    DEFAULT_UNKNOWN_BY_LOCATION = {"json": RAISE, "query": RAISE, "headers": None}  # noqa: RUF012 - as in webargs
+
+    def load_json(self, req: Request, schema: Schema) -> Any:
+        """The JSON value of the body. Raises UnsupportedMediaType, BadRequest, Invalid."""
+        if req.mimetype != "application/json":
+            raise UnsupportedMediaType("Send application/json.")
+        return json_body.parse(req.get_data())
+
+    def handle_error(
+        self, error: ValidationError, req: Request, schema: Schema, *, error_status_code: Any, error_headers: Any
+    ) -> NoReturn:
+        """Raise Invalid with a message per field."""
+        problems: dict[str, Any] = {}
+        for of_location in cast(Mapping[str, Any], error.messages).values():
+            problems.update(of_location if isinstance(of_location, dict) else {"body": of_location})
+        raise Invalid("The request is not valid.", details=problems)
+
+
+class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
+    """A noun's routes. A view answers `success(…)`, which its `response` schema (see `schemas.reply`) dumps."""
+
+    ARGUMENTS_PARSER = _Parser()
+
+    def arguments(self, schema: Any, *, location: str = "json", **options: Any) -> Callable[[Callable[..., Any]], Any]:
+        """Read and validate the input, and document how that can fail."""
+        failures = (400, 413, 415, 422) if location == "json" else (422,)
+        decorate = super().arguments(schema, location=location, **options)
+        return lambda view: fails_with(*failures)(decorate(view))
+
+
+def fails_with(*statuses: int) -> Callable[[View], View]:
+    """Document that a view can answer these errors."""
+    return documented(responses={status: _name(status) for status in statuses})
+
+
+def documented(**operation: Any) -> Callable[[View], View]:
+    """Add to a view's part of the API document (OpenAPI 3.1 operation fields); the view itself stays as it is."""
+
+    def decorate(view: View) -> View:
+        document = dict(getattr(view, "_apidoc", {}))
+        manual = dict(document.get("manual_doc", {}))
+        for name, value in operation.items():
+            manual[name] = {**manual.get(name, {}), **value} if isinstance(value, dict) else value
+        view._apidoc = {**document, "manual_doc": manual}  # type: ignore[attr-defined]
+        return view
+
+    return decorate
+
+
+def staff(role: str) -> Callable[[View], View]:
+    """Only for staff of this role or a higher one, by `Authorization: Bearer <token>`; see `speaker`.
+
+    Put it first under the route, so that nothing is read of a request that may not be made.
+    """
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            principal = auth.principal(services().config.jwt_secret, request.headers.get("Authorization", ""))
+            if not principal.may(role):
+                raise Forbidden(f"This takes the role {role}; {principal.name} is {principal.role}.")
+            g.principal = principal
+            return view(*args, **kwargs)
+
+        failures = (401, 429, 503) if role == "viewer" else (401, 403, 429, 503)
+        return cast(View, fails_with(*failures)(documented(security=[{"BearerAuth": []}])(guarded)))
+
+    return decorate
+
+
+def speaker() -> Principal:
+    """Who makes the current request; only in a view under `staff`."""
+    return cast(Principal, g.principal)

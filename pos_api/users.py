@@ -1,0 +1,112 @@
+"""Staff: who may log in, with which password and role.
+
+A user: `_id` (the name, lower-cased), `password_hash` (argon2id), `role`, `created_at`, `last_login_at`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+
+from argon2 import PasswordHasher
+from argon2.exceptions import VerifyMismatchError
+from pymongo.errors import DuplicateKeyError
+
+from .db import Db, Document
+from .errors import Conflict, Invalid, NotFound, Unauthorized
+from .values import now
+
+ROLES = ("viewer", "manager", "admin")
+"""From least to most: a viewer reads, a manager also changes the catalogue and replays events, an admin does all."""
+
+MIN_PASSWORD = 10
+MAX_PASSWORD = 1024
+_NAME = re.compile(r"[\w.@+-]{1,64}")
+
+_hasher = PasswordHasher()
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Somebody who may log in."""
+
+    name: str
+    role: str
+
+
+def add(db: Db, name: str, password: str, role: str = "viewer") -> User:
+    """Add a user. Raises Invalid for an unusable name, password or role, Conflict when the name is taken."""
+    user = User(_checked_name(name), _checked_role(role))
+    document = {"_id": user.name, "password_hash": _hash(password), "role": role, "created_at": now()}
+    try:
+        db.users.insert_one(document)
+    except DuplicateKeyError:
+        raise Conflict(f"There is a user {user.name!r} already.") from None
+    return user
+
+
+def remove(db: Db, name: str) -> None:
+    """Remove a user. A token they hold is good until it runs out. Raises NotFound."""
+    if not db.users.delete_one({"_id": _key(name)}).deleted_count:
+        raise NotFound(f"There is no user {name!r}.")
+
+
+def set_password(db: Db, name: str, password: str) -> None:
+    """Give a user a new password. Raises Invalid when it is unusable, NotFound."""
+    changed = db.users.update_one({"_id": _key(name)}, {"$set": {"password_hash": _hash(password)}})
+    if not changed.matched_count:
+        raise NotFound(f"There is no user {name!r}.")
+
+
+def everyone(db: Db) -> list[Document]:
+    """Every user by name, as `{"name", "role", "created_at", "last_login_at"}`."""
+    fields = {"_id": 0, "name": "$_id", "role": 1, "created_at": 1, "last_login_at": 1}
+    return list(db.users.find({}, fields).sort("_id", 1))
+
+
+def log_in(db: Db, name: str, password: str) -> User:
+    """The user of this name and password. Takes as long whether or not there is such a user.
+
+    A hash made with older parameters is renewed. Raises Unauthorized.
+    """
+    document = db.users.find_one({"_id": _key(name)})
+    stored = document["password_hash"] if document else _hash_of_nobody()
+    try:
+        _hasher.verify(stored, password)
+    except VerifyMismatchError:
+        document = None
+    if document is None:
+        raise Unauthorized("The name or the password is wrong.")
+    changes: Document = {"last_login_at": now()}
+    if _hasher.check_needs_rehash(stored):
+        changes["password_hash"] = _hasher.hash(password)
+    db.users.update_one({"_id": document["_id"], "password_hash": stored}, {"$set": changes})
+    return User(document["_id"], document["role"])
+
+
+@cache
+def _hash_of_nobody() -> str:
+    return _hasher.hash("nobody has this password")
+
+
+def _hash(password: str) -> str:
+    if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
+        raise Invalid(f"A password has {MIN_PASSWORD} to {MAX_PASSWORD} characters.")
+    return _hasher.hash(password)
+
+
+def _key(name: str) -> str:
+    return name.strip().casefold()
+
+
+def _checked_name(name: str) -> str:
+    if not _NAME.fullmatch(_key(name)):
+        raise Invalid(f"{name!r} is no name for a user: up to 64 letters, digits and . _ @ + -")
+    return _key(name)
+
+
+def _checked_role(role: str) -> str:
+    if role not in ROLES:
+        raise Invalid(f"{role!r} is no role; there are {', '.join(ROLES)}.")
+    return role
