@@ -1,0 +1,121 @@
+"""Log in, tokens and roles over HTTP."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from pos_api import auth, create_app, users
+from pos_api.config import Config
+from pos_api.db import Db
+
+PASSWORD = "correct horse battery"
+
+
+def log_in(client: FlaskClient, name: str = "anna", password: str = PASSWORD, **options: Any) -> Any:
+    return client.post("/api/auth/login", json={"name": name, "password": password}, **options)
+
+
+def test_log_in_and_use_the_token(client: FlaskClient, db: Db) -> None:
+    users.add(db, "anna", PASSWORD, "manager")
+    reply = log_in(client)
+    assert reply.status_code == 200
+    data = reply.json["data"]
+    assert (data["name"], data["role"], data["token_type"]) == ("anna", "manager", "Bearer")
+    me = client.get("/api/auth/me", headers={"Authorization": f"Bearer {data['token']}"})
+    assert me.json == {"success": True, "data": {"name": "anna", "role": "manager"}}
+
+
+def test_a_wrong_password_is_401_in_the_one_error_shape(client: FlaskClient, db: Db) -> None:
+    users.add(db, "anna", PASSWORD)
+    reply = log_in(client, password="wrong")
+    assert reply.status_code == 401
+    assert reply.json["success"] is False
+    assert reply.json["error"]["code"] == "unauthorized"
+    assert reply.json["request_id"] == reply.headers["X-Request-Id"]
+    assert "Bearer" in reply.headers["WWW-Authenticate"]
+
+
+def test_without_a_token_it_is_401_that_names_the_scheme(client: FlaskClient) -> None:
+    reply = client.get("/api/auth/me")
+    assert reply.status_code == 401
+    assert reply.headers["WWW-Authenticate"].startswith("Bearer ")
+
+
+def test_the_eleventh_failed_log_in_is_429_and_says_when(client: FlaskClient, db: Db) -> None:
+    users.add(db, "anna", PASSWORD)
+    assert [log_in(client, password="wrong").status_code for _ in range(10)] == [401] * 10
+    reply = log_in(client)
+    assert reply.status_code == 429
+    assert reply.json["error"]["code"] == "too_many_requests"
+    assert 1 <= int(reply.headers["Retry-After"]) <= 301
+
+
+def test_a_right_key_and_token_pass_while_wrong_ones_of_the_same_address_are_429(client: FlaskClient) -> None:
+    statuses = [client.get("/api/webhooks/health", headers={"X-API-Key": "wrong"}).status_code for _ in range(61)]
+    assert statuses == [401] * 60 + [429]
+    order = {"event": "order.created", "data": {"id": 1}}
+    assert client.post("/api/webhooks/orders", json=order, headers={"X-API-Key": "wrong"}).status_code == 429
+    assert client.post("/api/webhooks/orders", json=order, headers={"X-API-Key": "test-api-key"}).status_code == 200
+    token, _ = auth.token("test-jwt-secret-of-more-than-32-bytes", "cron", "viewer")
+    assert client.get("/api/auth/me", headers={"Authorization": f"Bearer {token}"}).status_code == 200
+
+
+BAD_BODIES = {
+    "not JSON": ("{", "application/json", 400),
+    "a key twice": ('{"name":"a","name":"b","password":"x"}', "application/json", 400),
+    "NaN": ('{"name":NaN,"password":"x"}', "application/json", 400),
+    "deep": ("[" * 100_000, "application/json", 400),
+    "not UTF-8": (b'{"name":"\xff","password":"x"}', "application/json", 400),
+    "a form": ("name=anna&password=x", "application/x-www-form-urlencoded", 415),
+    "no type": ('{"name":"anna","password":"x"}', "", 415),
+    "a NUL": ('{"name":"an\\u0000na","password":"x"}', "application/json", 422),
+    "a lone surrogate": ('{"name":"\\ud800","password":"x"}', "application/json", 422),
+    "an operator": ('{"name":{"$gt":""},"password":{"$gt":""}}', "application/json", 422),
+    "a list": ("[]", "application/json", 422),
+    "nothing": ("", "application/json", 400),
+    "an unknown field": ('{"name":"anna","password":"x","role":"admin"}', "application/json", 422),
+    "a missing field": ('{"name":"anna"}', "application/json", 422),
+    "3 MiB": ('{"name":"' + "a" * 3 * 2**20 + '"}', "application/json", 413),
+}
+
+
+@pytest.mark.parametrize(("body", "content_type", "status"), BAD_BODIES.values(), ids=BAD_BODIES)
+def test_a_bad_body_has_a_defined_answer(
+    client: FlaskClient, body: str | bytes, content_type: str, status: int
+) -> None:
+    reply = client.post("/api/auth/login", data=body, content_type=content_type)
+    assert reply.status_code == status
+    assert reply.json is not None
+    assert reply.json["success"] is False
+    assert set(reply.json) == {"success", "error", "request_id"}
+    assert set(reply.json["error"]) == {"code", "message", "details"}
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/api/nowhere", 404), ("PUT", "/api/auth/login", 405)])
+def test_what_is_not_there_is_json_too(client: FlaskClient, method: str, path: str, status: int) -> None:
+    reply = client.open(path, method=method)
+    assert reply.status_code == status
+    assert reply.json is not None
+    assert reply.json["error"]["code"] in ("not_found", "method_not_allowed")
+    assert status != 405 or "POST" in reply.headers["Allow"]
+
+
+@pytest.mark.parametrize(("proxies", "blocked"), [(0, 429), (1, 401)])
+def test_the_senders_address_comes_from_as_many_proxies_as_are_ours(
+    config: Config, db: Db, proxies: int, blocked: int
+) -> None:
+    service: Flask = create_app(dataclasses.replace(config, proxies=proxies), db)
+    try:
+        client = service.test_client()
+        replies = [
+            client.get("/api/auth/me", headers={"X-Forwarded-For": f"192.0.2.{each}"}).status_code
+            for each in range(1, 62)
+        ]
+        assert replies == [401] * 60 + [blocked]
+    finally:
+        service.extensions["pos"].close()
