@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from bson import Timestamp
@@ -42,6 +42,10 @@ class OrderSnapshot:
     `fields` holds only what was there, in stored form; an absent field leaves what is stored. `modified_at` is None
     and `sequence` 0 where the sender gave none. `again` says that the event was begun before: a crash may have left
     its order saved and not settled.
+
+    `replaces` marks what was read from the shop after it had been compared with the stored order of that rev (0: none
+    was stored), and so is newer, whatever its version says: a refund that was deleted changes no time and no sequence.
+    It is applied while the order still has that rev.
     """
 
     store: str
@@ -54,6 +58,7 @@ class OrderSnapshot:
     opening: bool
     fields: Document
     again: bool = False
+    replaces: int | None = None
 
     @property
     def key(self) -> str:
@@ -174,6 +179,20 @@ def _save_operation(change: _Change) -> InsertOne[Document] | UpdateOne:
     return UpdateOne({"_id": after["_id"], "rev": before["rev"]}, update, upsert=True)
 
 
+def compare(db: Db, snapshots: list[OrderSnapshot]) -> list[tuple[Document | None, list[str]]]:
+    """What each snapshot, taken as the truth, would change: the stored order, None where there is none, and the names
+    of the fields that differ. Writes nothing."""
+    stored = {order["_id"]: order for order in db.woocommerceorders.find({"_id": {"$in": [s.key for s in snapshots]}})}
+    catalogue = _catalogue_for(db, snapshots, stored, Catalogue([]))
+    compared = []
+    for snapshot in snapshots:
+        before = stored.get(snapshot.key)
+        after = _change(replace(snapshot, replaces=before["rev"] if before else 0), before, catalogue).after
+        differing = sorted(name for name in {*after, *(before or {})} if (before or {}).get(name) != after.get(name))
+        compared.append((before, [name for name in differing if name not in ("rev", "status_history")]))
+    return compared
+
+
 # --- merging ----------------------------------------------------------------------------------------------------
 
 
@@ -185,6 +204,8 @@ def _change(snapshot: OrderSnapshot, before: Document | None, catalogue: Catalog
         return _Change(snapshot, None, after, "created")
     if all(name in before and before[name] == value for name, value in after.items()) and before.keys() <= after.keys():
         return _Change(snapshot, before, before, "unchanged")
+    if snapshot.replaces not in (None, before["rev"]):
+        return _Change(snapshot, before, before, "stale")
     after["rev"] = before["rev"] + 1
     return _Change(snapshot, before, after, "updated")
 
@@ -193,8 +214,11 @@ def is_older(snapshot: OrderSnapshot, stored: Document) -> bool:
     """Whether a snapshot is older than what is stored.
 
     Where both have a sequence it decides: the plugin raises it with every change, also where the shop's clock
-    stood still or went back. Else `modified_at` does, and without one an event counts in order of arrival.
+    stood still or went back. Else `modified_at` does, and without one an event counts in order of arrival. What
+    `replaces` the stored order was read after it.
     """
+    if snapshot.replaces is not None:
+        return False
     if snapshot.sequence and stored.get("sequence"):
         return bool(snapshot.sequence < stored["sequence"])
     modified_at = stored.get("modified_at")

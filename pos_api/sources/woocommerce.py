@@ -69,6 +69,7 @@ class Message:
     data: Document
     sequence: int = 0
     opening: bool = False
+    replaces: int | None = None
 
 
 def is_ping(content_type: str, body: bytes) -> bool:
@@ -108,10 +109,11 @@ def _open_envelope(envelope: Document) -> Message:
     opening = envelope.get("opening", False)
     if not isinstance(opening, bool):
         problems["opening"] = "must be true or false"
+    replaces = _field(envelope, "replaces", _whole_number, problems)
     if problems:
         raise Invalid("The envelope is not valid.", details=problems)
     assert isinstance(data, dict)
-    return Message(str(event), _resource_id(data), data, sequence, bool(opening))
+    return Message(str(event), _resource_id(data), data, sequence, bool(opening), replaces)
 
 
 def _resource_id(data: Document) -> str:
@@ -489,6 +491,7 @@ def _order(message: Message, store: Store, received_at: datetime, cause: str) ->
         sequence=message.sequence,
         opening=message.opening or bool(store.live_since and created_at and created_at < store.live_since),
         fields=fields,
+        replaces=message.replaces,
     )
 
 
