@@ -183,22 +183,39 @@ def test_a_path_too_long_for_a_socket_works(data_dir: Path, start_user: StartUse
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-def test_a_forked_child_neither_stops_the_store_nor_holds_it(data_dir: Path, start_user: StartUser) -> None:
+def test_a_forked_child_does_not_stop_what_its_parent_uses(data_dir: Path) -> None:
     embedded.uri(data_dir)
-    child = os.fork()
-    if child == 0:
+    pid = running_mongod(data_dir)
+    if (child := os.fork()) == 0:
         embedded.release()
-        signal.pause()
-    try:
-        assert running_mongod(data_dir)
-        user = start_user("user").ready()
-        user.leave()
-        assert running_mongod(data_dir), "the parent still uses it"
-        embedded.release()
-        assert running_mongod(data_dir) is None, "the child does not"
-    finally:
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert running_mongod(data_dir) == pid
+
+
+FORKING_USER = """
+import os, sys, time
+from pathlib import Path
+from pos_api import embedded
+
+embedded.uri(Path(sys.argv[1]))
+if os.fork():
+    print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_forked_child_does_not_hold_what_its_parent_used(data_dir: Path, start_user: StartUser) -> None:
+    parent = subprocess.Popen(
+        [sys.executable, "-c", FORKING_USER, str(data_dir)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert parent.stdout
+    assert parent.stdout.readline() == "ready\n"
+    parent.kill()
+    parent.wait()
+    start_user().ready().leave()
+    assert running_mongod(data_dir) is None
+    parent.communicate()
 
 
 def test_no_mongod_is_one_clear_message(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
