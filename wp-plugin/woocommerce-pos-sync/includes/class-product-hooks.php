@@ -13,6 +13,11 @@ namespace POS_Sync;
 final class Product_Hooks {
 
 	/**
+	 * What the POS is told of a product, but for its stock.
+	 */
+	private const TOLD = array( 'sku', 'name', 'status', 'price', 'regular_price', 'sale_price', 'manage_stock', 'parent_id' );
+
+	/**
 	 * Where changes go.
 	 *
 	 * @var Changes
@@ -32,17 +37,28 @@ final class Product_Hooks {
 	 * Registers the hooks.
 	 */
 	public function register(): void {
-		foreach ( array( 'new_product', 'update_product', 'new_product_variation', 'update_product_variation' ) as $hook ) {
-			add_action( 'woocommerce_' . $hook, array( $this, 'saved' ) );
-		}
+		add_action( 'woocommerce_new_product', array( $this, 'created' ) );
+		add_action( 'woocommerce_new_product_variation', array( $this, 'created' ) );
+		add_action( 'woocommerce_before_product_object_save', array( $this, 'saving' ) );
 	}
 
 	/**
-	 * A product or variation was saved.
+	 * A product or variation was made.
 	 *
 	 * @param int|string $id Its id.
 	 */
-	public function saved( $id ): void {
+	public function created( $id ): void {
 		$this->changes->add( Queue::PRODUCT, (int) $id, 'updated' );
+	}
+
+	/**
+	 * A product or variation is about to be saved. What an order does to it (stock, sales) the POS learns from the order.
+	 *
+	 * @param mixed $product The product.
+	 */
+	public function saving( $product ): void {
+		if ( $product instanceof \WC_Product && $product->get_id() && array_intersect_key( $product->get_changes(), array_flip( self::TOLD ) ) ) {
+			$this->changes->add( Queue::PRODUCT, $product->get_id(), 'updated' );
+		}
 	}
 }

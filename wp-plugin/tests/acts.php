@@ -1,0 +1,435 @@
+<?php
+/**
+ * What tests do in a shop, step by step. Each gets the step's options and gives what the test wants to know.
+ *
+ * @package POS_Sync
+ */
+
+namespace POS_Sync\Act;
+
+/**
+ * Installs WordPress, and activates what is there of WooCommerce and the plugin.
+ */
+function install( array $input ): array {
+	require_once ABSPATH . 'wp-admin/includes/upgrade.php';
+	require_once ABSPATH . 'wp-admin/includes/plugin.php';
+	if ( ! is_blog_installed() ) {
+		wp_install( 'Shop', 'admin', 'admin@example.com', true, '', 'admin' );
+	}
+	update_option( 'siteurl', $input['url'] );
+	update_option( 'home', $input['url'] );
+	update_option( 'permalink_structure', '/%postname%/' );
+	return array( 'wordpress' => $GLOBALS['wp_version'] );
+}
+
+/**
+ * Activates a plugin as the plugins screen does.
+ */
+function activate( array $input ): array {
+	require_once ABSPATH . 'wp-admin/includes/plugin.php';
+	$error = activate_plugin( $input['plugin'] );
+	return array( 'error' => is_wp_error( $error ) ? wp_strip_all_tags( $error->get_error_message() ) : '' );
+}
+
+/**
+ * Sets options, also those a screen would set.
+ */
+function options( array $input ): array {
+	foreach ( $input as $name => $value ) {
+		update_option( $name, $value );
+	}
+	return array();
+}
+
+/**
+ * Makes the shop ready for selling: tax, payment, a catalogue.
+ */
+function stock_up( array $input ): array {
+	\WC_Install::create_pages();
+	update_option( 'woocommerce_coming_soon', 'no' );
+	update_option( 'woocommerce_currency', 'SEK' );
+	update_option( 'woocommerce_default_country', 'SE' );
+	update_option( 'woocommerce_calc_taxes', 'yes' );
+	update_option( 'woocommerce_onboarding_profile', array( 'skipped' => true ) );
+	update_option(
+		'woocommerce_cod_settings',
+		array(
+			'enabled' => 'yes',
+			'title'   => 'Cash on delivery',
+		)
+	);
+	update_option(
+		'woocommerce_bacs_settings',
+		array(
+			'enabled' => 'yes',
+			'title'   => 'Bank transfer',
+		)
+	);
+	\WC_Tax::_insert_tax_rate(
+		array(
+			'tax_rate_country' => 'SE',
+			'tax_rate'         => '25',
+			'tax_rate_name'    => 'Moms',
+		)
+	);
+	flush_rewrite_rules();
+	$ids = array();
+	foreach ( $input['products'] ?? array() as $name => $data ) {
+		$product = new \WC_Product_Simple();
+		$product->set_props(
+			$data + array(
+				'name'         => $name,
+				'manage_stock' => true,
+			)
+		);
+		$ids[ $name ] = $product->save();
+	}
+	foreach ( $input['variable'] ?? array() as $name => $data ) {
+		$ids += variable( $name, $data );
+	}
+	return $ids;
+}
+
+/**
+ * A variable product with one variation for each size.
+ */
+function variable( string $name, array $data ): array {
+	$attribute = new \WC_Product_Attribute();
+	$attribute->set_name( 'Size' );
+	$attribute->set_options( array_keys( $data['sizes'] ) );
+	$attribute->set_variation( true );
+	$parent = new \WC_Product_Variable();
+	$parent->set_name( $name );
+	$parent->set_sku( $data['sku'] );
+	$parent->set_attributes( array( $attribute ) );
+	$ids = array( $name => $parent->save() );
+	foreach ( $data['sizes'] as $size => $props ) {
+		$variation = new \WC_Product_Variation();
+		$variation->set_parent_id( $ids[ $name ] );
+		$variation->set_attributes( array( 'size' => $size ) );
+		$variation->set_props( $props + array( 'manage_stock' => true ) );
+		$ids[ "$name $size" ] = $variation->save();
+	}
+	return $ids;
+}
+
+/**
+ * An order as checkout code makes it: pending, with lines.
+ */
+function create_order( array $input ): array {
+	$order = wc_create_order( array( 'customer_id' => $input['customer'] ?? 0 ) );
+	foreach ( $input['lines'] as $line ) {
+		$order->add_product( wc_get_product( $line[0] ), $line[1], $line[2] ?? array() );
+	}
+	if ( isset( $input['custom'] ) ) {
+		$item = new \WC_Order_Item_Product();
+		$item->set_props( $input['custom'] );
+		$order->add_item( $item );
+	}
+	if ( isset( $input['fee'] ) ) {
+		$fee = new \WC_Order_Item_Fee();
+		$fee->set_props(
+			array(
+				'name'   => 'Fee',
+				'amount' => $input['fee'],
+				'total'  => $input['fee'],
+			)
+		);
+		$order->add_item( $fee );
+	}
+	if ( isset( $input['shipping'] ) ) {
+		$shipping = new \WC_Order_Item_Shipping();
+		$shipping->set_props(
+			array(
+				'method_title' => 'Post',
+				'method_id'    => 'flat_rate',
+				'total'        => $input['shipping'],
+			)
+		);
+		$order->add_item( $shipping );
+	}
+	$order->set_address(
+		( $input['address'] ?? array() ) + array(
+			'first_name' => 'Anna',
+			'last_name'  => 'Öberg',
+			'address_1'  => 'Storgatan 1',
+			'city'       => 'Malmö',
+			'postcode'   => '21145',
+			'country'    => 'SE',
+			'email'      => 'anna@example.se',
+		)
+	);
+	$order->set_payment_method( $input['payment'] ?? 'cod' );
+	$order->set_currency( $input['currency'] ?? get_woocommerce_currency() );
+	foreach ( $input['meta'] ?? array() as $key => $value ) {
+		$order->update_meta_data( $key, $value );
+	}
+	if ( isset( $input['note'] ) ) {
+		$order->set_customer_note( $input['note'] );
+	}
+	$order->calculate_totals();
+	if ( isset( $input['coupon'] ) ) {
+		$coupon = new \WC_Coupon( $input['coupon'] );
+		if ( ! $coupon->get_id() ) {
+			$coupon->set_props(
+				array(
+					'code'          => $input['coupon'],
+					'discount_type' => 'percent',
+					'amount'        => $input['percent'] ?? 10,
+				)
+			);
+			$coupon->save();
+		}
+		$order->apply_coupon( $input['coupon'] );
+	}
+	if ( isset( $input['created'] ) ) {
+		$order->set_date_created( $input['created'] );
+	}
+	$order->save();
+	return array( 'id' => $order->get_id() );
+}
+
+/**
+ * Changes an order's status.
+ */
+function status( array $input ): array {
+	wc_get_order( $input['id'] )->update_status( $input['to'] );
+	return array();
+}
+
+/**
+ * An order is paid.
+ */
+function pay( array $input ): array {
+	wc_get_order( $input['id'] )->payment_complete();
+	return array();
+}
+
+/**
+ * Refunds: "quantities" by position of the line (all: everything), or an amount.
+ */
+function refund( array $input ): array {
+	$order = wc_get_order( $input['id'] );
+	$lines = array();
+	$total = 0;
+	foreach ( array_values( $order->get_items() ) as $position => $item ) {
+		$quantity = 'all' === ( $input['quantities'] ?? null ) ? $item->get_quantity() : ( $input['quantities'][ $position ] ?? 0 );
+		if ( $quantity ) {
+			$part  = $quantity / $item->get_quantity();
+			$taxes = array_map(
+				static function ( $tax ) use ( $part ) {
+					return wc_format_decimal( (float) $tax * $part, 2 );
+				},
+				$item->get_taxes()['total']
+			);
+
+			$lines[ $item->get_id() ] = array(
+				'qty'          => $quantity,
+				'refund_total' => wc_format_decimal( $item->get_total() * $part, 2 ),
+				'refund_tax'   => $taxes,
+			);
+			$total                   += $item->get_total() * $part + array_sum( $taxes );
+		}
+	}
+	$refund = wc_create_refund(
+		array(
+			'order_id'      => $order->get_id(),
+			'amount'        => $input['amount'] ?? ( 'all' === ( $input['quantities'] ?? null ) ? $order->get_remaining_refund_amount() : wc_format_decimal( $total, 2 ) ),
+			'reason'        => 'test',
+			'line_items'    => $lines,
+			'restock_items' => $input['restock'] ?? false,
+		)
+	);
+	return array( 'id' => is_wp_error( $refund ) ? $refund->get_error_message() : $refund->get_id() );
+}
+
+/**
+ * Deletes a refund in code, as the REST API does.
+ */
+function delete_refund( array $input ): array {
+	wc_get_order( $input['id'] )->delete( true );
+	return array();
+}
+
+/**
+ * Trash, untrash or delete for good.
+ */
+function trash( array $input ): array {
+	$order = wc_get_order( $input['id'] );
+	if ( 'restore' === $input['how'] ) {
+		method_exists( $order, 'untrash' ) ? $order->untrash() : wp_untrash_post( $input['id'] );
+	} else {
+		$order->delete( 'for good' === $input['how'] );
+	}
+	return array();
+}
+
+/**
+ * Edits lines as the order screen does: sets quantities by position, adds products, removes lines.
+ */
+function edit( array $input ): array {
+	require_once WC_ABSPATH . 'includes/admin/wc-admin-functions.php';
+	$order = wc_get_order( $input['id'] );
+	$items = array_values( $order->get_items() );
+	foreach ( $input['quantities'] ?? array() as $position => $quantity ) {
+		$item = $items[ $position ];
+		wc_save_order_items(
+			$order->get_id(),
+			array(
+				'order_item_id'  => array( $item->get_id() ),
+				'order_item_qty' => array( $item->get_id() => $quantity ),
+				'line_total'     => array( $item->get_id() => $item->get_total() / $item->get_quantity() * $quantity ),
+				'line_subtotal'  => array( $item->get_id() => $item->get_subtotal() / $item->get_quantity() * $quantity ),
+			)
+		);
+	}
+	foreach ( $input['add'] ?? array() as $line ) {
+		$item = $order->get_item( $order->add_product( wc_get_product( $line[0] ), $line[1] ) );
+		wc_maybe_adjust_line_item_product_stock( $item );
+		$order->calculate_totals();
+	}
+	foreach ( $input['remove'] ?? array() as $position ) {
+		wc_maybe_adjust_line_item_product_stock( $items[ $position ], 0 );
+		$items[ $position ]->delete();
+		$order = wc_get_order( $input['id'] );
+		$order->calculate_totals();
+	}
+	return array();
+}
+
+/**
+ * Renames a SKU.
+ */
+function rename_sku( array $input ): array {
+	$product = wc_get_product( $input['id'] );
+	$product->set_sku( $input['sku'] );
+	$product->save();
+	return array();
+}
+
+/**
+ * An order with its refunds over the REST API, and the stock of all products: what the POS should say.
+ */
+function truth( array $input ): array {
+	wp_set_current_user( 1 );
+	$get    = static function ( string $path ) {
+		$response = rest_do_request( new \WP_REST_Request( 'GET', $path ) );
+		return 200 === $response->get_status() ? rest_get_server()->response_to_data( $response, false ) : null;
+	};
+	$stock  = array();
+	$orders = array();
+	foreach ( get_posts(
+		array(
+			'post_type'      => array( 'product', 'product_variation' ),
+			'posts_per_page' => -1,
+			'fields'         => 'ids',
+		)
+	) as $id ) {
+		$product = wc_get_product( $id );
+		if ( true === $product->get_manage_stock() ) {
+			$stock[ '' === $product->get_sku() ? "#$id" : $product->get_sku() ] = ( $stock[ $product->get_sku() ] ?? 0 ) + $product->get_stock_quantity();
+		}
+	}
+	foreach ( $input['orders'] ?? array() as $id ) {
+		$orders[ $id ] = $get( "/wc/v3/orders/$id" );
+		if ( $orders[ $id ] ) {
+			$orders[ $id ]['refund_details'] = $get( "/wc/v3/orders/$id/refunds" );
+		}
+	}
+	return array(
+		'stock'  => $stock,
+		'orders' => $orders,
+	);
+}
+
+/**
+ * Runs the scheduler as WP-Cron does, until the plugin has no job that is due.
+ */
+function run_jobs( array $input ): array {
+	$runs = 0;
+	do {
+		\ActionScheduler_QueueRunner::instance()->run( 'WP Cron' );
+		$due = as_get_scheduled_actions(
+			array(
+				'group'        => 'pos-sync',
+				'status'       => 'pending',
+				'date'         => gmdate( 'Y-m-d H:i:s' ),
+				'date_compare' => '<=',
+				'per_page'     => 1,
+			),
+			'ids'
+		);
+	} while ( $due && ++$runs < ( $input['runs'] ?? 20 ) );
+	return queue( array() );
+}
+
+/**
+ * Pretends that time has passed: whatever waits is due, and leases have run out.
+ */
+function hasten( array $input ): array {
+	global $wpdb;
+	$wpdb->query( "UPDATE {$wpdb->prefix}pos_sync_queue SET next_attempt = 1, lease_until = 0 WHERE state = 'waiting'" );
+	( new \POS_Sync\Scheduler() )->soon( \POS_Sync\Scheduler::SEND );
+	return run_jobs( $input );
+}
+
+/**
+ * The queue by state, and the rows that are not sent.
+ */
+function queue( array $input ): array {
+	global $wpdb;
+	return array(
+		'states' => $wpdb->get_results( "SELECT state, COUNT(*) AS n FROM {$wpdb->prefix}pos_sync_queue GROUP BY state", OBJECT_K ),
+		'rows'   => $wpdb->get_results( "SELECT * FROM {$wpdb->prefix}pos_sync_queue WHERE state <> 'sent'" . ( empty( $input['all'] ) ? '' : ' OR 1' ) . ' ORDER BY type, object_id LIMIT 200' ),
+		'log'    => $wpdb->get_results( "SELECT type, object_id, event, attempt, result, status, outcome, message FROM {$wpdb->prefix}pos_sync_log ORDER BY id DESC LIMIT 50" ),
+	);
+}
+
+/**
+ * Runs a round of maintenance.
+ */
+function maintain( array $input ): array {
+	do_action( \POS_Sync\Scheduler::MAINTAIN );
+	return run_jobs( $input );
+}
+
+/**
+ * Runs a command of "wp pos-sync".
+ */
+function cli( array $input ): array {
+	$command = \WP_CLI::$commands['pos-sync'];
+	call_user_func( array( $command, $input['command'] ), $input['arguments'] ?? array(), $input['options'] ?? array() );
+	return array();
+}
+
+/**
+ * Which WordPress this is.
+ */
+function version( array $input ): array {
+	return array( 'wordpress' => $GLOBALS['wp_version'] );
+}
+
+/**
+ * Uninstalls a plugin as the plugins screen does, its files kept.
+ */
+function uninstall( array $input ): array {
+	require_once ABSPATH . 'wp-admin/includes/plugin.php';
+	deactivate_plugins( $input['plugin'] );
+	uninstall_plugin( $input['plugin'] );
+	return array();
+}
+
+/**
+ * What the database holds of the plugin.
+ */
+function leftovers( array $input ): array {
+	global $wpdb;
+	$found = array_merge(
+		$wpdb->get_col( "SELECT option_name FROM {$wpdb->options} WHERE option_name LIKE 'pos\\_sync%'" ),
+		$wpdb->get_col( "SHOW TABLES LIKE '%pos\\_sync%'" )
+	);
+	if ( $wpdb->get_var( "SHOW TABLES LIKE '%actionscheduler_actions'" ) ) {
+		$found = array_merge( $found, $wpdb->get_col( "SELECT hook FROM {$wpdb->prefix}actionscheduler_actions WHERE hook LIKE 'pos\\_sync%' AND status = 'pending'" ) );
+	}
+	return $found;
+}

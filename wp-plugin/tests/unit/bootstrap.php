@@ -1,0 +1,18 @@
+<?php
+/**
+ * Loads the pure classes without WordPress, with the few of its functions they call.
+ *
+ * @package POS_Sync
+ */
+
+define( 'ABSPATH', __DIR__ . '/' );
+
+foreach ( array( 'signature', 'retry', 'reply', 'envelope', 'site', 'diagnosis', 'item', 'settings', 'payload' ) as $slug ) {
+	require_once __DIR__ . "/../../woocommerce-pos-sync/includes/class-$slug.php";
+}
+
+// phpcs:disable
+function __( string $text ): string { return $text; }
+function wp_json_encode( $value, int $flags = 0 ) { return json_encode( $value, $flags ); }
+function wp_parse_url( string $url ) { return parse_url( $url ); }
+// phpcs:enable
