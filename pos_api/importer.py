@@ -1,0 +1,141 @@
+"""Backfill: a shop's products, customers and orders, read over its REST API and taken in like deliveries.
+
+Products come first, and the stock of those not known yet is what the POS starts with. Orders from before the store went
+live move nothing then: their units are missing from that stock already. Where an import stands is kept in `pulls`
+(`_id`: the store; `import`: `since`, `started_at`, `phase`, `window`, `offset`, `last_id`, `finished_at`), so that one
+that was interrupted goes on.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TypeAlias
+
+from . import pull, stores
+from .config import Config
+from .db import Db, Document
+from .sources.woocommerce_rest import Page, Place, Shop, envelope
+from .stores import Stores
+from .values import now, utc
+
+PHASES = ("products", "customers", "orders")
+_EVENTS = {"products": "product.created", "customers": "customer.created", "orders": "order.created"}
+_SECOND = timedelta(seconds=1)
+
+Progress: TypeAlias = Callable[[str, int, int], None]
+"""Called with the phase, how many rows are done in it, and how many there are (about)."""
+
+
+@dataclass(slots=True)
+class Imported:
+    """What an import did: by phase, how many rows had which outcome; and how many the shop could not tell."""
+
+    outcomes: dict[str, Counter[str]] = field(default_factory=dict)
+    unread: int = 0
+
+
+def run(db: Db, config: Config, shop: Shop, name: str, since: datetime, progress: Progress) -> Imported:
+    """Read everything of the store `name` since `since` and take it in; goes on where the last one was interrupted.
+
+    Run again, it changes nothing but what changed in the shop. Raises ShopError when the shop can't be read.
+    """
+    state = _begin(db, config, shop, name, since)
+    store = Stores(db, config).get(name)
+    imported = Imported()
+    for phase in PHASES[PHASES.index(state["phase"]) :]:
+        if phase != state["phase"]:
+            state = _note(db, name, state, phase=phase, window=None, place=Place())
+        counts = imported.outcomes[phase] = Counter()
+        total = shop.count(phase, **(_since(since) if phase == "orders" else {}))
+        progress(phase, 0, total)
+        for page, window, read_at in _pages(shop, phase, since, state):
+            bodies = [envelope(_EVENTS[phase], row) for row in page.rows]
+            counts.update(outcome.outcome for outcome in pull.take_in(db, store, bodies, read_at))
+            imported.unread += page.unread
+            state = _note(db, name, state, phase=phase, window=window, place=page.after)
+            progress(phase, counts.total(), total)
+    db.pulls.update_one({"_id": name}, {"$set": {"import.finished_at": now()}})
+    return imported
+
+
+def _begin(db: Db, config: Config, shop: Shop, name: str, since: datetime) -> Document:
+    """The import to go on with, or a new one. The first one is when a store goes live, unless orders came before."""
+    last: Document = (db.pulls.find_one({"_id": name}, {"import": 1}) or {}).get("import") or {}
+    if last and not last.get("finished_at") and last["since"] == since:
+        return last
+    shop.get("orders", per_page=1)
+    started_at = shop.time()
+    if Stores(db, config).get(name).live_since is None:
+        stores.update(db, config, name, live_since=_first_order(db, name) or started_at)
+    state: Document = {"since": since, "started_at": started_at, "phase": PHASES[0]}
+    db.pulls.update_one({"_id": name}, {"$set": {"import": state}}, upsert=True)
+    return state
+
+
+def _first_order(db: Db, name: str) -> datetime | None:
+    """When the oldest order was made that took its units from the stock here."""
+    query = {"store": name, "opening": []}
+    order = db.woocommerceorders.find_one(query, {"created_at": 1}, sort=[("created_at", 1), ("_id", 1)])
+    return order["created_at"] if order else None
+
+
+def _note(db: Db, name: str, state: Document, *, phase: str, window: datetime | None, place: Place) -> Document:
+    state = {**state, "phase": phase, "window": window, "offset": place.offset, "last_id": place.last_id}
+    db.pulls.update_one({"_id": name}, {"$set": {"import": state}}, upsert=True)
+    return state
+
+
+def _pages(
+    shop: Shop, phase: str, since: datetime, state: Document
+) -> Iterator[tuple[Page, datetime | None, datetime]]:
+    """The pages of a phase from where it stands, each with its window and when it was asked for."""
+    resumed = Place(state.get("offset", 0), state.get("last_id", 0))
+    if phase == "orders":
+        for start, end in _months(state.get("window") or since, now()):
+            place = resumed if start == state.get("window") else None
+            for page, read_at in _timed(shop, shop.orders(place, **_since(start, end))):
+                yield page, start, read_at
+        return
+    pages = shop.products(resumed) if phase == "products" else shop.rows("customers", resumed)
+    for page, read_at in _timed(shop, pages):
+        yield page, None, read_at
+
+
+def _timed(shop: Shop, pages: Iterator[Page]) -> Iterator[tuple[Page, datetime]]:
+    """Each page with the shop's time before it was asked for: what it says is no older."""
+    asked_at = shop.time()
+    for page in pages:
+        yield page, asked_at
+        asked_at = shop.time()
+
+
+def _since(start: datetime, end: datetime | None = None) -> Document:
+    """Filters for the orders made from `start` on and before `end`; the API's own limits are exclusive."""
+    before = {"before": end} if end else {}
+    return {"after": start - _SECOND, "dates_are_gmt": True, **before}
+
+
+def _months(start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime | None]]:
+    """The months from `start` to `end`, the last one open: they keep the offsets small in a shop of many years."""
+    while start < end:
+        month = start.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+        following = (month + timedelta(days=32)).replace(day=1)
+        yield start, following if following < end else None
+        start = following
+
+
+def parse_since(text: str, moment: datetime) -> datetime:
+    """The start of a period: a date or time in ISO 8601 (UTC), or how long before `moment`: `30m`, `12h`, `2d`, `3w`.
+
+    Raises ValueError.
+    """
+    units = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+    if text[-1:] in units and text[:-1].isdigit() and len(text) < 7:
+        return moment - timedelta(**{units[text[-1]]: int(text[:-1])})
+    since = utc(text)
+    if since is None:
+        raise ValueError("must not be empty")
+    return min(since, moment).astimezone(UTC)

@@ -1,0 +1,476 @@
+"""A shop's REST API (WooCommerce `wc/v3`), read politely: two requests at a time, patient with a shop that is slow,
+busy or half broken, and clear about what is wrong with it.
+
+Over https the key pair goes as Basic authentication; over http, and where a server drops that header, as OAuth 1.0a in
+the query (WooCommerce's one-legged variant, `WC_REST_Authentication`), which never sends the secret.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any, TypeAlias
+from urllib.parse import urlsplit
+
+import requests
+from requests.auth import AuthBase, HTTPBasicAuth
+from requests_oauthlib import OAuth1
+
+from ..db import Document
+from ..errors import PosError
+from ..values import now
+
+Row: TypeAlias = dict[str, Any]
+
+CONCURRENCY = 2
+CLOCK_LEEWAY = 300.0
+"""Seconds by which the shop's clock may be off before it is said. OAuth's own limit is 15 minutes."""
+GONE = "woocommerce_rest_shop_order_invalid_id"
+"""What WooCommerce answers for an order that was deleted for good, with status 404."""
+
+_CLOCKS_AGREE = 2.0
+"""The shop's clock is known to a second, so less than this is no difference."""
+_PAGE = 100
+_SMALLEST_PAGE = 2
+_OVERLAP = 5
+_TIMEOUT = (10, 60)
+_ATTEMPTS = 5
+_FIRST_PAUSE = 1.0
+_LONGEST_PAUSE = 120.0
+_BUSY = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
+_SIZE_DEPENDENT = frozenset({"timeout", "server_error", "not_json", "cut_off"})
+"""What asking for less at once may cure: a shop that runs out of time or memory over a hundred orders."""
+
+
+class ShopError(PosError):
+    """The shop can't be read; `cause` is stable, the message says what it means and what to do."""
+
+    status = 502
+    code = "shop_unreadable"
+
+    def __init__(self, cause: str, message: str, *, http_status: int = 0, wc_code: str = "") -> None:
+        super().__init__(message, details={"cause": cause})
+        self.cause = cause
+        self.http_status = http_status
+        self.wc_code = wc_code
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """How to reach a shop. `auth` is `basic` or `oauth`; `pretty` is False where permalinks are off."""
+
+    url: str
+    consumer_key: str
+    consumer_secret: str
+    auth: str
+    pretty: bool = True
+
+    def __repr__(self) -> str:
+        return f"Credentials({self.url!r}, auth={self.auth!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the shop answered: the JSON, the rows there are in all (None: it did not say), and by how many seconds its
+    clock is ahead."""
+
+    data: Any
+    total: int | None
+    clock: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a reading of rows in the order of their ids stands: rows passed, and the highest id seen."""
+
+    offset: int = 0
+    last_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Rows not seen before, the place after them, and whether some had to be passed over unread."""
+
+    rows: list[Row]
+    after: Place
+    unread: int = 0
+
+
+class Shop:
+    """A shop's REST API. Use it as a context manager; `attempts` is how often a failing request is made."""
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        *,
+        attempts: int = _ATTEMPTS,
+        timeout: tuple[float, float] = _TIMEOUT,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
+        self.credentials = credentials
+        self._attempts = attempts
+        self._timeout = timeout
+        self._sleep = sleep
+        self._local = threading.local()
+        self._sessions: list[requests.Session] = []
+        self._clock = 0.0
+        self._pool = ThreadPoolExecutor(CONCURRENCY, thread_name_prefix="pos-shop")
+
+    def __enter__(self) -> Shop:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
+        for session in self._sessions:
+            session.close()
+
+    def time(self) -> datetime:
+        """The shop's present time, as far as its latest answer tells: its orders are older or newer by that clock."""
+        return now() + (timedelta(seconds=self._clock) if abs(self._clock) > _CLOCKS_AGREE else timedelta())
+
+    # --- what a shop has --------------------------------------------------------------------------------------
+
+    def orders(self, start: Place | None = None, **filters: Any) -> Iterator[Page]:
+        """Orders by ascending id, drafts and trash excepted, with their refunds' lines; `filters` are the API's."""
+        for page in self.rows("orders", start, **filters):
+            yield replace(page, rows=self.with_refund_lines(page.rows))
+
+    def with_refund_lines(self, orders: list[Row]) -> list[Row]:
+        """These orders with `refunds` as `/orders/<id>/refunds` tells them: with lines, which the order itself does not
+        show. An order that is deleted meanwhile stays as it is."""
+        return list(self._pool.map(self._with_refund_lines, orders))
+
+    def _with_refund_lines(self, order: Row) -> Row:
+        if not _has_id(order) or not order.get("refunds"):
+            return order
+        try:
+            refunds: list[Row] = []
+            for page in self.rows(f"orders/{order['id']}/refunds"):
+                refunds += page.rows
+        except ShopError as error:
+            if error.http_status != 404:
+                raise
+            return order
+        return {**order, "refunds": refunds}
+
+    def order(self, order_id: int) -> Row | None:
+        """One order with its refunds' lines; None when WooCommerce says that there is none (deleted for good)."""
+        try:
+            order = self.get(f"orders/{order_id}").data
+        except ShopError as error:
+            if error.http_status == 404 and error.wc_code == GONE:
+                return None
+            raise
+        if not isinstance(order, dict) or order.get("id") != order_id:
+            raise ShopError("not_woocommerce", f"Asked for order {order_id}, the shop answered something else.")
+        return self._with_refund_lines(order)
+
+    def products(self, start: Place | None = None, **filters: Any) -> Iterator[Page]:
+        """Products by ascending id, each followed by its variations."""
+        for page in self.rows("products", start, **filters):
+            rows = []
+            for product, variations in zip(page.rows, self._pool.map(self._variations, page.rows), strict=True):
+                rows += [product, *variations]
+            yield replace(page, rows=rows)
+
+    def _variations(self, product: Row) -> list[Row]:
+        if not _has_id(product) or not product.get("variations"):
+            return []
+        variations: list[Row] = []
+        for page in self.rows(f"products/{product['id']}/variations"):
+            variations += [_named_after(product, variation) for variation in page.rows]
+        return variations
+
+    def product(self, product_id: int) -> Row | None:
+        """One product or variation; None when there is none."""
+        try:
+            product = self.get(f"products/{product_id}").data
+        except ShopError as error:
+            if error.http_status == 404 and error.wc_code.startswith("woocommerce_rest_"):
+                return None
+            raise
+        return product if isinstance(product, dict) else None
+
+    def each_product(self, product_ids: list[int]) -> list[Row | None]:
+        """These products or variations, in order."""
+        return list(self._pool.map(self.product, product_ids))
+
+    # --- reading ----------------------------------------------------------------------------------------------
+
+    def count(self, path: str, **filters: Any) -> int:
+        """How many rows there are."""
+        return self.get(path, per_page=1, **filters).total or 0
+
+    def rows(self, path: str, start: Place | None = None, **filters: Any) -> Iterator[Page]:
+        """Every row of a collection by ascending id, a page at a time.
+
+        Rows that are deleted while it is being read move those after them up: each page therefore begins with a few
+        rows of the one before, and where it does not, something has moved, and it is read from further up. Where a
+        page can't be had, a smaller one is asked for, and what the shop can't even tell alone is passed over.
+        """
+        place, size, step, may_jump = start or Place(), _PAGE, 0, False
+        while True:
+            try:
+                answer = self._page(path, place.offset, size, filters)
+            except ShopError as error:
+                if error.cause not in _SIZE_DEPENDENT:
+                    raise
+                if size > _SMALLEST_PAGE:
+                    size = max(size // 4, _SMALLEST_PAGE)
+                    continue
+                if may_jump or not place.last_id:  # twice in a row, or at once: it is not one row's fault
+                    raise
+                place, may_jump = Place(place.offset + size, place.last_id), True
+                yield Page([], place, unread=1)
+                continue
+            ids = [row["id"] for row in answer.data if _has_id(row)]
+            if ids != sorted(ids):
+                raise ShopError(
+                    "not_sorted", f"The shop does not list {path} by id as asked; a plugin changes the order."
+                )
+            if ids and place.offset and ids[0] > place.last_id and not may_jump:
+                step = step * 2 or _OVERLAP
+                place = Place(max(place.offset - step, 0), place.last_id)
+                continue
+            fresh = [row for row in answer.data if not _has_id(row) or row["id"] > place.last_id]
+            done = place.offset + size >= answer.total if answer.total is not None else not answer.data
+            after = Place(place.offset + size - min(_OVERLAP, size - 1), max([place.last_id, *ids]))
+            yield Page(fresh, after)
+            if done:
+                return
+            place, size, step, may_jump = after, min(size * 2, _PAGE), 0, False
+
+    def _page(self, path: str, offset: int, size: int, filters: Document) -> Answer:
+        answer = self.get(path, per_page=size, offset=offset, orderby="id", order="asc", **filters)
+        if not isinstance(answer.data, list):
+            raise ShopError("not_woocommerce", f"The shop answered no list of {path}.")
+        return answer
+
+    def get(self, path: str, **params: Any) -> Answer:
+        """GET `wc/v3/<path>`. Raises ShopError."""
+        return self._request("GET", path, params)
+
+    def put(self, path: str, body: Document) -> Answer:
+        """PUT `wc/v3/<path>`. Raises ShopError."""
+        return self._request("PUT", path, {}, body)
+
+    def _request(self, method: str, path: str, params: Document, body: Document | None = None) -> Answer:
+        for attempt in range(1, self._attempts + 1):
+            wait = 0.0
+            try:
+                response = self._send(method, path, params, body)
+                if response.status_code not in _BUSY:
+                    answer = _answer(response)
+                    self._clock = answer.clock or 0.0
+                    return answer
+                problem = _busy(response)
+                wait = _retry_after(response)
+            except ShopError as error:
+                if error.cause not in ("timeout", "cut_off", "not_json", "refused"):
+                    raise
+                problem = error
+            if wait > _LONGEST_PAUSE or attempt == self._attempts:
+                break
+            self._sleep(max(wait, _FIRST_PAUSE * 2 ** (attempt - 1)) * random.uniform(1, 1.5))  # noqa: S311 - jitter
+        raise problem
+
+    def _send(self, method: str, path: str, params: Document, body: Document | None) -> requests.Response:
+        base = self.credentials.url.rstrip("/")
+        query = {name: _text(value) for name, value in params.items()}
+        if self.credentials.pretty:
+            url = f"{base}/wp-json/wc/v3/{path}"
+        else:
+            url, query = f"{base}/", {"rest_route": f"/wc/v3/{path}", **query}
+        try:
+            return self._session().request(
+                method, url, params=query, json=body, timeout=self._timeout, allow_redirects=False
+            )
+        except requests.RequestException as error:
+            raise _unreachable(error, urlsplit(base).hostname or base) from None
+
+    def _session(self) -> requests.Session:
+        session: requests.Session | None = getattr(self._local, "session", None)
+        if session is None:
+            session = self._local.session = requests.Session()
+            session.auth = _auth(self.credentials)
+            session.headers["User-Agent"] = "WooCommerce-POS-Sync"
+            session.headers["Accept"] = "application/json"
+            self._sessions.append(session)
+        return session
+
+
+def _auth(credentials: Credentials) -> AuthBase:
+    if credentials.auth == "basic":
+        return HTTPBasicAuth(credentials.consumer_key, credentials.consumer_secret)
+    return OAuth1(
+        credentials.consumer_key,
+        client_secret=credentials.consumer_secret,
+        signature_method="HMAC-SHA256",
+        signature_type="query",
+    )
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def _has_id(row: Any) -> bool:
+    """Whether it is an object of the shop, rather than an error among them."""
+    return isinstance(row, dict) and isinstance(row.get("id"), int)
+
+
+def _named_after(product: Row, variation: Row) -> Row:
+    """A variation as `/products/<variation>` tells it: named after its product, and knowing it."""
+    options = ", ".join(str(each.get("option", "")) for each in variation.get("attributes") or [])
+    name = f"{product.get('name', '')} - {options}" if options else str(product.get("name", ""))
+    return {**variation, "name": name, "parent_id": product["id"]}
+
+
+# --- what is wrong ------------------------------------------------------------------------------------------------
+
+
+def _answer(response: requests.Response) -> Answer:
+    status = response.status_code
+    if 300 <= status < 400:
+        raise ShopError("redirect", _redirect(response), http_status=status)
+    data = _json(response)
+    if status >= 400:
+        raise _refusal(status, data)
+    total = response.headers.get("X-WP-Total", "")
+    return Answer(data, int(total) if total.isdigit() else None, clock_ahead(response))
+
+
+def _json(response: requests.Response) -> Any:
+    status = response.status_code
+    try:
+        return json.loads(response.content.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        pass
+    start = response.content.lstrip()[:1]
+    if status == 404:
+        raise ShopError("no_rest_api", "There is no REST API at this address (404).", http_status=status)
+    if status in (401, 403):
+        raise ShopError("firewall", f"Something before WordPress refuses (HTTP {status}, no JSON).", http_status=status)
+    if start in (b"{", b"["):
+        raise ShopError("cut_off", "The shop's answer broke off in the middle.", http_status=status)
+    raise ShopError(
+        "not_json",
+        f"The shop answered a page instead of JSON (HTTP {status}): a firewall, maintenance, or PHP errors shown.",
+        http_status=status,
+    )
+
+
+def _redirect(response: requests.Response) -> str:
+    target = urlsplit(response.headers.get("Location", ""))
+    address = f"{target.scheme}://{target.netloc}{target.path.split('/wp-json')[0]}" if target.netloc else target.path
+    return f"The shop redirects to {address or 'nowhere'}; the key is not sent there. Connect with that address."
+
+
+def _refusal(status: int, data: Any) -> ShopError:
+    code = str(data.get("code", "")) if isinstance(data, dict) else ""
+    said = str(data.get("message", ""))[:200] if isinstance(data, dict) else ""
+    if status in (401, 403):
+        cause, message = "unauthorized", f"The shop does not take the key: {said or status}"
+        if "timestamp" in said.lower():
+            cause, message = "clock", "The shop does not take the time of the request: a clock is wrong."
+        elif code == "woocommerce_rest_cannot_view":
+            message = "The key is wrong, or its user may not read orders (woocommerce_rest_cannot_view)."
+        elif code == "woocommerce_rest_cannot_edit" or "write permissions" in said:
+            cause, message = "read_only", "The key may read, but not write."
+        return ShopError(cause, message, http_status=status, wc_code=code)
+    if code == "rest_no_route":
+        return ShopError(
+            "no_woocommerce",
+            "WordPress answers, but WooCommerce's API is not there.",
+            http_status=404,
+            wc_code=code,
+        )
+    return ShopError("refused_request", f"HTTP {status} {code}: {said}", http_status=status, wc_code=code)
+
+
+def _busy(response: requests.Response) -> ShopError:
+    if response.status_code == 429:
+        return ShopError("too_many_requests", "The shop asks for fewer requests (429).", http_status=429)
+    return ShopError(
+        "server_error",
+        f"The shop answers HTTP {response.status_code}: PHP ran out of time or memory, or a plugin fails; see its log.",
+        http_status=response.status_code,
+    )
+
+
+def _retry_after(response: requests.Response) -> float:
+    value = response.headers.get("Retry-After", "")
+    if value.isdigit():
+        return float(value)
+    try:
+        return max((parsedate_to_datetime(value) - now()).total_seconds(), 0.0)
+    except (ValueError, TypeError):
+        return 0.0
+
+
+def clock_ahead(response: requests.Response) -> float | None:
+    """By how many seconds the shop's clock is ahead of ours; None where it does not tell the time."""
+    try:
+        return (parsedate_to_datetime(response.headers["Date"]) - now()).total_seconds()
+    except (KeyError, ValueError, TypeError):
+        return None
+
+
+def _unreachable(error: requests.RequestException, host: str) -> ShopError:
+    """What failed, without the request's address: it may hold a signature."""
+    reasons = list(_chain(error))
+    for reason in reasons:
+        if isinstance(reason, ssl.SSLError):
+            detail = getattr(reason, "verify_message", "") or getattr(reason, "reason", "") or "no TLS there"
+            return ShopError("tls", f"No safe connection to {host}: {detail}.")
+        if isinstance(reason, socket.gaierror):
+            return ShopError("dns", f"There is no host {host}.")
+        if isinstance(reason, ConnectionRefusedError):
+            return ShopError("refused", f"{host} refuses the connection: nothing listens there.")
+    if isinstance(error, requests.Timeout) or any(isinstance(each, TimeoutError) for each in reasons):
+        return ShopError("timeout", f"{host} did not answer in time.")
+    if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.MissingSchema):
+        return ShopError("address", f"{host} is no address of a shop.")
+    return ShopError("cut_off", f"The connection to {host} broke off.")
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """An exception with all that it is made of; urllib3 hides the cause in `reason` and in the arguments."""
+    waiting, seen = [error], set()
+    while waiting:
+        each = waiting.pop(0)
+        if id(each) in seen:
+            continue
+        seen.add(id(each))
+        yield each
+        inner = (each.__cause__, each.__context__, getattr(each, "reason", None), *each.args)
+        waiting += [one for one in inner if isinstance(one, BaseException)]
+
+
+# --- events -------------------------------------------------------------------------------------------------------
+
+
+def envelope(event: str, data: Any, *, opening: bool = False, replaces: int | None = None) -> bytes:
+    """What was read, as the body of an event: the same reading gives the same bytes. `replaces` is the rev of the
+    stored order that it was compared with."""
+    if isinstance(data, dict):
+        data = {name: value for name, value in data.items() if name != "_links"}
+    body: Document = {"event": event, "data": data}
+    if opening:
+        body["opening"] = True
+    if replaces is not None:
+        body["replaces"] = replaces
+    return json.dumps(body, separators=(",", ":"), sort_keys=True).encode()
