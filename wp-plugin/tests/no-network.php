@@ -1,6 +1,6 @@
 <?php
 /**
- * Loaded by every test shop: no mail and no request leaves the machine; wordpress.org seems to have no news.
+ * Loaded by every test shop: no mail and no request leaves the machine; wordpress.org seems to be away.
  *
  * @package POS_Sync
  */
@@ -14,10 +14,10 @@ add_filter(
 		}
 		return array(
 			'headers'  => array(),
-			'body'     => '{}',
+			'body'     => '',
 			'response' => array(
-				'code'    => 200,
-				'message' => 'OK',
+				'code'    => 503,
+				'message' => 'Service Unavailable',
 			),
 			'cookies'  => array(),
 			'filename' => null,
