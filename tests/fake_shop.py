@@ -1,0 +1,205 @@
+"""A shop's REST API on a real socket, for tests: WooCommerce's answers as recorded, its filters and its way of checking
+signatures, and every fault that a shop can have."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import hashlib
+import hmac
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any, TypeAlias
+from urllib.parse import quote
+
+from werkzeug.serving import WSGIRequestHandler, make_server
+from werkzeug.wrappers import Request, Response
+
+Fault: TypeAlias = Callable[[Request], Response | None]
+
+KEY, SECRET = "ck_test", "cs_test"
+HTML = "<!DOCTYPE html><title>Just a moment…</title>"
+
+
+class FakeShop:
+    """What the shop has, by id, and how it fails. `requests` are the paths asked for."""
+
+    def __init__(self) -> None:
+        self.orders: dict[int, dict[str, Any]] = {}
+        self.refunds: dict[int, list[dict[str, Any]]] = {}
+        self.products: dict[int, dict[str, Any]] = {}
+        self.variations: dict[int, list[dict[str, Any]]] = {}
+        self.customers: dict[int, dict[str, Any]] = {}
+        self.webhooks: dict[int, dict[str, Any]] = {}
+        self.plugins: list[dict[str, Any]] = [{"plugin": "woocommerce-pos-sync/woocommerce-pos-sync.php"}]
+        self.faults: list[Fault] = []
+        self.requests: list[str] = []
+        self.at_once = 0
+        self.most_at_once = 0
+        self.url = ""
+        self.clock = timedelta()
+        self._lock = threading.Lock()
+
+    # --- what tests do with it --------------------------------------------------------------------------------
+
+    def put_order(self, order: dict[str, Any], refunds: list[dict[str, Any]] | None = None) -> None:
+        """The order as it is now."""
+        self.orders[order["id"]] = copy.deepcopy(order)
+        self.refunds[order["id"]] = copy.deepcopy(refunds or [])
+
+    def fail(self, times: int, answer: Response, path: str = "") -> None:
+        """Answer so the next `times` requests whose path holds `path`."""
+        left = [times]
+
+        def fault(request: Request) -> Response | None:
+            if left[0] and path in request.path:
+                left[0] -= 1
+                return answer
+            return None
+
+        self.faults.append(fault)
+
+    # --- the server -------------------------------------------------------------------------------------------
+
+    def __call__(self, environ: Any, start_response: Any) -> Any:
+        request = Request(environ)
+        with self._lock:
+            self.requests.append(request.path)
+            self.at_once += 1
+            self.most_at_once = max(self.most_at_once, self.at_once)
+        try:
+            response = self._respond(request)
+        finally:
+            with self._lock:
+                self.at_once -= 1
+        return response(environ, start_response)
+
+    def _respond(self, request: Request) -> Response:
+        for fault in self.faults:
+            if (answer := fault(request)) is not None:
+                return answer
+        route = request.args.get("rest_route") or request.path.removeprefix("/wp-json")
+        if not route.startswith("/wc/v3/"):
+            return Response(HTML, 404, content_type="text/html")
+        if (refused := _refusal(request, self.url)) is not None:
+            return refused
+        with self._lock:
+            return self._route(request, route.removeprefix("/wc/v3/").split("/"))
+
+    def _route(self, request: Request, path: list[str]) -> Response:
+        match path:
+            case ["orders"]:
+                return _list(request, [o for o in self.orders.values() if o["status"] != "trash"])
+            case ["orders", order_id]:
+                return _one(self.orders.get(int(order_id)), "shop_order")
+            case ["orders", order_id, "refunds"]:
+                if int(order_id) not in self.orders:
+                    return _one(None, "shop_order")
+                return _list(request, self.refunds.get(int(order_id), []))
+            case ["products"]:
+                return _list(request, list(self.products.values()))
+            case ["products", product_id]:
+                each = {row["id"]: row for rows in self.variations.values() for row in rows} | self.products
+                return _one(each.get(int(product_id)), "product")
+            case ["products", product_id, "variations"]:
+                return _list(request, self.variations.get(int(product_id), []))
+            case ["customers"]:
+                return _list(request, list(self.customers.values()))
+            case ["webhooks"]:
+                return _list(request, list(self.webhooks.values()))
+            case ["webhooks", webhook_id]:
+                self.webhooks[int(webhook_id)] |= request.get_json()
+                return _one(self.webhooks[int(webhook_id)], "webhook")
+            case ["system_status"]:
+                return answer({"active_plugins": self.plugins, "inactive_plugins": []})
+        return error(404, "rest_no_route", "No route was found matching the URL and request method.")
+
+
+def answer(data: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """An answer in JSON."""
+    return Response(json.dumps(data), status, headers, content_type="application/json; charset=UTF-8")
+
+
+def error(status: int, code: str, message: str = "") -> Response:
+    """An error as WordPress puts it."""
+    return answer({"code": code, "message": message, "data": {"status": status}}, status)
+
+
+def html(status: int = 200) -> Response:
+    """A page of a firewall, of maintenance, of PHP."""
+    return Response(HTML, status, content_type="text/html")
+
+
+def _one(row: dict[str, Any] | None, kind: str) -> Response:
+    return answer(row) if row is not None else error(404, f"woocommerce_rest_{kind}_invalid_id", "Invalid ID.")
+
+
+def _list(request: Request, rows: list[dict[str, Any]]) -> Response:
+    """As `WC_REST_CRUD_Controller::get_items`: `after` and `before` are exclusive, `offset` wins over `page`."""
+    asked = request.args
+    for name, field, keep in (
+        ("after", "date_created_gmt", lambda value, limit: value > limit),
+        ("before", "date_created_gmt", lambda value, limit: value < limit),
+        ("modified_after", "date_modified_gmt", lambda value, limit: value > limit),
+        ("include", "id", lambda value, ids: str(value) in ids.split(",")),
+    ):
+        if name in asked:
+            rows = [row for row in rows if keep(row[field], asked[name])]
+    rows = sorted(rows, key=lambda row: row["id"], reverse=asked.get("order") != "asc")
+    size, offset = int(asked.get("per_page", 10)), int(asked.get("offset", 0))
+    total = {"X-WP-Total": str(len(rows)), "X-WP-TotalPages": str(-(-len(rows) // size))}
+    return answer(rows[offset : offset + size], headers=total)
+
+
+def _refusal(request: Request, url: str) -> Response | None:
+    """As `WC_REST_Authentication`: Basic over https, else OAuth 1.0a with HMAC-SHA256 in the query."""
+    if request.is_secure and (given := request.authorization) is not None:
+        right = (given.username, given.password) == (KEY, SECRET)
+        return None if right else error(401, "woocommerce_rest_cannot_view", "Sorry, you cannot list resources.")
+    asked = request.args.to_dict()
+    signature = asked.pop("oauth_signature", None)
+    if signature is None:
+        return error(401, "woocommerce_rest_cannot_view", "Sorry, you cannot list resources.")
+    if asked["oauth_consumer_key"] != KEY:
+        return error(401, "woocommerce_rest_authentication_error", "Consumer key is invalid.")
+    if abs(int(asked["oauth_timestamp"]) - datetime.now(UTC).timestamp()) > 900:
+        return error(401, "woocommerce_rest_authentication_error", "Invalid timestamp.")
+    pairs = sorted((quote(name, ""), quote(value, "")) for name, value in asked.items())
+    query = quote("&".join(f"{name}={value}" for name, value in pairs), "")
+    base = f"{request.method}&{quote(url + request.path, '')}&{query}"
+    expected = base64.b64encode(hmac.digest(f"{SECRET}&".encode(), base.encode(), hashlib.sha256)).decode()
+    if not hmac.compare_digest(expected, signature):
+        return error(
+            401, "woocommerce_rest_authentication_error", "Invalid signature - provided signature does not match."
+        )
+    return None
+
+
+class _Handler(WSGIRequestHandler):
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        shop = self.server.app
+        assert isinstance(shop, FakeShop)
+        return format_datetime(datetime.now(UTC) + shop.clock, usegmt=True)
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        pass
+
+
+@contextmanager
+def serving(shop: FakeShop, ssl_context: Any = None) -> Iterator[FakeShop]:
+    """The shop, answering at `shop.url` until the end of the block."""
+    server = make_server("127.0.0.1", 0, shop, threaded=True, request_handler=_Handler, ssl_context=ssl_context)
+    scheme = "https" if ssl_context else "http"
+    shop.url = f"{scheme}://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield shop
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

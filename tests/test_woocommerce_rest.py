@@ -1,0 +1,401 @@
+"""A shop's REST API is read whole and politely, whatever it does meanwhile; what is wrong with it is said clearly."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import socket
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from werkzeug.wrappers import Request, Response
+
+from pos_api import connection, stores
+from pos_api.config import Config
+from pos_api.db import Db
+from pos_api.errors import Invalid, NotFound
+from pos_api.sources.woocommerce_rest import Credentials, Place, Shop, ShopError, envelope
+from tests.fake_shop import KEY, SECRET, FakeShop, answer, error, html, serving
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeShop]:
+    with serving(FakeShop()) as shop:
+        yield shop
+
+
+@pytest.fixture
+def pauses() -> list[float]:
+    return []
+
+
+@pytest.fixture
+def shop(fake: FakeShop, pauses: list[float]) -> Iterator[Shop]:
+    credentials = Credentials(fake.url, KEY, SECRET, "oauth")
+    with Shop(credentials, timeout=(1, 0.5), sleep=pauses.append) as opened:
+        yield opened
+
+
+def order(number: int, **more: Any) -> dict[str, Any]:
+    return {
+        "id": number,
+        "status": "processing",
+        "date_created_gmt": "2026-11-01T10:00:00",
+        "date_modified_gmt": "2026-11-01T10:00:00",
+        "refunds": [],
+        **more,
+    }
+
+
+def fill(fake: FakeShop, count: int) -> None:
+    for number in range(1, count + 1):
+        fake.put_order(order(number))
+
+
+def ids(shop: Shop, **filters: Any) -> list[int]:
+    return [row["id"] for page in shop.orders(**filters) for row in page.rows]
+
+
+# --- everything is read, once -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("count", [0, 1, 99, 100, 101, 195, 196, 250])
+def test_every_row_is_read_once_whatever_the_pages(fake: FakeShop, shop: Shop, count: int) -> None:
+    fill(fake, count)
+    assert ids(shop) == list(range(1, count + 1))
+
+
+def test_filters_reach_the_shop_and_signatures_hold_with_them(fake: FakeShop, shop: Shop) -> None:
+    fill(fake, 3)
+    fake.orders[2]["date_modified_gmt"] = "2026-11-02T10:00:00"
+    assert ids(shop, modified_after=datetime(2026, 11, 1, 12, tzinfo=UTC), dates_are_gmt=True) == [2]
+    assert ids(shop, include="1,3") == [1, 3]
+
+
+def test_rows_deleted_while_reading_hide_none_of_those_after_them(fake: FakeShop, shop: Shop) -> None:
+    fill(fake, 400)
+    seen: list[int] = []
+    for position, page in enumerate(shop.orders()):
+        seen += [row["id"] for row in page.rows]
+        for number in range(1 + 40 * position, 31 + 40 * position):
+            fake.orders.pop(number, None)
+    assert len(seen) == len(set(seen))
+    assert set(fake.orders) <= set(seen)
+
+
+def test_rows_created_while_reading_come_last(fake: FakeShop, shop: Shop) -> None:
+    fill(fake, 150)
+    pages = shop.orders()
+    seen = [row["id"] for row in next(pages).rows]
+    fake.put_order(order(151))
+    seen += [row["id"] for page in pages for row in page.rows]
+    assert seen == list(range(1, 152))
+
+
+def test_a_reading_goes_on_where_it_was(fake: FakeShop, shop: Shop) -> None:
+    fill(fake, 250)
+    place = next(shop.orders()).after
+    assert place.last_id == 100
+    assert [row["id"] for page in shop.orders(place) for row in page.rows] == list(range(101, 251))
+
+
+def test_orders_come_with_the_lines_of_their_refunds(fake: FakeShop, shop: Shop) -> None:
+    lines = [{"id": 7, "line_items": [{"quantity": -1}]}]
+    fake.put_order(order(1, refunds=[{"id": 7, "total": "-5.00"}]), lines)
+    (page,) = shop.orders()
+    assert page.rows[0]["refunds"] == lines
+
+
+def test_an_order_deleted_before_its_refunds_are_read_stays_as_it_is(fake: FakeShop, shop: Shop) -> None:
+    gone = order(1, refunds=[{"id": 7, "total": "-5.00"}])
+    assert shop.with_refund_lines([gone]) == [gone]
+
+
+def test_variations_follow_their_product_under_its_name(fake: FakeShop, shop: Shop) -> None:
+    fake.products[17] = {"id": 17, "name": "Hoodie", "type": "variable", "variations": [18]}
+    fake.variations[17] = [{"id": 18, "name": "S", "attributes": [{"option": "S"}]}]
+    (page,) = shop.products()
+    assert [(row["id"], row["name"], row.get("parent_id")) for row in page.rows] == [
+        (17, "Hoodie", None),
+        (18, "Hoodie - S", 17),
+    ]
+
+
+def test_only_what_woocommerce_says_is_gone_is_gone(fake: FakeShop, shop: Shop) -> None:
+    assert shop.order(5) is None
+    fake.fail(1, html(404))
+    with pytest.raises(ShopError, match="no REST API"):
+        shop.order(5)
+
+
+# --- faults -------------------------------------------------------------------------------------------------------
+
+
+def test_two_requests_at_a_time_are_the_most(fake: FakeShop, shop: Shop) -> None:
+    for number in range(1, 41):
+        fake.put_order(order(number, refunds=[{"id": number}]), [{"id": number, "line_items": []}])
+    assert len(ids(shop)) == 40
+    assert fake.most_at_once <= 2
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+def test_a_busy_shop_is_asked_again_later(fake: FakeShop, shop: Shop, pauses: list[float], status: int) -> None:
+    fill(fake, 3)
+    fake.fail(3, html(status))
+    assert ids(shop) == [1, 2, 3]
+    assert [round(pause / 2**n) for n, pause in enumerate(pauses)] == [1, 1, 1]
+    assert sorted(pauses) == pauses
+
+
+def test_retry_after_is_obeyed(fake: FakeShop, shop: Shop, pauses: list[float]) -> None:
+    later = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
+    fake.fail(1, Response("", 429, {"Retry-After": "30"}))
+    fake.fail(2, Response("", 503, {"Retry-After": later}))
+    shop.get("orders")
+    assert 30 <= pauses[0] <= 45
+    assert 55 <= pauses[1] <= 90
+
+
+def test_a_shop_that_wants_hours_of_rest_is_left_alone(fake: FakeShop, shop: Shop, pauses: list[float]) -> None:
+    fake.fail(9, Response("", 429, {"Retry-After": "7200"}))
+    with pytest.raises(ShopError, match="fewer requests"):
+        shop.get("orders")
+    assert pauses == []
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [html(), Response('[{"id":1,"status":"pro', 200, content_type="application/json")],
+    ids=["html", "half-a-page"],
+)
+def test_what_is_no_json_is_asked_for_again(fake: FakeShop, shop: Shop, fault: Response) -> None:
+    fill(fake, 3)
+    fake.fail(2, fault)
+    assert ids(shop) == [1, 2, 3]
+
+
+def test_a_shop_too_slow_for_a_hundred_orders_is_asked_for_fewer(fake: FakeShop, shop: Shop) -> None:
+    fill(fake, 130)
+    fake.faults.append(lambda request: html(504) if int(request.args.get("per_page", 1)) > 30 else None)
+    assert ids(shop) == list(range(1, 131))
+
+
+def test_an_order_that_the_shop_can_not_tell_is_passed_over_and_counted(fake: FakeShop, shop: Shop) -> None:
+    fill(fake, 60)
+
+    def fails_with_order_33(request: Request) -> Response | None:
+        offset, size = int(request.args.get("offset", 0)), int(request.args.get("per_page", 1))
+        return html(500) if offset <= 32 < offset + size else None
+
+    fake.faults.append(fails_with_order_33)
+    pages = list(shop.orders())
+    assert [row["id"] for page in pages for row in page.rows] == [n for n in range(1, 61) if n != 33]
+    assert sum(page.unread for page in pages) == 1
+
+
+def test_a_shop_that_is_down_is_given_up(fake: FakeShop, shop: Shop) -> None:
+    fill(fake, 60)
+    pages = shop.orders(Place(20, 20))
+    fake.faults.append(lambda _: html(503))
+    with pytest.raises(ShopError, match="503"):
+        list(pages)
+
+
+def test_an_error_among_the_orders_is_passed_on_not_swallowed(fake: FakeShop, shop: Shop) -> None:
+    wrong = {"code": "woocommerce_rest_cannot_view", "message": "Sorry"}
+    fake.fail(1, answer([order(1), wrong, order(2)], headers={"X-WP-Total": "3"}))
+    (page,) = shop.orders()
+    assert [row.get("id") for row in page.rows] == [1, None, 2]
+    body = json.loads(envelope("order.created", wrong))
+    assert body == {"event": "order.created", "data": wrong}
+
+
+def test_a_list_in_another_order_is_refused_rather_than_half_read(fake: FakeShop, shop: Shop) -> None:
+    fake.fail(1, answer([order(2), order(1)], headers={"X-WP-Total": "2"}))
+    with pytest.raises(ShopError, match="by id"):
+        list(shop.orders())
+
+
+def test_a_shop_that_does_not_answer_is_a_timeout(fake: FakeShop) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        credentials = Credentials(url, KEY, SECRET, "oauth")
+        with Shop(credentials, attempts=1, timeout=(0.2, 0.2)) as shop, pytest.raises(ShopError) as caught:
+            shop.get("orders")
+    assert caught.value.cause == "timeout"
+
+
+# --- connecting ---------------------------------------------------------------------------------------------------
+
+
+def connect(fake: FakeShop, key: str = KEY, secret: str = SECRET) -> tuple[Credentials, list[str]]:
+    return connection.diagnose(fake.url, key, secret)
+
+
+def cause_of(fake: FakeShop, *, url: str = "", key: str = KEY, secret: str = SECRET) -> str:
+    with pytest.raises(ShopError) as caught:
+        connection.diagnose(url or fake.url, key, secret)
+    assert SECRET not in str(caught.value)
+    return caught.value.cause
+
+
+def test_a_local_shop_is_reached_with_signed_requests(fake: FakeShop) -> None:
+    credentials, hints = connect(fake)
+    assert (credentials.auth, credentials.pretty, hints) == ("oauth", True, [])
+
+
+def test_the_key_pair_is_kept_encrypted(fake: FakeShop, db: Db, config: Config) -> None:
+    connection.connect(db, config, "default", f" {fake.url}/ ", KEY, f"{SECRET}\n")
+    rest = db.stores.find_one({"_id": "default"})["rest"]  # type: ignore[index]
+    assert rest["url"] == fake.url
+    assert SECRET.encode() not in rest["consumer_secret"]
+    assert stores.unseal(rest["consumer_secret"], config) == SECRET
+    assert connection.connected(db) == ["default"]
+    with connection.open_shop(db, config, "default") as shop:
+        assert shop.count("orders") == 0
+    assert SECRET not in repr(shop.credentials)
+    assert KEY not in repr(shop.credentials)
+
+
+def test_nothing_is_kept_of_a_connection_that_fails(fake: FakeShop, db: Db, config: Config) -> None:
+    with pytest.raises(ShopError):
+        connection.connect(db, config, "default", fake.url, KEY, "cs_wrong")
+    with pytest.raises(NotFound, match="not connected"):
+        connection.open_shop(db, config, "default")
+
+
+def test_an_unknown_store_is_not_made_by_connecting(fake: FakeShop, db: Db, config: Config) -> None:
+    with pytest.raises(NotFound, match="store add north"):
+        connection.connect(db, config, "north", fake.url, KEY, SECRET)
+
+
+@pytest.mark.parametrize("url", ["", "shop.example", "ftp://shop.example", "https://", "https://u:p@shop.example"])
+def test_what_is_no_address_is_refused(db: Db, config: Config, url: str) -> None:
+    with pytest.raises(Invalid, match="no address"):
+        connection.connect(db, config, "default", url, KEY, SECRET)
+
+
+@pytest.mark.parametrize(("key", "secret"), [("ck_wrong", SECRET), (KEY, "cs_wrong")])
+def test_a_wrong_key_is_said(fake: FakeShop, key: str, secret: str) -> None:
+    assert cause_of(fake, key=key, secret=secret) == "unauthorized"
+
+
+def test_permalinks_that_are_off_are_got_around_and_said(fake: FakeShop) -> None:
+    fake.faults.append(lambda request: html(404) if request.path.startswith("/wp-json") else None)
+    credentials, hints = connect(fake)
+    assert not credentials.pretty
+    assert "Permalinks are off" in hints[0]
+    with Shop(credentials) as shop:
+        assert shop.count("orders", status="processing") == 0
+
+
+@pytest.mark.parametrize(
+    ("fault", "cause"),
+    [
+        (html(), "not_json"),
+        (html(403), "firewall"),
+        (html(404), "no_rest_api"),
+        (error(404, "rest_no_route"), "no_woocommerce"),
+        (error(403, "woocommerce_rest_cannot_view"), "unauthorized"),
+        (html(503), "server_error"),
+        (answer({"id": 1}), "not_woocommerce"),
+        (error(401, "woocommerce_rest_authentication_error", "Invalid timestamp."), "clock"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_is_wrong_with_a_shop_is_named(fake: FakeShop, fault: Response, cause: str) -> None:
+    fake.faults.append(lambda _: fault)
+    assert cause_of(fake) == cause
+
+
+def test_a_redirect_is_told_with_its_target_and_never_followed(fake: FakeShop) -> None:
+    target = "https://www.shop.example/wp-json/wc/v3/orders?oauth_signature=abc"
+    fake.fail(1, Response("", 301, {"Location": target}))
+    with pytest.raises(ShopError, match=r"redirects to https://www\.shop\.example;") as caught:
+        connect(fake)
+    assert "oauth" not in str(caught.value)
+    assert len(fake.requests) == 1
+
+
+def test_a_clock_that_is_off_is_said(fake: FakeShop) -> None:
+    fake.clock = timedelta(minutes=-9)
+    assert any("clock is 9 minutes behind" in hint for hint in connect(fake)[1])
+
+
+def test_a_key_that_may_not_see_webhooks_is_said(fake: FakeShop) -> None:
+    fake.fail(1, error(403, "woocommerce_rest_cannot_view"), "/webhooks")
+    assert any("webhooks" in hint for hint in connect(fake)[1])
+
+
+def test_nobody_there_is_said(fake: FakeShop) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    assert cause_of(fake, url=f"http://127.0.0.1:{port}") == "refused"
+    assert cause_of(fake, url="http://no-such-shop.invalid") == "dns"
+    assert cause_of(fake, url=fake.url.replace("http:", "https:")) == "tls"
+
+
+# --- https --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """A certificate for 127.0.0.1 that nobody vouches for, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "shop")])
+    moment = datetime.now(UTC)
+    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(moment - timedelta(days=1))
+        .not_valid_after(moment + timedelta(days=1))
+        .add_extension(address, critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    folder: Path = tmp_path_factory.mktemp("tls")
+    (folder / "cert.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    (folder / "key.pem").write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return str(folder / "cert.pem"), str(folder / "key.pem")
+
+
+@pytest.fixture
+def safe_fake(certificate: tuple[str, str]) -> Iterator[FakeShop]:
+    with serving(FakeShop(), ssl_context=certificate) as shop:
+        yield shop
+
+
+def test_a_certificate_nobody_vouches_for_is_refused(safe_fake: FakeShop) -> None:
+    assert cause_of(safe_fake) == "tls"
+    assert safe_fake.requests == []
+
+
+def test_over_https_the_key_goes_in_a_header(
+    safe_fake: FakeShop, certificate: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", certificate[0])
+    credentials, hints = connect(safe_fake)
+    assert (credentials.auth, hints) == ("basic", [])
+
+
+def test_a_server_that_drops_the_header_is_sent_signed_requests(
+    safe_fake: FakeShop, certificate: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", certificate[0])
+    drops = error(401, "woocommerce_rest_cannot_view")
+    safe_fake.faults.append(lambda request: drops if "Authorization" in request.headers else None)
+    credentials, hints = connect(safe_fake)
+    assert credentials.auth == "oauth"
+    assert "drops the Authorization header" in hints[0]
