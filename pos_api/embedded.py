@@ -36,8 +36,6 @@ _CACHE_GB = "0.25"
 _SOCKET = "pos.sock"
 _SOCKET_PATH_BYTES = 107 if sys.platform == "linux" else 103
 """sun_path less its NUL: unix(7) on Linux, sys/un.h on macOS."""
-_IN_USE = 100
-"""mongod's exit status when another mongod has the directory: one that is just starting, or just stopping."""
 _LOADER_FAILED = 127
 """The dynamic loader's exit status for a missing shared library."""
 _SETTLE_SECONDS = 30.0
@@ -173,25 +171,32 @@ class _Store:
         return line
 
     def _start(self) -> bool:
-        """Start mongod, however long it takes; False where another one is on its way up or down here.
+        """Start mongod and wait until it answers, however long it takes. Raises ConfigError where it ends instead.
 
-        Raises ConfigError for every other end.
+        False where one is on its way up or down already: a second one would fail, and take the socket with it. So
+        mongod inherits a lock, and holds it from before its first step to its end.
         """
         program = find_mongod()
-        _rotate(self._path / "mongod.log")
+        running = os.open(self._path / "running.lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
+            fcntl.flock(running, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _rotate(self._path / "mongod.log")
             ended = subprocess.run(  # noqa: S603 - our own arguments
                 [str(program), *self._arguments()],
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
-                pass_fds=[self._directory],
+                pass_fds=[self._directory, running],
                 check=False,
             )
+        except BlockingIOError:
+            return False
         except OSError as error:
             raise ConfigError(f"{program} can't be run: {error.strerror}. {_INSTEAD}") from None
-        if ended.returncode not in (0, _IN_USE):
+        finally:
+            os.close(running)
+        if ended.returncode:
             raise ConfigError(_why(program, self._path / "mongod.log", ended))
-        return ended.returncode == 0
+        return True
 
     def _arguments(self) -> list[str]:
         return [
@@ -278,17 +283,22 @@ def _why(program: Path, log: Path, ended: subprocess.CompletedProcess[bytes]) ->
         return f"{program} can't load a library: {library}. Install it. {_INSTEAD}"
     if ended.returncode == -signal.SIGILL:
         return f"{program} needs a CPU with AVX. {_INSTEAD}"
-    return f"{program} did not start (exit status {ended.returncode}): {_last_words(log) or said} See {log}."
+    reason = " ".join((_complaint(log) or said).split())
+    return f"{program} did not start (exit status {ended.returncode}): {reason[:300]}. See {log}."
 
 
-def _last_words(log: Path) -> str:
-    """The last error in mongod's log, in its own words."""
-    with suppress(OSError):
-        for line in reversed(log.read_bytes()[-65536:].splitlines()):
-            with suppress(ValueError, KeyError, TypeError):
-                entry = json.loads(line)
-                if entry["s"] in "EF":
-                    return str(entry.get("attr", {}).get("error", entry["msg"]))
+def _complaint(log: Path) -> str:
+    """What mongod's last start ended with, in its own words: its first error."""
+    try:
+        last_start = log.read_bytes().rpartition(b'"MongoDB starting"')[2]
+    except OSError:
+        return ""
+    for line in last_start.splitlines()[1:]:
+        with suppress(ValueError, KeyError, TypeError):
+            entry = json.loads(line)
+            if entry["s"] in ("E", "F"):
+                reason = entry.get("attr", {}).get("error", "")
+                return f"{entry['msg']} {reason if isinstance(reason, str) else ''}"
     return ""
 
 

@@ -172,6 +172,22 @@ def test_what_a_kill_of_everything_left_is_no_hindrance(data_dir: Path, start_us
         assert client.admin.command("ping")["ok"]
 
 
+def test_one_that_is_just_starting_is_waited_for(
+    data_dir: Path, start_user: StartUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = data_dir / "mongod"
+    slow.write_text(f'#!/bin/sh\necho $$ > {data_dir}/started\nsleep 1\nexec {embedded.find_mongod()} "$@"\n')
+    slow.chmod(0o755)
+    monkeypatch.setenv("MONGOD", str(slow))
+    starter = start_user()
+    wait_until((data_dir / "started").exists)
+    starter.kill()
+    first = (data_dir / "started").read_text()
+    start_user("other").ready().leave()
+    assert (data_dir / "started").read_text() == first, "there was no second one"
+    assert running_mongod(data_dir) is None
+
+
 def test_a_path_too_long_for_a_socket_works(data_dir: Path, start_user: StartUser) -> None:
     deep = data_dir / ("long " * 20) / ("path " * 20)
     user = start_user("user", deep).ready()
