@@ -433,3 +433,67 @@ function leftovers( array $input ): array {
 	}
 	return $found;
 }
+
+/**
+ * Ids of the products.
+ */
+function products( array $input ): array {
+	return array(
+		'ids' => wc_get_products(
+			array(
+				'return' => 'ids',
+				'type'   => 'simple',
+				'limit'  => -1,
+			)
+		),
+	);
+}
+
+/**
+ * Changes some of the plugin's settings.
+ */
+function setting( array $input ): array {
+	update_option( 'pos_sync_settings', array_merge( get_option( 'pos_sync_settings', array() ), $input ) );
+	return array();
+}
+
+/**
+ * Addresses of WooCommerce's order screens.
+ */
+function urls( array $input ): array {
+	wp_set_current_user( 1 );
+	$home   = home_url();
+	$orders = \Automattic\WooCommerce\Utilities\OrderUtil::custom_orders_table_usage_is_enabled() ? '/wp-admin/admin.php?page=wc-orders' : '/wp-admin/edit.php?post_type=shop_order';
+	return array(
+		'orders' => $orders,
+		'order'  => isset( $input['id'] ) ? str_replace( $home, '', wc_get_order( $input['id'] )->get_edit_order_url() ) : '',
+	);
+}
+
+/**
+ * Makes the site look like a copy of the one that went live.
+ */
+function pretend_copy( array $input ): array {
+	update_option( 'pos_sync_home', strrev( 'https://shop.example' ) );
+	return array();
+}
+
+/**
+ * Whether the plugin's routes and screens are closed to a customer.
+ */
+function as_customer( array $input ): array {
+	wp_set_current_user(
+		wp_insert_user(
+			array(
+				'user_login' => 'customer' . wp_rand(),
+				'user_pass'  => 'x',
+				'role'       => 'customer',
+			)
+		)
+	);
+	$denied = true;
+	foreach ( array( array( 'POST', '/test' ), array( 'GET', '/backfill' ), array( 'POST', '/backfill' ) ) as $route ) {
+		$denied = $denied && 403 === rest_do_request( new \WP_REST_Request( $route[0], '/pos-sync/v1' . $route[1] ) )->get_status();
+	}
+	return array( 'denied' => $denied );
+}

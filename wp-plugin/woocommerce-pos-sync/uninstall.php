@@ -9,7 +9,7 @@ namespace POS_Sync;
 
 defined( 'WP_UNINSTALL_PLUGIN' ) || exit;
 
-require __DIR__ . '/includes/class-table.php';
+require_once __DIR__ . '/includes/class-table.php';
 
 ( static function (): void {
 	$clean = static function (): void {

@@ -159,12 +159,7 @@ final class Log_Table extends \WP_List_Table {
 	 * @param string $result The result.
 	 */
 	public static function badge( string $result ): string {
-		$classes = array(
-			Reply::SENT   => 'status-completed',
-			Reply::RETRY  => 'status-on-hold',
-			Reply::FAILED => 'status-failed',
-		);
-		return sprintf( '<mark class="order-status %s"><span>%s</span></mark>', esc_attr( $classes[ $result ] ?? '' ), esc_html( self::results()[ $result ] ?? $result ) );
+		return sprintf( '<span class="pos-sync-badge is-%s">%s</span>', esc_attr( $result ), esc_html( self::results()[ $result ] ?? $result ) );
 	}
 
 	/**

@@ -66,17 +66,19 @@ final class Settings_Page {
 	}
 
 	/**
-	 * Loads script and style, on the plugin's own page only.
+	 * Loads script and style, only where they are needed.
 	 *
 	 * @param string $hook The page.
 	 */
 	public function enqueue( $hook ): void {
-		if ( 'toplevel_page_' . self::SLUG !== $hook ) {
-			return;
+		$ours = array( 'toplevel_page_' . self::SLUG, get_plugin_page_hookname( Log_Page::SLUG, self::SLUG ) );
+		if ( in_array( $hook, $ours, true ) || in_array( get_current_screen()->id ?? '', array( 'shop_order', 'edit-shop_order', wc_get_page_screen_id( 'shop-order' ) ), true ) ) {
+			wp_enqueue_style( 'pos-sync', plugins_url( 'assets/admin.css', PLUGIN_FILE ), array(), VERSION );
 		}
-		wp_enqueue_script( 'pos-sync', plugins_url( 'assets/admin.js', PLUGIN_FILE ), array( 'wp-api-fetch', 'wp-i18n' ), VERSION, true );
-		wp_set_script_translations( 'pos-sync', 'woocommerce-pos-sync' );
-		wp_enqueue_style( 'pos-sync', plugins_url( 'assets/admin.css', PLUGIN_FILE ), array(), VERSION );
+		if ( $hook === $ours[0] ) {
+			wp_enqueue_script( 'pos-sync', plugins_url( 'assets/admin.js', PLUGIN_FILE ), array( 'wp-api-fetch', 'wp-i18n' ), VERSION, true );
+			wp_set_script_translations( 'pos-sync', 'woocommerce-pos-sync' );
+		}
 	}
 
 	/**
@@ -159,7 +161,7 @@ final class Settings_Page {
 		<tr>
 			<th scope="row"><label for="pos-sync-url"><?php esc_html_e( 'Webhook URL', 'woocommerce-pos-sync' ); ?></label></th>
 			<td>
-				<input type="url" class="regular-text code" name="<?php echo esc_attr( Settings::OPTION ); ?>[url]" id="pos-sync-url" value="<?php echo esc_attr( $this->settings->url() ); ?>" placeholder="https://pos.example.com/api/webhooks/orders">
+				<input type="url" class="code" name="<?php echo esc_attr( Settings::OPTION ); ?>[url]" id="pos-sync-url" value="<?php echo esc_attr( $this->settings->url() ); ?>" placeholder="https://pos.example.com/api/webhooks/orders">
 				<p class="description"><?php esc_html_e( 'The POS shows it when you add this shop there. It begins with https:// unless the POS is on this machine or in your own network.', 'woocommerce-pos-sync' ); ?></p>
 			</td>
 		</tr>
