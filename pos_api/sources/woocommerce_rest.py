@@ -153,14 +153,17 @@ class Shop:
         if not _has_id(order) or not order.get("refunds"):
             return order
         try:
-            refunds: list[Row] = []
-            for page in self.rows(f"orders/{order['id']}/refunds"):
-                refunds += page.rows
+            refunds = {
+                row["id"]: row
+                for page in self.rows(f"orders/{order['id']}/refunds")
+                for row in page.rows
+                if _has_id(row)
+            }
         except ShopError as error:
             if error.http_status != 404:
                 raise
             return order
-        return {**order, "refunds": refunds}
+        return {**order, "refunds": [refunds.get(refund.get("id"), refund) for refund in order["refunds"]]}
 
     def order(self, order_id: int) -> Row | None:
         """One order with its refunds' lines; None when WooCommerce says that there is none (deleted for good)."""
@@ -217,7 +220,7 @@ class Shop:
         rows of the one before, and where it does not, something has moved, and it is read from further up. Where a
         page can't be had, a smaller one is asked for, and what the shop can't even tell alone is passed over.
         """
-        place, size, step, may_jump = start or Place(), _PAGE, 0, False
+        place, size, step, unread = start or Place(), _PAGE, 0, 0
         while True:
             try:
                 answer = self._page(path, place.offset, size, filters)
@@ -227,27 +230,26 @@ class Shop:
                 if size > _SMALLEST_PAGE:
                     size = max(size // 4, _SMALLEST_PAGE)
                     continue
-                if may_jump or not place.last_id:  # twice in a row, or at once: it is not one row's fault
+                if unread or not place.last_id:  # twice in a row, or at once: it is not one row's fault
                     raise
-                place, may_jump = Place(place.offset + size, place.last_id), True
-                yield Page([], place, unread=1)
+                place, unread = Place(place.offset + size, place.last_id), 1
                 continue
             ids = [row["id"] for row in answer.data if _has_id(row)]
             if ids != sorted(ids):
                 raise ShopError(
                     "not_sorted", f"The shop does not list {path} by id as asked; a plugin changes the order."
                 )
-            if ids and place.offset and ids[0] > place.last_id and not may_jump:
+            if ids and place.offset and ids[0] > place.last_id and not unread:
                 step = step * 2 or _OVERLAP
                 place = Place(max(place.offset - step, 0), place.last_id)
                 continue
             fresh = [row for row in answer.data if not _has_id(row) or row["id"] > place.last_id]
             done = place.offset + size >= answer.total if answer.total is not None else not answer.data
             after = Place(place.offset + size - min(_OVERLAP, size - 1), max([place.last_id, *ids]))
-            yield Page(fresh, after)
+            yield Page(fresh, after, unread)
             if done:
                 return
-            place, size, step, may_jump = after, min(size * 2, _PAGE), 0, False
+            place, size, step, unread = after, min(size * 2, _PAGE), 0, 0
 
     def _page(self, path: str, offset: int, size: int, filters: Document) -> Answer:
         answer = self.get(path, per_page=size, offset=offset, orderby="id", order="asc", **filters)
