@@ -34,6 +34,10 @@ INDEXES: dict[str, list[IndexModel]] = {
     "inbox": [
         IndexModel("due_at", sparse=True),
         IndexModel([("attention_at", DESCENDING)], sparse=True),
+        IndexModel(  # of the few that need a look; an event that goes well never enters it
+            [("state", ASCENDING), ("attention_at", DESCENDING), ("_id", DESCENDING)],
+            partialFilterExpression={"attention_at": {"$exists": True}},
+        ),
         IndexModel("done_at", expireAfterSeconds=90 * 86_400),
     ],
     "woocommerceorders": [

@@ -177,12 +177,54 @@ def fail(db: Db, lease: str, event: Event, reason: str) -> None:
     db.inbox.update_one({"_id": event.key, "lease": lease}, {"$set": changes, "$unset": removed})
 
 
-def replay(db: Db, keys: Iterable[str] | None = None) -> int:
-    """Make events due again: these keys, in whatever state, or every parked and failed one. Returns how many.
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which events; None leaves a filter out. Without a state, those that need a look: parked and failed ones."""
+
+    state: str | None = None
+    store: str | None = None
+    topic: str | None = None
+
+    def query(self) -> Document:
+        """As a query on the collection."""
+        said = {"state": self.state, "store": self.store, "topic": self.topic}
+        needed = "due_at" if self.state == "waiting" else "attention_at"
+        return {needed: {"$exists": True}} | {name: value for name, value in said.items() if value is not None}
+
+
+def find(
+    db: Db, wanted: Filter, *, before: tuple[datetime, str] | None = None, limit: int = 0
+) -> tuple[str, list[Document]]:
+    """The entries that match, without their bodies, newest first, and the field that is sorted by.
+
+    That is `attention_at`, or `due_at` of those that wait. `before` is that field and the `_id` of the entry to start
+    after.
+    """
+    moment = "due_at" if wanted.state == "waiting" else "attention_at"
+    query = wanted.query()
+    if before is not None:
+        at, key = before
+        query["$or"] = [{moment: {"$lt": at}}, {moment: at, "_id": {"$lt": key}}]
+        query[moment] = {"$lte": at}
+    newest_first = [(moment, -1), ("_id", -1)]
+    return moment, list(db.inbox.find(query, {"body": 0, "headers": 0}).sort(newest_first).limit(limit))
+
+
+def get(db: Db, key: str) -> Document:
+    """One entry, whole. Raises NotFound."""
+    entry = db.inbox.find_one({"_id": key})
+    if entry is None:
+        raise NotFound("There is no such event in the inbox.")
+    return entry
+
+
+def replay(db: Db, wanted: Filter | Iterable[str]) -> int:
+    """Make events due again: these keys, in whatever state, or those that match. Returns how many.
 
     Raises NotFound when keys were given and none of them is known.
     """
-    query: Document = {"attention_at": {"$exists": True}} if keys is None else {"_id": {"$in": list(keys)}}
+    keys = None if isinstance(wanted, Filter) else list(wanted)
+    query: Document = wanted.query() if isinstance(wanted, Filter) else {"_id": {"$in": keys}}
     changes = {"$set": {"state": "waiting", "attempts": 0, "due_at": now()}}
     removed = {"$unset": {"attention_at": "", "done_at": "", "lease": "", "reason": "", "details": ""}}
     replayed = db.inbox.update_many(query, changes | removed).matched_count

@@ -1,24 +1,25 @@
 """The catalogue: products by SKU, what shops tell about them, and finding the product of a line item.
 
 A product: `_id` (the SKU it was first known by, under which its ledger stays), `sku` (the current one), `skus`
-(current and former), `name`, `price`, `stock` and `seq` (the projection of its last movement),
-`low_stock_threshold`, `shop_ids` (`store:id`, one per store), `opened_by` (the store whose stock it started with) and
-`opened_at`.
+(current and former), `name`, `price`, `stock` and `seq` (the projection of its last movement), `search` (its words),
+`low_stock_threshold` and `archived` (absent where there is none), `shop_ids` (`store:id`, one per store), `synced_at`
+(the shop's time of the newest word about it), `opened_by` (the store whose stock it started with) and `opened_at`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
 from bson import Decimal128
-from pymongo import UpdateOne
+from pymongo import ReturnDocument, UpdateOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from . import stock
 from .db import DUPLICATE_KEY, Db, Document
-from .errors import Conflict
+from .errors import Conflict, Invalid, NotFound
 from .stock import Balance
 from .values import Quantity, now
 
@@ -44,6 +45,7 @@ class Product:
     """A product as far as an order needs it."""
 
     id: str
+    sku: str
     skus: tuple[str, ...]
     shop_ids: tuple[str, ...]
     opened_by: str | None
@@ -55,7 +57,7 @@ class Product:
         return self.opened_by == store and self.opened_at is not None and created_at < self.opened_at
 
 
-_FIELDS = {"skus": 1, "shop_ids": 1, "stock": 1, "seq": 1, "opened_by": 1, "opened_at": 1}
+_FIELDS = {"sku": 1, "skus": 1, "shop_ids": 1, "stock": 1, "seq": 1, "opened_by": 1, "opened_at": 1}
 
 
 def shop_key(store: str, shop_id: int) -> str:
@@ -76,6 +78,7 @@ class Catalogue:
             self._add(
                 Product(
                     document["_id"],
+                    document["sku"],
                     tuple(document["skus"]),
                     tuple(document.get("shop_ids", ())),
                     document.get("opened_by"),
@@ -92,13 +95,15 @@ class Catalogue:
     def find(self, store: str, sku: str, shop_id: int) -> Product | None:
         """The product of a line: by SKU; else by the shop's id, which means that the shop renamed the SKU.
 
-        What this teaches about the product (its id in that shop, its new SKU) is kept for `learn`. A blank SKU is
-        never matched.
+        A SKU that a product went under formerly is another one's now where the shop's id says so. What this teaches
+        about the product (its id in that shop, its new SKU) is kept for `learn`. A blank SKU is never matched.
         """
         if not sku:
             return None
         key = shop_key(store, shop_id)
         if product := self._by_sku.get(sku):
+            if product.sku != sku and shop_id and (renamed := self._by_shop_id.get(key)):
+                return renamed
             if shop_id and not any(known.startswith(f"{store}:") for known in product.shop_ids):
                 self._teach(product, shop_ids=(*product.shop_ids, key))
             return product
@@ -115,7 +120,8 @@ class Catalogue:
         shop_ids: tuple[str, ...] | None = None,
     ) -> None:
         if skus is not None:
-            change: Document = {"$addToSet": {"skus": skus[-1]}, "$set": {"sku": skus[-1]}}
+            words = {"$each": search_words(skus[-1])}
+            change: Document = {"$addToSet": {"skus": skus[-1], "search": words}, "$set": {"sku": skus[-1]}}
         else:
             assert shop_ids is not None
             change = {"$addToSet": {"shop_ids": shop_ids[-1]}}
@@ -123,6 +129,7 @@ class Catalogue:
         self._add(
             Product(
                 product.id,
+                skus[-1] if skus else product.sku,
                 skus or product.skus,
                 shop_ids or product.shop_ids,
                 product.opened_by,
@@ -159,51 +166,96 @@ def apply(db: Db, snapshot: ProductSnapshot) -> tuple[str, list[str]]:
     An unknown one is created with the shop's stock, which counts as containing every order created before. A known
     one's name, price and SKU are kept in step, its stock never is. Where the shop does not manage the stock there is
     nothing to start from, so nothing is created.
+
+    The shop's id tells which product it is; of an id not known yet, the SKU does. A SKU that a product of the shop
+    went under formerly goes to the one that has it now.
     """
     if not snapshot.sku:
         return "ignored", ["The product has no SKU, so its stock can't be kept."]
     key = shop_key(snapshot.store, snapshot.shop_id)
-    catalogue = lookup(db, [snapshot.sku], [key])
-    product = catalogue.find(snapshot.store, snapshot.sku, snapshot.shop_id)
-    catalogue.learn(db)
-    if product is None:
-        return _create_from(db, snapshot, key)
-    others = [known for known in product.shop_ids if known.startswith(f"{snapshot.store}:") and known != key]
+    by_id, by_sku, new_id = _known(db, snapshot.sku, key)
+    formerly = by_sku is not None and by_sku["sku"] != snapshot.sku
+    if by_id is not None and (by_sku is None or by_sku["_id"] == by_id["_id"] or formerly):
+        return _keep_in_step(db, by_id, snapshot, taken_from=by_sku if by_sku != by_id else None), []
+    if by_sku is None:
+        return _create_from(db, snapshot, new_id, key)
+    others = [known for known in by_sku.get("shop_ids", ()) if known.startswith(f"{snapshot.store}:")]
     if others and snapshot.parent_id:
         return "ignored", [f"SKU {snapshot.sku} is shared with another product of the shop."]
+    if others and formerly:
+        if snapshot.stock is not None:
+            _take_sku(db, by_sku, snapshot.sku)
+        return _create_from(db, snapshot, new_id, key)
+    _give_shop_id(db, by_sku["_id"], key, others)
+    return _keep_in_step(db, by_sku, snapshot), []
+
+
+def _known(db: Db, sku: str, key: str) -> tuple[Document | None, Document | None, str]:
+    """The product of a shop's id, the one of a SKU, and the `_id` for a new one: the SKU, unless the ledger under that
+    name is a product's that was renamed since."""
+    found = list(db.products.find({"$or": [{"shop_ids": key}, {"skus": sku}, {"_id": sku}]}))
+    by_id = next((product for product in found if key in product.get("shop_ids", ())), None)
+    by_sku = next((product for product in found if sku in product["skus"]), None)
+    taken = any(product["_id"] == sku for product in found)
+    return by_id, by_sku, f"{sku} ({key})" if taken else sku
+
+
+def _give_shop_id(db: Db, product_id: str, key: str, others: list[str]) -> None:
+    """The shop made the product anew under another id: that is its id from now on, and no other product's."""
+    db.products.update_many({"shop_ids": key, "_id": {"$ne": product_id}}, {"$pull": {"shop_ids": key}})
     if others:
-        db.products.update_many({"shop_ids": key, "_id": {"$ne": product.id}}, {"$pull": {"shop_ids": key}})
-        db.products.update_one({"_id": product.id}, {"$pullAll": {"shop_ids": others}})
-        db.products.update_one({"_id": product.id}, {"$addToSet": {"shop_ids": key}})
-    return _keep_in_step(db, product.id, snapshot), []
+        db.products.update_one({"_id": product_id}, {"$pullAll": {"shop_ids": others}})
+    db.products.update_one({"_id": product_id}, {"$addToSet": {"shop_ids": key}})
 
 
-def _create_from(db: Db, snapshot: ProductSnapshot, key: str) -> tuple[str, list[str]]:
+def _take_sku(db: Db, former: Document, sku: str) -> None:
+    """A SKU that `former` went under formerly is another product's now."""
+    db.products.update_one({"_id": former["_id"], "sku": {"$ne": sku}}, {"$pull": {"skus": sku}})
+
+
+def _create_from(db: Db, snapshot: ProductSnapshot, product_id: str, key: str) -> tuple[str, list[str]]:
     if snapshot.stock is None:
         return "ignored", [f"The shop does not manage the stock of {snapshot.sku}, so there is none to start with."]
+    name = snapshot.name or snapshot.sku
     opened = {"opened_by": snapshot.store, "opened_at": snapshot.taken_at, "shop_ids": [key]}
     create(
         db,
-        snapshot.sku,
-        name=snapshot.name or snapshot.sku,
+        product_id,
+        name=name,
         price=snapshot.price,
         quantity=snapshot.stock,
         cause=snapshot.cause,
-        extra={**opened, "synced_at": snapshot.modified_at},
+        extra={
+            "sku": snapshot.sku,
+            "skus": [snapshot.sku],
+            "search": search_words(name, snapshot.sku),
+            "synced_at": snapshot.modified_at,
+            **opened,
+        },
     )
     return "created", []
 
 
-def _keep_in_step(db: Db, product_id: str, snapshot: ProductSnapshot) -> str:
-    changes: Document = {"synced_at": snapshot.modified_at, "sku": snapshot.sku}
-    if snapshot.name is not None:
-        changes |= {"name": snapshot.name, "search": search_words(snapshot.name, snapshot.sku)}
+def _keep_in_step(db: Db, product: Document, snapshot: ProductSnapshot, *, taken_from: Document | None = None) -> str:
+    if product.get("synced_at", snapshot.modified_at) > snapshot.modified_at:
+        return "stale"
+    name = snapshot.name or product["name"]
+    changes: Document = {"sku": snapshot.sku, "name": name}
     if snapshot.price is not None:
         changes["price"] = snapshot.price
+    skus = [*(known for known in product["skus"] if known != snapshot.sku), snapshot.sku]
+    outcome = "unchanged" if all(product.get(name) == value for name, value in changes.items()) else "updated"
+    changes |= {
+        "synced_at": snapshot.modified_at,
+        "search": search_words(name, *skus),
+    }
+    if taken_from:
+        _take_sku(db, taken_from, snapshot.sku)
     changed = db.products.update_one(
-        {"_id": product_id, "synced_at": {"$not": {"$gt": snapshot.modified_at}}}, {"$set": changes}
+        {"_id": product["_id"], "synced_at": {"$not": {"$gt": snapshot.modified_at}}},
+        {"$set": changes, "$addToSet": {"skus": snapshot.sku}},
     )
-    return "updated" if changed.matched_count else "stale"
+    return outcome if changed.matched_count else "stale"
 
 
 def create(
@@ -220,6 +272,8 @@ def create(
 
     Finishes what a crash left between the two. Raises Conflict when the SKU is a product's already.
     """
+    if db.products.find_one({"skus": sku}, {"_id": 1}):  # before a ledger is opened that would be nobody's
+        raise Conflict(f"There is a product with SKU {sku!r} already.")
     movement = stock.open_ledger(db, sku, quantity, cause=cause)
     product = {
         "_id": sku,
@@ -238,6 +292,139 @@ def create(
     except DuplicateKeyError:
         raise Conflict(f"There is a product with SKU {sku!r} already.") from None
     return product
+
+
+# --- staff ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which products a list shows; None leaves a filter out. `words` are beginnings of words of name and SKU."""
+
+    sku: str | None = None
+    words: str | None = None
+    low_stock: bool = False
+    archived: bool = False
+
+
+def find(db: Db, wanted: Filter, *, after: str | None = None, limit: int = 0) -> Iterator[Document]:
+    """The products that match, by `_id`, from the one after `after` on; without `limit` all of them."""
+    conditions: list[Document] = [{"archived": True if wanted.archived else {"$ne": True}}]
+    if after is not None:
+        conditions.append({"_id": {"$gt": after}})
+    if wanted.sku is not None:
+        conditions.append({"skus": wanted.sku.strip()})
+    conditions += [{"search": {"$regex": f"^{re.escape(word)}"}} for word in search_words(wanted.words or "")]
+    if wanted.low_stock:
+        conditions.append({"low_stock_threshold": {"$exists": True}})  # lets the sparse index be used
+        conditions.append({"$expr": {"$lte": ["$stock", "$low_stock_threshold"]}})
+    return db.products.find({"$and": conditions}).sort("_id", 1).limit(limit)
+
+
+def get(db: Db, sku: str) -> Document:
+    """The product that goes, or went formerly, under this SKU. Raises NotFound."""
+    product = db.products.find_one({"skus": sku.strip()})
+    if product is None:
+        raise NotFound(f"There is no product with SKU {sku.strip()!r}.")
+    return product
+
+
+def add(db: Db, details: Document, *, by: str) -> Document:
+    """Create a product as `by` says: `sku`, and where given `name`, `price`, `stock`, `low_stock_threshold`.
+
+    Raises Conflict when the SKU is a product's already.
+    """
+    sku = details["sku"]
+    quantity = details.get("stock", 0)
+    extra = {name: details[name] for name in ("low_stock_threshold",) if details.get(name) is not None}
+    product = create(
+        db,
+        sku,
+        name=details.get("name") or sku,
+        price=details.get("price"),
+        quantity=quantity,
+        cause=_person(by),
+        extra=extra,
+    )
+    if product["stock"] != quantity:  # the ledger was opened earlier, by an attempt that a crash cut short
+        return count(db, sku, quantity, by=by)[0]
+    return product
+
+
+def change(db: Db, sku: str, changes: Document) -> Document:
+    """Set `name`, `price`, `low_stock_threshold` (None: none) or `archived`, and return the product.
+
+    Raises NotFound, and Conflict when a shop changed the product at the same moment.
+    """
+    product = get(db, sku)
+    update: Document = {"$set": {**changes}}
+    for name, unset in (("low_stock_threshold", None), ("archived", False)):
+        if name in changes and changes[name] is unset:
+            del update["$set"][name]
+            update.setdefault("$unset", {})[name] = ""
+    if "name" in changes:
+        update["$set"]["search"] = search_words(changes["name"], *product["skus"])
+    changed = db.products.find_one_and_update(
+        {"_id": product["_id"], "skus": product["skus"]},
+        {operator: fields for operator, fields in update.items() if fields},
+        return_document=ReturnDocument.AFTER,
+    )
+    if changed is None:
+        raise Conflict("The product was renamed at this moment; look again.")
+    return changed
+
+
+def count(db: Db, sku: str, units: Quantity, *, by: str, note: str = "") -> tuple[Document, Document]:
+    """Note that `units` were counted, and return the product and the movement. Raises NotFound."""
+    product = get(db, sku)
+    movement = stock.move(db, product["_id"], None, count=units, reason="count", cause=_person(by), note=note)
+    return _moved(product, movement)
+
+
+def adjust(
+    db: Db, sku: str, units: Quantity, *, reason: str, by: str, note: str = "", once: str | None = None
+) -> tuple[Document, Document]:
+    """Change the stock by `units` (broken: -2) and return the product and the movement.
+
+    `once` names the request: the same one by the same person again changes nothing more. Raises NotFound, and Invalid
+    when `once` was used for another change.
+    """
+    product = get(db, sku)
+    why: Document = {"reason": reason, "cause": _person(by), "note": note}
+    if once is not None:
+        why["_id"] = f"{by}:{once}"
+    movement = stock.move(db, product["_id"], units, **why)
+    said = (product["_id"], units, reason, note)
+    if (movement["sku"], movement["quantity"], movement["reason"], movement["note"]) != said:
+        raise Invalid("This Idempotency-Key was used for another adjustment.")
+    return _moved(product, movement)
+
+
+def _moved(product: Document, movement: Document) -> tuple[Document, Document]:
+    if movement["seq"] > product["seq"]:
+        product |= {"stock": movement["balance"], "seq": movement["seq"]}
+    return product, movement
+
+
+def movements(db: Db, sku: str, *, before: int | None = None, limit: int = 0) -> list[Document]:
+    """The ledger of a product, newest first, from the one before number `before` on. Raises NotFound."""
+    query: Document = {"sku": get(db, sku)["_id"]}
+    if before is not None:
+        query["seq"] = {"$lt": before}
+    return list(db.stock_movements.find(query).sort("seq", -1).limit(limit))
+
+
+_PERSON = "staff:"
+
+
+def _person(name: str) -> str:
+    """A person as the cause of a movement; an event's key has no colon."""
+    return _PERSON + name
+
+
+def person(cause: str) -> str | None:
+    """The person that a movement's cause is, if it is one."""
+    return cause.removeprefix(_PERSON) if cause.startswith(_PERSON) else None
 
 
 def search_words(*texts: str) -> list[str]:

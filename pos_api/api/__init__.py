@@ -71,9 +71,9 @@ def success(data: Any, *, message: str | None = None, **more: Any) -> dict[str, 
 
 def register(rest: Api, app: Flask) -> None:
     """Register the blueprints, the request id and the error handlers."""
-    from . import auth, health, webhooks
+    from . import auth, health, inbox, products, webhooks
 
-    for blueprint in (webhooks.blp, health.blp, auth.blp):
+    for blueprint in (webhooks.blp, products.blp, inbox.blp, auth.blp, health.blp):
         rest.register_blueprint(blueprint)
     app.before_request(_begin)
     app.after_request(_name_request)

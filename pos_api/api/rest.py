@@ -9,7 +9,7 @@ from typing import Any, NoReturn, TypeVar, cast
 
 import flask_smorest
 from flask import Flask, Request, g, request
-from marshmallow import RAISE, Schema, ValidationError
+from marshmallow import EXCLUDE, RAISE, Schema, ValidationError
 from webargs.flaskparser import FlaskParser
 
 from .. import auth
@@ -71,13 +71,19 @@ def _name(status: int) -> str:
 class _Parser(FlaskParser):
     """Reads JSON as strictly as a webhook's, and speaks of errors in our shape."""
 
-    DEFAULT_UNKNOWN_BY_LOCATION = {"json": RAISE, "query": RAISE, "headers": None}  # noqa: RUF012 - as in webargs
+    DEFAULT_UNKNOWN_BY_LOCATION = {"json": RAISE, "query": RAISE, "headers": EXCLUDE}  # noqa: RUF012 - as in webargs
 
     def load_json(self, req: Request, schema: Schema) -> Any:
         """The JSON value of the body. Raises UnsupportedMediaType, BadRequest, Invalid."""
         if req.mimetype != "application/json":
             raise UnsupportedMediaType("Send application/json.")
         return json_body.parse(req.get_data())
+
+    def load_querystring(self, req: Request, schema: Schema) -> Any:
+        """The query. Raises Invalid for a NUL, which no database query can hold."""
+        if b"%00" in req.query_string or b"\0" in req.query_string:
+            raise Invalid("The query holds a NUL character.")
+        return super().load_querystring(req, schema)
 
     def handle_error(
         self, error: ValidationError, req: Request, schema: Schema, *, error_status_code: Any, error_headers: Any

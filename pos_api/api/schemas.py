@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from bson import Decimal128
@@ -74,11 +75,13 @@ class Error(Schema):
     )
 
 
+@cache
 def reply(schema: type[Schema], *, many: bool = False) -> type[Schema]:
     """The schema of `success(data)`, with `data` by `schema`."""
     return _envelope(schema, "ListReply" if many else "Reply", many=many)
 
 
+@cache
 def page_of(schema: type[Schema]) -> type[Schema]:
     """The schema of `success(rows, page=info)`, with the rows by `schema`."""
     return _envelope(schema, "Page", many=True, page=fields.Nested(PageInfo, required=True))
