@@ -50,9 +50,20 @@ def money(value: Any) -> Decimal128:
     return _money(f"{Decimal(repr(value)):f}")
 
 
+@lru_cache(maxsize=65_536)
+def _decimal(bid: bytes) -> Decimal:
+    """The number in these 16 bytes (IEEE 754-2008, binary integer decimal). pymongo's own `to_decimal` takes many times
+    as long, and adding up a shop's day calls for it ten thousand times."""
+    high, low = int.from_bytes(bid[8:], "little"), int.from_bytes(bid[:8], "little")
+    if high >> 61 & 3 == 3:  # infinities, NaN, and coefficients that no amount has
+        return Decimal128.from_bid(bid).to_decimal()
+    coefficient = (high & (1 << 49) - 1) << 64 | low
+    return Decimal(f"{'-' if high >> 63 else ''}{coefficient}E{(high >> 49 & 0x3FFF) - 6176}")
+
+
 def decimal(value: Any) -> Decimal:
     """The Decimal of a stored amount; what is absent is 0."""
-    return value.to_decimal() if isinstance(value, Decimal128) else Decimal(0)
+    return _decimal(value.bid) if isinstance(value, Decimal128) else Decimal(0)
 
 
 def quantity(value: Any) -> Quantity:

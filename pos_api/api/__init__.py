@@ -18,7 +18,7 @@ from werkzeug.exceptions import HTTPException
 from ..errors import PosError, TooManyRequests, Unauthorized, Unavailable
 from ..logs import get_logger
 from ..services import Services
-from ..values import rfc3339
+from ..values import decimal, rfc3339
 from ..worker import RETRY_AFTER, is_outage
 
 BODY_LIMIT = 2 * 1024 * 1024
@@ -53,7 +53,7 @@ class Json(DefaultJSONProvider):
     def default(value: Any) -> Any:
         """What JSON has no type for."""
         if isinstance(value, Decimal128 | Decimal):
-            return f"{value.to_decimal() if isinstance(value, Decimal128) else value:f}"
+            return f"{decimal(value) if isinstance(value, Decimal128) else value:f}"
         if isinstance(value, datetime):
             return rfc3339(value)
         if isinstance(value, Binary | bytes):

@@ -8,7 +8,7 @@ from typing import Any
 from bson import Decimal128
 from marshmallow import Schema, ValidationError, fields
 
-from ..values import money, quantity, rfc3339
+from ..values import decimal, money, quantity, rfc3339
 from .pages import PageInfo
 
 
@@ -16,7 +16,7 @@ class Money(fields.Field[Decimal128]):
     """An amount: a decimal string out, and a decimal string or a number in."""
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
-        return None if value is None else f"{value.to_decimal():f}"
+        return None if value is None else f"{decimal(value):f}"
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Decimal128:
         try:
