@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -16,13 +17,14 @@ import click
 from cryptography.fernet import Fernet
 from pymongo.errors import PyMongoError
 
+from . import auth, logs, server, stores, users, worker
 from . import backup as backups
 from . import config as settings
 from . import db as database
-from . import logs, server, worker
 from .config import Config, ConfigError
 from .db import Db
 from .errors import PosError
+from .values import now
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -177,3 +179,174 @@ def restore(db: Db, file: Path, force: bool) -> None:
 def _tell(done: str, manifest: backups.Manifest) -> None:
     for name, content in manifest.items():
         click.echo(f"{done} {content.documents:>9,} {name}")
+
+
+# --- staff ------------------------------------------------------------------------------------------------------
+
+
+@main.group()
+def user() -> None:
+    """Staff who may log in."""
+
+
+def _password() -> str:
+    """Asked for twice on a terminal; else the first line of what comes in."""
+    if sys.stdin.isatty():
+        return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
+    return sys.stdin.readline().rstrip("\n")
+
+
+@user.command("add")
+@click.argument("name")
+@click.option("--role", type=click.Choice(users.ROLES), default="manager", show_default=True)
+@with_db
+def add_user(db: Db, name: str, role: str) -> None:
+    """Add NAME; the password is asked for, or read from standard input."""
+    added = users.add(db, name, _password(), role)
+    click.echo(f"Added {added.name}, {added.role}.")
+
+
+@user.command("password")
+@click.argument("name")
+@with_db
+def change_password(db: Db, name: str) -> None:
+    """Give NAME a new password."""
+    users.set_password(db, name, _password())
+    click.echo("Changed.")
+
+
+@user.command("remove")
+@click.argument("name")
+@with_db
+def remove_user(db: Db, name: str) -> None:
+    """Remove NAME; a token they hold is good until it runs out."""
+    users.remove(db, name)
+    click.echo("Removed.")
+
+
+@user.command("list")
+@with_db
+def list_users(db: Db) -> None:
+    """Everybody who may log in."""
+    for each in users.everyone(db):
+        click.echo(f"{each['name']:<24} {each['role']:<8} last seen {_moment(each.get('last_login_at'))}")
+
+
+@main.command("token")
+@click.argument("name")
+@click.option("--role", type=click.Choice(users.ROLES), default="viewer", show_default=True)
+@click.option("--hours", type=click.IntRange(1, 24 * 366), default=12, show_default=True)
+@with_config
+def make_token(config: Config, name: str, role: str, hours: int) -> None:
+    """Print a token for a script called NAME, to be sent as `Authorization: Bearer …`."""
+    token, _ = auth.token(config.jwt_secret, name, role, timedelta(hours=hours))
+    click.echo(token)
+
+
+# --- shops ------------------------------------------------------------------------------------------------------
+
+
+@main.group()
+def store() -> None:
+    """Shops that send their orders here, besides the one of the settings, which is called `default`."""
+
+
+_store_settings = (
+    click.option("--url", help="The shop's address."),
+    click.option("--timezone", help="Where its days begin and end, for example Europe/Stockholm."),
+    click.option("--currency", help="For example SEK."),
+)
+
+
+def _with_store_settings(command: Callable[..., None]) -> Callable[..., None]:
+    for option in reversed(_store_settings):
+        command = option(command)
+    return command
+
+
+@store.command("add")
+@click.argument("name")
+@_with_store_settings
+@with_db
+@with_config
+def add_store(config: Config, db: Db, /, name: str, **given: str | None) -> None:
+    """Add the shop NAME and print its API key, which is shown this once."""
+    key = stores.add(db, config, name, **{setting: value for setting, value in given.items() if value})
+    click.echo(f"Added {name}. Its API key, also the secret of its native webhooks, shown this once:\n{key}")
+
+
+@store.command("set")
+@click.argument("name")
+@_with_store_settings
+@click.option(
+    "--live-since",
+    callback=lambda _, __, text: _parse_moment(text),
+    help="Orders from before it are in the stock already: 2026-11-22T08:00:00Z, or now.",
+)
+@click.option("--webhook-secret", is_flag=True, help="Read a new secret for its native webhooks.")
+@with_db
+@with_config
+def set_store(config: Config, db: Db, /, name: str, webhook_secret: bool, **given: Any) -> None:
+    """Change settings of the shop NAME."""
+    stores.update(db, config, name, webhook_secret=_password() if webhook_secret else None, **given)
+    click.echo("Changed; every process knows within five seconds.")
+
+
+@store.command("list")
+@with_db
+@with_config
+def list_stores(config: Config, db: Db) -> None:
+    """Every shop."""
+    for each in stores.Stores(db, config).all():
+        live = f", live since {_moment(each.live_since)}" if each.live_since else ""
+        click.echo(f"{each.id:<24} {each.url or '-'}  {each.timezone}{live}")
+
+
+@main.group()
+def key() -> None:
+    """API keys of shops. Two can be active, so that a key is changed without a gap."""
+
+
+@key.command("add")
+@click.argument("name")
+@click.option("--expires", callback=lambda _, __, text: _parse_moment(text), help="When it stops to work: 2027-01-01.")
+@with_db
+def add_key(db: Db, name: str, expires: datetime | None) -> None:
+    """Give the shop NAME another key and print it, this once."""
+    click.echo(stores.add_key(db, name, expires_at=expires))
+
+
+@key.command("list")
+@click.argument("name")
+@with_db
+def list_keys(db: Db, name: str) -> None:
+    """The keys of the shop NAME by their first letters."""
+    for each in stores.keys(db, name):
+        expires = f", expires {_moment(each['expires_at'])}" if each["expires_at"] else ""
+        click.echo(
+            f"{each['prefix']}…  made {_moment(each['created_at'])}, used {_moment(each['last_used_at'])}{expires}"
+        )
+
+
+@key.command("revoke")
+@click.argument("name")
+@click.argument("prefix")
+@with_db
+def revoke_key(db: Db, name: str, prefix: str) -> None:
+    """Take back the key of the shop NAME that starts with PREFIX."""
+    stores.revoke_key(db, name, prefix.rstrip("…"))
+    click.echo("Revoked; every process knows within five seconds.")
+
+
+def _moment(value: datetime | None) -> str:
+    return value.isoformat(timespec="seconds") if value else "never"
+
+
+def _parse_moment(text: str | None) -> datetime | None:
+    if text is None or text == "now":
+        return now() if text else None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise click.BadParameter("a time looks like 2026-11-22T08:00:00Z") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -25,12 +25,13 @@ def environment(**settings: str) -> dict[str, str]:
     return {**kept, "PYTHONPATH": str(_ROOT), **settings}
 
 
-def pos_api(*arguments: str, cwd: Path, **settings: str) -> subprocess.CompletedProcess[str]:
+def pos_api(*arguments: str, cwd: Path, stdin: str = "", **settings: str) -> subprocess.CompletedProcess[str]:
     """Run a `pos-api` command to its end."""
     return subprocess.run(
         [*POS_API, *arguments],
         cwd=cwd,
         env=environment(**settings),
+        input=stdin,
         capture_output=True,
         text=True,
         timeout=60,

@@ -6,13 +6,17 @@ import os
 import signal
 import stat
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from dotenv import dotenv_values
 
-from pos_api import config
+from pos_api import auth, stores, users
+from pos_api import config as settings
+from pos_api.config import Config
 from pos_api.db import Db
+from pos_api.errors import Unauthorized
 from tests.service import POS_API, environment, mongod_of, pos_api
 from tests.waiting import wait_until
 
@@ -33,9 +37,9 @@ def test_init_makes_all_that_is_needed_and_only_its_owner_can_read_it(
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     made = dotenv_values(file)
     monkeypatch.setattr(os, "environ", {})
-    settings = config.from_environment(file)
-    assert settings.webhook_api_key == made["WEBHOOK_API_KEY"]
-    assert settings.secrets_keys == (made["SECRETS_KEYS"],)
+    read = settings.from_environment(file)
+    assert read.webhook_api_key == made["WEBHOOK_API_KEY"]
+    assert read.secrets_keys == (made["SECRETS_KEYS"],)
 
 
 def test_init_makes_other_secrets_each_time(home: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -55,7 +59,7 @@ def test_init_leaves_a_file_that_is_there(home: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "settings", "message"),
+    ("command", "given", "message"),
     [
         (["serve"], {"JWT_SECRET": "short"}, "JWT_SECRET"),
         (["worker"], {"PORT": "http"}, "PORT"),
@@ -66,8 +70,8 @@ def test_init_leaves_a_file_that_is_there(home: Path) -> None:
         (["backup", "no/where"], {}, "no/where can't be written"),
     ],
 )
-def test_what_goes_wrong_is_one_line(command: list[str], settings: dict[str, str], message: str, home: Path) -> None:
-    ended = pos_api(*command, cwd=home, **settings)
+def test_what_goes_wrong_is_one_line(command: list[str], given: dict[str, str], message: str, home: Path) -> None:
+    ended = pos_api(*command, cwd=home, **given)
     assert ended.returncode == 1
     assert ended.stderr.startswith("Error: ")
     assert message in ended.stderr
@@ -91,9 +95,9 @@ def test_a_worker_ends_in_order(signum: int, home: Path) -> None:
     assert mongod_of(home) == ""
 
 
-def test_backup_and_restore(home: Path, tmp_path_factory: pytest.TempPathFactory, db: Db, mongodb_uri: str) -> None:
+def test_backup_and_restore(home: Path, db: Db, config: Config) -> None:
     db.woocommerceorders.insert_one({"_id": "default:1"})
-    uri = {"MONGODB_URI": mongodb_uri.replace("/?", f"/{db.name}?") if "?" in mongodb_uri else mongodb_uri + db.name}
+    uri = {"MONGODB_URI": str(config.mongodb_uri)}
     done = pos_api("backup", "file", cwd=home, **uri)
     assert (done.returncode, done.stderr) == (0, "")
     assert "1 woocommerceorders" in done.stdout
@@ -103,3 +107,46 @@ def test_backup_and_restore(home: Path, tmp_path_factory: pytest.TempPathFactory
     assert "not empty" in again.stderr
     assert len(again.stderr.splitlines()) == 1
     assert pos_api("restore", "--force", "file", cwd=home).returncode == 0
+
+
+def test_a_user_that_was_added_can_log_in(home: Path, db: Db, config: Config) -> None:
+    uri = {"MONGODB_URI": str(config.mongodb_uri)}
+    added = pos_api("user", "add", "Anna", "--role", "admin", cwd=home, stdin="correct horse\n", **uri)
+    assert (added.returncode, added.stdout) == (0, "Added anna, admin.\n")
+    assert users.log_in(db, "anna", "correct horse").role == "admin"
+    pos_api("user", "password", "anna", cwd=home, stdin="battery staple\n", **uri)
+    assert users.log_in(db, "anna", "battery staple").role == "admin"
+    assert "anna" in pos_api("user", "list", cwd=home, **uri).stdout
+    assert pos_api("user", "remove", "anna", cwd=home, **uri).returncode == 0
+    with pytest.raises(Unauthorized):
+        users.log_in(db, "anna", "battery staple")
+
+
+def test_a_token_speaks_for_a_script(home: Path) -> None:
+    made = pos_api("token", "nightly", "--role", "manager", cwd=home)
+    secret = dotenv_values(home / ".env")["JWT_SECRET"] or ""
+    assert auth.principal(secret, f"Bearer {made.stdout.strip()}") == auth.Principal("nightly", "manager")
+
+
+def test_a_shop_is_added_and_its_keys_are_changed(home: Path, db: Db, config: Config) -> None:
+    uri = {"MONGODB_URI": str(config.mongodb_uri), "SECRETS_KEYS": config.secrets_keys[0]}
+
+    def store_of(printed: str) -> str | None:
+        found = stores.Stores(db, config).of_key(printed.split()[-1])
+        return found.id if found else None
+
+    added = pos_api("store", "add", "shop-b", "--url", "https://b.example", cwd=home, **uri).stdout
+    assert store_of(added) == "shop-b"
+    second = pos_api("key", "add", "shop-b", "--expires", "2999-01-01", cwd=home, **uri).stdout
+    assert store_of(second) == "shop-b"
+    prefix = added.split()[-1][:12]
+    assert prefix in pos_api("key", "list", "shop-b", cwd=home, **uri).stdout
+    assert pos_api("key", "revoke", "shop-b", prefix, cwd=home, **uri).returncode == 0
+    assert (store_of(added), store_of(second)) == (None, "shop-b")
+    assert "https://b.example" in pos_api("store", "list", cwd=home, **uri).stdout
+
+
+def test_when_a_shop_went_live_is_a_setting(home: Path, db: Db, config: Config) -> None:
+    arguments = ["store", "set", "default", "--live-since", "2026-03-01T12:00:00+01:00"]
+    assert pos_api(*arguments, cwd=home, MONGODB_URI=str(config.mongodb_uri)).returncode == 0
+    assert stores.Stores(db, config).get("default").live_since == datetime(2026, 3, 1, 11, tzinfo=UTC)
