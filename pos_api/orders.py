@@ -3,7 +3,7 @@
 An order document: `_id` (`store:order id`), the order's own fields under the names of `sources/woocommerce.py`, and
 
 * `rev`, raised by every save;
-* `modified_at` and `sequence`, the sender's version of it;
+* `modified_at` and `sequence`, the sender's version of it, and `received_at`, when that arrived here;
 * `held`, what this version holds of each product (`[{"sku", "quantity"}]`), `opening` (SKUs whose units were gone
   before the POS started to count), `unmatched` (SKUs no product was known for when the order first named them);
 * `deleted_at`, `status_history`, `warnings`, `day` (shop-local) and `days` (every day it ever counted on);
@@ -20,7 +20,7 @@ from datetime import datetime
 
 from bson import Timestamp
 from pymongo import InsertOne, UpdateOne
-from pymongo.errors import BulkWriteError
+from pymongo.errors import AutoReconnect, BulkWriteError
 
 from . import customers, products, stock
 from .db import DUPLICATE_KEY, Db, Document
@@ -87,7 +87,7 @@ class _Change:
         return self.outcome in ("created", "updated")
 
     def to_settle(self) -> bool:
-        return self.to_save() or (self.snapshot.again and self.outcome == "unchanged")
+        return self.to_save() or self.snapshot.again
 
 
 def apply(db: Db, snapshots: list[OrderSnapshot]) -> list[Result]:
@@ -189,7 +189,7 @@ def compare(db: Db, snapshots: list[OrderSnapshot]) -> list[tuple[Document | Non
         before = stored.get(snapshot.key)
         after = _change(replace(snapshot, replaces=before["rev"] if before else 0), before, catalogue).after
         differing = sorted(name for name in {*after, *(before or {})} if (before or {}).get(name) != after.get(name))
-        compared.append((before, [name for name in differing if name not in ("rev", "status_history")]))
+        compared.append((before, [name for name in differing if name not in ("rev", "received_at", "status_history")]))
     return compared
 
 
@@ -201,32 +201,39 @@ def _change(snapshot: OrderSnapshot, before: Document | None, catalogue: Catalog
         return _Change(snapshot, before, before, "stale")
     after = merge(before, snapshot, catalogue)
     if before is None:
-        return _Change(snapshot, None, after, "created")
+        return _Change(snapshot, None, _received(after, snapshot), "created")
     if all(name in before and before[name] == value for name, value in after.items()) and before.keys() <= after.keys():
         return _Change(snapshot, before, before, "unchanged")
     if snapshot.replaces not in (None, before["rev"]):
         return _Change(snapshot, before, before, "stale")
     after["rev"] = before["rev"] + 1
-    return _Change(snapshot, before, after, "updated")
+    return _Change(snapshot, before, _received(after, snapshot), "updated")
+
+
+def _received(order: Document, snapshot: OrderSnapshot) -> Document:
+    """The order with the time its content arrived; that it was deleted says nothing about the content."""
+    return order if snapshot.topic == "order.deleted" else {**order, "received_at": snapshot.received_at}
 
 
 def is_older(snapshot: OrderSnapshot, stored: Document) -> bool:
     """Whether a snapshot is older than what is stored.
 
     Where both have a sequence it decides: the plugin raises it with every change, also where the shop's clock
-    stood still or went back. Else `modified_at` does, and without one an event counts in order of arrival. What
-    `replaces` the stored order was read after it.
+    stood still or went back. Else `modified_at` does; of two equal ones the plugin's is the newer. Without one, and
+    where all is equal, events count in order of arrival, also when a crash or another worker turned that order round.
+    What `replaces` the stored order was read after it.
     """
     if snapshot.replaces is not None:
         return False
-    if snapshot.sequence and stored.get("sequence"):
-        return bool(snapshot.sequence < stored["sequence"])
-    modified_at = stored.get("modified_at")
-    if snapshot.modified_at is None or modified_at is None:
-        return False
-    if snapshot.modified_at == modified_at and not snapshot.sequence:
-        return bool(stored.get("sequence"))
-    return bool(snapshot.modified_at < modified_at)
+    sequence, known_sequence = snapshot.sequence, stored.get("sequence", 0)
+    if sequence and known_sequence and sequence != known_sequence:
+        return bool(sequence < known_sequence)
+    modified_at, known = snapshot.modified_at, stored.get("modified_at")
+    if modified_at and known and modified_at != known:
+        return bool(modified_at < known)
+    if modified_at and known and bool(sequence) != bool(known_sequence):
+        return not sequence
+    return bool(snapshot.received_at < stored.get("received_at", snapshot.received_at))
 
 
 def merge(before: Document | None, snapshot: OrderSnapshot, catalogue: Catalogue) -> Document:
@@ -238,7 +245,9 @@ def merge(before: Document | None, snapshot: OrderSnapshot, catalogue: Catalogue
         order["modified_at"] = snapshot.modified_at
     if snapshot.sequence:
         order["sequence"] = snapshot.sequence
-    _mark_deleted(order, before, snapshot)
+    elif snapshot.modified_at and snapshot.replaces is None:
+        order.pop("sequence", None)  # it was an older version's
+    _mark_deleted(order, snapshot)
     order.setdefault("status", "trash" if order.get("deleted_at") else "pending")
     if "refunds" in fields and before:
         order["refunds"] = _with_known_lines(fields["refunds"], before.get("refunds", []))
@@ -271,20 +280,15 @@ def _new_order(snapshot: OrderSnapshot) -> Document:
     }
 
 
-def _mark_deleted(order: Document, before: Document | None, snapshot: OrderSnapshot) -> None:
-    """`order.deleted` marks; `order.restored`, or anything that is newer than the marked state, takes the mark off."""
+def _mark_deleted(order: Document, snapshot: OrderSnapshot) -> None:
+    """`order.deleted` marks; `order.restored`, or what was changed after the deletion, takes the mark off.
+    WooCommerce's own `order.deleted` has no time but that of its arrival."""
     if snapshot.topic == "order.deleted":
-        order.setdefault("deleted_at", snapshot.received_at)
-    elif order.get("deleted_at") and (snapshot.topic == "order.restored" or _is_newer(snapshot, before or {})):
-        del order["deleted_at"]
-
-
-def _is_newer(snapshot: OrderSnapshot, stored: Document) -> bool:
-    if snapshot.sequence and stored.get("sequence"):
-        return bool(snapshot.sequence > stored["sequence"])
-    if snapshot.modified_at is None:
-        return False
-    return stored.get("modified_at") is None or bool(snapshot.modified_at > stored["modified_at"])
+        order.setdefault("deleted_at", snapshot.modified_at or snapshot.received_at)
+    elif deleted_at := order.get("deleted_at"):
+        changed_since = snapshot.modified_at is not None and snapshot.modified_at > deleted_at
+        if changed_since or snapshot.topic == "order.restored":
+            del order["deleted_at"]
 
 
 def _with_known_lines(refunds: list[Document], known: list[Document]) -> list[Document]:
@@ -450,10 +454,14 @@ def _settle_overtaken(db: Db, revs: dict[str, int]) -> None:
     """Settle again, as they are stored, the orders that are not at these revs any more.
 
     Who saved the newer rev may have settled it before the older one was settled here, and nobody else would notice.
+    Raises AutoReconnect when a save is gone: the database lost it in a crash and came back without it.
     """
     for _ in range(_ROUNDS):
         stored = db.woocommerceorders.find({"_id": {"$in": list(revs)}}, {"rev": 1}) if revs else ()
-        overtaken = [order["_id"] for order in stored if order["rev"] != revs[order["_id"]]]
+        found = {order["_id"]: order["rev"] for order in stored}
+        if any(found.get(key, 0) < rev for key, rev in revs.items()):
+            raise AutoReconnect("the database has lost what was just saved")
+        overtaken = [key for key, rev in revs.items() if found[key] > rev]
         if not overtaken:
             return
         fields = {"rev": 1, "held": 1, "opening": 1, "status_history": {"$slice": -1}}

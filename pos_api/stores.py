@@ -42,7 +42,10 @@ class Store:
 
     def local_day(self, moment: datetime) -> str:
         """The calendar day of `moment` in the shop's time zone, as `2026-11-22`."""
-        return moment.astimezone(ZoneInfo(self.timezone)).date().isoformat()
+        try:
+            return moment.astimezone(ZoneInfo(self.timezone)).date().isoformat()
+        except OverflowError:  # the first and the last day there are
+            return moment.date().isoformat()
 
 
 def key_hash(key: str) -> str:

@@ -19,6 +19,7 @@ Quantity: TypeAlias = int | float
 ZERO = Decimal128("0")
 INT64_MAX = 2**63 - 1
 _MONEY = re.compile(r"-?\d{1,15}(\.\d{1,18})?")
+_MONEY_DECIMALS = 18
 _MAX_QUANTITY = 10**9
 _QUANTITY_DECIMALS = 6
 
@@ -39,7 +40,8 @@ def _money(text: str) -> Decimal128:
 def money(value: Any) -> Decimal128:
     """An amount as MongoDB keeps it, from a decimal string or a JSON number; blank and None are 0.
 
-    Raises ValueError for anything else. Amounts repeat a lot (0.00, a shop's prices), hence the cache.
+    Raises ValueError for anything else. A number with more than 18 decimals is rounded to them: WooCommerce's `price`
+    is a quotient of floats (1.00 for 700 screws). Amounts repeat a lot (0.00, a shop's prices), hence the cache.
     """
     if isinstance(value, str):
         return _money(value.strip() or "0")
@@ -47,7 +49,13 @@ def money(value: Any) -> Decimal128:
         return ZERO
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError("not an amount of money")
-    return _money(f"{Decimal(repr(value)):f}")
+    exact = Decimal(repr(value))
+    return _money(f"{exact:.18f}" if _decimals(exact) > _MONEY_DECIMALS else f"{exact:f}")
+
+
+def _decimals(amount: Decimal) -> int:
+    exponent = amount.as_tuple().exponent
+    return -exponent if isinstance(exponent, int) else 0
 
 
 @lru_cache(maxsize=65_536)

@@ -10,6 +10,7 @@ from ..errors import BadRequest, Invalid
 
 _SURROGATES = (b"\\ud", b"\\uD")
 _NUL = "\\u0000"
+_DEPTH = 200
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -40,9 +41,26 @@ def parse(body: bytes) -> Any:
         raise BadRequest("The JSON is nested too deeply.") from None
     except ValueError:  # JSONDecodeError, and an integer of more digits than Python converts
         raise BadRequest("The body is not valid JSON.") from None
+    if body.count(b"[") + body.count(b"{") > _DEPTH:
+        _refuse_depth(value)
     if any(escape in body for escape in (_NUL.encode(), *_SURROGATES)):
         _refuse_unstorable(value)
     return value
+
+
+def _refuse_depth(value: Any) -> None:
+    """Well below what Python's own recursion bears, so that what was read once can be walked through again anywhere."""
+    level = [value]
+    for _ in range(_DEPTH):
+        level = [
+            member
+            for each in level
+            if isinstance(each, dict | list)
+            for member in (each.values() if isinstance(each, dict) else each)
+        ]
+        if not level:
+            return
+    raise BadRequest("The JSON is nested too deeply.")
 
 
 def _refuse_unstorable(value: Any) -> None:

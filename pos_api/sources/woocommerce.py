@@ -251,9 +251,7 @@ def _meta_value(value: Any) -> Any:
         value = _php_value(value)
     if isinstance(value, dict | list):
         return value if _storable(value, _META_DEPTH) else json.dumps(value, ensure_ascii=False)
-    if isinstance(value, int) and abs(value) > INT64_MAX:
-        return str(value)
-    return value
+    return value if _storable(value, 1) else str(value)
 
 
 def _php_value(text: str) -> Any:
@@ -284,7 +282,7 @@ def _storable(value: Any, depth: int) -> bool:
         )
     if isinstance(value, list):
         return all(_storable(item, depth - 1) for item in value)
-    return not isinstance(value, int) or abs(value) <= INT64_MAX
+    return not isinstance(value, int | float) or abs(value) <= INT64_MAX
 
 
 def _all_meta(values: Any) -> list[Document]:
@@ -329,6 +327,8 @@ _SHIPPING_LINE = {
     **_same(_text, "method_id", "method_title"),
     **_same(money, "total", "total_tax"),
 }
+_LINE_TAX = {"id": ("rate_id", _whole_number), "total": ("total", money)}
+_TAXED_LINE = {"taxes": ("taxes", _list(_object(_LINE_TAX)))}
 _FEE_LINE = {"id": ("id", _whole_number), "name": ("name", _text), **_same(money, "total", "total_tax")}
 _COUPON_LINE = {
     "id": ("id", _whole_number),
@@ -404,10 +404,10 @@ def _refunded_taxes(value: Document) -> list[Document]:
     """What a refund gives back of each tax rate, from the `taxes` of its lines."""
     by_rate: dict[int, Any] = {}
     for kind in ("line_items", "shipping_lines", "fee_lines"):
-        for line in value.get(kind) or []:
-            for tax in line.get("taxes") or []:
-                rate = _whole_number(tax.get("id"))
-                by_rate[rate] = by_rate.get(rate, 0) + abs(decimal(money(tax.get("total"))))
+        for line in _list(_object(_TAXED_LINE))(value.get(kind)):
+            for tax in line.get("taxes", ()):
+                rate = tax.get("rate_id", 0)
+                by_rate[rate] = by_rate.get(rate, 0) + abs(decimal(tax.get("total")))
     return [{"rate_id": rate, "total": Decimal128(total)} for rate, total in sorted(by_rate.items())]
 
 
@@ -473,6 +473,7 @@ def _order(message: Message, store: Store, received_at: datetime, cause: str) ->
     if problems:
         raise Invalid("The order is not valid.", details={f"data.{name}": text for name, text in problems.items()})
     status = fields.get("status") or _IMPLIED_STATUS.get(message.topic)
+    fields.pop("status", None)
     if status:
         fields["status"] = status.removeprefix("wc-")
     if fields.get("status") in DRAFTS:

@@ -1,0 +1,169 @@
+"""What shops send: orders, products and customers in WooCommerce's shape, signed as WooCommerce or the plugin does."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from pos_api import products
+from pos_api.db import Db
+from pos_api.values import Quantity
+
+API_KEY = "test-api-key"
+SECRET = "test-webhook-secret"
+PATH = "/api/webhooks/orders"
+_NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+def at(seconds: float) -> str:
+    """A `_gmt` time as WooCommerce writes it, so many seconds past noon."""
+    return (_NOON + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def line(sku: str | None, quantity: Quantity = 1, reduced: Quantity | None = None, **more: Any) -> dict[str, Any]:
+    """A line item; `reduced` is WooCommerce's `_reduced_stock`."""
+    meta = [] if reduced is None else [{"id": 1, "key": "_reduced_stock", "value": str(reduced)}]
+    return {"sku": sku, "quantity": quantity, "total": "10.00", "total_tax": "2.50", "meta_data": meta, **more}
+
+
+def order(order_id: int = 1, *lines: Mapping[str, Any], modified: float | None = 0, **more: Any) -> dict[str, Any]:
+    """An order over REST v3, its lines numbered; `modified` is None for one without times."""
+    times = {} if modified is None else {"date_created_gmt": at(0), "date_modified_gmt": at(modified)}
+    items = [{"id": number, "product_id": 100 + number, **each} for number, each in enumerate(lines, 1)]
+    return {
+        "id": order_id,
+        "number": str(order_id),
+        "status": "processing",
+        "currency": "SEK",
+        "total": "12.50",
+        "total_tax": "2.50",
+        "customer_id": 0,
+        "billing": {"first_name": "Anna", "last_name": "Öberg", "email": "Anna@Example.se"},
+        "line_items": items,
+        "refunds": [],
+        **times,
+        **more,
+    }
+
+
+def product(product_id: int, sku: str, stock: Quantity | None, **more: Any) -> dict[str, Any]:
+    """A product over REST v3; `stock` is None where the shop does not manage it."""
+    return {
+        "id": product_id,
+        "sku": sku,
+        "name": f"Product {sku}",
+        "price": "10.00",
+        "parent_id": 0,
+        "manage_stock": stock is not None,
+        "stock_quantity": stock,
+        "date_modified_gmt": at(0),
+        **more,
+    }
+
+
+def signature(body: bytes, secret: str = SECRET) -> str:
+    """WooCommerce's own: base64(HMAC-SHA256(body))."""
+    return base64.b64encode(hmac.digest(secret.encode(), body, hashlib.sha256)).decode()
+
+
+def native_headers(topic: str, body: bytes, secret: str = SECRET) -> dict[str, str]:
+    """The headers of WooCommerce's own webhooks."""
+    return {
+        "Content-Type": "application/json",
+        "User-Agent": "WooCommerce/11.0.1 Hookshot (WordPress/7.1)",
+        "X-WC-Webhook-Source": "https://shop.example/",
+        "X-WC-Webhook-Topic": topic,
+        "X-WC-Webhook-Resource": topic.partition(".")[0],
+        "X-WC-Webhook-Event": topic.partition(".")[2],
+        "X-WC-Webhook-Signature": signature(body, secret),
+        "X-WC-Webhook-ID": "1",
+        "X-WC-Webhook-Delivery-ID": hashlib.md5(body, usedforsecurity=False).hexdigest(),
+    }
+
+
+class Shop:
+    """A shop that sends to the service, by its own webhooks or through the plugin."""
+
+    def __init__(self, client: FlaskClient) -> None:
+        self._client = client
+
+    def post(self, body: bytes, headers: Mapping[str, str] | None = None) -> TestResponse:
+        """These bytes, with the API key unless `headers` say otherwise."""
+        if headers is None:
+            headers = {"X-API-Key": API_KEY, "Content-Type": "application/json"}
+        return self._client.post(PATH, data=body, headers=dict(headers))
+
+    def send(self, event: str, data: Any, **more: Any) -> TestResponse:
+        """The plugin's envelope."""
+        return self.post(json.dumps({"event": event, "data": data, **more}).encode())
+
+    def deliver(self, topic: str, data: Any) -> TestResponse:
+        """A webhook of WooCommerce's own."""
+        body = json.dumps(data).encode()
+        return self.post(body, native_headers(topic, body))
+
+    def outcome(self, event: str, data: Any, **more: Any) -> str:
+        """Send the plugin's envelope and return what became of it; fails the test unless that is a 200."""
+        return outcome(self.send(event, data, **more))
+
+
+def outcome(response: TestResponse) -> str:
+    """The outcome in a reply; fails the test unless it is a 200."""
+    assert response.status_code == 200, response.text
+    return str(response.get_json()["data"]["outcome"])
+
+
+def stock_up(db: Db, **quantities: Quantity) -> None:
+    """Products of these SKUs with this stock, made by staff."""
+    for sku, quantity in quantities.items():
+        products.create(db, sku, name=sku, price=None, quantity=quantity, cause="staff:test")
+
+
+def stock_of(db: Db) -> dict[str, Quantity]:
+    """The stock of every product, by SKU."""
+    return {each["_id"]: each["stock"] for each in db.products.find()}
+
+
+def assert_books_balance(db: Db, orders: Sequence[str] | None = None) -> None:
+    """Every SKU has one gapless history whose balances chain, its product shows the end of it, and every order's
+    movements add up to what the order holds."""
+    history: dict[str, list[dict[str, Any]]] = {}
+    for movement in db.stock_movements.find().sort([("sku", 1), ("seq", 1)]):
+        history.setdefault(movement["sku"], []).append(movement)
+    for sku, movements in history.items():
+        assert [each["seq"] for each in movements] == list(range(1, len(movements) + 1)), sku
+        balance: Quantity = 0
+        for each in movements:
+            balance = round(balance + each["quantity"], 6)
+            assert each["balance"] == balance, each
+    for each in db.products.find():
+        last = history[each["_id"]][-1]
+        assert (each["stock"], each["seq"]) == (last["balance"], last["seq"]), each["_id"]
+    for each in db.woocommerceorders.find():
+        assert _moved(history, each) == {
+            held["sku"]: held["quantity"] for held in each["held"] if held["quantity"] or held["sku"] in each["opening"]
+        }, each["_id"]
+
+
+def _moved(history: Mapping[str, list[dict[str, Any]]], order: Mapping[str, Any]) -> dict[str, Quantity]:
+    """What the ledger says an order holds, by SKU. The opening's movement is of 0 units and may hold some."""
+    held: dict[str, Quantity] = {}
+    for sku, movements in history.items():
+        own = sorted((each for each in movements if each.get("order") == order["_id"]), key=lambda each: each["n"])
+        assert [each["n"] for each in own] == list(range(1, len(own) + 1)), (sku, order["_id"])
+        before: Quantity = 0
+        for each in own:
+            contained = each["n"] == 1 and sku in order["opening"]
+            assert round(each["held"] - before, 6) == (each["held"] if contained else -each["quantity"]), each
+            before = each["held"]
+        if own and (own[-1]["held"] or sku in order["opening"]):
+            held[sku] = own[-1]["held"]
+    return held
