@@ -497,3 +497,20 @@ function as_customer( array $input ): array {
 	}
 	return array( 'denied' => $denied );
 }
+
+/**
+ * What the button "Resend all failed" does.
+ */
+function resend_failed( array $input ): array {
+	( new \POS_Sync\Queue() )->resend_failed( time() );
+	( new \POS_Sync\Scheduler() )->soon( \POS_Sync\Scheduler::SEND );
+	return array();
+}
+
+/**
+ * What the button "Send orders" does.
+ */
+function backfill_since( array $input ): array {
+	( new \POS_Sync\Backfill( new \POS_Sync\Queue(), new \POS_Sync\Scheduler() ) )->since( time() - $input['days'] * DAY_IN_SECONDS );
+	return array();
+}

@@ -51,7 +51,7 @@ final class Log_Page {
 		$table = new Log_Table( $this->log );
 		$table->prepare_items();
 		?>
-		<div class="wrap">
+		<div class="wrap pos-sync-log">
 			<h1><?php esc_html_e( 'POS deliveries', 'woocommerce-pos-sync' ); ?></h1>
 			<?php $table->views(); ?>
 			<form method="get">

@@ -228,12 +228,11 @@ final class Orders_Screen {
 		if ( ! $item ) {
 			return '<span aria-hidden="true">–</span><span class="screen-reader-text">' . esc_html__( 'Not sent', 'woocommerce-pos-sync' ) . '</span>';
 		}
-		$badges                = array(
-			Queue::SENT    => array( 'status-completed', __( 'Sent', 'woocommerce-pos-sync' ) ),
-			Queue::WAITING => array( 'status-on-hold', __( 'Waiting', 'woocommerce-pos-sync' ) ),
-			Queue::FAILED  => array( 'status-failed', __( 'Failed', 'woocommerce-pos-sync' ) ),
+		$labels = array(
+			Queue::SENT    => __( 'Sent', 'woocommerce-pos-sync' ),
+			Queue::WAITING => __( 'Waiting', 'woocommerce-pos-sync' ),
+			Queue::FAILED  => __( 'Failed', 'woocommerce-pos-sync' ),
 		);
-		list( $class, $label ) = $badges[ $item->state ] ?? array( '', $item->state );
-		return sprintf( '<mark class="order-status %s" title="%s"><span>%s</span></mark>', esc_attr( $class ), esc_attr( $item->error ), esc_html( $label ) );
+		return sprintf( '<span class="pos-sync-badge is-%s" title="%s">%s</span>', esc_attr( $item->state ), esc_attr( $item->error ), esc_html( $labels[ $item->state ] ?? $item->state ) );
 	}
 }

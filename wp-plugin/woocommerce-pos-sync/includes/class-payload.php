@@ -130,15 +130,15 @@ final class Payload {
 	}
 
 	/**
-	 * The lines of a refund, which the REST API shows elsewhere.
+	 * The lines of a refund, with its time and amount, which the REST API shows elsewhere.
 	 *
 	 * @param \WC_Order_Refund $refund The refund.
-	 * @return array<string, array<array<string, mixed>>>
+	 * @return array<string, mixed>
 	 */
 	private function refund_lines( \WC_Order_Refund $refund ): array {
 		$controller = new \WC_REST_Order_Refunds_Controller();
 		$data       = $this->rest_data( $controller, $refund, array( 'order_id' => $refund->get_parent_id() ) );
-		$lines      = array();
+		$lines      = array_intersect_key( $data, array_flip( array( 'date_created_gmt', 'amount' ) ) );
 		foreach ( array( 'line_items', 'shipping_lines', 'fee_lines' ) as $kind ) {
 			$lines[ $kind ] = $this->rows( $data[ $kind ] ?? array() );
 		}

@@ -1,0 +1,687 @@
+"""A real WooCommerce, the plugin and the service: whatever happens in the shop and on the way, the POS says the same.
+
+Needs WORDPRESS_DIR (WordPress 7.1 or so) and WOOCOMMERCE_DIR (a built WooCommerce), PHP and MariaDB. Every step is done
+in the shop in a PHP process of its own, as requests are; then the scheduler runs, and the POS is compared with the shop.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from decimal import Decimal
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from bson import Decimal128
+from pymongo import MongoClient
+
+from tests.conftest import fresh_database
+from tests.service import POS_API, Service, environment, free_port, running
+from tests.waiting import wait_until
+
+_NEEDED = ("WORDPRESS_DIR", "WOOCOMMERCE_DIR")
+pytestmark = [
+    pytest.mark.skipif(
+        not all(os.environ.get(name) for name in _NEEDED),
+        reason=f"a real shop is needed: set {' and '.join(_NEEDED)}",
+    ),
+    pytest.mark.skipif(not shutil.which("php") or not shutil.which("mariadbd"), reason="PHP and MariaDB are needed"),
+]
+
+SHOP = Path(__file__).parent.parent / "wp-plugin" / "tests" / "shop"
+KEY = "journey-key-0123456789abcdef"
+HOLDS_NOTHING = {"cancelled", "refunded", "failed", "trash"}
+CATALOGUE: dict[str, Any] = {
+    "products": {
+        "Oil": {"sku": "OIL-2L", "regular_price": "89.90", "stock_quantity": 100},
+        "Salad": {"sku": "SALAD-01", "regular_price": "45", "stock_quantity": 50},
+        "T-Shirt Blå 👕": {"sku": "TS-BLU", "regular_price": "199.90", "stock_quantity": 40},
+        "Book": {"sku": "BOOK-1", "regular_price": "120", "stock_quantity": 20},
+        "Mug": {"sku": "MUG-1", "regular_price": "50", "stock_quantity": 2, "backorders": "yes"},
+        "No SKU": {"regular_price": "10", "stock_quantity": 30},
+        "Odd": {"sku": "Sku 42/ä", "regular_price": "15", "stock_quantity": 30},
+    },
+    "variable": {
+        "Hoodie": {
+            "sku": "HOOD",
+            "sizes": {
+                "S": {"sku": "HOOD-S", "regular_price": "300", "stock_quantity": 10},
+                "M": {"sku": "HOOD-M", "regular_price": "300", "stock_quantity": 11},
+                "XL": {"regular_price": "320", "stock_quantity": 7},
+            },
+        }
+    },
+}
+
+
+class Proxy:
+    """Stands between shop and POS, and fails as it is told: `pass`, `500`, `hang`, `swallow` (the POS gets it, the shop
+    never hears so) or `refuse` (nobody listens)."""
+
+    def __init__(self, target: str) -> None:
+        self.target = target
+        self.mode = "pass"
+        self.received = 0
+        self._port = free_port()
+        self._server: ThreadingHTTPServer | None = None
+        self.set("pass")
+
+    @property
+    def url(self) -> str:
+        """The webhook URL for the shop."""
+        return f"http://127.0.0.1:{self._port}/api/webhooks/orders"
+
+    def set(self, mode: str) -> None:
+        """From now on, fail like this."""
+        self.mode = mode
+        if mode == "refuse":
+            self.close()
+        elif self._server is None:
+            self._server = ThreadingHTTPServer(("127.0.0.1", self._port), self._handler())
+            self._server.daemon_threads = True
+            threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        """Listen no more."""
+        if self._server:
+            self._server.shutdown()
+            self._server.server_close()
+            self._server = None
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        proxy = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                proxy.received += 1
+                if proxy.mode == "hang":
+                    threading.Event().wait(20)
+                    return
+                if proxy.mode == "500":
+                    self._answer(500, b"<html>Internal Server Error</html>", "text/html")
+                    return
+                try:
+                    reply = requests.post(
+                        f"{proxy.target}/api/webhooks/orders", data=body, headers=dict(self.headers), timeout=30
+                    )
+                except requests.ConnectionError:
+                    self._answer(502, b"", "text/plain")
+                    return
+                if proxy.mode == "swallow":
+                    self.connection.shutdown(socket.SHUT_RDWR)
+                    return
+                self._answer(reply.status_code, reply.content, reply.headers["Content-Type"])
+
+            def do_GET(self) -> None:
+                reply = requests.get(proxy.target + self.path, headers=dict(self.headers), timeout=30)
+                self._answer(reply.status_code, reply.content, reply.headers["Content-Type"])
+
+            def _answer(self, status: int, body: bytes, content_type: str) -> None:
+                self.send_response(status)
+                self.send_header("Content-Type", content_type)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - as the base class names it
+                """Say nothing."""
+
+        return Handler
+
+
+class Shop:
+    """A running WordPress with WooCommerce and the plugin."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.products: dict[str, int] = {}
+
+    def start(self, options: dict[str, Any]) -> None:
+        """Install everything and stock up."""
+        subprocess.run([SHOP, "up", self.directory, str(self.port)], check=True, stdout=subprocess.DEVNULL)
+        for plugin in ("woocommerce/woocommerce.php", "woocommerce-pos-sync/woocommerce-pos-sync.php"):
+            assert self.act("activate", plugin=plugin) == {"error": ""}
+        self.act("options", **options)
+        self.products = self.act("stock_up", **CATALOGUE)
+        self.act("run_jobs")
+
+    def stop(self) -> None:
+        """End it."""
+        subprocess.run([SHOP, "down", self.directory], check=False, stdout=subprocess.DEVNULL)
+
+    def act(self, what: str, **options: Any) -> Any:
+        """Do one thing in a PHP process of its own."""
+        done = self.start_act(what, **options)
+        out, _ = done.communicate(timeout=120)
+        assert done.returncode == 0, f"{what} {options}: {out[-2000:]}"
+        return json.loads(out.strip().splitlines()[-1])
+
+    def start_act(self, what: str, **options: Any) -> subprocess.Popen[str]:
+        """Begin one thing, to be killed perhaps."""
+        return subprocess.Popen(
+            [SHOP, "act", self.directory, what, json.dumps(options)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def switch_on(self, url: str, **settings: Any) -> None:
+        """As saving the settings does."""
+        self.act(
+            "options",
+            pos_sync_settings={
+                "enabled": True,
+                "url": url,
+                "api_key": KEY,
+                "max_retries": 3,
+                "statuses": [],
+                "log_level": "error",
+                "send_first": True,
+                **settings,
+            },
+        )
+        self.act("run_jobs")
+
+    def order(self, *lines: tuple[str, int], **options: Any) -> int:
+        """A new order of products by name."""
+        made = self.act("create_order", lines=[[self.products[name], quantity] for name, quantity in lines], **options)
+        return int(made["id"])
+
+    def settle(self) -> dict[str, Any]:
+        """Run the scheduler; returns what the queue looks like."""
+        queue: dict[str, Any] = self.act("run_jobs")
+        return queue
+
+
+class Journey:
+    """Shop, way and POS together."""
+
+    def __init__(self, shop: Shop, proxy: Proxy, database: Any) -> None:
+        self.shop = shop
+        self.proxy = proxy
+        self.database = database
+        self.orders: list[int] = []
+
+    def order(self, *lines: tuple[str, int], **options: Any) -> int:
+        """A new order that is compared from now on."""
+        self.orders.append(self.shop.order(*lines, **options))
+        return self.orders[-1]
+
+    def check(self) -> None:
+        """Everything is delivered, and the POS says what the shop says."""
+        queue = self.shop.settle()
+        assert set(queue["states"]) <= {"sent"}, queue["rows"]
+        self.compare()
+
+    def compare(self) -> None:
+        """The POS says what the shop says: of every order, and of the stock of every SKU."""
+        truth = self.shop.act("truth", orders=self.orders)
+        pending: dict[str, int] = {}
+        for order_id in self.orders:
+            order = truth["orders"][str(order_id)] if truth["orders"] else None
+            ours = self.database.woocommerceorders.find_one({"_id": f"default:{order_id}"})
+            assert ours, f"order {order_id} is missing in the POS"
+            if order is None or order["status"] == "trash":
+                assert ours.get("deleted_at"), f"order {order_id} is gone in the shop"
+                continue
+            assert not ours.get("deleted_at")
+            assert _ours(ours) == _theirs(order)
+            for line in order["line_items"]:
+                if order["status"] == "pending" and line["sku"] and not _reduced(line):
+                    pending[line["sku"]] = pending.get(line["sku"], 0) + line["quantity"]
+        stock = {sku: units for sku, units in truth["stock"].items() if not sku.startswith("#")}
+        expected = {sku: units - pending.get(sku, 0) for sku, units in stock.items()}
+        assert self.stock() == expected
+
+    def stock(self) -> dict[str, int]:
+        """The POS's stock by SKU."""
+        return {product["sku"]: product["stock"] for product in self.database.products.find()}
+
+    def parked(self) -> int:
+        """How many deliveries the POS could not use."""
+        count: int = self.database.inbox.count_documents({"outcome": "parked"})
+        return count
+
+
+def _reduced(line: dict[str, Any]) -> bool:
+    return any(meta["key"] == "_reduced_stock" for meta in line["meta_data"])
+
+
+def _money(value: Any) -> Decimal:
+    return Decimal(str(value.to_decimal() if isinstance(value, Decimal128) else value or 0))
+
+
+_TEXTS = ("number", "status", "currency", "payment_method", "customer_note", "order_key", "created_via")
+_SUMS = ("total", "total_tax", "discount_total", "shipping_total", "cart_tax")
+_ADDRESS = ("first_name", "last_name", "address_1", "city", "postcode", "country", "email")
+
+
+def _same(order: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **{name: order[name] for name in _TEXTS},
+        **{name: _money(order[name]) for name in _SUMS},
+        "billing": {name: order["billing"].get(name, "") for name in _ADDRESS},
+    }
+
+
+def _line(line: dict[str, Any], sku: str) -> tuple[Any, ...]:
+    return (line["id"], line["name"], sku, line["quantity"], _money(line["total"]), _money(line["total_tax"]))
+
+
+def _theirs(order: dict[str, Any]) -> dict[str, Any]:
+    """The shop's REST order, as far as the POS keeps it."""
+    return {
+        **_same(order),
+        "lines": [_line(line, line["sku"] or "") for line in order["line_items"]],
+        "fees": [(each["id"], each["name"], _money(each["total"])) for each in order["fee_lines"]],
+        "shipping": [(each["id"], _money(each["total"])) for each in order["shipping_lines"]],
+        "coupons": [(each["code"], _money(each["discount"])) for each in order["coupon_lines"]],
+        "refunds": sorted(
+            (
+                refund["id"],
+                _money(refund["amount"]),
+                [(line["id"], line["sku"] or "", -line["quantity"], -_money(line["total"])) for line in refund["line_items"]],
+            )
+            for refund in order["refund_details"]
+        ),
+        "created": order["date_created_gmt"],
+    }
+
+
+def _ours(order: dict[str, Any]) -> dict[str, Any]:
+    """The POS's order, in the same shape."""
+    return {
+        **_same(order),
+        "lines": [_line(line, line["sku"]) for line in order["line_items"]],
+        "fees": [(each["id"], each["name"], _money(each["total"])) for each in order["fee_lines"]],
+        "shipping": [(each["id"], _money(each["total"])) for each in order["shipping_lines"]],
+        "coupons": [(each["code"], _money(each["discount"])) for each in order["coupon_lines"]],
+        "refunds": sorted(
+            (
+                refund["id"],
+                _money(refund["amount"]),
+                [
+                    (line["id"], line["sku"], line["quantity"], _money(line["total"]))
+                    for line in refund.get("line_items", [])
+                ],
+            )
+            for refund in order["refunds"]
+        ),
+        "created": order["created_at"].strftime("%Y-%m-%dT%H:%M:%S"),
+    }
+
+
+@pytest.fixture(scope="module")
+def start_service(mongodb_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Service]]:
+    """Start the service on a database of its own, or the same one again."""
+    with ExitStack() as stack:
+
+        def start(uri: str, **settings: str) -> Service:
+            home = tmp_path_factory.mktemp("pos")
+            env = environment(
+                MONGODB_URI=uri, WEBHOOK_API_KEY=KEY, JWT_SECRET="x" * 40, HOST="127.0.0.1", STORE_NAME="default", **settings
+            )
+            return stack.enter_context(running([*POS_API, "serve"], home, env))
+
+        yield start
+
+
+class World(Journey):
+    """A shop that went live."""
+
+    service: Service
+    uri: str
+
+
+def _world(tmp_path: Path, uri: str, start: Callable[..., Service], options: dict[str, Any]) -> World:
+    shop = Shop(tmp_path)
+    service = start(uri)
+    client: MongoClient[dict[str, Any]] = MongoClient(uri, tz_aware=True)
+    world = World(shop, Proxy(service.url), client.get_default_database())
+    world.service, world.uri = service, uri
+    shop.start(options)
+    return world
+
+
+@pytest.fixture(scope="module", params=["order tables", "posts"])
+def live(
+    request: pytest.FixtureRequest,
+    mongodb_uri: str,
+    tmp_path_factory: pytest.TempPathFactory,
+    start_service: Callable[..., Service],
+) -> Iterator[World]:
+    """A shop that is live, with its orders in order tables (HPOS) or in posts."""
+    tables = "yes" if request.param == "order tables" else "no"
+    options = {"woocommerce_custom_orders_table_enabled": tables, "woocommerce_feature_custom_order_tables_enabled": tables}
+    world = _world(tmp_path_factory.mktemp("shop"), fresh_database(mongodb_uri), start_service, options)
+    try:
+        world.shop.switch_on(world.proxy.url)
+        world.shop.act("run_jobs")
+        yield world
+        assert world.parked() == 0
+        quiet = [line for line in _debug_log(world) if "woocommerce-pos-sync" in line or "POS_Sync" in line]
+        assert quiet == []
+    finally:
+        world.proxy.close()
+        world.shop.stop()
+        world.database.client.close()
+
+
+def _debug_log(world: World) -> list[str]:
+    file = world.shop.directory / "debug.log"
+    return file.read_text().splitlines() if file.exists() else []
+
+
+Step = Callable[[World, int], Any]
+
+
+def _to(status: str) -> Step:
+    return lambda world, order: world.shop.act("status", id=order, to=status)
+
+
+def _refund(**options: Any) -> Step:
+    return lambda world, order: world.shop.act("refund", id=order, **options)
+
+
+def _trash(how: str) -> Step:
+    return lambda world, order: world.shop.act("trash", id=order, how=how)
+
+
+def _pay(world: World, order: int) -> None:
+    world.shop.act("pay", id=order)
+
+
+def _edit(**options: Any) -> Step:
+    return lambda world, order: world.shop.act("edit", id=order, **options)
+
+
+def _add(name: str, quantity: int) -> Step:
+    return lambda world, order: world.shop.act("edit", id=order, add=[[world.shop.products[name], quantity]])
+
+
+def _delete_refunds(world: World, order: int) -> None:
+    for refund in world.shop.act("truth", orders=[order])["orders"][str(order)]["refunds"]:
+        world.shop.act("delete_refund", id=refund["id"])
+
+
+Lines = list[tuple[str, int]]
+HISTORIES: dict[str, tuple[Lines, dict[str, Any], list[Step]]] = {
+    # The recorded ones.
+    "guest-cod-completed": ([("Oil", 2), ("Salad", 1)], {}, [_to("processing"), _to("completed")]),
+    "registered-bacs": (
+        [("T-Shirt Blå 👕", 3)],
+        {"customer": 1, "payment": "bacs"},
+        [_to("on-hold"), _to("processing"), _to("completed")],
+    ),
+    "cancelled-after-processing": ([("Book", 4)], {}, [_to("processing"), _to("cancelled")]),
+    "failed-then-paid": ([("Mug", 1)], {}, [_to("failed"), _pay]),
+    "full-refund-no-restock": ([("Salad", 2)], {}, [_to("completed"), _refund(quantities="all", restock=False)]),
+    "full-refund-restock": (
+        [("Oil", 5), ("Book", 1)],
+        {},
+        [_to("processing"), _refund(quantities="all", restock=True)],
+    ),
+    "partial-refund-restock": (
+        [("T-Shirt Blå 👕", 3)],
+        {},
+        [_to("processing"), _refund(quantities=[1], restock=True), _refund(amount="20")],
+    ),
+    "variable-product": ([("Hoodie S", 1), ("Hoodie M", 2)], {}, [_to("processing"), _to("completed")]),
+    "coupon-fee-shipping": (
+        [("Book", 2), ("Oil", 3), ("T-Shirt Blå 👕", 1)],
+        {"coupon": "ten", "fee": "25", "shipping": "49"},
+        [_to("processing")],
+    ),
+    "same-sku-twice": ([("Oil", 2), ("Oil", 3)], {}, [_to("processing"), _to("cancelled")]),
+    "no-sku-and-custom-line": (
+        [("No SKU", 2), ("T-Shirt Blå 👕", 1)],
+        {"custom": {"name": "Gift wrap", "quantity": 1, "total": "19"}},
+        [_to("processing")],
+    ),
+    "backorder": ([("Mug", 5)], {}, [_to("processing"), _to("cancelled")]),
+    "admin-edit": (
+        [("Book", 2), ("Oil", 2)],
+        {},
+        [_to("processing"), _edit(quantities={"1": 5}), _add("T-Shirt Blå 👕", 1), _edit(remove=[0])],
+    ),
+    "reactivated": (
+        [("Hoodie M", 2)],
+        {},
+        [_to("processing"), _to("cancelled"), _to("processing"), _to("completed")],
+    ),
+    "unicode-and-meta": (
+        [("Odd", 2)],
+        {
+            "note": "Hej 😀 <b>fet</b> שלום",
+            "meta": {"gift": {"for": "Mormor", "list": [1, 2.5, None]}},
+            "address": {"first_name": "Zoë 🦄", "last_name": "O'Neil <script>"},
+        },
+        [_to("processing")],
+    ),
+    "zero-total": ([("T-Shirt Blå 👕", 1)], {"coupon": "all", "percent": 100}, [_pay]),
+    "foreign-currency": ([("T-Shirt Blå 👕", 1)], {"currency": "EUR"}, [_to("processing"), _to("completed")]),
+    "trash-and-delete": (
+        [("Salad", 1)],
+        {},
+        [_to("processing"), _trash("trash"), _trash("restore"), _trash("for good")],
+    ),
+    # And more.
+    "variation without SKU": (
+        [("Hoodie XL", 2)],
+        {},
+        [_to("processing"), _refund(quantities=[1], restock=True), _to("cancelled")],
+    ),
+    "refund deleted": (
+        [("Oil", 4)],
+        {},
+        [_to("processing"), _refund(quantities=[2], restock=True), _delete_refunds, _to("completed")],
+    ),
+    "deleted for good at once": ([("Book", 1)], {}, [_to("processing"), _trash("for good")]),
+}
+
+
+@pytest.mark.parametrize("name", HISTORIES)
+def test_after_every_step_the_pos_says_what_the_shop_says(live: World, name: str) -> None:
+    lines, options, steps = HISTORIES[name]
+    order = live.order(*lines, **options)
+    live.check()
+    for step in steps:
+        step(live, order)
+        live.check()
+
+
+def test_changes_of_several_requests_are_one_delivery_of_the_last_state(live: World) -> None:
+    before = live.proxy.received
+    order = live.order(("Oil", 1))
+    live.shop.act("status", id=order, to="processing")
+    live.shop.act("status", id=order, to="completed")
+    live.check()
+    assert live.proxy.received == before + 1
+
+
+def test_a_block_checkout_arrives_and_its_draft_does_not(live: World) -> None:
+    drafts = live.database.inbox.count_documents({})
+    session = requests.Session()
+    api = f"{live.shop.url}/wp-json/wc/store/v1"
+    cart = session.get(f"{api}/cart", timeout=60)
+    headers = {"Nonce": cart.headers["Nonce"], "Cart-Token": cart.headers["Cart-Token"]}
+    oil = live.shop.products["Oil"]
+    assert session.post(f"{api}/cart/add-item", json={"id": oil, "quantity": 2}, headers=headers, timeout=60).ok
+    address = {
+        "first_name": "Block",
+        "last_name": "Köpare",
+        "address_1": "Gatan 1",
+        "city": "Lund",
+        "postcode": "22222",
+        "country": "SE",
+        "email": "block@example.se",
+        "phone": "",
+        "company": "",
+        "address_2": "",
+        "state": "",
+    }
+    assert session.get(f"{api}/checkout", headers=headers, timeout=60).json()["status"] == "checkout-draft"
+    live.shop.settle()
+    assert live.database.inbox.count_documents({}) == drafts
+    done = session.post(
+        f"{api}/checkout",
+        json={"billing_address": address, "shipping_address": address, "payment_method": "cod"},
+        headers=headers,
+        timeout=60,
+    )
+    assert done.ok, done.text
+    live.orders.append(done.json()["order_id"])
+    live.check()
+
+
+def test_a_renamed_sku_goes_on_under_its_new_name(live: World) -> None:
+    book = live.shop.products["Book"]
+    live.shop.act("rename_sku", id=book, sku="BOOK-2")
+    live.check()
+    order = live.order(("Book", 1))
+    live.shop.act("status", id=order, to="processing")
+    live.check()
+    live.shop.act("rename_sku", id=book, sku="BOOK-1")
+    live.check()
+
+
+@pytest.mark.parametrize("trouble", ["refuse", "500", "swallow", "hang"])
+def test_trouble_on_the_way_loses_nothing_and_counts_nothing_twice(live: World, trouble: str) -> None:
+    first = live.order(("Oil", 1))
+    live.check()
+    live.proxy.set(trouble)
+    live.shop.act("status", id=first, to="processing")
+    second = live.order(("Oil", 2), ("Salad", 1))
+    live.shop.act("status", id=second, to="processing")
+    waiting = live.shop.act("run_jobs", runs=1)
+    assert waiting["states"]["waiting"]["n"] == "2", waiting
+    live.shop.act("refund", id=second, quantities=[1], restock=True)
+    live.shop.act("status", id=first, to="cancelled")
+    if trouble != "hang":
+        live.shop.act("hasten", runs=1)
+    live.proxy.set("pass")
+    live.shop.act("hasten")
+    live.check()
+
+
+def test_a_php_process_killed_while_sending_delivers_once_more_never_once_less(live: World) -> None:
+    live.proxy.set("hang")
+    order = live.order(("Oil", 1))
+    received = live.proxy.received
+    process = live.shop.start_act("run_jobs")
+    wait_until(lambda: live.proxy.received > received, 30)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    live.proxy.set("pass")
+    assert live.shop.act("run_jobs")["states"]["waiting"]["n"] == "1", "until its lease has run out nobody sends it"
+    live.shop.act("hasten")
+    live.shop.act("status", id=order, to="processing")
+    live.check()
+
+
+def test_a_service_killed_in_between_misses_nothing(live: World, start_service: Callable[..., Service]) -> None:
+    orders = [live.order(("Oil", 1), ("Salad", 1)) for _ in range(3)]
+    process = live.shop.start_act("run_jobs")
+    live.service.process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=120)
+    for order in orders:
+        live.shop.act("status", id=order, to="processing")
+    live.service = start_service(live.uri)
+    live.proxy.target = live.service.url
+    live.shop.act("hasten")
+    live.check()
+
+
+def test_a_change_that_no_hook_saw_is_found_by_maintenance(live: World) -> None:
+    live.shop.act("maintain")
+    live.shop.act("setting", enabled=False)
+    order = live.order(("Oil", 1))
+    live.shop.act("setting", enabled=True)
+    assert live.database.woocommerceorders.find_one({"_id": f"default:{order}"}) is None
+    live.shop.act("maintain")
+    live.check()
+
+
+def test_orders_are_not_sent_before_they_reach_a_chosen_status_and_always_after(live: World) -> None:
+    live.shop.act("setting", statuses=["processing"])
+    order = live.order(("Oil", 3))
+    live.shop.settle()
+    assert live.database.woocommerceorders.find_one({"_id": f"default:{order}"}) is None
+    for status in ("processing", "cancelled"):
+        live.shop.act("status", id=order, to=status)
+        live.shop.settle()
+        stored = live.database.woocommerceorders.find_one({"_id": f"default:{order}"})
+        assert stored
+        assert stored["status"] == status
+    live.shop.act("setting", statuses=[])
+    live.check()
+
+
+def test_an_order_that_was_refused_is_marked_and_resent_by_one_button(live: World) -> None:
+    live.shop.act("setting", api_key="wrong")
+    live.order(("Salad", 1))
+    queue = live.shop.act("run_jobs")
+    assert queue["states"]["failed"]["n"] == "1"
+    assert "key" in queue["rows"][0]["error"].lower()
+    live.shop.act("setting", api_key=KEY)
+    live.shop.act("resend_failed")
+    live.check()
+
+
+def test_sending_all_again_changes_nothing(live: World) -> None:
+    movements = live.database.stock_movements.count_documents({})
+    live.shop.act("backfill_since", days=2)
+    live.check()
+    assert live.database.stock_movements.count_documents({}) == movements
+
+
+def test_a_shop_that_goes_live_with_open_orders_takes_nothing_twice(
+    mongodb_uri: str, tmp_path: Path, start_service: Callable[..., Service]
+) -> None:
+    world = _world(tmp_path, fresh_database(mongodb_uri), start_service, {})
+    try:
+        states = ("processing", "processing", "processing", "on-hold", "completed", "cancelled", "pending", "failed")
+        orders = []
+        for status in states:
+            orders.append(world.order(("Oil", 2), ("T-Shirt Blå 👕", 1)))
+            if status != "pending":
+                world.shop.act("status", id=orders[-1], to=status)
+        wait_until(lambda: True)
+        subprocess.run(["sleep", "1.1"], check=True)  # Orders of the same second would count as new.
+        world.shop.switch_on(world.proxy.url)
+        pending = world.orders.pop(6)  # Its units were never taken: the shop's stock has them, the POS's opening too.
+        world.check()
+        edited, cancelled, refunded, held, completed, reopened, _, failed = orders
+        for change in (
+            lambda: world.shop.act("edit", id=edited, quantities={"0": 5}),
+            lambda: world.shop.act("status", id=cancelled, to="cancelled"),
+            lambda: world.shop.act("refund", id=refunded, quantities=[1], restock=True),
+            lambda: world.shop.act("status", id=held, to="processing"),
+            lambda: world.shop.act("refund", id=completed, quantities="all", restock=True),
+            lambda: world.shop.act("status", id=reopened, to="processing"),
+            lambda: world.shop.act("pay", id=failed),
+            lambda: world.shop.act("status", id=pending, to="processing"),
+        ):
+            change()
+            world.check()
+        world.orders.append(pending)
+        new = world.order(("Oil", 1))
+        world.shop.act("status", id=new, to="processing")
+        world.check()
+    finally:
+        world.proxy.close()
+        world.shop.stop()
+        world.database.client.close()
