@@ -318,7 +318,8 @@ def find(db: Db, wanted: Filter, *, after: str | None = None, limit: int = 0) ->
     if wanted.low_stock:
         conditions.append({"low_stock_threshold": {"$exists": True}})  # lets the sparse index be used
         conditions.append({"$expr": {"$lte": ["$stock", "$low_stock_threshold"]}})
-    return db.products.find({"$and": conditions}).sort("_id", 1).limit(limit)
+    found = db.products.find({"$and": conditions}).sort("_id", 1).limit(limit)
+    return found.hint("low_stock_threshold_1") if wanted.low_stock else found
 
 
 def get(db: Db, sku: str) -> Document:
@@ -357,6 +358,8 @@ def change(db: Db, sku: str, changes: Document) -> Document:
     Raises NotFound, and Conflict when a shop changed the product at the same moment.
     """
     product = get(db, sku)
+    if not changes:
+        return product
     update: Document = {"$set": {**changes}}
     for name, unset in (("low_stock_threshold", None), ("archived", False)):
         if name in changes and changes[name] is unset:

@@ -1,0 +1,420 @@
+"""The catalogue: what shops say about products, and what staff do with them."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+from itertools import permutations
+from typing import Any
+
+import pytest
+from bson import Decimal128
+
+from pos_api import product_csv, products, stock
+from pos_api.db import Db, Document
+from pos_api.errors import BadRequest, Conflict, Invalid, NotFound
+from pos_api.products import Filter, ProductSnapshot
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+def said(
+    shop_id: int,
+    sku: str,
+    minutes: int = 0,
+    *,
+    units: int | None = 10,
+    name: str | None = None,
+    store: str = "default",
+    parent_id: int = 0,
+) -> ProductSnapshot:
+    """What a shop says about a product so many minutes after noon."""
+    at = NOON + timedelta(minutes=minutes)
+    return ProductSnapshot(
+        store=store,
+        shop_id=shop_id,
+        parent_id=parent_id,
+        sku=sku,
+        name=name or f"Product {shop_id}",
+        price=Decimal128("9.00"),
+        stock=units,
+        modified_at=at,
+        taken_at=at,
+        cause=f"{shop_id}{sku}{minutes}".ljust(64, "0"),
+    )
+
+
+def stock_by_sku(db: Db) -> dict[str, Any]:
+    return {product["sku"]: product["stock"] for product in db.products.find()}
+
+
+def line(db: Db, sku: str, shop_id: int, store: str = "default") -> str | None:
+    """The `_id` of the product that an order's line is about, as an order would find and teach it."""
+    catalogue = products.lookup(db, [sku], [products.shop_key(store, shop_id)])
+    product = catalogue.find(store, sku, shop_id)
+    catalogue.learn(db)
+    return product.id if product else None
+
+
+# --- shops ------------------------------------------------------------------------------------------------------
+
+
+def test_an_unknown_product_starts_with_the_shops_stock(db: Db) -> None:
+    assert products.apply(db, said(1, "A", units=7)) == ("created", [])
+    (movement,) = products.movements(db, "A")
+    assert (movement["quantity"], movement["balance"], movement["reason"]) == (7, 7, "opening")
+    known = products.lookup(db, ["A"]).find("default", "A", 1)
+    assert known is not None
+    assert known.contains_orders_of("default", NOON - timedelta(seconds=1))
+    assert not known.contains_orders_of("default", NOON + timedelta(seconds=1))
+    assert not known.contains_orders_of("second", NOON - timedelta(seconds=1))
+
+
+def test_a_known_products_name_and_price_follow_the_shop_and_its_stock_never_does(db: Db) -> None:
+    products.apply(db, said(1, "A", units=7))
+    assert products.apply(db, said(1, "A", 1, units=3, name="Better name"))[0] == "updated"
+    product = products.get(db, "A")
+    assert (product["name"], product["stock"], product["seq"]) == ("Better name", 7, 1)
+    assert [each["sku"] for each in products.find(db, Filter(words="better"))] == ["A"]
+
+
+def test_the_same_word_again_changes_nothing(db: Db) -> None:
+    products.apply(db, said(1, "A"))
+    before = products.get(db, "A")
+    assert products.apply(db, said(1, "A"))[0] == "unchanged"
+    assert products.get(db, "A") == before
+
+
+def test_an_older_word_that_comes_late_changes_nothing(db: Db) -> None:
+    products.apply(db, said(1, "NEW", 5, name="Now"))
+    before = products.get(db, "NEW")
+    assert products.apply(db, said(1, "OLD", 0, name="Then"))[0] == "stale"
+    assert products.get(db, "NEW") == before
+
+
+@pytest.mark.parametrize("units", [None])
+def test_without_managed_stock_or_sku_there_is_nothing_to_keep(db: Db, units: None) -> None:
+    outcome, (warning,) = products.apply(db, said(1, "A", units=units))
+    assert outcome == "ignored"
+    assert "A" in warning
+    assert products.apply(db, said(1, ""))[0] == "ignored"
+    assert db.products.count_documents({}) == db.stock_movements.count_documents({}) == 0
+
+
+def test_a_renamed_product_goes_on_under_its_new_sku_and_the_old_one_still_finds_it(db: Db) -> None:
+    products.apply(db, said(1, "OLD", units=7))
+    assert products.apply(db, said(1, "NEW", 1, units=5))[0] == "updated"
+    assert products.get(db, "NEW")["_id"] == products.get(db, "OLD")["_id"] == "OLD"
+    assert stock_by_sku(db) == {"NEW": 7}
+    assert [each["sku"] for each in products.find(db, Filter(words="old"))] == ["NEW"]
+
+
+def test_a_line_with_a_known_id_and_an_unknown_sku_renames_too(db: Db) -> None:
+    products.apply(db, said(1, "OLD"))
+    assert line(db, "NEW", 1) == "OLD"
+    assert products.get(db, "NEW")["sku"] == "NEW"
+    assert [each["sku"] for each in products.find(db, Filter(words="new"))] == ["NEW"]
+
+
+def test_two_products_that_swap_their_skus_keep_their_stock(db: Db) -> None:
+    products.apply(db, said(1, "A", units=5))
+    products.apply(db, said(2, "B", units=9))
+    for minutes, (shop_id, sku) in enumerate([(1, "TEMP"), (2, "A"), (1, "B")], start=1):
+        assert products.apply(db, said(shop_id, sku, minutes, units=0))[0] == "updated"
+    assert stock_by_sku(db) == {"B": 5, "A": 9}
+    assert (line(db, "A", 2), line(db, "B", 1)) == ("B", "A")
+    assert (products.get(db, "A")["_id"], products.get(db, "B")["_id"]) == ("B", "A")
+
+
+def test_a_line_follows_its_id_when_its_sku_was_another_products_formerly(db: Db) -> None:
+    products.apply(db, said(1, "A"))
+    products.apply(db, said(2, "B"))
+    products.apply(db, said(1, "A-OLD", 1))
+    assert line(db, "A", 2) == "B"
+    assert line(db, "A", 1) == "A"
+
+
+def test_a_new_product_under_a_former_sku_has_a_ledger_of_its_own(db: Db) -> None:
+    products.apply(db, said(1, "A", units=5))
+    products.apply(db, said(1, "A-OLD", 1))
+    assert products.apply(db, said(2, "A", 2, units=100, name="The new A"))[0] == "created"
+    assert stock_by_sku(db) == {"A-OLD": 5, "A": 100}
+    assert products.get(db, "A")["name"] == "The new A"
+    assert line(db, "A", 2) == products.get(db, "A")["_id"]
+    assert [movement["balance"] for movement in products.movements(db, "A")] == [100]
+    assert products.apply(db, said(1, "A-OLD", 3))[0] == "unchanged"
+    assert products.apply(db, said(2, "A", 3, name="The new A"))[0] == "unchanged"
+
+
+def test_a_crash_while_a_former_sku_changes_hands_is_mended_by_the_next_run(
+    db: Db, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    products.apply(db, said(1, "A", units=5))
+    products.apply(db, said(1, "A-OLD", 1))
+    with monkeypatch.context() as crash:
+        crash.setattr(stock, "open_ledger", lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            products.apply(db, said(2, "A", 2, units=100))
+    assert products.apply(db, said(2, "A", 2, units=100))[0] == "created"
+    assert stock_by_sku(db) == {"A-OLD": 5, "A": 100}
+
+
+def test_a_product_made_anew_under_its_sku_goes_on(db: Db) -> None:
+    products.apply(db, said(1, "A", units=5))
+    assert products.apply(db, said(2, "A", 1, units=50, name="Product 1"))[0] == "unchanged"
+    product = products.get(db, "A")
+    assert (product["stock"], product["shop_ids"]) == (5, ["default:2"])
+
+
+def test_two_stores_share_a_product_by_its_sku(db: Db) -> None:
+    products.apply(db, said(1, "A", units=5))
+    products.apply(db, said(44, "A", 1, units=50, store="second"))
+    product = products.get(db, "A")
+    assert (product["stock"], sorted(product["shop_ids"])) == (5, ["default:1", "second:44"])
+
+
+def test_a_variation_without_a_sku_of_its_own_does_not_take_its_parents_product(db: Db) -> None:
+    products.apply(db, said(17, "HOOD", units=30))
+    outcome, (warning,) = products.apply(db, said(18, "HOOD", 1, units=4, parent_id=17))
+    assert outcome == "ignored"
+    assert "shared" in warning
+    assert products.get(db, "HOOD")["shop_ids"] == ["default:17"]
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_renames_end_the_same_in_whatever_order_they_arrive(db: Db, order: tuple[int, ...]) -> None:
+    words = [said(1, "A", 0, name="One"), said(1, "B", 1, name="Two"), said(1, "C", 2, name="Three")]
+    for index in order:
+        products.apply(db, words[index])
+    (product,) = db.products.find()
+    assert (product["sku"], product["name"], product["stock"]) == ("C", "Three", 10)
+
+
+def test_a_crash_between_ledger_and_product_is_mended_by_the_next_run(db: Db) -> None:
+    stock.open_ledger(db, "A", 7, cause="x")
+    assert products.apply(db, said(1, "A", units=7))[0] == "created"
+    product = products.get(db, "A")
+    assert (product["stock"], product["seq"]) == (7, 1)
+    assert db.stock_movements.count_documents({}) == 1
+
+
+# --- staff ------------------------------------------------------------------------------------------------------
+
+
+def test_a_created_product_has_one_movement_that_names_who(db: Db) -> None:
+    product = products.add(db, {"sku": "Sku 42/ä", "stock": 12}, by="anna")
+    (movement,) = products.movements(db, "Sku 42/ä")
+    assert (product["stock"], movement["balance"], products.person(movement["cause"])) == (12, 12, "anna")
+
+
+def test_a_taken_sku_is_a_conflict_and_opens_no_ledger(db: Db) -> None:
+    products.apply(db, said(1, "OLD"))
+    products.apply(db, said(1, "NEW", 1))
+    for sku in ("OLD", "NEW"):
+        with pytest.raises(Conflict):
+            products.add(db, {"sku": sku, "stock": 3}, by="anna")
+    assert db.stock_movements.count_documents({}) == 1
+
+
+def test_creating_again_after_a_crash_ends_with_the_stock_that_was_said(db: Db) -> None:
+    stock.open_ledger(db, "A", 7, cause="staff:anna")
+    assert products.add(db, {"sku": "A", "stock": 9}, by="anna")["stock"] == 9
+    assert [movement["balance"] for movement in products.movements(db, "A")] == [9, 7]
+
+
+def test_a_count_sets_the_stock_and_an_adjustment_changes_it(db: Db) -> None:
+    products.add(db, {"sku": "A", "stock": 10}, by="anna")
+    product, movement = products.count(db, "A", 12, by="berta", note="shelf 4")
+    assert (product["stock"], movement["quantity"], movement["note"]) == (12, 2, "shelf 4")
+    product, movement = products.adjust(db, "A", -2, reason="broken", by="anna")
+    assert (product["stock"], movement["balance"], movement["reason"]) == (10, 10, "broken")
+    assert [each["seq"] for each in products.movements(db, "A")] == [3, 2, 1]
+    assert [each["seq"] for each in products.movements(db, "A", before=3, limit=1)] == [2]
+
+
+def test_fractions_leave_no_binary_dust(db: Db) -> None:
+    products.add(db, {"sku": "A", "stock": 1}, by="anna")
+    for _ in range(3):
+        products.adjust(db, "A", -0.1, reason="weighed", by="anna")
+    assert products.get(db, "A")["stock"] == 0.7
+
+
+def test_the_same_request_again_adjusts_once_also_at_the_same_moment(db: Db) -> None:
+    products.add(db, {"sku": "A", "stock": 10}, by="anna")
+    errors: list[Exception] = []
+
+    def click() -> None:
+        try:
+            products.adjust(db, "A", -2, reason="broken", by="anna", once="click")
+        except Exception as error:
+            errors.append(error)
+
+    clicks = [threading.Thread(target=click) for _ in range(8)]
+    for each in clicks:
+        each.start()
+    for each in clicks:
+        each.join()
+    assert errors == []
+    assert products.get(db, "A")["stock"] == 8
+    assert len(products.movements(db, "A")) == 2
+    products.adjust(db, "A", -2, reason="broken", by="berta", once="click")
+    assert products.get(db, "A")["stock"] == 6
+    with pytest.raises(Invalid):
+        products.adjust(db, "A", -3, reason="broken", by="anna", once="click")
+
+
+def test_changes_are_set_and_taken_back(db: Db) -> None:
+    products.add(db, {"sku": "A", "low_stock_threshold": 5}, by="anna")
+    product = products.change(db, "A", {"name": "Tea, green", "price": Decimal128("3.50"), "archived": True})
+    assert (product["name"], product["price"], product["archived"]) == ("Tea, green", Decimal128("3.50"), True)
+    assert list(products.find(db, Filter())) == []
+    assert [each["sku"] for each in products.find(db, Filter(words="gre", archived=True))] == ["A"]
+    product = products.change(db, "A", {"archived": False, "low_stock_threshold": None})
+    assert "archived" not in product
+    assert "low_stock_threshold" not in product
+    assert products.change(db, "A", {}) == product
+
+
+def test_an_archived_product_is_still_found_by_orders(db: Db) -> None:
+    products.add(db, {"sku": "A"}, by="anna")
+    products.change(db, "A", {"archived": True})
+    assert line(db, "A", 1) == "A"
+
+
+def test_low_stock_lists_those_at_or_below_their_threshold(db: Db) -> None:
+    for sku, units, threshold in (("A", 5, 5), ("B", 6, 5), ("C", 0, None), ("D", -1, 0)):
+        products.add(db, {"sku": sku, "stock": units, "low_stock_threshold": threshold}, by="anna")
+    assert [each["sku"] for each in products.find(db, Filter(low_stock=True))] == ["A", "D"]
+    plan = products.find(db, Filter(low_stock=True)).explain()["queryPlanner"]["winningPlan"]  # type: ignore[attr-defined]
+    assert "low_stock_threshold_1" in str(plan)
+
+
+@pytest.mark.parametrize("text", ["$gt", ".*", "(", "[a", "\\", "^A", "a b .*"])
+def test_search_words_are_text_not_patterns(db: Db, text: str) -> None:
+    products.add(db, {"sku": "Abc"}, by="anna")
+    assert list(products.find(db, Filter(words=text))) == []
+
+
+def test_what_is_not_there_is_not_found(db: Db) -> None:
+    for call in (
+        lambda: products.get(db, "A"),
+        lambda: products.count(db, "A", 1, by="anna"),
+        lambda: products.adjust(db, "A", 1, reason="x", by="anna"),
+        lambda: products.change(db, "A", {"name": "x"}),
+        lambda: products.movements(db, "A"),
+    ):
+        with pytest.raises(NotFound):
+            call()
+
+
+# --- CSV --------------------------------------------------------------------------------------------------------
+
+
+def read(db: Db, text: str) -> product_csv.Report:
+    return product_csv.read(db, text.encode(), by="anna")
+
+
+def exported(db: Db) -> str:
+    return "".join(product_csv.write(products.find(db, Filter())))
+
+
+def test_a_file_creates_changes_and_counts(db: Db) -> None:
+    products.add(db, {"sku": "A", "name": "Old", "stock": 10}, by="anna")
+    report = read(db, 'sku,name,price,stock,low_stock_threshold\nA,"New, better",1.50,7,2\nB,,,,\n')
+    assert (report.created, report.updated, report.counted, report.errors) == (1, 1, 1, [])
+    product = products.get(db, "A")
+    assert (product["name"], product["price"], product["stock"]) == ("New, better", Decimal128("1.50"), 7)
+    assert products.movements(db, "A")[0]["reason"] == "count"
+    assert (products.get(db, "B")["name"], products.get(db, "B")["stock"]) == ("B", 0)
+
+
+def test_blank_cells_and_missing_columns_leave_what_is_stored(db: Db) -> None:
+    products.add(db, {"sku": "A", "name": "Tea", "price": Decimal128("2"), "stock": 3}, by="anna")
+    before = products.get(db, "A")
+    assert read(db, "sku,name,stock\nA,,\n").unchanged == 1
+    assert products.get(db, "A") == before
+
+
+def test_what_goes_out_comes_in_again_and_changes_nothing(db: Db) -> None:
+    rows: list[Document] = [
+        {"sku": "Sku 42/ä", "name": 'Say "hi",\tall', "price": Decimal128("1.10"), "stock": 2.5},
+        {"sku": "=1+1", "name": "-2 off", "stock": 3, "low_stock_threshold": 1},
+        {"sku": "'=1+1", "name": "'quoted'", "stock": 4},
+    ]
+    for row in rows:
+        products.add(db, {**row, "name": row["name"].replace("\t", " ")}, by="anna")
+    stock.move(db, "=1+1", -10, reason="x", cause="staff:anna", note="")
+    text = exported(db)
+    before = list(db.products.find())
+    report = read(db, text)
+    assert (report.unchanged, report.errors) == (3, [])
+    assert list(db.products.find()) == before
+    assert exported(db) == text
+
+
+def test_no_cell_that_goes_out_is_a_formula(db: Db) -> None:
+    for sku in ("=cmd()", "+1", "-1", "@SUM(1)"):
+        products.add(db, {"sku": sku, "name": sku}, by="anna")
+    cells = [cell for line in exported(db).splitlines()[1:] for cell in line.split(",")[:2]]
+    assert all(cell.startswith("'") for cell in cells)
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_a_spreadsheets_own_way_of_writing_csv_is_understood(db: Db, delimiter: str) -> None:
+    text = f"\ufeffSKU{delimiter} Price \r\nA{delimiter}12.50\r\n\r\n"
+    assert read(db, text).created == 1
+    assert products.get(db, "A")["price"] == Decimal128("12.50")
+
+
+BAD_ROWS = {
+    "no SKU": ",x,1,1,1,",
+    "price is text": "A,x,many,1,1,",
+    "price below zero": "A,x,-1,1,1,",
+    "stock is text": "A,x,1,many,1,",
+    "stock below zero": "A,x,1,-1,1,",
+    "stock without end": "A,x,1,1e300,1,",
+    "stock is NaN": "A,x,1,nan,1,",
+    "threshold below zero": "A,x,1,1,-1,",
+    "archived is something else": "A,x,1,1,1,maybe",
+    "too many cells": "A,x,1,1,1,,,",
+    "SKU too long": "A" * 201 + ",x,1,1,1,",
+    "a line break in the SKU": '"A\nB",x,1,1,1,',
+}
+
+
+@pytest.mark.parametrize("row", BAD_ROWS.values(), ids=BAD_ROWS)
+def test_a_bad_row_is_left_out_whole_and_told_with_its_line(db: Db, row: str) -> None:
+    products.add(db, {"sku": "A", "stock": 5}, by="anna")
+    before = products.get(db, "A")
+    report = read(db, f"sku,name,price,stock,low_stock_threshold,archived\nB,,,,,\n{row}\nC,,,,,\n")
+    assert (report.created, [error["line"] for error in report.errors]) == (2, [3])
+    assert products.get(db, "A") == before
+
+
+def test_the_second_row_about_a_sku_is_an_error(db: Db) -> None:
+    report = read(db, "sku,stock\nA,1\nB,2\nA,3\n")
+    assert [(error["line"], error["sku"]) for error in report.errors] == [(4, "A")]
+    assert products.get(db, "A")["stock"] == 1
+
+
+@pytest.mark.parametrize("text", ["", "name,price\nx,1\n", "sku,sku\nA,A\n", "sku,colour\nA,red\n", '"sku\n', "\0"])
+def test_a_first_line_that_does_not_name_the_columns_is_invalid(db: Db, text: str) -> None:
+    with pytest.raises(Invalid):
+        read(db, text)
+
+
+def test_a_file_that_is_not_utf8_is_a_bad_request(db: Db) -> None:
+    with pytest.raises(BadRequest):
+        product_csv.read(db, b"sku\n\xe5\n", by="anna")
+
+
+def test_what_stops_being_csv_is_told_and_what_came_before_counts(db: Db) -> None:
+    report = read(db, 'sku,name\nA,x\nB,"never closed\n')
+    assert report.created == 1
+    assert [error["line"] for error in report.errors] == [3]
+
+
+def test_more_rows_than_are_looked_up_at_once(db: Db) -> None:
+    text = "sku,stock\n" + "".join(f"S{number},{number}\n" for number in range(product_csv._CHUNK + 1))
+    assert read(db, text).created == product_csv._CHUNK + 1
+    assert read(db, text).unchanged == product_csv._CHUNK + 1
