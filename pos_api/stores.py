@@ -12,13 +12,16 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from cryptography.fernet import Fernet, MultiFernet
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from pymongo.errors import DuplicateKeyError
 
 from .config import Config, ConfigError
 from .db import Db, Document
 from .errors import Conflict, Invalid, NotFound
+from .logs import get_logger
 from .values import now
+
+log = get_logger(__name__)
 
 DEFAULT = "default"
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
@@ -134,7 +137,6 @@ def _from_config(config: Config, document: Document) -> Store:
 
 
 def _from_document(document: Document, config: Config) -> Store:
-    sealed = document.get("webhook_secret")
     return Store(
         id=document["_id"],
         name=document["name"],
@@ -142,8 +144,19 @@ def _from_document(document: Document, config: Config) -> Store:
         timezone=document.get("timezone", "UTC"),
         currency=document.get("currency", ""),
         live_since=document.get("live_since"),
-        webhook_secrets=(unseal(sealed, config),) if sealed else (),
+        webhook_secrets=_opened(document, config),
     )
+
+
+def _opened(document: Document, config: Config) -> tuple[str, ...]:
+    """The store's webhook secret. One that none of SECRETS_KEYS opens is the trouble of that store alone."""
+    if not (sealed := document.get("webhook_secret")):
+        return ()
+    try:
+        return (unseal(sealed, config),)
+    except (ConfigError, InvalidToken):
+        log.error("the webhook secret can't be opened with SECRETS_KEYS; set it anew", store=document["_id"])
+        return ()
 
 
 def _cipher(config: Config) -> MultiFernet:

@@ -22,7 +22,7 @@ from . import customers, inbox, metrics, orders, products
 from .config import Config
 from .customers import CustomerSnapshot
 from .db import Db
-from .errors import PosError, Unavailable
+from .errors import Invalid, PosError, Unavailable
 from .inbox import Event, Outcome
 from .logs import get_logger
 from .orders import OrderSnapshot
@@ -62,7 +62,7 @@ def understand(store: Store, headers: Mapping[str, str], body: bytes, received_a
     """The event that an authenticated body is, and what it says; `headers` are lower-cased.
 
     A body that can't be used has the outcome parked, with the reason; one that says nothing to keep (a draft, another
-    noun's topic) is ignored.
+    noun's topic) is ignored. A fault of ours while reading it parks it too: nothing said is lost.
     """
     kept = {name: headers[name] for name in woocommerce.KEPT_HEADERS if name in headers}
     topic, resource_id = headers.get(woocommerce.TOPIC_HEADER, ""), ""
@@ -71,10 +71,16 @@ def understand(store: Store, headers: Mapping[str, str], body: bytes, received_a
         topic, resource_id = message.topic, message.resource_id
         event = Event(store.id, topic, resource_id, body, kept, received_at)
         subject = woocommerce.translate(message, store, received_at, event.key)
-    except PosError as problem:
+    except Exception as error:
+        problem = error if isinstance(error, PosError) else _surprise(error)
         event = Event(store.id, topic, resource_id, body, kept, received_at)
         return Work(event, None, Outcome("parked", reason=problem.message, details=problem.details), problem)
     return Work(event, subject, None if subject else Outcome("ignored"))
+
+
+def _surprise(error: Exception) -> PosError:
+    log.error("a body could not be read", fault=_fault(error))
+    return Invalid(f"The body could not be read: {_fault(error)}")
 
 
 def _understand_again(event: Event, stores: Stores) -> Work:
@@ -260,8 +266,8 @@ class Worker:
         metrics.BATCH_SIZE.observe(len(works))
         try:
             return process(self._db, self._lease, works)
-        except PyMongoError as error:
-            log.error("database away, events wait in the inbox", count=len(works), error=type(error).__name__)
+        except Exception as error:
+            log.error("events wait in the inbox", count=len(works), fault=_fault(error))
             return {}
 
     def _take_due(self) -> int:
@@ -275,8 +281,8 @@ def take_due(db: Db, stores: Stores, lease: str) -> int:
         if events:
             log.info("taking up events from the inbox", count=len(events))
             process(db, lease, [_understand_again(event, stores) for event in events])
-    except PyMongoError as error:
-        log.warning("inbox can't be read", error=type(error).__name__)
+    except Exception as error:  # the thread outlives whatever it is: all that waits depends on it
+        log.warning("what is due in the inbox could not be taken up", fault=_fault(error))
         return 0
     return len(events)
 
