@@ -4,7 +4,7 @@
 #   ./test-webhook.sh [--url URL] [--key API_KEY] [--token TOKEN]
 #
 # What is not given is taken from the environment, then from .env: PORT and WEBHOOK_API_KEY; the token of staff is made
-# by `pos-api token`. It leaves nothing behind that counts: its product is removed, its orders are marked deleted, and
+# by `pos-api token`. It leaves nothing behind that counts: its product is archived, its orders are marked deleted, and
 # they are in XTS, the currency code for tests.
 set -u
 cd "$(dirname "$0")" || exit 2
@@ -97,7 +97,7 @@ clean_up() {
   for id in "$first" "$second"; do
     call key POST /api/webhooks/orders "{\"event\": \"order.deleted\", \"data\": {\"id\": $id}}"
   done
-  call token DELETE "/api/products?sku=$query"
+  call token PATCH "/api/products/item?sku=$query" '{"archived": true}'
   rm -rf "$work"
 }
 query=$(printf '%s' "$sku" | sed 's| |%20|g; s|/|%2F|g')
@@ -139,6 +139,7 @@ call token GET "/api/products/movements?sku=$query"
 expect "the ledger tells why" 200 '"balance":7'
 
 clean_up
+expect "cleaned up" 200 '"archived":true'
 trap - EXIT
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]
