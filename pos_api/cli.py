@@ -17,7 +17,7 @@ import click
 from cryptography.fernet import Fernet
 from pymongo.errors import PyMongoError
 
-from . import auth, logs, server, stores, users, worker
+from . import auth, inbox, logs, server, stores, users, worker
 from . import backup as backups
 from . import config as settings
 from . import db as database
@@ -350,3 +350,31 @@ def _parse_moment(text: str | None) -> datetime | None:
     except ValueError:
         raise click.BadParameter("a time looks like 2026-11-22T08:00:00Z") from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+# --- inbox ------------------------------------------------------------------------------------------------------
+
+
+@main.command("inbox")
+@click.option("--state", type=click.Choice(["parked", "failed", "waiting"]), help="Only these.")
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True)
+@with_db
+def list_inbox(db: Db, state: str | None, limit: int) -> None:
+    """Deliveries that need a look, with the reason, the newest first; or those that wait."""
+    _, entries = inbox.find(db, inbox.Filter(state), limit=limit)
+    for each in entries:
+        what = f"{each['store']} {each['topic'] or 'unreadable'} {each['resource_id']}"
+        click.echo(f"{_moment(each['received_at'])}  {each['state']:<8} {what}  {each.get('reason', '')}")
+        click.echo(f"  {each['_id']}")
+
+
+@main.command()
+@click.argument("keys", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="Every parked and failed one.")
+@with_db
+def replay(db: Db, keys: tuple[str, ...], everything: bool) -> None:
+    """Make the deliveries of these KEYS due again, or all that need a look."""
+    if bool(keys) == everything:
+        raise click.UsageError("Give the keys that `pos-api inbox` shows, or --all.")
+    count = inbox.replay(db, inbox.Filter() if everything else keys)
+    click.echo(f"{count} due again; a running service takes them up within a second or so.")

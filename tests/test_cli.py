@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 from dotenv import dotenv_values
 
-from pos_api import auth, stores, users
+from pos_api import auth, inbox, stores, users
 from pos_api import config as settings
 from pos_api.config import Config
 from pos_api.db import Db
 from pos_api.errors import Unauthorized
+from pos_api.values import now
 from tests.service import POS_API, environment, mongod_of, pos_api
 from tests.waiting import wait_until
 
@@ -150,3 +151,18 @@ def test_when_a_shop_went_live_is_a_setting(home: Path, db: Db, config: Config) 
     arguments = ["store", "set", "default", "--live-since", "2026-03-01T12:00:00+01:00"]
     assert pos_api(*arguments, cwd=home, MONGODB_URI=str(config.mongodb_uri)).returncode == 0
     assert stores.Stores(db, config).get("default").live_since == datetime(2026, 3, 1, 11, tzinfo=UTC)
+
+
+def test_a_parked_delivery_is_shown_with_its_reason_and_replayed(home: Path, db: Db, config: Config) -> None:
+    uri = {"MONGODB_URI": str(config.mongodb_uri)}
+    event = inbox.Event("default", "order.created", "7", b"{}", {}, now())
+    inbox.store(db, [event], "lease")
+    inbox.finish(db, "lease", [(event.key, inbox.Outcome("parked", reason="line_items: must be a list"))])
+    shown = pos_api("inbox", cwd=home, **uri).stdout
+    assert "parked   default order.created 7  line_items: must be a list" in shown
+    assert event.key in shown
+    assert pos_api("replay", event.key, cwd=home, **uri).stdout.startswith("1 due again")
+    assert inbox.waiting(db) == 1
+    assert pos_api("inbox", cwd=home, **uri).stdout == ""
+    assert event.key in pos_api("inbox", "--state", "waiting", cwd=home, **uri).stdout
+    assert pos_api("replay", cwd=home, **uri).returncode == 2
