@@ -71,10 +71,11 @@ def success(data: Any, *, message: str | None = None, **more: Any) -> dict[str, 
 
 def register(rest: Api, app: Flask) -> None:
     """Register the blueprints, the request id and the error handlers."""
-    from . import auth, health, inbox, products, webhooks
+    from . import auth, docs, health, inbox, products, webhooks
 
     for blueprint in (webhooks.blp, products.blp, inbox.blp, auth.blp, health.blp):
         rest.register_blueprint(blueprint)
+    app.register_blueprint(docs.blp)
     app.before_request(_begin)
     app.after_request(_name_request)
     app.register_error_handler(PosError, _pos_error)

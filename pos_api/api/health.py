@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Response, current_app, request
-from flask_smorest import Blueprint
+from marshmallow import Schema, fields
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pymongo.errors import PyMongoError
 
@@ -14,11 +14,42 @@ from ..errors import Unavailable
 from ..values import now
 from ..worker import RETRY_AFTER
 from . import services
+from .rest import Blueprint, documented, fails_with
+from .schemas import Time
 
 blp = Blueprint("health", __name__, description="Is it up?")
 
 
+class _Store(Schema):
+    id = fields.String(required=True, metadata={"example": "default"})
+    name = fields.String(required=True, metadata={"example": "default"})
+
+
+class Alive(Schema):
+    """The process answers."""
+
+    success = fields.Boolean(required=True, metadata={"enum": [True]})
+    status = fields.String(required=True, metadata={"enum": ["ok"]})
+
+
+class Ready(Alive):
+    """The process answers, and its database does."""
+
+    database = fields.String(required=True, metadata={"enum": ["connected"]})
+
+
+class Health(Ready):
+    """Deliveries are taken."""
+
+    timestamp = Time(required=True, metadata={"example": "2026-11-22T06:51:08Z"})
+    version = fields.String(required=True, metadata={"example": "0.1.0"})
+    store = fields.Nested(_Store, metadata={"description": "The store of the key, where one was sent."})
+
+
 @blp.get("/api/webhooks/health")
+@fails_with(401, 429, 503)
+@documented(security=[{}, {"ApiKeyAuth": []}])
+@blp.response(200, Health)
 def webhook_health() -> dict[str, Any]:
     """Whether deliveries are taken; an API key that is sent is checked."""
     _ping()
@@ -36,12 +67,15 @@ def webhook_health() -> dict[str, Any]:
 
 
 @blp.get("/healthz")
+@blp.response(200, Alive)
 def alive() -> dict[str, Any]:
     """The process answers."""
     return {"success": True, "status": "ok"}
 
 
 @blp.get("/readyz")
+@fails_with(503)
+@blp.response(200, Ready)
 def ready() -> dict[str, Any]:
     """The process answers and its database does."""
     _ping()
@@ -49,6 +83,7 @@ def ready() -> dict[str, Any]:
 
 
 @blp.get("/metrics")
+@blp.response(200, {"type": "string"}, content_type="text/plain", description="Prometheus' text format")
 def metrics() -> Response:
     """Figures for Prometheus."""
     return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)

@@ -17,6 +17,7 @@ from ..auth import Principal
 from ..errors import Forbidden, Invalid, UnsupportedMediaType
 from ..sources import json_body
 from . import services
+from .docs import DESCRIPTION, SECURITY_SCHEMES
 from .schemas import OPENAPI_TYPES, Error
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -51,7 +52,9 @@ class Api(flask_smorest.Api):  # type: ignore[misc] # flask-smorest has no types
         super().__init__()
         for field in OPENAPI_TYPES:
             self.register_field(*field)
-        self.init_app(app)
+        self.init_app(app, spec_kwargs={"info": {"description": DESCRIPTION}})
+        for name, scheme in SECURITY_SCHEMES.items():
+            self.spec.components.security_scheme(name, scheme)
 
     def _register_responses(self) -> None:
         for status, description in _ERRORS.items():
@@ -62,6 +65,9 @@ class Api(flask_smorest.Api):  # type: ignore[misc] # flask-smorest has no types
             if status in _HEADERS:
                 response["headers"] = _HEADERS[status]
             self.spec.components.response(_name(status), response, lazy=True)
+
+    def _register_pagination_header(self) -> None:
+        """Our pages are in the body."""
 
 
 def _name(status: int) -> str:

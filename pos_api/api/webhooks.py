@@ -7,7 +7,6 @@ from concurrent.futures import TimeoutError as NotYet
 from typing import Any
 
 from flask import Response, jsonify, request
-from flask_smorest import Blueprint
 
 from .. import auth, metrics, worker
 from ..errors import PosError, Unavailable, UnsupportedMediaType
@@ -17,7 +16,8 @@ from ..orders import OrderSnapshot
 from ..sources import woocommerce
 from ..values import now
 from ..worker import RETRY_AFTER, Receipt, Work
-from . import services, success
+from . import docs, services, success
+from .rest import Blueprint, documented, fails_with
 
 OUTCOME_SECONDS = 10.0
 """How long a delivery waits for its outcome before it is answered 202."""
@@ -37,6 +37,8 @@ blp = Blueprint("webhooks", __name__, url_prefix="/api/webhooks", description="D
 
 
 @blp.post("/orders")
+@fails_with(400, 401, 413, 415, 422, 429, 503)
+@documented(**docs.RECEIVE)
 def receive() -> tuple[Response, int]:
     """Take a delivery: the plugin's envelope, or WooCommerce's own webhook."""
     started = time.perf_counter()
