@@ -56,20 +56,38 @@ def settle(db: Db, holdings: list[Holding], balances: dict[str, Balance]) -> Non
     settled again.
     """
     holdings = [holding for holding in holdings if holding.held or not holding.fresh]
+    done: list[Document] = []
     for _ in range(_ROUNDS):
         if not holdings:
-            return
+            break
         last = _last_movements(db, [holding.order for holding in holdings if not holding.fresh])
         _know_balances(db, balances, last, holdings)
         movements = _plan(holdings, last, balances)
         inserted = _insert(db, movements)
-        project(db, movements[:inserted])
-        if inserted == len(movements):
-            return
-        catch_up(db, balances, {movement["sku"] for movement in movements})
-        orders = {movement["order"] for movement in movements[inserted:]}
+        done += movements[:inserted]
+        rest = movements[inserted:]
+        _read_tails(db, balances, rest)
+        orders = {movement["order"] for movement in rest}
         holdings = [replace(holding, fresh=False) for holding in holdings if holding.order in orders]
-    raise RuntimeError(f"{len(holdings)} orders could not be settled in {_ROUNDS} rounds")
+    else:
+        raise RuntimeError(f"{len(holdings)} orders could not be settled in {_ROUNDS} rounds")
+    project(db, done)
+
+
+def _read_tails(db: Db, balances: dict[str, Balance], refused: list[Document]) -> None:
+    """Set the balances of movements that could not be inserted to what the ledger says now. Who moved these SKUs first
+    projects them, or what is planned next does, so only movements from the refused `seq` on are read."""
+    tails: dict[str, Document] = {}
+    for movement in refused:
+        sku, seq = movement["sku"], movement["seq"]
+        if sku not in tails:
+            tails[sku] = {"sku": sku, "seq": {"$gte": seq}}
+            balances[sku] = Balance(seq - 1, whole(movement["balance"] - movement["quantity"]))
+    if tails:
+        for movement in db.stock_movements.find({"$or": list(tails.values())}, {"sku": 1, "seq": 1, "balance": 1}):
+            balance = balances[movement["sku"]]
+            if movement["seq"] > balance.seq:
+                balance.seq, balance.stock = movement["seq"], movement["balance"]
 
 
 def _last_movements(db: Db, orders: list[str]) -> dict[str, dict[str, Document]]:
@@ -213,7 +231,8 @@ def open_ledger(db: Db, sku: str, quantity: Quantity, *, cause: str) -> Document
 def move(db: Db, sku: str, change: Quantity | None, *, count: Quantity | None = None, **why: Any) -> Document:
     """One movement by a person: a `change` in units, or a `count` ("there are 12"). Returns the movement.
 
-    `why` holds `reason`, `cause` and `note`. The product must exist.
+    `why` holds `reason`, `cause` and `note`, and may hold an `_id`, under which a movement is made once. The product
+    must exist.
     """
     balances: dict[str, Balance] = {}
     for _ in range(_ROUNDS):
@@ -232,6 +251,9 @@ def move(db: Db, sku: str, change: Quantity | None, *, count: Quantity | None = 
         try:
             db.stock_movements.insert_one(movement)
         except DuplicateKeyError:
+            if "_id" in why and (done := db.stock_movements.find_one({"_id": why["_id"]})):
+                project(db, [done])
+                return done
             continue
         project(db, [movement])
         return movement
