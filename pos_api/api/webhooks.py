@@ -22,6 +22,8 @@ from .rest import Blueprint, documented, fails_with
 OUTCOME_SECONDS = 10.0
 """How long a delivery waits for its outcome before it is answered 202."""
 
+_LOGGED = 80
+"""A sender's words are cut to this many letters in the log."""
 _MESSAGES = {
     "created": "Created",
     "updated": "Updated",
@@ -43,7 +45,7 @@ def receive() -> tuple[Response, int]:
     """Take a delivery: the plugin's envelope, or WooCommerce's own webhook."""
     started = time.perf_counter()
     headers = {name.lower(): value for name, value in request.headers}
-    content_type = headers.get("content-type", "")
+    content_type = headers.get("content-type", "").lower()
     body = request.get_data(cache=False, parse_form_data=False)
     if woocommerce.is_ping(content_type, body):
         return jsonify(success(None, message="Ping received")), 200
@@ -63,8 +65,8 @@ def _log_receipt(work: Work) -> None:
     event, subject = work.event, work.subject
     number = subject.fields.get("number") if isinstance(subject, OrderSnapshot) else None
     log.info(
-        f"📦 Webhook received: {event.topic or 'unreadable'}",
-        number=number or event.resource_id,
+        f"📦 Webhook received: {event.topic[:_LOGGED] or 'unreadable'}",
+        number=(number or event.resource_id)[:_LOGGED],
         store=event.store,
         event_key=event.key[:16],
     )

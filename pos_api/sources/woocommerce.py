@@ -347,7 +347,7 @@ def _line_item(value: Any) -> Document:
         shown = []
         for entry in _all_meta(meta):
             if entry["key"] == "_reduced_stock":
-                line["reduced_stock"] = quantity(entry["value"])
+                line["reduced_stock"] = _ordered_quantity(entry["value"])
             elif not entry["key"].startswith("_"):
                 shown.append(entry)
         if shown:
