@@ -14,6 +14,7 @@ from datetime import datetime
 from pymongo import UpdateOne
 
 from .db import Db, Document
+from .errors import NotFound
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,3 +112,43 @@ def _if_newest(profile: Document, as_of: datetime) -> Document:
 def _search_words(profile: Document) -> list[str]:
     texts = (profile.get(name, "") for name in ("email", "first_name", "last_name", "company", "phone"))
     return sorted({word for text in texts for word in text.casefold().split()})
+
+
+# --- reading --------------------------------------------------------------------------------------------------------
+
+Position = tuple[datetime | None, str]
+"""Where a list stands: `last_order_at` and `_id` of its last customer."""
+
+
+def find(db: Db, words: str | None, limit: int, after: Position | None = None) -> list[Document]:
+    """Up to `limit` customers from `after` on, who ordered last first, those without an order at the end.
+
+    `words` are looked for in name, company, e-mail address and telephone number, each as a whole word.
+    """
+    query: Document = {}
+    if words is not None:
+        query["search"] = {"$all": sorted(words.casefold().split(), key=len, reverse=True)}
+    if after is not None:
+        last_order_at, customer = after
+        query["$nor"] = [{"last_order_at": last_order_at, "_id": {"$gte": customer}}]
+        query["last_order_at"] = {"$not": {"$gt": last_order_at}} if last_order_at else None
+    newest_first = [("last_order_at", -1), ("_id", -1)]
+    cursor = db.customers.find(query, {"search": 0, "as_of": 0}).sort(newest_first).limit(limit)
+    return list(cursor if words is not None else cursor.hint(newest_first))
+
+
+def get(db: Db, customer: str) -> Document:
+    """A customer by its key: an e-mail address in any case, or `store:#customer id`. Raises NotFound."""
+    found = db.customers.find_one({"_id": customer.strip().lower()}, {"search": 0, "as_of": 0})
+    if found is None:
+        raise NotFound(f"There is no customer {customer[:80]!r}.")
+    return found
+
+
+def keys(db: Db, text: str, store: str | None) -> list[str]:
+    """The keys of whom `text` names: an e-mail address, a key, or a shop's customer id (of `store`, else of any)."""
+    text = text.strip().lower()
+    if not text.isdecimal():
+        return [text]
+    stores = [store] if store is not None else db.woocommerceorders.distinct("store")
+    return [each["_id"] for each in db.customers.find({"shop_ids": {"$in": [f"{each}:{text}" for each in stores]}})]

@@ -47,6 +47,7 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel([("customer", ASCENDING), *_NEWEST_FIRST]),
         IndexModel([("skus", ASCENDING), *_NEWEST_FIRST]),
         IndexModel([("search", ASCENDING), *_NEWEST_FIRST]),
+        IndexModel(_NEWEST_FIRST, name="deleted", partialFilterExpression={"deleted_at": {"$exists": True}}),
         IndexModel("order_id"),
         IndexModel([("days", ASCENDING), ("store", ASCENDING)]),
         IndexModel("changed_at"),
@@ -66,8 +67,16 @@ INDEXES: dict[str, list[IndexModel]] = {
         ),
         IndexModel("order", sparse=True),
     ],
-    "customers": [IndexModel("search"), IndexModel([("last_order_at", DESCENDING), ("_id", DESCENDING)])],
-    "daily_stats": [IndexModel([("day", ASCENDING), ("store", ASCENDING)])],
+    "customers": [
+        IndexModel("search"),
+        IndexModel("shop_ids"),
+        IndexModel([("last_order_at", DESCENDING), ("_id", DESCENDING)]),
+    ],
+    "daily_stats": [
+        IndexModel([("day", ASCENDING), ("store", ASCENDING)]),
+        IndexModel("stale_at", sparse=True),
+    ],
+    "first_orders": [IndexModel("order")],
     "users": [],
 }
 

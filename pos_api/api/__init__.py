@@ -71,10 +71,10 @@ def success(data: Any, *, message: str | None = None, **more: Any) -> dict[str, 
 
 def register(rest: Api, app: Flask) -> None:
     """Register the blueprints, the request id and the error handlers."""
-    from . import auth, docs, health, inbox, products, webhooks
+    from . import auth, customers, docs, health, inbox, orders, products, stats, webhooks
 
-    for blueprint in (webhooks.blp, products.blp, inbox.blp, auth.blp, health.blp):
-        rest.register_blueprint(blueprint)
+    for noun in (webhooks, stats, orders, customers, products, inbox, auth, health):
+        rest.register_blueprint(noun.blp)
     app.register_blueprint(docs.blp)
     app.before_request(_begin)
     app.after_request(_name_request)

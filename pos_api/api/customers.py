@@ -1,0 +1,101 @@
+"""Customers for staff: found by word, and one with what was bought."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from flask import jsonify
+from marshmallow import Schema, fields, validate
+
+from .. import customers, order_list, stats
+from ..db import Document
+from . import pages, services, success
+from .orders import Address, Order
+from .pages import PageQuery
+from .rest import Blueprint, fails_with, staff
+from .schemas import Money, Time, page_of, reply
+
+LAST_ORDERS = 20
+
+blp = Blueprint("customers", __name__, url_prefix="/api/customers", description="Customers")
+
+
+class CustomerQuery(PageQuery):
+    """Whom to list."""
+
+    q = fields.String(
+        validate=validate.Length(1, 200),
+        metadata={"description": "Whole words of name, company, e-mail address or telephone number; all must match."},
+    )
+
+
+class Customer(Schema):
+    """A customer, by the newest word about them."""
+
+    id = fields.String(
+        required=True,
+        metadata={"description": "E-mail address, else `store:#customer id`.", "example": "anna@example.se"},
+    )
+    email = fields.String(required=True, metadata={"example": "anna@example.se"})
+    first_name = fields.String(metadata={"example": "Anna"})
+    last_name = fields.String(metadata={"example": "Åkesson"})
+    company = fields.String()
+    phone = fields.String()
+    username = fields.String()
+    billing = fields.Nested(Address)
+    shipping = fields.Nested(Address)
+    shop_ids = fields.List(
+        fields.String(), required=True, metadata={"description": "`store:customer id`", "example": ["default:2"]}
+    )
+    first_order_at = Time(allow_none=True, metadata={"example": "2026-11-22T06:50:56Z"})
+    last_order_at = Time(required=True, allow_none=True, metadata={"example": "2026-11-22T06:50:56Z"})
+
+
+class Spent(Schema):
+    """What a customer has spent in one currency."""
+
+    currency = fields.String(required=True, metadata={"example": "SEK"})
+    orders_count = fields.Integer(required=True, metadata={"example": 3})
+    total_spent = Money(required=True, metadata={"description": "Less refunds.", "example": "740.28"})
+
+
+class FullCustomer(Customer):
+    """A customer with their orders. Those that count are as in the figures: not pending, failed, cancelled, deleted."""
+
+    orders_count = fields.Integer(required=True, metadata={"description": "That count.", "example": 3})
+    total_spent = fields.List(fields.Nested(Spent), required=True)
+    orders = fields.List(
+        fields.Nested(Order), required=True, metadata={"description": f"The last {LAST_ORDERS}, newest first."}
+    )
+
+
+def _json(customer: Document) -> Document:
+    return {"id": customer.pop("_id"), **customer}
+
+
+@blp.get("")
+@staff("viewer")
+@fails_with(400)
+@blp.arguments(CustomerQuery, location="query")
+@blp.response(200, page_of(Customer))
+def list_customers(query: Document) -> Any:
+    """List customers, who ordered last first."""
+    after = pages.after(query["cursor"], datetime, str)
+    found = customers.find(services().db, query.get("q"), query["limit"] + 1, after)
+    rows, info = pages.page(found, query["limit"], lambda customer: (customer["last_order_at"], customer["_id"]))
+    return jsonify(success([_json(customer) for customer in rows], page=info))
+
+
+@blp.get("/<path:customer>")
+@staff("viewer")
+@fails_with(404)
+@blp.response(200, reply(FullCustomer))
+def get_customer(customer: str) -> Any:
+    """One customer, by e-mail address or as `store:#customer id` (the `#` as `%23`)."""
+    db = services().db
+    found = customers.get(db, customer)
+    spent = stats.spent(db, found["_id"])
+    orders = order_list.of_customer(db, found["_id"], LAST_ORDERS)
+    count = sum(each["orders_count"] for each in spent)
+    return jsonify(success({**_json(found), "orders_count": count, "total_spent": spent, "orders": orders}))

@@ -1,0 +1,180 @@
+"""Orders as people read them: lists by filter, newest first, and one with all that happened to it.
+
+Every filter alone stays on an index that already has the list's order, so a page costs its rows, however many orders
+there are. Several filters race on theirs: MongoDB tries the candidates side by side and takes the fastest.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+from pymongo.cursor import Cursor
+
+from . import customers
+from .db import Db, Document
+from .errors import Conflict, NotFound
+from .orders import search_words
+from .values import INT64_MAX, utc
+
+Position = tuple[datetime, str]
+"""Where a list stands: `created_at` and `_id` of its last order."""
+
+_NEWEST_FIRST = [("created_at", -1), ("_id", -1)]
+_INTERNAL = ("rev", "settled", "search", "skus", "days", "changed_at", "order_key")
+_IN_LIST = dict.fromkeys((*_INTERNAL, "status_history", "meta", "opening"), 0)
+_IN_FULL = dict.fromkeys(_INTERNAL, 0)
+
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_TELEPHONE = re.compile(r"[\d\s()+./-]+")
+_MOST_EAST, _MOST_WEST = timedelta(hours=14), timedelta(hours=12)
+"""A calendar day starts 14 hours before UTC's in the Line Islands and ends 12 hours after it on Baker Island."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which orders are wanted; what is None asks for nothing.
+
+    `since` and `until` are shop-local days (`2026-11-22`) or moments, both inclusive. `customer` is an e-mail address,
+    a `store:#id`, or the shop's customer id; `words` are looked for in order number, id, name, company, e-mail address
+    and telephone number, each as a whole word. Deleted orders are listed only when asked for, and then alone.
+    """
+
+    status: str | None = None
+    store: str | None = None
+    customer: str | None = None
+    sku: str | None = None
+    since: date | datetime | None = None
+    until: date | datetime | None = None
+    words: str | None = None
+    deleted: bool = False
+
+
+def day_or_moment(text: str) -> date | datetime:
+    """A shop-local day or an RFC 3339 time, from text. Raises ValueError."""
+    try:
+        parsed = date.fromisoformat(text) if _DAY.fullmatch(text) else utc(text)
+    except ValueError:
+        parsed = None
+    if parsed is None or not 1 < parsed.year < 9999:
+        raise ValueError("is neither a day (2026-11-22) nor a time (2026-11-22T06:51:08Z)")
+    return parsed
+
+
+def find(db: Db, wanted: Filter, limit: int, after: Position | None = None) -> list[Document]:
+    """Up to `limit` orders, newest first, from `after` on."""
+    query = _query(db, wanted)
+    if after is not None:
+        created_at, order = after
+        _narrow(query, "$lte", created_at)
+        query["$nor"] = [{"created_at": created_at, "_id": {"$gte": order}}]  # as $or it would be taken for an index
+    return list(map(_public, _cursor(db, query).limit(limit)))
+
+
+def stream(db: Db, wanted: Filter) -> Iterator[Document]:
+    """All orders that match, newest first, read as they are taken."""
+    with _cursor(db, _query(db, wanted)).batch_size(500) as cursor:
+        yield from map(_public, cursor)
+
+
+def get(db: Db, order: str) -> Document:
+    """One order by its WooCommerce id or as `store:id`, with `movements` (its part of the stock ledger).
+
+    Raises NotFound, and Conflict, naming the candidates, where several stores have an order of that id.
+    """
+    found = list(db.woocommerceorders.find(_by_id(order), _IN_FULL))
+    if not found:
+        raise NotFound(f"There is no order {order[:80]!r}.")
+    if len(found) > 1:
+        candidates = sorted(each["_id"] for each in found)
+        raise Conflict(f"Several stores have an order {order}; say which.", details={"candidates": candidates})
+    document = found[0]
+    movements = db.stock_movements.find({"order": document["_id"]}, {"_id": 0, "order": 0})
+    return {**_public(document), "movements": sorted(movements, key=lambda each: (each["at"], each["sku"], each["n"]))}
+
+
+def of_customer(db: Db, customer: str, limit: int) -> list[Document]:
+    """The last orders of a customer (`_id` of `customers`), newest first, deleted ones left out."""
+    return find(db, Filter(customer=customer), limit)
+
+
+def _by_id(order: str) -> Document:
+    if ":" in order:
+        return {"_id": order}
+    number = int(order) if order.isascii() and order.isdigit() and len(order) < 20 else 0
+    return {"order_id": number if number <= INT64_MAX else 0}
+
+
+def _public(order: Document) -> Document:
+    return {"id": order.pop("_id"), **order}
+
+
+# --- the query ------------------------------------------------------------------------------------------------------
+
+
+def _query(db: Db, wanted: Filter) -> Document:
+    query: Document = {"deleted_at": {"$exists": True} if wanted.deleted else None}
+    if wanted.customer is not None:
+        query["customer"] = {"$in": customers.keys(db, wanted.customer, wanted.store)}
+    if wanted.words is not None:
+        query["search"] = {"$all": _words(wanted.words)}
+    for field, value in (("skus", wanted.sku), ("status", wanted.status), ("store", wanted.store)):
+        if value is not None:
+            query[field] = value
+    for operator, bound in (("$gte", wanted.since), ("$lte", wanted.until)):
+        if isinstance(bound, datetime):
+            _narrow(query, operator, bound)
+        elif bound is not None:
+            query.setdefault("day", {})[operator] = bound.isoformat()
+            _narrow(query, operator, _widest(operator, bound))
+    return query
+
+
+def _words(text: str) -> list[str]:
+    """What to look for, the longest, which is the rarest, first; a telephone number by its digits."""
+    digits = "".join(filter(str.isdecimal, text))
+    if len(digits) > 5 and _TELEPHONE.fullmatch(text):
+        return [digits]
+    return sorted(search_words(text), key=len, reverse=True)
+
+
+def _widest(operator: str, day: date) -> datetime:
+    """The first or the last moment at which it can be that day anywhere: shops differ in their time zone, and a
+    shop's own calendar day is the order's `day`."""
+    midnight = datetime.combine(day, time.min, UTC)
+    return midnight - _MOST_EAST if operator == "$gte" else midnight + timedelta(days=1) + _MOST_WEST
+
+
+def _narrow(query: Document, operator: str, bound: datetime) -> None:
+    """Bound `created_at`, keeping the narrower of two bounds."""
+    bounds = query.setdefault("created_at", {})
+    narrower = min if operator == "$lte" else max
+    bounds[operator] = narrower(bounds.get(operator, bound), bound)
+
+
+_INDEXES = {
+    "search": [("search", 1), *_NEWEST_FIRST],
+    "skus": [("skus", 1), *_NEWEST_FIRST],
+    "status": [("status", 1), *_NEWEST_FIRST],
+    "store": [("store", 1), *_NEWEST_FIRST],
+}
+
+
+def _cursor(db: Db, query: Document) -> Cursor[Document]:
+    cursor = db.woocommerceorders.find(query, _IN_LIST).sort(_NEWEST_FIRST)
+    hint = _hint(query)
+    return cursor if hint is None else cursor.hint(hint)
+
+
+def _hint(query: Document) -> str | list[tuple[str, int]] | None:
+    """The index to use where there is one right choice; None where several filters have to race."""
+    if "customer" in query:
+        return [("customer", 1), *_NEWEST_FIRST]
+    if query["deleted_at"] is not None:
+        return "deleted"
+    indexed = [field for field in _INDEXES if field in query]
+    if len(indexed) == 1:
+        return _INDEXES[indexed[0]]
+    return None if indexed else "created_at_-1__id_-1"
