@@ -222,16 +222,15 @@ class Journey:
 
     def check(self) -> None:
         """Everything is delivered, and the POS says what the shop says."""
-        queue = self.shop.settle()
-        assert set(queue["states"]) <= {"sent"}, queue["rows"]
-        self.compare()
+        truth = self.shop.act("truth", orders=self.orders, settle=True)
+        assert set(truth["queue"]["states"]) <= {"sent"}, truth["queue"]["rows"]
+        self.compare(truth)
 
-    def compare(self) -> None:
-        """The POS says what the shop says: of every order, and of the stock of every SKU."""
-        truth = self.shop.act("truth", orders=self.orders)
+    def compare(self, truth: dict[str, Any]) -> None:
+        """The POS says what the shop says: of these orders, and of the stock of every SKU."""
         pending: dict[str, int] = {}
-        for order_id in self.orders:
-            order = truth["orders"][str(order_id)] if truth["orders"] else None
+        for number, order in truth["orders"].items():
+            order_id = int(number)
             ours = self.database.woocommerceorders.find_one({"_id": f"default:{order_id}"})
             assert ours, f"order {order_id} is missing in the POS"
             if order is None or order["status"] == "trash":

@@ -308,9 +308,12 @@ function rename_sku( array $input ): array {
 }
 
 /**
- * An order with its refunds over the REST API, and the stock of all products: what the POS should say.
+ * Orders with their refunds over the REST API, and the stock of all products: what the POS should say. With "settle"
+ * the scheduler runs first.
  */
 function truth( array $input ): array {
+	$queue = empty( $input['settle'] ) ? array() : run_jobs( $input );
+	wp_cache_flush();
 	wp_set_current_user( 1 );
 	$get    = static function ( string $path ) {
 		$response = rest_do_request( new \WP_REST_Request( 'GET', $path ) );
@@ -512,5 +515,26 @@ function resend_failed( array $input ): array {
  */
 function backfill_since( array $input ): array {
 	( new \POS_Sync\Backfill( new \POS_Sync\Queue(), new \POS_Sync\Scheduler() ) )->since( time() - $input['days'] * DAY_IN_SECONDS );
+	return array();
+}
+
+/**
+ * WooCommerce's own webhooks for orders, as a shop without the plugin would set them up.
+ */
+function add_webhooks( array $input ): array {
+	foreach ( array( 'order.created', 'order.updated' ) as $topic ) {
+		$webhook = new \WC_Webhook();
+		$webhook->set_props(
+			array(
+				'name'         => $topic,
+				'topic'        => $topic,
+				'delivery_url' => $input['url'],
+				'secret'       => 'secret',
+				'status'       => 'active',
+				'user_id'      => 1,
+			)
+		);
+		$webhook->save();
+	}
 	return array();
 }

@@ -1,0 +1,39 @@
+<?php
+/**
+ * Lets every request of the benchmark choose its shop by a header, so that kinds of shops take turns request by request.
+ *
+ * @package POS_Sync
+ */
+
+$pos_sync_bench = sanitize_key( wp_unslash( $_SERVER['HTTP_X_BENCH'] ?? '' ) );
+
+if ( 'plugin' !== substr( $pos_sync_bench, 0, 6 ) ) {
+	add_filter(
+		'option_active_plugins',
+		static function ( array $plugins ): array {
+			return array_values( array_diff( $plugins, array( 'woocommerce-pos-sync/woocommerce-pos-sync.php' ) ) );
+		}
+	);
+}
+if ( 'webhooks' !== $pos_sync_bench ) {
+	add_filter( 'woocommerce_load_webhooks_limit', '__return_zero' );
+}
+if ( 'plugin-down' === $pos_sync_bench ) {
+	add_filter(
+		'option_pos_sync_settings',
+		static function ( array $settings ): array {
+			return array_merge( $settings, array( 'url' => 'http://127.0.0.1:9/api/webhooks/orders' ) );
+		}
+	);
+}
+if ( 'reset' === $pos_sync_bench ) {
+	// As if the scheduler had come round since: the next checkout has to wake it, which is the dearest case.
+	add_action(
+		'init',
+		static function (): void {
+			global $wpdb;
+			$wpdb->query( "UPDATE {$wpdb->prefix}actionscheduler_actions SET status = 'complete' WHERE status = 'pending' AND hook IN ('pos_sync_send', 'woocommerce_deliver_webhook_async')" );
+			exit;
+		}
+	);
+}
