@@ -29,8 +29,8 @@ class Config:
     data_dir: Path = Path("var")
     host: str = "0.0.0.0"  # noqa: S104 - a shop's webhooks come from outside
     port: int = 8080
-    web_processes: int = 1
-    web_threads: int = 32
+    web_processes: int = 2
+    web_threads: int = 16
     webhook_processing: str = "inline"
     store_name: str = "default"
     store_url: str = ""
@@ -38,6 +38,7 @@ class Config:
     log_level: str = "INFO"
     log_format: str = "text"
     proxies: int = 0
+    reconcile_every: int = 15
 
 
 def from_environment(env_file: Path | None = Path(".env")) -> Config:
@@ -87,4 +88,5 @@ def _read(env: Env) -> Config:
         log_level=env.str("LOG_LEVEL", Config.log_level, validate=validate.OneOf(_LOG_LEVELS)).upper(),
         log_format=env.str("LOG_FORMAT", Config.log_format, validate=validate.OneOf(["text", "json"])),
         proxies=env.int("PROXIES", Config.proxies, validate=validate.Range(0, 5)),
+        reconcile_every=env.int("RECONCILE_EVERY", Config.reconcile_every, validate=validate.Range(0, 1440)),
     )

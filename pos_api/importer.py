@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
-from . import pull, stores
+from . import pull, reconcile, stores
 from .config import Config
 from .db import Db, Document
+from .reconcile import Report
 from .sources.woocommerce_rest import Page, Place, Shop, envelope
 from .stores import Stores
 from .values import now, utc
@@ -24,6 +25,7 @@ from .values import now, utc
 PHASES = ("products", "customers", "orders")
 _EVENTS = {"products": "product.created", "customers": "customer.created", "orders": "order.created"}
 _SECOND = timedelta(seconds=1)
+_TRIES = 3
 
 Progress: TypeAlias = Callable[[str, int, int], None]
 """Called with the phase, how many rows are done in it, and how many there are (about)."""
@@ -31,10 +33,12 @@ Progress: TypeAlias = Callable[[str, int, int], None]
 
 @dataclass(slots=True)
 class Imported:
-    """What an import did: by phase, how many rows had which outcome; and how many the shop could not tell."""
+    """What an import did: by phase, how many rows had which outcome; how many the shop could not tell; and how the POS
+    compares with the shop now."""
 
     outcomes: dict[str, Counter[str]] = field(default_factory=dict)
     unread: int = 0
+    report: Report | None = None
 
 
 def run(db: Db, config: Config, shop: Shop, name: str, since: datetime, progress: Progress) -> Imported:
@@ -58,7 +62,26 @@ def run(db: Db, config: Config, shop: Shop, name: str, since: datetime, progress
             state = _note(db, name, state, phase=phase, window=window, place=page.after)
             progress(phase, counts.total(), total)
     db.pulls.update_one({"_id": name}, {"$set": {"import.finished_at": now()}})
+    imported.report = _true_up(db, config, shop, name, state["started_at"])
     return imported
+
+
+def _true_up(db: Db, config: Config, shop: Shop, name: str, started_at: datetime) -> Report:
+    """Take in what changed in the shop while it was being read. A product whose order was paid, cancelled or refunded
+    between the reading of the one and of the other started with a stock that was a moment off: it is set right."""
+    query = {"opened_by": name, "opened_at": {"$gte": started_at}}
+    opened = {product["_id"] for product in db.products.find(query, {"_id": 1})}
+    report = reconcile.run(db, config, shop, name, started_at - reconcile.OVERLAP, repair=True)
+    for _ in range(_TRIES):
+        off = [
+            each["product"]
+            for each in report.stock
+            if each["product"] in opened and each["unexplained"] and not each["explained"] and not each.get("repair")
+        ]
+        if not off:
+            break
+        report = reconcile.run(db, config, shop, name, started_at - reconcile.OVERLAP, repair=True, align=off)
+    return report
 
 
 def _begin(db: Db, config: Config, shop: Shop, name: str, since: datetime) -> Document:
@@ -91,25 +114,26 @@ def _note(db: Db, name: str, state: Document, *, phase: str, window: datetime | 
 def _pages(
     shop: Shop, phase: str, since: datetime, state: Document
 ) -> Iterator[tuple[Page, datetime | None, datetime]]:
-    """The pages of a phase from where it stands, each with its window and when it was asked for."""
+    """The pages of a phase from where it stands, each with its window and when it was asked for: products by the shop's
+    clock, which tells the orders made before from those made since."""
     resumed = Place(state.get("offset", 0), state.get("last_id", 0))
     if phase == "orders":
         for start, end in _months(state.get("window") or since, now()):
             place = resumed if start == state.get("window") else None
-            for page, read_at in _timed(shop, shop.orders(place, **_since(start, end))):
+            for page, read_at in _timed(now, shop.orders(place, **_since(start, end))):
                 yield page, start, read_at
         return
     pages = shop.products(resumed) if phase == "products" else shop.rows("customers", resumed)
-    for page, read_at in _timed(shop, pages):
+    for page, read_at in _timed(shop.time, pages):
         yield page, None, read_at
 
 
-def _timed(shop: Shop, pages: Iterator[Page]) -> Iterator[tuple[Page, datetime]]:
-    """Each page with the shop's time before it was asked for: what it says is no older."""
-    asked_at = shop.time()
+def _timed(clock: Callable[[], datetime], pages: Iterator[Page]) -> Iterator[tuple[Page, datetime]]:
+    """Each page with the time before it was asked for: what it says is no older."""
+    asked_at = clock()
     for page in pages:
         yield page, asked_at
-        asked_at = shop.time()
+        asked_at = clock()
 
 
 def _since(start: datetime, end: datetime | None = None) -> Document:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from .auth import Failures
 from .config import Config
 from .db import Db
+from .schedule import Schedule
 from .stores import Stores
 from .worker import Worker
 
@@ -20,15 +21,19 @@ class Services:
     stores: Stores
     worker: Worker
     failures: Failures
+    schedule: Schedule
 
     @classmethod
     def start(cls, config: Config, db: Db) -> Services:
-        """Wire them up and start the worker thread."""
+        """Wire them up and start their threads."""
         stores = Stores(db, config)
         worker = Worker(db, stores, queued=config.webhook_processing == "queued")
         worker.start()
-        return cls(config, db, stores, worker, Failures())
+        schedule = Schedule(db, config)
+        schedule.start()
+        return cls(config, db, stores, worker, Failures(), schedule)
 
     def close(self) -> None:
-        """Stop the worker thread; what waits is in the inbox."""
+        """Stop the threads; what waits is in the inbox."""
+        self.schedule.stop()
         self.worker.stop()

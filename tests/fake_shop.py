@@ -25,6 +25,41 @@ KEY, SECRET = "ck_test", "cs_test"
 HTML = "<!DOCTYPE html><title>Just a moment…</title>"
 
 
+def product(number: int, sku: str, stock: float | None, **more: Any) -> dict[str, Any]:
+    """A product as REST v3 tells it; no `stock` is none that the shop manages."""
+    return {
+        "id": number,
+        "name": f"Product {number}",
+        "type": "simple",
+        "sku": sku,
+        "price": "10.00",
+        "manage_stock": stock is not None,
+        "stock_quantity": stock,
+        "date_created_gmt": "2024-01-01T00:00:00",
+        "date_modified_gmt": "2024-01-01T00:00:00",
+        **more,
+    }
+
+
+def order(number: int, sku: str = "A", quantity: int = 1, **more: Any) -> dict[str, Any]:
+    """A paid order of some units, which the shop has taken from its stock."""
+    meta = [{"id": 1, "key": "_reduced_stock", "value": str(quantity)}]
+    line = {"id": number * 10, "product_id": 1, "variation_id": 0, "name": "A", "sku": sku, "quantity": quantity}
+    return {
+        "id": number,
+        "number": str(number),
+        "status": "processing",
+        "currency": "SEK",
+        "total": "10.00",
+        "date_created_gmt": "2026-10-01T10:00:00",
+        "date_modified_gmt": "2026-10-01T10:00:00",
+        "billing": {"email": f"buyer{number % 7}@shop.example", "first_name": "Åsa"},
+        "line_items": [{**line, "total": "10.00", "meta_data": meta}],
+        "refunds": [],
+        **more,
+    }
+
+
 class FakeShop:
     """What the shop has, by id, and how it fails. `requests` are the paths asked for."""
 

@@ -1,0 +1,111 @@
+"""Compares every connected shop again and again, in one process at a time, and mends the orders that differ.
+
+Every `RECONCILE_EVERY` minutes what changed since the last time is compared, and once a day what changed in the last
+month, which finds a refund deleted long after its order; then every product's stock too. A thread of its own: a shop
+that is slow keeps no delivery waiting.
+"""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime, timedelta
+
+from pymongo.errors import DuplicateKeyError, PyMongoError
+
+from . import connection, reconcile
+from .config import Config, ConfigError
+from .db import Db
+from .errors import PosError
+from .logs import get_logger
+from .reconcile import Report
+from .values import now
+
+_LOOK_EVERY = 20.0
+_LONGEST = timedelta(hours=1)
+_SWEEP_EVERY = timedelta(days=1)
+_GRACE = timedelta(minutes=2)
+
+log = get_logger(__name__)
+
+
+class Schedule:
+    """The thread that does it. With RECONCILE_EVERY=0 there is none."""
+
+    def __init__(self, db: Db, config: Config) -> None:
+        self._db = db
+        self._config = config
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="pos-schedule", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        if self._config.reconcile_every:
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Stop; a comparison on its way ends with the process, and is done again by whoever is next."""
+        self._stopping.set()
+
+    def _run(self) -> None:
+        while not self._stopping.wait(_LOOK_EVERY):
+            try:
+                run_due(self._db, self._config)
+            except Exception as error:  # the next round may do better, and deliveries go on without it
+                log.error("comparing failed", error=type(error).__name__)
+
+
+def run_due(db: Db, config: Config) -> list[Report]:
+    """Compare the shops whose time has come and that nobody else is comparing; returns the reports."""
+    try:
+        return [_compare(db, config, name) for name in connection.connected(db) if _claim(db, name)]
+    except PyMongoError as error:
+        log.warning("shops can't be compared", error=type(error).__name__)
+        return []
+
+
+def _claim(db: Db, name: str) -> bool:
+    """Whether the store is due and now ours. Should this process die, it is due again in an hour."""
+    due = {"_id": name, "$or": [{"due_at": {"$lte": now()}}, {"due_at": {"$exists": False}}]}
+    try:
+        db.pulls.update_one(due, {"$set": {"due_at": now() + _LONGEST}}, upsert=True)
+    except DuplicateKeyError:
+        return False
+    return True
+
+
+def _compare(db: Db, config: Config, name: str) -> Report:
+    started_at = now()
+    state = db.pulls.find_one({"_id": name}) or {}
+    sweep = "swept_at" not in state or state["swept_at"] + _SWEEP_EVERY <= started_at
+    since = (state.get("reconciled_until") or started_at) - (reconcile.SWEEP if sweep else reconcile.OVERLAP)
+    report = _report(db, config, name, since, sweep)
+    done = {"due_at": started_at + timedelta(minutes=config.reconcile_every)}
+    if sweep and not report.problem:
+        done["swept_at"] = started_at
+    db.pulls.update_one({"_id": name}, {"$set": done})
+    _tell(report)
+    return report
+
+
+def _report(db: Db, config: Config, name: str, since: datetime, sweep: bool) -> Report:
+    try:
+        with connection.open_shop(db, config, name) as shop:
+            return reconcile.run(db, config, shop, name, since, repair=True, every_product=sweep, grace=_GRACE)
+    except (PosError, ConfigError) as error:
+        return Report(name, since, now(), problem=str(error))
+
+
+def _tell(report: Report) -> None:
+    if report.problem:
+        log.warning("shop could not be compared", store=report.store, problem=report.problem)
+    elif report.in_step:
+        log.info("shop compared", store=report.store, orders=report.compared, mended=len(report.orders))
+    else:
+        log.warning(
+            "shop and POS differ",
+            store=report.store,
+            orders=sum(not reconcile.mended(each) for each in report.orders),
+            stock=sum(bool(each["unexplained"]) for each in report.stock),
+            senders=[each["problem"] for each in report.senders],
+            silent_since=(report.silence or {}).get("since") if (report.silence or {}).get("alarming") else None,
+        )

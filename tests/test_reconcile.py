@@ -1,0 +1,549 @@
+"""Whatever a webhook did not tell is found, with its cause, and mended when asked; and a shop that falls silent is
+noticed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from pos_api import connection, inbox, pull, reconcile, schedule, silence, stock, worker
+from pos_api.config import Config
+from pos_api.db import Db
+from pos_api.reconcile import Report
+from pos_api.sources.woocommerce_rest import Shop, envelope
+from pos_api.stores import Stores
+from pos_api.values import now
+from tests.fake_shop import KEY, SECRET, FakeShop, answer, error, html, order, product, serving
+from tests.test_importer import deliver, load, oracle, recordings
+
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeShop]:
+    with serving(FakeShop()) as shop:
+        yield shop
+
+
+@pytest.fixture
+def shop(fake: FakeShop, db: Db, config: Config) -> Iterator[Shop]:
+    connection.connect(db, config, "default", fake.url, KEY, SECRET)
+    with connection.open_shop(db, config, "default", attempts=2, sleep=lambda _: None) as opened:
+        yield opened
+
+
+@pytest.fixture
+def known(db: Db, config: Config) -> Any:
+    """Take something in as if the shop had sent it."""
+
+    def send(event: str, data: dict[str, Any], **more: Any) -> str:
+        body = json.dumps({"event": event, "data": data, **more}).encode()
+        store = Stores(db, config).get("default")
+        return pull.take_in(db, store, [body], now())[0].outcome
+
+    return send
+
+
+def compare(db: Db, config: Config, shop: Shop, since: datetime = LONG_AGO, **options: Any) -> Report:
+    return reconcile.run(db, config, shop, "default", since, **options)
+
+
+def in_stock(db: Db, sku: str = "A") -> float:
+    found = db.products.find_one({"_id": sku})
+    assert found is not None
+    return float(found["stock"])
+
+
+def made_now(number: int, **more: Any) -> dict[str, Any]:
+    moment = now().strftime("%Y-%m-%dT%H:%M:%S")
+    return order(number, **{"date_created_gmt": moment, "date_modified_gmt": moment, **more})
+
+
+# --- orders -------------------------------------------------------------------------------------------------------
+
+
+def test_a_shop_in_step_has_nothing_to_mend(fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any) -> None:
+    refund = {"id": 70, "amount": "5.00", "reason": "", "line_items": []}
+    one = order(1, refunds=[{"id": 70, "reason": "", "total": "-5.00"}])
+    fake.put_order(one, [refund])
+    known("order.created", {**one, "refunds": [refund]}, sequence=3)
+    report = compare(db, config, shop)
+    assert report.orders == []
+    assert report.in_step
+    assert report.compared == 1
+
+
+def test_a_missing_order_is_found_and_mended_once(
+    fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any
+) -> None:
+    known("product.created", product(1, "A", 10))
+    fake.products[1] = product(1, "A", 8)
+    later = (now() + timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%S")
+    fake.put_order(made_now(1, quantity=2, date_created_gmt=later))
+    found = compare(db, config, shop)
+    assert [each["problem"] for each in found.orders] == ["missing"]
+    assert not found.in_step
+    assert db.woocommerceorders.count_documents({}) == 0
+    mended = compare(db, config, shop, repair=True)
+    assert [each["repair"] for each in mended.orders] == ["created"]
+    assert mended.in_step
+    assert in_stock(db) == 8
+    assert compare(db, config, shop, repair=True).orders == []
+
+
+def test_a_missed_change_is_found_and_mended(fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any) -> None:
+    known("product.created", product(1, "A", 10))
+    known("order.created", order(1, quantity=2))
+    fake.products[1] = product(1, "A", 12)
+    changed = order(1, quantity=2, status="cancelled", date_modified_gmt="2026-10-02T10:00:00")
+    changed["line_items"][0]["meta_data"] = []
+    fake.put_order(changed)
+    report = compare(db, config, shop, repair=True)
+    (difference,) = report.orders
+    assert (difference["problem"], difference["here"]["status"], difference["shop"]["status"]) == (
+        "stale",
+        "processing",
+        "cancelled",
+    )
+    assert {"status", "line_items", "modified_at"} <= set(difference["fields"])
+    assert in_stock(db) == 12
+    assert report.in_step
+
+
+def test_a_deleted_refund_is_found_though_no_time_and_no_sequence_tells(
+    fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any
+) -> None:
+    refund = {"id": 70, "amount": "5.00", "line_items": [{"id": 71, "quantity": -1}]}
+    known("order.created", order(1, refunds=[refund]), sequence=9)
+    fake.put_order(order(1))
+    changed_here_only = datetime(2026, 11, 1, tzinfo=UTC)
+    report = compare(db, config, shop, changed_here_only, repair=True)
+    (difference,) = report.orders
+    assert difference["problem"] == "different"
+    assert "refund was deleted" in difference["cause"]
+    assert difference["repair"] == "updated"
+    stored = db.woocommerceorders.find_one({"_id": "default:1"})
+    assert stored is not None
+    assert stored["refunds"] == []
+    assert stored["sequence"] == 9
+    assert compare(db, config, shop).orders == []
+
+
+def test_an_order_deleted_for_good_is_marked_deleted_and_moves_no_stock(
+    fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any
+) -> None:
+    known("product.created", product(1, "A", 10))
+    known("order.created", made_now(1, quantity=2))
+    before = in_stock(db)
+    report = compare(db, config, shop, repair=True)
+    (difference,) = report.orders
+    assert (difference["problem"], difference["repair"]) == ("gone", "updated")
+    assert "for good" in difference["cause"]
+    stored = db.woocommerceorders.find_one({"_id": "default:1"})
+    assert stored is not None
+    assert "deleted_at" in stored
+    assert in_stock(db) == before
+    assert compare(db, config, shop).orders == []
+
+
+def test_an_order_in_the_trash_and_one_restored_are_found(
+    fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any
+) -> None:
+    known("order.created", order(1))
+    known("order.created", order(2))
+    known("order.deleted", {"id": 2})
+    fake.put_order(order(1, status="trash"))
+    fake.put_order(order(2))
+    report = compare(db, config, shop, repair=True)
+    assert {each["order_id"]: each["problem"] for each in report.orders} == {1: "gone", 2: "deleted here"}
+    deleted = {each["order_id"]: "deleted_at" in each for each in db.woocommerceorders.find()}
+    assert deleted == {1: True, 2: False}
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [html(404), error(404, "rest_no_route"), error(403, "woocommerce_rest_cannot_view"), html(503)],
+    ids=["page", "no-route", "forbidden", "down"],
+)
+def test_no_order_counts_as_gone_because_the_shop_fails(
+    fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any, fault: Any
+) -> None:
+    known("order.created", order(1))
+    fake.faults.append(lambda request: fault if request.path.endswith("/orders/1") else None)
+    report = compare(db, config, shop, repair=True)
+    assert report.problem
+    assert not report.in_step
+    assert db.woocommerceorders.count_documents({"deleted_at": {"$exists": True}}) == 0
+    assert reconcile.reconciled_until(db, "default") is None
+
+
+def test_refund_lines_that_no_webhook_tells_are_fetched(
+    fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any
+) -> None:
+    one = order(1, refunds=[{"id": 70, "reason": "", "total": "-5.00"}])
+    known("order.created", one)
+    fake.put_order(one, [{"id": 70, "amount": "5.00", "line_items": [{"id": 71, "quantity": -1, "total": "-5.00"}]}])
+    report = compare(db, config, shop, repair=True)
+    assert report.orders[0]["cause"].startswith("The lines of a refund")
+    stored = db.woocommerceorders.find_one({"_id": "default:1"})
+    assert stored is not None
+    assert stored["refunds"][0]["line_items"][0]["quantity"] == 1
+
+
+def test_what_came_in_meanwhile_is_not_overwritten_by_what_was_read_before(
+    fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any
+) -> None:
+    known("order.created", order(1))
+    stored = db.woocommerceorders.find_one({"_id": "default:1"})
+    assert stored is not None
+    read = order(1, status="completed", date_modified_gmt="2026-10-02T10:00:00")
+    known("order.updated", order(1, status="refunded", date_modified_gmt="2026-10-03T10:00:00"))
+    store = Stores(db, config).get("default")
+    (outcome,) = pull.take_in(db, store, [envelope("order.updated", read, replaces=stored["rev"])], now())
+    assert outcome.outcome == "stale"
+    assert db.woocommerceorders.find_one({"_id": "default:1"})["status"] == "refunded"  # type: ignore[index]
+
+
+def test_a_repair_cut_short_is_finished_by_its_second_run(fake: FakeShop, db: Db, config: Config, known: Any) -> None:
+    known("product.created", product(1, "A", 10))
+    known("order.created", made_now(1, quantity=1))
+    stored = db.woocommerceorders.find_one({"_id": "default:1"})
+    assert stored is not None
+    body = envelope("order.updated", made_now(1, quantity=4), replaces=stored["rev"])
+    store = Stores(db, config).get("default")
+    pull.take_in(db, store, [body], now())
+    movements = list(db.stock_movements.find({"order": "default:1"}))
+    db.stock_movements.delete_one({"_id": movements[-1]["_id"]})
+    db.products.update_one({"_id": "A"}, {"$set": {"stock": movements[-2]["balance"], "seq": movements[-2]["seq"]}})
+    inbox.replay(db, [worker.understand(store, {}, body, now()).event.key])
+    assert worker.take_due(db, Stores(db, config), inbox.new_lease()) == 1
+    assert in_stock(db) == movements[-1]["balance"]
+
+
+def test_what_may_still_be_on_its_way_is_left_for_the_next_time(
+    fake: FakeShop, shop: Shop, db: Db, config: Config
+) -> None:
+    fake.put_order(made_now(1))
+    assert compare(db, config, shop, repair=True, grace=timedelta(minutes=2)).orders == []
+    until = reconcile.reconciled_until(db, "default")
+    assert until is not None
+    assert until <= now() - timedelta(minutes=2)
+    assert len(compare(db, config, shop).orders) == 1
+
+
+def test_an_order_that_can_not_be_used_is_told_and_parked(fake: FakeShop, shop: Shop, db: Db, config: Config) -> None:
+    fake.put_order(order(1, line_items="broken"))
+    (difference,) = compare(db, config, shop, repair=True).orders
+    assert (difference["problem"], difference["repair"], difference["fields"]) == (
+        "unusable",
+        "parked",
+        ["data.line_items"],
+    )
+
+
+def test_a_parked_event_is_told_as_the_cause(fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any) -> None:
+    assert known("order.created", order(1, line_items="broken")) == "parked"
+    fake.put_order(order(1))
+    (difference,) = compare(db, config, shop).orders
+    assert "is parked: The order is not valid." in difference["cause"]
+
+
+def test_a_draft_is_no_missing_order(fake: FakeShop, shop: Shop, db: Db, config: Config) -> None:
+    fake.put_order(order(1, status="checkout-draft"))
+    assert compare(db, config, shop).orders == []
+
+
+@pytest.mark.parametrize("recording", recordings())
+def test_a_shop_whose_webhooks_all_failed_is_mended_to_the_last_unit(
+    fake: FakeShop, shop: Shop, db: Db, config: Config, recording: dict[str, Any]
+) -> None:
+    """The first delivery arrived, nothing after it; then one comparison."""
+    first, last = recording["steps"][0], recording["steps"][-1]
+    for number, (sku, units) in enumerate(recording["initial_stock"].items(), 1000):
+        if not sku.startswith("#"):
+            started = {"opened_at": LONG_AGO, "opened_by": "default"}
+            db.products.insert_one(
+                {"_id": sku, "sku": sku, "skus": [sku], "name": sku, "price": None, **started}
+                | {"stock": units, "seq": 0, "shop_ids": [f"default:{number}"]}
+            )
+    for delivery in first["deliveries"]:
+        deliver(db, config, delivery)
+    if last["rest_order"] is not None:
+        load(fake, recording, last)
+        fake.products.clear()
+    compare(db, config, shop, repair=True)
+    assert compare(db, config, shop).orders == []
+    stored = db.woocommerceorders.find_one({"_id": f"default:{recording['order_id']}"})
+    assert stored is not None
+    if last["rest_order"] is None:
+        assert "deleted_at" in stored
+        return
+    here = {each["sku"]: each["stock"] for each in db.products.find()}
+    for each in stored["held"] if stored["status"] == "pending" else ():
+        here[each["sku"]] += each["quantity"]
+    assert here == oracle(last)
+    assert stored["status"] == last["rest_order"]["status"]
+    assert len(stored["refunds"]) == len(last["rest_refunds"])
+
+
+# --- stock --------------------------------------------------------------------------------------------------------
+
+
+def test_stock_that_differs_is_told_with_what_the_ledger_shows(
+    fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any
+) -> None:
+    known("product.created", product(1, "A", 10))
+    stock.move(db, "A", -3, reason="sold", cause="user:eva", note="")
+    later = (now() + timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%S")
+    pending = made_now(1, quantity=2, status="pending", date_created_gmt=later)
+    pending["line_items"][0]["meta_data"] = []
+    known("order.created", pending)
+    fake.put_order(pending)
+    fake.products[1] = product(1, "A", 10)
+    (entry,) = compare(db, config, shop).stock
+    assert (entry["here"], entry["shop"], entry["held_by_pending"], entry["difference"]) == (5, 10, 2, -3)
+    assert entry["explained"] == [{"cause": "counted, sold or adjusted here", "quantity": -3}]
+    assert entry["unexplained"] == 0
+    fake.products[1] = product(1, "A", 14)
+    report = compare(db, config, shop)
+    assert report.stock[0]["unexplained"] == -4
+    assert not report.in_step
+
+
+def test_orders_of_another_store_explain_a_difference(
+    fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any
+) -> None:
+    known("product.created", product(1, "A", 10))
+    north = replace(Stores(db, config).get("default"), id="north")
+    pull.take_in(db, north, [envelope("order.created", order(5, quantity=4))], now())
+    fake.products[1] = product(1, "A", 10)
+    (entry,) = compare(db, config, shop).stock
+    assert entry["explained"] == [{"cause": "orders of other stores", "quantity": -4}]
+    assert entry["unexplained"] == 0
+
+
+def test_stock_is_aligned_only_where_asked_and_then_counts_as_the_same(
+    fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any
+) -> None:
+    known("product.created", product(1, "A", 10))
+    known("product.created", product(2, "B", 10))
+    fake.products[1] = product(1, "A", 25)
+    fake.products[2] = product(2, "B", 25)
+    assert {each["sku"]: each.get("repair") for each in compare(db, config, shop, repair=True).stock} == {
+        "A": None,
+        "B": None,
+    }
+    compare(db, config, shop, align=["A"])
+    assert (in_stock(db, "A"), in_stock(db, "B")) == (25, 10)
+    assert [each["sku"] for each in compare(db, config, shop).stock] == ["B"]
+    movement = db.stock_movements.find_one({"sku": "A"}, sort=[("seq", -1)])
+    assert movement is not None
+    assert (movement["reason"], movement["quantity"], movement["balance"]) == ("reconcile", 15, 25)
+
+
+def test_stock_is_not_aligned_while_orders_come_in(
+    fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any
+) -> None:
+    known("product.created", product(1, "A", 10))
+    fake.products[1] = product(1, "A", 9)
+
+    def buy(request: Any) -> None:
+        if request.path.endswith("/products/1"):
+            later = (now() + timedelta(seconds=2)).strftime("%Y-%m-%dT%H:%M:%S")
+            fake.put_order(order(1, date_created_gmt=later, date_modified_gmt=later))
+
+    fake.faults.append(buy)
+    report = compare(db, config, shop, align=["A"])
+    assert "Orders came in" in str(report.problem)
+    assert in_stock(db) == 10
+
+
+def test_a_product_unknown_here_is_told_and_added(fake: FakeShop, shop: Shop, db: Db, config: Config) -> None:
+    fake.products[2] = product(2, "", None, type="variable", variations=[3], name="Hoodie")
+    fake.variations[2] = [product(3, "H-S", 5, attributes=[{"option": "S"}])]
+    assert compare(db, config, shop).stock[0]["cause"] == "The product is not known here."
+    assert compare(db, config, shop, repair=True).in_step
+    assert in_stock(db, "H-S") == 5
+
+
+def test_only_the_products_of_compared_orders_are_asked_for_on_the_way(
+    fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any
+) -> None:
+    for number, sku in ((1, "A"), (2, "B")):
+        known("product.created", product(number, sku, 10))
+        fake.products[number] = product(number, sku, 99)
+    known("order.created", order(1))
+    fake.put_order(order(1))
+    report = compare(db, config, shop, every_product=False)
+    assert [each["sku"] for each in report.stock] == ["A"]
+    assert "/wp-json/wc/v3/products" not in fake.requests
+
+
+# --- what sends ---------------------------------------------------------------------------------------------------
+
+
+def webhook(number: int, **more: Any) -> dict[str, Any]:
+    return {
+        "id": number,
+        "name": f"POS {number}",
+        "status": "active",
+        "topic": "order.updated" if number % 2 else "order.created",
+        "delivery_url": "https://pos.example/api/webhooks/orders",
+        "date_modified_gmt": "2026-11-20T10:00:00",
+        **more,
+    }
+
+
+def test_a_webhook_that_is_off_is_told_and_switched_on_and_its_gap_filled(
+    fake: FakeShop, shop: Shop, db: Db, config: Config
+) -> None:
+    fake.plugins = []
+    fake.webhooks = {1: webhook(1, status="disabled"), 2: webhook(2)}
+    fake.put_order(order(1, date_modified_gmt="2026-11-20T09:55:00"))
+    recently = now() - timedelta(minutes=30)
+    found = compare(db, config, shop, recently)
+    assert [each["id"] for each in found.senders] == [1]
+    assert "disabled" in found.senders[0]["problem"]
+    assert found.orders == []
+    mended = compare(db, config, shop, recently, repair=True, repair_senders=True)
+    assert fake.webhooks[1]["status"] == "active"
+    assert [each["repair"] for each in mended.orders] == ["created"]
+    assert mended.since == datetime(2026, 11, 20, 9, 50, tzinfo=UTC)
+    assert mended.in_step
+    assert compare(db, config, shop, recently).senders == []
+
+
+def test_a_key_that_may_only_read_says_where_to_switch_it_on(
+    fake: FakeShop, shop: Shop, db: Db, config: Config
+) -> None:
+    fake.webhooks = {1: webhook(1, status="paused")}
+    refused = error(
+        401, "woocommerce_rest_authentication_error", "The API key provided does not have write permissions."
+    )
+    fake.faults.append(lambda request: refused if request.method == "PUT" else None)
+    report = compare(db, config, shop, repair_senders=True)
+    assert "Settings > Advanced > Webhooks" in report.senders[0]["problem"]
+    assert not report.in_step
+
+
+def test_a_shop_with_neither_plugin_nor_webhooks_is_told(fake: FakeShop, shop: Shop, db: Db, config: Config) -> None:
+    fake.plugins = [{"plugin": "woocommerce/woocommerce.php"}]
+    fake.webhooks = {1: webhook(1, delivery_url="https://elsewhere.example/hook"), 2: webhook(2)}
+    assert "nothing sends orders" in compare(db, config, shop).senders[0]["problem"]
+    fake.webhooks[1] = webhook(1)
+    assert compare(db, config, shop).senders == []
+
+
+def test_a_key_that_may_not_see_webhooks_does_not_stop_the_comparison(
+    fake: FakeShop, shop: Shop, db: Db, config: Config
+) -> None:
+    refused = error(403, "woocommerce_rest_cannot_view")
+    fake.faults.append(lambda request: refused if "webhooks" in request.path else None)
+    fake.put_order(order(1))
+    report = compare(db, config, shop)
+    assert (report.problem, len(report.orders)) == (None, 1)
+
+
+# --- silence ------------------------------------------------------------------------------------------------------
+
+
+def _rhythm(weeks: int, open_hours: range, orders: int, days: range = range(7)) -> list[int]:
+    week = [orders if day in days and hour in open_hours else 0 for day in range(7) for hour in range(24)]
+    return week * weeks
+
+
+def test_a_silence_far_longer_than_usual_alarms() -> None:
+    counts = _rhythm(4, range(8, 20), 2)
+    counts[-12:] = [0] * 12
+    counts = counts[:-6]
+    missed, longest = silence.judge(counts, 8.5) or (0, 0)
+    assert missed > 7
+    assert silence.Silence(now(), missed, longest).alarming
+
+
+@pytest.mark.parametrize("silent_hours", [1, 2, 11])
+def test_nights_and_short_pauses_are_no_alarm(silent_hours: int) -> None:
+    counts = _rhythm(4, range(8, 20), 2)
+    counts = counts[: len(counts) - 15]  # nine in the morning
+    missed, longest = silence.judge(counts, silent_hours) or (99, 0)
+    assert not silence.Silence(now(), missed, longest).alarming
+
+
+def test_a_shop_that_is_often_silent_alarms_later() -> None:
+    counts = _rhythm(8, range(8, 20), 2)
+    counts[200:215] = counts[500:515] = [0] * 15
+    missed, longest = silence.judge(counts, 12) or (99, 0)
+    assert longest > 10
+    assert not silence.Silence(now(), missed, longest).alarming
+
+
+@pytest.mark.parametrize("counts", [[], [0] * 1344, [1] * 49, [1] * 200, [0] * 1200 + [9] * 144])
+def test_too_few_orders_tell_no_rhythm(counts: list[int]) -> None:
+    assert silence.judge(counts, 99) is None
+
+
+def test_a_stores_silence_is_heard_from_its_orders(fake: FakeShop, shop: Shop, db: Db, config: Config) -> None:
+    end = now() - timedelta(hours=30)
+    db.woocommerceorders.insert_many(
+        {"_id": f"default:{n}", "store": "default", "order_id": n, "created_at": end - timedelta(minutes=30 * n)}
+        for n in range(24 * 2 * 7 * 4)
+    )
+    heard = silence.listen(db, "default", now())
+    assert heard is not None
+    assert heard.alarming
+    assert heard.since == end
+    report = compare(db, config, shop, now())
+    assert report.silence is not None
+    assert report.silence["alarming"]
+    assert not report.in_step
+    assert silence.listen(db, "north", now()) is None
+
+
+# --- the schedule -------------------------------------------------------------------------------------------------
+
+
+def test_a_due_shop_is_compared_and_mended_by_one_process(fake: FakeShop, shop: Shop, db: Db, config: Config) -> None:
+    earlier = (now() - timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%S")
+    fake.put_order(order(1, date_modified_gmt=earlier))
+    (report,) = schedule.run_due(db, config)
+    assert [each["repair"] for each in report.orders] == ["created"]
+    assert schedule.run_due(db, config) == []
+    due_at = db.pulls.find_one({"_id": "default"})["due_at"]  # type: ignore[index]
+    assert timedelta(minutes=14) < due_at - now() <= timedelta(minutes=15)
+    db.pulls.update_one({"_id": "default"}, {"$set": {"due_at": now()}})
+    fake.requests.clear()
+    assert schedule.run_due(db, config)[0].in_step
+    assert "/wp-json/wc/v3/products" not in fake.requests
+
+
+def test_a_shop_that_is_down_is_looked_at_again_from_where_it_was(
+    fake: FakeShop, shop: Shop, db: Db, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pos_api.sources.woocommerce_rest._FIRST_PAUSE", 0.0)
+    schedule.run_due(db, config)
+    until = reconcile.reconciled_until(db, "default")
+    fake.faults.append(lambda _: html(503))
+    db.pulls.update_one({"_id": "default"}, {"$set": {"due_at": now()}})
+    (report,) = schedule.run_due(db, config)
+    assert "503" in str(report.problem)
+    assert reconcile.reconciled_until(db, "default") == until
+    last = reconcile.last_report(db, "default")
+    assert last is not None
+    assert last["problem"] == report.problem
+
+
+def test_a_key_that_can_not_be_decrypted_is_a_problem_not_a_crash(
+    fake: FakeShop, shop: Shop, db: Db, config: Config
+) -> None:
+    (report,) = schedule.run_due(db, replace(config, secrets_keys=()))
+    assert "SECRETS_KEYS" in str(report.problem)
+
+
+def test_a_list_that_is_no_list_is_a_problem_not_a_crash(fake: FakeShop, shop: Shop, db: Db, config: Config) -> None:
+    fake.faults.append(lambda request: answer({"id": 1}) if request.path.endswith("/orders") else None)
+    assert "no list" in str(compare(db, config, shop).problem)
