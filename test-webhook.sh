@@ -134,7 +134,7 @@ expect "both are in the list" 200 "$first" "$second"
 call token GET "/api/webhooks/orders/$first"
 expect "the first shows its history" 200 '"cancelled"' '"processing"'
 call token GET "/api/webhooks/orders/stats?currency=XTS&from=$today&to=$today"
-expect "figures" 200 '"net_revenue"' '"XTS"'
+expect "figures: 1 order, 3 items, 3.00 net" 200 '"XTS"' '"orders_count":1,' '"num_items_sold":3,' '"net_revenue":"3.00"'
 call token GET "/api/products/movements?sku=$query"
 expect "the ledger tells why" 200 '"balance":7'
 
