@@ -1,10 +1,89 @@
-"""What `/metrics` shows, in Prometheus' names and units."""
+"""What `/metrics` shows, in Prometheus' names and units, summed over the web processes of one server.
+
+prometheus_client decides when it is imported whether processes share their figures (PROMETHEUS_MULTIPROC_DIR), and the
+web server knows that only once it has read its settings: so it is imported with the first figure, after the fork.
+"""
 
 from __future__ import annotations
 
-from prometheus_client import Counter, Histogram
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
 
-EVENTS = Counter("pos_events_total", "Webhook events answered, by topic and outcome.", ["topic", "outcome"])
-BATCH_SIZE = Histogram("pos_batch_events", "Events per batch.", buckets=(1, 2, 5, 10, 20, 50, 100))
-BATCH_SECONDS = Histogram("pos_batch_seconds", "Seconds to apply a batch.")
-REQUEST_SECONDS = Histogram("pos_request_seconds", "Seconds to answer a webhook.")
+if TYPE_CHECKING:
+    from prometheus_client import Counter, Histogram
+
+_SHARED = "PROMETHEUS_MULTIPROC_DIR"
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class _Figures:
+    events: Counter
+    request_seconds: Histogram
+    batch_events: Histogram
+    batch_seconds: Histogram
+
+
+@cache
+def _figures() -> _Figures:
+    from prometheus_client import Counter, Histogram
+
+    return _Figures(
+        Counter("pos_events", "Deliveries answered, by topic and outcome.", ["topic", "outcome"]),
+        Histogram("pos_request_seconds", "Seconds to answer a delivery."),
+        Histogram("pos_batch_events", "Events per batch.", buckets=(1, 2, 5, 10, 20, 50, 100)),
+        Histogram("pos_batch_seconds", "Seconds to apply a batch."),
+    )
+
+
+def answered(topic: str, outcome: str, seconds: float) -> None:
+    """A delivery was answered."""
+    _figures().events.labels(topic, outcome).inc()
+    _figures().request_seconds.observe(seconds)
+
+
+def applied(events: int, seconds: float) -> None:
+    """A batch was applied."""
+    _figures().batch_events.observe(events)
+    _figures().batch_seconds.observe(seconds)
+
+
+def share() -> None:
+    """Let the processes forked from this one share their figures; called before the fork."""
+    os.environ[_SHARED] = tempfile.mkdtemp(prefix="pos-metrics-")
+
+
+def stop_sharing() -> None:
+    """Remove what `share` made, once the last process is gone."""
+    if directory := os.environ.pop(_SHARED, None):
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def forget(pid: int) -> None:
+    """A process of those that share has ended: its counts stay in the sums, its gauges do not."""
+    if _SHARED in os.environ:
+        from prometheus_client import multiprocess
+
+        multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]
+
+
+def page(waiting: int | None) -> bytes:
+    """Every figure in Prometheus' text format; `waiting` is how many events wait in the inbox, None where that can't
+    be told."""
+    from prometheus_client import REGISTRY, CollectorRegistry, Gauge, generate_latest, multiprocess
+
+    _figures()
+    now = CollectorRegistry()
+    up = Gauge("pos_database_up", "Whether the database answers.", registry=now)
+    up.set(waiting is not None)
+    if waiting is not None:
+        Gauge("pos_inbox_waiting", "Events that wait or are being worked on.", registry=now).set(waiting)
+    if _SHARED not in os.environ:
+        return generate_latest(REGISTRY) + generate_latest(now)
+    summed = CollectorRegistry()
+    multiprocess.MultiProcessCollector(summed)  # type: ignore[no-untyped-call]
+    return generate_latest(summed) + generate_latest(now)

@@ -12,7 +12,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger as GunicornLogger
 from gunicorn.workers.base import Worker
 
-from . import create_app, db
+from . import create_app, db, metrics
 from .config import Config, ConfigError
 from .logs import get_logger
 
@@ -30,6 +30,8 @@ def run(config: Config, announce: Callable[[], None]) -> None:
     # Here once, before any worker: a mistake in the settings is told in one line. The store that we bring ourselves
     # stays up while this process does, whatever becomes of the workers.
     db.connect(config).client.close()
+    if config.web_processes > 1:
+        metrics.share()
     _Application(config, announce).run()
 
 
@@ -52,6 +54,10 @@ class Logger(GunicornLogger):
         self.error_log.propagate = True
 
 
+def _forget_figures(_server: Any, worker: Worker) -> None:
+    metrics.forget(int(worker.pid))
+
+
 class _Application(BaseApplication):
     def __init__(self, config: Config, announce: Callable[[], None]) -> None:
         self._config = config
@@ -66,6 +72,7 @@ class _Application(BaseApplication):
             "workers": config.web_processes,
             "worker_class": "gthread",
             "threads": config.web_threads,
+            "reuse_port": config.web_processes > 1,  # the kernel then spreads connections evenly over the processes
             "preload_app": False,  # a MongoClient does not survive a fork
             "control_socket_disable": True,
             "timeout": 60,
@@ -76,6 +83,8 @@ class _Application(BaseApplication):
             "loglevel": "warning",
             "logger_class": Logger,
             "post_worker_init": self._started,
+            "child_exit": _forget_figures,
+            "on_exit": lambda _server: metrics.stop_sharing(),
         }
         if os.path.isdir("/dev/shm"):  # noqa: S108 - the heartbeat must not wait for a disk
             settings["worker_tmp_dir"] = "/dev/shm"  # noqa: S108

@@ -113,7 +113,7 @@ def process(db: Db, lease: str, works: list[Work]) -> dict[str, Outcome]:
                 raise
             ended = _apply_one_by_one(db, lease, batch)
         outcomes |= ended
-        metrics.BATCH_SECONDS.observe(time.perf_counter() - started)
+        metrics.applied(len(batch), time.perf_counter() - started)
     inbox.finish(db, lease, outcomes.items())
     return outcomes
 
@@ -273,7 +273,6 @@ class Worker:
 
     def _process(self, works: list[Work]) -> dict[str, Outcome]:
         """The outcomes of these events; of those missing, the inbox has a leased entry that is due again soon."""
-        metrics.BATCH_SIZE.observe(len(works))
         try:
             return process(self._db, self._lease, works)
         except Exception as error:

@@ -91,7 +91,7 @@ def test_its_log_has_no_key_in_it(serve: Serve, home: Path) -> None:
 
 
 def test_what_is_on_its_way_is_finished_before_it_ends(serve: Serve, home: Path) -> None:
-    service = serve()
+    service = serve(WEB_PROCESSES="1")
     body = json.dumps({"event": "order.created", "data": {"id": 7}}).encode()
     key = dotenv_values(home / ".env")["WEBHOOK_API_KEY"]
     request = (

@@ -6,10 +6,9 @@ from typing import Any
 
 from flask import Response, current_app, request
 from marshmallow import Schema, fields
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pymongo.errors import PyMongoError
 
-from .. import auth
+from .. import auth, inbox, metrics
 from ..errors import Unavailable
 from ..values import now
 from ..worker import RETRY_AFTER
@@ -84,9 +83,13 @@ def ready() -> dict[str, Any]:
 
 @blp.get("/metrics")
 @blp.response(200, {"type": "string"}, content_type="text/plain", description="Prometheus' text format")
-def metrics() -> Response:
+def prometheus() -> Response:
     """Figures for Prometheus."""
-    return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+    try:
+        waiting = inbox.waiting(services().db)
+    except PyMongoError:
+        waiting = None
+    return Response(metrics.page(waiting), content_type=metrics.CONTENT_TYPE)
 
 
 def _ping() -> None:

@@ -85,8 +85,7 @@ def _outcome(receipt: Receipt) -> Outcome | None:
 
 def _count(work: Work, outcome: Outcome | None, started: float) -> None:
     topic = work.event.topic if work.event.topic in woocommerce.TOPICS else "other"
-    metrics.EVENTS.labels(topic, outcome.outcome if outcome else "waiting").inc()
-    metrics.REQUEST_SECONDS.observe(time.perf_counter() - started)
+    metrics.answered(topic, outcome.outcome if outcome else "waiting", time.perf_counter() - started)
 
 
 def _with_key(problem: PosError, event_key: str) -> PosError:
