@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import os
 import secrets
 import signal
@@ -17,14 +18,16 @@ import click
 from cryptography.fernet import Fernet
 from pymongo.errors import PyMongoError
 
-from . import auth, inbox, logs, server, stores, users, worker
+from . import auth, connection, importer, inbox, logs, reconcile, server, stores, users, worker
 from . import backup as backups
 from . import config as settings
 from . import db as database
 from .config import Config, ConfigError
 from .db import Db
 from .errors import PosError
-from .values import now
+from .reconcile import Report
+from .schedule import Schedule
+from .values import now, rfc3339
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -154,8 +157,11 @@ def work(config: Config) -> None:
         signal.signal(signum, lambda *_: stop.set())
     db = database.connect(config)
     with db.client:
+        schedule = Schedule(db, config)
+        schedule.start()
         click.echo("Worker running")
         worker.run_forever(db, config, stop)
+        schedule.stop()
 
 
 @main.command()
@@ -378,3 +384,124 @@ def replay(db: Db, keys: tuple[str, ...], everything: bool) -> None:
         raise click.UsageError("Give the keys that `pos-api inbox` shows, or --all.")
     count = inbox.replay(db, inbox.Filter() if everything else keys)
     click.echo(f"{count} due again; a running service takes them up within a second or so.")
+
+
+# --- what a shop has --------------------------------------------------------------------------------------------
+
+
+def _since(_: click.Context, __: click.Parameter, text: str) -> datetime:
+    try:
+        return importer.parse_since(text, now())
+    except ValueError:
+        raise click.BadParameter("2024-01-01, or how long ago: 12h, 2d, 3w") from None
+
+
+@store.command("connect")
+@click.argument("name")
+@click.option("--url", required=True, help="The shop's address: https://shop.example.")
+@click.option("--consumer-key", required=True, help="ck_…")
+@click.option("--consumer-secret", prompt=True, hide_input=True, help="cs_…; asked for where it is not given.")
+@with_db
+@with_config
+def connect_store(config: Config, db: Db, /, name: str, url: str, consumer_key: str, consumer_secret: str) -> None:
+    """Connect to the REST API of the shop NAME, with a key from WooCommerce > Settings > Advanced > REST API."""
+    hints = connection.connect(db, config, name, url, consumer_key, consumer_secret)
+    click.echo(f"Connected. `pos-api import {name} --since …` takes over what the shop has.")
+    for hint in hints:
+        click.echo(f"Note: {hint}")
+
+
+@main.command("import")
+@click.argument("name")
+@click.option("--since", required=True, callback=_since, help="Orders made since: 2024-01-01, or 90d ago.")
+@with_db
+@with_config
+def import_shop(config: Config, db: Db, /, name: str, since: datetime) -> None:
+    """Take over the products, customers and orders of the shop NAME. Interrupted, it goes on where it was."""
+    with connection.open_shop(db, config, name) as shop:
+        imported = importer.run(db, config, shop, name, since, _bars())
+    for phase, counts in imported.outcomes.items():
+        click.echo(f"{phase:<10}" + ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(counts.items())))
+    if imported.unread:
+        click.echo(f"{imported.unread} that the shop could not tell; its error log says why.", err=True)
+    _show(imported.report)
+
+
+def _bars() -> importer.Progress:
+    """A progress bar for each phase, with the rate and the time left."""
+    bar: Any = None
+    started: dict[str, tuple[datetime, int]] = {}
+
+    def progress(phase: str, done: int, total: int) -> None:
+        nonlocal bar
+        if phase not in started:
+            if bar is not None:
+                bar.__exit__(None, None, None)
+            started[phase] = (now(), done)
+            bar = click.progressbar(
+                length=max(total, 1), label=f"{phase:<10}", show_pos=True, item_show_func=lambda rate: rate
+            )
+            bar.__enter__()
+        begun, _ = started[phase]
+        rate = done / max((now() - begun).total_seconds(), 0.001)
+        bar.update(max(done - bar.pos, 0), f"{rate:,.0f}/s")
+        if done >= total:
+            bar.finish()
+            bar.render_progress()
+
+    return progress
+
+
+@main.command("reconcile")
+@click.argument("name")
+@click.option("--since", default="2d", show_default=True, callback=_since, help="2024-01-01, or how long ago: 12h, 3w.")
+@click.option("--repair", is_flag=True, help="Mend orders, add products, switch webhooks on again.")
+@click.option("--align", metavar="SKU", multiple=True, help="Bring the stock of this SKU to the shop's.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@with_db
+@with_config
+def reconcile_shop(
+    config: Config, db: Db, /, name: str, since: datetime, repair: bool, align: tuple[str, ...], as_json: bool
+) -> None:
+    """Compare the POS with the shop NAME. Exit status 1 when something is left to mend or to look at."""
+    with connection.open_shop(db, config, name) as shop:
+        report = reconcile.run(db, config, shop, name, since, repair=repair, repair_senders=repair, align=align)
+    if as_json:
+        click.echo(json.dumps(report.document(), default=_json, indent=2, ensure_ascii=False))
+    else:
+        _show(report)
+    if not report.in_step:
+        sys.exit(1)
+
+
+def _json(value: Any) -> str:
+    return rfc3339(value) if isinstance(value, datetime) else str(value)
+
+
+def _show(report: Report | None) -> None:
+    if report is None:
+        return
+    click.echo(
+        f"{report.compared:,} orders since {_moment(report.since)} and {report.stock_compared:,} products compared."
+    )
+    for each in report.orders:
+        _row(f"#{each['number']}", each["problem"], each.get("repair"), each["cause"])
+    for each in report.stock:
+        here = "-" if each["here"] is None else f"{each['here']:g}"
+        _row(each["sku"], f"stock {here}, shop {each['shop']:g}", each.get("repair"), each["cause"])
+    for each in report.senders:
+        _row(each["name"] or str(each["id"]), each.get("topic") or "", each.get("repair"), each["problem"])
+    heard = report.silence or {}
+    if heard.get("alarming"):
+        click.echo(
+            f"No order since {_moment(heard['since'])}: about {heard['missed']:.0f} usually come in such a time. "
+            "Is the shop's checkout all right?"
+        )
+    if report.problem:
+        click.echo(report.problem, err=True)
+    elif report.in_step:
+        click.echo("In step.")
+
+
+def _row(what: str, problem: str, repair: str | None, cause: str) -> None:
+    click.echo(f"{what:<16} {problem:<24} {repair or 'open':<10} {cause}")
