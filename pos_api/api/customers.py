@@ -40,9 +40,9 @@ class Customer(Schema):
     email = fields.String(required=True, metadata={"example": "anna@example.se"})
     first_name = fields.String(metadata={"example": "Anna"})
     last_name = fields.String(metadata={"example": "Åkesson"})
-    company = fields.String()
-    phone = fields.String()
-    username = fields.String()
+    company = fields.String(metadata={"example": ""})
+    phone = fields.String(metadata={"example": "070-123 45 67"})
+    username = fields.String(metadata={"example": "anna"})
     billing = fields.Nested(Address)
     shipping = fields.Nested(Address)
     shop_ids = fields.List(

@@ -54,11 +54,11 @@ class Address(Schema):
 
     first_name = fields.String(metadata={"example": "Anna"})
     last_name = fields.String(metadata={"example": "Åkesson"})
-    company = fields.String()
+    company = fields.String(metadata={"example": ""})
     address_1 = fields.String(metadata={"example": "Storgatan 1"})
-    address_2 = fields.String()
+    address_2 = fields.String(metadata={"example": ""})
     city = fields.String(metadata={"example": "Malmö"})
-    state = fields.String()
+    state = fields.String(metadata={"example": ""})
     postcode = fields.String(metadata={"example": "211 34"})
     country = fields.String(metadata={"example": "SE"})
     email = fields.String(metadata={"example": "anna@example.se"})
@@ -76,9 +76,13 @@ class OrderLine(Schema):
     variation_id = fields.Integer(metadata={"example": 0})
     quantity = Quantity(required=True, metadata={"example": 2})
     reduced_stock = Quantity(metadata={"description": "Units the shop has taken from its stock for it."})
+    price = Money(metadata={"example": "35.00"})
+    tax_class = fields.String(metadata={"example": ""})
     subtotal = Money(metadata={"example": "70.00"})
+    subtotal_tax = Money(metadata={"example": "8.40"})
     total = Money(metadata={"example": "70.00"})
     total_tax = Money(metadata={"example": "8.40"})
+    meta = fields.List(fields.Dict(), metadata={"example": [{"key": "pa_size", "value": "M"}]})
 
 
 class Refund(Schema):
@@ -86,8 +90,8 @@ class Refund(Schema):
 
     id = fields.Integer(metadata={"example": 27})
     amount = Money(required=True, metadata={"example": "199.90"})
-    reason = fields.String()
-    created_at = Time(allow_none=True)
+    reason = fields.String(metadata={"example": "damaged"})
+    created_at = Time(allow_none=True, metadata={"example": "2026-11-23T09:12:00Z"})
     line_items = fields.List(fields.Dict(), metadata={"description": "Where the sender told lines."})
 
 
@@ -109,8 +113,8 @@ class Order(Schema):
     created_at = Time(required=True, metadata={"example": "2026-11-22T06:50:56Z"})
     day = fields.String(required=True, metadata={"description": "In the shop's time zone.", "example": "2026-11-22"})
     modified_at = Time(metadata={"example": "2026-11-22T06:50:58Z"})
-    paid_at = Time(allow_none=True)
-    completed_at = Time(allow_none=True)
+    paid_at = Time(allow_none=True, metadata={"example": "2026-11-22T06:50:57Z"})
+    completed_at = Time(allow_none=True, metadata={"example": "2026-11-22T06:50:58Z"})
     deleted_at = Time(metadata={"description": "When the shop's deletion came in; absent otherwise."})
     currency = fields.String(metadata={"example": "SEK"})
     total = Money(metadata={"example": "295.68"})
@@ -126,7 +130,11 @@ class Order(Schema):
         allow_none=True, metadata={"description": "Its key at /api/customers.", "example": "anna@example.se"}
     )
     customer_id = fields.Integer(metadata={"description": "The shop's id; 0 for a guest.", "example": 0})
-    customer_note = fields.String()
+    customer_note = fields.String(metadata={"example": ""})
+    created_via = fields.String(metadata={"example": "checkout"})
+    transaction_id = fields.String(metadata={"example": ""})
+    prices_include_tax = fields.Boolean(metadata={"example": False})
+    sequence = fields.Integer(metadata={"description": "The sender's number of this version, if any.", "example": 3})
     billing = fields.Nested(Address)
     shipping = fields.Nested(Address)
     line_items = fields.List(fields.Nested(OrderLine), required=True)
@@ -161,7 +169,7 @@ class OrderMovement(Schema):
     held = Quantity(required=True, metadata={"example": 2})
     balance = Quantity(required=True, metadata={"description": "The stock after it.", "example": 10})
     reason = fields.String(required=True, metadata={"example": "order"})
-    cause = fields.String(required=True)
+    cause = fields.String(required=True, metadata={"description": "The key of the event; see /api/inbox."})
     at = Time(required=True, metadata={"example": "2026-11-22T06:50:57Z"})
 
 
