@@ -84,7 +84,7 @@ class _Change:
     outcome: str
 
     def to_save(self) -> bool:
-        return self.outcome in ("created", "updated")
+        return self.after is not self.before
 
     def to_settle(self) -> bool:
         return self.to_save() or self.snapshot.again
@@ -98,7 +98,6 @@ def apply(db: Db, snapshots: list[OrderSnapshot]) -> list[Result]:
     """
     catalogue, changes = _save(db, snapshots)
     to_settle = [change for change in changes if change.to_settle()]
-    catalogue.learn(db)
     stock.settle(db, [_holding(change) for change in to_settle], catalogue.balances)
     customers.upsert(db, [_buyer(change.after) for change in to_settle if _buyer_changed(change)])
     _settle_overtaken(db, {change.after["_id"]: change.after["rev"] for change in to_settle})
@@ -123,6 +122,7 @@ def _save(db: Db, snapshots: list[OrderSnapshot]) -> tuple[Catalogue, list[_Chan
         stored = {order["_id"]: order for order in db.woocommerceorders.find({"_id": {"$in": keys}})} if keys else {}
         catalogue = _catalogue_for(db, waiting, stored, catalogue)
         changes = [_change(snapshot, stored.get(snapshot.key), catalogue) for snapshot in waiting]
+        catalogue.learn(db)  # first: once the lines are saved as matched, nothing is looked up again
         lost = _write(db, [change for change in changes if change.to_save()])
         saved.update({change.snapshot.key: change for change in changes})
         waiting = [snapshot for snapshot in waiting if snapshot.key in lost]
@@ -200,14 +200,17 @@ def _change(snapshot: OrderSnapshot, before: Document | None, catalogue: Catalog
     if before is not None and is_older(snapshot, before):
         return _Change(snapshot, before, before, "stale")
     after = merge(before, snapshot, catalogue)
+    outcome = "updated"
     if before is None:
         return _Change(snapshot, None, _received(after, snapshot), "created")
     if all(name in before and before[name] == value for name, value in after.items()) and before.keys() <= after.keys():
-        return _Change(snapshot, before, before, "unchanged")
+        if snapshot.modified_at or snapshot.topic == "order.deleted":
+            return _Change(snapshot, before, before, "unchanged")
+        outcome = "unchanged"  # but its arrival is the newest there was
     if snapshot.replaces not in (None, before["rev"]):
         return _Change(snapshot, before, before, "stale")
     after["rev"] = before["rev"] + 1
-    return _Change(snapshot, before, _received(after, snapshot), "updated")
+    return _Change(snapshot, before, _received(after, snapshot), outcome)
 
 
 def _received(order: Document, snapshot: OrderSnapshot) -> Document:

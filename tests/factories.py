@@ -34,10 +34,15 @@ def line(sku: str | None, quantity: Quantity = 1, reduced: Quantity | None = Non
     return {"sku": sku, "quantity": quantity, "total": "10.00", "total_tax": "2.50", "meta_data": meta, **more}
 
 
+def shop_id(sku: str | None) -> int:
+    """The shop's product id of what was first known by this SKU."""
+    return int.from_bytes(hashlib.sha256((sku or "").encode()).digest()[:3])
+
+
 def order(order_id: int = 1, *lines: Mapping[str, Any], modified: float | None = 0, **more: Any) -> dict[str, Any]:
     """An order over REST v3, its lines numbered; `modified` is None for one without times."""
     times = {} if modified is None else {"date_created_gmt": at(0), "date_modified_gmt": at(modified)}
-    items = [{"id": number, "product_id": 100 + number, **each} for number, each in enumerate(lines, 1)]
+    items = [{"id": number, "product_id": shop_id(each["sku"]), **each} for number, each in enumerate(lines, 1)]
     return {
         "id": order_id,
         "number": str(order_id),
