@@ -66,7 +66,7 @@ CATALOGUE: dict[str, Any] = {
 
 class Proxy:
     """Stands between shop and POS, and fails as it is told: `pass`, `500`, `hang`, `swallow` (the POS gets it, the shop
-    never hears so) or `refuse` (nobody listens)."""
+    never hears so), `refuse` (nobody listens) or `slow` (it takes two seconds)."""
 
     def __init__(self, target: str) -> None:
         self.target = target
@@ -108,6 +108,8 @@ class Proxy:
                 if proxy.mode == "hang":
                     threading.Event().wait(20)
                     return
+                if proxy.mode == "slow":
+                    threading.Event().wait(2)
                 if proxy.mode == "500":
                     self._answer(500, b"<html>Internal Server Error</html>", "text/html")
                     return
@@ -177,6 +179,14 @@ class Shop:
             stderr=subprocess.STDOUT,
             text=True,
         )
+
+    def cli(self, command: str, *arguments: str) -> str:
+        """What a command of `wp pos-sync` prints."""
+        options = json.dumps({"command": command, "arguments": arguments})
+        done = subprocess.run(
+            [SHOP, "act", self.directory, "cli", options], capture_output=True, text=True, check=False
+        )
+        return done.stdout
 
     def switch_on(self, url: str, **settings: Any) -> None:
         """As saving the settings does."""
@@ -292,7 +302,10 @@ def _theirs(order: dict[str, Any]) -> dict[str, Any]:
             (
                 refund["id"],
                 _money(refund["amount"]),
-                [(line["id"], line["sku"] or "", -line["quantity"], -_money(line["total"])) for line in refund["line_items"]],
+                [
+                    (line["id"], line["sku"] or "", -line["quantity"], -_money(line["total"]))
+                    for line in refund["line_items"]
+                ],
             )
             for refund in order["refund_details"]
         ),
@@ -331,7 +344,12 @@ def start_service(mongodb_uri: str, tmp_path_factory: pytest.TempPathFactory) ->
         def start(uri: str, **settings: str) -> Service:
             home = tmp_path_factory.mktemp("pos")
             env = environment(
-                MONGODB_URI=uri, WEBHOOK_API_KEY=KEY, JWT_SECRET="x" * 40, HOST="127.0.0.1", STORE_NAME="default", **settings
+                MONGODB_URI=uri,
+                WEBHOOK_API_KEY=KEY,
+                JWT_SECRET="x" * 40,
+                HOST="127.0.0.1",
+                STORE_NAME="default",
+                **settings,
             )
             return stack.enter_context(running([*POS_API, "serve"], home, env))
 
@@ -364,7 +382,10 @@ def live(
 ) -> Iterator[World]:
     """A shop that is live, with its orders in order tables (HPOS) or in posts."""
     tables = "yes" if request.param == "order tables" else "no"
-    options = {"woocommerce_custom_orders_table_enabled": tables, "woocommerce_feature_custom_order_tables_enabled": tables}
+    options = {
+        "woocommerce_custom_orders_table_enabled": tables,
+        "woocommerce_feature_custom_order_tables_enabled": tables,
+    }
     world = _world(tmp_path_factory.mktemp("shop"), fresh_database(mongodb_uri), start_service, options)
     try:
         world.shop.switch_on(world.proxy.url)
@@ -591,6 +612,60 @@ def test_a_php_process_killed_while_sending_delivers_once_more_never_once_less(l
     live.check()
 
 
+def test_a_change_during_a_delivery_is_delivered_after_it(live: World) -> None:
+    live.proxy.set("slow")
+    order = live.order(("Oil", 1))
+    received = live.proxy.received
+    process = live.shop.start_act("run_jobs", runs=0)
+    wait_until(lambda: live.proxy.received > received, 30)
+    live.shop.act("status", id=order, to="processing")
+    process.communicate(timeout=60)
+    live.proxy.set("pass")
+    live.check()
+    assert live.proxy.received == received + 2
+
+
+def test_two_runners_at_once_send_each_order_once(live: World) -> None:
+    live.proxy.set("slow")
+    received = live.proxy.received
+    for _ in range(4):
+        live.shop.act("status", id=live.order(("Salad", 1)), to="processing")
+    runners = [live.shop.start_act("send_now") for _ in range(2)]
+    for runner in runners:
+        runner.communicate(timeout=60)
+    live.proxy.set("pass")
+    live.check()
+    assert live.proxy.received == received + 4
+
+
+def test_what_a_process_read_earlier_is_not_sent_as_new(live: World) -> None:
+    order = live.order(("Oil", 1))
+    live.check()
+    live.shop.act("send_with_stale_caches", id=order, to="processing")
+    live.check()
+
+
+def test_an_import_in_one_process_is_sent_whole(live: World) -> None:
+    received = live.proxy.received
+    live.orders += live.shop.act("import", product=live.shop.products["Salad"], count=25)["ids"]
+    live.check()
+    assert live.proxy.received == received + 25
+
+
+def test_the_command_line_sends_and_tells(live: World) -> None:
+    order = live.order(("Oil", 1))
+    assert "Success: Connected" in live.shop.cli("test")
+    assert f"{order}: sent" in live.shop.cli("send", str(order))
+    assert "Waiting:       0" in live.shop.cli("status")
+    live.shop.act("status", id=order, to="processing")
+    assert "Waiting:       0" in live.shop.cli("send")
+    live.check()
+    assert "no such order" in live.shop.cli("send", "999999")
+    live.shop.act("setting", api_key="wrong")
+    assert "Error: The POS does not know this API key" in live.shop.cli("test")
+    live.shop.act("setting", api_key=KEY)
+
+
 def test_a_service_killed_in_between_misses_nothing(live: World, start_service: Callable[..., Service]) -> None:
     orders = [live.order(("Oil", 1), ("Salad", 1)) for _ in range(3)]
     process = live.shop.start_act("run_jobs")
@@ -658,8 +733,7 @@ def test_a_shop_that_goes_live_with_open_orders_takes_nothing_twice(
             orders.append(world.order(("Oil", 2), ("T-Shirt Blå 👕", 1)))
             if status != "pending":
                 world.shop.act("status", id=orders[-1], to=status)
-        wait_until(lambda: True)
-        subprocess.run(["sleep", "1.1"], check=True)  # Orders of the same second would count as new.
+        threading.Event().wait(1.1)  # Orders of the same second would count as new.
         world.shop.switch_on(world.proxy.url)
         pending = world.orders.pop(6)  # Its units were never taken: the shop's stock has them, the POS's opening too.
         world.check()
@@ -684,3 +758,19 @@ def test_a_shop_that_goes_live_with_open_orders_takes_nothing_twice(
         world.proxy.close()
         world.shop.stop()
         world.database.client.close()
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="Node.js is needed for the browser")
+@pytest.mark.parametrize("tables", ["yes", "no"], ids=["order tables", "posts"])
+def test_the_admin_screens_do_what_they_say(
+    tables: str, mongodb_uri: str, start_service: Callable[..., Service]
+) -> None:
+    service = start_service(fresh_database(mongodb_uri))
+    env = {
+        **os.environ,
+        "POS_URL": f"{service.url}/api/webhooks/orders",
+        "POS_API_KEY": KEY,
+        "SHOP_OPTIONS": json.dumps({"woocommerce_custom_orders_table_enabled": tables}),
+    }
+    done = subprocess.run([SHOP.parent / "screens"], env=env, capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -23,7 +23,19 @@ if ( 'install' === $what ) {
 }
 if ( 'cli' === $what ) {
 	require __DIR__ . '/wp-cli-stub.php';
-	define( 'WP_CLI', true );
+	// Only the plugin is to think that this is WP-CLI: WooCommerce would want all of it.
+	$wp_filter = array(
+		'plugins_loaded' => array(
+			9 => array(
+				array(
+					'accepted_args' => 0,
+					'function'      => static function (): void {
+						define( 'WP_CLI', true );
+					},
+				),
+			),
+		),
+	);
 }
 require "$site/wp-load.php";
 require_once __DIR__ . '/acts.php';

@@ -342,6 +342,7 @@ function truth( array $input ): array {
 	return array(
 		'stock'  => $stock,
 		'orders' => $orders,
+		'queue'  => $queue,
 	);
 }
 
@@ -537,4 +538,32 @@ function add_webhooks( array $input ): array {
 		$webhook->save();
 	}
 	return array();
+}
+
+/**
+ * Sends as the job does, without the scheduler, which lets only one run at a time.
+ */
+function send_now( array $input ): array {
+	do_action( \POS_Sync\Scheduler::SEND );
+	return array();
+}
+
+/**
+ * Another process changes an order that this one has read already; then this one sends.
+ */
+function send_with_stale_caches( array $input ): array {
+	wc_get_order( $input['id'] )->get_items();
+	exec( implode( ' ', array_map( 'escapeshellarg', array( PHP_BINARY, __DIR__ . '/act.php', rtrim( ABSPATH, '/' ), 'status', (string) wp_json_encode( $input ) ) ) ) );
+	return send_now( $input );
+}
+
+/**
+ * Makes many orders in one process.
+ */
+function import( array $input ): array {
+	$ids = array();
+	foreach ( range( 1, $input['count'] ) as $number ) {
+		$ids[] = create_order( array( 'lines' => array( array( $input['product'], 1 ) ) ) )['id'];
+	}
+	return array( 'ids' => $ids );
 }

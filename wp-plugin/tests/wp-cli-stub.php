@@ -13,7 +13,7 @@ class WP_CLI {
 	/**
 	 * Commands by name.
 	 *
-	 * @var array<string, object>
+	 * @var array<string, mixed>
 	 */
 	public static $commands = array();
 
@@ -21,7 +21,7 @@ class WP_CLI {
 	 * Registers a command.
 	 *
 	 * @param string $name    Its name.
-	 * @param object $command Its class.
+	 * @param mixed  $command Its class.
 	 */
 	public static function add_command( string $name, $command ): void {
 		self::$commands[ $name ] = $command;

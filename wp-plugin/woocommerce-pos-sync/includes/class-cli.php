@@ -101,6 +101,11 @@ final class Cli {
 		}
 		$failed = 0;
 		foreach ( array_map( 'intval', $orders ) as $id ) {
+			if ( ! wc_get_order( $id ) && ! $this->queue->find( Queue::ORDER, $id ) ) {
+				\WP_CLI::log( "$id: no such order." );
+				++$failed;
+				continue;
+			}
 			$this->queue->resend( Queue::ORDER, array( $id ), Queue::LIVE, time() );
 			$result = $this->sender->send( Queue::ORDER, $id );
 			$item   = $this->queue->find( Queue::ORDER, $id );

@@ -18,6 +18,7 @@ final class Plugin {
 	public function register(): void {
 		add_action( 'before_woocommerce_init', array( $this, 'declare_compatibility' ) );
 		add_action( 'plugins_loaded', array( $this, 'start' ) );
+		add_action( 'init', array( $this, 'load_translations' ), 1 );
 		register_deactivation_hook( PLUGIN_FILE, array( $this, 'deactivate' ) );
 	}
 
@@ -29,6 +30,13 @@ final class Plugin {
 			\Automattic\WooCommerce\Utilities\FeaturesUtil::declare_compatibility( 'custom_order_tables', PLUGIN_FILE );
 			\Automattic\WooCommerce\Utilities\FeaturesUtil::declare_compatibility( 'cart_checkout_blocks', PLUGIN_FILE );
 		}
+	}
+
+	/**
+	 * Loads translations that come with the plugin.
+	 */
+	public function load_translations(): void {
+		load_plugin_textdomain( 'woocommerce-pos-sync', false, dirname( plugin_basename( PLUGIN_FILE ) ) . '/languages' );
 	}
 
 	/**
