@@ -143,8 +143,8 @@ def test_real_orders_are_as_the_document_says(api: Any, client: FlaskClient, con
         holds("/api/products/movements", None, {"sku": product["sku"]})
     for event in db.inbox.find().limit(20):
         holds("/api/inbox/{key}", {"key": event["_id"]})
-    for path in ("/api/webhooks/orders", "/api/customers", "/api/products", "/api/inbox"):
-        holds(path, None, {"limit": 200})
+    for route in ("/api/webhooks/orders", "/api/customers", "/api/products", "/api/inbox"):
+        holds(route, None, {"limit": 200})
     holds("/api/webhooks/orders/stats", None, {"from": "2026-11-01", "to": "2026-11-30"})
     holds("/api/webhooks/health", **KEY)
 
