@@ -290,16 +290,23 @@ def _note_changes(db: Db) -> None:
     seen = db.daily_stats.find_one({"_id": "seen"})
     since = {"changed_at": {"$gte": seen["until"]}} if seen else {"changed_at": {"$exists": True}}
     changed = db.woocommerceorders.find(since, _OF_CHANGE).sort("changed_at", 1)
+    anything = False
     for orders in _in_batches(changed):
         marks: dict[tuple[str, str], datetime] = {}
         for order in orders:
             for day in {order["day"], *order["days"]}:
-                marks[order["store"], day] = order["changed_at"]
+                marks[order["store"], day] = order["changed_at"].as_datetime()
         firsts = _changed_firsts(db, orders, at, marks)
         db.daily_stats.bulk_write([_mark(*day, stamp) for day, stamp in marks.items()], ordered=False)
         _save_firsts(db, firsts)
-        until = min(orders[-1]["changed_at"], Timestamp(at - _OVERLAP, 0))
-        db.daily_stats.update_one({"_id": "seen"}, {"$max": {"until": until}}, upsert=True)
+        _note_seen(db, min(orders[-1]["changed_at"], Timestamp(at - _OVERLAP, 0)))
+        anything = True
+    if anything:
+        _note_seen(db, Timestamp(at - _OVERLAP, 0))
+
+
+def _note_seen(db: Db, until: Timestamp) -> None:
+    db.daily_stats.update_one({"_id": "seen"}, {"$max": {"until": until}}, upsert=True)
 
 
 def _in_batches(orders: Iterable[Document]) -> Iterator[list[Document]]:
