@@ -10,8 +10,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from flask.testing import FlaskClient
 
-from pos_api import connection, inbox, pull, reconcile, schedule, silence, stock, worker
+from pos_api import auth, connection, inbox, pull, reconcile, schedule, silence, stock, worker
 from pos_api.config import Config
 from pos_api.db import Db
 from pos_api.reconcile import Report
@@ -547,3 +548,35 @@ def test_a_key_that_can_not_be_decrypted_is_a_problem_not_a_crash(
 def test_a_list_that_is_no_list_is_a_problem_not_a_crash(fake: FakeShop, shop: Shop, db: Db, config: Config) -> None:
     fake.faults.append(lambda request: answer({"id": 1}) if request.path.endswith("/orders") else None)
     assert "no list" in str(compare(db, config, shop).problem)
+
+
+# --- over HTTP ----------------------------------------------------------------------------------------------------
+
+
+def test_the_latest_report_is_there_for_staff(
+    fake: FakeShop, shop: Shop, db: Db, config: Config, client: FlaskClient, known: Any
+) -> None:
+    headers = {"Authorization": f"Bearer {auth.token(config.jwt_secret, 'anna', 'viewer')[0]}"}
+    assert client.get("/api/stores/default/drift").status_code == 401
+    assert client.get("/api/stores/north/drift", headers=headers).status_code == 404
+    assert client.get("/api/stores/default/drift", headers=headers).status_code == 404
+    known("product.created", product(1, "A", 10))
+    fake.products = {1: product(1, "A", 12.5), 2: product(2, "B", 3)}
+    fake.webhooks = {1: webhook(1, status="disabled")}
+    fake.plugins = []
+    fake.put_order(order(7))
+    known("order.created", order(8, total="12.50"))
+    compare(db, config, shop, repair=True)
+    reply = client.get("/api/stores/default/drift", headers=headers)
+    assert reply.status_code == 200
+    assert reply.json is not None
+    drift = reply.json["data"]
+    assert {each["number"]: (each["problem"], each["repair"]) for each in drift["orders"]} == {
+        "7": ("missing", "created"),
+        "8": ("gone", "updated"),
+    }
+    assert drift["orders"][1]["here"]["total"] == "12.50"
+    assert {each["sku"]: each["unexplained"] for each in drift["stock"]} == {"A": -2.5, "B": 3}
+    assert [each["sender"] for each in drift["senders"]] == ["webhook", "plugin"]
+    assert drift["in_step"] is False
+    assert SECRET not in reply.text

@@ -71,9 +71,9 @@ def success(data: Any, *, message: str | None = None, **more: Any) -> dict[str, 
 
 def register(rest: Api, app: Flask) -> None:
     """Register the blueprints, the request id and the error handlers."""
-    from . import auth, customers, docs, health, inbox, orders, products, stats, webhooks
+    from . import auth, customers, docs, health, inbox, orders, products, stats, stores, webhooks
 
-    for noun in (webhooks, stats, orders, customers, products, inbox, auth, health):
+    for noun in (webhooks, stats, orders, customers, products, inbox, stores, auth, health):
         rest.register_blueprint(noun.blp)
     app.register_blueprint(docs.blp)
     app.before_request(_begin)
