@@ -131,11 +131,8 @@ def _rounds(works: list[Work]) -> Iterable[list[Work]]:
         batch: dict[str, Work] = {}
         rest = []
         for work in works:
-            subject = work.subject
-            if (
-                batch.setdefault(subject.key if isinstance(subject, OrderSnapshot) else work.event.key, work)
-                is not work
-            ):
+            about = work.subject.key if isinstance(work.subject, OrderSnapshot) else work.event.key
+            if batch.setdefault(about, work) is not work:
                 rest.append(work)
         yield list(batch.values())
         works = rest
