@@ -18,7 +18,7 @@ import click
 from cryptography.fernet import Fernet
 from pymongo.errors import PyMongoError
 
-from . import auth, connection, importer, inbox, logs, reconcile, server, stores, users, worker
+from . import auth, connection, importer, inbox, logs, reconcile, server, stores, users, verify, worker
 from . import backup as backups
 from . import config as settings
 from . import db as database
@@ -384,6 +384,23 @@ def replay(db: Db, keys: tuple[str, ...], everything: bool) -> None:
         raise click.UsageError("Give the keys that `pos-api inbox` shows, or --all.")
     count = inbox.replay(db, inbox.Filter() if everything else keys)
     click.echo(f"{count} due again; a running service takes them up within a second or so.")
+
+
+# --- stock ------------------------------------------------------------------------------------------------------
+
+
+@main.command("verify")
+@click.option("--repair", is_flag=True, help="Bring products to their ledger, and orders into it.")
+@with_db
+def verify_stock(db: Db, repair: bool) -> None:
+    """Prove that stock is right: ledgers, products and orders. Exit status 1 when something is (still) wrong."""
+    found = left = 0
+    for problem in verify.run(db, repair=repair):
+        found += 1
+        left += not problem.mended
+        click.echo(f"{'mended' if problem.mended else 'WRONG':<8} {problem.what}: {problem.message}")
+    click.echo(f"{found:,} problems, {left:,} left." if found else "Stock is right.")
+    sys.exit(1 if left else 0)
 
 
 # --- what a shop has --------------------------------------------------------------------------------------------
