@@ -76,6 +76,7 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel([("day", ASCENDING), ("store", ASCENDING)]),
         IndexModel("stale_at", sparse=True),
     ],
+    "daily_products": [],
     "first_orders": [IndexModel("order")],
     "users": [],
 }

@@ -10,6 +10,9 @@ days, and those are computed anew from their orders. A day is one document, so i
 newer one. A day stays marked (`stale_at`) until its last change is `_OVERLAP` old, as a change can become visible
 after a later one.
 
+`daily_products` holds the products of the same days, and their sums per month (`_id` `store:month`), so that two years
+cost as little in a busy shop as in a quiet one.
+
 `first_orders` (`_id` `store:customer`) holds each customer's first counted order in a store. When that changes, the
 days of both, the one it was and the one it is, are computed anew.
 """
@@ -213,6 +216,12 @@ class _Sums:
                 {"rate_id": rate, "label": label, "rate_percent": percent, "total_tax": Decimal128(total)}
                 for (rate, label, percent), total in self.tax_by_rate.items()
             ],
+        }
+
+    def products_document(self, currency: str) -> Document:
+        """Its products, which are kept apart: most looks at a day need not read them."""
+        return {
+            "currency": currency,
             "products": [
                 {"sku": sku, "name": name, "items_sold": quantity, "net_revenue": Decimal128(total)}
                 for (sku, _), (name, quantity, total) in self.products.items()
@@ -230,8 +239,8 @@ _OF_ORDER = dict.fromkeys(
 )
 
 
-def _compute(db: Db, store: str, day: str) -> list[Document]:
-    """The day's figures by currency, from its orders."""
+def _compute(db: Db, store: str, day: str) -> dict[str, _Sums]:
+    """The day's sums by currency, from its orders."""
     query = {"days": day, "day": day, "store": store, "deleted_at": None}
     orders = list(db.woocommerceorders.find(query, _OF_ORDER).hint([("days", 1), ("store", 1)]))
     ids = [order["_id"] for order in orders]
@@ -239,7 +248,7 @@ def _compute(db: Db, store: str, day: str) -> list[Document]:
     sums: dict[str, _Sums] = defaultdict(_Sums)
     for order in orders:
         sums[order.get("currency", "")].add(order, order["_id"] in firsts)
-    return [each.document(currency) for currency, each in sorted(sums.items())]
+    return sums
 
 
 # --- keeping up -----------------------------------------------------------------------------------------------------
@@ -261,13 +270,14 @@ def refresh(db: Db, most: int | None = None) -> bool:
 
 def _bring_up_to_date(db: Db, stale: Document) -> None:
     at = _server_time(db)
-    currencies = _compute(db, stale["store"], stale["day"])
+    sums = sorted(_compute(db, stale["store"], stale["day"]).items())
+    older = {"_id": stale["_id"], "computed_at": {"$lte": at}}
+    products = [each.products_document(currency) for currency, each in sums]
+    db.daily_products.update_one(older, {"$set": {"currencies": products, "computed_at": at}})
+    currencies = [each.document(currency) for currency, each in sums]
     db.daily_stats.bulk_write(
         [
-            UpdateOne(
-                {"_id": stale["_id"], "computed_at": {"$lte": at}},
-                {"$set": {"currencies": currencies, "computed_at": at}},
-            ),
+            UpdateOne(older, {"$set": {"currencies": currencies, "computed_at": at}}),
             UpdateOne({"_id": stale["_id"], "stale_at": {"$lt": at - _OVERLAP}}, {"$unset": {"stale_at": ""}}),
         ]
     )
@@ -297,6 +307,7 @@ def _note_changes(db: Db) -> None:
             for day in {order["day"], *order["days"]}:
                 marks[order["store"], day] = order["changed_at"].as_datetime()
         firsts = _changed_firsts(db, orders, at, marks)
+        db.daily_products.bulk_write([_place_for_products(*day) for day in marks], ordered=False)
         db.daily_stats.bulk_write([_mark(*day, stamp) for day, stamp in marks.items()], ordered=False)
         _save_firsts(db, firsts)
         _note_seen(db, min(orders[-1]["changed_at"], Timestamp(at - _OVERLAP, 0)))
@@ -318,6 +329,11 @@ def _in_batches(orders: Iterable[Document]) -> Iterator[list[Document]]:
 def _mark(store: str, day: str, stamp: datetime) -> UpdateOne:
     new = {"store": store, "day": day, "computed_at": _LONG_AGO, "currencies": []}
     return UpdateOne({"_id": f"{store}:{day}"}, {"$max": {"stale_at": stamp}, "$setOnInsert": new}, upsert=True)
+
+
+def _place_for_products(store: str, day: str) -> UpdateOne:
+    new = {"computed_at": _LONG_AGO, "currencies": []}
+    return UpdateOne({"_id": f"{store}:{day}"}, {"$setOnInsert": new}, upsert=True)
 
 
 def _changed_firsts(
@@ -424,14 +440,16 @@ def figures(
     if store is not None:
         query["store"] = store
     totals: dict[str, _Total] = defaultdict(_Total)
-    for day in db.daily_stats.find(query, {"currencies.products": 0}).sort("day", 1):
+    days = list(db.daily_stats.find(query).sort([("day", 1), ("store", 1)]))
+    for day in days:
         for each in day["currencies"]:
             if currency in (None, each["currency"]):
                 _add_day(totals[each["currency"]], day["day"], each)
+    parts = _parts(db, days, first, last) if totals else []
     return {
         "from": first.isoformat(),
         "to": last.isoformat(),
-        "currencies": [_of_currency(db, query, name, totals[name], _calendar(first, last)) for name in sorted(totals)],
+        "currencies": [_of_currency(db, parts, name, totals[name], _calendar(first, last)) for name in sorted(totals)],
     }
 
 
@@ -483,7 +501,7 @@ def _add_day(total: _Total, day: str, more: Document) -> None:
         _add(known, row, ("total_tax",))
 
 
-def _of_currency(db: Db, query: Document, currency: str, total: _Total, calendar: list[str]) -> Document:
+def _of_currency(db: Db, parts: list[str], currency: str, total: _Total, calendar: list[str]) -> Document:
     nothing = {"orders_count": 0, "num_items_sold": 0, **dict.fromkeys(AMOUNTS, _NOTHING)}
     return {
         "currency": currency,
@@ -491,7 +509,7 @@ def _of_currency(db: Db, query: Document, currency: str, total: _Total, calendar
         **{name: total.sums[name] for name in _CUSTOMERS},
         "by_status": sorted(total.by_status.values(), key=lambda row: row["status"]),
         "by_day": [{"day": day, **_derived(total.days.get(day, nothing))} for day in calendar],
-        "top_products": _top_products(db, query, currency),
+        "top_products": _top_products(db, parts, currency),
         "tax_by_rate": [total.tax_by_rate[rate] for rate in sorted(total.tax_by_rate)],
         "by_payment_method": sorted(total.by_payment_method.values(), key=lambda row: row["payment_method"]),
     }
@@ -512,30 +530,68 @@ def _average(amount: Decimal, count: int) -> Decimal:
     return (amount / count if count else _NOTHING).quantize(unit, ROUND_HALF_UP)
 
 
-def _top_products(db: Db, query: Document, currency: str) -> list[Document]:
+def _parts(db: Db, days: list[Document], first: date, last: date) -> list[str]:
+    """The `_id`s in `daily_products` that make up these days: months where they are whole, days at the ends."""
+    parts: list[str] = []
+    months: dict[str, list[Document]] = defaultdict(list)
+    for day in days:
+        month = date.fromisoformat(day["day"]).replace(day=1)
+        if first <= month and _next_month(month) - timedelta(days=1) <= last:
+            months[f"{day['store']}:{day['day'][:7]}"].append(day)
+        else:
+            parts.append(day["_id"])
+    versions = {month: [day["computed_at"] for day in its_days] for month, its_days in months.items()}
+    known = db.daily_products.find({"_id": {"$in": list(months)}}, {"version": 1})
+    current = {each["_id"] for each in known if each["version"] == versions[each["_id"]]}
+    for name in sorted(months.keys() - current):
+        _sum_month(db, name, [day["_id"] for day in months[name]], versions[name])
+    return [*parts, *months]
+
+
+def _next_month(month: date) -> date:
+    return (month + timedelta(days=31)).replace(day=1)
+
+
+def _sum_month(db: Db, month: str, days: list[str], version: list[datetime]) -> None:
+    """Keep the sums of a month's days. Its version is their `computed_at`, read before them: one day computed anew
+    makes it another, so what a slower process writes over a newer month is not taken for it."""
+    rows = db.daily_products.aggregate([*_product_sums(days), {"$sort": {"_id": 1}}])
+    by_currency: dict[str, list[Document]] = defaultdict(list)
+    for row in rows:
+        key = row.pop("_id")
+        by_currency[key["currency"]].append({"sku": key["sku"], **row})
+    currencies = [{"currency": currency, "products": products} for currency, products in by_currency.items()]
+    db.daily_products.replace_one({"_id": month}, {"version": version, "currencies": currencies}, upsert=True)
+
+
+def _product_sums(parts: list[str], currency: str | None = None) -> list[Document]:
+    """Stages that sum the products of these documents; those without a SKU by name."""
+    one = [{"$match": {"currencies.currency": currency}}] if currency is not None else []
+    key = {
+        "currency": "$currencies.currency",
+        "sku": "$currencies.products.sku",
+        "name": {"$cond": [{"$eq": ["$currencies.products.sku", ""]}, "$currencies.products.name", ""]},
+    }
+    return [
+        {"$match": {"_id": {"$in": parts}}},
+        {"$unwind": "$currencies"},
+        *one,
+        {"$unwind": "$currencies.products"},
+        {
+            "$group": {
+                "_id": key,
+                "name": {"$max": "$currencies.products.name"},
+                "items_sold": {"$sum": "$currencies.products.items_sold"},
+                "net_revenue": {"$sum": "$currencies.products.net_revenue"},
+            }
+        },
+    ]
+
+
+def _top_products(db: Db, parts: list[str], currency: str) -> list[Document]:
     """The products of most units sold, under the SKU they have now."""
-    rows = list(
-        db.daily_stats.aggregate(
-            [
-                {"$match": query},
-                {"$project": {"currencies.currency": 1, "currencies.products": 1}},
-                {"$unwind": "$currencies"},
-                {"$match": {"currencies.currency": currency}},
-                {"$unwind": "$currencies.products"},
-                {"$replaceWith": "$currencies.products"},
-                {
-                    "$group": {
-                        "_id": {"sku": "$sku", "name": {"$cond": [{"$eq": ["$sku", ""]}, "$name", ""]}},
-                        "name": {"$max": "$name"},
-                        "items_sold": {"$sum": "$items_sold"},
-                        "net_revenue": {"$sum": "$net_revenue"},
-                    }
-                },
-                {"$sort": {"items_sold": -1, "net_revenue": -1, "_id": 1}},
-                {"$limit": TOP_PRODUCTS},
-            ]
-        )
-    )
+    best_first = {"$sort": {"items_sold": -1, "net_revenue": -1, "_id": 1}}
+    rows = list(db.daily_products.aggregate([*_product_sums(parts, currency), best_first, {"$limit": TOP_PRODUCTS}]))
     skus = [row["_id"]["sku"] for row in rows]
     named = {each["_id"]: each["sku"] for each in db.products.find({"_id": {"$in": skus}}, {"sku": 1})}
     return [

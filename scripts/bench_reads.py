@@ -1,0 +1,295 @@
+"""What lists and figures cost as orders add up: the same reads over HTTP at several numbers of orders.
+
+    python scripts/bench_reads.py --orders 10000 --orders 1000000
+
+Each number gets a database of its own, filled straight with orders of two years, 300 products and a customer for every
+three orders. Times are medians of whole requests (token, query, JSON), in one process, without a network.
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import click
+from bson import Decimal128, Timestamp
+from flask import Flask
+from pymongo import MongoClient
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from pos_api import auth, create_app, orders, stats
+from pos_api import db as database
+from pos_api.api import pages
+from pos_api.config import Config
+from pos_api.embedded import find_mongod
+
+DAYS = 730
+PRODUCTS = 300
+LAST = datetime(2026, 11, 22, 20, tzinfo=UTC)
+SECRET = "only-for-this-benchmark-0123456789abcdef"  # noqa: S105 - opens nothing
+REPEATS = 40
+_STATUSES = {"completed": 86, "processing": 5, "cancelled": 4, "refunded": 2, "on-hold": 1, "failed": 1, "pending": 1}
+_FIRST = ["Anna", "Erik", "Maria", "Lars", "Karin", "Anders", "Sara", "Johan", "Lena", "Per", "Eva", "Nils"]
+_LAST = ["Andersson", "Johansson", "Karlsson", "Nilsson", "Eriksson", "Larsson", "Olsson", "Persson", "Öberg", "Ek"]
+
+
+# --- orders -----------------------------------------------------------------------------------------------------------
+
+
+def made_up_orders(number: int, seed: int = 1) -> Iterator[dict[str, Any]]:
+    """So many orders as the service stores them, spread over two years, oldest first."""
+    chance = random.Random(seed)  # noqa: S311 - the same orders every time
+    popularity = [1 / (rank + 1) for rank in range(PRODUCTS)]
+    statuses, weights = list(_STATUSES), list(_STATUSES.values())
+    start, step = LAST - timedelta(days=DAYS), timedelta(days=DAYS) / number
+    for n in range(1, number + 1):
+        created_at = start + n * step
+        products = chance.choices(range(PRODUCTS), popularity, k=chance.choice((1, 1, 2, 3, 5)))
+        lines = [_line(position, product, chance.choice((1, 1, 1, 2, 4))) for position, product in enumerate(products)]
+        status = chance.choices(statuses, weights)[0]
+        yield _order(n, created_at.replace(microsecond=0), status, lines, chance.randrange(max(number // 3, 1)))
+
+
+@lru_cache(maxsize=100_000)
+def _money(cents: int) -> Decimal128:
+    return Decimal128(f"{cents // 100}.{cents % 100:02d}")
+
+
+def _line(position: int, product: int, quantity: int) -> dict[str, Any]:
+    cents = (990 + 370 * product) * quantity
+    return {
+        "id": position + 1,
+        "product_id": 100 + product,
+        "variation_id": 0,
+        "name": f"Product number {product}",
+        "tax_class": "",
+        "sku": f"SKU-{product}",
+        "product": f"SKU-{product}",
+        "quantity": quantity,
+        "price": _money(990 + 370 * product),
+        "subtotal": _money(cents),
+        "subtotal_tax": _money(cents // 4),
+        "total": _money(cents),
+        "total_tax": _money(cents // 4),
+        "reduced_stock": quantity,
+        "cents": cents,
+    }
+
+
+def _order(n: int, created_at: datetime, status: str, lines: list[dict[str, Any]], buyer: int) -> dict[str, Any]:
+    cents = sum(line.pop("cents") for line in lines)
+    tax, shipping, day = cents // 4, 4900, created_at.date().isoformat()
+    first, last = _FIRST[buyer % len(_FIRST)], _LAST[buyer // len(_FIRST) % len(_LAST)]
+    billing = {
+        "first_name": first,
+        "last_name": last,
+        "company": "",
+        "address_1": f"Storgatan {buyer % 90}",
+        "address_2": "",
+        "city": "Malmö",
+        "state": "",
+        "postcode": "21134",
+        "country": "SE",
+        "email": f"buyer{buyer}@example.se",
+        "phone": f"070{buyer:07d}",
+    }
+    total = cents + tax + shipping
+    refunds = [{"id": 10_000_000 + n, "amount": _money(total), "reason": ""}] if status == "refunded" else []
+    return {
+        "_id": f"default:{n}",
+        "store": "default",
+        "order_id": n,
+        "rev": 1,
+        "settled": 1,
+        "number": str(n),
+        "status": status,
+        "currency": "EUR" if n % 20 == 0 else "SEK",
+        "created_at": created_at,
+        "modified_at": created_at,
+        "day": day,
+        "days": [day],
+        "payment_method": "stripe",
+        "payment_method_title": "Card",
+        "customer_id": buyer + 1,
+        "customer": billing["email"],
+        "customer_note": "",
+        "billing": billing,
+        "shipping": {name: value for name, value in billing.items() if name not in ("email", "phone")},
+        "total": _money(total),
+        "total_tax": _money(tax),
+        "cart_tax": _money(tax),
+        "shipping_total": _money(shipping),
+        "shipping_tax": _money(0),
+        "discount_total": _money(0),
+        "discount_tax": _money(0),
+        "line_items": lines,
+        "tax_lines": [{"rate_id": 1, "label": "Moms", "rate_percent": "25", "tax_total": _money(tax)}],
+        "shipping_lines": [{"id": 90, "method_id": "flat_rate", "method_title": "Post", "total": _money(shipping)}],
+        "fee_lines": [],
+        "coupon_lines": [],
+        "refunds": refunds,
+        "held": [{"sku": line["sku"], "quantity": line["quantity"]} for line in lines],
+        "opening": [],
+        "unmatched": [],
+        "warnings": [],
+        "skus": sorted({line["sku"] for line in lines}),
+        "search": orders.search_words(str(n), first, last, str(billing["email"]), str(billing["phone"])),
+        "status_history": [{"status": status, "deleted": False, "at": created_at, "cause": "0" * 64}],
+        "changed_at": Timestamp(0, 0),
+    }
+
+
+def fill(db: database.Db, number: int) -> None:
+    """Put so many orders and their customers into an empty database, then make the indexes."""
+    batch: list[dict[str, Any]] = []
+    last_orders: dict[str, datetime] = {}
+    for order in made_up_orders(number):
+        last_orders[order["customer"]] = order["created_at"]
+        batch.append(order)
+        if len(batch) == 2_000:
+            db.woocommerceorders.insert_many(batch, ordered=False)
+            batch = []
+    if batch:
+        db.woocommerceorders.insert_many(batch, ordered=False)
+    db.customers.insert_many(
+        (
+            {"_id": email, "email": email, "shop_ids": [], "last_order_at": at, "search": [email]}
+            for email, at in last_orders.items()
+        ),
+        ordered=False,
+    )
+    database.ensure_indexes(db)
+
+
+# --- requests ---------------------------------------------------------------------------------------------------------
+
+
+def measure(app: Flask, db: database.Db) -> dict[str, float]:
+    """Median milliseconds of each read."""
+    client = app.test_client()
+    headers = {"Authorization": f"Bearer {auth.token(SECRET, 'bench', 'viewer')[0]}"}
+    newest = [("created_at", -1), ("_id", -1)]
+    deep = db.woocommerceorders.find({}, {"created_at": 1}).sort(newest).skip(9_989).limit(2)
+    _, page = pages.page(list(deep), 1, lambda order: (order["created_at"], order["_id"]))
+    month = "from=2026-09-01&to=2026-09-30"
+    reads = {
+        "list, first page of 50": "",
+        "list, page 1,000 (of 10)": f"?limit=10&cursor={page['next']}",
+        "filtered: status": "?status=on-hold",
+        "filtered: month": f"?{month}",
+        "filtered: status, month": f"?status=processing&{month}",
+        "filtered: SKU, status": "?sku=SKU-40&status=completed",
+        "filtered: customer": "?customer=buyer7%40example.se",
+        "filtered: words": "?q=Anna%20Karlsson",
+        "one order": "/5000",
+        "stats, a month": f"/stats?{month}",
+        "stats, two years": "/stats",
+    }
+
+    def ask(path: str) -> None:
+        answer = client.get(f"/api/webhooks/orders{path}", headers=headers)
+        assert answer.status_code == 200, answer.text
+
+    figures = {name: _median(lambda path=path: ask(path)) for name, path in reads.items()}  # type: ignore[misc]
+    newest_order = db.woocommerceorders.find_one({}, sort=newest)
+    assert newest_order is not None
+
+    def change() -> None:
+        db.woocommerceorders.update_one(
+            {"_id": newest_order["_id"]}, {"$currentDate": {"changed_at": {"$type": "timestamp"}}}
+        )
+
+    figures["stats, two years, an order just changed"] = _median(lambda: ask("/stats"), change)
+    return figures
+
+
+def _median(act: Callable[[], None], before: Callable[[], None] = lambda: None) -> float:
+    times = []
+    for turn in range(REPEATS + 5):
+        before()
+        started = time.perf_counter()
+        act()
+        if turn >= 5:
+            times.append(time.perf_counter() - started)
+    return statistics.median(times) * 1000
+
+
+@contextmanager
+def _server() -> Iterator[str]:
+    """A mongod of its own, gone afterwards."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    files = Path(tempfile.mkdtemp(prefix="pos-bench-"))
+    command = [str(find_mongod()), "--dbpath", str(files), "--bind_ip", "127.0.0.1", "--port", str(port)]
+    command += ["--logpath", str(files / "mongod.log"), "--quiet", "--wiredTigerCacheSizeGB", "2"]
+    process = subprocess.Popen([*command, "--nounixsocket"], stdout=subprocess.DEVNULL)
+    try:
+        yield f"mongodb://127.0.0.1:{port}/"
+    finally:
+        process.terminate()
+        process.wait()
+        shutil.rmtree(files, ignore_errors=True)
+
+
+def run(uri: str, numbers: list[int]) -> dict[int, dict[str, float]]:
+    """The reads at each number of orders; the databases are dropped afterwards."""
+    results: dict[int, dict[str, float]] = {}
+    with MongoClient[Any](uri) as client:
+        for number in numbers:
+            name = f"pos-bench-{uuid.uuid4().hex[:8]}"
+            config = Config(webhook_api_key=SECRET, webhook_secret=SECRET, jwt_secret=SECRET, log_level="ERROR")
+            db = database.open_database(uri + name)
+            started = time.perf_counter()
+            fill(db, number)
+            filled = time.perf_counter()
+            stats.refresh(db)
+            first_look = time.perf_counter() - filled
+            click.echo(
+                f"{number:,} orders: loaded in {filled - started:.0f} s, first look at the figures {first_look:.1f} s",
+                err=True,
+            )
+            time.sleep(12)  # the last change is settled
+            app = create_app(config, db)
+            stats.refresh(db)
+            results[number] = measure(app, db)
+            app.extensions["pos"].close()
+            client.drop_database(name)
+            db.client.close()
+    return results
+
+
+@click.command()
+@click.option("--orders", "numbers", type=int, multiple=True, default=(10_000, 1_000_000), show_default=True)
+@click.option("--mongodb-uri", default="", help="A server to use instead of one of its own.")
+def main(numbers: tuple[int, ...], mongodb_uri: str) -> None:
+    """Print the table."""
+    if mongodb_uri:
+        results = run(mongodb_uri.rstrip("/") + "/", list(numbers))
+    else:
+        with _server() as uri:
+            results = run(uri, list(numbers))
+    smallest = results[numbers[0]]
+    click.echo("| milliseconds, median | " + " | ".join(f"{number:,} orders" for number in numbers) + " | ratio |")
+    click.echo("|---|" + "---:|" * (len(numbers) + 1))
+    for name, fewest in smallest.items():
+        row = [results[number][name] for number in numbers]
+        click.echo(f"| {name} | " + " | ".join(f"{each:.1f}" for each in row) + f" | {row[-1] / fewest:.2f} |")
+
+
+if __name__ == "__main__":
+    main()
