@@ -368,10 +368,12 @@ function run_jobs( array $input ): array {
 }
 
 /**
- * Pretends that time has passed: whatever waits is due, and leases have run out.
+ * Pretends that time has passed: whatever waits is due, leases have run out, the plugin's and the scheduler's.
  */
 function hasten( array $input ): array {
 	global $wpdb;
+	add_filter( 'action_scheduler_timeout_period', '__return_zero' );
+	add_filter( 'action_scheduler_failure_period', '__return_zero' );
 	$wpdb->query( "UPDATE {$wpdb->prefix}pos_sync_queue SET next_attempt = 1, lease_until = 0 WHERE state = 'waiting'" );
 	( new \POS_Sync\Scheduler() )->soon( \POS_Sync\Scheduler::SEND );
 	return run_jobs( $input );
