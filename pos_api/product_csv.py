@@ -203,9 +203,9 @@ def _values(columns: list[str], cells: list[str]) -> Document:
             try:
                 values[name] = _CONVERT[name](text)
             except ValueError as error:
-                raise ValueError(f"{name} {error}") from None
+                raise ValueError(f"{name}: {error}") from None
     if "sku" not in values:
-        raise ValueError("sku is missing")
+        raise ValueError("sku: is missing")
     return values
 
 

@@ -59,6 +59,11 @@ def test_every_route_of_the_service_is_in_the_document(app: Flask, document: Any
     assert routes == {name for name, _ in operations(document)}
 
 
+def test_every_route_is_in_the_guide(document: Any) -> None:
+    guide = (Path(__file__).parent.parent / "docs" / "api.md").read_text()
+    assert {name for name, _ in operations(document)} == set(re.findall(r"^### ([A-Z]+ /.*)$", guide, re.MULTILINE))
+
+
 def test_every_operation_says_what_it_does_who_may_and_how_it_fails(document: Any) -> None:
     open_to_all = {"POST /api/auth/login", "GET /healthz", "GET /readyz", "GET /metrics"}
     for name, operation in operations(document):

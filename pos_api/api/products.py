@@ -214,7 +214,7 @@ class RowError(Schema):
 
     line = fields.Integer(required=True, metadata={"example": 3})
     sku = fields.String(required=True, metadata={"example": "beans-1kg"})
-    message = fields.String(required=True, metadata={"example": "price not an amount of money"})
+    message = fields.String(required=True, metadata={"example": "price: not an amount of money"})
 
 
 class ImportReport(Schema):
