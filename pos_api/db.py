@@ -6,11 +6,15 @@ so that inserting is the deduplicating and nothing is found first and inserted t
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 from pymongo import ASCENDING, DESCENDING, IndexModel, MongoClient, WriteConcern
 from pymongo.database import Database
-from pymongo.errors import ConfigurationError, InvalidURI, PyMongoError
+from pymongo.errors import AutoReconnect, ConfigurationError, InvalidURI, PyMongoError
+from pymongo.server_description import ServerDescription
 
 from . import embedded
 from .config import Config, ConfigError
@@ -109,11 +113,43 @@ def open_database(uri: str) -> Db:
         appname="pos-api",
         serverSelectionTimeoutMS=_TIMEOUT_MS,
         connectTimeoutMS=_TIMEOUT_MS,
+        server_selector=in_office,
     )
     db = client.get_default_database(DEFAULT_DATABASE)
     if db.write_concern.document:
         return db
     return db.with_options(write_concern=WriteConcern(w=1))
+
+
+_here = threading.local()
+
+
+@contextmanager
+def one_primary() -> Iterator[None]:
+    """What this thread reads and writes inside reaches one primary of a replica set, in one term of office.
+
+    A primary that falls may take with it what it had not passed on yet. Going on at the next one would build on what
+    never was: a movement after a balance that is gone, an event done whose order is not saved. Instead the next step
+    raises AutoReconnect, and all is done again. As steps are kept or lost in their order, the last one vouches for all.
+    """
+    outermost = not getattr(_here, "inside", False)
+    if outermost:
+        _here.inside, _here.term = True, None
+    try:
+        yield
+    finally:
+        _here.inside = not outermost
+
+
+def in_office(servers: Sequence[ServerDescription]) -> Sequence[ServerDescription]:
+    """pymongo's `server_selector`: these servers, unless a primary takes over inside `one_primary`."""
+    if getattr(_here, "inside", False) and servers:
+        term = (servers[0].address, servers[0].election_id)
+        if _here.term is None:
+            _here.term = term
+        elif _here.term != term:
+            raise AutoReconnect("another primary took over in the middle")
+    return servers
 
 
 def ensure_indexes(db: Db) -> None:

@@ -18,7 +18,7 @@ from pymongo import ReturnDocument, UpdateOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from . import stock
-from .db import DUPLICATE_KEY, Db, Document
+from .db import DUPLICATE_KEY, Db, Document, one_primary
 from .errors import Conflict, Invalid, NotFound
 from .stock import Balance
 from .values import Quantity, now
@@ -258,6 +258,7 @@ def _keep_in_step(db: Db, product: Document, snapshot: ProductSnapshot, *, taken
     return outcome if changed.matched_count else "stale"
 
 
+@one_primary()
 def create(
     db: Db,
     sku: str,

@@ -19,7 +19,7 @@ from typing import Any
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
-from .db import DUPLICATE_KEY, Db, Document
+from .db import DUPLICATE_KEY, Db, Document, one_primary
 from .values import Quantity, now, whole
 
 _ROUNDS = 200
@@ -228,6 +228,7 @@ def open_ledger(db: Db, sku: str, quantity: Quantity, *, cause: str) -> Document
     return movement
 
 
+@one_primary()
 def move(db: Db, sku: str, change: Quantity | None, *, count: Quantity | None = None, **why: Any) -> Document:
     """One movement by a person: a `change` in units, or a `count` ("there are 12"). Returns the movement.
 

@@ -21,7 +21,7 @@ from pymongo.errors import ConnectionFailure, ExecutionTimeout, OperationFailure
 from . import customers, inbox, metrics, orders, products
 from .config import Config
 from .customers import CustomerSnapshot
-from .db import Db
+from .db import Db, one_primary
 from .errors import Invalid, PosError, Unavailable
 from .inbox import Event, Outcome
 from .logs import get_logger
@@ -97,6 +97,7 @@ def _again(work: Work) -> Work:
     return work
 
 
+@one_primary()
 def process(db: Db, lease: str, works: list[Work]) -> dict[str, Outcome]:
     """Apply events and note their outcomes; returns those that ended, by event key.
 

@@ -108,7 +108,9 @@ def processes(config: Config, number: int) -> Any:
     opened = []
     for _ in range(number):
         steps = Steps()
-        client: MongoClient[Document] = MongoClient(config.mongodb_uri, tz_aware=True, event_listeners=[steps])
+        client: MongoClient[Document] = MongoClient(
+            config.mongodb_uri, tz_aware=True, event_listeners=[steps], server_selector=database.in_office
+        )
         db = client.get_default_database().with_options(write_concern=WriteConcern(w=1))
         opened.append(Process(db, Stores(db, config, max_age=3600), steps, inbox.new_lease()))
     for process in opened:

@@ -129,7 +129,7 @@ def test_any_order_of_arrival_ends_the_same(config: Config, mongodb_uri: str, re
         db.client.close()
 
 
-def _together(recordings: list[dict[str, Any]]) -> tuple[dict[str, int], dict[str, int]]:
+def together(recordings: list[dict[str, Any]]) -> tuple[dict[str, int], dict[str, int]]:
     """The stock that a handful of recordings start with when they happen at once, and what it ends with."""
     start: dict[str, int] = {}
     end: dict[str, int] = {}
@@ -143,7 +143,7 @@ def _together(recordings: list[dict[str, Any]]) -> tuple[dict[str, int], dict[st
 
 @pytest.mark.parametrize("processes", [1, 2], ids=["one service", "two services, one database"])
 def test_many_orders_at_once_from_many_threads(config: Config, db: Db, processes: int) -> None:
-    start, end = _together(RECORDINGS)
+    start, end = together(RECORDINGS)
     stock_up(db, **start)
     with services(config, processes) as apps, ThreadPoolExecutor(8) as threads:
         senders = [sender(app) for app in apps]
