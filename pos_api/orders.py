@@ -326,7 +326,7 @@ def _match_lines(order: Document, before: Document | None, snapshot: OrderSnapsh
 
 
 def _as_known(line: Document, known: Document | None) -> Document:
-    if known is None or _shop_id(known) != _shop_id(line):
+    if known is None or _shop_id(line) not in (0, _shop_id(known)):  # 0: the product is gone from the shop
         return dict(line)
     kept = {"product": known["product"]} if "product" in known else {}
     return {**line, "sku": line["sku"] or known["sku"], **kept}

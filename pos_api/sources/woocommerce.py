@@ -370,6 +370,11 @@ def _refund(value: Any) -> Document:
     return refund
 
 
+def _refunds(values: Any) -> list[Document]:
+    """Refunds, the newest first: those of one second WooCommerce tells in any order."""
+    return sorted(_list(_refund)(values), key=lambda refund: refund.get("id", 0), reverse=True)
+
+
 def _refund_lines(value: Document) -> Document:
     lines = _list(_refund_line)(value["line_items"])
     shipping = _list(_object(_SHIPPING_LINE))(value.get("shipping_lines"))
@@ -454,7 +459,7 @@ _ORDER: dict[str, tuple[str, Converter]] = {
     "shipping_lines": ("shipping_lines", _list(_object(_SHIPPING_LINE))),
     "fee_lines": ("fee_lines", _list(_object(_FEE_LINE))),
     "coupon_lines": ("coupon_lines", _list(_object(_COUPON_LINE))),
-    "refunds": ("refunds", _list(_refund)),
+    "refunds": ("refunds", _refunds),
     "meta_data": ("meta", _all_meta),
 }
 
