@@ -436,15 +436,20 @@ def connect_store(config: Config, db: Db, /, name: str, url: str, consumer_key: 
 def import_shop(config: Config, db: Db, /, name: str, since: datetime) -> None:
     """Take over the products, customers and orders of the shop NAME. Interrupted, it goes on where it was."""
     with connection.open_shop(db, config, name) as shop:
-        imported = importer.run(db, config, shop, name, since, _bars())
+        imported = importer.run(db, config, shop, name, since, progress_bars())
+    show_import(imported)
+
+
+def show_import(imported: importer.Imported) -> None:
+    """Print what an import did, and how the POS compares with the shop now."""
     for phase, counts in imported.outcomes.items():
         click.echo(f"{phase:<10}" + ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(counts.items())))
     if imported.unread:
         click.echo(f"{imported.unread} that the shop could not tell; its error log says why.", err=True)
-    _show(imported.report)
+    _show_report(imported.report)
 
 
-def _bars() -> importer.Progress:
+def progress_bars() -> importer.Progress:
     """A progress bar for each phase, with the rate and the time left."""
     bar: Any = None
     started: dict[str, tuple[datetime, int]] = {}
@@ -486,7 +491,7 @@ def reconcile_shop(
     if as_json:
         click.echo(json.dumps(report.document(), default=_json, indent=2, ensure_ascii=False))
     else:
-        _show(report)
+        _show_report(report)
     if not report.in_step:
         sys.exit(1)
 
@@ -495,7 +500,7 @@ def _json(value: Any) -> str:
     return rfc3339(value) if isinstance(value, datetime) else str(value)
 
 
-def _show(report: Report | None) -> None:
+def _show_report(report: Report | None) -> None:
     if report is None:
         return
     click.echo(
