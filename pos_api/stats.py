@@ -172,6 +172,9 @@ class _Sums:
 
     def _add_taxes(self, order: Document, back: _PaidBack) -> None:
         left = dict(back.by_rate)
+        rates = {tax.get("rate_id", 0) for tax in order.get("tax_lines", ())}
+        if len(rates) == 1:  # then it is of that rate, whether a refund says so or not
+            left = {rates.pop(): back.tax}
         for tax in order.get("tax_lines", ()):
             rate = tax.get("rate_id", 0)
             key = (rate, tax.get("label", ""), tax.get("rate_percent", "0"))
