@@ -9,6 +9,7 @@ from typing import Any
 
 import jwt
 import pytest
+from argon2 import PasswordHasher
 
 from pos_api import auth, users
 from pos_api.auth import Failures, Principal
@@ -17,6 +18,14 @@ from pos_api.errors import TooManyRequests, Unauthorized
 from pos_api.values import now
 
 SECRET = "a-secret-of-at-least-thirty-two-bytes"
+
+
+@pytest.fixture(autouse=True)
+def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords are hashed here as ever, with less work."""
+    monkeypatch.setattr(users, "_hasher", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
+
+
 LATER = int(now().timestamp()) + 3600
 
 

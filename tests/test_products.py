@@ -382,13 +382,13 @@ BAD_ROWS = {
 }
 
 
-@pytest.mark.parametrize("row", BAD_ROWS.values(), ids=BAD_ROWS)
-def test_a_bad_row_is_left_out_whole_and_told_with_its_line(db: Db, row: str) -> None:
+def test_a_bad_row_is_left_out_whole_and_told_with_its_line(db: Db) -> None:
     products.add(db, {"sku": "A", "stock": 5}, by="anna")
     before = products.get(db, "A")
-    report = read(db, f"sku,name,price,stock,low_stock_threshold,archived\nB,,,,,\n{row}\nC,,,,,\n")
-    assert (report.created, [error["line"] for error in report.errors]) == (2, [3])
-    assert products.get(db, "A") == before
+    for number, (case, row) in enumerate(BAD_ROWS.items()):
+        report = read(db, f"sku,name,price,stock,low_stock_threshold,archived\nB{number},,,,,\n{row}\nC{number},,,,,\n")
+        assert (report.created, [error["line"] for error in report.errors]) == (2, [3]), case
+        assert products.get(db, "A") == before, case
 
 
 def test_the_second_row_about_a_sku_is_an_error(db: Db) -> None:
