@@ -1,0 +1,83 @@
+"""Customers over HTTP."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from flask.testing import FlaskClient
+
+from pos_api.db import Db
+from tests.factories import Shop, line, order
+from tests.test_api_orders import STAFF, conforms, data
+
+PATH = "/api/customers"
+
+
+@pytest.fixture
+def shop(client: FlaskClient, db: Db) -> Shop:
+    """A shop with three customers: Eva has ordered last, Anna before, Jan never."""
+    shop = Shop(client)
+    shop.outcome("order.created", order(1, line("A")) | {"date_created_gmt": "2026-11-20T12:00:00"})
+    eva = {"first_name": "Eva", "last_name": "Ek", "email": "eva@example.se"}
+    shop.outcome("order.created", order(2, line("A"), billing=eva, currency="EUR"))
+    shop.outcome("order.created", order(3, line("A"), billing=eva, status="cancelled"))
+    shop.outcome("customer.created", {"id": 9, "email": "jan@example.se", "first_name": "Jan"})
+    shop.outcome("customer.created", {"id": 8, "email": "", "first_name": "Nobody"})
+    return shop
+
+
+def emails(client: FlaskClient, query: str = "") -> list[str]:
+    reply = client.get(f"{PATH}{query}", headers=STAFF)
+    return [customer["email"].lower() for customer in data(reply)]
+
+
+@pytest.mark.usefixtures("shop")
+def test_customers_come_by_their_last_order_page_by_page(client: FlaskClient) -> None:
+    seen: list[str] = []
+    cursor = ""
+    while True:
+        reply = client.get(f"{PATH}?limit=1{cursor}", headers=STAFF)
+        conforms(client, reply, PATH)
+        seen += [customer["email"].lower() for customer in data(reply)]
+        if (following := reply.get_json()["page"]["next"]) is None:
+            break
+        cursor = f"&cursor={following}"
+
+    assert seen == ["eva@example.se", "anna@example.se", "jan@example.se", ""]
+
+
+@pytest.mark.usefixtures("shop")
+def test_customers_are_found_by_whole_words(client: FlaskClient) -> None:
+    assert emails(client, "?q=EVA ek") == ["eva@example.se"]
+    assert emails(client, "?q=anna@example.se") == ["anna@example.se"]
+    assert emails(client, "?q=ev") == []
+    assert emails(client, "?q=%20") == []
+
+
+@pytest.mark.usefixtures("shop")
+def test_a_customer_comes_with_what_they_bought(client: FlaskClient) -> None:
+    reply = client.get(f"{PATH}/EVA@example.se", headers=STAFF)
+    conforms(client, reply, f"{PATH}/{{customer}}")
+    eva: dict[str, Any] = data(reply)
+
+    assert (eva["id"], eva["orders_count"]) == ("eva@example.se", 1)
+    assert eva["total_spent"] == [{"currency": "EUR", "orders_count": 1, "total_spent": "12.50"}]
+    assert [each["order_id"] for each in eva["orders"]] == [3, 2]
+    assert not {"_id", "search", "as_of"} & eva.keys()
+
+
+@pytest.mark.usefixtures("shop")
+def test_a_customer_without_an_address_goes_by_the_shops_id(client: FlaskClient) -> None:
+    assert data(client.get(f"{PATH}/{quote('default:#8')}", headers=STAFF))["shop_ids"] == ["default:8"]
+
+
+@pytest.mark.parametrize(("query", "status"), [("/nobody@example.se", 404), ("?cursor=x", 400), ("?q[$gt]=", 422)])
+def test_bad_input_has_a_clear_answer(client: FlaskClient, query: str, status: int) -> None:
+    assert data(client.get(f"{PATH}{query}", headers=STAFF), status)["message"]
+
+
+@pytest.mark.parametrize("query", ["", "/anna@example.se"])
+def test_only_staff_may_read(client: FlaskClient, query: str) -> None:
+    assert client.get(f"{PATH}{query}").status_code == 401
