@@ -395,7 +395,7 @@ def live(
     world = _world(tmp_path_factory.mktemp("shop"), fresh_database(mongodb_uri), start_service, options)
     try:
         world.shop.switch_on(world.proxy.url)
-        world.shop.act("run_jobs")
+        threading.Event().wait(1.1)  # WooCommerce's times are in seconds: an order of this one would count as older.
         yield world
         assert world.parked() == 0
         quiet = [line for line in _debug_log(world) if "woocommerce-pos-sync" in line or "POS_Sync" in line]
@@ -570,6 +570,51 @@ def test_a_block_checkout_arrives_and_its_draft_does_not(live: World) -> None:
     )
     assert done.ok, done.text
     live.orders.append(done.json()["order_id"])
+    live.check()
+
+
+def test_a_classic_checkout_arrives(live: World) -> None:
+    live.orders.append(live.shop.act("classic_checkout", product=live.shop.products["Oil"], quantity=2)["id"])
+    live.check()
+
+
+def test_what_the_rest_api_does_arrives(live: World) -> None:
+    def rest(method: str, path: str, **body: Any) -> Any:
+        answer = live.shop.act("rest", method=method, path=path, body=body)
+        assert answer["status"] < 300, answer
+        live.check()
+        return answer["data"]
+
+    oil = live.shop.products["Oil"]
+    made = live.shop.act(
+        "rest",
+        method="POST",
+        path="/orders",
+        body={"set_paid": True, "line_items": [{"product_id": oil, "quantity": 3}], "billing": {"email": "a@b.se"}},
+    )["data"]
+    live.orders.append(made["id"])
+    live.check()
+    order = f"/orders/{made['id']}"
+    rest("PUT", order, line_items=[{"id": made["line_items"][0]["id"], "quantity": 4}])
+    line = {"id": made["line_items"][0]["id"], "quantity": 1, "refund_total": 89.9}
+    refund = rest("POST", f"{order}/refunds", amount="89.90", api_refund=False, line_items=[line])
+    rest("DELETE", f"{order}/refunds/{refund['id']}", force=True)
+    rest("POST", "/orders/batch", update=[{"id": made["id"], "status": "completed"}])
+    rest("DELETE", order, force=True)
+
+
+def test_the_owner_is_told_when_nothing_got_through_for_an_hour(live: World) -> None:
+    live.proxy.set("refuse")
+    order = live.order(("Salad", 1))
+    live.shop.act("run_jobs")
+    assert "Nothing could be delivered" not in live.shop.cli("status")
+    live.shop.act("age_log")
+    told = live.shop.cli("status")
+    assert "Nothing could be delivered to the POS for 2 hours" in told
+    live.proxy.set("pass")
+    live.shop.act("hasten")
+    assert "Nothing could be delivered" not in live.shop.cli("status")
+    live.shop.act("status", id=order, to="processing")
     live.check()
 
 
@@ -761,6 +806,8 @@ def test_a_shop_that_goes_live_with_open_orders_takes_nothing_twice(
         new = world.order(("Oil", 1))
         world.shop.act("status", id=new, to="processing")
         world.check()
+        world.shop.act("uninstall", plugin="woocommerce-pos-sync/woocommerce-pos-sync.php")
+        assert world.shop.act("leftovers") == []
     finally:
         world.proxy.close()
         world.shop.stop()

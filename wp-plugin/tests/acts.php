@@ -569,3 +569,46 @@ function import( array $input ): array {
 	}
 	return array( 'ids' => $ids );
 }
+
+/**
+ * A request to the REST API as the shop's manager.
+ */
+function rest( array $input ): array {
+	wp_set_current_user( 1 );
+	$request = new \WP_REST_Request( $input['method'], '/wc/v3' . $input['path'] );
+	$request->set_body_params( $input['body'] ?? array() );
+	$response = rest_do_request( $request );
+	return array(
+		'status' => $response->get_status(),
+		'data'   => $response->get_data(),
+	);
+}
+
+/**
+ * A classic checkout: cart, order, payment.
+ */
+function classic_checkout( array $input ): array {
+	wc_load_cart();
+	WC()->cart->add_to_cart( $input['product'], $input['quantity'] );
+	WC()->cart->calculate_totals();
+	$id    = WC()->checkout()->create_order(
+		array(
+			'payment_method'     => 'cod',
+			'billing_email'      => 'classic@example.se',
+			'billing_first_name' => 'Klas',
+			'billing_country'    => 'SE',
+		)
+	);
+	$order = wc_get_order( $id );
+	WC()->payment_gateways()->payment_gateways()['cod']->process_payment( $id );
+	return array( 'id' => $order->get_id() );
+}
+
+/**
+ * Makes the log two hours older.
+ */
+function age_log( array $input ): array {
+	global $wpdb;
+	$wpdb->query( "UPDATE {$wpdb->prefix}pos_sync_log SET sent_at = sent_at - 7200" );
+	return array();
+}
