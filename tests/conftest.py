@@ -63,11 +63,16 @@ def _start_mongod() -> str:
         *("--bind_ip", "127.0.0.1", "--port", str(port), "--nounixsocket"),
         *("--wiredTigerCacheSizeGB", "0.5", "--setParameter", "diagnosticDataCollectionEnabled=false"),
     ]
+    # The files of dropped databases are kept for five minutes of history, and open: at hundreds of tests a minute that
+    # is more than a process may have open.
+    for parameter in ("minSnapshotHistoryWindowInSeconds=0", "wiredTigerFileHandleCloseIdleTime=10"):
+        command += ["--setParameter", parameter]
+    command += ["--syncdelay", "10"]
     replicated = os.environ.get("TEST_MONGODB", "replica-set") != "standalone"
     if replicated:
         command += ["--replSet", _REPLICA_SET, "--oplogSize", "256"]
     # The shell ends mongod when its own input ends, so even a killed test run leaves none behind.
-    watch = '"$@" & read _; kill -9 $!; wait'
+    watch = 'ulimit -n "$(ulimit -Hn)"; "$@" & read _; kill -9 $!; wait'
     _server = subprocess.Popen(["sh", "-c", watch, "sh", *command], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
     if replicated:
         _initiate(port)
