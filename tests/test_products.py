@@ -92,6 +92,14 @@ def test_an_older_word_that_comes_late_changes_nothing(db: Db) -> None:
     assert products.get(db, "NEW") == before
 
 
+def test_an_older_word_that_comes_late_takes_no_sku_from_another_product(db: Db) -> None:
+    products.apply(db, said(1, "A"))
+    products.apply(db, said(1, "A-OLD", 5))
+    products.apply(db, said(2, "B", 10))
+    assert products.apply(db, said(2, "A", 1))[0] == "stale"
+    assert products.get(db, "A")["_id"] == "A"
+
+
 @pytest.mark.parametrize("units", [None])
 def test_without_managed_stock_or_sku_there_is_nothing_to_keep(db: Db, units: None) -> None:
     outcome, (warning,) = products.apply(db, said(1, "A", units=units))
