@@ -7,7 +7,6 @@ another process left behind, and what failed and has waited. `pos-api worker` do
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
 import traceback
@@ -191,7 +190,8 @@ class Worker:
         self._stores = stores
         self._queued = queued
         self._lease = inbox.new_lease()
-        self._receipts: queue.SimpleQueue[Receipt | None] = queue.SimpleQueue()
+        self._waiting: list[Receipt] = []
+        self._handed_over = threading.Condition()
         self._stopping = threading.Event()
         self._next_poll = 0.0
         self._expected = 0
@@ -204,13 +204,17 @@ class Worker:
     def stop(self) -> None:
         """Finish the batch on its way and end the thread; what still waits is in the inbox or was never stored."""
         self._stopping.set()
-        self._receipts.put(None)
+        with self._handed_over:
+            self._handed_over.notify()
         self._thread.join()
 
     def submit(self, work: Work) -> Receipt:
         """Hand an event over; its receipt tells when it is stored and how it ended."""
         receipt = Receipt(work)
-        self._receipts.put(receipt)
+        with self._handed_over:
+            self._waiting.append(receipt)
+            if len(self._waiting) in (1, self._expected):  # each waking costs both threads, so not for each receipt
+                self._handed_over.notify()
         return receipt
 
     def _run(self) -> None:
@@ -227,21 +231,19 @@ class Worker:
         Senders answered together tend to send again together, so as many as the last time are waited for, for a few
         milliseconds: a fuller batch costs everyone less. A lone sender waits for nobody.
         """
-        receipts: list[Receipt] = []
-        deadline = self._next_poll
-        while len(receipts) < BATCH:
-            patience = deadline - time.monotonic() if len(receipts) < max(self._expected, 1) else 0.0
-            try:
-                receipt = self._receipts.get(timeout=max(patience, 0.0))
-            except queue.Empty:
-                break
-            if receipt is None:
-                break
-            if not receipts:
-                deadline = time.monotonic() + _GATHER
-            receipts.append(receipt)
+        with self._handed_over:
+            self._handed_over.wait_for(self._any_waiting, self._next_poll - time.monotonic())
+            if self._waiting:
+                self._handed_over.wait_for(self._as_many_as_expected, _GATHER)
+            receipts, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
         self._expected = len(receipts)
         return receipts
+
+    def _any_waiting(self) -> bool:
+        return bool(self._waiting) or self._stopping.is_set()
+
+    def _as_many_as_expected(self) -> bool:
+        return len(self._waiting) >= self._expected or self._stopping.is_set()
 
     def _receive(self, receipts: list[Receipt]) -> None:
         firsts: dict[str, Receipt] = {}

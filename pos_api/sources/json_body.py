@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from ..errors import BadRequest, Invalid
 
-_SURROGATES = (b"\\ud", b"\\uD")
 _NUL = "\\u0000"
+_PAIR = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
+"""What an emoji looks like where a sender writes ASCII only, as PHP does (RFC 8259, section 7)."""
+_SUSPECT = re.compile(rb"\\u(?:[dD][89a-fA-F]|0000)")
 _DEPTH = 200
 
 
@@ -43,7 +46,7 @@ def parse(body: bytes) -> Any:
         raise BadRequest("The body is not valid JSON.") from None
     if body.count(b"[") + body.count(b"{") > _DEPTH:
         _refuse_depth(value)
-    if any(escape in body for escape in (_NUL.encode(), *_SURROGATES)):
+    if _SUSPECT.search(_PAIR.sub(b"", body)):
         _refuse_unstorable(value)
     return value
 
