@@ -23,7 +23,7 @@ final class DiagnosisTest extends TestCase {
 			'host'    => array( 'cURL error 6: Could not resolve host: pos.example', 'host was not found' ),
 			'refused' => array( 'cURL error 7: Failed to connect to 127.0.0.1 port 1', 'refused' ),
 			'timeout' => array( 'cURL error 28: Operation timed out', 'in time' ),
-			'TLS'     => array( 'cURL error 60: SSL certificate problem: certificate has expired', 'certificate has expired' ),
+			'TLS'     => array( 'cURL error 60: SSL certificate problem: certificate has expired', 'secure connection (TLS)' ),
 			'other'   => array( 'Something else', 'Something else' ),
 		);
 	}

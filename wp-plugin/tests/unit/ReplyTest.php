@@ -50,16 +50,6 @@ final class ReplyTest extends TestCase {
 	}
 
 	/**
-	 * An outage concerns all; an error one.
-	 */
-	public function test_tells_an_outage_from_an_error_of_one_order(): void {
-		$this->assertTrue( Reply::none( 'timeout' )->is_outage() );
-		$this->assertTrue( $this->reply( 503 )->is_outage() );
-		$this->assertFalse( $this->reply( 500 )->is_outage() );
-		$this->assertFalse( $this->reply( 422 )->is_outage() );
-	}
-
-	/**
 	 * Retry-After in both of its forms.
 	 */
 	public function test_reads_retry_after_as_seconds_or_date(): void {

@@ -129,14 +129,7 @@ final class Reply {
 	}
 
 	/**
-	 * Whether the POS as a whole seems to be away, rather than this one delivery refused.
-	 */
-	public function is_outage(): bool {
-		return self::RETRY === $this->verdict && in_array( $this->status, self::outage_statuses(), true );
-	}
-
-	/**
-	 * The statuses that mean an outage; 0 is no answer.
+	 * The statuses that mean that the POS as a whole is away, rather than that this one delivery failed; 0 is no answer.
 	 *
 	 * @return int[]
 	 */
