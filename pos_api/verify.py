@@ -50,8 +50,8 @@ def run(db: Db, *, repair: bool = False) -> Iterator[Problem]:
 
 def _ledgers(db: Db, looks: Iterator[int], repair: bool) -> Iterator[Problem]:
     fields = {"_id": 0, "sku": 1, "seq": 1, "quantity": 1, "balance": 1}
-    movements = db.stock_movements.find({}, fields, sort=[("sku", 1), ("seq", 1)], hint="sku_1_seq_1")
-    products = db.products.find({}, {"stock": 1, "seq": 1}, sort=[("_id", 1)])
+    movements = db.stock_movements.find({}, fields, sort=[("sku", 1), ("seq", 1)], hint="sku_1_seq_1", batch_size=_PAGE)
+    products = db.products.find({}, {"stock": 1, "seq": 1}, sort=[("_id", 1)], batch_size=_PAGE)
     shown = next(products, None)
     for sku, ledger in groupby(movements, itemgetter("sku")):
         while shown is not None and shown["_id"] < sku:  # both come in the order of their bytes
@@ -118,7 +118,7 @@ def _last(db: Db, sku: str) -> Document | None:
 
 
 def _orders(db: Db, looks: Iterator[int], repair: bool) -> Iterator[Problem]:
-    found = db.woocommerceorders.find({}, _ORDER_FIELDS, sort=[("_id", 1)])
+    found = db.woocommerceorders.find({}, _ORDER_FIELDS, sort=[("_id", 1)], batch_size=_PAGE)
     while page := list(islice(found, _PAGE)):
         moved = _moved(db, [order["_id"] for order in page])
         for order in page:
