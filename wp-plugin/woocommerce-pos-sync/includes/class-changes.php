@@ -68,7 +68,8 @@ final class Changes {
 	 * Registers the end of the request. WordPress gets there after a fatal error too.
 	 */
 	public function register(): void {
-		add_action( 'shutdown', array( $this, 'write' ), 5 );
+		add_action( 'shutdown', array( $this, 'write' ), 5 ); // Before the scheduler looks whether it has something to do.
+		add_action( 'shutdown', array( $this, 'write' ), PHP_INT_MAX ); // What others change at the very end.
 	}
 
 	/**
