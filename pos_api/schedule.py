@@ -1,4 +1,7 @@
-"""Compares every connected shop again and again, in one process at a time, and mends the orders that differ.
+"""What is done again and again beside the deliveries: figures kept fresh, connected shops compared and mended.
+
+Figures are exact whenever they are looked at; bringing them up to date meanwhile makes the next look short, also
+after an import. Shops are compared by one process at a time.
 
 Every `RECONCILE_EVERY` minutes what changed since the last time is compared, and once a day what changed in the last
 month, which finds a refund deleted long after its order; then every product's stock too. A thread of its own: a shop
@@ -12,7 +15,7 @@ from datetime import datetime, timedelta
 
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
-from . import connection, reconcile
+from . import connection, reconcile, stats
 from .config import Config, ConfigError
 from .db import Db
 from .errors import PosError
@@ -21,6 +24,7 @@ from .reconcile import Report
 from .values import now
 
 _LOOK_EVERY = 20.0
+_DAYS_AT_ONCE = 20
 _LONGEST = timedelta(hours=1)
 _SWEEP_EVERY = timedelta(days=1)
 _GRACE = timedelta(minutes=2)
@@ -29,7 +33,7 @@ log = get_logger(__name__)
 
 
 class Schedule:
-    """The thread that does it. With RECONCILE_EVERY=0 there is none."""
+    """The thread that does it. With RECONCILE_EVERY=0 no shop is compared."""
 
     def __init__(self, db: Db, config: Config) -> None:
         self._db = db
@@ -39,8 +43,7 @@ class Schedule:
 
     def start(self) -> None:
         """Start the thread."""
-        if self._config.reconcile_every:
-            self._thread.start()
+        self._thread.start()
 
     def stop(self) -> None:
         """Stop; a comparison on its way ends with the process, and is done again by whoever is next."""
@@ -49,9 +52,12 @@ class Schedule:
     def _run(self) -> None:
         while not self._stopping.wait(_LOOK_EVERY):
             try:
-                run_due(self._db, self._config)
+                while stats.refresh(self._db, most=_DAYS_AT_ONCE) and not self._stopping.is_set():
+                    continue
+                if self._config.reconcile_every:
+                    run_due(self._db, self._config)
             except Exception as error:  # the next round may do better, and deliveries go on without it
-                log.error("comparing failed", error=type(error).__name__)
+                log.error("what is scheduled failed", error=type(error).__name__)
 
 
 def run_due(db: Db, config: Config) -> list[Report]:
