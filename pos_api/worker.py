@@ -139,16 +139,15 @@ def _rounds(works: list[Work]) -> Iterable[list[Work]]:
 
 
 def _apply(db: Db, works: list[Work]) -> dict[str, Outcome]:
+    of_orders: dict[str, OrderSnapshot] = {}
     outcomes: dict[str, Outcome] = {}
-    snapshots: list[OrderSnapshot] = []
     for work in works:
         if isinstance(work.subject, OrderSnapshot):
-            snapshots.append(work.subject)
+            of_orders[work.event.key] = work.subject
         else:
             outcomes[work.event.key] = work.outcome or _apply_other(db, work.subject)
-    if snapshots:
-        for snapshot, result in zip(snapshots, orders.apply(db, snapshots), strict=True):
-            outcomes[snapshot.cause] = Outcome(result.outcome, tuple(result.warnings))
+    for key, result in zip(of_orders, orders.apply(db, list(of_orders.values())), strict=True):
+        outcomes[key] = Outcome(result.outcome, tuple(result.warnings))
     return outcomes
 
 
