@@ -1,0 +1,359 @@
+"""The rules of an order: what it holds, which version counts, what it never moves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from pos_api import stores
+from pos_api.config import Config
+from pos_api.db import Db, Document
+from pos_api.orders import OrderSnapshot, is_older, search_words
+from pos_api.values import now
+from tests.factories import Shop, assert_books_balance, at, line, order, outcome, product, shop_id, stock_of, stock_up
+from tests.steps import Process, processes
+
+
+@pytest.fixture
+def shop(client: FlaskClient) -> Shop:
+    return Shop(client)
+
+
+@pytest.fixture(autouse=True)
+def books(db: Db) -> Iterator[None]:
+    """Whatever a test does, the ledger adds up after it."""
+    yield
+    assert_books_balance(db)
+
+
+# --- what an order holds ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", ["pending", "processing", "on-hold", "completed", "shipped", "wc-processing"])
+def test_an_order_holds_what_was_ordered_where_the_shop_does_not_say(shop: Shop, db: Db, status: str) -> None:
+    stock_up(db, A=10)
+    shop.outcome("order.created", order(1, line("A", 2), line("A", 0.5), status=status))
+    assert stock_of(db) == {"A": 7.5}
+
+
+@pytest.mark.parametrize("status", ["cancelled", "refunded", "failed", "trash"])
+def test_an_order_of_these_statuses_holds_nothing_where_the_shop_does_not_say(shop: Shop, db: Db, status: str) -> None:
+    stock_up(db, A=10)
+    shop.outcome("order.created", order(1, line("A", 2), status=status))
+    assert stock_of(db) == {"A": 10}
+
+
+@pytest.mark.parametrize("status", ["processing", "refunded", "failed", "cancelled"])
+def test_what_the_shop_says_it_holds_wins_over_quantity_and_status(shop: Shop, db: Db, status: str) -> None:
+    stock_up(db, A=10)
+    shop.outcome("order.created", order(1, line("A", 5, reduced=3), status=status))
+    assert stock_of(db) == {"A": 7}
+
+
+def test_refund_lines_return_units_where_the_shop_does_not_say(shop: Shop, db: Db) -> None:
+    stock_up(db, A=10)
+    back = {"id": 9, "total": "-5", "line_items": [_returned(1, 2)]}
+    shop.outcome("order.updated", order(1, line("A", 5), refunds=[back]))
+    assert stock_of(db) == {"A": 7}
+    shop.deliver("order.updated", order(1, line("A", 5), refunds=[{"id": 9, "total": "-5"}], modified=1))
+    assert stock_of(db) == {"A": 7}, "WooCommerce's own webhooks tell refunds without lines; known ones are kept"
+    shop.outcome("order.updated", order(1, line("A", 5), refunds=[], modified=2))
+    assert stock_of(db) == {"A": 5}, "the refund was deleted"
+
+
+def _returned(item: int, units: int) -> Document:
+    return {"quantity": -units, "meta_data": [{"key": "_refunded_item_id", "value": str(item)}]}
+
+
+def test_an_edit_moves_the_difference(shop: Shop, db: Db) -> None:
+    stock_up(db, A=10, B=10)
+    shop.outcome("order.created", order(1, line("A", 5), line("B", 1)))
+    shop.outcome("order.updated", order(1, line("A", 2), modified=1))
+    moved = [(each["sku"], each["quantity"], each["held"]) for each in db.stock_movements.find({"n": {"$gte": 1}})]
+    assert sorted(moved) == [("A", -5, 5), ("A", 3, 2), ("B", -1, 1), ("B", 1, 0)]
+
+
+def test_stock_may_go_below_zero(shop: Shop, db: Db) -> None:
+    stock_up(db, A=1)
+    shop.outcome("order.created", order(1, line("A", 5)))
+    assert stock_of(db) == {"A": -4}
+
+
+def test_ten_tenths_are_one(shop: Shop, db: Db) -> None:
+    stock_up(db, A=1)
+    for number in range(1, 11):
+        shop.outcome("order.created", order(number, line("A", 0.1)))
+    assert stock_of(db) == {"A": 0}
+
+
+def test_a_deleted_order_moves_no_stock_and_comes_back(shop: Shop, db: Db) -> None:
+    stock_up(db, A=10)
+    shop.outcome("order.created", order(1, line("A", 2, reduced=2)))
+    assert outcome(shop.deliver("order.deleted", {"id": 1})) == "updated"
+    assert stock_of(db) == {"A": 8}
+    assert db.woocommerceorders.count_documents({"deleted_at": {"$exists": True}}) == 1
+    assert outcome(shop.deliver("order.restored", order(1, line("A", 2, reduced=2), modified=9))) == "updated"
+    assert db.woocommerceorders.count_documents({"deleted_at": {"$exists": True}}) == 0
+
+
+def test_what_was_changed_before_the_deletion_does_not_bring_an_order_back(shop: Shop, db: Db) -> None:
+    shop.deliver("order.deleted", {"id": 1})
+    shop.deliver("order.created", order(1))
+    shop.deliver("order.updated", order(1, modified=5))
+    assert db.woocommerceorders.count_documents({"deleted_at": {"$exists": True}}) == 1
+    later = (now() + timedelta(minutes=1)).strftime("%Y-%m-%dT%H:%M:%S")
+    shop.deliver("order.updated", {**order(1), "date_modified_gmt": later})
+    assert db.woocommerceorders.count_documents({"deleted_at": {"$exists": True}}) == 0
+
+
+# --- partial payloads -------------------------------------------------------------------------------------------
+
+
+def test_what_is_absent_stays(shop: Shop, db: Db) -> None:
+    shop.outcome("order.created", order(1, line("A"), customer_note="Ring twice"))
+    shop.outcome("order.updated", {"id": 1, "status": "completed", "date_modified_gmt": at(1)})
+    [stored] = db.woocommerceorders.find()
+    assert stored["customer_note"] == "Ring twice"
+    assert [each["sku"] for each in stored["line_items"]] == ["A"]
+    assert [each["status"] for each in stored["status_history"]] == ["processing", "completed"]
+
+
+@pytest.mark.parametrize(
+    ("statuses", "stock"),
+    [
+        (["completed"], 7),
+        (["cancelled"], 10),
+        (["cancelled", "processing"], 5),
+        (["refunded", "completed"], 5),
+        (["pending"], 5),
+    ],
+)
+def test_a_status_without_lines_decides_where_the_units_held_are_out_of_date(
+    shop: Shop, db: Db, statuses: list[str], stock: int
+) -> None:
+    """Held were 3 of 5 ordered; an order that held and still holds keeps them."""
+    stock_up(db, A=10)
+    shop.outcome("order.created", order(1, line("A", 5, reduced=3)))
+    for number, status in enumerate(statuses, 1):
+        shop.outcome("order.updated", {"id": 1, "status": status, "date_modified_gmt": at(number)})
+    assert stock_of(db) == {"A": stock}
+
+
+# --- which version counts ---------------------------------------------------------------------------------------
+
+_NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+def _snapshot(modified: int | None, sequence: int = 0, received: int = 0) -> OrderSnapshot:
+    modified_at = None if modified is None else _NOON + timedelta(seconds=modified)
+    received_at = _NOON + timedelta(hours=1, seconds=received)
+    return OrderSnapshot("s", 1, "order.updated", "k", received_at, modified_at, sequence, False, {})
+
+
+def _stored(modified: int | None, sequence: int = 0, received: int = 0) -> Document:
+    told = _snapshot(modified, sequence, received)
+    return {
+        "received_at": told.received_at,
+        **({"modified_at": told.modified_at} if modified is not None else {}),
+        **({"sequence": sequence} if sequence else {}),
+    }
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "stored", "older"),
+    [
+        (_snapshot(1), _stored(2), True),
+        (_snapshot(2), _stored(1), False),
+        (_snapshot(1, 5), _stored(2, 4), False),  # the shop's clock went back
+        (_snapshot(3, 4), _stored(2, 5), True),
+        (_snapshot(2), _stored(2, 5), True),  # the plugin's is the newer of two equal ones
+        (_snapshot(2, 5), _stored(2), False),
+        (_snapshot(1, 9), _stored(2), True),
+        (_snapshot(2, received=1), _stored(2, received=0), False),  # one second, two states: order of arrival
+        (_snapshot(2, received=0), _stored(2, received=1), True),
+        (_snapshot(None, received=1), _stored(2, received=0), False),
+        (_snapshot(None, received=0), _stored(2, received=1), True),
+        (_snapshot(2, received=1), _stored(None, received=0), False),
+        (_snapshot(2), {}, False),
+    ],
+)
+def test_which_of_two_versions_is_older(snapshot: OrderSnapshot, stored: Document, older: bool) -> None:
+    assert is_older(snapshot, stored) is older
+
+
+def test_a_late_plugin_event_does_not_overwrite_a_newer_native_one(shop: Shop, db: Db) -> None:
+    shop.outcome("order.updated", order(1, modified=0, status="on-hold"), sequence=5)
+    shop.deliver("order.updated", order(1, modified=2, status="completed"))
+    assert shop.outcome("order.updated", order(1, modified=1, status="processing"), sequence=6) == "stale"
+    assert shop.outcome("order.updated", order(1, modified=3, status="cancelled"), sequence=7) == "updated"
+
+
+# --- SKUs -------------------------------------------------------------------------------------------------------
+
+
+def test_an_unknown_sku_is_told_and_never_moved_by_this_order(shop: Shop, db: Db) -> None:
+    stock_up(db, A=10)
+    response = shop.send("order.created", order(1, line("A"), line("LATER", 2)))
+    assert response.get_json()["data"]["warnings"] == ["SKU LATER is unknown here; this order does not move its stock."]
+    stock_up(db, LATER=5)
+    shop.outcome("order.updated", order(1, line("A"), line("LATER", 4), modified=1))
+    shop.outcome("order.updated", order(1, line("A"), line("LATER", 4), modified=2, status="cancelled"))
+    assert stock_of(db) == {"A": 10, "LATER": 5}
+    shop.outcome("order.created", order(2, line("LATER", 1)))
+    assert stock_of(db)["LATER"] == 4
+
+
+@pytest.mark.parametrize("sku", ["", None, "   "])
+def test_a_blank_sku_is_never_matched(shop: Shop, db: Db, sku: str | None) -> None:
+    stock_up(db, A=10)
+    assert shop.send("order.created", order(1, line(sku))).get_json()["data"]["warnings"] == []
+    assert stock_of(db) == {"A": 10}
+
+
+def test_a_sku_is_trimmed_and_otherwise_exact(shop: Shop, db: Db) -> None:
+    stock_up(db, **{"Sku 42/ä": 10, "a": 10})
+    shop.outcome("order.created", order(1, line("  Sku 42/ä "), line("A"), line("sku 42/ä")))
+    assert stock_of(db) == {"Sku 42/ä": 9, "a": 10}
+
+
+@pytest.mark.parametrize("gone", ["", None])
+def test_a_line_whose_product_is_gone_from_the_shop_keeps_it_here(shop: Shop, db: Db, gone: str | None) -> None:
+    stock_up(db, A=10)
+    shop.outcome("order.created", order(1, line("A", 3, reduced=3, product_id=7)))
+    gone_line = line(gone, 3, product_id=7)
+    shop.outcome("order.updated", order(1, gone_line, status="cancelled", modified=1))
+    assert stock_of(db) == {"A": 10}
+
+
+def test_a_renamed_sku_is_the_same_product(shop: Shop, db: Db) -> None:
+    stock_up(db, OLD=10)
+    shop.outcome("order.created", order(1, line("OLD", 1)))
+    shop.outcome("order.created", order(2, line("NEW", 2, product_id=shop_id("OLD"))))
+    shop.outcome("order.updated", order(1, line("NEW", 3, product_id=shop_id("OLD")), modified=1))
+    shop.outcome("order.created", order(3, line("OLD", 1)))
+    assert stock_of(db) == {"OLD": 4}
+    [stored] = db.products.find()
+    assert (stored["sku"], stored["skus"]) == ("NEW", ["OLD", "NEW"])
+
+
+def test_skus_that_two_products_swap_stay_with_their_ids(shop: Shop, db: Db) -> None:
+    """A→Z, B→A, Z→B, as a shop must do it."""
+    one, two = shop_id("A"), shop_id("B")
+    shop.deliver("product.created", product(one, "A", 10))
+    shop.deliver("product.created", product(two, "B", 20))
+    for number, (identity, sku) in enumerate([(one, "Z"), (two, "A"), (one, "B")], 1):
+        assert (
+            outcome(shop.deliver("product.updated", product(identity, sku, 1, date_modified_gmt=at(number))))
+            != "parked"
+        )
+    later = {"date_created_gmt": "2099-01-01T00:00:00"}  # not of the time before the POS had the stock
+    shop.outcome("order.created", order(1, line("A", 3, product_id=two), **later))
+    shop.outcome("order.created", order(2, line("B", 4, product_id=one), **later))
+    assert stock_of(db) == {"A": 6, "B": 17}
+
+
+# --- orders from before -----------------------------------------------------------------------------------------
+
+Opening = Callable[[Document], Any]
+
+
+@pytest.fixture(params=["envelope", "live_since", "catalogue"])
+def from_before(request: pytest.FixtureRequest, shop: Shop, db: Db, config: Config) -> Opening:
+    """Ways in which the service knows that an order's units are not in the stock it started with."""
+    if request.param == "live_since":
+        stores.update(db, config, "default", live_since=_NOON + timedelta(days=1))
+        request.getfixturevalue("app").extensions["pos"].stores._read_at = float("-inf")
+    if request.param == "catalogue":
+        shop.deliver("product.created", product(shop_id("A"), "A", 10))
+    else:
+        stock_up(db, A=10)
+    more = {"opening": True} if request.param == "envelope" else {}
+    return lambda data: shop.outcome("order.updated", data, **more)
+
+
+def test_an_order_from_before_moves_nothing_when_first_seen(from_before: Opening, db: Db) -> None:
+    from_before(order(1, line("A", 3, reduced=3)))
+    assert stock_of(db) == {"A": 10}
+    assert db.stock_movements.find_one({"order": "default:1"}, {"_id": 0, "quantity": 1, "held": 1, "reason": 1}) == {
+        "quantity": 0,
+        "held": 3,
+        "reason": "opening",
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "stock"),
+    [
+        ({"status": "cancelled", "line_items": [line("A", 3, id=1)]}, 13),
+        ({"status": "cancelled"}, 13),
+        ({"line_items": [line("A", 5, reduced=5, id=1)]}, 8),
+        ({"line_items": [line("A", 3, reduced=1, id=1)]}, 12),
+        ({"line_items": []}, 13),
+        ({"status": "completed"}, 10),
+    ],
+    ids=["cancelled", "cancelled without lines", "edited up", "refunded in part", "line removed", "completed"],
+)
+def test_only_later_changes_of_an_order_from_before_move_stock(
+    from_before: Opening, db: Db, change: Document, stock: int
+) -> None:
+    from_before(order(1, line("A", 3, reduced=3)))
+    data = {"id": 1, "date_created_gmt": at(0), "date_modified_gmt": at(5), **change}
+    from_before(data)
+    assert stock_of(db) == {"A": stock}
+
+
+def test_a_pending_order_from_before_takes_its_units_when_it_is_paid(from_before: Opening, db: Db) -> None:
+    from_before(order(1, line("A", 3), status="pending"))
+    assert stock_of(db) == {"A": 10}
+    from_before(order(1, line("A", 3, reduced=3), modified=5))
+    assert stock_of(db) == {"A": 7}
+
+
+def test_a_line_added_later_to_an_order_from_before_takes_its_units(shop: Shop, db: Db) -> None:
+    stock_up(db, A=10, B=10)
+    shop.outcome("order.updated", order(1, line("A", 3, reduced=3)), opening=True)
+    shop.outcome("order.updated", order(1, line("A", 3, reduced=3), line("B", 2, reduced=2), modified=1), opening=True)
+    assert stock_of(db) == {"A": 10, "B": 8}
+
+
+# --- cost -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def process(config: Config, db: Db) -> Iterator[Process]:
+    with processes(config, 1) as [process]:
+        yield process
+
+
+def test_round_trips_to_the_database(process: Process, db: Db) -> None:
+    stock_up(db, A=1000, B=1000)
+    process.deliver("order.created", order(1, line("A"), line("B")))  # the products learn their shop ids
+    process.steps.go_on()
+    process.deliver("order.created", order(2, line("A"), line("B")))
+    assert len(process.steps.names) <= 8, process.steps.names
+    process.steps.go_on()
+    process.deliver("order.updated", order(2, line("A", 3), modified=1))
+    assert len(process.steps.names) <= 9, process.steps.names
+    process.steps.go_on()
+    process.deliver("order.updated", order(2, line("A", 3), modified=1))
+    assert len(process.steps.names) == 1, process.steps.names
+    process.steps.go_on()
+    process.deliver_all([("order.created", order(number, line("A"), line("B"))) for number in range(10, 60)])
+    assert len(process.steps.names) <= 10, process.steps.names
+    assert stock_of(db) == {"A": 1000 - 1 - 3 - 50, "B": 1000 - 1 - 50}
+
+
+def test_an_orders_history_is_bounded(process: Process, db: Db) -> None:
+    for number in range(205):
+        process.deliver("order.updated", order(1, modified=number, status=f"s{number}"))
+    [stored] = db.woocommerceorders.find()
+    assert [each["status"] for each in stored["status_history"]] == [f"s{number}" for number in range(5, 205)]
+
+
+def test_an_order_is_found_by_its_words() -> None:
+    words = search_words("42", "Anna-Lena ÖBERG", "anna@example.se", "+46 (0)70-123 45 67")
+    assert {"42", "anna-lena", "öberg", "anna@example.se", "460701234567"} <= set(words)
