@@ -14,8 +14,9 @@ from .errors import Invalid, NotFound
 from .sources.woocommerce_rest import CLOCK_LEEWAY, Credentials, Shop, ShopError
 from .values import now
 
-_UNTRIED = frozenset({"no_rest_api", "not_json", "unauthorized"})
-"""What another way of asking may cure: permalinks that are off, a header that a server drops."""
+_UNTRIED = frozenset({"no_rest_api", "not_json", "redirect", "unauthorized"})
+"""What another way of asking may cure: permalinks that are off (WordPress may redirect then), a header that a server
+drops."""
 
 
 def connect(db: Db, config: Config, name: str, url: str, consumer_key: str, consumer_secret: str) -> list[str]:

@@ -185,9 +185,8 @@ class DatabaseShop(Shop):
                 return self._list(_CUSTOMERS, self._customers, params)
         raise ShopError("unauthorized", f"A database does not tell {path}.")
 
-    def with_refund_lines(self, orders: list[Row]) -> list[Row]:
-        """The orders: they have the lines of their refunds already."""
-        return orders
+    def _with_refund_lines(self, order: Row) -> Row:
+        return order  # it has them already
 
     def _variations(self, product: Row) -> list[Row]:
         found = self._database.rows(

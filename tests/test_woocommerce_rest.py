@@ -317,11 +317,11 @@ def test_what_is_wrong_with_a_shop_is_named(fake: FakeShop, fault: Response, cau
 
 def test_a_redirect_is_told_with_its_target_and_never_followed(fake: FakeShop) -> None:
     target = "https://www.shop.example/wp-json/wc/v3/orders?oauth_signature=abc"
-    fake.fail(1, Response("", 301, {"Location": target}))
+    fake.faults.append(lambda _: Response("", 301, {"Location": target}))
     with pytest.raises(ShopError, match=r"redirects to https://www\.shop\.example;") as caught:
         connect(fake)
     assert "oauth" not in str(caught.value)
-    assert len(fake.requests) == 1
+    assert fake.requests == ["/wp-json/wc/v3/orders", "/"], "without permalinks, WordPress redirects too"
 
 
 def test_a_clock_that_is_off_is_said(fake: FakeShop) -> None:

@@ -291,6 +291,11 @@ def _all_meta(values: Any) -> list[Document]:
     return [meta for value in values if (meta := _meta(value)) is not None]
 
 
+def _order_meta(values: Any) -> list[Document]:
+    """An order's meta by key: from its order tables WooCommerce reads them in any order."""
+    return sorted(_all_meta(values), key=lambda meta: str(meta["key"]))
+
+
 # --- orders -----------------------------------------------------------------------------------------------------
 
 _ADDRESS = _same(
@@ -460,7 +465,7 @@ _ORDER: dict[str, tuple[str, Converter]] = {
     "fee_lines": ("fee_lines", _list(_object(_FEE_LINE))),
     "coupon_lines": ("coupon_lines", _list(_object(_COUPON_LINE))),
     "refunds": ("refunds", _refunds),
-    "meta_data": ("meta", _all_meta),
+    "meta_data": ("meta", _order_meta),
 }
 
 
