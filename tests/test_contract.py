@@ -24,7 +24,7 @@ SIGNATURES: dict[str, Any] = json.loads((_FOLDER / "signatures.json").read_text(
 ENVELOPES: list[dict[str, Any]] = json.loads((_FOLDER / "envelopes.json").read_text())["envelopes"]
 
 
-def _named(cases: list[dict[str, Any]]) -> Any:
+def _named(cases: list[dict[str, Any]]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("case", cases, ids=[case["name"] for case in cases])
 
 

@@ -250,7 +250,7 @@ def test_skus_that_two_products_swap_stay_with_their_ids(shop: Shop, db: Db) -> 
             outcome(shop.deliver("product.updated", product(identity, sku, 1, date_modified_gmt=at(number))))
             != "parked"
         )
-    later = {"date_created_gmt": "2099-01-01T00:00:00"}  # not of the time before the POS had the stock
+    later: Document = {"date_created_gmt": "2099-01-01T00:00:00"}  # not of the time before the POS had the stock
     shop.outcome("order.created", order(1, line("A", 3, product_id=two), **later))
     shop.outcome("order.created", order(2, line("B", 4, product_id=one), **later))
     assert stock_of(db) == {"A": 6, "B": 17}

@@ -1,0 +1,132 @@
+"""The worker: batches, faults that cost only their own event, and a thread that outlives everything."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from pymongo.errors import AutoReconnect
+
+from pos_api import create_app, orders, stores, worker
+from pos_api.config import Config
+from pos_api.db import Db
+from pos_api.values import now
+from tests.factories import Shop, assert_books_balance, line, order, stock_of, stock_up
+from tests.steps import Process, processes
+from tests.waiting import wait_until
+
+
+@pytest.fixture
+def shop(client: FlaskClient) -> Shop:
+    return Shop(client)
+
+
+@pytest.fixture
+def process(config: Config, db: Db) -> Iterator[Process]:
+    with processes(config, 1) as [process]:
+        yield process
+
+
+def test_an_event_that_fails_fails_alone(process: Process, db: Db, monkeypatch: pytest.MonkeyPatch) -> None:
+    apply = orders.apply
+
+    def picky(db: Db, snapshots: list[orders.OrderSnapshot]) -> list[orders.Result]:
+        if any(each.order_id == 2 for each in snapshots):
+            raise ZeroDivisionError("with Anna's order")
+        return apply(db, snapshots)
+
+    monkeypatch.setattr(orders, "apply", picky)
+    stock_up(db, A=10)
+    outcomes = process.deliver_all([("order.created", order(number, line("A"))) for number in (1, 2, 3)])
+    assert outcomes == ["created", None, "created"]
+    assert stock_of(db) == {"A": 8}
+    [failed] = db.inbox.find({"state": "waiting"})
+    assert failed["attempts"] == 1
+    assert "ZeroDivisionError" in failed["reason"]
+    assert "Anna" not in failed["reason"], "a reason names no customer"
+    monkeypatch.undo()
+    process.take_over()
+    assert stock_of(db) == {"A": 7}
+    assert_books_balance(db)
+
+
+def test_an_outage_leaves_all_in_the_inbox_and_it_is_done_later(
+    shop: Shop, db: Db, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: Any) -> None:
+        raise AutoReconnect("gone")
+
+    stock_up(db, A=10)
+    monkeypatch.setattr(orders, "apply", away)
+    assert shop.send("order.created", order(1, line("A"))).status_code == 202
+    monkeypatch.undo()
+    db.inbox.update_many({}, {"$set": {"due_at": now()}})
+    wait_until(lambda: stock_of(db) == {"A": 9})
+
+
+@pytest.mark.parametrize("where", ["pos_api.inbox.claim", "pos_api.inbox.finish", "pos_api.worker._understand_again"])
+def test_the_thread_outlives_any_error(shop: Shop, db: Db, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+    broken = threading.Event()
+
+    def fail(*_: Any) -> None:
+        broken.set()
+        raise RuntimeError("surprise")
+
+    monkeypatch.setattr("pos_api.worker._POLL", 0.01)
+    monkeypatch.setattr(where, fail)
+    shop.send("order.created", order(1))
+    db.inbox.update_many({"due_at": {"$exists": True}}, {"$set": {"due_at": now()}})
+    if where != "pos_api.worker._understand_again":
+        wait_until(broken.is_set)
+    monkeypatch.undo()
+    assert shop.outcome("order.created", order(2)) == "created"
+
+
+def test_a_secret_that_can_not_be_opened_is_that_stores_trouble_alone(config: Config, db: Db) -> None:
+    key = stores.add(db, config, "second")
+    app = create_app(replace(config, secrets_keys=("b3RoZXIga2V5cywgb3RoZXIga2V5cywgMzIgYnl0ZXM=",)), db)
+    shop = Shop(app.test_client())
+    assert shop.outcome("order.created", order(1)) == "created"
+    body = b'{"event": "order.created", "data": {"id": 2}}'
+    assert shop.post(body, {"X-API-Key": key, "Content-Type": "application/json"}).status_code == 200
+    app.extensions["pos"].close()
+
+
+def test_queued_events_are_answered_202_and_done_by_any_number_of_workers(config: Config, db: Db) -> None:
+    stock_up(db, A=100)
+    queued = replace(config, webhook_processing="queued")
+    app = create_app(queued, db)
+    with ThreadPoolExecutor(4) as threads:
+        replies = list(
+            threads.map(lambda n: Shop(app.test_client()).send("order.created", order(n, line("A"))), range(1, 41))
+        )
+    assert {each.status_code for each in replies} == {202}
+    assert stock_of(db) == {"A": 100}
+    stop = threading.Event()
+    workers = [threading.Thread(target=worker.run_forever, args=(db, queued, stop)) for _ in range(3)]
+    for each in workers:
+        each.start()
+    wait_until(lambda: db.inbox.count_documents({"state": "done"}) == 40)
+    stop.set()
+    for each in workers:
+        each.join()
+    app.extensions["pos"].close()
+    assert stock_of(db) == {"A": 60}
+    assert_books_balance(db)
+
+
+def test_many_at_once_are_few_batches_and_each_has_its_own_outcome(shop: Shop, db: Db, client: FlaskClient) -> None:
+    stock_up(db, A=1000)
+    messages = [order(number % 20 + 1, line("A", number), modified=number) for number in range(60)]
+    with ThreadPoolExecutor(12) as threads:
+        replies = list(
+            threads.map(lambda data: Shop(client.application.test_client()).send("order.updated", data), messages)
+        )
+    assert {each.status_code for each in replies} == {200}
+    assert stock_of(db) == {"A": 1000 - sum(range(40, 60))}
+    assert_books_balance(db)
