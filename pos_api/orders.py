@@ -363,8 +363,10 @@ def _kept(line: Document, returned: Mapping[int, Quantity]) -> Quantity:
 def _held(order: Document) -> list[Document]:
     """What the order holds of each product: what its lines say the shop has reduced, where they say so; else the
     ordered quantity less what was returned, while its status holds stock. Units gone before the POS started to count
-    are followed by the former alone."""
-    holds = order["status"] not in HOLDS_NOTHING
+    are followed by the former alone. An order that was deleted before it was paid holds nothing: the shop never took
+    its units."""
+    never_paid = order["status"] == "pending" and "deleted_at" in order
+    holds = order["status"] not in HOLDS_NOTHING and not never_paid
     returned = _returned(order)
     opening = order["opening"]
     held: dict[str, Quantity] = dict.fromkeys(opening, 0)

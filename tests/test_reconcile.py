@@ -152,6 +152,40 @@ def test_an_order_deleted_for_good_is_marked_deleted_and_moves_no_stock(
     assert compare(db, config, shop).orders == []
 
 
+def test_an_order_deleted_before_it_was_paid_gives_its_units_back_and_restored_takes_them_again(
+    fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any
+) -> None:
+    known("product.created", product(1, "A", 10))
+    later = (now() + timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%S")
+    unpaid = made_now(1, quantity=2, status="pending", date_created_gmt=later)
+    unpaid["line_items"][0]["meta_data"] = []
+    known("order.created", unpaid)
+    assert in_stock(db) == 8
+    fake.products[1] = product(1, "A", 10)
+    assert compare(db, config, shop, repair=True).in_step
+    assert in_stock(db) == 10
+    fake.put_order(unpaid)
+    assert compare(db, config, shop, repair=True).in_step
+    assert in_stock(db) == 8
+
+
+def test_a_product_gone_from_the_shop_keeps_what_its_orders_hold(
+    fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any
+) -> None:
+    """WooCommerce tells its lines without product id and SKU then."""
+    known("product.created", product(1, "A", 10))
+    later = (now() + timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%S")
+    sold = made_now(1, quantity=2, date_created_gmt=later)
+    known("order.created", sold)
+    gone = {**sold["line_items"][0], "product_id": 0, "sku": None}
+    fake.put_order({**sold, "status": "completed", "line_items": [gone]})
+    compare(db, config, shop, repair=True)
+    assert in_stock(db) == 8
+    stored = db.woocommerceorders.find_one({"_id": "default:1"})
+    assert stored is not None
+    assert (stored["status"], stored["line_items"][0]["product"]) == ("completed", "A")
+
+
 def test_an_order_in_the_trash_and_one_restored_are_found(
     fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any
 ) -> None:

@@ -1,0 +1,64 @@
+"""`pos-api store connect`, `import` and `reconcile`: what a shop owner sees."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pos_api.config import Config
+from pos_api.db import Db
+from tests.fake_shop import KEY, SECRET, FakeShop, order, product, serving
+from tests.service import pos_api
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeShop]:
+    with serving(FakeShop()) as shop:
+        yield shop
+
+
+def test_a_shop_is_connected_imported_compared_and_mended(
+    fake: FakeShop, db: Db, config: Config, tmp_path: Path
+) -> None:
+    settings = {
+        "MONGODB_URI": str(config.mongodb_uri),
+        "WEBHOOK_API_KEY": config.webhook_api_key,
+        "JWT_SECRET": config.jwt_secret,
+        "SECRETS_KEYS": config.secrets_keys[0],
+    }
+
+    def run(*command: str) -> tuple[int, str, str]:
+        ended = pos_api(*command, cwd=tmp_path, **settings)
+        assert SECRET not in ended.stdout + ended.stderr
+        return ended.returncode, ended.stdout, ended.stderr
+
+    connect = ("store", "connect", "default", "--url", fake.url, "--consumer-key", KEY, "--consumer-secret")
+    assert run("import", "default", "--since", "90d")[2].startswith("Error: The shop of 'default' is not connected")
+    code, out, err = run(*connect, "cs_wrong")
+    assert (code, out) == (1, "")
+    assert err.startswith("Error: The shop does not take the key: Invalid signature")
+    assert run(*connect, SECRET)[:2] == (
+        0,
+        "Connected. `pos-api import default --since …` takes over what the shop has.\n",
+    )
+    fake.products[1] = product(1, "A", 10)
+    for number in range(1, 4):
+        fake.put_order(order(number))
+    code, out, err = run("import", "default", "--since", "2026-01-01")
+    assert code == 0, err
+    assert "orders    3 created" in out
+    assert out.endswith("In step.\n")
+    fake.put_order(order(2, status="completed", date_modified_gmt="2026-10-02T10:00:00"))
+    code, out, _ = run("reconcile", "default", "--since", "2026-10-01")
+    assert code == 1
+    assert "#2" in out
+    assert "stale" in out
+    code, out, _ = run("reconcile", "default", "--since", "2026-10-01", "--repair", "--json")
+    assert code == 0
+    report = json.loads(out)
+    assert (report["in_step"], [each["repair"] for each in report["orders"]]) == (True, ["updated"])
+    assert report["since"] == "2026-10-01T00:00:00Z"
+    assert run("reconcile", "default", "--since", "yesterday")[0] == 2
