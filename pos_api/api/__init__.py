@@ -9,13 +9,13 @@ from typing import Any, cast
 
 import structlog
 from bson import Binary, Decimal128
-from flask import Flask, Response, current_app, g, jsonify, request
+from flask import Flask, Request, Response, current_app, g, jsonify, request
 from flask.json.provider import DefaultJSONProvider
 from flask_smorest import Api
 from pymongo.errors import PyMongoError
 from werkzeug.exceptions import HTTPException
 
-from ..errors import PosError, TooManyRequests, Unauthorized, Unavailable
+from ..errors import PayloadTooLarge, PosError, TooManyRequests, Unauthorized, Unavailable
 from ..logs import get_logger
 from ..services import Services
 from ..values import decimal, rfc3339
@@ -34,13 +34,25 @@ def services() -> Services:
 def settings(version: str) -> dict[str, Any]:
     """Flask's and flask-smorest's settings."""
     return {
-        "MAX_CONTENT_LENGTH": BODY_LIMIT,
+        "MAX_CONTENT_LENGTH": BODY_LIMIT + 1,
         "API_TITLE": "WooCommerce POS Sync",
         "API_VERSION": version,
         "OPENAPI_VERSION": "3.1.0",
         "OPENAPI_URL_PREFIX": "/api-docs",
         "OPENAPI_JSON_PATH": "openapi.json",
     }
+
+
+class WholeRequest(Request):
+    """A request whose body is all there or refused: one sent in chunks werkzeug cuts off at its limit, silently, which
+    is therefore a byte more than ours."""
+
+    def get_data(self, *args: Any, **kwargs: Any) -> Any:
+        """The body. Raises PayloadTooLarge."""
+        body = super().get_data(*args, **kwargs)
+        if len(body) > BODY_LIMIT:
+            raise PayloadTooLarge("The body is larger than 2 MiB.")
+        return body
 
 
 class Json(DefaultJSONProvider):
@@ -76,6 +88,7 @@ def register(rest: Api, app: Flask) -> None:
     for noun in (webhooks, stats, orders, customers, products, inbox, stores, auth, health):
         rest.register_blueprint(noun.blp)
     app.register_blueprint(docs.blp)
+    app.request_class = WholeRequest
     app.before_request(_begin)
     app.after_request(_name_request)
     app.register_error_handler(PosError, _pos_error)
