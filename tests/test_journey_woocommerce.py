@@ -261,6 +261,13 @@ class Journey:
         """The POS's stock by SKU."""
         return {product["sku"]: product["stock"] for product in self.database.products.find()}
 
+    def said_opening(self, order: int) -> set[bool]:
+        """What the plugin's deliveries of an order said about its being from before."""
+        return {
+            json.loads(event["body"]).get("opening", False)
+            for event in self.database.inbox.find({"resource_id": str(order), "topic": {"$regex": "^order"}})
+        }
+
     def parked(self) -> int:
         """How many deliveries the POS could not use."""
         count: int = self.database.inbox.count_documents({"outcome": "parked"})
@@ -806,6 +813,9 @@ def test_a_shop_that_goes_live_with_open_orders_takes_nothing_twice(
         new = world.order(("Oil", 1))
         world.shop.act("status", id=new, to="processing")
         world.check()
+        assert {order: world.said_opening(order) for order in world.orders} == {
+            order: {order != new} for order in world.orders
+        }
         world.shop.act("uninstall", plugin="woocommerce-pos-sync/woocommerce-pos-sync.php")
         assert world.shop.act("leftovers") == []
     finally:
