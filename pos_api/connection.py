@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,12 +10,13 @@ from . import stores
 from .config import Config
 from .db import Db
 from .errors import Invalid, NotFound
-from .sources.woocommerce_rest import CLOCK_LEEWAY, Credentials, Shop, ShopError
+from .sources.woocommerce_rest import CLOCK_LEEWAY, Credentials, Shop, ShopError, answers_without_permalinks
 from .values import now
 
-_UNTRIED = frozenset({"no_rest_api", "not_json", "redirect", "unauthorized"})
-"""What another way of asking may cure: permalinks that are off (WordPress may redirect then), a header that a server
-drops."""
+_PERMALINKS_OFF = (
+    "Permalinks are off in the shop, and WooCommerce takes no API key then: choose anything but Plain in "
+    "Settings > Permalinks."
+)
 
 
 def connect(db: Db, config: Config, name: str, url: str, consumer_key: str, consumer_secret: str) -> list[str]:
@@ -33,7 +33,6 @@ def connect(db: Db, config: Config, name: str, url: str, consumer_key: str, cons
         "consumer_key": stores.seal(credentials.consumer_key, config),
         "consumer_secret": stores.seal(credentials.consumer_secret, config),
         "auth": credentials.auth,
-        "pretty": credentials.pretty,
         "connected_at": now(),
     }
     db.stores.update_one({"_id": name}, {"$set": {"rest": rest}, "$setOnInsert": {"name": name}}, upsert=True)
@@ -52,33 +51,24 @@ def _checked(url: str) -> str:
 
 
 def diagnose(url: str, consumer_key: str, consumer_secret: str) -> tuple[Credentials, list[str]]:
-    """The way in which the shop's orders can be read, and what else should be known. Raises ShopError with the cause of
-    the first way, the usual one, when there is none."""
-    problem: ShopError | None = None
-    for credentials in _ways(Credentials(url, consumer_key, consumer_secret, "basic")):
+    """The way to read the shop's orders, and what else should be known. Raises ShopError with the cause."""
+    usual = Credentials(url, consumer_key, consumer_secret, "basic" if url.startswith("https:") else "oauth")
+    try:
+        return _tried(usual)
+    except ShopError as problem:
+        if problem.cause in ("no_rest_api", "not_json", "redirect") and answers_without_permalinks(url):
+            raise ShopError("permalinks_off", _PERMALINKS_OFF) from None
+        if problem.cause != "unauthorized" or usual.auth == "oauth":
+            raise
         try:
-            with Shop(credentials, attempts=1) as shop:
-                return credentials, _hints(shop)
-        except ShopError as error:
-            problem = _telling(problem, error)
-            if error.cause not in _UNTRIED:
-                break
-    assert problem is not None
-    raise problem
+            return _tried(replace(usual, auth="oauth"))
+        except ShopError:
+            raise problem from None
 
 
-def _ways(usual: Credentials) -> Iterator[Credentials]:
-    kinds = ("basic", "oauth") if usual.url.startswith("https:") else ("oauth",)
-    for pretty in (True, False):
-        for auth in kinds:
-            yield replace(usual, auth=auth, pretty=pretty)
-
-
-def _telling(first: ShopError | None, error: ShopError) -> ShopError:
-    """The more telling one: a shop that answers in JSON says more than a page that is not there."""
-    if first is None or (first.cause in ("no_rest_api", "not_json") and error.cause not in ("no_rest_api", "not_json")):
-        return error
-    return first
+def _tried(credentials: Credentials) -> tuple[Credentials, list[str]]:
+    with Shop(credentials, attempts=1) as shop:
+        return credentials, _hints(shop)
 
 
 def _hints(shop: Shop) -> list[str]:
@@ -88,8 +78,6 @@ def _hints(shop: Shop) -> list[str]:
     hints = []
     if shop.credentials.auth == "oauth" and shop.credentials.url.startswith("https:"):
         hints.append("The server drops the Authorization header, so requests are signed instead (OAuth 1.0a).")
-    if not shop.credentials.pretty:
-        hints.append("Permalinks are off in the shop; its API is reached by ?rest_route=.")
     if answer.clock is not None and abs(answer.clock) > CLOCK_LEEWAY:
         ahead = "ahead of" if answer.clock > 0 else "behind"
         hints.append(f"The shop's clock is {abs(answer.clock) / 60:.0f} minutes {ahead} this machine's.")
@@ -112,7 +100,6 @@ def open_shop(db: Db, config: Config, name: str, **options: Any) -> Shop:
             stores.unseal(rest["consumer_key"], config),
             stores.unseal(rest["consumer_secret"], config),
             rest["auth"],
-            rest["pretty"],
         ),
         **options,
     )

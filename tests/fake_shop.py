@@ -115,9 +115,11 @@ class FakeShop:
 
     def _respond(self, request: Request) -> Response:
         for fault in self.faults:
-            if (answer := fault(request)) is not None:
-                return answer
-        route = request.args.get("rest_route") or request.path.removeprefix("/wp-json")
+            if (failure := fault(request)) is not None:
+                return failure
+        if request.args.get("rest_route") == "/":
+            return answer({"name": "Shop", "namespaces": ["wp/v2", "wc/v3"]})
+        route = request.path.removeprefix("/wp-json")
         if not route.startswith("/wc/v3/"):
             return Response(HTML, 404, content_type="text/html")
         if (refused := _refusal(request, self.url)) is not None:

@@ -130,12 +130,11 @@ def test_a_wrong_secret_is_told_apart(quiet: Quiet) -> None:
         connection.diagnose(quiet.shop.url, "ck_wrong", SECRET)
 
 
-def test_permalinks_that_are_off_are_got_around(quiet: Quiet) -> None:
+def test_permalinks_that_are_off_are_said(quiet: Quiet) -> None:
     quiet.shop.act("options", permalink_structure="", rewrite_rules="")
     try:
-        credentials, hints = connection.diagnose(quiet.shop.url, KEY, SECRET)
-        assert not credentials.pretty
-        assert any("Permalinks" in hint for hint in hints)
+        with pytest.raises(ShopError, match="Permalinks are off"):
+            connection.diagnose(quiet.shop.url, KEY, SECRET)
     finally:
         quiet.shop.act("options", permalink_structure="/%postname%/", rewrite_rules="")
 

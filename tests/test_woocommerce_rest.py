@@ -248,7 +248,7 @@ def cause_of(fake: FakeShop, *, url: str = "", key: str = KEY, secret: str = SEC
 
 def test_a_local_shop_is_reached_with_signed_requests(fake: FakeShop) -> None:
     credentials, hints = connect(fake)
-    assert (credentials.auth, credentials.pretty, hints) == ("oauth", True, [])
+    assert (credentials.auth, hints) == ("oauth", [])
 
 
 def test_the_key_pair_is_kept_encrypted(fake: FakeShop, db: Db, config: Config) -> None:
@@ -287,13 +287,14 @@ def test_a_wrong_key_is_said(fake: FakeShop, key: str, secret: str) -> None:
     assert cause_of(fake, key=key, secret=secret) == "unauthorized"
 
 
-def test_permalinks_that_are_off_are_got_around_and_said(fake: FakeShop) -> None:
-    fake.faults.append(lambda request: html(404) if request.path.startswith("/wp-json") else None)
-    credentials, hints = connect(fake)
-    assert not credentials.pretty
-    assert "Permalinks are off" in hints[0]
-    with Shop(credentials) as shop:
-        assert shop.count("orders", status="processing") == 0
+@pytest.mark.parametrize(
+    "instead",
+    [html(404), html(), Response("", 301, {"Location": "/wp-json/wc/v3/orders/"})],
+    ids=["nothing", "home-page", "redirect"],
+)
+def test_permalinks_that_are_off_are_said(fake: FakeShop, instead: Response) -> None:
+    fake.faults.append(lambda request: instead if request.path.startswith("/wp-json") else None)
+    assert cause_of(fake) == "permalinks_off"
 
 
 @pytest.mark.parametrize(
@@ -321,7 +322,7 @@ def test_a_redirect_is_told_with_its_target_and_never_followed(fake: FakeShop) -
     with pytest.raises(ShopError, match=r"redirects to https://www\.shop\.example;") as caught:
         connect(fake)
     assert "oauth" not in str(caught.value)
-    assert fake.requests == ["/wp-json/wc/v3/orders", "/"], "without permalinks, WordPress redirects too"
+    assert fake.requests == ["/wp-json/wc/v3/orders", "/"], "WordPress redirects without permalinks, too"
 
 
 def test_a_clock_that_is_off_is_said(fake: FakeShop) -> None:

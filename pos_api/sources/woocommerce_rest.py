@@ -66,13 +66,12 @@ class ShopError(PosError):
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """How to reach a shop. `auth` is `basic` or `oauth`; `pretty` is False where permalinks are off."""
+    """How to reach a shop. `auth` is `basic` or `oauth`."""
 
     url: str
     consumer_key: str
     consumer_secret: str
     auth: str
-    pretty: bool = True
 
     def __repr__(self) -> str:
         return f"Credentials({self.url!r}, auth={self.auth!r})"
@@ -288,13 +287,14 @@ class Shop:
     def _send(self, method: str, path: str, params: Document, body: Document | None) -> requests.Response:
         base = self.credentials.url.rstrip("/")
         query = {name: _text(value) for name, value in params.items()}
-        if self.credentials.pretty:
-            url = f"{base}/wp-json/wc/v3/{path}"
-        else:
-            url, query = f"{base}/", {"rest_route": f"/wc/v3/{path}", **query}
         try:
             return self._session().request(
-                method, url, params=query, json=body, timeout=self._timeout, allow_redirects=False
+                method,
+                f"{base}/wp-json/wc/v3/{path}",
+                params=query,
+                json=body,
+                timeout=self._timeout,
+                allow_redirects=False,
             )
         except requests.RequestException as error:
             raise _unreachable(error, urlsplit(base).hostname or base) from None
@@ -308,6 +308,17 @@ class Shop:
             session.headers["Accept"] = "application/json"
             self._sessions.append(session)
         return session
+
+
+def answers_without_permalinks(url: str) -> bool:
+    """Whether WooCommerce's API is there, but only by `?rest_route=`. Its keys are not taken there
+    (`WC_REST_Authentication::is_request_to_rest_api` looks for `wp-json/wc/` in the address)."""
+    try:
+        response = requests.get(f"{url}/", params={"rest_route": "/"}, timeout=_TIMEOUT, allow_redirects=False)
+        index = response.json()
+    except (requests.RequestException, ValueError):
+        return False
+    return isinstance(index, dict) and "wc/v3" in (index.get("namespaces") or ())
 
 
 def _auth(credentials: Credentials) -> AuthBase:
