@@ -79,10 +79,12 @@ def judge(counts: Sequence[int], silent_hours: float) -> tuple[float, float] | N
 
 
 def _usual(counts: Sequence[int], first: int) -> list[float]:
-    """Orders usual in each hour of the week: the mean of the weeks, each hour with its neighbours."""
+    """Orders usual in each hour of the week: the mean of the weeks, each hour with its neighbours. The fullest hours in
+    a hundred count as the next one does, so that one sale or import makes no habit."""
     sums, weeks = [0] * _WEEK, [0] * _WEEK
+    most = max(sorted(counts[first:])[int((len(counts) - first) * 0.99)], 1)
     for n in range(first, len(counts)):
-        sums[n % _WEEK] += counts[n]
+        sums[n % _WEEK] += min(counts[n], most)
         weeks[n % _WEEK] += 1
     mean = [total / max(number, 1) for total, number in zip(sums, weeks, strict=True)]
     return [(mean[n - 1] + mean[n] + mean[(n + 1) % _WEEK]) / 3 for n in range(_WEEK)]

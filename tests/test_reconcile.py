@@ -517,6 +517,14 @@ def test_a_shop_that_is_often_silent_alarms_later() -> None:
     assert not silence.Silence(now(), missed, longest).alarming
 
 
+def test_a_great_sale_makes_no_habit() -> None:
+    counts = _rhythm(4, range(8, 20), 2)
+    counts[3 * 168 + 10] = 2000
+    counts = counts[: 3 * 168 + 12]
+    missed, longest = silence.judge(counts, 1) or (99, 0)
+    assert not silence.Silence(now(), missed, longest).alarming
+
+
 @pytest.mark.parametrize("counts", [[], [0] * 1344, [1] * 49, [1] * 200, [0] * 1200 + [9] * 144])
 def test_too_few_orders_tell_no_rhythm(counts: list[int]) -> None:
     assert silence.judge(counts, 99) is None
