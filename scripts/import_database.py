@@ -4,7 +4,7 @@
 Reads orders from WooCommerce's own tables (HPOS) or from WordPress's posts (legacy), whichever the shop uses, and
 only reads. What it finds goes the way of an import over REST, so both come to the same, and either may follow the
 other.
-Needs the extra: `pip install 'pos-api[import-database]'`.
+Needs PyMySQL, the extra `import-database`.
 """
 
 from __future__ import annotations
