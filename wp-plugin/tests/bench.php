@@ -37,3 +37,16 @@ if ( 'reset' === $pos_sync_bench ) {
 		}
 	);
 }
+if ( isset( $_SERVER['CONTENT_TYPE'] ) && false !== strpos( esc_url_raw( wp_unslash( $_SERVER['REQUEST_URI'] ?? '' ) ), '/checkout' ) ) {
+	// How busy the machine is with other things does not change these: processor time and statements of the request.
+	$pos_sync_time = static function (): float {
+		$usage = getrusage();
+		return ( $usage['ru_utime.tv_sec'] + $usage['ru_stime.tv_sec'] ) * 1000 + ( $usage['ru_utime.tv_usec'] + $usage['ru_stime.tv_usec'] ) / 1000;
+	};
+	$pos_sync_from = $pos_sync_time();
+	register_shutdown_function(
+		static function () use ( $pos_sync_bench, $pos_sync_time, $pos_sync_from ): void {
+			file_put_contents( WP_CONTENT_DIR . '/bench.log', sprintf( "%s %.2f %d\n", $pos_sync_bench, $pos_sync_time() - $pos_sync_from, $GLOBALS['wpdb']->num_queries ), FILE_APPEND );
+		}
+	);
+}
