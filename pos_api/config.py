@@ -30,7 +30,7 @@ class Config:
     host: str = "0.0.0.0"  # noqa: S104 - a shop's webhooks come from outside
     port: int = 8080
     web_processes: int = 2
-    web_threads: int = 16
+    web_threads: int = 32
     webhook_processing: str = "inline"
     store_name: str = "default"
     store_url: str = ""
