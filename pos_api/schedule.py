@@ -25,7 +25,7 @@ from .values import now
 
 _LOOK_EVERY = 20.0
 _DAYS_AT_ONCE = 20
-_LONGEST = timedelta(hours=1)
+_LEASE = timedelta(minutes=10)
 _SWEEP_EVERY = timedelta(days=1)
 _GRACE = timedelta(minutes=2)
 
@@ -38,6 +38,7 @@ class Schedule:
     def __init__(self, db: Db, config: Config) -> None:
         self._db = db
         self._config = config
+        self._comparing: set[str] = set()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pos-schedule", daemon=True)
 
@@ -46,8 +47,14 @@ class Schedule:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop; a comparison on its way ends with the process, and is done again by whoever is next."""
+        """Stop; a comparison on its way ends with the process, and is due again for whoever is next."""
         self._stopping.set()
+        if self._comparing:
+            self._db.pulls.update_many({"_id": {"$in": list(self._comparing)}}, {"$set": {"due_at": now()}})
+
+    def join(self, timeout: float) -> None:
+        """Wait for the thread to end."""
+        self._thread.join(timeout)
 
     def _run(self) -> None:
         while not self._stopping.wait(_LOOK_EVERY):
@@ -55,25 +62,33 @@ class Schedule:
                 while stats.refresh(self._db, most=_DAYS_AT_ONCE) and not self._stopping.is_set():
                     continue
                 if self._config.reconcile_every:
-                    run_due(self._db, self._config)
+                    run_due(self._db, self._config, self._comparing)
             except Exception as error:  # the next round may do better, and deliveries go on without it
                 log.error("what is scheduled failed", error=type(error).__name__)
 
 
-def run_due(db: Db, config: Config) -> list[Report]:
-    """Compare the shops whose time has come and that nobody else is comparing; returns the reports."""
+def run_due(db: Db, config: Config, comparing: set[str] | None = None) -> list[Report]:
+    """Compare the shops whose time has come and that nobody else is comparing; returns the reports. `comparing` holds
+    the one at hand meanwhile."""
+    comparing = set() if comparing is None else comparing
+    reports = []
     try:
-        return [_compare(db, config, name) for name in connection.connected(db) if _claim(db, name)]
+        for name in connection.connected(db):
+            if _claim(db, name):
+                comparing.add(name)
+                reports.append(_compare(db, config, name))
+                comparing.discard(name)
     except PyMongoError as error:
         log.warning("shops can't be compared", error=type(error).__name__)
-        return []
+    return reports
 
 
 def _claim(db: Db, name: str) -> bool:
-    """Whether the store is due and now ours. Should this process die, it is due again in an hour."""
+    """Whether the store is due and now ours. Should this process die, it is due again when the lease
+    runs out; a comparison that takes longer may be made twice, which does no harm."""
     due = {"_id": name, "$or": [{"due_at": {"$lte": now()}}, {"due_at": {"$exists": False}}]}
     try:
-        db.pulls.update_one(due, {"$set": {"due_at": now() + _LONGEST}}, upsert=True)
+        db.pulls.update_one(due, {"$set": {"due_at": now() + _LEASE}}, upsert=True)
     except DuplicateKeyError:
         return False
     return True

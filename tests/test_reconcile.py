@@ -4,6 +4,7 @@ noticed."""
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -562,6 +563,27 @@ def test_a_due_shop_is_compared_and_mended_by_one_process(fake: FakeShop, shop: 
     fake.requests.clear()
     assert schedule.run_due(db, config)[0].in_step
     assert "/wp-json/wc/v3/products" not in fake.requests
+
+
+def test_a_comparison_cut_short_by_a_restart_is_due_at_once(
+    fake: FakeShop, shop: Shop, db: Db, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schedule, "_LOOK_EVERY", 0.01)
+    asked, released = threading.Event(), threading.Event()
+
+    def hangs(_: Any) -> None:
+        asked.set()
+        released.wait(30)
+
+    fake.faults.append(hangs)
+    stopped = schedule.Schedule(db, config)
+    stopped.start()
+    assert asked.wait(30)
+    assert schedule.run_due(db, config) == []
+    stopped.stop()
+    assert db.pulls.find_one({"_id": "default"})["due_at"] <= now()  # type: ignore[index]
+    released.set()
+    stopped.join(30)
 
 
 def test_a_shop_that_is_down_is_looked_at_again_from_where_it_was(
