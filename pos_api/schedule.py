@@ -11,6 +11,7 @@ that is slow keeps no delivery waiting.
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from pymongo.errors import DuplicateKeyError, PyMongoError
@@ -49,7 +50,9 @@ class Schedule:
     def stop(self) -> None:
         """Stop; a comparison on its way ends with the process, and is due again for whoever is next."""
         self._stopping.set()
-        if self._comparing:
+        if not self._comparing:
+            return
+        with suppress(PyMongoError):
             self._db.pulls.update_many({"_id": {"$in": list(self._comparing)}}, {"$set": {"due_at": now()}})
 
     def join(self, timeout: float) -> None:
