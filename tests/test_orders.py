@@ -357,3 +357,10 @@ def test_an_orders_history_is_bounded(process: Process, db: Db) -> None:
 def test_an_order_is_found_by_its_words() -> None:
     words = search_words("42", "Anna-Lena ÖBERG", "anna@example.se", "+46 (0)70-123 45 67")
     assert {"42", "anna-lena", "öberg", "anna@example.se", "460701234567"} <= set(words)
+
+
+def test_an_order_of_the_second_in_which_the_stock_was_read_takes_its_units(shop: Shop, db: Db) -> None:
+    shop.send("product.created", product(shop_id("A"), "A", 10), timestamp=f"{at(0)}Z")
+    shop.send("product.created", product(shop_id("B"), "B", 10), timestamp=f"{at(1)}Z")
+    shop.send("order.created", order(1, line("A", 3, reduced=3), line("B", 3, reduced=3)))
+    assert stock_of(db) == {"A": 7, "B": 10}

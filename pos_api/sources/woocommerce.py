@@ -70,6 +70,7 @@ class Message:
     sequence: int = 0
     opening: bool = False
     replaces: int | None = None
+    sent_at: datetime | None = None
 
 
 def is_ping(content_type: str, body: bytes) -> bool:
@@ -113,7 +114,15 @@ def _open_envelope(envelope: Document) -> Message:
     if problems:
         raise Invalid("The envelope is not valid.", details=problems)
     assert isinstance(data, dict)
-    return Message(str(event), _resource_id(data), data, sequence, bool(opening), replaces)
+    return Message(str(event), _resource_id(data), data, sequence, bool(opening), replaces, _sent_at(envelope))
+
+
+def _sent_at(envelope: Document) -> datetime | None:
+    """The envelope's `timestamp`; one that is no time tells nothing."""
+    try:
+        return utc(envelope.get("timestamp"))
+    except ValueError:
+        return None
 
 
 def _resource_id(data: Document) -> str:
@@ -540,7 +549,7 @@ def _product(message: Message, store: Store, received_at: datetime, cause: str) 
         price=price,
         stock=stock,
         modified_at=modified_at or received_at,
-        taken_at=received_at,
+        taken_at=(message.sent_at or received_at).replace(microsecond=0),  # as whole as an order's date_created_gmt
         cause=cause,
     )
 
