@@ -31,6 +31,7 @@ DURABLE = WriteConcern(w="majority", j=True)
 waits for the 100 ms journal tick, so the journal is asked for."""
 
 _TIMEOUT_MS = 5_000
+_TIMEOUTS = ("serverSelectionTimeoutMS", "connectTimeoutMS")
 _NEWEST_FIRST = [("created_at", DESCENDING), ("_id", DESCENDING)]
 
 INDEXES: dict[str, list[IndexModel]] = {
@@ -106,15 +107,10 @@ def connect(config: Config) -> Db:
 
 
 def open_database(uri: str) -> Db:
-    """A database handle for `uri`. Writes default to `w: 1` where the URI names no concern (see docs/operations.md)."""
-    client: Client = MongoClient(
-        uri,
-        tz_aware=True,
-        appname="pos-api",
-        serverSelectionTimeoutMS=_TIMEOUT_MS,
-        connectTimeoutMS=_TIMEOUT_MS,
-        server_selector=in_office,
-    )
+    """A database handle for `uri`. What the URI says wins; where it names none, a server is waited for 5 s and writes
+    are `w: 1` (see docs/operations.md)."""
+    timeouts: Document = {name: _TIMEOUT_MS for name in _TIMEOUTS if name.lower() not in uri.lower()}
+    client: Client = MongoClient(uri, tz_aware=True, appname="pos-api", server_selector=in_office, **timeouts)
     db = client.get_default_database(DEFAULT_DATABASE)
     if db.write_concern.document:
         return db

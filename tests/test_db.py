@@ -57,3 +57,10 @@ def test_a_database_that_can_not_be_used_is_one_line(uri: str, message: str, con
         database.connect(replace(config, mongodb_uri=uri))
     assert "\n" not in str(raised.value)
     assert "s3cret" not in str(raised.value)
+
+
+def test_what_the_uri_says_wins() -> None:
+    client = database.open_database("mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=50&w=majority").client
+    assert client.options.server_selection_timeout == 0.05
+    assert client.options.pool_options.connect_timeout == 5
+    client.close()
