@@ -69,7 +69,7 @@ def run(db: Db, config: Config, shop: Shop, name: str, since: datetime, progress
 def _true_up(db: Db, config: Config, shop: Shop, name: str, started_at: datetime) -> Report:
     """Take in what changed in the shop while it was being read. A product whose order was paid, cancelled or refunded
     between the reading of the one and of the other started with a stock that was a moment off: it is set right."""
-    query = {"opened_by": name, "opened_at": {"$gte": started_at}}
+    query = {"opened_by": name, "opened_at": {"$gte": started_at.replace(microsecond=0)}}
     opened = {product["_id"] for product in db.products.find(query, {"_id": 1})}
     report = reconcile.run(db, config, shop, name, started_at - reconcile.OVERLAP, repair=True)
     for _ in range(_TRIES):
