@@ -25,6 +25,7 @@ from .reconcile import Report
 from .values import now
 
 _LOOK_EVERY = 20.0
+_FIGURES_EVERY = 30  # rounds, so ten minutes: a day is summed anew as a whole
 _DAYS_AT_ONCE = 20
 _LEASE = timedelta(minutes=10)
 _SWEEP_EVERY = timedelta(days=1)
@@ -60,14 +61,20 @@ class Schedule:
         self._thread.join(timeout)
 
     def _run(self) -> None:
+        rounds = 0
         while not self._stopping.wait(_LOOK_EVERY):
             try:
-                while stats.refresh(self._db, most=_DAYS_AT_ONCE) and not self._stopping.is_set():
-                    continue
+                if rounds % _FIGURES_EVERY == 0:
+                    self._freshen_figures()
+                rounds += 1
                 if self._config.reconcile_every:
                     run_due(self._db, self._config, self._comparing)
             except Exception as error:  # the next round may do better, and deliveries go on without it
                 log.error("what is scheduled failed", error=type(error).__name__)
+
+    def _freshen_figures(self) -> None:
+        while stats.refresh(self._db, most=_DAYS_AT_ONCE) and not self._stopping.is_set():
+            continue
 
 
 def run_due(db: Db, config: Config, comparing: set[str] | None = None) -> list[Report]:
