@@ -106,14 +106,13 @@ class Stores:
 
     def _read(self) -> None:
         documents = {document["_id"]: document for document in self._db.stores.find()}
-        default = _from_config(self._config, documents.pop(DEFAULT, {}))
-        stores = {DEFAULT: default}
+        stores = {DEFAULT: _from_config(self._config, documents.get(DEFAULT, {}))}
         keys: dict[str, tuple[str, datetime | None]] = {key_hash(self._config.webhook_api_key): (DEFAULT, None)}
-        for document in self._db.stores.find():
-            if document["_id"] != DEFAULT:
-                stores[document["_id"]] = _from_document(document, self._config)
+        for name, document in documents.items():
+            if name != DEFAULT:
+                stores[name] = _from_document(document, self._config)
             for key in document.get("keys", []):
-                keys[key["hash"]] = (document["_id"], key.get("expires_at"))
+                keys[key["hash"]] = (name, key.get("expires_at"))
         self._stores, self._keys = stores, keys
 
     def _mark_used(self, store_id: str, digest: str) -> None:

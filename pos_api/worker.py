@@ -221,7 +221,7 @@ class Worker:
             if receipts := self._gather():
                 self._receive(receipts)
             if time.monotonic() >= self._next_poll:
-                full = not self._queued and self._take_due() == BATCH
+                full = not self._queued and take_due(self._db, self._stores, self._lease) == BATCH
                 self._next_poll = time.monotonic() + (0 if full else _POLL)
 
     def _gather(self) -> list[Receipt]:
@@ -277,9 +277,6 @@ class Worker:
         except Exception as error:
             log.error("events wait in the inbox", count=len(works), fault=_fault(error))
             return {}
-
-    def _take_due(self) -> int:
-        return take_due(self._db, self._stores, self._lease)
 
 
 def take_due(db: Db, stores: Stores, lease: str) -> int:
