@@ -32,7 +32,7 @@ from .stores import Store, Stores
 
 BATCH = 100
 _POLL = 1.0
-_GATHER = 0.004
+_GATHER = 0.01
 RETRY_AFTER = 5
 
 log = get_logger(__name__)
@@ -227,15 +227,17 @@ class Worker:
     def _gather(self) -> list[Receipt]:
         """What was handed over since the last batch, at most a batch; waits for the first until the next poll.
 
-        Senders answered together tend to send again together, so as many as the last time are waited for, for a few
-        milliseconds: a fuller batch costs everyone less. A lone sender waits for nobody.
+        Senders tend to send again once they are answered. So as many as there are senders just now, those answered last
+        and those who waited meanwhile, are waited for, for a few milliseconds: a fuller batch costs everyone less. A
+        lone sender waits for nobody.
         """
         with self._handed_over:
+            self._expected = min(self._expected + len(self._waiting), BATCH)
             self._handed_over.wait_for(self._any_waiting, self._next_poll - time.monotonic())
             if self._waiting:
                 self._handed_over.wait_for(self._as_many_as_expected, _GATHER)
             receipts, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
-        self._expected = len(receipts)
+            self._expected = len(receipts)
         return receipts
 
     def _any_waiting(self) -> bool:
