@@ -150,5 +150,9 @@ def keys(db: Db, text: str, store: str | None) -> list[str]:
     text = text.strip().lower()
     if not text.isdecimal():
         return [text]
-    stores = [store] if store is not None else db.woocommerceorders.distinct("store")
+    stores = [store] if store is not None else _stores_with_orders(db)
     return [each["_id"] for each in db.customers.find({"shop_ids": {"$in": [f"{each}:{text}" for each in stores]}})]
+
+
+def _stores_with_orders(db: Db) -> list[str]:
+    return [each["_id"] for each in db.woocommerceorders.aggregate([{"$group": {"_id": "$store"}}])]

@@ -317,7 +317,7 @@ def find(db: Db, wanted: Filter, *, after: str | None = None, limit: int = 0) ->
         conditions.append({"skus": wanted.sku.strip()})
     conditions += [{"search": {"$regex": f"^{re.escape(word)}"}} for word in search_words(wanted.words or "")]
     if wanted.low_stock:
-        conditions.append({"low_stock_threshold": {"$exists": True}})  # lets the sparse index be used
+        conditions.append({"low_stock_threshold": {"$exists": True}})  # lets the index be used
         conditions.append({"$expr": {"$lte": ["$stock", "$low_stock_threshold"]}})
     found = db.products.find({"$and": conditions}).sort("_id", 1).limit(limit)
     return found.hint("low_stock_threshold_1") if wanted.low_stock else found

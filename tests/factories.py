@@ -11,10 +11,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flask.testing import FlaskClient
+from pymongo.collection import Collection
 from werkzeug.test import TestResponse
 
 from pos_api import products
-from pos_api.db import Db
+from pos_api.db import Db, Document
 from pos_api.values import Quantity
 
 API_KEY = "test-api-key"
@@ -172,3 +173,8 @@ def _moved(history: Mapping[str, list[dict[str, Any]]], order: Mapping[str, Any]
         if own and (own[-1]["held"] or sku in order["opening"]):
             held[sku] = own[-1]["held"]
     return held
+
+
+def values(collection: Collection[Document], field: str) -> list[Any]:
+    """The different values that this field has, in order."""
+    return sorted({document[field] for document in collection.find({}, {field: 1})})

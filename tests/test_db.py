@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import socket
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+from pymongo.errors import OperationFailure
 
+from pos_api import create_app
 from pos_api import db as database
 from pos_api.config import Config, ConfigError
+from tests import dns_server
+from tests.factories import Shop, line, order, stock_of, stock_up
 
 
 def test_the_database_is_the_one_in_the_uri_else_pos_system() -> None:
@@ -57,6 +64,36 @@ def test_a_database_that_can_not_be_used_is_one_line(uri: str, message: str, con
         database.connect(replace(config, mongodb_uri=uri))
     assert "\n" not in str(raised.value)
     assert "s3cret" not in str(raised.value)
+
+
+def test_a_server_is_found_by_its_name_in_dns(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`mongodb+srv`: DNS names servers (SRV) and options (TXT), as MongoDB's "initial DNS seedlist discovery" says."""
+    server = urlsplit(config.mongodb_uri or "")
+    records = {("_mongodb._tcp.shop.pos.test.", "SRV"): f"0 5 {server.port} one.pos.test."}
+    if server.query:
+        records["shop.pos.test.", "TXT"] = f'"{server.query}"'
+    of_system = socket.getaddrinfo
+
+    def find(host: Any, *more: Any, **options: Any) -> Any:
+        return of_system("127.0.0.1" if host == "one.pos.test" else host, *more, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", find)
+    with dns_server.answering(records):
+        app = create_app(replace(config, mongodb_uri=f"mongodb+srv://shop.pos.test{server.path}?tls=false"))
+    services = app.extensions["pos"]
+    stock_up(services.db, A=5)
+    assert Shop(app.test_client()).outcome("order.created", order(1, line("A", 2))) == "created"
+    assert stock_of(services.db) == {"A": 3}
+    assert services.db.name == server.path.strip("/")
+    services.close()
+    services.db.client.drop_database(services.db.name)
+    services.db.client.close()
+
+
+def test_only_what_means_the_same_in_every_release_is_asked_of_it(db: database.Db) -> None:
+    """MongoDB's stable API: whatever the service comes to use, what another release may not know is refused."""
+    with pytest.raises(OperationFailure, match="API Version 1"):
+        db.products.distinct("sku")
 
 
 def test_what_the_uri_says_wins() -> None:
