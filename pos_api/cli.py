@@ -93,13 +93,15 @@ def with_config(command: Callable[Concatenate[Config, P], R]) -> Callable[P, R]:
 
 
 def with_db(command: Callable[Concatenate[Db, P], R]) -> Callable[P, R]:
-    """Give a command the database as its first argument."""
+    """Give a command the database as its first argument; what it changed is on disk when it ends."""
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         db = database.connect(_configure())
         with db.client:
-            return command(db, *args, **kwargs)
+            result = command(db, *args, **kwargs)
+            database.make_durable(db)
+            return result
 
     return run
 

@@ -134,6 +134,15 @@ def open_database(uri: str) -> Db:
     return db
 
 
+def make_durable(db: Db) -> None:
+    """Wait until all that was written so far survives a crash, as what a person was told is done must: unlike what an
+    event of the inbox wrote, nobody does it again. Raises PyMongoError when that can't be told.
+
+    A write that changes nothing waits for all before it: https://www.mongodb.com/docs/manual/reference/write-concern/
+    """
+    db.users.with_options(write_concern=DURABLE).delete_one({"_id": {"$in": []}})
+
+
 _here = threading.local()
 
 

@@ -54,9 +54,9 @@ class Mongod:
 
 
 @contextmanager
-def standalone(directory: Path) -> Iterator[Mongod]:
+def standalone(directory: Path, *options: str) -> Iterator[Mongod]:
     """A standalone mongod, journaled as ever."""
-    server = Mongod(directory)
+    server = Mongod(directory, *options)
     try:
         with server.direct() as client:
             client.admin.command("ping")

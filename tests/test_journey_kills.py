@@ -18,18 +18,19 @@ import requests
 from flask import Flask
 from pymongo.errors import PyMongoError
 
-from pos_api import create_app
+from pos_api import auth, create_app
 from pos_api import db as database
 from pos_api.config import Config
 from pos_api.db import Db
 from tests.factories import PATH, Shop, assert_books_balance, line, order, stock_of, stock_up
 from tests.servers import Mongod, let_pass, standalone
-from tests.service import POS_API, Service, environment, running
+from tests.service import POS_API, Service, environment, pos_api, running
 from tests.steps import Process, processes, state
 from tests.test_journey_recordings import RECORDINGS, SECRET, deliveries, together
 from tests.waiting import wait_until
 
 ACKNOWLEDGED = (200, 202)
+SECRETS = {"WEBHOOK_API_KEY": "k", "JWT_SECRET": "j" * 32}
 Post = Callable[[Mapping[str, Any]], int]
 
 
@@ -144,6 +145,32 @@ def test_mongod_killed_again_and_again_loses_nothing_acknowledged(config: Config
                 mongod.kill()
                 mongod.start()
         assert_all_there(db)
+
+
+def test_what_a_person_was_told_is_done_survives_a_crash_of_the_database(config: Config, tmp_path: Path) -> None:
+    """Nobody does it again, unlike what an event of the inbox did. The server here writes its journal late."""
+    late = ("--journalCommitInterval", "500")
+    with standalone(tmp_path / "data", *late) as mongod:
+        uri = f"mongodb://127.0.0.1:{mongod.port}/pos"
+        headers = {"Authorization": f"Bearer {auth.token(config.jwt_secret, 'anna', 'manager')[0]}"}
+        with service_on(config, uri) as app:
+            client = app.test_client()
+            for url, said, status in (
+                ("", {"sku": "A", "stock": 10}, 201),
+                ("/adjust", {"sku": "A", "change": -2, "reason": "broken"}, 200),
+                ("/count", {"sku": "A", "count": 7}, 200),
+            ):
+                assert client.post(f"/api/products{url}", json=said, headers=headers).status_code == status
+                mongod.kill()
+                mongod.start()
+                wait_until(lambda: client.get("/readyz").status_code == 200)
+            assert stock_of(app.extensions["pos"].db) == {"A": 7}
+            assert_books_balance(app.extensions["pos"].db)
+        added = pos_api("key", "add", "default", cwd=tmp_path, MONGODB_URI=uri, **SECRETS)
+        mongod.kill()
+        mongod.start()
+        listed = pos_api("key", "list", "default", cwd=tmp_path, MONGODB_URI=uri, **SECRETS)
+        assert added.stdout.split()[0][:12] in listed.stdout, (added, listed)
 
 
 def test_mongod_stopped_in_the_middle_of_a_request_gives_503_or_a_finished_order(

@@ -14,6 +14,7 @@ from webargs.flaskparser import FlaskParser
 
 from .. import auth
 from ..auth import Principal
+from ..db import make_durable
 from ..errors import Forbidden, Invalid, UnsupportedMediaType
 from ..sources import json_body
 from . import services
@@ -135,7 +136,8 @@ def documented(**operation: Any) -> Callable[[View], View]:
 def staff(role: str) -> Callable[[View], View]:
     """Only for staff of this role or a higher one, by `Authorization: Bearer <token>`; see `speaker`.
 
-    Put it first under the route, so that nothing is read of a request that may not be made.
+    Put it first under the route, so that nothing is read of a request that may not be made. What it changed is on disk
+    before it is answered.
     """
 
     def decorate(view: View) -> View:
@@ -145,7 +147,10 @@ def staff(role: str) -> Callable[[View], View]:
             if not principal.may(role):
                 raise Forbidden(f"This takes the role {role}; {principal.name} is {principal.role}.")
             g.principal = principal
-            return view(*args, **kwargs)
+            answer = view(*args, **kwargs)
+            if request.method != "GET":
+                make_durable(services().db)
+            return answer
 
         failures = (401, 429, 503) if role == "viewer" else (401, 403, 429, 503)
         return cast(View, fails_with(*failures)(documented(security=[{"BearerAuth": []}])(guarded)))
