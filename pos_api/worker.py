@@ -266,6 +266,13 @@ class Worker:
             receipt.done.set_result(outcomes.get(receipt.work.event.key))
 
     def _refuse(self, receipts: list[Receipt], error: Exception) -> None:
+        """Tell the senders. While the database is away, what came meanwhile and what is due would wait just as long for
+        the same end."""
+        if is_outage(error):
+            with self._handed_over:
+                receipts = receipts + self._waiting
+                self._waiting = []
+            self._next_poll = time.monotonic() + _POLL
         log.error("events could not be stored", count=len(receipts), error=type(error).__name__)
         for receipt in receipts:
             receipt.done.set_exception(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,11 +11,13 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from pymongo.errors import AutoReconnect
+from pymongo.errors import AutoReconnect, ServerSelectionTimeoutError
 
 from pos_api import create_app, orders, stores, worker
 from pos_api.config import Config
 from pos_api.db import Db
+from pos_api.errors import Unavailable
+from pos_api.inbox import Outcome
 from pos_api.values import now
 from tests.factories import Shop, assert_books_balance, line, order, stock_of, stock_up
 from tests.steps import Process, processes
@@ -67,6 +70,35 @@ def test_an_outage_leaves_all_in_the_inbox_and_it_is_done_later(
     monkeypatch.undo()
     db.inbox.update_many({}, {"$set": {"due_at": now()}})
     wait_until(lambda: stock_of(db) == {"A": 9})
+
+
+def test_who_came_while_the_database_was_found_to_be_away_is_told_with_the_first(
+    config: Config, db: Db, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits = threading.Barrier(2)
+    known = stores.Stores(db, config)
+    thread = worker.Worker(db, known)
+
+    def away(*_: Any) -> None:
+        waits.wait(10)
+        waits.wait(10)
+        raise ServerSelectionTimeoutError("no server")
+
+    def hand_over(number: int) -> worker.Receipt:
+        body = json.dumps({"event": "order.created", "data": order(number)}).encode()
+        return thread.submit(worker.understand(known.get("default"), {}, body, now()))
+
+    monkeypatch.setattr("pos_api.inbox.store", away)
+    thread.start()
+    receipts = [hand_over(1)]
+    waits.wait(10)
+    receipts += [hand_over(number) for number in range(2, 30)]
+    waits.wait(10)
+    for receipt in receipts:
+        assert isinstance(receipt.done.exception(10), Unavailable)
+    monkeypatch.undo()
+    assert hand_over(1).done.result(10) == Outcome("created")
+    thread.stop()
 
 
 @pytest.mark.parametrize("where", ["pos_api.inbox.claim", "pos_api.inbox.finish", "pos_api.worker._understand_again"])
