@@ -54,7 +54,6 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel([("search", ASCENDING), *_NEWEST_FIRST]),
         IndexModel(_NEWEST_FIRST, name="deleted", partialFilterExpression={"deleted_at": {"$exists": True}}),
         IndexModel("order_id"),
-        IndexModel([("days", ASCENDING), ("store", ASCENDING)]),
         IndexModel("changed_at"),
     ],
     "products": [
@@ -77,12 +76,12 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel("shop_ids"),
         IndexModel([("last_order_at", DESCENDING), ("_id", DESCENDING)]),
     ],
-    "daily_stats": [
-        IndexModel([("day", ASCENDING), ("store", ASCENDING)]),
-        IndexModel("stale_at", sparse=True),
+    "stats_blocks": [
+        IndexModel([("days", ASCENDING), ("store", ASCENDING)]),
+        IndexModel("stale", sparse=True),
     ],
-    "daily_products": [],
-    "first_orders": [IndexModel("order")],
+    "stats_days": [IndexModel([("day", ASCENDING), ("store", ASCENDING)])],
+    "first_orders": [IndexModel("orders")],
     "users": [],
 }
 

@@ -31,7 +31,7 @@ from pymongo import MongoClient
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from pos_api import auth, create_app, orders, stats
+from pos_api import auth, create_app, orders, tally
 from pos_api import db as database
 from pos_api.api import pages
 from pos_api.config import Config
@@ -121,7 +121,6 @@ def _order(n: int, created_at: datetime, status: str, lines: list[dict[str, Any]
         "created_at": created_at,
         "modified_at": created_at,
         "day": day,
-        "days": [day],
         "payment_method": "stripe",
         "payment_method_title": "Card",
         "customer_id": buyer + 1,
@@ -257,7 +256,7 @@ def run(uri: str, numbers: list[int]) -> dict[int, dict[str, float]]:
             started = time.perf_counter()
             fill(db, number)
             filled = time.perf_counter()
-            stats.refresh(db)
+            tally.refresh(db)
             first_look = time.perf_counter() - filled
             click.echo(
                 f"{number:,} orders: loaded in {filled - started:.0f} s, first look at the figures {first_look:.1f} s",
@@ -265,7 +264,7 @@ def run(uri: str, numbers: list[int]) -> dict[int, dict[str, float]]:
             )
             time.sleep(12)  # the last change is settled
             app = create_app(config, db)
-            stats.refresh(db)
+            tally.refresh(db)
             results[number] = measure(app, db)
             app.extensions["pos"].close()
             client.drop_database(name)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -15,13 +17,16 @@ from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pymongo import MongoClient, monitoring
+from pymongo.collection import Collection
+from werkzeug.test import TestResponse
 
+from pos_api import auth, orders, stats, tally
 from pos_api import db as database
-from pos_api import orders, stats
 from pos_api.config import Config
 from pos_api.db import Db
 from pos_api.errors import Invalid
 from pos_api.orders import OrderSnapshot
+from pos_api.sums import AMOUNTS, NOT_COUNTED
 from tests.factories import Shop, line, order
 from tests.test_journey_recordings import RECORDINGS, deliveries, sender
 from tests.test_journey_recordings import config as recorded_shop
@@ -37,7 +42,7 @@ def of(db: Db, currency: str = "SEK", **query: Any) -> dict[str, Any]:
 
 
 def sums(figures: dict[str, Any]) -> dict[str, Any]:
-    return {name: figures[name] for name in ("orders_count", "num_items_sold", *stats.AMOUNTS, "total_sales")}
+    return {name: figures[name] for name in ("orders_count", "num_items_sold", *AMOUNTS, "total_sales")}
 
 
 # --- against WooCommerce ------------------------------------------------------------------------------------------
@@ -249,7 +254,7 @@ def test_a_refunded_status_alone_takes_back_everything(app: Flask, db: Db) -> No
 # --- what counts, and where -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("status", stats.NOT_COUNTED)
+@pytest.mark.parametrize("status", NOT_COUNTED)
 def test_an_order_that_does_not_count_shows_among_the_statuses_alone(app: Flask, db: Db, status: str) -> None:
     Shop(app.test_client()).outcome("order.created", order(1, line("A"), status=status))
 
@@ -342,7 +347,7 @@ _DAYS = [date(2026, 10, 30) + timedelta(days=n) for n in range(4)]
 _EDITS = st.lists(
     st.tuples(
         st.sampled_from(["north", "south"]),
-        st.integers(1, 5),
+        st.sampled_from([1, 2, tally.BLOCK - 1, tally.BLOCK, 5 * tally.BLOCK]),
         st.fixed_dictionaries(
             {
                 "status": st.sampled_from(["processing", "completed", "pending", "cancelled", "trash"]),
@@ -362,7 +367,7 @@ _EDITS = st.lists(
 
 
 def _apply(db: Db, store: str, order_id: int, edit: dict[str, Any], turn: int) -> None:
-    created_at = datetime.combine(edit["day"], datetime.min.time(), UTC) + timedelta(hours=order_id)
+    created_at = datetime.combine(edit["day"], datetime.min.time(), UTC) + timedelta(minutes=order_id)
     amount = Decimal128(D(edit["cents"]) / 100)
     fields = {
         "status": edit["status"],
@@ -434,20 +439,23 @@ def _shown(db: Db, store: str | None) -> dict[str, Any]:
     }
 
 
+def _empty(db: Db) -> None:
+    for collection in db.list_collection_names():
+        db[collection].delete_many({})
+
+
 def _wait(db: Db) -> None:
-    """As if the time had passed after which a day's last change is settled."""
-    db.daily_stats.update_many({}, {"$unset": {"stale_at": ""}})
+    """As if the time had passed after which changes are not looked at again."""
     newest = db.woocommerceorders.find_one({}, sort=[("changed_at", -1)])
     if newest is not None:
         until = Timestamp(newest["changed_at"].time, newest["changed_at"].inc + 1)
-        db.daily_stats.update_one({"_id": "seen"}, {"$set": {"until": until}}, upsert=True)
+        db.stats_turns.update_one({"_id": "seen"}, {"$set": {"until": until}}, upsert=True)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(_EDITS)
 def test_figures_are_those_from_scratch_whatever_changed_and_whenever_one_looked(db: Db, edits: list[Any]) -> None:
-    for collection in ("woocommerceorders", "daily_stats", "daily_products", "first_orders", "customers"):
-        db[collection].delete_many({})
+    _empty(db)
     for turn, (store, order_id, edit, look) in enumerate(edits):
         _apply(db, store, order_id, edit, turn)
         if look:
@@ -471,30 +479,96 @@ def test_an_earlier_order_that_arrives_later_takes_the_new_customer_to_its_own_d
     assert (earlier["new_customers"], earlier["returning_customers"]) == (1, 0)
 
 
-def test_a_slower_process_does_not_put_an_older_day_over_a_newer_one(
-    app: Flask, db: Db, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """One process has read the day's orders and is held up; meanwhile an order comes in and another process looks."""
-    shop = Shop(app.test_client())
-    shop.outcome("order.created", order(1, line("A")))
-    compute: Callable[..., Any] = stats._compute
-    overtaken = threading.Event()
+WRITES = ("bulk_write", "find_one_and_update", "replace_one", "update_many", "update_one")
 
-    def slow(*arguments: Any) -> Any:
-        monkeypatch.setattr(stats, "_compute", compute)
-        sums = compute(*arguments)
-        shop.outcome("order.created", order(2, line("A")))
-        assert of(db)["orders_count"] == 2
-        overtaken.set()
-        return sums
 
-    monkeypatch.setattr(stats, "_compute", slow)
-    stats.refresh(db)
+@contextmanager
+def before_write(number: int, act: Callable[[], None]) -> Iterator[list[str]]:
+    """Does something just before this thread's write of that number; yields the names of the writes there were."""
+    writes: list[str] = []
+    here = threading.get_ident()
+    with pytest.MonkeyPatch.context() as patch:
+        for name in WRITES:
+            really = getattr(Collection, name)
 
-    assert overtaken.is_set()
-    day = db.daily_stats.find_one({"_id": "default:2026-11-22"})
-    assert day is not None
-    assert day["currencies"][0]["orders_count"] == 2
+            def write(*args: Any, really: Any = really, name: str = name, **kwargs: Any) -> Any:
+                if threading.get_ident() == here:
+                    writes.append(f"{args[0].name}.{name}")
+                    if len(writes) == number:
+                        act()
+                return really(*args, **kwargs)
+
+            patch.setattr(Collection, name, write)
+        yield writes
+
+
+def _history(db: Db) -> tuple[Callable[[], None], Callable[[], None]]:
+    """A customer's orders, looked at; and two things that happen next. The first makes an earlier order, of another
+    block, their first instead; the second cancels that one, moves an order to another day, and brings one more."""
+    order: dict[str, Any] = {"status": "completed", "currency": "SEK", "email": "a@example.se", "deleted": False}
+    order |= {"cents": 1000, "sku": "A", "quantity": 1, "day": _DAYS[1]}
+    _empty(db)
+    _apply(db, "north", 1, order, 0)
+    _apply(db, "north", 3, order | {"day": _DAYS[2]}, 1)
+    _apply(db, "north", 7 * tally.BLOCK, order | {"day": _DAYS[0], "status": "cancelled"}, 2)
+    assert _shown(db, None) == _oracle(db, None)
+    _wait(db)
+
+    def first() -> None:
+        _apply(db, "north", 7 * tally.BLOCK, order | {"day": _DAYS[0]}, 3)
+
+    def second() -> None:
+        _apply(db, "north", 7 * tally.BLOCK, order | {"day": _DAYS[0], "status": "cancelled"}, 4)
+        _apply(db, "north", 3, order | {"day": _DAYS[3]}, 5)
+        _apply(db, "north", 2, order | {"day": _DAYS[2]}, 6)
+
+    return first, second
+
+
+@pytest.fixture
+def no_overlap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What happened is noted once, not again and again for some seconds, which could make good what went wrong."""
+    monkeypatch.setattr(tally, "_OVERLAP", timedelta(0))
+
+
+@pytest.mark.usefixtures("no_overlap")
+def test_a_slower_process_never_puts_older_sums_over_newer_ones(db: Db) -> None:
+    """One process is held up before its nth write; meanwhile orders change and another process looks."""
+    for number in range(1, 100):
+        first, second = _history(db)
+        first()
+
+        def overtake(second: Callable[[], None] = second) -> None:
+            second()
+            with ThreadPoolExecutor(1) as another:
+                assert another.submit(_shown, db, None).result() == _oracle(db, None)
+
+        with before_write(number, overtake) as writes:
+            tally.refresh(db)
+        if len(writes) < number:
+            break
+        _wait(db)
+        assert _shown(db, None) == _oracle(db, None), f"overtaken before write {number}, {writes[number - 1]}"
+    assert number > 8
+
+
+@pytest.mark.usefixtures("no_overlap")
+def test_a_look_that_was_cut_short_anywhere_is_made_good_by_the_next(db: Db) -> None:
+    def crash() -> None:
+        raise KeyboardInterrupt
+
+    for number in range(1, 100):
+        first, second = _history(db)
+        first()
+        with before_write(number, crash) as writes, suppress(KeyboardInterrupt):
+            tally.refresh(db)
+        if len(writes) < number:
+            break
+        with before_write(number, crash), suppress(KeyboardInterrupt):
+            second()
+            tally.refresh(db)
+        assert _shown(db, None) == _oracle(db, None), f"cut short before write {number}, {writes[number - 1]}"
+    assert number > 8
 
 
 def test_a_change_that_becomes_visible_after_a_later_one_is_not_missed(app: Flask, db: Db) -> None:
@@ -502,7 +576,6 @@ def test_a_change_that_becomes_visible_after_a_later_one_is_not_missed(app: Flas
     shop = Shop(app.test_client())
     shop.outcome("order.created", order(1, line("A")))
     assert of(db)["orders_count"] == 1
-    db.daily_stats.update_many({}, {"$unset": {"stale_at": ""}})
     hidden = db.woocommerceorders.find_one({"order_id": 1})
     assert hidden is not None
     stamp = Timestamp(hidden["changed_at"].time - 5, 1)
@@ -511,28 +584,78 @@ def test_a_change_that_becomes_visible_after_a_later_one_is_not_missed(app: Flas
     assert of(db)["orders_count"] == 2
 
 
-def test_a_look_that_was_cut_short_is_made_good_by_the_next(
-    app: Flask, db: Db, monkeypatch: pytest.MonkeyPatch
+# --- after an import --------------------------------------------------------------------------------------------------
+
+
+def _put_far_apart(db: Db, number: int) -> None:
+    """So many orders, each in a block of its own."""
+    fields = {"status": "completed", "currency": "SEK", "total": Decimal128("10.00"), "line_items": []}
+    moment = datetime(2026, 11, 1, tzinfo=UTC)
+    snapshots = [
+        OrderSnapshot("default", n * tally.BLOCK, "order.created", f"e{n}", moment, moment, 0, False, dict(fields))
+        for n in range(number)
+    ]
+    orders.apply(db, snapshots)
+
+
+def test_a_backlog_is_worked_off_in_steps_and_what_is_done_stays_done(db: Db) -> None:
+    _put_far_apart(db, 2 * 64)
+
+    left = [tally.refresh(db, seconds=0)]
+    _wait(db)
+    left += [tally.refresh(db, seconds=0)]
+
+    assert left == [64 * tally.BLOCK, 0]
+    assert of(db)["orders_count"] == 128
+
+
+def test_changes_are_noted_in_steps_too(db: Db, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tally, "_CHANGES_AT_ONCE", 10)
+    _put_far_apart(db, 25)
+
+    assert tally.refresh(db, seconds=0) == 15 + 10 * tally.BLOCK
+    assert of(db)["orders_count"] == 25
+
+
+def test_a_look_that_would_take_long_says_so_and_the_next_goes_on(
+    app: Flask, db: Db, config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Shop(app.test_client()).outcome("order.created", order(1, line("A")))
-    for name in ("_save_firsts", "_note_seen", "_compute"):
-        with monkeypatch.context() as patch:
-            patch.setattr(stats, name, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-            with pytest.raises(KeyboardInterrupt):
-                stats.refresh(db)
+    monkeypatch.setattr(stats, "_PATIENCE", 0)
+    _put_far_apart(db, 128)
+    token, _ = auth.token(config.jwt_secret, "eva", "viewer")
 
-    figures = of(db)
+    def look() -> TestResponse:
+        return app.test_client().get("/api/webhooks/orders/stats", headers={"Authorization": f"Bearer {token}"})
 
-    assert (figures["orders_count"], figures["new_customers"]) == (1, 1)
+    first = look()
+    _wait(db)
+    second = look()
+
+    assert (first.status_code, second.status_code) == (503, 200)
+    assert first.json is not None
+    assert first.json["error"]["code"] == "unavailable"
+    assert "up to 4,096 orders are left" in first.json["error"]["message"]
+    assert int(first.headers["Retry-After"]) > 0
+    assert second.json is not None
+    assert second.json["data"]["currencies"][0]["orders_count"] == 128
 
 
-def test_a_backlog_can_be_worked_off_a_few_days_at_a_time(app: Flask, db: Db) -> None:
-    shop = Shop(app.test_client())
-    for n in range(1, 4):
-        shop.outcome("order.created", order(n, line("A")) | {"date_created_gmt": f"2026-10-0{n}T12:00:00"})
+# --- cost -------------------------------------------------------------------------------------------------------------
 
-    assert stats.refresh(db, 2) is True
-    assert db.daily_stats.count_documents({"currencies.orders_count": 1}) == 2
+
+@contextmanager
+def profiled(db: Db, collection: str) -> Iterator[list[dict[str, Any]]]:
+    """Yields what the server did to a collection, once the block has ended."""
+    done: list[dict[str, Any]] = []
+    db.command("profile", 2)
+    yield done
+    db.command("profile", 0)
+    done += db["system.profile"].find({"ns": f"{db.name}.{collection}"})
+    db.drop_collection("system.profile")
+
+
+def _examined(done: list[dict[str, Any]]) -> int:
+    return sum(each.get("docsExamined", 0) for each in done)
 
 
 class Commands(monitoring.CommandListener):
@@ -554,13 +677,46 @@ class Commands(monitoring.CommandListener):
 
 def test_a_look_reads_no_order_when_none_has_changed(app: Flask, db: Db, config: Config) -> None:
     Shop(app.test_client()).outcome("order.created", order(1, line("A")))
-    stats.refresh(db)
+    tally.refresh(db)
     _wait(db)
     commands = Commands()
     client: database.Client = MongoClient(config.mongodb_uri, tz_aware=True, event_listeners=[commands])
 
-    stats.refresh(client[db.name])
+    tally.refresh(client[db.name])
     client.close()
 
     assert commands.names[:4] == ["hello", "find", "find", "find"]
     assert commands.names[4:] in ([], ["endSessions"])
+
+
+def _busy(db: Db) -> None:
+    """Thirty orders on each day of a quarter, each of another customer, looked at."""
+    fields = {"status": "completed", "currency": "SEK", "total": Decimal128("10.00")}
+    for n, day in enumerate(date(2026, 7, 1) + timedelta(days=n) for n in range(92)):
+        moment = datetime.combine(day, datetime.min.time(), UTC)
+        snapshots = []
+        for number in range(30 * n, 30 * (n + 1)):
+            of_order = {**fields, "created_at": moment, "day": day.isoformat(), "customer_id": number}
+            of_order["line_items"] = [{"id": 1, "sku": f"SKU-{number}", "quantity": 1, "total": Decimal128("10.00")}]
+            snapshots.append(
+                OrderSnapshot("default", number, "order.created", f"e{number}", moment, moment, 0, False, of_order)
+            )
+        orders.apply(db, snapshots)
+    stats.figures(db)
+    _wait(db)
+
+
+def test_a_changed_order_costs_its_block_and_a_quarter_its_months(db: Db) -> None:
+    _busy(db)
+    changed = {"$set": {"total": Decimal128("11.00")}, "$currentDate": {"changed_at": {"$type": "timestamp"}}}
+    db.woocommerceorders.update_one({"_id": "default:700"}, changed)
+
+    with profiled(db, "woocommerceorders") as read_orders:
+        assert of(db)["net_revenue"] == D("27601.00")
+
+    assert 0 < _examined(read_orders) <= tally.BLOCK + 3
+    assert {each.get("planSummary", "").split(" ")[0] for each in read_orders} == {"IXSCAN"}
+    _wait(db)
+    with profiled(db, "stats_sums") as read_sums:
+        assert of(db)["orders_count"] == 30 * 92
+    assert 0 < _examined(read_sums) <= 2 * 3
