@@ -42,6 +42,7 @@ BLOCK = 64
 
 _BLOCKS_AT_ONCE = 64
 _CHANGES_AT_ONCE = 2_000
+_ORDERS_AT_ONCE = 200  # as Python's garbage collection looks at whatever is in memory, again and again
 _OVERLAP = timedelta(seconds=10)
 
 T = TypeVar("T")
@@ -147,11 +148,11 @@ def _bring_up_to_date(db: Db, blocks: list[str]) -> None:
 def _sums_of_blocks(db: Db, blocks: list[str]) -> dict[str, list[Document]]:
     """The sums of each block by day and currency, from its orders."""
     ids = [order for block in blocks for order in _orders_of(block)]
-    orders = list(db.woocommerceorders.find({"_id": {"$in": ids}, "deleted_at": None}, OF_ORDER))
-    counted = [order["_id"] for order in orders]
-    firsts = {first["order"] for first in db.first_orders.find({"orders": {"$in": counted}}, {"order": 1})}
+    firsts = {first["order"] for first in db.first_orders.find({"orders": {"$in": ids}}, {"order": 1})}
     sums: dict[str, dict[tuple[str, str], Sums]] = {block: defaultdict(Sums) for block in blocks}
-    for order in orders:
+    for order in db.woocommerceorders.find(
+        {"_id": {"$in": ids}, "deleted_at": None}, OF_ORDER, batch_size=_ORDERS_AT_ONCE
+    ):
         sums[_block_of(order["_id"])][order["day"], order.get("currency", "")].add(order, order["_id"] in firsts)
     return {
         block: [{"day": day, "currency": currency, "rows": each.stored()} for (day, currency), each in of_block.items()]
