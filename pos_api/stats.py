@@ -6,10 +6,13 @@ days and the sums of months.
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections import defaultdict
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TypeAlias
+
+from pymongo import UpdateOne
 
 from . import tally
 from .db import Db, Document
@@ -45,17 +48,19 @@ def figures(
     if left := tally.refresh(db, _PATIENCE):
         message = f"The figures are being brought up to date; up to {left:,} orders are left to count."
         raise Unavailable(message, retry_after=_RETRY_AFTER)
-    first, last = _range(db, since, until, store)
-    query: Document = {"day": {"$gte": first.isoformat(), "$lte": last.isoformat()}}
+    today, half = now().date(), timedelta(days=MOST_DAYS // 2)
+    earliest, latest = since or today - half, until or today + half
+    query: Document = {"day": {"$gte": earliest.isoformat(), "$lte": latest.isoformat()}}
     if store is not None:
         query["store"] = store
     days = list(db.stats_days.find(query).sort([("day", 1), ("store", 1)]))
+    first, last = _range(since, until, [day["day"] for day in days if day["currencies"]])
     by_currency: dict[str, dict[str, Document]] = defaultdict(dict)
     for day in days:
         for each in day["currencies"]:
             if currency in (None, each["currency"]):
                 _add_day(by_currency[each["currency"]], day["day"], each)
-    rows = _rows(db, _parts(db, days, first, last), currency) if by_currency else {}
+    rows = _rows(db, _parts(db, days, earliest, latest), currency) if by_currency else {}
     calendar = _calendar(first, last)
     return {
         "from": first.isoformat(),
@@ -64,15 +69,10 @@ def figures(
     }
 
 
-def _range(db: Db, since: date | None, until: date | None, store: str | None) -> tuple[date, date]:
-    if since is None or until is None:
-        half = timedelta(days=MOST_DAYS // 2)
-        today = now().date()
-        day = {"$gte": (today - half).isoformat(), "$lte": (today + half).isoformat()}
-        query = {"day": day, "currencies": {"$ne": []}} | ({"store": store} if store is not None else {})
-        ends = [db.stats_days.find_one(query, {"day": 1}, sort=[("day", order)]) for order in (1, -1)]
-        first, last = (date.fromisoformat(each["day"]) if each else today for each in ends)
-        since, until = since or min(first, until or first), until or max(last, since or last)
+def _range(since: date | None, until: date | None, days: list[str]) -> tuple[date, date]:
+    """What was asked for; an end left out is that of the days with orders."""
+    ends = [date.fromisoformat(day) for day in (days[0], days[-1])] if days else [since or until or now().date()] * 2
+    since, until = since or ends[0], until or ends[1]
     if until < since:
         raise Invalid("The range ends before it starts.", details={"to": ["is before from"]})
     if (until - since).days >= MOST_DAYS:
@@ -154,40 +154,46 @@ def _average(amount: Decimal, count: int) -> Decimal:
     return (amount / count if count else NOTHING).quantize(unit, ROUND_HALF_UP)
 
 
-# --- sums of whole months -------------------------------------------------------------------------------------------
+# --- sums of months and years -----------------------------------------------------------------------------------------
 
 
-def _parts(db: Db, days: list[Document], first: date, last: date) -> list[str]:
-    """The `_id`s in `stats_sums` that make up these days: months where they are whole, days at the ends."""
-    parts: list[str] = []
-    months: dict[str, list[Document]] = defaultdict(list)
-    for day in days:
-        month = date.fromisoformat(day["day"]).replace(day=1)
-        if first <= month and _next_month(month) - timedelta(days=1) <= last:
-            months[f"{day['store']}:{day['day'][:7]}"].append(day)
-        else:
-            parts.append(day["_id"])
-    versions = {month: [day["turn"] for day in its_days] for month, its_days in months.items()}
-    known = db.stats_sums.find({"_id": {"$in": list(months)}}, {"version": 1})
-    current = {each["_id"] for each in known if each["version"] == versions[each["_id"]]}
-    for name in sorted(months.keys() - current):
-        _sum_month(db, name, [day["_id"] for day in months[name]], versions[name])
-    return [*parts, *months]
+def _parts(db: Db, days: list[Document], since: date, until: date) -> list[str]:
+    """The `_id`s in `stats_sums` that make up these days: years and months that lie within these dates, else days.
+
+    The version of a month or year is the sum of its days' turns, read before their sums. Turns only grow, so one day
+    summed anew makes it a greater one, and what a slower process has summed does not replace it.
+    """
+    parts: dict[str, int] = {day["_id"]: day["turn"] for day in days}
+    for length in (len("2026-11"), len("2026")):
+        spans: dict[str, list[str]] = defaultdict(list)
+        for part in parts:
+            store, _, name = part.rpartition(":")
+            if _is_whole(name[:length], since, until):
+                spans[f"{store}:{name[:length]}"].append(part)
+        known = {
+            each["_id"]: each["version"] for each in db.stats_sums.find({"_id": {"$in": list(spans)}}, {"version": 1})
+        }
+        for span, its_parts in spans.items():
+            version = sum(parts.pop(part) for part in its_parts)
+            if known.get(span) != version:
+                _sum_up(db, span, its_parts, version)
+            parts[span] = version
+    return list(parts)
 
 
-def _next_month(month: date) -> date:
-    return (month + timedelta(days=31)).replace(day=1)
+def _is_whole(span: str, since: date, until: date) -> bool:
+    year, first, last = int(span[:4]), int(span[5:] or 1), int(span[5:] or 12)
+    return since <= date(year, first, 1) and date(year, last, monthrange(year, last)[1]) <= until
 
 
-def _sum_month(db: Db, month: str, days: list[str], version: list[int]) -> None:
-    """Keep the sums of a month's days. Its version is their turns, read before them: one day summed anew makes it
-    another, so what a slower process writes over a newer month is not taken for it."""
+def _sum_up(db: Db, span: str, parts: list[str], version: int) -> None:
     by_currency: dict[str, list[Document]] = defaultdict(list)
-    for row in db.stats_sums.aggregate(total({"_id": {"$in": days}}, {})):
+    for row in db.stats_sums.aggregate(total({"_id": {"$in": parts}}, {})):
         key = row.pop("_id")
         by_currency[key["currency"]].append({"of": key["of"], "key": key["key"], **row})
     sums = [{"currency": currency, "rows": rows} for currency, rows in by_currency.items()]
-    db.stats_sums.replace_one({"_id": month}, {"version": version, "sums": sums}, upsert=True)
+    older = {"_id": span, "version": {"$lt": version}}
+    tally.write_newer(db.stats_sums, [UpdateOne(older, {"$set": {"version": version, "sums": sums}}, upsert=True)])
 
 
 def _rows(db: Db, parts: list[str], currency: str | None) -> dict[str, _Rows]:

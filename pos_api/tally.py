@@ -89,8 +89,8 @@ def _draw_turn(db: Db) -> int:
     return turn
 
 
-def _write_newer(collection: Collection[Document], operations: list[UpdateOne]) -> None:
-    """Updates guarded by `turn`: where it inserts, a collision means that what was read later is there already."""
+def write_newer(collection: Collection[Document], operations: list[UpdateOne]) -> None:
+    """Updates that insert where nothing is, and else spare what was read later: a collision means just that."""
     if not operations:
         return
     try:
@@ -124,7 +124,7 @@ def _bring_up_to_date(db: Db, blocks: list[str]) -> None:
     stale = {"_id": {"$in": blocks}, "stale": {"$exists": True}}
     blocks = [block["_id"] for block in db.stats_blocks.find(stale, {"_id": 1})]
     sums = _sums_of_blocks(db, blocks)
-    _write_newer(
+    write_newer(
         db.stats_blocks,
         [
             UpdateOne(
@@ -177,8 +177,8 @@ def _sum_days(db: Db, store: str, days: list[str]) -> None:
         shown = [{"currency": currency, **_figures_of_day(by_currency[currency])} for currency in currencies]
         place = {"store": store, "day": day}
         figures.append(UpdateOne(older, {"$set": {**place, "turn": turn, "currencies": shown}}, upsert=True))
-    _write_newer(db.stats_sums, sums)
-    _write_newer(db.stats_days, figures)
+    write_newer(db.stats_sums, sums)
+    write_newer(db.stats_days, figures)
 
 
 def _rows_of_day(rows: list[Document]) -> list[Document]:
@@ -268,7 +268,7 @@ def _follow_firsts(db: Db, orders: list[Document]) -> set[str]:
     entered = {name: set(first["orders"]) for name, first in known.items()}
     while asked:
         new = [(name, order) for name, order in candidates.items() if order not in entered.get(name, ())]
-        _write_newer(db.first_orders, [_enter(name, order) for name, order in new])
+        write_newer(db.first_orders, [_enter(name, order) for name, order in new])
         turn = _draw_turn(db)
         firsts = _firsts(db, asked)
         entered = {each["_id"]: set(each["orders"]) for each in db.first_orders.find({"_id": {"$in": list(asked)}})}
@@ -276,7 +276,7 @@ def _follow_firsts(db: Db, orders: list[Document]) -> set[str]:
         if all(order in entered[name] for name, order in candidates.items()):
             older = {"turn": {"$lt": turn}}
             saved = [UpdateOne({"_id": name, **older}, {"$set": {**firsts[name], "turn": turn}}) for name in asked]
-            _write_newer(db.first_orders, saved)
+            write_newer(db.first_orders, saved)
             break
     return {_block_of(order) for name in asked for order in entered[name]}
 

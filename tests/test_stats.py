@@ -329,6 +329,15 @@ def test_a_product_goes_by_the_sku_it_has_now(app: Flask, db: Db) -> None:
     assert [(row["sku"], row["items_sold"]) for row in of(db)["top_products"]] == [("NEW", 3), ("", 1)]
 
 
+def test_who_comes_back_twice_on_a_day_counts_once_however_far_apart_the_orders_are(app: Flask, db: Db) -> None:
+    shop = Shop(app.test_client())
+    shop.outcome("order.created", order(1, line("A")) | {"date_created_gmt": "2026-11-01T12:00:00"})
+    for number in (2, 3, 5 * tally.BLOCK):
+        shop.outcome("order.created", order(number, line("A")))
+
+    assert (of(db)["new_customers"], of(db)["returning_customers"]) == (1, 1)
+
+
 def test_what_a_customer_has_spent_is_told_by_currency_less_refunds(app: Flask, db: Db) -> None:
     shop = Shop(app.test_client())
     shop.outcome("order.created", order(1, line("A"), refunds=[refund(7, "2.50")]))
@@ -344,6 +353,12 @@ def test_what_a_customer_has_spent_is_told_by_currency_less_refunds(app: Flask, 
 # --- at any time ----------------------------------------------------------------------------------------------------
 
 _DAYS = [date(2026, 10, 30) + timedelta(days=n) for n in range(4)]
+_RANGES = [
+    (date(2026, 10, 31), date(2026, 11, 1)),
+    (date(2026, 10, 31), date(2026, 11, 30)),
+    (date(2026, 10, 1), date(2026, 10, 31)),
+    (date(2026, 1, 1), date(2026, 12, 31)),
+]
 _EDITS = st.lists(
     st.tuples(
         st.sampled_from(["north", "south"]),
@@ -384,7 +399,7 @@ def _apply(db: Db, store: str, order_id: int, edit: dict[str, Any], turn: int) -
         orders.apply(db, [OrderSnapshot(store, order_id, topic, f"e{turn}", moment, moment, 0, False, said)])
 
 
-def _oracle(db: Db, store: str | None) -> dict[str, Any]:
+def _oracle(db: Db, store: str | None = None, days: tuple[date, date] = (date.min, date.max)) -> dict[str, Any]:
     """The figures from scratch, from all orders, as plainly as can be."""
     counted = [
         each
@@ -405,7 +420,7 @@ def _oracle(db: Db, store: str | None) -> dict[str, Any]:
         }
     )
     for each in counted:
-        if store not in (None, each["store"]):
+        if store not in (None, each["store"]) or not days[0] <= date.fromisoformat(each["day"]) <= days[1]:
             continue
         figures = result[each["currency"]]
         item = each["line_items"][0]
@@ -424,7 +439,7 @@ def _oracle(db: Db, store: str | None) -> dict[str, Any]:
     }
 
 
-def _shown(db: Db, store: str | None) -> dict[str, Any]:
+def _shown(db: Db, store: str | None = None, days: tuple[date | None, date | None] = (None, None)) -> dict[str, Any]:
     return {
         each["currency"]: {
             "count": each["orders_count"],
@@ -434,7 +449,7 @@ def _shown(db: Db, store: str | None) -> dict[str, Any]:
             "days": {row["day"]: row["net_revenue"] for row in each["by_day"] if row["orders_count"]},
             "items": {row["sku"] or row["name"]: row["items_sold"] for row in each["top_products"]},
         }
-        for each in stats.figures(db, store=store)["currencies"]
+        for each in stats.figures(db, store=store, since=days[0], until=days[1])["currencies"]
         if each["orders_count"]
     }
 
@@ -459,10 +474,12 @@ def test_figures_are_those_from_scratch_whatever_changed_and_whenever_one_looked
     for turn, (store, order_id, edit, look) in enumerate(edits):
         _apply(db, store, order_id, edit, turn)
         if look:
-            assert _shown(db, None) == _oracle(db, None)
+            assert _shown(db) == _oracle(db)
             _wait(db)
-    for asked in (None, "north", "south"):
-        assert _shown(db, asked) == _oracle(db, asked)
+    for store in (None, "north", "south"):
+        assert _shown(db, store) == _oracle(db, store)
+        for days in _RANGES:
+            assert _shown(db, store, days) == _oracle(db, store, days)
 
 
 def test_an_earlier_order_that_arrives_later_takes_the_new_customer_to_its_own_day(app: Flask, db: Db) -> None:
@@ -502,25 +519,36 @@ def before_write(number: int, act: Callable[[], None]) -> Iterator[list[str]]:
         yield writes
 
 
-def _history(db: Db) -> tuple[Callable[[], None], Callable[[], None]]:
-    """A customer's orders, looked at; and two things that happen next. The first makes an earlier order, of another
-    block, their first instead; the second cancels that one, moves an order to another day, and brings one more."""
-    order: dict[str, Any] = {"status": "completed", "currency": "SEK", "email": "a@example.se", "deleted": False}
-    order |= {"cents": 1000, "sku": "A", "quantity": 1, "day": _DAYS[1]}
+Step = Callable[[], None]
+
+
+def _history(db: Db, first_is: str) -> tuple[Step, Step]:
+    """A customer's orders, looked at; and two things that happen next. With the first, another order becomes their
+    first, one of another block, as an earlier one is paid, or the first is cancelled; the second takes it back, moves
+    an order to another day, and brings one more."""
+    of_order: dict[str, Any] = {"status": "completed", "currency": "SEK", "email": "a@example.se", "deleted": False}
+    of_order |= {"cents": 1000, "sku": "A", "quantity": 1}
+    earlier, middle, later = 7 * tally.BLOCK, 1, 3 * tally.BLOCK
+    days = {earlier: _DAYS[0], middle: _DAYS[1], later: _DAYS[2], 2: _DAYS[2], 3: _DAYS[2]}
+    turns = iter(range(100))
+
+    def put(number: int, status: str, day: date | None = None) -> None:
+        edit = of_order | {"status": status, "day": day or days[number]}
+        _apply(db, "north", number, edit, next(turns))
+
     _empty(db)
-    _apply(db, "north", 1, order, 0)
-    _apply(db, "north", 3, order | {"day": _DAYS[2]}, 1)
-    _apply(db, "north", 7 * tally.BLOCK, order | {"day": _DAYS[0], "status": "cancelled"}, 2)
-    assert _shown(db, None) == _oracle(db, None)
+    for number, status in ((earlier, "pending"), (middle, "completed"), (later, "completed"), (3, "completed")):
+        put(number, status)
+    assert _shown(db) == _oracle(db)
     _wait(db)
 
     def first() -> None:
-        _apply(db, "north", 7 * tally.BLOCK, order | {"day": _DAYS[0]}, 3)
+        put(*{"paid": (earlier, "completed"), "cancelled": (middle, "cancelled")}[first_is])
 
     def second() -> None:
-        _apply(db, "north", 7 * tally.BLOCK, order | {"day": _DAYS[0], "status": "cancelled"}, 4)
-        _apply(db, "north", 3, order | {"day": _DAYS[3]}, 5)
-        _apply(db, "north", 2, order | {"day": _DAYS[2]}, 6)
+        put(*{"paid": (earlier, "cancelled"), "cancelled": (later, "cancelled")}[first_is])
+        put(3, "completed", _DAYS[3])
+        put(2, "completed")
 
     return first, second
 
@@ -531,44 +559,57 @@ def no_overlap(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tally, "_OVERLAP", timedelta(0))
 
 
+def _look(db: Db) -> None:
+    assert _shown(db) == _oracle(db)
+
+
+def _note_only(db: Db) -> None:
+    tally._note_changes(db, float("inf"))
+
+
 @pytest.mark.usefixtures("no_overlap")
-def test_a_slower_process_never_puts_older_sums_over_newer_ones(db: Db) -> None:
-    """One process is held up before its nth write; meanwhile orders change and another process looks."""
+@pytest.mark.parametrize("other", [_look, _note_only], ids=["looks", "notes what changed, and dies"])
+@pytest.mark.parametrize("first_is", ["paid", "cancelled"])
+def test_a_slower_process_never_puts_older_sums_over_newer_ones(
+    db: Db, first_is: str, other: Callable[[Db], None]
+) -> None:
+    """One process is held up before its nth write; meanwhile orders change, and another process is at it."""
     for number in range(1, 100):
-        first, second = _history(db)
+        first, second = _history(db, first_is)
         first()
 
-        def overtake(second: Callable[[], None] = second) -> None:
+        def overtake(second: Step = second) -> None:
             second()
             with ThreadPoolExecutor(1) as another:
-                assert another.submit(_shown, db, None).result() == _oracle(db, None)
+                another.submit(other, db).result()
 
         with before_write(number, overtake) as writes:
-            tally.refresh(db)
+            stats.figures(db)
         if len(writes) < number:
             break
         _wait(db)
-        assert _shown(db, None) == _oracle(db, None), f"overtaken before write {number}, {writes[number - 1]}"
-    assert number > 8
+        assert _shown(db) == _oracle(db), f"overtaken before write {number}, {writes[number - 1]}"
+    assert number > 10
 
 
 @pytest.mark.usefixtures("no_overlap")
-def test_a_look_that_was_cut_short_anywhere_is_made_good_by_the_next(db: Db) -> None:
+@pytest.mark.parametrize("first_is", ["paid", "cancelled"])
+def test_a_look_that_was_cut_short_anywhere_is_made_good_by_the_next(db: Db, first_is: str) -> None:
     def crash() -> None:
         raise KeyboardInterrupt
 
     for number in range(1, 100):
-        first, second = _history(db)
+        first, second = _history(db, first_is)
         first()
         with before_write(number, crash) as writes, suppress(KeyboardInterrupt):
-            tally.refresh(db)
+            stats.figures(db)
         if len(writes) < number:
             break
+        second()
         with before_write(number, crash), suppress(KeyboardInterrupt):
-            second()
-            tally.refresh(db)
-        assert _shown(db, None) == _oracle(db, None), f"cut short before write {number}, {writes[number - 1]}"
-    assert number > 8
+            stats.figures(db)
+        assert _shown(db) == _oracle(db), f"cut short before write {number}, {writes[number - 1]}"
+    assert number > 10
 
 
 def test_a_change_that_becomes_visible_after_a_later_one_is_not_missed(app: Flask, db: Db) -> None:
@@ -579,7 +620,8 @@ def test_a_change_that_becomes_visible_after_a_later_one_is_not_missed(app: Flas
     hidden = db.woocommerceorders.find_one({"order_id": 1})
     assert hidden is not None
     stamp = Timestamp(hidden["changed_at"].time - 5, 1)
-    db.woocommerceorders.insert_one({**hidden, "_id": "default:9", "order_id": 9, "changed_at": stamp})
+    number = 9 * tally.BLOCK
+    db.woocommerceorders.insert_one({**hidden, "_id": f"default:{number}", "order_id": number, "changed_at": stamp})
 
     assert of(db)["orders_count"] == 2
 
