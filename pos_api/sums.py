@@ -32,8 +32,9 @@ FIGURE = "figure"
 OF_ORDER = dict.fromkeys(
     (
         *("status", "currency", "day", "customer", "total", "total_tax", "shipping_total", "discount_total"),
-        *("payment_method", "payment_method_title", "refunds", "tax_lines", "coupon_lines.discount"),
+        *("payment_method", "payment_method_title", "refunds", "coupon_lines.discount"),
         *(f"line_items.{name}" for name in ("id", "product", "sku", "name", "quantity", "total")),
+        *(f"tax_lines.{name}" for name in ("rate_id", "label", "rate_percent", "tax_total", "shipping_tax_total")),
     ),
     1,
 )
