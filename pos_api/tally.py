@@ -26,9 +26,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
-from bson import Timestamp
+from bson import Timestamp, decode_iter
 from pymongo import ReturnDocument, UpdateOne
 from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError
@@ -42,7 +42,6 @@ BLOCK = 64
 
 _BLOCKS_AT_ONCE = 64
 _CHANGES_AT_ONCE = 2_000
-_ORDERS_AT_ONCE = 200  # as Python's garbage collection looks at whatever is in memory, again and again
 _OVERLAP = timedelta(seconds=10)
 
 T = TypeVar("T")
@@ -150,13 +149,14 @@ def _sums_of_blocks(db: Db, blocks: list[str]) -> dict[str, list[Document]]:
     ids = [order for block in blocks for order in _orders_of(block)]
     firsts = {first["order"] for first in db.first_orders.find({"orders": {"$in": ids}}, {"order": 1})}
     sums: dict[str, dict[tuple[str, str], Sums]] = {block: defaultdict(Sums) for block in blocks}
-    for order in db.woocommerceorders.find(
-        {"_id": {"$in": ids}, "deleted_at": None}, OF_ORDER, batch_size=_ORDERS_AT_ONCE
-    ):
-        sums[_block_of(order["_id"])][order["day"], order.get("currency", "")].add(order, order["_id"] in firsts)
+    for batch in db.woocommerceorders.find_raw_batches({"_id": {"$in": ids}, "deleted_at": None}, OF_ORDER):
+        # one by one: with many in memory, Python's garbage collection would cost most
+        for order in decode_iter(cast(bytes, batch)):
+            of_block = sums[_block_of(order["_id"])]
+            of_block[order["day"], order.get("currency", "")].add(order, order["_id"] in firsts)
     return {
-        block: [{"day": day, "currency": currency, "rows": each.stored()} for (day, currency), each in of_block.items()]
-        for block, of_block in sums.items()
+        block: [{"day": day, "currency": currency, "rows": each.stored()} for (day, currency), each in by_day.items()]
+        for block, by_day in sums.items()
     }
 
 
