@@ -36,7 +36,7 @@ _BATCH_BYTES = 8 << 20
 _FIRST = ["inbox", "woocommerceorders", "products"]
 """Read in this order while the service works, orders and products are at most behind the ledger, never ahead: what is
 behind, the next event or `pos-api verify --repair` brings up."""
-_COUNTED_ANEW = ["first_orders", "stats_blocks", "stats_days", "stats_sums", "stats_turns"]
+_COUNTED_ANEW = ["stats_firsts", "stats_blocks", "stats_days", "stats_sums", "stats_turns"]
 """What `tally` makes from the orders: read while the service works, its parts would not fit together."""
 
 

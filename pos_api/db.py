@@ -81,7 +81,7 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel("stale", sparse=True),
     ],
     "stats_days": [IndexModel([("day", ASCENDING), ("store", ASCENDING)])],
-    "first_orders": [IndexModel("orders")],
+    "stats_firsts": [IndexModel("orders")],
     "users": [],
 }
 

@@ -7,7 +7,7 @@ costs the reading of its block, however busy the shop.
 * `stats_blocks` (`_id` `store:block`): `sums` by day and currency; `days`, every day it ever had orders of; `stale`.
 * `stats_days` (`_id` `store:day`): the day's figures by currency, which is all that most looks read of it.
 * `stats_sums` (`_id` `store:day` or `store:month`): all its sums.
-* `first_orders` (`_id` `store:customer`): `order`, each customer's first counted one in a store, and `orders`, all that
+* `stats_firsts` (`_id` `store:customer`): `order`, each customer's first counted one in a store, and `orders`, all that
   ever were it or might have been.
 * `stats_turns`: `seen`, up to when changes were noted, by the server's `changed_at`; and the number of the last turn.
 
@@ -147,7 +147,7 @@ def _bring_up_to_date(db: Db, blocks: list[str]) -> None:
 def _sums_of_blocks(db: Db, blocks: list[str]) -> dict[str, list[Document]]:
     """The sums of each block by day and currency, from its orders."""
     ids = [order for block in blocks for order in _orders_of(block)]
-    firsts = {first["order"] for first in db.first_orders.find({"orders": {"$in": ids}}, {"order": 1})}
+    firsts = {first["order"] for first in db.stats_firsts.find({"orders": {"$in": ids}}, {"order": 1})}
     sums: dict[str, dict[tuple[str, str], Sums]] = {block: defaultdict(Sums) for block in blocks}
     for batch in db.woocommerceorders.find_raw_batches({"_id": {"$in": ids}, "deleted_at": None}, OF_ORDER):
         # one by one: with many in memory, Python's garbage collection would cost most
@@ -245,11 +245,7 @@ def _mark(block: str, turn: int) -> UpdateOne:
 
 
 def _follow_firsts(db: Db, orders: list[Document]) -> set[str]:
-    """Bring `first_orders` in step with these changed orders; returns the blocks which that concerns.
-
-    An order is put among a customer's `orders` before it is found to be first, so that who sees it change after that
-    finds it there and decides again, at a later turn; whatever it was found to be before is then not saved.
-    """
+    """Bring `stats_firsts` in step with these changed orders; returns the blocks which that concerns."""
     earliest: dict[str, Document] = {}
     for order in orders:
         if order.get("customer") and _counts(order):
@@ -258,27 +254,38 @@ def _follow_firsts(db: Db, orders: list[Document]) -> set[str]:
                 earliest[name] = order
     ids = {order["_id"] for order in orders}
     concerned = {"$or": [{"_id": {"$in": list(earliest)}}, {"orders": {"$in": list(ids)}}]}
-    known = {first["_id"]: first for first in db.first_orders.find(concerned)}
+    known = {first["_id"]: first for first in db.stats_firsts.find(concerned)}
     asked = {name for name, first in known.items() if not ids.isdisjoint(first["orders"])}
     for name, order in earliest.items():
         first = known.get(name)
         if first is None or first["order"] is None or _place(order) < _place(first):
             asked.add(name)
     candidates = {name: order["_id"] for name, order in earliest.items() if name in asked}
-    entered = {name: set(first["orders"]) for name, first in known.items()}
-    while asked:
-        new = [(name, order) for name, order in candidates.items() if order not in entered.get(name, ())]
-        write_newer(db.first_orders, [_enter(name, order) for name, order in new])
+    return {_block_of(order) for order in _decide_firsts(db, asked, candidates)} if asked else set()
+
+
+def _decide_firsts(db: Db, names: set[str], candidates: dict[str, str]) -> set[str]:
+    """Find out and save who is first now; returns the orders that are, were or might have been.
+
+    An order is put among a customer's `orders` before it is found to be first, so that who sees it change after that
+    finds it there and decides again, at a later turn; whatever it was found to be before is then not saved.
+    """
+    while True:
+        write_newer(db.stats_firsts, [_enter(name, order) for name, order in candidates.items()])
         turn = _draw_turn(db)
-        firsts = _firsts(db, asked)
-        entered = {each["_id"]: set(each["orders"]) for each in db.first_orders.find({"_id": {"$in": list(asked)}})}
-        candidates = {name: first["order"] for name, first in firsts.items() if first["order"]}
-        if all(order in entered[name] for name, order in candidates.items()):
-            older = {"turn": {"$lt": turn}}
-            saved = [UpdateOne({"_id": name, **older}, {"$set": {**firsts[name], "turn": turn}}) for name in asked]
-            write_newer(db.first_orders, saved)
+        firsts = _firsts(db, names)
+        entered = {each["_id"]: set(each["orders"]) for each in db.stats_firsts.find({"_id": {"$in": list(names)}})}
+        candidates = {
+            name: first["order"]
+            for name, first in firsts.items()
+            if first["order"] and first["order"] not in entered[name]
+        }
+        if not candidates:
             break
-    return {_block_of(order) for name in asked for order in entered[name]}
+    older = {"turn": {"$lt": turn}}
+    saved = [UpdateOne({"_id": name, **older}, {"$set": {**firsts[name], "turn": turn}}) for name in names]
+    write_newer(db.stats_firsts, saved)
+    return set().union(*entered.values())
 
 
 def _enter(name: str, order: str) -> UpdateOne:
@@ -297,8 +304,6 @@ def _place(order: Document) -> tuple[datetime, int]:
 def _firsts(db: Db, names: set[str]) -> dict[str, Document]:
     """The first counted order of each `store:customer`, `order` None where there is none. It reads all orders of these
     customers, whose first one is new or has changed."""
-    if not names:
-        return {}
     first: dict[str, Any] = {"created_at": "$created_at", "order_id": "$order_id", "order": "$_id"}
     customers = sorted({name.partition(":")[2] for name in names})
     found = db.woocommerceorders.aggregate(
