@@ -20,7 +20,7 @@ from pymongo import MongoClient, monitoring
 from pymongo.collection import Collection
 from werkzeug.test import TestResponse
 
-from pos_api import auth, orders, stats, tally
+from pos_api import auth, orders, schedule, stats, tally
 from pos_api import db as database
 from pos_api.config import Config
 from pos_api.db import Db
@@ -30,6 +30,7 @@ from pos_api.sums import AMOUNTS, NOT_COUNTED
 from tests.factories import Shop, line, order
 from tests.test_journey_recordings import RECORDINGS, deliveries, sender
 from tests.test_journey_recordings import config as recorded_shop
+from tests.waiting import wait_until
 
 D = Decimal
 config = recorded_shop
@@ -561,7 +562,15 @@ def _history(db: Db, first_is: str) -> tuple[Step, Step]:
 @pytest.fixture
 def no_overlap(monkeypatch: pytest.MonkeyPatch) -> None:
     """What happened is noted once, not again and again for some seconds, which could make good what went wrong."""
-    monkeypatch.setattr(tally, "_OVERLAP", timedelta(0))
+    monkeypatch.setattr(tally, "_OVERLAP", timedelta(seconds=-5))
+
+
+def _only_what_is_seen(db: Db) -> None:
+    """Without the overlap, changes to come are taken for seen: set that right."""
+    newest = db.woocommerceorders.find_one({}, sort=[("changed_at", -1)])
+    assert newest is not None
+    until = Timestamp(newest["changed_at"].time, newest["changed_at"].inc + 1)
+    db.stats_turns.update_one({"_id": "seen"}, {"$min": {"until": until}})
 
 
 def _look(db: Db) -> None:
@@ -584,6 +593,7 @@ def test_a_slower_process_never_puts_older_sums_over_newer_ones(
         first()
 
         def overtake(second: Step = second) -> None:
+            _only_what_is_seen(db)
             second()
             with ThreadPoolExecutor(1) as another:
                 another.submit(other, db).result()
@@ -610,6 +620,7 @@ def test_a_look_that_was_cut_short_anywhere_is_made_good_by_the_next(db: Db, fir
             stats.figures(db)
         if len(writes) < number:
             break
+        _only_what_is_seen(db)
         second()
         with before_write(number, crash), suppress(KeyboardInterrupt):
             stats.figures(db)
@@ -654,6 +665,29 @@ def test_a_backlog_is_worked_off_in_steps_and_what_is_done_stays_done(db: Db) ->
 
     assert left == [64 * tally.BLOCK, 0]
     assert of(db)["orders_count"] == 128
+
+
+def test_sums_of_a_month_are_not_replaced_by_older_ones(app: Flask, db: Db) -> None:
+    Shop(app.test_client()).outcome("order.created", order(1, line("A")))
+    stats.figures(db)
+    month = db.stats_sums.find_one({"_id": "default:2026-11"})
+    assert month is not None
+
+    stats._sum_up(db, month["_id"], [], month["version"] - 1)
+
+    assert db.stats_sums.find_one({"_id": month["_id"]}) == month
+
+
+def test_a_backlog_is_counted_though_nobody_looks(db: Db, config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schedule, "_LOOK_EVERY", 0.01)
+    _put_far_apart(db, 150)
+    meanwhile = schedule.Schedule(db, config)
+    meanwhile.start()
+    try:
+        wait_until(lambda: db.stats_days.count_documents({"currencies.orders_count": 150}) == 1, 30)
+    finally:
+        meanwhile.stop()
+        meanwhile.join(30)
 
 
 def test_changes_are_noted_in_steps_too(db: Db, monkeypatch: pytest.MonkeyPatch) -> None:
