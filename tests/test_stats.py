@@ -288,6 +288,25 @@ def test_every_day_of_the_range_is_there(app: Flask, db: Db) -> None:
     assert of(db)["by_day"] == by_day[1:2]
 
 
+@pytest.mark.parametrize("looked_at_before", [False, True])
+def test_a_range_may_start_and_end_within_a_month(app: Flask, db: Db, looked_at_before: bool) -> None:
+    shop = Shop(app.test_client())
+    for n, day in enumerate(("2026-09-30", "2026-10-30", "2026-10-31", "2026-11-01", "2026-11-02")):
+        shop.outcome("order.created", order(n + 1, line("A", 10**n)) | {"date_created_gmt": f"{day}T12:00:00"})
+    if looked_at_before:
+        stats.figures(db)
+
+    def sold(since: date, until: date) -> int:
+        [product] = of(db, since=since, until=until)["top_products"]
+        return int(product["items_sold"])
+
+    assert sold(date(2026, 10, 31), date(2026, 11, 1)) == 1100
+    assert sold(date(2026, 10, 31), date(2026, 11, 30)) == 11100
+    assert sold(date(2026, 9, 30), date(2026, 10, 31)) == 111
+    assert sold(date(2026, 1, 1), date(2026, 11, 1)) == 1111
+    assert sold(date(2026, 10, 1), date(2026, 12, 31)) == 11110
+
+
 def test_the_day_is_the_shops_own(app: Flask, db: Db) -> None:
     late: dict[str, Any] = {"date_created_gmt": "2026-11-22T23:30:00", "date_created": "2026-11-23T00:30:00"}
     Shop(app.test_client()).outcome("order.created", order(1, line("A"), **late))
