@@ -156,34 +156,48 @@ def _average(amount: Decimal, count: int) -> Decimal:
 
 # --- sums of months and years -----------------------------------------------------------------------------------------
 
+_SPANS = (len("2026"), len("2026-11"), len("2026-11-2"), len("2026-11-22"))
+"""A year, a month, ten days of it (so that one changed day takes few others to sum its month anew), a day."""
+
 
 def _parts(db: Db, days: list[Document], since: date, until: date) -> list[str]:
-    """The `_id`s in `stats_sums` that make up these days: years and months that lie within these dates, else days.
-
-    The version of a month or year is the sum of its days' turns, read before their sums. Turns only grow, so one day
-    summed anew makes it a greater one, and what a slower process has summed does not replace it.
-    """
-    parts: dict[str, int] = {day["_id"]: day["turn"] for day in days}
-    for length in (len("2026-11"), len("2026")):
-        spans: dict[str, list[str]] = defaultdict(list)
-        for part in parts:
-            store, _, name = part.rpartition(":")
-            if _is_whole(name[:length], since, until):
-                spans[f"{store}:{name[:length]}"].append(part)
-        known = {
-            each["_id"]: each["version"] for each in db.stats_sums.find({"_id": {"$in": list(spans)}}, {"version": 1})
-        }
-        for span, its_parts in spans.items():
-            version = sum(parts.pop(part) for part in its_parts)
-            if known.get(span) != version:
-                _sum_up(db, span, its_parts, version)
-            parts[span] = version
+    """The `_id`s in `stats_sums` that make up these days: years and months that lie within these dates, else days."""
+    turns = {day["_id"]: day["turn"] for day in days}
+    parts: dict[str, list[str]] = defaultdict(list)
+    for day in turns:
+        store, _, name = day.rpartition(":")
+        whole_ones = (name[:length] for length in _SPANS[:2] if _is_whole(name[:length], since, until))
+        parts[f"{store}:{next(whole_ones, name)}"].append(day)
+    _bring_up_to_date(db, parts, turns)
     return list(parts)
 
 
 def _is_whole(span: str, since: date, until: date) -> bool:
     year, first, last = int(span[:4]), int(span[5:] or 1), int(span[5:] or 12)
     return since <= date(year, first, 1) and date(year, last, monthrange(year, last)[1]) <= until
+
+
+def _bring_up_to_date(db: Db, spans: dict[str, list[str]], turns: dict[str, int]) -> None:
+    """Sum anew the spans that are not of the version of their days; before that, what they are made of.
+
+    A version is the sum of the days' turns, read before their sums. Turns only grow, so one day summed anew makes it a
+    greater one, and what a slower process has summed does not replace it.
+    """
+    versions = {span: sum(turns[day] for day in days) for span, days in spans.items() if span not in turns}
+    known = {
+        each["_id"]: each["version"] for each in db.stats_sums.find({"_id": {"$in": list(versions)}}, {"version": 1})
+    }
+    for span, version in versions.items():
+        if known.get(span) == version:
+            continue
+        store, _, name = span.rpartition(":")
+        length = _SPANS[_SPANS.index(len(name)) + 1]
+        smaller: dict[str, list[str]] = defaultdict(list)
+        for day in spans[span]:
+            smaller[day[: len(store) + 1 + length]].append(day)
+        if length < _SPANS[-1]:
+            _bring_up_to_date(db, smaller, turns)
+        _sum_up(db, span, list(smaller), version)
 
 
 def _sum_up(db: Db, span: str, parts: list[str], version: int) -> None:

@@ -1,12 +1,12 @@
 """Keeping sums up to date with the orders, which write nothing for them.
 
 The sums form a tree. A leaf is a block of `BLOCK` order numbers of a store, which an order never leaves, whatever
-happens to it; a day is the sum of what blocks hold of it, and a month (see `stats`) of its days. So one changed order
-costs the reading of its block, however busy the shop.
+happens to it; a day is the sum of what blocks hold of it, and longer spans (see `stats`) of their days. So one changed
+order costs the reading of its block, however busy the shop.
 
 * `stats_blocks` (`_id` `store:block`): `sums` by day and currency; `days`, every day it ever had orders of; `stale`.
 * `stats_days` (`_id` `store:day`): the day's figures by currency, which is all that most looks read of it.
-* `stats_sums` (`_id` `store:day` or `store:month`): all its sums.
+* `stats_sums` (`_id` `store:day`, and of longer spans): all sums.
 * `stats_firsts` (`_id` `store:customer`): `order`, each customer's first counted one in a store, and `orders`, all that
   ever were it or might have been.
 * `stats_turns`: `seen`, up to when changes were noted, by the server's `changed_at`; and the number of the last turn.
@@ -35,7 +35,7 @@ from pymongo.errors import BulkWriteError
 
 from .db import DUPLICATE_KEY, Db, Document
 from .sums import AMOUNTS, COUNTED, FIGURE, NOT_COUNTED, OF_ORDER, RETURNING, Sums, total
-from .values import ZERO, whole
+from .values import whole
 
 BLOCK = 64
 """Few enough that one changed order costs little, and so many that blocks are much fewer than orders."""
@@ -165,14 +165,15 @@ def _sum_days(db: Db, store: str, days: list[str]) -> None:
     sums are of that turn or a later one."""
     turn = _draw_turn(db)
     by_day: dict[str, dict[str, list[Document]]] = {day: defaultdict(list) for day in days}
-    for row in db.stats_blocks.aggregate(total({"store": store, "days": {"$in": days}}, {"sums.day": {"$in": days}})):
+    summed = total({"store": store, "days": {"$in": days}}, {"sums.day": {"$in": days}})
+    for row in db.stats_blocks.aggregate([*summed, _COUNT_RETURNING]):
         key = row.pop("_id")
         by_day[key["day"]][key["currency"]].append({"of": key["of"], "key": key["key"], **row})
     sums, figures = [], []
     for day, by_currency in by_day.items():
         older = {"_id": f"{store}:{day}", "turn": {"$lt": turn}}
         currencies = sorted(by_currency)
-        of_day = [{"currency": currency, "rows": _rows_of_day(by_currency[currency])} for currency in currencies]
+        of_day = [{"currency": currency, "rows": _but_figures(by_currency[currency])} for currency in currencies]
         sums.append(UpdateOne(older, {"$set": {"turn": turn, "sums": of_day}}, upsert=True))
         shown = [{"currency": currency, **_figures_of_day(by_currency[currency])} for currency in currencies]
         place = {"store": store, "day": day}
@@ -181,13 +182,23 @@ def _sum_days(db: Db, store: str, days: list[str]) -> None:
     write_newer(db.stats_days, figures)
 
 
-def _rows_of_day(rows: list[Document]) -> list[Document]:
-    """All but its figures; those who returned as a number, since they are counted once for each day."""
-    returned = sum(row["of"] == RETURNING for row in rows)
-    return [
-        {"of": RETURNING, "key": "", "title": "", "count": returned, "amount": ZERO},
-        *(row for row in rows if row["of"] not in (RETURNING, FIGURE)),
-    ]
+_IS_RETURNING = {"$eq": ["$_id.of", RETURNING]}
+_COUNT_RETURNING = {
+    "$group": {
+        "_id": {
+            **{name: f"$_id.{name}" for name in ("day", "currency", "of")},
+            "key": {"$cond": [_IS_RETURNING, "", "$_id.key"]},
+        },
+        "title": {"$max": "$title"},
+        "count": {"$sum": {"$cond": [_IS_RETURNING, 1, "$count"]}},
+        "amount": {"$sum": "$amount"},
+    }
+}
+"""A stage that makes one row of those who returned: they are counted once for each day."""
+
+
+def _but_figures(rows: list[Document]) -> list[Document]:
+    return [row for row in rows if row["of"] != FIGURE]
 
 
 def _figures_of_day(rows: list[Document]) -> Document:
