@@ -1,4 +1,5 @@
-"""Backup and restore: every collection of a database in one file, checked before it is trusted.
+"""Backup and restore: every collection of a database in one file, checked before it is trusted; but for the sums of
+figures, which follow from the orders.
 
 The file is a zip of `<collection>.bson` (as mongodump writes them, so MongoDB's own tools read them too) and a
 `manifest.json` with counts and checksums. Its comment is the SHA-256 of everything before it, so a file that was cut
@@ -32,9 +33,11 @@ _MANIFEST = "manifest.json"
 _DIGEST_BYTES = 64
 _BLOCK = 1 << 20
 _BATCH_BYTES = 8 << 20
-_FIRST = ["inbox", "daily_stats", "woocommerceorders", "products"]
-"""Read in this order while the service works, figures are at most behind their orders and orders and products behind
-the ledger, never ahead: what is behind, the next event or `pos-api verify --repair` brings up."""
+_FIRST = ["inbox", "woocommerceorders", "products"]
+"""Read in this order while the service works, orders and products are at most behind the ledger, never ahead: what is
+behind, the next event or `pos-api verify --repair` brings up."""
+_COUNTED_ANEW = ["stats_firsts", "stats_blocks", "stats_days", "stats_sums", "stats_turns"]
+"""What `tally` makes from the orders: read while the service works, its parts would not fit together."""
 
 
 @dataclass(frozen=True)
@@ -50,14 +53,15 @@ Manifest = dict[str, Content]
 
 
 def write(db: Db, file: Path) -> Manifest:
-    """Back up every collection of `db` to `file`, readable by its owner only; the service may go on meanwhile.
+    """Back up `db` to `file`, readable by its owner only; the service may go on meanwhile.
 
     The file is there whole or not at all; a former one of that name is replaced at the end.
     """
     with _whole(file) as out:
         with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
             archive.comment = b"0" * _DIGEST_BYTES
-            manifest = {name: _dump(db, name, archive) for name in _collections(db)}
+            names = [name for name in _collections(db) if name not in _COUNTED_ANEW]
+            manifest = {name: _dump(db, name, archive) for name in names}
             about = {
                 "format": _FORMAT,
                 "database": db.name,

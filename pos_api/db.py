@@ -65,7 +65,6 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel([("search", ASCENDING), *_NEWEST_FIRST]),
         IndexModel(_NEWEST_FIRST, name="deleted", partialFilterExpression={"deleted_at": {"$exists": True}}),
         IndexModel("order_id"),
-        IndexModel([("days", ASCENDING), ("store", ASCENDING)]),
         IndexModel("changed_at"),
     ],
     "products": [
@@ -88,12 +87,12 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel("shop_ids"),
         IndexModel([("last_order_at", DESCENDING), ("_id", DESCENDING)]),
     ],
-    "daily_stats": [
-        IndexModel([("day", ASCENDING), ("store", ASCENDING)]),
-        _of_those_with("stale_at"),
+    "stats_blocks": [
+        IndexModel([("days", ASCENDING), ("store", ASCENDING)]),
+        _of_those_with("stale"),
     ],
-    "daily_products": [],
-    "first_orders": [IndexModel("order")],
+    "stats_days": [IndexModel([("day", ASCENDING), ("store", ASCENDING)])],
+    "stats_firsts": [IndexModel("orders")],
     "users": [],
 }
 

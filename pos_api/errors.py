@@ -82,7 +82,7 @@ class TooManyRequests(PosError):
 
 
 class Unavailable(PosError):
-    """The database can't be reached; nothing was stored, so send it again."""
+    """Not now: the database can't be reached, so that nothing was stored, or it would take too long. Try again."""
 
     status = 503
     code = "unavailable"

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
-from . import pull, reconcile, stores
+from . import pull, reconcile, stores, tally
 from .config import Config
 from .db import Db, Document
 from .reconcile import Report
@@ -44,7 +44,8 @@ class Imported:
 def run(db: Db, config: Config, shop: Shop, name: str, since: datetime, progress: Progress) -> Imported:
     """Read everything of the store `name` since `since` and take it in; goes on where the last one was interrupted.
 
-    Run again, it changes nothing but what changed in the shop. Raises ShopError when the shop can't be read.
+    The figures are counted then. Run again, it changes nothing but what changed in the shop. Raises ShopError when the
+    shop can't be read.
     """
     state = _begin(db, config, shop, name, since)
     store = Stores(db, config).get(name)
@@ -63,6 +64,7 @@ def run(db: Db, config: Config, shop: Shop, name: str, since: datetime, progress
             progress(phase, counts.total(), total)
     db.pulls.update_one({"_id": name}, {"$set": {"import.finished_at": now()}})
     imported.report = _true_up(db, config, shop, name, state["started_at"])
+    tally.refresh(db)
     return imported
 
 

@@ -23,7 +23,7 @@ Position = tuple[datetime, str]
 """Where a list stands: `created_at` and `_id` of its last order."""
 
 _NEWEST_FIRST = [("created_at", -1), ("_id", -1)]
-_INTERNAL = ("rev", "settled", "search", "skus", "days", "changed_at", "received_at", "order_key")
+_INTERNAL = ("rev", "settled", "search", "skus", "changed_at", "received_at", "order_key")
 _IN_LIST = dict.fromkeys((*_INTERNAL, "status_history", "meta", "opening"), 0)
 _IN_FULL = dict.fromkeys(_INTERNAL, 0)
 

@@ -6,7 +6,7 @@ An order document: `_id` (`store:order id`), the order's own fields under the na
 * `modified_at` and `sequence`, the sender's version of it, and `received_at`, when that arrived here;
 * `held`, what this version holds of each product (`[{"sku", "quantity"}]`), `opening` (SKUs whose units were gone
   before the POS started to count), `unmatched` (SKUs no product was known for when the order first named them);
-* `deleted_at`, `status_history`, `warnings`, `day` (shop-local) and `days` (every day it ever counted on);
+* `deleted_at`, `status_history`, `warnings` and `day` (shop-local);
 * `customer`, `skus` and `search`, by which it is found, and `changed_at`, the server's time of the last save (a BSON
   timestamp, which MongoDB fills in on inserts too).
 """
@@ -398,7 +398,6 @@ def _index(order: Document) -> None:
     order["customer"] = customers.key(order["store"], billing.get("email", ""), order.get("customer_id", 0))
     lines = order["line_items"]
     order["skus"] = sorted({sku for line in lines for sku in (line["sku"], line.get("product")) if sku})
-    order["days"] = sorted({*order.get("days", ()), order["day"]})
     order["search"] = search_words(
         str(order["order_id"]),
         order.get("number", ""),

@@ -36,7 +36,7 @@ ALIGNED = "reconcile"
 _BATCH = 100
 _LOOKS = 3
 _SHOWN = 500
-_DERIVED = frozenset({"held", "opening", "unmatched", "warnings", "days", "skus", "search", "customer", "day"})
+_DERIVED = frozenset({"held", "opening", "unmatched", "warnings", "skus", "search", "customer", "day"})
 
 
 @dataclass(slots=True)

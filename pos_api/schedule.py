@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
-from . import connection, reconcile, stats
+from . import connection, reconcile, tally
 from .config import Config, ConfigError
 from .db import Db
 from .errors import PosError
@@ -25,8 +25,7 @@ from .reconcile import Report
 from .values import now
 
 _LOOK_EVERY = 20.0
-_FIGURES_EVERY = 30  # rounds, so ten minutes: a day is summed anew as a whole
-_DAYS_AT_ONCE = 20
+_FIGURES_EVERY = 30  # rounds, so ten minutes
 _LEASE = timedelta(minutes=10)
 _SWEEP_EVERY = timedelta(days=1)
 _GRACE = timedelta(minutes=2)
@@ -73,7 +72,7 @@ class Schedule:
                 log.error("what is scheduled failed", error=type(error).__name__)
 
     def _freshen_figures(self) -> None:
-        while stats.refresh(self._db, most=_DAYS_AT_ONCE) and not self._stopping.is_set():
+        while tally.refresh(self._db, seconds=_LOOK_EVERY) and not self._stopping.is_set():
             continue
 
 

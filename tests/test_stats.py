@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -15,16 +18,20 @@ from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pymongo import MongoClient, monitoring
+from pymongo.collection import Collection
+from werkzeug.test import TestResponse
 
+from pos_api import auth, orders, schedule, stats, tally
 from pos_api import db as database
-from pos_api import orders, stats
 from pos_api.config import Config
 from pos_api.db import Db
 from pos_api.errors import Invalid
 from pos_api.orders import OrderSnapshot
+from pos_api.sums import AMOUNTS, NOT_COUNTED
 from tests.factories import Shop, line, order
 from tests.test_journey_recordings import RECORDINGS, deliveries, sender
 from tests.test_journey_recordings import config as recorded_shop
+from tests.waiting import wait_until
 
 D = Decimal
 config = recorded_shop
@@ -37,7 +44,7 @@ def of(db: Db, currency: str = "SEK", **query: Any) -> dict[str, Any]:
 
 
 def sums(figures: dict[str, Any]) -> dict[str, Any]:
-    return {name: figures[name] for name in ("orders_count", "num_items_sold", *stats.AMOUNTS, "total_sales")}
+    return {name: figures[name] for name in ("orders_count", "num_items_sold", *AMOUNTS, "total_sales")}
 
 
 # --- against WooCommerce ------------------------------------------------------------------------------------------
@@ -249,7 +256,7 @@ def test_a_refunded_status_alone_takes_back_everything(app: Flask, db: Db) -> No
 # --- what counts, and where -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("status", stats.NOT_COUNTED)
+@pytest.mark.parametrize("status", NOT_COUNTED)
 def test_an_order_that_does_not_count_shows_among_the_statuses_alone(app: Flask, db: Db, status: str) -> None:
     Shop(app.test_client()).outcome("order.created", order(1, line("A"), status=status))
 
@@ -280,6 +287,25 @@ def test_every_day_of_the_range_is_there(app: Flask, db: Db) -> None:
         ("2026-11-23", 0),
     ]
     assert of(db)["by_day"] == by_day[1:2]
+
+
+@pytest.mark.parametrize("looked_at_before", [False, True])
+def test_a_range_may_start_and_end_within_a_month(app: Flask, db: Db, looked_at_before: bool) -> None:
+    shop = Shop(app.test_client())
+    for n, day in enumerate(("2026-09-30", "2026-10-30", "2026-10-31", "2026-11-01", "2026-11-02")):
+        shop.outcome("order.created", order(n + 1, line("A", 10**n)) | {"date_created_gmt": f"{day}T12:00:00"})
+    if looked_at_before:
+        stats.figures(db)
+
+    def sold(since: date, until: date) -> int:
+        [product] = of(db, since=since, until=until)["top_products"]
+        return int(product["items_sold"])
+
+    assert sold(date(2026, 10, 31), date(2026, 11, 1)) == 1100
+    assert sold(date(2026, 10, 31), date(2026, 11, 30)) == 11100
+    assert sold(date(2026, 9, 30), date(2026, 10, 31)) == 111
+    assert sold(date(2026, 1, 1), date(2026, 11, 1)) == 1111
+    assert sold(date(2026, 10, 1), date(2026, 12, 31)) == 11110
 
 
 def test_the_day_is_the_shops_own(app: Flask, db: Db) -> None:
@@ -324,6 +350,15 @@ def test_a_product_goes_by_the_sku_it_has_now(app: Flask, db: Db) -> None:
     assert [(row["sku"], row["items_sold"]) for row in of(db)["top_products"]] == [("NEW", 3), ("", 1)]
 
 
+def test_who_comes_back_twice_on_a_day_counts_once_however_far_apart_the_orders_are(app: Flask, db: Db) -> None:
+    shop = Shop(app.test_client())
+    shop.outcome("order.created", order(1, line("A")) | {"date_created_gmt": "2026-11-01T12:00:00"})
+    for number in (2, 3, 5 * tally.BLOCK):
+        shop.outcome("order.created", order(number, line("A")))
+
+    assert (of(db)["new_customers"], of(db)["returning_customers"]) == (1, 1)
+
+
 def test_what_a_customer_has_spent_is_told_by_currency_less_refunds(app: Flask, db: Db) -> None:
     shop = Shop(app.test_client())
     shop.outcome("order.created", order(1, line("A"), refunds=[refund(7, "2.50")]))
@@ -339,10 +374,16 @@ def test_what_a_customer_has_spent_is_told_by_currency_less_refunds(app: Flask, 
 # --- at any time ----------------------------------------------------------------------------------------------------
 
 _DAYS = [date(2026, 10, 30) + timedelta(days=n) for n in range(4)]
+_RANGES = [
+    (date(2026, 10, 31), date(2026, 11, 1)),
+    (date(2026, 10, 31), date(2026, 11, 30)),
+    (date(2026, 10, 1), date(2026, 10, 31)),
+    (date(2026, 1, 1), date(2026, 12, 31)),
+]
 _EDITS = st.lists(
     st.tuples(
         st.sampled_from(["north", "south"]),
-        st.integers(1, 5),
+        st.sampled_from([1, 2, tally.BLOCK - 1, tally.BLOCK, 5 * tally.BLOCK]),
         st.fixed_dictionaries(
             {
                 "status": st.sampled_from(["processing", "completed", "pending", "cancelled", "trash"]),
@@ -362,7 +403,7 @@ _EDITS = st.lists(
 
 
 def _apply(db: Db, store: str, order_id: int, edit: dict[str, Any], turn: int) -> None:
-    created_at = datetime.combine(edit["day"], datetime.min.time(), UTC) + timedelta(hours=order_id)
+    created_at = datetime.combine(edit["day"], datetime.min.time(), UTC) + timedelta(minutes=order_id)
     amount = Decimal128(D(edit["cents"]) / 100)
     fields = {
         "status": edit["status"],
@@ -379,7 +420,7 @@ def _apply(db: Db, store: str, order_id: int, edit: dict[str, Any], turn: int) -
         orders.apply(db, [OrderSnapshot(store, order_id, topic, f"e{turn}", moment, moment, 0, False, said)])
 
 
-def _oracle(db: Db, store: str | None) -> dict[str, Any]:
+def _oracle(db: Db, store: str | None = None, days: tuple[date, date] = (date.min, date.max)) -> dict[str, Any]:
     """The figures from scratch, from all orders, as plainly as can be."""
     counted = [
         each
@@ -400,7 +441,7 @@ def _oracle(db: Db, store: str | None) -> dict[str, Any]:
         }
     )
     for each in counted:
-        if store not in (None, each["store"]):
+        if store not in (None, each["store"]) or not days[0] <= date.fromisoformat(each["day"]) <= days[1]:
             continue
         figures = result[each["currency"]]
         item = each["line_items"][0]
@@ -419,7 +460,7 @@ def _oracle(db: Db, store: str | None) -> dict[str, Any]:
     }
 
 
-def _shown(db: Db, store: str | None) -> dict[str, Any]:
+def _shown(db: Db, store: str | None = None, days: tuple[date | None, date | None] = (None, None)) -> dict[str, Any]:
     return {
         each["currency"]: {
             "count": each["orders_count"],
@@ -429,32 +470,42 @@ def _shown(db: Db, store: str | None) -> dict[str, Any]:
             "days": {row["day"]: row["net_revenue"] for row in each["by_day"] if row["orders_count"]},
             "items": {row["sku"] or row["name"]: row["items_sold"] for row in each["top_products"]},
         }
-        for each in stats.figures(db, store=store)["currencies"]
+        for each in stats.figures(db, store=store, since=days[0], until=days[1])["currencies"]
         if each["orders_count"]
     }
 
 
+def _as_from_scratch(db: Db, store: str | None = None) -> bool:
+    assert _shown(db, store) == _oracle(db, store)
+    for days in _RANGES:
+        assert _shown(db, store, days) == _oracle(db, store, days)
+    return True
+
+
+def _empty(db: Db) -> None:
+    for collection in db.list_collection_names():
+        db[collection].delete_many({})
+
+
 def _wait(db: Db) -> None:
-    """As if the time had passed after which a day's last change is settled."""
-    db.daily_stats.update_many({}, {"$unset": {"stale_at": ""}})
+    """As if the time had passed after which changes are not looked at again."""
     newest = db.woocommerceorders.find_one({}, sort=[("changed_at", -1)])
     if newest is not None:
         until = Timestamp(newest["changed_at"].time, newest["changed_at"].inc + 1)
-        db.daily_stats.update_one({"_id": "seen"}, {"$set": {"until": until}}, upsert=True)
+        db.stats_turns.update_one({"_id": "seen"}, {"$set": {"until": until}}, upsert=True)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(_EDITS)
 def test_figures_are_those_from_scratch_whatever_changed_and_whenever_one_looked(db: Db, edits: list[Any]) -> None:
-    for collection in ("woocommerceorders", "daily_stats", "daily_products", "first_orders", "customers"):
-        db[collection].delete_many({})
+    _empty(db)
     for turn, (store, order_id, edit, look) in enumerate(edits):
         _apply(db, store, order_id, edit, turn)
         if look:
-            assert _shown(db, None) == _oracle(db, None)
+            assert _shown(db) == _oracle(db)
             _wait(db)
-    for asked in (None, "north", "south"):
-        assert _shown(db, asked) == _oracle(db, asked)
+    for store in (None, "north", "south"):
+        assert _as_from_scratch(db, store)
 
 
 def test_an_earlier_order_that_arrives_later_takes_the_new_customer_to_its_own_day(app: Flask, db: Db) -> None:
@@ -471,30 +522,130 @@ def test_an_earlier_order_that_arrives_later_takes_the_new_customer_to_its_own_d
     assert (earlier["new_customers"], earlier["returning_customers"]) == (1, 0)
 
 
-def test_a_slower_process_does_not_put_an_older_day_over_a_newer_one(
-    app: Flask, db: Db, monkeypatch: pytest.MonkeyPatch
+WRITES = ("bulk_write", "find_one_and_update", "replace_one", "update_many", "update_one")
+
+
+@contextmanager
+def before_write(number: int, act: Callable[[], None]) -> Iterator[list[str]]:
+    """Does something just before this thread's write of that number; yields the names of the writes there were."""
+    writes: list[str] = []
+    here = threading.get_ident()
+    with pytest.MonkeyPatch.context() as patch:
+        for name in WRITES:
+            really = getattr(Collection, name)
+
+            def write(*args: Any, really: Any = really, name: str = name, **kwargs: Any) -> Any:
+                if threading.get_ident() == here:
+                    writes.append(f"{args[0].name}.{name}")
+                    if len(writes) == number:
+                        act()
+                return really(*args, **kwargs)
+
+            patch.setattr(Collection, name, write)
+        yield writes
+
+
+Step = Callable[[], None]
+
+
+def _history(db: Db, first_is: str) -> tuple[Step, Step]:
+    """A customer's orders, looked at; and two things that happen next. With the first, another order becomes their
+    first, one of another block, as an earlier one is paid, or the first is cancelled; the second takes it back, moves
+    an order to another day, and brings one more."""
+    of_order: dict[str, Any] = {"status": "completed", "currency": "SEK", "email": "a@example.se", "deleted": False}
+    of_order |= {"cents": 1000, "sku": "A", "quantity": 1}
+    earlier, middle, later = 7 * tally.BLOCK, 1, 3 * tally.BLOCK
+    days = {earlier: _DAYS[0], middle: _DAYS[1], later: _DAYS[2], 2: _DAYS[2], 3: _DAYS[2]}
+    turns = iter(range(100))
+
+    def put(number: int, status: str, day: date | None = None) -> None:
+        edit = of_order | {"status": status, "day": day or days[number]}
+        _apply(db, "north", number, edit, next(turns))
+
+    _empty(db)
+    for number, status in ((earlier, "pending"), (middle, "completed"), (later, "completed"), (3, "completed")):
+        put(number, status)
+    assert _shown(db) == _oracle(db)
+    _wait(db)
+
+    def first() -> None:
+        put(*{"paid": (earlier, "completed"), "cancelled": (middle, "cancelled")}[first_is])
+
+    def second() -> None:
+        put(*{"paid": (earlier, "cancelled"), "cancelled": (later, "cancelled")}[first_is])
+        put(3, "completed", _DAYS[3])
+        put(2, "completed")
+
+    return first, second
+
+
+@pytest.fixture
+def no_overlap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What happened is noted once, not again and again for some seconds, which could make good what went wrong."""
+    monkeypatch.setattr(tally, "_OVERLAP", timedelta(seconds=-5))
+
+
+def _only_what_is_seen(db: Db) -> None:
+    """Without the overlap, changes to come are taken for seen: set that right."""
+    newest = db.woocommerceorders.find_one({}, sort=[("changed_at", -1)])
+    assert newest is not None
+    until = Timestamp(newest["changed_at"].time, newest["changed_at"].inc + 1)
+    db.stats_turns.update_one({"_id": "seen"}, {"$min": {"until": until}})
+
+
+def _look(db: Db) -> None:
+    assert _shown(db) == _oracle(db)
+
+
+def _note_only(db: Db) -> None:
+    tally._note_changes(db, float("inf"))
+
+
+@pytest.mark.usefixtures("no_overlap")
+@pytest.mark.parametrize("other", [_look, _note_only], ids=["looks", "notes what changed, and dies"])
+@pytest.mark.parametrize("first_is", ["paid", "cancelled"])
+def test_a_slower_process_never_puts_older_sums_over_newer_ones(
+    db: Db, first_is: str, other: Callable[[Db], None]
 ) -> None:
-    """One process has read the day's orders and is held up; meanwhile an order comes in and another process looks."""
-    shop = Shop(app.test_client())
-    shop.outcome("order.created", order(1, line("A")))
-    compute: Callable[..., Any] = stats._compute
-    overtaken = threading.Event()
+    """One process is held up before its nth write; meanwhile orders change, and another process is at it."""
+    for number in range(1, 100):
+        first, second = _history(db, first_is)
+        first()
 
-    def slow(*arguments: Any) -> Any:
-        monkeypatch.setattr(stats, "_compute", compute)
-        sums = compute(*arguments)
-        shop.outcome("order.created", order(2, line("A")))
-        assert of(db)["orders_count"] == 2
-        overtaken.set()
-        return sums
+        def overtake(second: Step = second) -> None:
+            _only_what_is_seen(db)
+            second()
+            with ThreadPoolExecutor(1) as another:
+                another.submit(other, db).result()
 
-    monkeypatch.setattr(stats, "_compute", slow)
-    stats.refresh(db)
+        with before_write(number, overtake) as writes:
+            stats.figures(db)
+        if len(writes) < number:
+            break
+        _wait(db)
+        assert _as_from_scratch(db), f"overtaken before write {number}, {writes[number - 1]}"
+    assert number > 10
 
-    assert overtaken.is_set()
-    day = db.daily_stats.find_one({"_id": "default:2026-11-22"})
-    assert day is not None
-    assert day["currencies"][0]["orders_count"] == 2
+
+@pytest.mark.usefixtures("no_overlap")
+@pytest.mark.parametrize("first_is", ["paid", "cancelled"])
+def test_a_look_that_was_cut_short_anywhere_is_made_good_by_the_next(db: Db, first_is: str) -> None:
+    def crash() -> None:
+        raise KeyboardInterrupt
+
+    for number in range(1, 100):
+        first, second = _history(db, first_is)
+        first()
+        with before_write(number, crash) as writes, suppress(KeyboardInterrupt):
+            stats.figures(db)
+        if len(writes) < number:
+            break
+        _only_what_is_seen(db)
+        second()
+        with before_write(number, crash), suppress(KeyboardInterrupt):
+            stats.figures(db)
+        assert _as_from_scratch(db), f"cut short before write {number}, {writes[number - 1]}"
+    assert number > 10
 
 
 def test_a_change_that_becomes_visible_after_a_later_one_is_not_missed(app: Flask, db: Db) -> None:
@@ -502,37 +653,112 @@ def test_a_change_that_becomes_visible_after_a_later_one_is_not_missed(app: Flas
     shop = Shop(app.test_client())
     shop.outcome("order.created", order(1, line("A")))
     assert of(db)["orders_count"] == 1
-    db.daily_stats.update_many({}, {"$unset": {"stale_at": ""}})
     hidden = db.woocommerceorders.find_one({"order_id": 1})
     assert hidden is not None
     stamp = Timestamp(hidden["changed_at"].time - 5, 1)
-    db.woocommerceorders.insert_one({**hidden, "_id": "default:9", "order_id": 9, "changed_at": stamp})
+    number = 9 * tally.BLOCK
+    db.woocommerceorders.insert_one({**hidden, "_id": f"default:{number}", "order_id": number, "changed_at": stamp})
 
     assert of(db)["orders_count"] == 2
 
 
-def test_a_look_that_was_cut_short_is_made_good_by_the_next(
-    app: Flask, db: Db, monkeypatch: pytest.MonkeyPatch
-) -> None:
+# --- after an import --------------------------------------------------------------------------------------------------
+
+
+def _put_far_apart(db: Db, number: int) -> None:
+    """So many orders, each in a block of its own."""
+    fields = {"status": "completed", "currency": "SEK", "total": Decimal128("10.00"), "line_items": []}
+    moment = datetime(2026, 11, 1, tzinfo=UTC)
+    snapshots = [
+        OrderSnapshot("default", n * tally.BLOCK, "order.created", f"e{n}", moment, moment, 0, False, dict(fields))
+        for n in range(number)
+    ]
+    orders.apply(db, snapshots)
+
+
+def test_a_backlog_is_worked_off_in_steps_and_what_is_done_stays_done(db: Db) -> None:
+    _put_far_apart(db, 2 * 64)
+
+    left = [tally.refresh(db, seconds=0)]
+    _wait(db)
+    left += [tally.refresh(db, seconds=0)]
+
+    assert left == [64 * tally.BLOCK, 0]
+    assert of(db)["orders_count"] == 128
+
+
+def test_sums_of_a_month_are_not_replaced_by_older_ones(app: Flask, db: Db) -> None:
     Shop(app.test_client()).outcome("order.created", order(1, line("A")))
-    for name in ("_save_firsts", "_note_seen", "_compute"):
-        with monkeypatch.context() as patch:
-            patch.setattr(stats, name, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-            with pytest.raises(KeyboardInterrupt):
-                stats.refresh(db)
+    stats.figures(db)
+    month = db.stats_sums.find_one({"_id": "default:2026-11"})
+    assert month is not None
 
-    figures = of(db)
+    stats._sum_up(db, month["_id"], [], month["version"] - 1)
 
-    assert (figures["orders_count"], figures["new_customers"]) == (1, 1)
+    assert db.stats_sums.find_one({"_id": month["_id"]}) == month
 
 
-def test_a_backlog_can_be_worked_off_a_few_days_at_a_time(app: Flask, db: Db) -> None:
-    shop = Shop(app.test_client())
-    for n in range(1, 4):
-        shop.outcome("order.created", order(n, line("A")) | {"date_created_gmt": f"2026-10-0{n}T12:00:00"})
+def test_a_backlog_is_counted_though_nobody_looks(db: Db, config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schedule, "_LOOK_EVERY", 0.01)
+    _put_far_apart(db, 150)
+    meanwhile = schedule.Schedule(db, config)
+    meanwhile.start()
+    try:
+        wait_until(lambda: db.stats_days.count_documents({"currencies.orders_count": 150}) == 1, 30)
+    finally:
+        meanwhile.stop()
+        meanwhile.join(30)
 
-    assert stats.refresh(db, 2) is True
-    assert db.daily_stats.count_documents({"currencies.orders_count": 1}) == 2
+
+def test_changes_are_noted_in_steps_too(db: Db, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tally, "_CHANGES_AT_ONCE", 10)
+    _put_far_apart(db, 25)
+
+    assert tally.refresh(db, seconds=0) == 15 + 10 * tally.BLOCK
+    assert of(db)["orders_count"] == 25
+
+
+def test_a_look_that_would_take_long_says_so_and_the_next_goes_on(
+    app: Flask, db: Db, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stats, "_PATIENCE", 0)
+    _put_far_apart(db, 128)
+    token, _ = auth.token(config.jwt_secret, "eva", "viewer")
+
+    def look() -> TestResponse:
+        return app.test_client().get("/api/webhooks/orders/stats", headers={"Authorization": f"Bearer {token}"})
+
+    first = look()
+    _wait(db)
+    second = look()
+
+    assert (first.status_code, second.status_code) == (503, 200)
+    assert first.json is not None
+    assert first.json["error"]["code"] == "unavailable"
+    assert "up to 4,096 orders are left" in first.json["error"]["message"]
+    assert int(first.headers["Retry-After"]) > 0
+    assert second.json is not None
+    assert second.json["data"]["currencies"][0]["orders_count"] == 128
+
+
+# --- cost -------------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def profiled(db: Db, collection: str) -> Iterator[list[dict[str, Any]]]:
+    """Yields what the server did to a collection, once the block has ended."""
+    done: list[dict[str, Any]] = []
+    with MongoClient[dict[str, Any]](os.environ["TEST_MONGODB_URI"]) as client:
+        server = client[db.name]
+        server.command("profile", 2)
+        yield done
+        server.command("profile", 0)
+        done += server["system.profile"].find({"ns": f"{db.name}.{collection}"})
+        server.drop_collection("system.profile")
+
+
+def _examined(done: list[dict[str, Any]]) -> int:
+    return sum(each.get("docsExamined", 0) for each in done)
 
 
 class Commands(monitoring.CommandListener):
@@ -554,13 +780,46 @@ class Commands(monitoring.CommandListener):
 
 def test_a_look_reads_no_order_when_none_has_changed(app: Flask, db: Db, config: Config) -> None:
     Shop(app.test_client()).outcome("order.created", order(1, line("A")))
-    stats.refresh(db)
+    tally.refresh(db)
     _wait(db)
     commands = Commands()
     client: database.Client = MongoClient(config.mongodb_uri, tz_aware=True, event_listeners=[commands])
 
-    stats.refresh(client[db.name])
+    tally.refresh(client[db.name])
     client.close()
 
     assert commands.names[:4] == ["hello", "find", "find", "find"]
     assert commands.names[4:] in ([], ["endSessions"])
+
+
+def _busy(db: Db) -> None:
+    """Thirty orders on each day of a quarter, each of another customer, looked at."""
+    fields = {"status": "completed", "currency": "SEK", "total": Decimal128("10.00")}
+    for n, day in enumerate(date(2026, 7, 1) + timedelta(days=n) for n in range(92)):
+        moment = datetime.combine(day, datetime.min.time(), UTC)
+        snapshots = []
+        for number in range(30 * n, 30 * (n + 1)):
+            of_order = {**fields, "created_at": moment, "day": day.isoformat(), "customer_id": number}
+            of_order["line_items"] = [{"id": 1, "sku": f"SKU-{number}", "quantity": 1, "total": Decimal128("10.00")}]
+            snapshots.append(
+                OrderSnapshot("default", number, "order.created", f"e{number}", moment, moment, 0, False, of_order)
+            )
+        orders.apply(db, snapshots)
+    stats.figures(db)
+    _wait(db)
+
+
+def test_a_changed_order_costs_its_block_and_a_quarter_its_months(db: Db) -> None:
+    _busy(db)
+    changed = {"$set": {"total": Decimal128("11.00")}, "$currentDate": {"changed_at": {"$type": "timestamp"}}}
+    db.woocommerceorders.update_one({"_id": "default:700"}, changed)
+
+    with profiled(db, "woocommerceorders") as read_orders:
+        assert of(db)["net_revenue"] == D("27601.00")
+
+    assert 0 < _examined(read_orders) <= tally.BLOCK + 3
+    assert {each.get("planSummary", "").split(" ")[0] for each in read_orders} == {"IXSCAN"}
+    _wait(db)
+    with profiled(db, "stats_sums") as read_sums:
+        assert of(db)["orders_count"] == 30 * 92
+    assert 0 < _examined(read_sums) <= 2 * 3

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from bson import Decimal128
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pos_api.values import decimal, money, quantity, rfc3339, utc, whole
+from pos_api.values import decimal, decimal128, money, quantity, rfc3339, utc, whole
 
 
 @pytest.mark.parametrize(
@@ -70,6 +70,21 @@ def test_sums_of_fractions_come_out_exact(steps: list[float]) -> None:
     for step in steps:
         total = whole(total - step)
     assert total == 0
+
+
+@given(st.integers(-(10**34) + 1, 10**34 - 1), st.integers(0, 18))
+@example(0, 2)
+@example(10**34 - 1, 18)
+def test_a_sum_is_stored_and_read_to_the_digit(coefficient: int, decimals: int) -> None:
+    amount = Decimal(f"{coefficient}E-{decimals}")
+
+    assert decimal128(amount) == Decimal128(amount)
+    assert decimal(decimal128(amount)) == amount
+
+
+def test_a_sum_of_thousands_is_stored_as_such() -> None:
+    assert decimal(decimal128(Decimal("-1E+3"))) == -1000
+    assert decimal128(Decimal("-0.00")) == Decimal128("-0.00")
 
 
 def test_a_gmt_time_without_an_offset_is_utc() -> None:

@@ -34,7 +34,7 @@ _ERRORS = {
     415: "The body is of another kind than this route takes.",
     422: "Readable, but not valid; `details` says which field and why.",
     429: "Too many failed attempts from this address; `Retry-After` says when to try again.",
-    503: "The database can't be reached just now; `Retry-After` says when to try again.",
+    503: "Not just now, as when the database can't be reached; `Retry-After` says when to try again.",
 }
 _HEADERS = {
     401: {"WWW-Authenticate": {"schema": {"type": "string"}, "description": "The scheme to use."}},

@@ -141,5 +141,9 @@ class Stats(Schema):
 @blp.arguments(StatsQuery, location="query")
 @blp.response(200, reply(Stats))
 def get_stats(query: dict[str, Any]) -> Any:
-    """The figures of shop-local days, as exact as the orders are at this moment."""
+    """The figures of shop-local days, as exact as the orders are at this moment.
+
+    What changed since the last look is counted first. Where that takes more than some seconds, as after an import, the
+    answer is 503 and says how many orders are left; what is counted stays so, so ask again.
+    """
     return jsonify(success(stats.figures(services().db, **query)))
