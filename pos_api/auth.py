@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import IPv6Address, ip_address
@@ -151,15 +152,20 @@ class Failures:
 
         Raises Unauthorized, TooManyRequests.
         """
+        user = users.log_in(db, name, password, self._attempt(address))
+        return Principal(user.name, user.role)
+
+    @contextmanager
+    def _attempt(self, address: str) -> Iterator[None]:
+        """A password check, two at a time: nobody waits in here for the database."""
         with _HASHES_AT_ONCE:
             if not self._limiter.test(self._LOGINS, "login", _network(address)):
                 self._refuse(self._LOGINS, "login", address)
             try:
-                user = users.log_in(db, name, password)
+                yield
             except Unauthorized:
                 self._limiter.hit(self._LOGINS, "login", _network(address))
                 raise
-        return Principal(user.name, user.role)
 
     def _refuse(self, limit: RateLimitItem, what: str, address: str) -> None:
         reset = self._limiter.get_window_stats(limit, what, _network(address)).reset_time

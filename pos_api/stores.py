@@ -7,13 +7,15 @@ import re
 import secrets
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pymongo
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from .config import Config, ConfigError
 from .db import Db, Document
@@ -29,6 +31,8 @@ _KEY_PREFIX = "pos_"
 _SHOWN = 12
 _ACTIVE_KEYS = 2
 _LAST_USED_EVERY = 60.0
+_PATIENCE = 1.0
+"""Seconds that a request waits here for a database whose stores are known already: it has its own steps to do there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,7 @@ class Stores:
     """Every store and API key, from the environment and the database, re-read after `max_age` seconds.
 
     A new or revoked key is therefore known to every process within that time, and a request costs no query for it.
+    While they can't be read, what was known last goes on; it is tried again as often, not by every request in turn.
     """
 
     def __init__(self, db: Db, config: Config, max_age: float = 5.0) -> None:
@@ -67,6 +72,7 @@ class Stores:
         self._config = config
         self._max_age = max_age
         self._read_at = float("-inf")
+        self._failure: PyMongoError | None = None
         self._lock = threading.Lock()
         self._stores: dict[str, Store] = {}
         self._keys: dict[str, tuple[str, datetime | None]] = {}
@@ -96,13 +102,22 @@ class Stores:
         return self._stores.get(store_id)
 
     def _refresh(self) -> None:
-        if time.monotonic() - self._read_at < self._max_age:
-            return
-        with self._lock:
-            if time.monotonic() - self._read_at < self._max_age:
-                return
-            self._read()
-            self._read_at = time.monotonic()
+        if time.monotonic() - self._read_at >= self._max_age:
+            with self._lock:
+                if time.monotonic() - self._read_at >= self._max_age:
+                    self._try_to_read()
+        if self._failure and not self._stores:
+            raise self._failure.with_traceback(None)
+
+    def _try_to_read(self) -> None:
+        try:
+            with pymongo.timeout(_PATIENCE if self._stores else None):
+                self._read()
+            self._failure = None
+        except PyMongoError as error:
+            log.error("stores and keys could not be read", error=type(error).__name__)
+            self._failure = error
+        self._read_at = time.monotonic()
 
     def _read(self) -> None:
         documents = {document["_id"]: document for document in self._db.stores.find()}
@@ -117,10 +132,11 @@ class Stores:
 
     def _mark_used(self, store_id: str, digest: str) -> None:
         moment = time.monotonic()
-        if moment - self._marked.get(digest, float("-inf")) < _LAST_USED_EVERY:
+        if self._failure or moment - self._marked.get(digest, float("-inf")) < _LAST_USED_EVERY:
             return
         self._marked[digest] = moment
-        self._db.stores.update_one({"_id": store_id, "keys.hash": digest}, {"$set": {"keys.$.last_used_at": now()}})
+        with suppress(PyMongoError), pymongo.timeout(_PATIENCE):  # it is for people to see; no request fails for it
+            self._db.stores.update_one({"_id": store_id, "keys.hash": digest}, {"$set": {"keys.$.last_used_at": now()}})
 
 
 def _from_config(config: Config, document: Document) -> Store:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from pymongo.errors import ServerSelectionTimeoutError
 
+from pos_api import db as database
 from pos_api import stores
 from pos_api.config import Config
 from pos_api.db import Db
 from pos_api.errors import Conflict, Invalid, NotFound
 from pos_api.stores import Stores
 from pos_api.values import now
+from tests.servers import standalone
 
 
 def test_a_key_is_kept_as_a_hash_and_a_secret_encrypted(config: Config, db: Db) -> None:
@@ -83,3 +90,36 @@ def test_the_shops_day_is_its_own(config: Config, db: Db) -> None:
     stores.add(db, config, "second", timezone="Pacific/Auckland")
     moment = now().replace(year=2026, month=11, day=22, hour=23)
     assert Stores(db, config).get("second").local_day(moment) == "2026-11-23"
+
+
+@pytest.mark.parametrize("max_age", [0, 3600])
+def test_known_stores_and_keys_outlast_the_database(config: Config, tmp_path: Path, max_age: float) -> None:
+    with standalone(tmp_path / "mongod") as server:
+        away = database.connect(replace(config, mongodb_uri=f"mongodb://127.0.0.1:{server.port}/"))
+        key = stores.add(away, config, "second")
+        known = Stores(away, config, max_age=max_age)
+        assert [each.id for each in known.all()] == ["default", "second"]
+        server.kill()
+        found = known.of_key(key)
+        assert found is not None
+        assert found.id == "second"
+        assert known.of_key("wrong") is None
+        server.start()
+        another = stores.add(away, config, "third")
+        assert (known.of_key(another) is not None) == (max_age == 0), "a read that works is believed again"
+        away.client.close()
+
+
+def test_who_waits_for_a_database_that_is_away_waits_once_not_one_after_another(config: Config) -> None:
+    away = database.open_database("mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=500")
+    never_read = Stores(away, config)
+
+    def ask(number: int) -> None:
+        with pytest.raises(ServerSelectionTimeoutError):
+            never_read.of_key(f"key {number}")
+
+    started = time.monotonic()
+    with ThreadPoolExecutor(12) as threads:
+        list(threads.map(ask, range(24)))
+    assert time.monotonic() - started < 2, "24 in a row would take 12 s"
+    away.client.close()
