@@ -13,9 +13,9 @@ from flask import Flask, Request, Response, current_app, g, jsonify, request
 from flask.json.provider import DefaultJSONProvider
 from flask_smorest import Api
 from pymongo.errors import PyMongoError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from ..errors import PayloadTooLarge, PosError, TooManyRequests, Unauthorized, Unavailable
+from ..errors import BadRequest, PayloadTooLarge, PosError, TooManyRequests, Unauthorized, Unavailable
 from ..logs import get_logger
 from ..services import Services
 from ..values import decimal, rfc3339
@@ -44,15 +44,26 @@ def settings(version: str) -> dict[str, Any]:
 
 
 class WholeRequest(Request):
-    """A request whose body is all there or refused: one sent in chunks werkzeug cuts off at its limit, silently, which
-    is therefore a byte more than ours."""
+    """A request whose body is all there or refused: one that is cut off, or over the limit when it is sent in chunks,
+    werkzeug would pass on as far as it came. Its limit is therefore a byte more than ours."""
 
     def get_data(self, *args: Any, **kwargs: Any) -> Any:
-        """The body. Raises PayloadTooLarge."""
-        body = super().get_data(*args, **kwargs)
+        """The body. Raises BadRequest when it is cut off or its chunks are malformed, PayloadTooLarge."""
+        try:
+            body = super().get_data(*args, **kwargs)
+        except RequestEntityTooLarge:
+            raise PayloadTooLarge(_TOO_LARGE) from None
+        except Exception:  # each web server has its own for chunks that are none
+            raise BadRequest(_NOT_WHOLE) from None
         if len(body) > BODY_LIMIT:
-            raise PayloadTooLarge("The body is larger than 2 MiB.")
+            raise PayloadTooLarge(_TOO_LARGE)
+        if len(body) < (self.content_length or 0):
+            raise BadRequest(_NOT_WHOLE)
         return body
+
+
+_TOO_LARGE = "The body is larger than 2 MiB."
+_NOT_WHOLE = "The body did not arrive whole."
 
 
 class Json(DefaultJSONProvider):
