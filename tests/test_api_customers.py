@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import pytest
 from flask.testing import FlaskClient
+from pymongo.errors import ServerSelectionTimeoutError
 
 from pos_api.db import Db
 from tests.factories import Shop, line, order
@@ -81,3 +82,21 @@ def test_bad_input_has_a_clear_answer(client: FlaskClient, query: str, status: i
 @pytest.mark.parametrize("query", ["", "/anna@example.se"])
 def test_only_staff_may_read(client: FlaskClient, query: str) -> None:
     assert client.get(f"{PATH}{query}").status_code == 401
+
+
+@pytest.mark.parametrize(("error", "status"), [(ServerSelectionTimeoutError, 503), (RuntimeError, 500)])
+def test_when_it_fails_the_log_names_the_route_and_not_the_person(
+    client: FlaskClient,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    error: type[Exception],
+    status: int,
+) -> None:
+    def fail(*_: Any) -> None:
+        raise error("no server for secret.person@example.com")
+
+    monkeypatch.setattr("pos_api.customers.get", fail)
+    data(client.get(f"{PATH}/secret.person@example.com", headers=STAFF), status)
+    said = capfd.readouterr().out
+    assert "route=/api/customers/<path:customer>" in said
+    assert "secret.person" not in said

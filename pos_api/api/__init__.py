@@ -175,10 +175,15 @@ def _http_error(error: HTTPException) -> Response:
 def _database_error(error: PyMongoError) -> Response:
     if not is_outage(error):
         return _unexpected(error)
-    log.error("database away", error=type(error).__name__, path=request.path)
+    log.error("database away", error=type(error).__name__, route=_route())
     return _pos_error(Unavailable("The database can't be reached just now.", retry_after=RETRY_AFTER))
 
 
 def _unexpected(error: Exception) -> Response:
-    log.exception("unexpected error", path=request.path, error=type(error).__name__)
+    log.exception("unexpected error", route=_route(), error=type(error).__name__)
     return _error(500, "internal_error", "Something went wrong here; the log has it under the request id.")
+
+
+def _route() -> str:
+    """The rule of the request's route: the path itself may name a person."""
+    return str(request.url_rule or "")
