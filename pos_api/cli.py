@@ -197,10 +197,10 @@ def user() -> None:
     """Staff who may log in."""
 
 
-def _password() -> str:
+def _secret(what: str) -> str:
     """Asked for twice on a terminal; else the first line of what comes in."""
     if sys.stdin.isatty():
-        return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
+        return str(click.prompt(what, hide_input=True, confirmation_prompt=True))
     return sys.stdin.readline().rstrip("\n")
 
 
@@ -210,7 +210,7 @@ def _password() -> str:
 @with_db
 def add_user(db: Db, name: str, role: str) -> None:
     """Add NAME; the password is asked for, or read from standard input."""
-    added = users.add(db, name, _password(), role)
+    added = users.add(db, name, _secret("Password"), role)
     click.echo(f"Added {added.name}, {added.role}.")
 
 
@@ -219,7 +219,7 @@ def add_user(db: Db, name: str, role: str) -> None:
 @with_db
 def change_password(db: Db, name: str) -> None:
     """Give NAME a new password."""
-    users.set_password(db, name, _password())
+    users.set_password(db, name, _secret("Password"))
     click.echo("Changed.")
 
 
@@ -278,9 +278,11 @@ def _with_store_settings(command: Callable[..., None]) -> Callable[..., None]:
 @with_db
 @with_config
 def add_store(config: Config, db: Db, /, name: str, **given: str | None) -> None:
-    """Add the shop NAME and print its API key, which is shown this once."""
-    key = stores.add(db, config, name, **{setting: value for setting, value in given.items() if value})
-    click.echo(f"Added {name}. Its API key, also the secret of its native webhooks, shown this once:\n{key}")
+    """Add the shop NAME and print its API key and webhook secret, which are shown this once."""
+    key, secret = stores.add(db, config, name, **{setting: value for setting, value in given.items() if value})
+    click.echo(f"Added {name}. Keep these, they are shown this once:")
+    click.echo(f"  API key, for the plugin:                 {key}")
+    click.echo(f"  secret, for WooCommerce's own webhooks:  {secret}")
 
 
 @store.command("set")
@@ -296,7 +298,7 @@ def add_store(config: Config, db: Db, /, name: str, **given: str | None) -> None
 @with_config
 def set_store(config: Config, db: Db, /, name: str, webhook_secret: bool, **given: Any) -> None:
     """Change settings of the shop NAME."""
-    stores.update(db, config, name, webhook_secret=_password() if webhook_secret else None, **given)
+    stores.update(db, config, name, webhook_secret=_secret("Secret") if webhook_secret else None, **given)
     click.echo("Changed; every process knows within five seconds.")
 
 

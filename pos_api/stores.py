@@ -193,12 +193,15 @@ def unseal(sealed: bytes, config: Config) -> str:
     return _cipher(config).decrypt(sealed).decode()
 
 
-def add(db: Db, config: Config, name: str, *, url: str = "", timezone: str = "UTC", currency: str = "") -> str:
-    """Add a store under the slug `name` and return its API key, which also signs its native webhooks and is shown
-    this once. Raises Invalid for a name that is no slug, Conflict when it exists."""
+def add(
+    db: Db, config: Config, name: str, *, url: str = "", timezone: str = "UTC", currency: str = ""
+) -> tuple[str, str]:
+    """Add a store under the slug `name`. Returns its API key and the secret of its native webhooks, which are shown
+    this once; two, so that a revoked key is of no use for anything. Raises Invalid for a name that is no slug, Conflict
+    when it exists."""
     if not _SLUG.fullmatch(name) or name == DEFAULT:
         raise Invalid(f"{name!r} is no name for a store: small letters, digits and hyphens, not {DEFAULT!r}.")
-    key = _new_key()
+    key, webhook_secret = _new_key(), secrets.token_urlsafe(32)
     document = {
         "_id": name,
         "name": name,
@@ -206,23 +209,27 @@ def add(db: Db, config: Config, name: str, *, url: str = "", timezone: str = "UT
         "timezone": _checked_timezone(timezone),
         "currency": currency,
         "keys": [_key_document(key)],
-        "webhook_secret": seal(key, config),
+        "webhook_secret": seal(webhook_secret, config),
         "created_at": now(),
     }
     try:
         db.stores.insert_one(document)
     except DuplicateKeyError:
         raise Conflict(f"There is a store {name!r} already.") from None
-    return key
+    return key, webhook_secret
 
 
 def update(db: Db, config: Config, name: str, *, webhook_secret: str | None = None, **settings: Any) -> None:
     """Change settings of a store (`url`, `timezone`, `currency`, `live_since`, `webhook_secret`); None leaves one as
-    it is. Raises NotFound."""
+    it is. Raises Invalid, NotFound."""
     changes = {field: value for field, value in settings.items() if value is not None}
     if "timezone" in changes:
         _checked_timezone(changes["timezone"])
     if webhook_secret is not None:
+        if name == DEFAULT:
+            raise Invalid(f"The webhook secret of {DEFAULT!r} is the setting WEBHOOK_SECRET.")
+        if not webhook_secret.strip():
+            raise Invalid("A webhook secret can't be empty.")
         changes["webhook_secret"] = seal(webhook_secret, config)
     if name == DEFAULT:
         db.stores.update_one({"_id": DEFAULT}, {"$set": {"name": DEFAULT, **changes}}, upsert=True)
@@ -231,11 +238,13 @@ def update(db: Db, config: Config, name: str, *, webhook_secret: str | None = No
 
 
 def add_key(db: Db, name: str, *, expires_at: datetime | None = None) -> str:
-    """Give a store another API key and return it; two can be active, so that a key is changed without a gap.
+    """Give a store another API key and return it; two can be active, so that a key is changed without a gap. Those that
+    have run out make room.
 
     Raises NotFound, and Conflict when there are two already.
     """
     key = _new_key()
+    db.stores.update_one({"_id": name}, {"$pull": {"keys": {"expires_at": {"$lte": now()}}}})
     if name == DEFAULT:
         db.stores.update_one({"_id": DEFAULT}, {"$setOnInsert": {"name": DEFAULT}}, upsert=True)
     changed = db.stores.update_one(

@@ -132,15 +132,18 @@ def test_a_token_speaks_for_a_script(home: Path) -> None:
 def test_a_shop_is_added_and_its_keys_are_changed(home: Path, db: Db, config: Config) -> None:
     uri = {"MONGODB_URI": str(config.mongodb_uri), "SECRETS_KEYS": config.secrets_keys[0]}
 
-    def store_of(printed: str) -> str | None:
-        found = stores.Stores(db, config).of_key(printed.split()[-1])
+    def store_of(key: str) -> str | None:
+        found = stores.Stores(db, config).of_key(key)
         return found.id if found else None
 
-    added = pos_api("store", "add", "shop-b", "--url", "https://b.example", cwd=home, **uri).stdout
+    printed = pos_api("store", "add", "shop-b", "--url", "https://b.example", cwd=home, **uri).stdout
+    words = {line.split(":")[0].strip(): line.split()[-1] for line in printed.splitlines()}
+    added = words["API key, for the plugin"]
     assert store_of(added) == "shop-b"
-    second = pos_api("key", "add", "shop-b", "--expires", "2999-01-01", cwd=home, **uri).stdout
+    assert stores.Stores(db, config).get("shop-b").webhook_secrets == (words["secret, for WooCommerce's own webhooks"],)
+    second = pos_api("key", "add", "shop-b", "--expires", "2999-01-01", cwd=home, **uri).stdout.strip()
     assert store_of(second) == "shop-b"
-    prefix = added.split()[-1][:12]
+    prefix = added[:12]
     assert prefix in pos_api("key", "list", "shop-b", cwd=home, **uri).stdout
     assert pos_api("key", "revoke", "shop-b", prefix, cwd=home, **uri).returncode == 0
     assert (store_of(added), store_of(second)) == (None, "shop-b")

@@ -22,17 +22,18 @@ from tests.servers import standalone
 
 
 def test_a_key_is_kept_as_a_hash_and_a_secret_encrypted(config: Config, db: Db) -> None:
-    key = stores.add(db, config, "second")
-    assert len(key) > 40
-    assert key not in repr(db.stores.find_one())
+    key, secret = stores.add(db, config, "second")
+    assert min(len(key), len(secret)) > 40
     found = Stores(db, config).of_key(key)
     assert found is not None
-    assert (found.id, found.webhook_secrets) == ("second", (key,))
-    assert key not in repr(found)
+    assert (found.id, found.webhook_secrets) == ("second", (secret,))
+    for hidden in (key, secret):
+        assert hidden not in repr(db.stores.find_one())
+        assert hidden not in repr(found)
 
 
 def test_two_keys_at_a_time_so_that_one_can_be_changed_without_a_gap(config: Config, db: Db) -> None:
-    first = stores.add(db, config, "second")
+    first, _ = stores.add(db, config, "second")
     second = stores.add_key(db, "second")
     with pytest.raises(Conflict):
         stores.add_key(db, "second")
@@ -43,22 +44,26 @@ def test_two_keys_at_a_time_so_that_one_can_be_changed_without_a_gap(config: Con
     assert known.of_key(second)
 
 
-def test_an_expired_key_opens_nothing(config: Config, db: Db) -> None:
-    stores.add(db, config, "second")
-    key = stores.add_key(db, "second", expires_at=now() - timedelta(seconds=1))
-    assert Stores(db, config).of_key(key) is None
+def test_an_expired_key_opens_nothing_and_takes_no_place(config: Config, db: Db) -> None:
+    key, _ = stores.add(db, config, "second")
+    expired = stores.add_key(db, "second", expires_at=now() - timedelta(seconds=1))
+    assert Stores(db, config).of_key(expired) is None
+    until_later = stores.add_key(db, "second", expires_at=now() + timedelta(days=1))
+    assert [each["prefix"] for each in stores.keys(db, "second")] == [key[:12], until_later[:12]]
+    with pytest.raises(Conflict):
+        stores.add_key(db, "second")
 
 
 def test_a_new_key_is_known_to_every_process_soon(config: Config, db: Db) -> None:
     known = Stores(db, config, max_age=0)
-    key = stores.add(db, config, "second")
+    key, _ = stores.add(db, config, "second")
     assert known.of_key(key)
     stores.revoke_key(db, "second", key[:12])
     assert known.of_key(key) is None
 
 
 def test_when_a_key_was_last_used_is_noted(config: Config, db: Db) -> None:
-    key = stores.add(db, config, "second")
+    key, _ = stores.add(db, config, "second")
     Stores(db, config).of_key(key)
     [shown] = stores.keys(db, "second")
     assert shown["last_used_at"] is not None
@@ -79,11 +84,22 @@ def test_mistakes_are_told(config: Config, db: Db) -> None:
         stores.add(db, config, "third", timezone="Mars/Olympus")
     for mistake in (
         lambda: stores.update(db, config, "unknown", url="https://x.example"),
+        lambda: stores.update(db, config, "unknown", webhook_secret="s3cret"),
         lambda: stores.add_key(db, "unknown"),
         lambda: stores.revoke_key(db, "second", "pos_nothing"),
     ):
         with pytest.raises(NotFound):
             mistake()
+
+
+def test_a_webhook_secret_is_changed_but_not_to_nothing(config: Config, db: Db) -> None:
+    stores.add(db, config, "second")
+    stores.update(db, config, "second", webhook_secret="another")
+    assert Stores(db, config).get("second").webhook_secrets == ("another",)
+    for name, secret in (("second", ""), ("second", "  "), ("default", "another")):
+        with pytest.raises(Invalid):
+            stores.update(db, config, name, webhook_secret=secret)
+    assert Stores(db, config).get("default").webhook_secrets == (config.webhook_secret,)
 
 
 def test_the_shops_day_is_its_own(config: Config, db: Db) -> None:
@@ -96,7 +112,7 @@ def test_the_shops_day_is_its_own(config: Config, db: Db) -> None:
 def test_known_stores_and_keys_outlast_the_database(config: Config, tmp_path: Path, max_age: float) -> None:
     with standalone(tmp_path / "mongod") as server:
         away = database.connect(replace(config, mongodb_uri=f"mongodb://127.0.0.1:{server.port}/"))
-        key = stores.add(away, config, "second")
+        key, _ = stores.add(away, config, "second")
         known = Stores(away, config, max_age=max_age)
         assert [each.id for each in known.all()] == ["default", "second"]
         server.kill()
@@ -105,7 +121,7 @@ def test_known_stores_and_keys_outlast_the_database(config: Config, tmp_path: Pa
         assert found.id == "second"
         assert known.of_key("wrong") is None
         server.start()
-        another = stores.add(away, config, "third")
+        another, _ = stores.add(away, config, "third")
         assert (known.of_key(another) is not None) == (max_age == 0), "a read that works is believed again"
         away.client.close()
 
