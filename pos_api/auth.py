@@ -12,7 +12,7 @@ from ipaddress import IPv6Address, ip_address
 from math import ceil
 
 import jwt
-from limits import RateLimitItem, parse
+from limits import RateLimitItem, RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 from standardwebhooks import Webhook, WebhookVerificationError
@@ -133,19 +133,22 @@ def principal(secret: str, authorization: str) -> Principal:
 
 
 class Failures:
-    """Failed attempts to authenticate, by address, in this process's memory. Only failures count, and who has the
-    right key or token never waits for the failures of others."""
+    """Failed attempts to authenticate, by address. Only failures count, and who has the right key or token never waits
+    for the failures of others.
 
-    _LOGINS = parse("10 per 5 minutes")
-    _AUTHENTICATIONS = parse("60 per minute")
+    They are counted in this process's memory, so each of an installation's web processes allows its part: together they
+    never allow more than 10 log-ins in 5 minutes and 60 authentications in a minute.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, web_processes: int = 1) -> None:
+        self._logins = RateLimitItemPerMinute(max(10 // web_processes, 1), 5)
+        self._authentications = RateLimitItemPerMinute(max(60 // web_processes, 1))
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
 
     def note(self, address: str) -> None:
         """Count a failed authentication. Raises TooManyRequests when there were too many."""
-        if not self._limiter.hit(self._AUTHENTICATIONS, "auth", _network(address)):
-            self._refuse(self._AUTHENTICATIONS, "auth", address)
+        if not self._limiter.hit(self._authentications, "auth", _network(address)):
+            self._refuse(self._authentications, "auth", address)
 
     def log_in(self, db: Db, address: str, name: str, password: str) -> Principal:
         """Who this name and password belong to; a failure counts, and after too many none is even looked at.
@@ -159,12 +162,12 @@ class Failures:
     def _attempt(self, address: str) -> Iterator[None]:
         """A password check, two at a time: nobody waits in here for the database."""
         with _HASHES_AT_ONCE:
-            if not self._limiter.test(self._LOGINS, "login", _network(address)):
-                self._refuse(self._LOGINS, "login", address)
+            if not self._limiter.test(self._logins, "login", _network(address)):
+                self._refuse(self._logins, "login", address)
             try:
                 yield
             except Unauthorized:
-                self._limiter.hit(self._LOGINS, "login", _network(address))
+                self._limiter.hit(self._logins, "login", _network(address))
                 raise
 
     def _refuse(self, limit: RateLimitItem, what: str, address: str) -> None:

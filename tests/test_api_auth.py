@@ -72,6 +72,23 @@ def test_a_right_key_and_token_pass_while_wrong_ones_of_the_same_address_are_429
     assert client.get("/api/auth/me", headers={"Authorization": f"Bearer {token}"}).status_code == 200
 
 
+@pytest.mark.parametrize(("processes", "log_ins", "authentications"), [(1, 10, 60), (2, 5, 30), (64, 1, 1)])
+def test_the_web_processes_together_allow_no_more_failures_than_one(
+    config: Config, db: Db, processes: int, log_ins: int, authentications: int
+) -> None:
+    users.add(db, "anna", PASSWORD)
+    service = create_app(dataclasses.replace(config, web_processes=processes), db)
+    try:
+        client = service.test_client()
+        statuses = [log_in(client, password="wrong").status_code for _ in range(log_ins + 1)]
+        assert statuses == [401] * log_ins + [429]
+        rest = authentications - log_ins
+        statuses = [client.get("/api/auth/me").status_code for _ in range(rest + 1)]
+        assert statuses == [401] * rest + [429]
+    finally:
+        service.extensions["pos"].close()
+
+
 BAD_BODIES: dict[str, tuple[str | bytes, str, int]] = {
     "not JSON": ("{", "application/json", 400),
     "a key twice": ('{"name":"a","name":"b","password":"x"}', "application/json", 400),
