@@ -9,6 +9,7 @@ import secrets
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -70,6 +71,8 @@ class _Commands(click.Group):
             raise click.ClickException(str(error)) from None
         except PyMongoError as error:
             raise click.ClickException(f"MongoDB: {str(error).splitlines()[0]}") from None
+        except UserWarning as warning:
+            raise click.ClickException(f"MONGODB_URI is not usable: {warning}") from None
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -79,6 +82,8 @@ def main() -> None:
 
     Settings come from the environment and from a file .env in the current directory.
     """
+    # pymongo would go on without an option that it does not understand, tls=yes for one
+    warnings.filterwarnings("error", category=UserWarning, module=r"pymongo\.(uri_parser|common)")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # leave the store in order
 
 
@@ -331,6 +336,8 @@ def add_key(db: Db, name: str, expires: datetime | None) -> None:
 @with_db
 def list_keys(db: Db, name: str) -> None:
     """The keys of the shop NAME by their first letters."""
+    if name == stores.DEFAULT:
+        click.echo("WEBHOOK_API_KEY of the settings, which works as long as it is there")
     for each in stores.keys(db, name):
         expires = f", expires {_moment(each['expires_at'])}" if each["expires_at"] else ""
         click.echo(
@@ -375,6 +382,8 @@ def list_inbox(db: Db, state: str | None, limit: int) -> None:
     for each in entries:
         what = f"{each['store']} {each['topic'] or 'unreadable'} {each['resource_id']}"
         click.echo(f"{_moment(each['received_at'])}  {each['state']:<8} {what}  {each.get('reason', '')}")
+        for field, problem in (each.get("details") or {}).items():
+            click.echo(f"  {field}: {problem}")
         click.echo(f"  {each['_id']}")
 
 
