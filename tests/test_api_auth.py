@@ -37,6 +37,14 @@ def test_log_in_and_use_the_token(client: FlaskClient, db: Db) -> None:
     assert me.json == {"success": True, "data": {"name": "anna", "role": "manager"}}
 
 
+def test_no_cache_keeps_a_token_or_what_it_opens(client: FlaskClient, db: Db) -> None:
+    users.add(db, "anna", PASSWORD, "manager")
+    login = log_in(client)
+    token = {"Authorization": f"Bearer {login.json['data']['token']}"}
+    for reply in (login, *(client.get(path, headers=token) for path in ("/api/auth/me", "/api/orders", "/api/inbox"))):
+        assert reply.headers["Cache-Control"] == "no-store"
+
+
 def test_a_wrong_password_is_401_in_the_one_error_shape(client: FlaskClient, db: Db) -> None:
     users.add(db, "anna", PASSWORD)
     reply = log_in(client, password="wrong")

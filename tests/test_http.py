@@ -133,3 +133,28 @@ def test_a_body_over_the_limit_is_answered_the_same_however_it_is_sent(address: 
             "message": "The body is larger than 2 MiB.",
             "details": None,
         }
+
+
+UNREADABLE = {
+    "no request line": (b"NONSENSE\r\n\r\n", 400, "bad_request"),
+    "no version": (b"GET / HTTP/x\r\n\r\n", 400, "bad_request"),
+    "no header": (b"GET / HTTP/1.1\r\nHost pos secret-key\r\n\r\n", 400, "bad_request"),
+    "two lengths": (b"POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400, "bad_request"),
+    "a long path": (b"GET /%s HTTP/1.1\r\n\r\n" % (b"x" * 8200), 414, "uri_too_long"),
+    "another expectation": (b"GET / HTTP/1.1\r\nExpect: cake\r\n\r\n", 417, "expectation_failed"),
+    "a long header": (b"GET / HTTP/1.1\r\nHost: %s\r\n\r\n" % (b"x" * 9000), 431, "headers_too_large"),
+    "another coding": (b"POST / HTTP/1.1\r\nTransfer-Encoding: cake\r\n\r\n", 501, "not_implemented"),
+}
+
+
+def test_what_is_no_request_is_answered_in_the_one_error_shape(service: Service, address: tuple[str, int]) -> None:
+    for name, (request, status, code) in UNREADABLE.items():
+        headers, _, content = say(address, request).partition(b"\r\n\r\n")
+        assert headers.startswith(b"HTTP/1.1 %d " % status), (name, headers)
+        assert b"\r\nContent-Type: application/json\r\n" in headers
+        reply = json.loads(content)
+        assert (reply["success"], reply["error"]["code"]) == (False, code), name
+        assert reply["error"]["message"]
+        assert f"request_id={reply['request_id']}" in service.said()
+    assert "Traceback" not in service.said()
+    assert "secret-key" not in service.said()

@@ -101,7 +101,7 @@ def register(rest: Api, app: Flask) -> None:
     app.register_blueprint(docs.blp)
     app.request_class = WholeRequest
     app.before_request(_begin)
-    app.after_request(_name_request)
+    app.after_request(_finish)
     app.register_error_handler(PosError, _pos_error)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(PyMongoError, _database_error)
@@ -114,8 +114,9 @@ def _begin() -> None:
     structlog.contextvars.bind_contextvars(request_id=g.request_id)
 
 
-def _name_request(response: Response) -> Response:
+def _finish(response: Response) -> Response:
     response.headers["X-Request-Id"] = g.request_id
+    response.headers.setdefault("Cache-Control", "no-store")  # tokens, and what only they open; files have their own
     return response
 
 
