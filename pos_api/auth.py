@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import IPv6Address, ip_address
 from math import ceil
 
 import jwt
-from limits import RateLimitItem, parse
+from limits import RateLimitItem, RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 from standardwebhooks import Webhook, WebhookVerificationError
@@ -132,34 +133,42 @@ def principal(secret: str, authorization: str) -> Principal:
 
 
 class Failures:
-    """Failed attempts to authenticate, by address, in this process's memory. Only failures count, and who has the
-    right key or token never waits for the failures of others."""
+    """Failed attempts to authenticate, by address. Only failures count, and who has the right key or token never waits
+    for the failures of others.
 
-    _LOGINS = parse("10 per 5 minutes")
-    _AUTHENTICATIONS = parse("60 per minute")
+    They are counted in this process's memory, so each of an installation's web processes allows its part: together they
+    never allow more than 10 log-ins in 5 minutes and 60 authentications in a minute.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, web_processes: int = 1) -> None:
+        self._logins = RateLimitItemPerMinute(max(10 // web_processes, 1), 5)
+        self._authentications = RateLimitItemPerMinute(max(60 // web_processes, 1))
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
 
     def note(self, address: str) -> None:
         """Count a failed authentication. Raises TooManyRequests when there were too many."""
-        if not self._limiter.hit(self._AUTHENTICATIONS, "auth", _network(address)):
-            self._refuse(self._AUTHENTICATIONS, "auth", address)
+        if not self._limiter.hit(self._authentications, "auth", _network(address)):
+            self._refuse(self._authentications, "auth", address)
 
     def log_in(self, db: Db, address: str, name: str, password: str) -> Principal:
         """Who this name and password belong to; a failure counts, and after too many none is even looked at.
 
         Raises Unauthorized, TooManyRequests.
         """
-        with _HASHES_AT_ONCE:
-            if not self._limiter.test(self._LOGINS, "login", _network(address)):
-                self._refuse(self._LOGINS, "login", address)
-            try:
-                user = users.log_in(db, name, password)
-            except Unauthorized:
-                self._limiter.hit(self._LOGINS, "login", _network(address))
-                raise
+        user = users.log_in(db, name, password, self._attempt(address))
         return Principal(user.name, user.role)
+
+    @contextmanager
+    def _attempt(self, address: str) -> Iterator[None]:
+        """A password check, two at a time: nobody waits in here for the database."""
+        with _HASHES_AT_ONCE:
+            if not self._limiter.test(self._logins, "login", _network(address)):
+                self._refuse(self._logins, "login", address)
+            try:
+                yield
+            except Unauthorized:
+                self._limiter.hit(self._logins, "login", _network(address))
+                raise
 
     def _refuse(self, limit: RateLimitItem, what: str, address: str) -> None:
         reset = self._limiter.get_window_stats(limit, what, _network(address)).reset_time

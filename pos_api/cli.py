@@ -9,6 +9,7 @@ import secrets
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -70,6 +71,8 @@ class _Commands(click.Group):
             raise click.ClickException(str(error)) from None
         except PyMongoError as error:
             raise click.ClickException(f"MongoDB: {str(error).splitlines()[0]}") from None
+        except UserWarning as warning:
+            raise click.ClickException(f"MONGODB_URI is not usable: {warning}") from None
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -79,6 +82,8 @@ def main() -> None:
 
     Settings come from the environment and from a file .env in the current directory.
     """
+    # pymongo would go on without an option that it does not understand, tls=yes for one
+    warnings.filterwarnings("error", category=UserWarning, module=r"pymongo\.(uri_parser|common)")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # leave the store in order
 
 
@@ -197,10 +202,10 @@ def user() -> None:
     """Staff who may log in."""
 
 
-def _password() -> str:
+def _secret(what: str) -> str:
     """Asked for twice on a terminal; else the first line of what comes in."""
     if sys.stdin.isatty():
-        return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
+        return str(click.prompt(what, hide_input=True, confirmation_prompt=True))
     return sys.stdin.readline().rstrip("\n")
 
 
@@ -210,7 +215,7 @@ def _password() -> str:
 @with_db
 def add_user(db: Db, name: str, role: str) -> None:
     """Add NAME; the password is asked for, or read from standard input."""
-    added = users.add(db, name, _password(), role)
+    added = users.add(db, name, _secret("Password"), role)
     click.echo(f"Added {added.name}, {added.role}.")
 
 
@@ -219,7 +224,7 @@ def add_user(db: Db, name: str, role: str) -> None:
 @with_db
 def change_password(db: Db, name: str) -> None:
     """Give NAME a new password."""
-    users.set_password(db, name, _password())
+    users.set_password(db, name, _secret("Password"))
     click.echo("Changed.")
 
 
@@ -278,9 +283,11 @@ def _with_store_settings(command: Callable[..., None]) -> Callable[..., None]:
 @with_db
 @with_config
 def add_store(config: Config, db: Db, /, name: str, **given: str | None) -> None:
-    """Add the shop NAME and print its API key, which is shown this once."""
-    key = stores.add(db, config, name, **{setting: value for setting, value in given.items() if value})
-    click.echo(f"Added {name}. Its API key, also the secret of its native webhooks, shown this once:\n{key}")
+    """Add the shop NAME and print its API key and webhook secret, which are shown this once."""
+    key, secret = stores.add(db, config, name, **{setting: value for setting, value in given.items() if value})
+    click.echo(f"Added {name}. Keep these, they are shown this once:")
+    click.echo(f"  API key, for the plugin:                 {key}")
+    click.echo(f"  secret, for WooCommerce's own webhooks:  {secret}")
 
 
 @store.command("set")
@@ -296,7 +303,7 @@ def add_store(config: Config, db: Db, /, name: str, **given: str | None) -> None
 @with_config
 def set_store(config: Config, db: Db, /, name: str, webhook_secret: bool, **given: Any) -> None:
     """Change settings of the shop NAME."""
-    stores.update(db, config, name, webhook_secret=_password() if webhook_secret else None, **given)
+    stores.update(db, config, name, webhook_secret=_secret("Secret") if webhook_secret else None, **given)
     click.echo("Changed; every process knows within five seconds.")
 
 
@@ -329,6 +336,8 @@ def add_key(db: Db, name: str, expires: datetime | None) -> None:
 @with_db
 def list_keys(db: Db, name: str) -> None:
     """The keys of the shop NAME by their first letters."""
+    if name == stores.DEFAULT:
+        click.echo("WEBHOOK_API_KEY of the settings, which works as long as it is there")
     for each in stores.keys(db, name):
         expires = f", expires {_moment(each['expires_at'])}" if each["expires_at"] else ""
         click.echo(
@@ -373,6 +382,8 @@ def list_inbox(db: Db, state: str | None, limit: int) -> None:
     for each in entries:
         what = f"{each['store']} {each['topic'] or 'unreadable'} {each['resource_id']}"
         click.echo(f"{_moment(each['received_at'])}  {each['state']:<8} {what}  {each.get('reason', '')}")
+        for field, problem in (each.get("details") or {}).items():
+            click.echo(f"  {field}: {problem}")
         click.echo(f"  {each['_id']}")
 
 

@@ -15,6 +15,9 @@ from pymongo import UpdateOne
 
 from .db import Db, Document
 from .errors import NotFound
+from .words import search_words, wanted_words
+
+_SEARCHED = ("email", "first_name", "last_name", "company", "phone")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,20 +101,21 @@ def _filled(fields: Document) -> Document:
         address = fields.get(name, {})
         if address.get("last_name") or address.get("address_1"):
             kept[name] = address
+    for name in ("company", "phone"):  # which a shop has in addresses only
+        if value := fields.get("billing", {}).get(name):
+            kept[name] = value
     return kept
 
 
 def _if_newest(profile: Document, as_of: datetime) -> Document:
     """Aggregation expressions that set `profile` where it is at least as recent as what is stored. Values are literal:
-    a name may start with a dollar sign."""
+    a name may start with a dollar sign. What it leaves out stays, and so do the words that may be of that."""
     newest = {"$gte": [as_of, {"$ifNull": ["$as_of", as_of]}]}
-    profile = {**profile, "search": _search_words(profile), "as_of": as_of}
-    return {name: {"$cond": [newest, {"$literal": value}, f"${name}"]} for name, value in profile.items()}
-
-
-def _search_words(profile: Document) -> list[str]:
-    texts = (profile.get(name, "") for name in ("email", "first_name", "last_name", "company", "phone"))
-    return sorted({word for text in texts for word in text.casefold().split()})
+    words: Document = {"$literal": search_words(*(profile.get(name, "") for name in _SEARCHED))}
+    if not profile.keys() >= set(_SEARCHED):
+        words = {"$setUnion": [{"$ifNull": ["$search", []]}, words]}
+    values = {name: {"$literal": value} for name, value in {**profile, "as_of": as_of}.items()}
+    return {name: {"$cond": [newest, value, f"${name}"]} for name, value in {**values, "search": words}.items()}
 
 
 # --- reading --------------------------------------------------------------------------------------------------------
@@ -127,7 +131,7 @@ def find(db: Db, words: str | None, limit: int, after: Position | None = None) -
     """
     query: Document = {}
     if words is not None:
-        query["search"] = {"$all": sorted(words.casefold().split(), key=len, reverse=True)}
+        query["search"] = {"$all": wanted_words(words)}
     if after is not None:
         last_order_at, customer = after
         query["$nor"] = [{"last_order_at": last_order_at, "_id": {"$gte": customer}}]

@@ -24,7 +24,7 @@ _NEVER = frozenset(
         *("email", "e_mail", "phone", "address", "billing", "shipping", "first_name", "last_name", "customer"),
     }
 )
-_E_MAIL = re.compile(r"[\w.+%-]+@[\w-]+(\.[\w-]+)+")
+_E_MAIL = re.compile(r"[\w.!#$%&'*+=?^`{|}~-]{1,64}@[\w-]+(\.[\w-]+)+")
 
 _Event = MutableMapping[str, Any]
 _handler: logging.StreamHandler[io.TextIOWrapper] | None = None
@@ -60,8 +60,9 @@ def drop_secrets(_logger: WrappedLogger, _method: str, event: _Event) -> _Event:
     """The last defence: what a key, a signature or a person is known by does not get into the log."""
     for key in _NEVER & event.keys():
         event[key] = "[left out]"
-    if "exception" in event:  # a database error quotes what it could not store
-        event["exception"] = _E_MAIL.sub("[e-mail]", event["exception"])
+    for key, value in event.items():  # a traceback too: a database error quotes what it could not store
+        if isinstance(value, str) and "@" in value:
+            event[key] = _E_MAIL.sub("[e-mail]", value)
     return event
 
 

@@ -16,8 +16,8 @@ from pymongo.cursor import Cursor
 from . import customers
 from .db import Db, Document
 from .errors import Conflict, NotFound
-from .orders import search_words
 from .values import INT64_MAX, utc
+from .words import wanted_words
 
 Position = tuple[datetime, str]
 """Where a list stands: `created_at` and `_id` of its last order."""
@@ -29,7 +29,6 @@ _IN_FULL = dict.fromkeys(_INTERNAL, 0)
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d.*")
-_TELEPHONE = re.compile(r"[\d\s()+./-]+")
 _MOST_EAST, _MOST_WEST = timedelta(hours=14), timedelta(hours=12)
 """A calendar day starts 14 hours before UTC's in the Line Islands and ends 12 hours after it on Baker Island."""
 
@@ -118,7 +117,7 @@ def _query(db: Db, wanted: Filter) -> Document:
     if wanted.customer is not None:
         query["customer"] = {"$in": customers.keys(db, wanted.customer, wanted.store)}
     if wanted.words is not None:
-        query["search"] = {"$all": _words(wanted.words)}
+        query["search"] = {"$all": wanted_words(wanted.words)}
     for field, value in (("skus", wanted.sku), ("status", wanted.status), ("store", wanted.store)):
         if value is not None:
             query[field] = value
@@ -136,14 +135,6 @@ def _start(query: Document, after: Position) -> None:
     created_at, order = after
     _narrow(query, "$lte", created_at)
     query["$nor"] = [{"created_at": created_at, "_id": {"$gte": order}}]
-
-
-def _words(text: str) -> list[str]:
-    """What to look for, the longest, which is the rarest, first; a telephone number by its digits."""
-    digits = "".join(filter(str.isdecimal, text))
-    if len(digits) > 5 and _TELEPHONE.fullmatch(text):
-        return [digits]
-    return sorted(search_words(text), key=len, reverse=True)
 
 
 def _widest(operator: str, day: date) -> datetime:

@@ -13,7 +13,6 @@ An order document: `_id` (`store:order id`), the order's own fields under the na
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -27,12 +26,12 @@ from .db import DUPLICATE_KEY, Db, Document
 from .products import Catalogue
 from .stock import Holding
 from .values import Quantity, whole
+from .words import search_words
 
 HOLDS_NOTHING = frozenset({"cancelled", "refunded", "failed", "trash"})
 _HISTORY = 200
 _SERVER_TIME = Timestamp(0, 0)
 _ROUNDS = 50
-_NOT_WORDS = re.compile(r"[^\w@.+-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -403,17 +402,6 @@ def _index(order: Document) -> None:
         order.get("number", ""),
         *(billing.get(name, "") for name in ("first_name", "last_name", "company", "email", "phone")),
     )
-
-
-def search_words(*texts: str) -> list[str]:
-    """The words of these texts, folded for comparison; a telephone number also as its digits."""
-    words: set[str] = set()
-    for text in texts:
-        words.update(word for word in _NOT_WORDS.split(text.casefold()) if word)
-        digits = "".join(letter for letter in text if letter.isdigit())
-        if len(digits) > 5:
-            words.add(digits)
-    return sorted(words)
 
 
 # --- stock and customers ----------------------------------------------------------------------------------------

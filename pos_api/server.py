@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import gc
+import json
 import os
 import select
 import socket
 import time
+import uuid
 from collections.abc import Callable
+from contextlib import suppress
+from http import HTTPStatus
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger as GunicornLogger
+from gunicorn.http import errors
+from gunicorn.util import write_nonblock
 from gunicorn.workers.base import Worker
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
@@ -21,6 +27,12 @@ from .logs import get_logger
 
 _RETRY_SECONDS = 1.0
 _MORE_SOON_MS = 20
+_UNREADABLE: dict[type[Exception], tuple[int, str]] = {
+    errors.LimitRequestLine: (414, "uri_too_long"),
+    errors.ExpectationFailed: (417, "expectation_failed"),
+    errors.LimitRequestHeaders: (431, "headers_too_large"),
+    errors.UnsupportedTransferCoding: (501, "not_implemented"),
+}
 
 log = get_logger(__name__)
 
@@ -71,6 +83,24 @@ class AttentiveWorker(ThreadWorker):
         while fate is True and self.alive and self.nr_conns <= self.cfg.threads and _more_soon(conn):
             fate = super().handle(conn)
         return fate
+
+    def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: BaseException) -> None:
+        """Answer what is no request as the API answers errors, where gunicorn would in HTML."""
+        if req is None and isinstance(exc, errors.ParseException):
+            with suppress(OSError):
+                write_nonblock(client, _refusal(exc))
+        else:
+            super().handle_error(req, client, addr, exc)
+
+
+def _refusal(error: errors.ParseException) -> bytes:
+    status, code = _UNREADABLE.get(type(error), (400, "bad_request"))
+    reason, request_id = HTTPStatus(status).phrase, uuid.uuid4().hex
+    log.warning("not a request", error=type(error).__name__, request_id=request_id)
+    problem = {"code": code, "message": f"The request can't be read: {reason}.", "details": None}
+    body = json.dumps({"success": False, "error": problem, "request_id": request_id})
+    head = f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nX-Request-Id: {request_id}\r\n"
+    return f"{head}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
 
 
 def _more_soon(conn: TConn) -> bool:

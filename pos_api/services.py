@@ -31,7 +31,7 @@ class Services:
         worker.start()
         schedule = Schedule(db, config)
         schedule.start()
-        return cls(config, db, stores, worker, Failures(), schedule)
+        return cls(config, db, stores, worker, Failures(config.web_processes), schedule)
 
     def close(self) -> None:
         """Stop the threads; what waits is in the inbox."""

@@ -7,13 +7,15 @@ import re
 import secrets
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pymongo
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from .config import Config, ConfigError
 from .db import Db, Document
@@ -29,6 +31,8 @@ _KEY_PREFIX = "pos_"
 _SHOWN = 12
 _ACTIVE_KEYS = 2
 _LAST_USED_EVERY = 60.0
+_PATIENCE = 1.0
+"""Seconds that a request waits here for a database whose stores are known already: it has its own steps to do there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,7 @@ class Stores:
     """Every store and API key, from the environment and the database, re-read after `max_age` seconds.
 
     A new or revoked key is therefore known to every process within that time, and a request costs no query for it.
+    While they can't be read, what was known last goes on; it is tried again as often, not by every request in turn.
     """
 
     def __init__(self, db: Db, config: Config, max_age: float = 5.0) -> None:
@@ -67,6 +72,7 @@ class Stores:
         self._config = config
         self._max_age = max_age
         self._read_at = float("-inf")
+        self._failure: PyMongoError | None = None
         self._lock = threading.Lock()
         self._stores: dict[str, Store] = {}
         self._keys: dict[str, tuple[str, datetime | None]] = {}
@@ -96,13 +102,22 @@ class Stores:
         return self._stores.get(store_id)
 
     def _refresh(self) -> None:
-        if time.monotonic() - self._read_at < self._max_age:
-            return
-        with self._lock:
-            if time.monotonic() - self._read_at < self._max_age:
-                return
-            self._read()
-            self._read_at = time.monotonic()
+        if time.monotonic() - self._read_at >= self._max_age:
+            with self._lock:
+                if time.monotonic() - self._read_at >= self._max_age:
+                    self._try_to_read()
+        if self._failure and not self._stores:
+            raise self._failure.with_traceback(None)
+
+    def _try_to_read(self) -> None:
+        try:
+            with pymongo.timeout(_PATIENCE if self._stores else None):
+                self._read()
+            self._failure = None
+        except PyMongoError as error:
+            log.error("stores and keys could not be read", error=type(error).__name__)
+            self._failure = error
+        self._read_at = time.monotonic()
 
     def _read(self) -> None:
         documents = {document["_id"]: document for document in self._db.stores.find()}
@@ -117,10 +132,11 @@ class Stores:
 
     def _mark_used(self, store_id: str, digest: str) -> None:
         moment = time.monotonic()
-        if moment - self._marked.get(digest, float("-inf")) < _LAST_USED_EVERY:
+        if self._failure or moment - self._marked.get(digest, float("-inf")) < _LAST_USED_EVERY:
             return
         self._marked[digest] = moment
-        self._db.stores.update_one({"_id": store_id, "keys.hash": digest}, {"$set": {"keys.$.last_used_at": now()}})
+        with suppress(PyMongoError), pymongo.timeout(_PATIENCE):  # it is for people to see; no request fails for it
+            self._db.stores.update_one({"_id": store_id, "keys.hash": digest}, {"$set": {"keys.$.last_used_at": now()}})
 
 
 def _from_config(config: Config, document: Document) -> Store:
@@ -177,12 +193,15 @@ def unseal(sealed: bytes, config: Config) -> str:
     return _cipher(config).decrypt(sealed).decode()
 
 
-def add(db: Db, config: Config, name: str, *, url: str = "", timezone: str = "UTC", currency: str = "") -> str:
-    """Add a store under the slug `name` and return its API key, which also signs its native webhooks and is shown
-    this once. Raises Invalid for a name that is no slug, Conflict when it exists."""
+def add(
+    db: Db, config: Config, name: str, *, url: str = "", timezone: str = "UTC", currency: str = ""
+) -> tuple[str, str]:
+    """Add a store under the slug `name`. Returns its API key and the secret of its native webhooks, which are shown
+    this once; two, so that a revoked key is of no use for anything. Raises Invalid for a name that is no slug, Conflict
+    when it exists."""
     if not _SLUG.fullmatch(name) or name == DEFAULT:
         raise Invalid(f"{name!r} is no name for a store: small letters, digits and hyphens, not {DEFAULT!r}.")
-    key = _new_key()
+    key, webhook_secret = _new_key(), secrets.token_urlsafe(32)
     document = {
         "_id": name,
         "name": name,
@@ -190,23 +209,27 @@ def add(db: Db, config: Config, name: str, *, url: str = "", timezone: str = "UT
         "timezone": _checked_timezone(timezone),
         "currency": currency,
         "keys": [_key_document(key)],
-        "webhook_secret": seal(key, config),
+        "webhook_secret": seal(webhook_secret, config),
         "created_at": now(),
     }
     try:
         db.stores.insert_one(document)
     except DuplicateKeyError:
         raise Conflict(f"There is a store {name!r} already.") from None
-    return key
+    return key, webhook_secret
 
 
 def update(db: Db, config: Config, name: str, *, webhook_secret: str | None = None, **settings: Any) -> None:
     """Change settings of a store (`url`, `timezone`, `currency`, `live_since`, `webhook_secret`); None leaves one as
-    it is. Raises NotFound."""
+    it is. Raises Invalid, NotFound."""
     changes = {field: value for field, value in settings.items() if value is not None}
     if "timezone" in changes:
         _checked_timezone(changes["timezone"])
     if webhook_secret is not None:
+        if name == DEFAULT:
+            raise Invalid(f"The webhook secret of {DEFAULT!r} is the setting WEBHOOK_SECRET.")
+        if not webhook_secret.strip():
+            raise Invalid("A webhook secret can't be empty.")
         changes["webhook_secret"] = seal(webhook_secret, config)
     if name == DEFAULT:
         db.stores.update_one({"_id": DEFAULT}, {"$set": {"name": DEFAULT, **changes}}, upsert=True)
@@ -215,11 +238,13 @@ def update(db: Db, config: Config, name: str, *, webhook_secret: str | None = No
 
 
 def add_key(db: Db, name: str, *, expires_at: datetime | None = None) -> str:
-    """Give a store another API key and return it; two can be active, so that a key is changed without a gap.
+    """Give a store another API key and return it; two can be active, so that a key is changed without a gap. Those that
+    have run out make room.
 
     Raises NotFound, and Conflict when there are two already.
     """
     key = _new_key()
+    db.stores.update_one({"_id": name}, {"$pull": {"keys": {"expires_at": {"$lte": now()}}}})
     if name == DEFAULT:
         db.stores.update_one({"_id": DEFAULT}, {"$setOnInsert": {"name": DEFAULT}}, upsert=True)
     changed = db.stores.update_one(

@@ -6,6 +6,7 @@ A user: `_id` (the name, lower-cased), `password_hash` (argon2id), `role`, `crea
 from __future__ import annotations
 
 import re
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 
@@ -65,19 +66,21 @@ def everyone(db: Db) -> list[Document]:
     return list(db.users.find({}, fields).sort("_id", 1))
 
 
-def log_in(db: Db, name: str, password: str) -> User:
-    """The user of this name and password. Takes as long whether or not there is such a user.
+def log_in(db: Db, name: str, password: str, attempt: AbstractContextManager[None] | None = None) -> User:
+    """The user of this name and password, which is checked inside `attempt`. Takes as long whether or not there is such
+    a user.
 
     A hash made with older parameters is renewed. Raises Unauthorized.
     """
     document = db.users.find_one({"_id": _key(name)})
     stored = document["password_hash"] if document else _hash_of_nobody()
-    try:
-        _hasher.verify(stored, password)
-    except VerifyMismatchError:
-        document = None
-    if document is None:
-        raise Unauthorized("The name or the password is wrong.")
+    with attempt or nullcontext():
+        try:
+            _hasher.verify(stored, password)
+        except VerifyMismatchError:
+            document = None
+        if document is None:
+            raise Unauthorized("The name or the password is wrong.")
     changes: Document = {"last_login_at": now()}
     if _hasher.check_needs_rehash(stored):
         changes["password_hash"] = _hasher.hash(password)

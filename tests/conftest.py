@@ -121,6 +121,7 @@ def config(mongodb_uri: str, tmp_path: Path) -> Config:
         mongodb_uri=fresh_database(mongodb_uri),
         data_dir=tmp_path / "var",
         store_url="https://shop.example",
+        web_processes=1,
     )
 
 

@@ -37,6 +37,14 @@ def test_log_in_and_use_the_token(client: FlaskClient, db: Db) -> None:
     assert me.json == {"success": True, "data": {"name": "anna", "role": "manager"}}
 
 
+def test_no_cache_keeps_a_token_or_what_it_opens(client: FlaskClient, db: Db) -> None:
+    users.add(db, "anna", PASSWORD, "manager")
+    login = log_in(client)
+    token = {"Authorization": f"Bearer {login.json['data']['token']}"}
+    for reply in (login, *(client.get(path, headers=token) for path in ("/api/auth/me", "/api/orders", "/api/inbox"))):
+        assert reply.headers["Cache-Control"] == "no-store"
+
+
 def test_a_wrong_password_is_401_in_the_one_error_shape(client: FlaskClient, db: Db) -> None:
     users.add(db, "anna", PASSWORD)
     reply = log_in(client, password="wrong")
@@ -70,6 +78,23 @@ def test_a_right_key_and_token_pass_while_wrong_ones_of_the_same_address_are_429
     assert client.post("/api/webhooks/orders", json=order, headers={"X-API-Key": "test-api-key"}).status_code == 200
     token, _ = auth.token("test-jwt-secret-of-more-than-32-bytes", "cron", "viewer")
     assert client.get("/api/auth/me", headers={"Authorization": f"Bearer {token}"}).status_code == 200
+
+
+@pytest.mark.parametrize(("processes", "log_ins", "authentications"), [(1, 10, 60), (2, 5, 30), (64, 1, 1)])
+def test_the_web_processes_together_allow_no_more_failures_than_one(
+    config: Config, db: Db, processes: int, log_ins: int, authentications: int
+) -> None:
+    users.add(db, "anna", PASSWORD)
+    service = create_app(dataclasses.replace(config, web_processes=processes), db)
+    try:
+        client = service.test_client()
+        statuses = [log_in(client, password="wrong").status_code for _ in range(log_ins + 1)]
+        assert statuses == [401] * log_ins + [429]
+        rest = authentications - log_ins
+        statuses = [client.get("/api/auth/me").status_code for _ in range(rest + 1)]
+        assert statuses == [401] * rest + [429]
+    finally:
+        service.extensions["pos"].close()
 
 
 BAD_BODIES: dict[str, tuple[str | bytes, str, int]] = {

@@ -7,9 +7,10 @@ from urllib.parse import quote
 
 import pytest
 from flask.testing import FlaskClient
+from pymongo.errors import ServerSelectionTimeoutError
 
 from pos_api.db import Db
-from tests.factories import Shop, line, order
+from tests.factories import Shop, line, order, outcome
 from tests.test_api_orders import STAFF, conforms, data
 
 PATH = "/api/customers"
@@ -56,6 +57,41 @@ def test_customers_are_found_by_whole_words(client: FlaskClient) -> None:
     assert emails(client, "?q=%20") == []
 
 
+@pytest.mark.parametrize(
+    "query", ["460701234567", "+46 (0)70-123 45 67", "+46 (0)70 1234567", "öberg", "ÖBERG o", "anna-lena", "ab"]
+)
+def test_customers_are_found_by_the_same_words_as_their_orders(client: FlaskClient, query: str) -> None:
+    billing = {
+        "first_name": "Anna-Lena",
+        "last_name": "O'Öberg",
+        "email": "anna@example.se",
+        "phone": "+46 (0)70-123 45 67",
+        "company": "Öberg/Åkesson AB",
+    }
+    Shop(client).outcome("order.created", order(1, billing=billing))
+    assert len(data(client.get("/api/webhooks/orders", query_string={"q": query}, headers=STAFF))) == 1
+    assert len(data(client.get(PATH, query_string={"q": query}, headers=STAFF))) == 1
+
+
+@pytest.mark.parametrize("fields", [{}, {"last_name": "Ek"}])
+def test_phone_and_company_that_only_the_customers_billing_address_has_are_known(
+    client: FlaskClient, fields: dict[str, str]
+) -> None:
+    billing = {"phone": "+46 (0)70-123 45 67", "company": "Åkesson AB", **fields}
+    Shop(client).deliver("customer.created", {"id": 9, "email": "jan@example.se", "billing": billing})
+    [found] = data(client.get(PATH, query_string={"q": "+46 (0)70-123 45 67"}, headers=STAFF))
+    assert (found["phone"], found["company"]) == ("+46 (0)70-123 45 67", "Åkesson AB")
+    assert emails(client, "?q=åkesson") == ["jan@example.se"]
+
+
+@pytest.mark.usefixtures("shop")
+def test_what_orders_told_is_still_found_after_the_shops_word_with_blanks(client: FlaskClient) -> None:
+    blank = {"id": 5, "email": "eva@example.se", "first_name": "", "last_name": "Berg", "billing": {"phone": ""}}
+    assert outcome(Shop(client).deliver("customer.updated", blank)) == "updated"
+    assert emails(client, "?q=eva") == ["eva@example.se"]
+    assert emails(client, "?q=berg") == ["eva@example.se"]
+
+
 @pytest.mark.usefixtures("shop")
 def test_a_customer_comes_with_what_they_bought(client: FlaskClient) -> None:
     reply = client.get(f"{PATH}/EVA@example.se", headers=STAFF)
@@ -81,3 +117,21 @@ def test_bad_input_has_a_clear_answer(client: FlaskClient, query: str, status: i
 @pytest.mark.parametrize("query", ["", "/anna@example.se"])
 def test_only_staff_may_read(client: FlaskClient, query: str) -> None:
     assert client.get(f"{PATH}{query}").status_code == 401
+
+
+@pytest.mark.parametrize(("error", "status"), [(ServerSelectionTimeoutError, 503), (RuntimeError, 500)])
+def test_when_it_fails_the_log_names_the_route_and_not_the_person(
+    client: FlaskClient,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    error: type[Exception],
+    status: int,
+) -> None:
+    def fail(*_: Any) -> None:
+        raise error("no server for secret.person@example.com")
+
+    monkeypatch.setattr("pos_api.customers.get", fail)
+    data(client.get(f"{PATH}/secret.person@example.com", headers=STAFF), status)
+    said = capfd.readouterr().out
+    assert "route=/api/customers/<path:customer>" in said
+    assert "secret.person" not in said

@@ -41,6 +41,11 @@ def test_the_document_is_valid_openapi(document: Any) -> None:
     OpenAPIV31SpecValidator(document).validate()
 
 
+@pytest.mark.parametrize("path", ["/api-docs", "/api-docs/"])
+def test_the_page_is_there_with_and_without_a_slash(client: FlaskClient, path: str) -> None:
+    assert "swagger-ui" in client.get(path, follow_redirects=True).text
+
+
 def operations(document: Any) -> Iterator[tuple[str, Any]]:
     for path, methods in document["paths"].items():
         for method, operation in methods.items():

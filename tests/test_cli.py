@@ -65,6 +65,8 @@ def test_init_leaves_a_file_that_is_there(home: Path) -> None:
         (["serve"], {"JWT_SECRET": "short"}, "JWT_SECRET"),
         (["worker"], {"PORT": "http"}, "PORT"),
         (["backup", "file"], {"MONGODB_URI": "mongo://host/"}, "MONGODB_URI is not usable"),
+        (["backup", "file"], {"MONGODB_URI": "mongodb://127.0.0.1:1/?tsl=true"}, "MONGODB_URI is not usable: Unknown"),
+        (["serve"], {"MONGODB_URI": "mongodb://127.0.0.1:1/?tls=yes"}, "MONGODB_URI is not usable: The value of tls"),
         (["serve"], {"MONGODB_URI": "mongodb://127.0.0.1:1/"}, "MongoDB can't be reached"),
         (["serve"], {"MONGOD": "/nowhere/mongod"}, "MONGOD names '/nowhere/mongod'"),
         (["restore", "nothing"], {}, "nothing can't be read"),
@@ -132,19 +134,32 @@ def test_a_token_speaks_for_a_script(home: Path) -> None:
 def test_a_shop_is_added_and_its_keys_are_changed(home: Path, db: Db, config: Config) -> None:
     uri = {"MONGODB_URI": str(config.mongodb_uri), "SECRETS_KEYS": config.secrets_keys[0]}
 
-    def store_of(printed: str) -> str | None:
-        found = stores.Stores(db, config).of_key(printed.split()[-1])
+    def store_of(key: str) -> str | None:
+        found = stores.Stores(db, config).of_key(key)
         return found.id if found else None
 
-    added = pos_api("store", "add", "shop-b", "--url", "https://b.example", cwd=home, **uri).stdout
+    printed = pos_api("store", "add", "shop-b", "--url", "https://b.example", cwd=home, **uri).stdout
+    words = {line.split(":")[0].strip(): line.split()[-1] for line in printed.splitlines()}
+    added = words["API key, for the plugin"]
     assert store_of(added) == "shop-b"
-    second = pos_api("key", "add", "shop-b", "--expires", "2999-01-01", cwd=home, **uri).stdout
+    assert stores.Stores(db, config).get("shop-b").webhook_secrets == (words["secret, for WooCommerce's own webhooks"],)
+    second = pos_api("key", "add", "shop-b", "--expires", "2999-01-01", cwd=home, **uri).stdout.strip()
     assert store_of(second) == "shop-b"
-    prefix = added.split()[-1][:12]
+    prefix = added[:12]
     assert prefix in pos_api("key", "list", "shop-b", cwd=home, **uri).stdout
     assert pos_api("key", "revoke", "shop-b", prefix, cwd=home, **uri).returncode == 0
     assert (store_of(added), store_of(second)) == (None, "shop-b")
     assert "https://b.example" in pos_api("store", "list", cwd=home, **uri).stdout
+
+
+def test_the_key_of_the_settings_is_listed_with_the_default_shops_others(home: Path, db: Db, config: Config) -> None:
+    uri = {"MONGODB_URI": str(config.mongodb_uri)}
+    listed = pos_api("key", "list", "default", cwd=home, **uri).stdout
+    assert listed == "WEBHOOK_API_KEY of the settings, which works as long as it is there\n"
+    key = pos_api("key", "add", "default", cwd=home, **uri).stdout.strip()
+    first, second = pos_api("key", "list", "default", cwd=home, **uri).stdout.splitlines()
+    assert "WEBHOOK_API_KEY" in first
+    assert second.startswith(key[:12])
 
 
 def test_when_a_shop_went_live_is_a_setting(home: Path, db: Db, config: Config) -> None:
@@ -157,9 +172,12 @@ def test_a_parked_delivery_is_shown_with_its_reason_and_replayed(home: Path, db:
     uri = {"MONGODB_URI": str(config.mongodb_uri)}
     event = inbox.Event("default", "order.created", "7", b"{}", {}, now())
     inbox.store(db, [event], "lease")
-    inbox.finish(db, "lease", [(event.key, inbox.Outcome("parked", reason="line_items: must be a list"))])
+    details = {"data.total": "not an amount of money", "data.id": "is required"}
+    parked = inbox.Outcome("parked", reason="The order is not valid.", details=details)
+    inbox.finish(db, "lease", [(event.key, parked)])
     shown = pos_api("inbox", cwd=home, **uri).stdout
-    assert "parked   default order.created 7  line_items: must be a list" in shown
+    assert "parked   default order.created 7  The order is not valid." in shown
+    assert "  data.total: not an amount of money\n  data.id: is required\n" in shown
     assert event.key in shown
     assert pos_api("replay", event.key, cwd=home, **uri).stdout.startswith("1 due again")
     assert inbox.waiting(db) == 1

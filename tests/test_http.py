@@ -12,12 +12,12 @@ import pytest
 
 from pos_api.config import Config
 from pos_api.db import Db
-from tests.factories import API_KEY, PATH
-from tests.service import POS_API, environment, running
+from tests.factories import API_KEY, PATH, native_headers
+from tests.service import POS_API, Service, environment, running
 
 
 @pytest.fixture
-def address(config: Config, db: Db, tmp_path: Path) -> Iterator[tuple[str, int]]:
+def service(config: Config, db: Db, tmp_path: Path) -> Iterator[Service]:
     env = environment(
         MONGODB_URI=config.mongodb_uri or "",
         WEBHOOK_API_KEY=API_KEY,
@@ -25,19 +25,28 @@ def address(config: Config, db: Db, tmp_path: Path) -> Iterator[tuple[str, int]]
         HOST="127.0.0.1",
     )
     with running([*POS_API, "serve"], tmp_path, env) as service:
-        parts = urlsplit(service.url)
-        yield parts.hostname or "", parts.port or 0
+        yield service
 
 
-def talk(address: tuple[str, int], head: str | bytes, *body: bytes) -> bytes:
-    """Send bytes as they are; returns the reply, as far as there is one before the connection ends."""
-    start = f"POST {PATH} HTTP/1.1\r\nHost: pos\r\nConnection: close\r\nContent-Type: application/json\r\n".encode()
+@pytest.fixture
+def address(service: Service) -> tuple[str, int]:
+    parts = urlsplit(service.url)
+    return parts.hostname or "", parts.port or 0
+
+
+def talk(address: tuple[str, int], head: str | bytes, *body: bytes, path: str = PATH) -> bytes:
+    """Post bytes as they are, and no more; returns the reply, as far as there is one before the connection ends."""
+    start = f"POST {path} HTTP/1.1\r\nHost: pos\r\nConnection: close\r\nContent-Type: application/json\r\n".encode()
+    return say(address, start + (head.encode() if isinstance(head, str) else head) + b"\r\n\r\n", *body)
+
+
+def say(address: tuple[str, int], *parts: bytes) -> bytes:
     with socket.create_connection(address, timeout=20) as connection:
         try:
-            connection.sendall(start + (head.encode() if isinstance(head, str) else head) + b"\r\n\r\n")
-            for part in body:
+            for part in parts:
                 connection.sendall(part)
-        except (BrokenPipeError, ConnectionResetError):
+            connection.shutdown(socket.SHUT_WR)
+        except OSError:
             pass  # it had heard enough
         reply = b""
         try:
@@ -82,3 +91,70 @@ def test_bodies_and_headers_of_every_kind(address: tuple[str, int], db: Db) -> N
     assert b" 200 " in talk(address, odd, b'{"id":3}').split(b"\r\n")[0]
     assert db.inbox.count_documents({}) == 2
     assert b" 200 " in talk(address, f"{key}\r\nContent-Length: {len(envelope())}", envelope()).split(b"\r\n")[0]
+
+
+CUT_OR_MALFORMED = {
+    "a size that is no number": ("Transfer-Encoding: chunked", b"ZZ\r\n"),
+    "an empty size": ("Transfer-Encoding: chunked", b"\r\n{}\r\n"),
+    "a size below zero": ("Transfer-Encoding: chunked", b"-1\r\n{}\r\n"),
+    "a chunk longer than its size": ("Transfer-Encoding: chunked", b"2\r\n{}XX0\r\n\r\n"),
+    "no last chunk": ("Transfer-Encoding: chunked", b"2\r\n{}\r\n"),
+    "less than its length": ("Content-Length: 500", b'{"event":'),
+    "less, but JSON": ("Content-Length: 500", b'{"event":"order.created","data":{"id":1}}'),
+    "nothing of its length": ("Content-Length: 500", b""),
+}
+
+
+def test_a_body_that_does_not_arrive_whole_is_400_to_anybody_and_nothing_is_kept(
+    service: Service, address: tuple[str, int], db: Db
+) -> None:
+    signed = native_headers("order.created", b'{"event":')
+    native = "".join(f"{name}: {value}\r\n" for name, value in signed.items() if name != "Content-Type")
+    for name, (head, body) in CUT_OR_MALFORMED.items():
+        for path, more in (
+            (PATH, ""),
+            (PATH, f"X-API-Key: {API_KEY}\r\n"),
+            (PATH, native),
+            ("/api/auth/login", ""),
+        ):
+            headers, _, content = talk(address, more + head, body, path=path).partition(b"\r\n\r\n")
+            assert headers.split(b"\r\n")[0].endswith(b" 400 BAD REQUEST"), (name, path, headers)
+            assert json.loads(content)["error"]["code"] == "bad_request"
+    assert "Traceback" not in service.said()
+    assert db.inbox.count_documents({}) == 0
+
+
+def test_a_body_over_the_limit_is_answered_the_same_however_it_is_sent(address: tuple[str, int]) -> None:
+    body = envelope(3 * 2**20)
+    for head, parts in ((f"Content-Length: {len(body)}", iter([b""])), ("Transfer-Encoding: chunked", chunks(body))):
+        _, _, content = talk(address, f"X-API-Key: {API_KEY}\r\n{head}", *parts).partition(b"\r\n\r\n")
+        assert json.loads(content)["error"] == {
+            "code": "payload_too_large",
+            "message": "The body is larger than 2 MiB.",
+            "details": None,
+        }
+
+
+UNREADABLE = {
+    "no request line": (b"NONSENSE\r\n\r\n", 400, "bad_request"),
+    "no version": (b"GET / HTTP/x\r\n\r\n", 400, "bad_request"),
+    "no header": (b"GET / HTTP/1.1\r\nHost pos secret-key\r\n\r\n", 400, "bad_request"),
+    "two lengths": (b"POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400, "bad_request"),
+    "a long path": (b"GET /%s HTTP/1.1\r\n\r\n" % (b"x" * 8200), 414, "uri_too_long"),
+    "another expectation": (b"GET / HTTP/1.1\r\nExpect: cake\r\n\r\n", 417, "expectation_failed"),
+    "a long header": (b"GET / HTTP/1.1\r\nHost: %s\r\n\r\n" % (b"x" * 9000), 431, "headers_too_large"),
+    "another coding": (b"POST / HTTP/1.1\r\nTransfer-Encoding: cake\r\n\r\n", 501, "not_implemented"),
+}
+
+
+def test_what_is_no_request_is_answered_in_the_one_error_shape(service: Service, address: tuple[str, int]) -> None:
+    for name, (request, status, code) in UNREADABLE.items():
+        headers, _, content = say(address, request).partition(b"\r\n\r\n")
+        assert headers.startswith(b"HTTP/1.1 %d " % status), (name, headers)
+        assert b"\r\nContent-Type: application/json\r\n" in headers
+        reply = json.loads(content)
+        assert (reply["success"], reply["error"]["code"]) == (False, code), name
+        assert reply["error"]["message"]
+        assert f"request_id={reply['request_id']}" in service.said()
+    assert "Traceback" not in service.said()
+    assert "secret-key" not in service.said()

@@ -51,6 +51,18 @@ def test_two_commands_lead_to_a_service_that_works_and_again(copy: Path) -> None
         drive(copy, service.url)
 
 
+@pytest.mark.parametrize("timezone", ["America/New_York", "Pacific/Kiritimati"])
+def test_the_webhook_test_works_wherever_the_shop_is_and_tells_when_the_key_is_wrong(copy: Path, timezone: str) -> None:
+    with running(["scripts/serve"], copy, environment(STORE_TIMEZONE=timezone), seconds=300) as service:
+        drive(copy, service.url)
+        command = ["./test-webhook.sh", "--url", service.url, "--key", "wrong"]
+        ended = subprocess.run(command, cwd=copy, env=environment(), capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert "✗ health: status 401" in ended.stdout
+    assert "does not know this API key" in ended.stdout
+    assert "does not answer" not in ended.stdout
+
+
 def test_the_webhook_test_tells_when_there_is_no_service(copy: Path) -> None:
     nowhere = ["./test-webhook.sh", "--url", "http://127.0.0.1:1", "--key", "k", "--token", "t"]
     ended = subprocess.run(nowhere, cwd=copy, env=environment(), capture_output=True, text=True, check=False)

@@ -60,6 +60,20 @@ def test_what_must_not_be_told_is_left_out(name: str, any_format: Config, capfd:
     assert "left out" in line
 
 
+@pytest.mark.parametrize("address", ["jane.doe+shop@mail.example.com", "j.o'doe@example.com", "jöe_doe@exämple.se"])
+def test_no_e_mail_address_is_told_in_any_value(
+    address: str, any_format: Config, capfd: pytest.CaptureFixture[str]
+) -> None:
+    logs.get_logger("shop").info(
+        f"no order of {address}", path=f"/api/customers/{address}", count=2, reason=f"<{address}>"
+    )
+    logging.getLogger("gunicorn.error").warning("Invalid request: /api/customers/%s", address)
+    said = capfd.readouterr().out
+    assert "doe" not in said
+    assert "mple." not in said
+    assert said.count("[e-mail]") == 4
+
+
 def test_a_traceback_tells_no_e_mail_address(any_format: Config, capfd: pytest.CaptureFixture[str]) -> None:
     try:
         raise ValueError("dup key: { _id: 'jane.doe+shop@mail.example.com' }")

@@ -14,7 +14,7 @@ from pos_api.customers import Buyer
 from pos_api.db import Db
 from pos_api.errors import Conflict, NotFound
 from pos_api.order_list import Filter
-from pos_api.orders import search_words
+from pos_api.words import search_words
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 

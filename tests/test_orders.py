@@ -12,8 +12,9 @@ from flask.testing import FlaskClient
 from pos_api import stores
 from pos_api.config import Config
 from pos_api.db import Db, Document
-from pos_api.orders import OrderSnapshot, is_older, search_words
+from pos_api.orders import OrderSnapshot, is_older
 from pos_api.values import now
+from pos_api.words import search_words
 from tests.factories import Shop, assert_books_balance, at, line, order, outcome, product, shop_id, stock_of, stock_up
 from tests.steps import Process, processes
 

@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from pymongo.errors import ServerSelectionTimeoutError
 
+from pos_api import db as database
 from pos_api import stores
 from pos_api.config import Config
 from pos_api.db import Db
 from pos_api.errors import Conflict, Invalid, NotFound
 from pos_api.stores import Stores
 from pos_api.values import now
+from tests.servers import standalone
 
 
 def test_a_key_is_kept_as_a_hash_and_a_secret_encrypted(config: Config, db: Db) -> None:
-    key = stores.add(db, config, "second")
-    assert len(key) > 40
-    assert key not in repr(db.stores.find_one())
+    key, secret = stores.add(db, config, "second")
+    assert min(len(key), len(secret)) > 40
     found = Stores(db, config).of_key(key)
     assert found is not None
-    assert (found.id, found.webhook_secrets) == ("second", (key,))
-    assert key not in repr(found)
+    assert (found.id, found.webhook_secrets) == ("second", (secret,))
+    for hidden in (key, secret):
+        assert hidden not in repr(db.stores.find_one())
+        assert hidden not in repr(found)
 
 
 def test_two_keys_at_a_time_so_that_one_can_be_changed_without_a_gap(config: Config, db: Db) -> None:
-    first = stores.add(db, config, "second")
+    first, _ = stores.add(db, config, "second")
     second = stores.add_key(db, "second")
     with pytest.raises(Conflict):
         stores.add_key(db, "second")
@@ -36,22 +44,26 @@ def test_two_keys_at_a_time_so_that_one_can_be_changed_without_a_gap(config: Con
     assert known.of_key(second)
 
 
-def test_an_expired_key_opens_nothing(config: Config, db: Db) -> None:
-    stores.add(db, config, "second")
-    key = stores.add_key(db, "second", expires_at=now() - timedelta(seconds=1))
-    assert Stores(db, config).of_key(key) is None
+def test_an_expired_key_opens_nothing_and_takes_no_place(config: Config, db: Db) -> None:
+    key, _ = stores.add(db, config, "second")
+    expired = stores.add_key(db, "second", expires_at=now() - timedelta(seconds=1))
+    assert Stores(db, config).of_key(expired) is None
+    until_later = stores.add_key(db, "second", expires_at=now() + timedelta(days=1))
+    assert [each["prefix"] for each in stores.keys(db, "second")] == [key[:12], until_later[:12]]
+    with pytest.raises(Conflict):
+        stores.add_key(db, "second")
 
 
 def test_a_new_key_is_known_to_every_process_soon(config: Config, db: Db) -> None:
     known = Stores(db, config, max_age=0)
-    key = stores.add(db, config, "second")
+    key, _ = stores.add(db, config, "second")
     assert known.of_key(key)
     stores.revoke_key(db, "second", key[:12])
     assert known.of_key(key) is None
 
 
 def test_when_a_key_was_last_used_is_noted(config: Config, db: Db) -> None:
-    key = stores.add(db, config, "second")
+    key, _ = stores.add(db, config, "second")
     Stores(db, config).of_key(key)
     [shown] = stores.keys(db, "second")
     assert shown["last_used_at"] is not None
@@ -72,6 +84,7 @@ def test_mistakes_are_told(config: Config, db: Db) -> None:
         stores.add(db, config, "third", timezone="Mars/Olympus")
     for mistake in (
         lambda: stores.update(db, config, "unknown", url="https://x.example"),
+        lambda: stores.update(db, config, "unknown", webhook_secret="s3cret"),
         lambda: stores.add_key(db, "unknown"),
         lambda: stores.revoke_key(db, "second", "pos_nothing"),
     ):
@@ -79,7 +92,50 @@ def test_mistakes_are_told(config: Config, db: Db) -> None:
             mistake()
 
 
+def test_a_webhook_secret_is_changed_but_not_to_nothing(config: Config, db: Db) -> None:
+    stores.add(db, config, "second")
+    stores.update(db, config, "second", webhook_secret="another")
+    assert Stores(db, config).get("second").webhook_secrets == ("another",)
+    for name, secret in (("second", ""), ("second", "  "), ("default", "another")):
+        with pytest.raises(Invalid):
+            stores.update(db, config, name, webhook_secret=secret)
+    assert Stores(db, config).get("default").webhook_secrets == (config.webhook_secret,)
+
+
 def test_the_shops_day_is_its_own(config: Config, db: Db) -> None:
     stores.add(db, config, "second", timezone="Pacific/Auckland")
     moment = now().replace(year=2026, month=11, day=22, hour=23)
     assert Stores(db, config).get("second").local_day(moment) == "2026-11-23"
+
+
+@pytest.mark.parametrize("max_age", [0, 3600])
+def test_known_stores_and_keys_outlast_the_database(config: Config, tmp_path: Path, max_age: float) -> None:
+    with standalone(tmp_path / "mongod") as server:
+        away = database.connect(replace(config, mongodb_uri=f"mongodb://127.0.0.1:{server.port}/"))
+        key, _ = stores.add(away, config, "second")
+        known = Stores(away, config, max_age=max_age)
+        assert [each.id for each in known.all()] == ["default", "second"]
+        server.kill()
+        found = known.of_key(key)
+        assert found is not None
+        assert found.id == "second"
+        assert known.of_key("wrong") is None
+        server.start()
+        another, _ = stores.add(away, config, "third")
+        assert (known.of_key(another) is not None) == (max_age == 0), "a read that works is believed again"
+        away.client.close()
+
+
+def test_who_waits_for_a_database_that_is_away_waits_once_not_one_after_another(config: Config) -> None:
+    away = database.open_database("mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=500")
+    never_read = Stores(away, config)
+
+    def ask(number: int) -> None:
+        with pytest.raises(ServerSelectionTimeoutError):
+            never_read.of_key(f"key {number}")
+
+    started = time.monotonic()
+    with ThreadPoolExecutor(12) as threads:
+        list(threads.map(ask, range(24)))
+    assert time.monotonic() - started < 2, "24 in a row would take 12 s"
+    away.client.close()

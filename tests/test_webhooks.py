@@ -198,11 +198,12 @@ def test_bytes_are_authenticated_before_they_are_read(client: FlaskClient) -> No
 
 
 def test_a_store_is_known_by_its_own_key_and_secret(config: Config, db: Db) -> None:
-    key = stores.add(db, config, "second")
+    key, secret = stores.add(db, config, "second")
     app = create_app(config, db)
     client = app.test_client()
     body = json.dumps(order(7)).encode()
-    assert client.post(PATH, data=body, headers=native_headers("order.created", body, key)).status_code == 200
+    assert client.post(PATH, data=body, headers=native_headers("order.created", body, key)).status_code == 401
+    assert client.post(PATH, data=body, headers=native_headers("order.created", body, secret)).status_code == 200
     envelope = json.dumps({"event": "order.created", "data": order(8)}).encode()
     assert client.post(PATH, data=envelope, headers={**JSON, "X-API-Key": key}).status_code == 200
     app.extensions["pos"].close()

@@ -120,7 +120,7 @@ def test_the_thread_outlives_any_error(shop: Shop, db: Db, monkeypatch: pytest.M
 
 
 def test_a_secret_that_can_not_be_opened_is_that_stores_trouble_alone(config: Config, db: Db) -> None:
-    key = stores.add(db, config, "second")
+    key, _ = stores.add(db, config, "second")
     app = create_app(replace(config, secrets_keys=("b3RoZXIga2V5cywgb3RoZXIga2V5cywgMzIgYnl0ZXM=",)), db)
     shop = Shop(app.test_client())
     assert shop.outcome("order.created", order(1)) == "created"

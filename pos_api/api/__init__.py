@@ -13,9 +13,9 @@ from flask import Flask, Request, Response, current_app, g, jsonify, request
 from flask.json.provider import DefaultJSONProvider
 from flask_smorest import Api
 from pymongo.errors import PyMongoError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from ..errors import PayloadTooLarge, PosError, TooManyRequests, Unauthorized, Unavailable
+from ..errors import BadRequest, PayloadTooLarge, PosError, TooManyRequests, Unauthorized, Unavailable
 from ..logs import get_logger
 from ..services import Services
 from ..values import decimal, rfc3339
@@ -44,15 +44,26 @@ def settings(version: str) -> dict[str, Any]:
 
 
 class WholeRequest(Request):
-    """A request whose body is all there or refused: one sent in chunks werkzeug cuts off at its limit, silently, which
-    is therefore a byte more than ours."""
+    """A request whose body is all there or refused: one that is cut off, or over the limit when it is sent in chunks,
+    werkzeug would pass on as far as it came. Its limit is therefore a byte more than ours."""
 
     def get_data(self, *args: Any, **kwargs: Any) -> Any:
-        """The body. Raises PayloadTooLarge."""
-        body = super().get_data(*args, **kwargs)
+        """The body. Raises BadRequest when it is cut off or its chunks are malformed, PayloadTooLarge."""
+        try:
+            body = super().get_data(*args, **kwargs)
+        except RequestEntityTooLarge:
+            raise PayloadTooLarge(_TOO_LARGE) from None
+        except Exception:  # each web server has its own for chunks that are none
+            raise BadRequest(_NOT_WHOLE) from None
         if len(body) > BODY_LIMIT:
-            raise PayloadTooLarge("The body is larger than 2 MiB.")
+            raise PayloadTooLarge(_TOO_LARGE)
+        if len(body) < (self.content_length or 0):
+            raise BadRequest(_NOT_WHOLE)
         return body
+
+
+_TOO_LARGE = "The body is larger than 2 MiB."
+_NOT_WHOLE = "The body did not arrive whole."
 
 
 class Json(DefaultJSONProvider):
@@ -90,7 +101,7 @@ def register(rest: Api, app: Flask) -> None:
     app.register_blueprint(docs.blp)
     app.request_class = WholeRequest
     app.before_request(_begin)
-    app.after_request(_name_request)
+    app.after_request(_finish)
     app.register_error_handler(PosError, _pos_error)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(PyMongoError, _database_error)
@@ -103,8 +114,9 @@ def _begin() -> None:
     structlog.contextvars.bind_contextvars(request_id=g.request_id)
 
 
-def _name_request(response: Response) -> Response:
+def _finish(response: Response) -> Response:
     response.headers["X-Request-Id"] = g.request_id
+    response.headers.setdefault("Cache-Control", "no-store")  # tokens, and what only they open; files have their own
     return response
 
 
@@ -164,10 +176,15 @@ def _http_error(error: HTTPException) -> Response:
 def _database_error(error: PyMongoError) -> Response:
     if not is_outage(error):
         return _unexpected(error)
-    log.error("database away", error=type(error).__name__, path=request.path)
+    log.error("database away", error=type(error).__name__, route=_route())
     return _pos_error(Unavailable("The database can't be reached just now.", retry_after=RETRY_AFTER))
 
 
 def _unexpected(error: Exception) -> Response:
-    log.exception("unexpected error", path=request.path, error=type(error).__name__)
+    log.exception("unexpected error", route=_route(), error=type(error).__name__)
     return _error(500, "internal_error", "Something went wrong here; the log has it under the request id.")
+
+
+def _route() -> str:
+    """The rule of the request's route: the path itself may name a person."""
+    return str(request.url_rule or "")

@@ -51,7 +51,7 @@ SECURITY_SCHEMES: dict[str, dict[str, str]] = {
 }
 
 
-@blp.get("/api-docs")
+@blp.get("/api-docs", strict_slashes=False)
 def page() -> Response:
     """The API document to read and to try out; everything it loads comes from here."""
     response = make_response(render_template("api_docs.html", title=current_app.config["API_TITLE"]))
