@@ -140,8 +140,8 @@ def _catalogue_for(
         for line in snapshot.fields.get("line_items", ()):
             if line["sku"]:
                 skus.add(line["sku"])
-                if shop_id := _shop_id(line):
-                    shop_ids.add(products.shop_key(snapshot.store, shop_id))
+                numbers = (line.get("product_id"), line.get("variation_id"))
+                shop_ids.update(products.shop_key(snapshot.store, number) for number in numbers if number)
     return products.lookup(db, skus, shop_ids)
 
 
@@ -303,33 +303,47 @@ def _with_known_lines(refunds: list[Document], known: list[Document]) -> list[Do
 def _match_lines(order: Document, before: Document | None, snapshot: OrderSnapshot, catalogue: Catalogue) -> None:
     """Find each line's product. A line once matched keeps it: a product that is gone from the shop, or renamed, has
     another SKU on the line, or none. What is unmatched once stays so for this order."""
-    known = {line["id"]: line for line in (before or {}).get("line_items", ()) if line.get("id")}
+    known = _identified(before["line_items"]) if before else {}
+    ids = _identified(order["line_items"]) if known else {}
     first_seen = not (before and before["line_items"])
     unmatched = set(order["unmatched"])
     opening = set(order["opening"])
     lines = []
-    for line in order["line_items"]:
-        line = _as_known(line, known.get(line.get("id")))
+    for told in order["line_items"]:
+        old = known.get(told["id"], {}) if told.get("id") in ids else {}
+        if _shop_id(told) not in (0, _shop_id(old)):
+            old = {}
+        line = {**told, "sku": told["sku"] or old.get("sku", "")}
+        if "product" in old:
+            line["product"] = old["product"]
         sku = line["sku"]
-        if "product" not in line and sku and sku not in unmatched:
-            product = catalogue.find(snapshot.store, sku, _shop_id(line))
-            if product is None:
-                unmatched.add(sku)
-            else:
+        if sku and sku not in unmatched and not _is_kept(line, old):
+            product = catalogue.find(snapshot.store, sku, line.get("product_id", 0), line.get("variation_id", 0))
+            if product:
                 line["product"] = product.id
                 if first_seen and (snapshot.opening or product.contains_orders_of(snapshot.store, order["created_at"])):
                     opening.add(product.id)
+            elif "product" not in old:
+                unmatched.add(sku)
         lines.append(line)
     order["line_items"] = lines
     order["unmatched"] = sorted(unmatched)
     order["opening"] = sorted(opening)
 
 
-def _as_known(line: Document, known: Document | None) -> Document:
-    if known is None or _shop_id(line) not in (0, _shop_id(known)):  # 0: the product is gone from the shop
-        return dict(line)
-    kept = {"product": known["product"]} if "product" in known else {}
-    return {**line, "sku": line["sku"] or known["sku"], **kept}
+def _is_kept(line: Document, old: Document) -> bool:
+    """Whether a line keeps the product it was matched with: where the shop's id says so, or no id and no other SKU."""
+    return "product" in old and (_shop_id(line) > 0 or line["sku"] == old["sku"])
+
+
+def _identified(lines: list[Document]) -> dict[int, Document]:
+    """Lines by their ids. One that comes twice, or none, tells nothing."""
+    by_id: dict[int, Document] = {}
+    twice = {0}
+    for line in lines:
+        if by_id.setdefault(line.get("id", 0), line) is not line:
+            twice.add(line.get("id", 0))
+    return {number: line for number, line in by_id.items() if number not in twice}
 
 
 def _status_decides(order: Document) -> list[Document]:

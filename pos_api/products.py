@@ -93,7 +93,7 @@ class Catalogue:
         for shop_id in product.shop_ids:
             self._by_shop_id[shop_id] = product
 
-    def find(self, store: str, sku: str, shop_id: int) -> Product | None:
+    def find(self, store: str, sku: str, product_id: int, variation_id: int = 0) -> Product | None:
         """The product of a line: the shop's id tells which it is; of an id not known yet, the SKU does.
 
         A known id with an unknown SKU means that the shop renamed the product. What this teaches about the product (its
@@ -101,16 +101,25 @@ class Catalogue:
         """
         if not sku:
             return None
-        key = shop_key(store, shop_id)
-        by_id = self._by_shop_id.get(key) if shop_id else None
+        shop_id = variation_id or product_id
+        by_id = self._by_shop_id.get(shop_key(store, shop_id)) if shop_id else None
         by_sku = self._by_sku.get(sku)
         if by_id is None:
-            if by_sku and shop_id and not any(known.startswith(f"{store}:") for known in by_sku.shop_ids):
-                self._teach_id(by_sku, key)
+            if by_sku and shop_id and self._is_own(store, by_sku, product_id, variation_id):
+                self._teach_id(by_sku, shop_key(store, shop_id))
             return by_sku
         if by_sku is None:
             self._teach_sku(by_id, sku)
         return by_id
+
+    def _is_own(self, store: str, product: Product, product_id: int, variation_id: int) -> bool:
+        """Whether the SKU by which `product` was found is surely that of this id, and the product has no id yet. A
+        variation without a SKU of its own tells its parent's (`WC_Product_Variation::get_sku`), so a variation's is
+        sure where its parent goes under another one."""
+        if any(known.startswith(f"{store}:") for known in product.shop_ids):
+            return False
+        parent = self._by_shop_id.get(shop_key(store, product_id))
+        return not variation_id or (parent is not None and parent.id != product.id)
 
     def _teach_id(self, product: Product, shop_id: str) -> None:
         self._learned.append(UpdateOne({"_id": product.id}, {"$addToSet": {"shop_ids": shop_id}}))

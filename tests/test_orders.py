@@ -256,6 +256,62 @@ def test_skus_that_two_products_swap_stay_with_their_ids(shop: Shop, db: Db) -> 
     assert stock_of(db) == {"A": 6, "B": 17}
 
 
+def _variation(sku: str, variation_id: int, quantity: int, **more: Any) -> Document:
+    return line(sku, quantity, product_id=320, variation_id=variation_id, **more)
+
+
+def test_a_variation_that_gets_a_sku_of_its_own_does_not_rename_the_product(shop: Shop, db: Db) -> None:
+    """A variation without a SKU of its own tells its parent's: which of the two it is, a line does not say."""
+    stock_up(db, TEE=50)
+    shop.outcome("order.created", order(1, _variation("TEE", 321, 1)))
+    response = shop.send("order.created", order(2, _variation("TEE-S", 321, 2), _variation("TEE", 322, 3)))
+    assert response.get_json()["data"]["warnings"] == ["SKU TEE-S is unknown here; this order does not move its stock."]
+    assert stock_of(db) == {"TEE": 46}
+    [stored] = db.products.find()
+    assert (stored["skus"], stored.get("shop_ids", [])) == (["TEE"], [])
+
+
+def test_a_variations_line_teaches_its_id_where_its_parent_goes_under_another_sku(shop: Shop, db: Db) -> None:
+    shop.deliver("product.created", product(320, "TEE", 50))
+    stock_up(db, **{"TEE-S": 10})
+    shop.outcome("order.created", order(1, _variation("TEE-S", 321, 1)))
+    shop.outcome("order.created", order(2, _variation("TEE-SMALL", 321, 2)))
+    assert stock_of(db) == {"TEE": 50, "TEE-S": 7}
+
+
+def test_a_variation_known_from_the_shop_is_renamed_by_a_line(shop: Shop, db: Db) -> None:
+    shop.deliver("product.created", product(321, "TEE-S", 10, parent_id=320))
+    shop.outcome("order.created", order(1, _variation("TEE-SMALL", 321, 2), date_created_gmt="2099-01-01T00:00:00"))
+    [stored] = db.products.find()
+    assert (stored["sku"], stored["stock"]) == ("TEE-SMALL", 8)
+
+
+def _of_a_sender_without_ids(*lines: Document, modified: int = 0) -> Document:
+    return {"id": 1, "status": "processing", "date_modified_gmt": at(modified), "line_items": list(lines)}
+
+
+def test_a_line_that_names_another_sku_is_another_products(shop: Shop, db: Db) -> None:
+    stock_up(db, N8=100, N9=100)
+    shop.outcome("order.created", _of_a_sender_without_ids({"id": 1, "sku": "N8", "quantity": 5}))
+    shop.outcome("order.updated", _of_a_sender_without_ids({"id": 1, "sku": "N9", "quantity": 5}, modified=1))
+    assert stock_of(db) == {"N8": 100, "N9": 95}
+    shop.outcome("order.updated", _of_a_sender_without_ids({"id": 1, "sku": "", "quantity": 4}, modified=2))
+    shop.outcome("order.updated", _of_a_sender_without_ids({"id": 1, "sku": "new", "quantity": 3}, modified=3))
+    assert stock_of(db) == {"N8": 100, "N9": 97}, "gone from the shop, or renamed: it keeps its product"
+
+
+def test_a_line_id_that_comes_twice_is_no_identity(shop: Shop, db: Db) -> None:
+    stock_up(db, N3=100, N4=100)
+    lines = [{"id": 1, "sku": sku, "quantity": quantity} for sku, quantity in (("N3", 2), ("N4", 3), ("N3", 4))]
+    shop.outcome("order.created", _of_a_sender_without_ids(*lines))
+    assert stock_of(db) == {"N3": 94, "N4": 97}
+    lines[2]["quantity"] = 5
+    shop.outcome("order.updated", _of_a_sender_without_ids(*lines, modified=1))
+    assert stock_of(db) == {"N3": 93, "N4": 97}
+    shop.outcome("order.updated", _of_a_sender_without_ids({"id": 1, "sku": "N4", "quantity": 1}, modified=2))
+    assert stock_of(db) == {"N3": 100, "N4": 99}
+
+
 # --- orders from before -----------------------------------------------------------------------------------------
 
 Opening = Callable[[Document], Any]
