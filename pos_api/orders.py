@@ -14,9 +14,10 @@ An order document: `_id` (`store:order id`), the order's own fields under the na
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from bson import Timestamp
 from pymongo import InsertOne, UpdateOne
@@ -260,9 +261,7 @@ def merge(before: Document | None, snapshot: OrderSnapshot, catalogue: Catalogue
         order["line_items"] = _status_decides(order)
     order["held"] = _held(order)
     _note_status(order, before, snapshot)
-    order["warnings"] = [
-        f"SKU {sku} is unknown here; this order does not move its stock." for sku in order["unmatched"]
-    ]
+    order["warnings"] = _warnings(order)
     if fields or before is None:
         _index(order)
     return order
@@ -353,25 +352,60 @@ def _status_decides(order: Document) -> list[Document]:
         return [
             {name: value for name, value in line.items() if name != "reduced_stock"} for line in order["line_items"]
         ]
-    returned = _returned(order)
     return [
-        line if "reduced_stock" in line else {**line, "reduced_stock": _kept(line, returned)}
-        for line in order["line_items"]
+        line if "reduced_stock" in line else {**line, "reduced_stock": units}
+        for line, units in zip(order["line_items"], _not_returned(order), strict=True)
     ]
 
 
-def _returned(order: Document) -> dict[int, Quantity]:
-    """Units returned by refund lines, by the line item they belong to."""
-    returned: dict[int, Quantity] = {}
-    for refund in order.get("refunds", ()):
-        for line in refund.get("line_items", ()):
-            if item := line.get("line_item_id"):
-                returned[item] = whole(returned.get(item, 0) + line["quantity"])
-    return returned
+def _not_returned(order: Document) -> list[Quantity]:
+    """Of each line, the quantity ordered less what refund lines returned."""
+    lines = order["line_items"]
+    kept: list[Quantity] = [line["quantity"] for line in lines]
+    for _, returned, meant in _returns(order):
+        units = returned["quantity"]
+        for number in meant:
+            units, kept[number] = max(whole(units - kept[number]), 0), max(whole(kept[number] - units), 0)
+    return kept
 
 
-def _kept(line: Document, returned: Mapping[int, Quantity]) -> Quantity:
-    return max(whole(line["quantity"] - returned.get(line.get("id", 0), 0)), 0)
+def _returns(order: Document) -> Iterator[tuple[Document, Document, list[int]]]:
+    """The refund lines that return units, each with its refund and the places of the order's lines that it means: the
+    one whose id it tells (WooCommerce's `_refunded_item_id`); else those of its product id, else of its SKU. Where the
+    line it tells is no longer in the order, there is nothing to return."""
+    refunds = [refund for refund in order.get("refunds", ()) if refund.get("line_items")]
+    if not refunds:
+        return
+    meant = _places(order["line_items"])
+    there = {0, *(line.get("id", 0) for line in order["line_items"])}
+    for refund in refunds:
+        for line in refund["line_items"]:
+            item = line.get("line_item_id", 0)
+            if line["quantity"] and item in there:
+                yield refund, line, next((meant[name] for name in _names(line, item) if name in meant), [])
+
+
+def _places(lines: list[Document]) -> dict[tuple[str, Any], list[int]]:
+    """The places of the lines that a name means, where they are all of one product."""
+    places: dict[tuple[str, Any], list[int]] = {}
+    mixed: set[tuple[str, Any]] = set()
+    for number, line in enumerate(lines):
+        for name in _names(line, line.get("id", 0)):
+            others = places.setdefault(name, [])
+            if others and _product_of(lines[others[0]]) != _product_of(line):
+                mixed.add(name)
+            others.append(number)
+    return {name: numbers for name, numbers in places.items() if name not in mixed}
+
+
+def _names(line: Document, item: int) -> list[tuple[str, Any]]:
+    """What a line is known by, the surest first."""
+    names = (("id", item), ("product", _shop_id(line)), ("sku", line.get("sku")))
+    return [name for name in names if name[1]]
+
+
+def _product_of(line: Document) -> str:
+    return str(line.get("product", line["sku"]))
 
 
 def _held(order: Document) -> list[Document]:
@@ -381,15 +415,27 @@ def _held(order: Document) -> list[Document]:
     its units."""
     never_paid = order["status"] == "pending" and "deleted_at" in order
     holds = order["status"] not in HOLDS_NOTHING and not never_paid
-    returned = _returned(order)
     opening = order["opening"]
     held: dict[str, Quantity] = dict.fromkeys(opening, 0)
-    for line in order["line_items"]:
+    for line, not_returned in zip(order["line_items"], _not_returned(order), strict=True):
         if sku := line.get("product"):
             if (units := line.get("reduced_stock")) is None:
-                units = _kept(line, returned) if holds and sku not in opening else 0
+                units = not_returned if holds and sku not in opening else 0
             held[sku] = whole(held.get(sku, 0) + units)
     return [{"sku": sku, "quantity": units} for sku, units in sorted(held.items())]
+
+
+def _warnings(order: Document) -> list[str]:
+    warnings = [f"SKU {sku} is unknown here; this order does not move its stock." for sku in order["unmatched"]]
+    if any("product" in line and "reduced_stock" not in line for line in order["line_items"]):
+        warnings += [
+            f"Refund {refund.get('id', '')} returns {line['quantity']} of"
+            f" {line.get('sku') or _shop_id(line) or 'no name'}, which is no line of this order, or several; its stock"
+            " is not moved."
+            for refund, line, meant in _returns(order)
+            if not meant
+        ]
+    return warnings
 
 
 def _note_status(order: Document, before: Document | None, snapshot: OrderSnapshot) -> None:

@@ -43,7 +43,7 @@ class ProductSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """A product as far as an order needs it."""
+    """A product as far as an order needs it. `told` says that a shop told of it by itself, not only by lines."""
 
     id: str
     sku: str
@@ -51,6 +51,7 @@ class Product:
     shop_ids: tuple[str, ...]
     opened_by: str | None
     opened_at: datetime | None
+    told: bool
 
     def contains_orders_of(self, store: str, created_at: datetime) -> bool:
         """Whether the stock this product started with was the store's own, and so lacks the units of an order
@@ -58,7 +59,7 @@ class Product:
         return self.opened_by == store and self.opened_at is not None and created_at < self.opened_at
 
 
-_FIELDS = {"sku": 1, "skus": 1, "shop_ids": 1, "stock": 1, "seq": 1, "opened_by": 1, "opened_at": 1}
+_FIELDS = dict.fromkeys(("sku", "skus", "shop_ids", "stock", "seq", "opened_by", "opened_at", "synced_at"), 1)
 
 
 def shop_key(store: str, shop_id: int) -> str:
@@ -84,6 +85,7 @@ class Catalogue:
                     tuple(document.get("shop_ids", ())),
                     document.get("opened_by"),
                     document.get("opened_at"),
+                    "synced_at" in document,
                 )
             )
 
@@ -94,23 +96,27 @@ class Catalogue:
             self._by_shop_id[shop_id] = product
 
     def find(self, store: str, sku: str, product_id: int, variation_id: int = 0) -> Product | None:
-        """The product of a line: the shop's id tells which it is; of an id not known yet, the SKU does.
+        """The product of a line, by its SKU and the shop's id.
 
-        A known id with an unknown SKU means that the shop renamed the product. What this teaches about the product (its
-        id in that shop, its new SKU) is kept for `learn`. A blank SKU is never matched.
+        A known id with a SKU that is unknown, or a former one of another product, means that the shop renamed it. Where
+        the two name different products, the id is right if the shop itself told of it, and else a careless sender's.
+        What this teaches about the product (its id in that shop, its new SKU) is kept for `learn`. A blank SKU is never
+        matched.
         """
         if not sku:
             return None
         shop_id = variation_id or product_id
         by_id = self._by_shop_id.get(shop_key(store, shop_id)) if shop_id else None
         by_sku = self._by_sku.get(sku)
-        if by_id is None:
-            if by_sku and shop_id and self._is_own(store, by_sku, product_id, variation_id):
-                self._teach_id(by_sku, shop_key(store, shop_id))
-            return by_sku
         if by_sku is None:
-            self._teach_sku(by_id, sku)
-        return by_id
+            if by_id is not None:
+                self._teach_sku(by_id, sku)
+            return by_id
+        if by_id is not None:
+            return by_id if by_id.told or by_sku.sku != sku else by_sku
+        if shop_id and self._is_own(store, by_sku, product_id, variation_id):
+            self._teach_id(by_sku, shop_key(store, shop_id))
+        return by_sku
 
     def _is_own(self, store: str, product: Product, product_id: int, variation_id: int) -> bool:
         """Whether the SKU by which `product` was found is surely that of this id, and the product has no id yet. A

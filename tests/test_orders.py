@@ -69,6 +69,65 @@ def _returned(item: int, units: int) -> Document:
     return {"quantity": -units, "meta_data": [{"key": "_refunded_item_id", "value": str(item)}]}
 
 
+@pytest.mark.parametrize(
+    ("lines", "back", "stock"),
+    [
+        ([{"sku": "A", "product_id": 7}], {"product_id": 7}, {"A": 97, "B": 100}),
+        ([{"sku": "A", "product_id": 7}], {"product_id": 7, "sku": "A, renamed"}, {"A": 97, "B": 100}),
+        ([{"sku": "A"}], {"sku": " A "}, {"A": 97, "B": 100}),
+        ([{"sku": "A"}, {"sku": "B"}], {"sku": "B"}, {"A": 95, "B": 97}),
+        ([{"sku": "A"}, {"sku": "A"}], {"sku": "A", "quantity": -7}, {"A": 97, "B": 100}),
+        (
+            [{"sku": "A", "product_id": 7}, {"sku": "B", "product_id": 7}],
+            {"product_id": 7, "sku": "A"},
+            {"A": 97, "B": 95},
+        ),
+        ([{"sku": "A", "id": 1}, {"sku": "B", "id": 1}], {"sku": "B"} | _returned(1, 2), {"A": 95, "B": 97}),
+        ([{"sku": "A", "id": None}, {"sku": "A"}], _returned(2, 2), {"A": 92, "B": 100}),
+        ([{"sku": "A"}], {"sku": "A"} | _returned(9, 2), {"A": 95, "B": 100}),
+    ],
+    ids=[
+        "product",
+        "product before SKU",
+        "SKU",
+        "one of two",
+        "lines of one product",
+        "SKU of one id",
+        "ids twice",
+        "no id",
+        "line is gone",
+    ],
+)
+def test_a_refund_line_that_names_no_line_returns_the_units_of_the_product_it_names(
+    shop: Shop, db: Db, lines: list[Document], back: Document, stock: Document
+) -> None:
+    stock_up(db, A=100, B=100)
+    items = [{"id": number, "quantity": 5, **each} for number, each in enumerate(lines, 1)]
+    refund = {"id": 9, "total": "-5", "line_items": [{"quantity": -2, **back}]}
+    data = {"id": 1, "status": "processing", "line_items": items, "refunds": [refund]}
+    assert shop.send("order.updated", data).get_json()["data"]["warnings"] == []
+    assert stock_of(db) == stock
+
+
+@pytest.mark.parametrize("back", [{}, {"sku": "C"}, {"product_id": 7}, {"sku": "", "product_id": 0}])
+def test_a_refund_line_that_could_be_any_lines_is_told(shop: Shop, db: Db, back: Document) -> None:
+    stock_up(db, A=100, B=100)
+    lines = [
+        {"id": 1, "sku": "A", "quantity": 5, "product_id": 7},
+        {"id": 2, "sku": "B", "quantity": 5, "product_id": 7},
+    ]
+    refund = {"id": 9, "total": "-5", "line_items": [{"id": 3, "quantity": -2, **back}, {"id": 4, "quantity": 0}]}
+    data = {"id": 1, "status": "processing", "line_items": lines, "refunds": [refund]}
+    [warning] = shop.send("order.updated", data).get_json()["data"]["warnings"]
+    assert warning == (
+        f"Refund 9 returns 2 of {back.get('sku') or back.get('product_id') or 'no name'}, which is no line of this"
+        " order, or several; its stock is not moved."
+    )
+    assert stock_of(db) == {"A": 95, "B": 95}
+    data |= {"status": "cancelled", "line_items": [], "refunds": []}
+    assert shop.send("order.updated", data).get_json()["data"]["warnings"] == []
+
+
 def test_an_edit_moves_the_difference(shop: Shop, db: Db) -> None:
     stock_up(db, A=10, B=10)
     shop.outcome("order.created", order(1, line("A", 5), line("B", 1)))

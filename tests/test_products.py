@@ -271,6 +271,13 @@ def test_a_shops_id_tells_the_product_of_a_line_whatever_its_sku(db: Db) -> None
     assert stock_by_sku(db).keys() == {"A", "B"}
 
 
+def test_a_senders_one_id_for_all_its_products_does_not_mix_them_up(db: Db) -> None:
+    """Nobody but lines told of the id, and a line's SKU is as good."""
+    products.add(db, {"sku": "A"}, by="anna")
+    products.add(db, {"sku": "B"}, by="anna")
+    assert (line(db, "A", 1), line(db, "B", 1), line(db, "A", 1)) == ("A", "B", "A")
+
+
 def test_stores_that_name_a_product_differently_move_no_ledger(db: Db) -> None:
     products.apply(db, said(1, "A", units=5))
     products.apply(db, said(44, "A", store="north"))
