@@ -362,6 +362,19 @@ def get(db: Db, sku: str) -> Document:
     return product
 
 
+def names(db: Db, sku: str) -> tuple[str, list[str]] | None:
+    """The `_id` and all SKUs, current and former, of the product that a SKU finds; None where it finds none."""
+    product = db.products.find_one({"skus": sku}, {"skus": 1})
+    return (product["_id"], product["skus"]) if product else None
+
+
+def current_skus(db: Db, ids: Iterable[str]) -> dict[str, str]:
+    """The current SKU of each of these products, by `_id`."""
+    wanted = sorted(set(ids))
+    found = db.products.find({"_id": {"$in": wanted}}, {"sku": 1}) if wanted else ()
+    return {product["_id"]: product["sku"] for product in found}
+
+
 def add(db: Db, details: Document, *, by: str) -> Document:
     """Create a product as `by` says: `sku`, and where given `name`, `price`, `stock`, `low_stock_threshold`.
 
