@@ -501,6 +501,8 @@ BAD_ROWS = {
     "stock below zero": "A,x,1,-1,1,",
     "stock without end": "A,x,1,1e300,1,",
     "stock is NaN": "A,x,1,nan,1,",
+    "stock is a number of Python's": "A,x,1,1_000,1,",
+    "stock is in other digits": "A,x,1,\uff11\uff12,1,",
     "threshold below zero": "A,x,1,1,-1,",
     "archived is something else": "A,x,1,1,1,maybe",
     "too many cells": "A,x,1,1,1,,,",
