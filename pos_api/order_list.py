@@ -17,7 +17,7 @@ from pymongo.cursor import Cursor
 from . import customers, products
 from .db import Db, Document
 from .errors import Conflict, NotFound
-from .orders import search_words
+from .orders import search_words, status_of
 from .values import INT64_MAX, utc
 
 Position = tuple[datetime, str]
@@ -139,9 +139,10 @@ def _query(db: Db, wanted: Filter) -> Document:
         query["search"] = {"$all": _words(wanted.words)}
     if wanted.sku is not None:
         query |= _with_sku(db, wanted.sku)
-    for field, value in (("status", wanted.status), ("store", wanted.store)):
-        if value is not None:
-            query[field] = value
+    if wanted.status is not None:
+        query["status"] = status_of(wanted.status)
+    if wanted.store is not None:
+        query["store"] = wanted.store
     for operator, bound in (("$gte", wanted.since), ("$lte", wanted.until)):
         if isinstance(bound, datetime):
             _narrow(query, operator, bound)

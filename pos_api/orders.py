@@ -219,6 +219,11 @@ def _received(order: Document, snapshot: OrderSnapshot) -> Document:
     return order if snapshot.topic == "order.deleted" else {**order, "received_at": snapshot.received_at}
 
 
+def status_of(text: str) -> str:
+    """A status as it is kept: WooCommerce's slug, which is in small letters and in its database begins with `wc-`."""
+    return text.strip().lower().removeprefix("wc-")
+
+
 def is_older(snapshot: OrderSnapshot, stored: Document) -> bool:
     """Whether a snapshot is older than what is stored.
 

@@ -14,20 +14,20 @@ from ..errors import Invalid
 from . import pages, services, success
 from .pages import PageQuery
 from .rest import Blueprint, fails_with, staff
-from .schemas import Money, Quantity, Time, page_of, reply
+from .schemas import Money, Quantity, Time, Trimmed, page_of, reply
 
 blp = Blueprint("orders", __name__, url_prefix="/api/webhooks/orders", description="Orders")
 
 
-def _text(longest: int, description: str, example: str | None = None) -> fields.String:
+def _text(longest: int, description: str, example: str | None = None) -> Trimmed:
     metadata = {"description": description} | ({"example": example} if example else {})
-    return fields.String(validate=validate.Length(1, longest), metadata=metadata)
+    return Trimmed(validate=validate.Length(1, longest), metadata=metadata)
 
 
 class OrderQuery(PageQuery):
     """Which orders to list; filters add up."""
 
-    status = _text(40, "WooCommerce's status, without `wc-`.", "processing")
+    status = _text(40, "WooCommerce's status, with or without `wc-`.", "processing")
     store = _text(40, "The store's id.", "default")
     customer = _text(320, "E-mail address, customer id of the shop, or `store:#id`.")
     sku = _text(200, "With a line of the product that goes, or went, under this SKU; else with this SKU on a line.")
