@@ -1,9 +1,10 @@
 """The catalogue: products by SKU, what shops tell about them, and finding the product of a line item.
 
-A product: `_id` (the SKU it was first known by, under which its ledger stays), `sku` (the current one), `skus`
-(current and former), `name`, `price`, `stock` and `seq` (the projection of its last movement), `search` (its words),
-`low_stock_threshold` and `archived` (absent where there is none), `shop_ids` (`store:id`, one per store), `synced_at`
-(the shop's time of the newest word about it), `opened_by` (the store whose stock it started with) and `opened_at`.
+A product: `_id` (the SKU it was first known by, under which its ledger stays), `sku` (the current one, or what stands
+for it where the shop gave it to another product), `skus` (current and former), `name`, `price`, `stock` and `seq` (the
+projection of its last movement), `search` (its words), `low_stock_threshold` and `archived` (absent where there is
+none), `shop_ids` (`store:id`, one per store), `synced_at` (the shop's time of the newest word about it), `opened_by`
+(the store whose stock it started with) and `opened_at`.
 """
 
 from __future__ import annotations
@@ -175,13 +176,15 @@ def apply(db: Db, snapshot: ProductSnapshot) -> tuple[str, list[str]]:
     by_id, by_sku, new_id = _known(db, snapshot.sku, key)
     shop_ids = by_sku.get("shop_ids", ()) if by_sku else ()
     others = [known for known in shop_ids if known.startswith(f"{snapshot.store}:") and known != key]
-    if shop_key(snapshot.store, snapshot.parent_id) in others or (by_id is None and others and snapshot.parent_id):
+    current = by_sku is not None and by_sku["sku"] == snapshot.sku
+    of_parent = current and shop_key(snapshot.store, snapshot.parent_id) in others
+    if of_parent or (by_id is None and others and snapshot.parent_id):
         return "ignored", [f"SKU {snapshot.sku} is shared with another product of the shop."]
     if by_id is not None:
         return _keep_in_step(db, by_id, snapshot, rival=by_sku if by_sku is not by_id else None)
     if by_sku is None:
         return _create_from(db, snapshot, new_id, key)
-    if others and by_sku["sku"] != snapshot.sku:
+    if others and not current:
         if snapshot.stock is not None:
             _give_up(db, by_sku, snapshot)
         return _create_from(db, snapshot, new_id, key)

@@ -296,6 +296,9 @@ def test_a_variation_that_has_only_its_parents_sku_left_takes_it_from_nobody(db:
     assert outcome == "ignored"
     assert "shared" in warning
     assert stock_by_sku(db) == {"HOOD": 30, "HOOD-S": 4}
+    products.apply(db, said(17, "HOODIE", 2))
+    assert products.apply(db, said(18, "HOOD", 3, parent_id=17)) == ("updated", [])
+    assert stock_by_sku(db) == {"HOODIE": 30, "HOOD": 4}
 
 
 def test_an_older_word_of_a_product_made_anew_does_not_take_its_place(db: Db) -> None:
