@@ -10,12 +10,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import chain
 
 from pymongo.cursor import Cursor
 
-from . import customers
+from . import customers, products
 from .db import Db, Document
 from .errors import Conflict, NotFound
+from .orders import status_of
 from .values import INT64_MAX, utc
 from .words import wanted_words
 
@@ -26,6 +28,8 @@ _NEWEST_FIRST = [("created_at", -1), ("_id", -1)]
 _INTERNAL = ("rev", "settled", "search", "skus", "changed_at", "received_at", "order_key")
 _IN_LIST = dict.fromkeys((*_INTERNAL, "status_history", "meta", "opening"), 0)
 _IN_FULL = dict.fromkeys(_INTERNAL, 0)
+_PRODUCTS = (("held", "sku"), ("movements", "sku"), ("line_items", "product"))
+"""Where an order names products by their `_id`."""
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d.*")
@@ -68,7 +72,7 @@ def find(db: Db, wanted: Filter, limit: int, after: Position | None = None) -> l
     query = _query(db, wanted)
     if after is not None:
         _start(query, after)
-    return list(map(_public, _cursor(db, query).limit(limit)))
+    return _under_current_skus(db, list(map(_public, _cursor(db, query).limit(limit))))
 
 
 def stream(db: Db, wanted: Filter) -> Iterator[Document]:
@@ -90,7 +94,8 @@ def get(db: Db, order: str) -> Document:
         raise Conflict(f"Several stores have an order {order}; say which.", details={"candidates": candidates})
     document = found[0]
     movements = db.stock_movements.find({"order": document["_id"]}, {"_id": 0, "order": 0})
-    return {**_public(document), "movements": sorted(movements, key=lambda each: (each["at"], each["sku"], each["n"]))}
+    ordered = sorted(movements, key=lambda each: (each["at"], each["sku"], each["n"]))
+    return _under_current_skus(db, [{**_public(document), "movements": ordered}])[0]
 
 
 def of_customer(db: Db, customer: str, limit: int) -> list[Document]:
@@ -109,6 +114,20 @@ def _public(order: Document) -> Document:
     return {"id": order.pop("_id"), **order}
 
 
+def _under_current_skus(db: Db, orders: list[Document]) -> list[Document]:
+    """These orders with their products' current SKUs in place of the `_id`s by which the ledger knows them."""
+    rows = [
+        (row, field) for order in orders for name, field in _PRODUCTS for row in order.get(name, ()) if field in row
+    ]
+    openings = [order["opening"] for order in orders if "opening" in order]
+    current = products.current_skus(db, [*(row[field] for row, field in rows), *chain.from_iterable(openings)])
+    for row, field in rows:
+        row[field] = current.get(row[field], row[field])
+    for opening in openings:
+        opening[:] = [current.get(product, product) for product in opening]
+    return orders
+
+
 # --- the query ------------------------------------------------------------------------------------------------------
 
 
@@ -118,9 +137,12 @@ def _query(db: Db, wanted: Filter) -> Document:
         query["customer"] = {"$in": customers.keys(db, wanted.customer, wanted.store)}
     if wanted.words is not None:
         query["search"] = {"$all": wanted_words(wanted.words)}
-    for field, value in (("skus", wanted.sku), ("status", wanted.status), ("store", wanted.store)):
-        if value is not None:
-            query[field] = value
+    if wanted.sku is not None:
+        query |= _with_sku(db, wanted.sku)
+    if wanted.status is not None:
+        query["status"] = status_of(wanted.status)
+    if wanted.store is not None:
+        query["store"] = wanted.store
     for operator, bound in (("$gte", wanted.since), ("$lte", wanted.until)):
         if isinstance(bound, datetime):
             _narrow(query, operator, bound)
@@ -128,6 +150,18 @@ def _query(db: Db, wanted: Filter) -> Document:
             query.setdefault("day", {})[operator] = bound.isoformat()
             _narrow(query, operator, _widest(operator, bound))
     return query
+
+
+def _with_sku(db: Db, sku: str) -> Document:
+    """Orders of the product that this SKU finds, whatever it was called on their lines, and lines of its SKUs that no
+    product was known for; of an unknown SKU, lines that had it. An order's `skus` alone does not tell two products
+    apart of which one took over a SKU of the other."""
+    known = products.names(db, sku)
+    if known is None:
+        return {"skus": sku}
+    product, skus = known
+    line = {"$or": [{"product": product}, {"product": None, "sku": {"$in": skus}}]}
+    return {"skus": {"$in": sorted({product, *skus})}, "line_items": {"$elemMatch": line}}
 
 
 def _start(query: Document, after: Position) -> None:

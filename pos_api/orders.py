@@ -13,9 +13,10 @@ An order document: `_id` (`store:order id`), the order's own fields under the na
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from bson import Timestamp
 from pymongo import InsertOne, UpdateOne
@@ -139,8 +140,8 @@ def _catalogue_for(
         for line in snapshot.fields.get("line_items", ()):
             if line["sku"]:
                 skus.add(line["sku"])
-                if shop_id := _shop_id(line):
-                    shop_ids.add(products.shop_key(snapshot.store, shop_id))
+                numbers = (line.get("product_id"), line.get("variation_id"))
+                shop_ids.update(products.shop_key(snapshot.store, number) for number in numbers if number)
     return products.lookup(db, skus, shop_ids)
 
 
@@ -217,6 +218,11 @@ def _received(order: Document, snapshot: OrderSnapshot) -> Document:
     return order if snapshot.topic == "order.deleted" else {**order, "received_at": snapshot.received_at}
 
 
+def status_of(text: str) -> str:
+    """A status as it is kept: WooCommerce's slug, which is in small letters and in its database begins with `wc-`."""
+    return text.strip().lower().removeprefix("wc-")
+
+
 def is_older(snapshot: OrderSnapshot, stored: Document) -> bool:
     """Whether a snapshot is older than what is stored.
 
@@ -259,9 +265,7 @@ def merge(before: Document | None, snapshot: OrderSnapshot, catalogue: Catalogue
         order["line_items"] = _status_decides(order)
     order["held"] = _held(order)
     _note_status(order, before, snapshot)
-    order["warnings"] = [
-        f"SKU {sku} is unknown here; this order does not move its stock." for sku in order["unmatched"]
-    ]
+    order["warnings"] = _warnings(order)
     if fields or before is None:
         _index(order)
     return order
@@ -302,33 +306,47 @@ def _with_known_lines(refunds: list[Document], known: list[Document]) -> list[Do
 def _match_lines(order: Document, before: Document | None, snapshot: OrderSnapshot, catalogue: Catalogue) -> None:
     """Find each line's product. A line once matched keeps it: a product that is gone from the shop, or renamed, has
     another SKU on the line, or none. What is unmatched once stays so for this order."""
-    known = {line["id"]: line for line in (before or {}).get("line_items", ()) if line.get("id")}
+    known = _identified(before["line_items"]) if before else {}
+    ids = _identified(order["line_items"]) if known else {}
     first_seen = not (before and before["line_items"])
     unmatched = set(order["unmatched"])
     opening = set(order["opening"])
     lines = []
-    for line in order["line_items"]:
-        line = _as_known(line, known.get(line.get("id")))
+    for told in order["line_items"]:
+        old = known.get(told["id"], {}) if told.get("id") in ids else {}
+        if _shop_id(told) not in (0, _shop_id(old)):
+            old = {}
+        line = {**told, "sku": told["sku"] or old.get("sku", "")}
+        if "product" in old:
+            line["product"] = old["product"]
         sku = line["sku"]
-        if "product" not in line and sku and sku not in unmatched:
-            product = catalogue.find(snapshot.store, sku, _shop_id(line))
-            if product is None:
-                unmatched.add(sku)
-            else:
+        if sku and sku not in unmatched and not _is_kept(line, old):
+            product = catalogue.find(snapshot.store, sku, line.get("product_id", 0), line.get("variation_id", 0))
+            if product:
                 line["product"] = product.id
                 if first_seen and (snapshot.opening or product.contains_orders_of(snapshot.store, order["created_at"])):
                     opening.add(product.id)
+            elif "product" not in old:
+                unmatched.add(sku)
         lines.append(line)
     order["line_items"] = lines
     order["unmatched"] = sorted(unmatched)
     order["opening"] = sorted(opening)
 
 
-def _as_known(line: Document, known: Document | None) -> Document:
-    if known is None or _shop_id(line) not in (0, _shop_id(known)):  # 0: the product is gone from the shop
-        return dict(line)
-    kept = {"product": known["product"]} if "product" in known else {}
-    return {**line, "sku": line["sku"] or known["sku"], **kept}
+def _is_kept(line: Document, old: Document) -> bool:
+    """Whether a line keeps the product it was matched with: where the shop's id says so, or no id and no other SKU."""
+    return "product" in old and (_shop_id(line) > 0 or line["sku"] == old["sku"])
+
+
+def _identified(lines: list[Document]) -> dict[int, Document]:
+    """Lines by their ids. One that comes twice, or none, tells nothing."""
+    by_id: dict[int, Document] = {}
+    twice = {0}
+    for line in lines:
+        if by_id.setdefault(line.get("id", 0), line) is not line:
+            twice.add(line.get("id", 0))
+    return {number: line for number, line in by_id.items() if number not in twice}
 
 
 def _status_decides(order: Document) -> list[Document]:
@@ -338,25 +356,60 @@ def _status_decides(order: Document) -> list[Document]:
         return [
             {name: value for name, value in line.items() if name != "reduced_stock"} for line in order["line_items"]
         ]
-    returned = _returned(order)
     return [
-        line if "reduced_stock" in line else {**line, "reduced_stock": _kept(line, returned)}
-        for line in order["line_items"]
+        line if "reduced_stock" in line else {**line, "reduced_stock": units}
+        for line, units in zip(order["line_items"], _not_returned(order), strict=True)
     ]
 
 
-def _returned(order: Document) -> dict[int, Quantity]:
-    """Units returned by refund lines, by the line item they belong to."""
-    returned: dict[int, Quantity] = {}
-    for refund in order.get("refunds", ()):
-        for line in refund.get("line_items", ()):
-            if item := line.get("line_item_id"):
-                returned[item] = whole(returned.get(item, 0) + line["quantity"])
-    return returned
+def _not_returned(order: Document) -> list[Quantity]:
+    """Of each line, the quantity ordered less what refund lines returned."""
+    lines = order["line_items"]
+    kept: list[Quantity] = [line["quantity"] for line in lines]
+    for _, returned, meant in _returns(order):
+        units = returned["quantity"]
+        for number in meant:
+            units, kept[number] = max(whole(units - kept[number]), 0), max(whole(kept[number] - units), 0)
+    return kept
 
 
-def _kept(line: Document, returned: Mapping[int, Quantity]) -> Quantity:
-    return max(whole(line["quantity"] - returned.get(line.get("id", 0), 0)), 0)
+def _returns(order: Document) -> Iterator[tuple[Document, Document, list[int]]]:
+    """The refund lines that return units, each with its refund and the places of the order's lines that it means: the
+    one whose id it tells (WooCommerce's `_refunded_item_id`); else those of its product id, else of its SKU. Where the
+    line it tells is no longer in the order, there is nothing to return."""
+    refunds = [refund for refund in order.get("refunds", ()) if refund.get("line_items")]
+    if not refunds:
+        return
+    meant = _places(order["line_items"])
+    there = {0, *(line.get("id", 0) for line in order["line_items"])}
+    for refund in refunds:
+        for line in refund["line_items"]:
+            item = line.get("line_item_id", 0)
+            if line["quantity"] and item in there:
+                yield refund, line, next((meant[name] for name in _names(line, item) if name in meant), [])
+
+
+def _places(lines: list[Document]) -> dict[tuple[str, Any], list[int]]:
+    """The places of the lines that a name means, where they are all of one product."""
+    places: dict[tuple[str, Any], list[int]] = {}
+    mixed: set[tuple[str, Any]] = set()
+    for number, line in enumerate(lines):
+        for name in _names(line, line.get("id", 0)):
+            others = places.setdefault(name, [])
+            if others and _product_of(lines[others[0]]) != _product_of(line):
+                mixed.add(name)
+            others.append(number)
+    return {name: numbers for name, numbers in places.items() if name not in mixed}
+
+
+def _names(line: Document, item: int) -> list[tuple[str, Any]]:
+    """What a line is known by, the surest first."""
+    names = (("id", item), ("product", _shop_id(line)), ("sku", line.get("sku")))
+    return [name for name in names if name[1]]
+
+
+def _product_of(line: Document) -> str:
+    return str(line.get("product", line["sku"]))
 
 
 def _held(order: Document) -> list[Document]:
@@ -366,15 +419,27 @@ def _held(order: Document) -> list[Document]:
     its units."""
     never_paid = order["status"] == "pending" and "deleted_at" in order
     holds = order["status"] not in HOLDS_NOTHING and not never_paid
-    returned = _returned(order)
     opening = order["opening"]
     held: dict[str, Quantity] = dict.fromkeys(opening, 0)
-    for line in order["line_items"]:
+    for line, not_returned in zip(order["line_items"], _not_returned(order), strict=True):
         if sku := line.get("product"):
             if (units := line.get("reduced_stock")) is None:
-                units = _kept(line, returned) if holds and sku not in opening else 0
+                units = not_returned if holds and sku not in opening else 0
             held[sku] = whole(held.get(sku, 0) + units)
     return [{"sku": sku, "quantity": units} for sku, units in sorted(held.items())]
+
+
+def _warnings(order: Document) -> list[str]:
+    warnings = [f"SKU {sku} is unknown here; this order does not move its stock." for sku in order["unmatched"]]
+    if any("product" in line and "reduced_stock" not in line for line in order["line_items"]):
+        warnings += [
+            f"Refund {refund.get('id', '')} returns {line['quantity']} of"
+            f" {line.get('sku') or _shop_id(line) or 'no name'}, which is no line of this order, or several; its stock"
+            " is not moved."
+            for refund, line, meant in _returns(order)
+            if not meant
+        ]
+    return warnings
 
 
 def _note_status(order: Document, before: Document | None, snapshot: OrderSnapshot) -> None:

@@ -1,17 +1,19 @@
 """The catalogue: products by SKU, what shops tell about them, and finding the product of a line item.
 
-A product: `_id` (the SKU it was first known by, under which its ledger stays), `sku` (the current one), `skus`
-(current and former), `name`, `price`, `stock` and `seq` (the projection of its last movement), `search` (its words),
-`low_stock_threshold` and `archived` (absent where there is none), `shop_ids` (`store:id`, one per store), `synced_at`
-(the shop's time of the newest word about it), `opened_by` (the store whose stock it started with) and `opened_at`.
+A product: `_id` (the SKU it was first known by, under which its ledger stays), `sku` (the current one, or what stands
+for it where the shop gave it to another product), `skus` (current and former), `name`, `price`, `stock` and `seq` (the
+projection of its last movement), `search` (its words), `low_stock_threshold` and `archived` (absent where there is
+none), `shop_ids` (`store:id`, one per store), `synced_at` (the shop's time of the newest word about it), `opened_by`
+(the store whose stock it started with) and `opened_at`.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from bson import Decimal128
 from pymongo import ReturnDocument, UpdateOne
@@ -42,7 +44,7 @@ class ProductSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """A product as far as an order needs it."""
+    """A product as far as an order needs it. `told` says that a shop told of it by itself, not only by lines."""
 
     id: str
     sku: str
@@ -50,6 +52,7 @@ class Product:
     shop_ids: tuple[str, ...]
     opened_by: str | None
     opened_at: datetime | None
+    told: bool
 
     def contains_orders_of(self, store: str, created_at: datetime) -> bool:
         """Whether the stock this product started with was the store's own, and so lacks the units of an order
@@ -57,7 +60,7 @@ class Product:
         return self.opened_by == store and self.opened_at is not None and created_at < self.opened_at
 
 
-_FIELDS = {"sku": 1, "skus": 1, "shop_ids": 1, "stock": 1, "seq": 1, "opened_by": 1, "opened_at": 1}
+_FIELDS = dict.fromkeys(("sku", "skus", "shop_ids", "stock", "seq", "opened_by", "opened_at", "synced_at"), 1)
 
 
 def shop_key(store: str, shop_id: int) -> str:
@@ -83,6 +86,7 @@ class Catalogue:
                     tuple(document.get("shop_ids", ())),
                     document.get("opened_by"),
                     document.get("opened_at"),
+                    "synced_at" in document,
                 )
             )
 
@@ -92,50 +96,46 @@ class Catalogue:
         for shop_id in product.shop_ids:
             self._by_shop_id[shop_id] = product
 
-    def find(self, store: str, sku: str, shop_id: int) -> Product | None:
-        """The product of a line: by SKU; else by the shop's id, which means that the shop renamed the SKU.
+    def find(self, store: str, sku: str, product_id: int, variation_id: int = 0) -> Product | None:
+        """The product of a line, by its SKU and the shop's id.
 
-        A SKU that a product went under formerly is another one's now where the shop's id says so. What this teaches
-        about the product (its id in that shop, its new SKU) is kept for `learn`. A blank SKU is never matched.
+        A known id with a SKU that is unknown, or a former one of another product, means that the shop renamed it. Where
+        the two name different products, the id is right if the shop itself told of it, and else a careless sender's.
+        What this teaches about the product (its id in that shop, its new SKU) is kept for `learn`. A blank SKU is never
+        matched.
         """
         if not sku:
             return None
-        key = shop_key(store, shop_id)
-        if product := self._by_sku.get(sku):
-            if product.sku != sku and shop_id and (renamed := self._by_shop_id.get(key)):
-                return renamed
-            if shop_id and not any(known.startswith(f"{store}:") for known in product.shop_ids):
-                self._teach(product, shop_ids=(*product.shop_ids, key))
-            return product
-        product = self._by_shop_id.get(key) if shop_id else None
-        if product:
-            self._teach(product, skus=(*product.skus, sku))
-        return product
+        shop_id = variation_id or product_id
+        by_id = self._by_shop_id.get(shop_key(store, shop_id)) if shop_id else None
+        by_sku = self._by_sku.get(sku)
+        if by_sku is None:
+            if by_id is not None:
+                self._teach_sku(by_id, sku)
+            return by_id
+        if by_id is not None:
+            return by_id if by_id.told or by_sku.sku != sku else by_sku
+        if shop_id and self._is_own(store, by_sku, product_id, variation_id):
+            self._teach_id(by_sku, shop_key(store, shop_id))
+        return by_sku
 
-    def _teach(
-        self,
-        product: Product,
-        *,
-        skus: tuple[str, ...] | None = None,
-        shop_ids: tuple[str, ...] | None = None,
-    ) -> None:
-        if skus is not None:
-            words = {"$each": search_words(skus[-1])}
-            change: Document = {"$addToSet": {"skus": skus[-1], "search": words}, "$set": {"sku": skus[-1]}}
-        else:
-            assert shop_ids is not None
-            change = {"$addToSet": {"shop_ids": shop_ids[-1]}}
-        self._learned.append(UpdateOne({"_id": product.id}, change))
-        self._add(
-            Product(
-                product.id,
-                skus[-1] if skus else product.sku,
-                skus or product.skus,
-                shop_ids or product.shop_ids,
-                product.opened_by,
-                product.opened_at,
-            )
-        )
+    def _is_own(self, store: str, product: Product, product_id: int, variation_id: int) -> bool:
+        """Whether the SKU by which `product` was found is surely that of this id, and the product has no id yet. A
+        variation without a SKU of its own tells its parent's (`WC_Product_Variation::get_sku`), so a variation's is
+        sure where its parent goes under another one."""
+        if any(known.startswith(f"{store}:") for known in product.shop_ids):
+            return False
+        parent = self._by_shop_id.get(shop_key(store, product_id))
+        return not variation_id or (parent is not None and parent.id != product.id)
+
+    def _teach_id(self, product: Product, shop_id: str) -> None:
+        self._learned.append(UpdateOne({"_id": product.id}, {"$addToSet": {"shop_ids": shop_id}}))
+        self._add(replace(product, shop_ids=(*product.shop_ids, shop_id)))
+
+    def _teach_sku(self, product: Product, sku: str) -> None:
+        words = {"$setUnion": ["$search", {"$literal": search_words(sku)}]}
+        self._learned.append(UpdateOne({"_id": product.id}, [{"$set": _named(product.id, sku) | {"search": words}}]))
+        self._add(replace(product, sku=sku, skus=(*product.skus, sku)))
 
     def learn(self, db: Db) -> None:
         """Write what `find` learned. A SKU that became another product's meanwhile stays with that one."""
@@ -167,27 +167,31 @@ def apply(db: Db, snapshot: ProductSnapshot) -> tuple[str, list[str]]:
     one's name, price and SKU are kept in step, its stock never is. Where the shop does not manage the stock there is
     nothing to start from, so nothing is created.
 
-    The shop's id tells which product it is; of an id not known yet, the SKU does. A SKU that a product of the shop
-    went under formerly goes to the one that has it now.
+    The shop's id tells which product it is; of an id not known yet, the SKU does. A SKU goes to the product that the
+    newest word gives it to. Who had it before keeps its ledger, and goes without a SKU until the shop names it.
     """
     if not snapshot.sku:
         return "ignored", ["The product has no SKU, so its stock can't be kept."]
     key = shop_key(snapshot.store, snapshot.shop_id)
     by_id, by_sku, new_id = _known(db, snapshot.sku, key)
-    formerly = by_sku is not None and by_sku["sku"] != snapshot.sku
-    if by_id is not None and (by_sku is None or by_sku["_id"] == by_id["_id"] or formerly):
-        return _keep_in_step(db, by_id, snapshot, taken_from=by_sku if by_sku != by_id else None), []
+    shop_ids = by_sku.get("shop_ids", ()) if by_sku else ()
+    others = [known for known in shop_ids if known.startswith(f"{snapshot.store}:") and known != key]
+    current = by_sku is not None and by_sku["sku"] == snapshot.sku
+    of_parent = current and shop_key(snapshot.store, snapshot.parent_id) in others
+    if of_parent or (by_id is None and others and snapshot.parent_id):
+        return "ignored", [f"SKU {snapshot.sku} is shared with another product of the shop."]
+    if by_id is not None:
+        return _keep_in_step(db, by_id, snapshot, rival=by_sku if by_sku is not by_id else None)
     if by_sku is None:
         return _create_from(db, snapshot, new_id, key)
-    others = [known for known in by_sku.get("shop_ids", ()) if known.startswith(f"{snapshot.store}:")]
-    if others and snapshot.parent_id:
-        return "ignored", [f"SKU {snapshot.sku} is shared with another product of the shop."]
-    if others and formerly:
+    if others and not current:
         if snapshot.stock is not None:
-            _take_sku(db, by_sku, snapshot.sku)
+            _give_up(db, by_sku, snapshot)
         return _create_from(db, snapshot, new_id, key)
+    if others and _is_stale(snapshot, by_sku):
+        return "stale", []
     _give_shop_id(db, by_sku["_id"], key, others)
-    return _keep_in_step(db, by_sku, snapshot), []
+    return _keep_in_step(db, by_sku, snapshot)
 
 
 def _known(db: Db, sku: str, key: str) -> tuple[Document | None, Document | None, str]:
@@ -208,9 +212,35 @@ def _give_shop_id(db: Db, product_id: str, key: str, others: list[str]) -> None:
     db.products.update_one({"_id": product_id}, {"$addToSet": {"shop_ids": key}})
 
 
-def _take_sku(db: Db, former: Document, sku: str) -> None:
-    """A SKU that `former` went under formerly is another product's now."""
-    db.products.update_one({"_id": former["_id"], "sku": {"$ne": sku}}, {"$pull": {"skus": sku}})
+def _is_stale(snapshot: ProductSnapshot, product: Document) -> bool:
+    return bool(product.get("synced_at", snapshot.modified_at) > snapshot.modified_at)
+
+
+def _nameless(product_id: str) -> str:
+    """What stands for the SKU of a product that has none at the moment: lists, counts and files go on with it."""
+    return f"{product_id} (no SKU)"
+
+
+def _named(product_id: str, sku: str) -> Document:
+    """Expressions that make `sku` a product's current one; those it had are former ones now."""
+    return {"sku": {"$literal": sku}, "skus": _skus_without(sku, _nameless(product_id), and_then=[{"$literal": sku}])}
+
+
+def _skus_without(*gone: str, and_then: Any) -> Document:
+    kept = {"$filter": {"input": "$skus", "cond": {"$not": [{"$in": ["$$this", {"$literal": gone}]}]}}}
+    return {"$concatArrays": [kept, and_then]}
+
+
+def _give_up(db: Db, product: Document, snapshot: ProductSnapshot) -> bool:
+    """Take the SKU that a snapshot names from another product; False where a newer word gave it to that one."""
+    has_it = {"$eq": ["$sku", {"$literal": snapshot.sku}]}
+    nameless = {"$literal": _nameless(product["_id"])}
+    without = {
+        "sku": {"$cond": [has_it, nameless, "$sku"]},
+        "skus": _skus_without(snapshot.sku, and_then={"$cond": [has_it, [nameless], []]}),
+    }
+    older = [{"sku": {"$ne": snapshot.sku}}, {"synced_at": {"$not": {"$gt": snapshot.modified_at}}}]
+    return db.products.update_one({"_id": product["_id"], "$or": older}, [{"$set": without}]).matched_count == 1
 
 
 def _create_from(db: Db, snapshot: ProductSnapshot, product_id: str, key: str) -> tuple[str, list[str]]:
@@ -236,26 +266,30 @@ def _create_from(db: Db, snapshot: ProductSnapshot, product_id: str, key: str) -
     return "created", []
 
 
-def _keep_in_step(db: Db, product: Document, snapshot: ProductSnapshot, *, taken_from: Document | None = None) -> str:
-    if product.get("synced_at", snapshot.modified_at) > snapshot.modified_at:
-        return "stale"
+def _keep_in_step(
+    db: Db, product: Document, snapshot: ProductSnapshot, *, rival: Document | None = None
+) -> tuple[str, list[str]]:
+    """Bring a product to what the shop says of it; `rival` is another one that has, or had, the same SKU."""
+    if _is_stale(snapshot, product):
+        return "stale", []
+    sku, warnings = snapshot.sku, []
+    if rival and not _give_up(db, rival, snapshot):
+        sku = _nameless(product["_id"])
+    elif rival and rival["sku"] == sku:
+        warnings.append(f"SKU {sku} was another product's, which is {_nameless(rival['_id'])} until it has a new one.")
     name = snapshot.name or product["name"]
-    changes: Document = {"sku": snapshot.sku, "name": name}
+    changes: Document = {"sku": sku, "name": name}
     if snapshot.price is not None:
         changes["price"] = snapshot.price
-    skus = [*(known for known in product["skus"] if known != snapshot.sku), snapshot.sku]
     outcome = "unchanged" if all(product.get(name) == value for name, value in changes.items()) else "updated"
-    changes |= {
-        "synced_at": snapshot.modified_at,
-        "search": search_words(name, *skus),
-    }
-    if taken_from:
-        _take_sku(db, taken_from, snapshot.sku)
+    former = [known for known in product["skus"] if known != _nameless(product["_id"])]
+    changes |= {"synced_at": snapshot.modified_at, "search": search_words(name, *former, sku)}
+    literal = {name: {"$literal": value} for name, value in changes.items()}
     changed = db.products.update_one(
         {"_id": product["_id"], "synced_at": {"$not": {"$gt": snapshot.modified_at}}},
-        {"$set": changes, "$addToSet": {"skus": snapshot.sku}},
+        [{"$set": literal | _named(product["_id"], sku)}],
     )
-    return outcome if changed.matched_count else "stale"
+    return (outcome if changed.matched_count else "stale"), warnings
 
 
 @one_primary()
@@ -329,6 +363,19 @@ def get(db: Db, sku: str) -> Document:
     if product is None:
         raise NotFound(f"There is no product with SKU {sku.strip()!r}.")
     return product
+
+
+def names(db: Db, sku: str) -> tuple[str, list[str]] | None:
+    """The `_id` and all SKUs, current and former, of the product that a SKU finds; None where it finds none."""
+    product = db.products.find_one({"skus": sku}, {"skus": 1})
+    return (product["_id"], product["skus"]) if product else None
+
+
+def current_skus(db: Db, ids: Iterable[str]) -> dict[str, str]:
+    """The current SKU of each of these products, by `_id`."""
+    wanted = sorted(set(ids))
+    found = db.products.find({"_id": {"$in": wanted}}, {"sku": 1}) if wanted else ()
+    return {product["_id"]: product["sku"] for product in found}
 
 
 def add(db: Db, details: Document, *, by: str) -> Document:

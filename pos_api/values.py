@@ -18,9 +18,10 @@ Quantity: TypeAlias = int | float
 
 ZERO = Decimal128("0")
 INT64_MAX = 2**63 - 1
-_MONEY = re.compile(r"-?\d{1,15}(\.\d{1,18})?")
+_MONEY = re.compile(r"-?\d{1,15}(\.\d{1,18})?", re.ASCII)
 _MONEY_DECIMALS = 18
 _MAX_QUANTITY = 10**9
+_QUANTITY = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 _QUANTITY_DECIMALS = 6
 
 
@@ -86,12 +87,14 @@ def decimal128(amount: Decimal) -> Decimal128:
 
 
 def quantity(value: Any) -> Quantity:
-    """A number of units, whole ones as int, at most six decimals; numeric strings count. Raises ValueError."""
+    """A number of units, whole ones as int, at most six decimals, from a JSON number or a plain decimal ("-2", "1.5").
+
+    Raises ValueError for anything else.
+    """
     if isinstance(value, str):
-        try:
-            value = float(value)
-        except ValueError:
-            raise ValueError("not a number") from None
+        if not _QUANTITY.fullmatch(value.strip()):
+            raise ValueError("not a number")
+        value = float(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError("not a number")
     if not abs(value) <= _MAX_QUANTITY:

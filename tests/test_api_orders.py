@@ -66,6 +66,9 @@ def test_pages_lead_through_all_orders_newest_first(client: FlaskClient) -> None
 def test_filters_are_query_parameters(client: FlaskClient) -> None:
     for query, expected in (
         ("?status=completed", [2]),
+        ("?status=wc-completed", [2]),
+        ("?status=%20COMPLETED", [2]),
+        ("?sku=%20A%20&store=default%20", [3, 2, 1]),
         ("?from=2026-11-22&to=2026-11-22", [3, 2, 1]),
         ("?from=2026-11-22T02:00:00Z", [3, 2]),
         ("?to=2026-11-22T02:00:00%2B01:00", [1]),
@@ -88,6 +91,8 @@ def test_filters_are_query_parameters(client: FlaskClient) -> None:
         ("?unknown=1", 422),
         ("?q=", 422),
         ("?status=", 422),
+        ("?status=%20", 422),
+        ("?sku=%20", 422),
         ("/77", 404),
         ("/%00", 404),
         ("/default:77", 404),

@@ -10,11 +10,13 @@ import pytest
 from bson import Decimal128
 
 from pos_api import customers, order_csv, order_list
+from pos_api.config import Config
 from pos_api.customers import Buyer
 from pos_api.db import Db
 from pos_api.errors import Conflict, NotFound
 from pos_api.order_list import Filter
 from pos_api.words import search_words
+from tests.steps import processes
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -159,6 +161,78 @@ def test_an_id_that_several_stores_have_names_the_candidates(db: Db) -> None:
     assert order_list.get(db, "north:7")["store"] == "north"
 
 
+# --- renamed products -------------------------------------------------------------------------------------------------
+
+
+def have(db: Db, product: str, *skus: str) -> None:
+    """A product of this `_id`, of which the last SKU is the current one."""
+    db.products.insert_one({"_id": product, "sku": skus[-1], "skus": list(skus)})
+
+
+def put_line(db: Db, order_id: int, sku: str, product: str | None, **fields: Any) -> None:
+    line = {"id": 1, "sku": sku, "quantity": 2, **({"product": product} if product else {})}
+    held = [{"sku": product, "quantity": 2}] if product else []
+    put(db, order_id, line_items=[line], skus=sorted({sku, product or sku}), held=held, **fields)
+
+
+def test_any_sku_of_a_product_finds_all_its_orders_and_no_other_products(db: Db) -> None:
+    """R-1 was renamed to R-2, and another product is R-1 now; S and T were swapped."""
+    have(db, "R-1", "R-0", "R-2")
+    have(db, "R-1 (default:51)", "R-1")
+    have(db, "S", "T")
+    have(db, "T", "S")
+    for number, (sku, product) in enumerate(
+        [
+            ("R-1", "R-1"),
+            ("R-2", "R-1"),
+            ("R-0", "R-1"),
+            ("R-1", "R-1 (default:51)"),
+            ("R-2", None),
+            ("S", "S"),
+            ("T", "S"),
+            ("S", "T"),
+            ("X", None),
+            ("X", "R-1"),
+        ],
+        1,
+    ):
+        put_line(db, number, sku, product)
+    found = {sku: ids(db, Filter(sku=sku)) for sku in ("R-2", "R-0", "R-1", "S", "T", "X", "R")}
+    assert {sku: [int(each.removeprefix("default:")) for each in orders] for sku, orders in found.items()} == {
+        "R-2": [10, 5, 3, 2, 1],
+        "R-0": [10, 5, 3, 2, 1],
+        "R-1": [4],
+        "S": [8],
+        "T": [7, 6],
+        "X": [10, 9],
+        "R": [],
+    }
+
+
+def test_an_order_is_shown_under_its_products_current_skus(db: Db) -> None:
+    have(db, "OLD", "OLD", "NEW")
+    put_line(db, 7, "OLD", "OLD", opening=["OLD"])
+    db.stock_movements.insert_one({"sku": "OLD", "seq": 2, "n": 1, "order": "default:7", "quantity": -2, "at": NOON})
+    order = order_list.get(db, "7")
+    (listed,) = order_list.find(db, Filter(), 1)
+    for shown in (order, listed):
+        assert shown["line_items"] == [{"id": 1, "sku": "OLD", "quantity": 2, "product": "NEW"}]
+        assert shown["held"] == [{"sku": "NEW", "quantity": 2}]
+    assert [movement["sku"] for movement in order["movements"]] == order["opening"] == ["NEW"]
+
+
+def test_a_page_costs_one_query_for_its_products_and_a_sku_one_more(config: Config, db: Db) -> None:
+    have(db, "OLD", "OLD", "NEW")
+    for number in range(1, 6):
+        put_line(db, number, "OLD", "OLD")
+    with processes(config, 1) as [process]:
+        assert len(order_list.find(process.db, Filter(), 50)) == 5
+        assert process.steps.names == ["find", "find"]
+        process.steps.go_on()
+        assert len(order_list.find(process.db, Filter(sku="NEW"), 50)) == 5
+        assert process.steps.names == ["find", "find", "find"]
+
+
 # --- cost -------------------------------------------------------------------------------------------------------------
 
 
@@ -214,6 +288,25 @@ def test_every_list_stays_on_an_index_that_has_its_order(db: Db, wanted: Filter,
 
     stages = set(_stages(explained["queryPlanner"]["winningPlan"]))
     assert not stages & {"COLLSCAN", "SORT"}, stages
+    assert explained["executionStats"]["totalDocsExamined"] <= 20
+    assert explained["executionStats"]["totalKeysExamined"] <= 40
+
+
+@pytest.mark.parametrize("deep", [False, True], ids=["first page", "later page"])
+def test_a_renamed_products_orders_stay_on_the_index(db: Db, deep: bool) -> None:
+    have(db, "OLD", "OLD", "NEW", "NEWER")
+    for n in range(1, 401):
+        name = ["OLD", "NEW", "NEWER"][n % 3] if n % 10 == 0 else "A"
+        put_line(db, n, name, "OLD" if name != "A" else "A")
+    query = order_list._query(db, Filter(sku="NEW"))
+    if deep:
+        order_list._start(query, (NOON + timedelta(minutes=390), "default:390"))
+
+    explained = order_list._cursor(db, query).limit(10).explain()
+
+    stages = set(_stages(explained["queryPlanner"]["winningPlan"]))
+    assert not stages & {"COLLSCAN", "SORT"}, stages
+    assert explained["executionStats"]["nReturned"] == 10
     assert explained["executionStats"]["totalDocsExamined"] <= 20
     assert explained["executionStats"]["totalKeysExamined"] <= 40
 

@@ -70,6 +70,65 @@ def _returned(item: int, units: int) -> Document:
     return {"quantity": -units, "meta_data": [{"key": "_refunded_item_id", "value": str(item)}]}
 
 
+@pytest.mark.parametrize(
+    ("lines", "back", "stock"),
+    [
+        ([{"sku": "A", "product_id": 7}], {"product_id": 7}, {"A": 97, "B": 100}),
+        ([{"sku": "A", "product_id": 7}], {"product_id": 7, "sku": "A, renamed"}, {"A": 97, "B": 100}),
+        ([{"sku": "A"}], {"sku": " A "}, {"A": 97, "B": 100}),
+        ([{"sku": "A"}, {"sku": "B"}], {"sku": "B"}, {"A": 95, "B": 97}),
+        ([{"sku": "A"}, {"sku": "A"}], {"sku": "A", "quantity": -7}, {"A": 97, "B": 100}),
+        (
+            [{"sku": "A", "product_id": 7}, {"sku": "B", "product_id": 7}],
+            {"product_id": 7, "sku": "A"},
+            {"A": 97, "B": 95},
+        ),
+        ([{"sku": "A", "id": 1}, {"sku": "B", "id": 1}], {"sku": "B"} | _returned(1, 2), {"A": 95, "B": 97}),
+        ([{"sku": "A", "id": None}, {"sku": "A"}], _returned(2, 2), {"A": 92, "B": 100}),
+        ([{"sku": "A"}], {"sku": "A"} | _returned(9, 2), {"A": 95, "B": 100}),
+    ],
+    ids=[
+        "product",
+        "product before SKU",
+        "SKU",
+        "one of two",
+        "lines of one product",
+        "SKU of one id",
+        "ids twice",
+        "no id",
+        "line is gone",
+    ],
+)
+def test_a_refund_line_that_names_no_line_returns_the_units_of_the_product_it_names(
+    shop: Shop, db: Db, lines: list[Document], back: Document, stock: Document
+) -> None:
+    stock_up(db, A=100, B=100)
+    items = [{"id": number, "quantity": 5, **each} for number, each in enumerate(lines, 1)]
+    refund = {"id": 9, "total": "-5", "line_items": [{"quantity": -2, **back}]}
+    data = {"id": 1, "status": "processing", "line_items": items, "refunds": [refund]}
+    assert shop.send("order.updated", data).get_json()["data"]["warnings"] == []
+    assert stock_of(db) == stock
+
+
+@pytest.mark.parametrize("back", [{}, {"sku": "C"}, {"product_id": 7}, {"sku": "", "product_id": 0}])
+def test_a_refund_line_that_could_be_any_lines_is_told(shop: Shop, db: Db, back: Document) -> None:
+    stock_up(db, A=100, B=100)
+    lines = [
+        {"id": 1, "sku": "A", "quantity": 5, "product_id": 7},
+        {"id": 2, "sku": "B", "quantity": 5, "product_id": 7},
+    ]
+    refund = {"id": 9, "total": "-5", "line_items": [{"id": 3, "quantity": -2, **back}, {"id": 4, "quantity": 0}]}
+    data = {"id": 1, "status": "processing", "line_items": lines, "refunds": [refund]}
+    [warning] = shop.send("order.updated", data).get_json()["data"]["warnings"]
+    assert warning == (
+        f"Refund 9 returns 2 of {back.get('sku') or back.get('product_id') or 'no name'}, which is no line of this"
+        " order, or several; its stock is not moved."
+    )
+    assert stock_of(db) == {"A": 95, "B": 95}
+    data |= {"status": "cancelled", "line_items": [], "refunds": []}
+    assert shop.send("order.updated", data).get_json()["data"]["warnings"] == []
+
+
 def test_an_edit_moves_the_difference(shop: Shop, db: Db) -> None:
     stock_up(db, A=10, B=10)
     shop.outcome("order.created", order(1, line("A", 5), line("B", 1)))
@@ -255,6 +314,62 @@ def test_skus_that_two_products_swap_stay_with_their_ids(shop: Shop, db: Db) -> 
     shop.outcome("order.created", order(1, line("A", 3, product_id=two), **later))
     shop.outcome("order.created", order(2, line("B", 4, product_id=one), **later))
     assert stock_of(db) == {"A": 6, "B": 17}
+
+
+def _variation(sku: str, variation_id: int, quantity: int, **more: Any) -> Document:
+    return line(sku, quantity, product_id=320, variation_id=variation_id, **more)
+
+
+def test_a_variation_that_gets_a_sku_of_its_own_does_not_rename_the_product(shop: Shop, db: Db) -> None:
+    """A variation without a SKU of its own tells its parent's: which of the two it is, a line does not say."""
+    stock_up(db, TEE=50)
+    shop.outcome("order.created", order(1, _variation("TEE", 321, 1)))
+    response = shop.send("order.created", order(2, _variation("TEE-S", 321, 2), _variation("TEE", 322, 3)))
+    assert response.get_json()["data"]["warnings"] == ["SKU TEE-S is unknown here; this order does not move its stock."]
+    assert stock_of(db) == {"TEE": 46}
+    [stored] = db.products.find()
+    assert (stored["skus"], stored.get("shop_ids", [])) == (["TEE"], [])
+
+
+def test_a_variations_line_teaches_its_id_where_its_parent_goes_under_another_sku(shop: Shop, db: Db) -> None:
+    shop.deliver("product.created", product(320, "TEE", 50))
+    stock_up(db, **{"TEE-S": 10})
+    shop.outcome("order.created", order(1, _variation("TEE-S", 321, 1)))
+    shop.outcome("order.created", order(2, _variation("TEE-SMALL", 321, 2)))
+    assert stock_of(db) == {"TEE": 50, "TEE-S": 7}
+
+
+def test_a_variation_known_from_the_shop_is_renamed_by_a_line(shop: Shop, db: Db) -> None:
+    shop.deliver("product.created", product(321, "TEE-S", 10, parent_id=320))
+    shop.outcome("order.created", order(1, _variation("TEE-SMALL", 321, 2), date_created_gmt="2099-01-01T00:00:00"))
+    [stored] = db.products.find()
+    assert (stored["sku"], stored["stock"]) == ("TEE-SMALL", 8)
+
+
+def _of_a_sender_without_ids(*lines: Document, modified: int = 0) -> Document:
+    return {"id": 1, "status": "processing", "date_modified_gmt": at(modified), "line_items": list(lines)}
+
+
+def test_a_line_that_names_another_sku_is_another_products(shop: Shop, db: Db) -> None:
+    stock_up(db, N8=100, N9=100)
+    shop.outcome("order.created", _of_a_sender_without_ids({"id": 1, "sku": "N8", "quantity": 5}))
+    shop.outcome("order.updated", _of_a_sender_without_ids({"id": 1, "sku": "N9", "quantity": 5}, modified=1))
+    assert stock_of(db) == {"N8": 100, "N9": 95}
+    shop.outcome("order.updated", _of_a_sender_without_ids({"id": 1, "sku": "", "quantity": 4}, modified=2))
+    shop.outcome("order.updated", _of_a_sender_without_ids({"id": 1, "sku": "new", "quantity": 3}, modified=3))
+    assert stock_of(db) == {"N8": 100, "N9": 97}, "gone from the shop, or renamed: it keeps its product"
+
+
+def test_a_line_id_that_comes_twice_is_no_identity(shop: Shop, db: Db) -> None:
+    stock_up(db, N3=100, N4=100)
+    lines = [{"id": 1, "sku": sku, "quantity": quantity} for sku, quantity in (("N3", 2), ("N4", 3), ("N3", 4))]
+    shop.outcome("order.created", _of_a_sender_without_ids(*lines))
+    assert stock_of(db) == {"N3": 94, "N4": 97}
+    lines[2]["quantity"] = 5
+    shop.outcome("order.updated", _of_a_sender_without_ids(*lines, modified=1))
+    assert stock_of(db) == {"N3": 93, "N4": 97}
+    shop.outcome("order.updated", _of_a_sender_without_ids({"id": 1, "sku": "N4", "quantity": 1}, modified=2))
+    assert stock_of(db) == {"N3": 100, "N4": 99}
 
 
 # --- orders from before -----------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from pos_api.config import Config
 from pos_api.db import Db, Document
 from pos_api.stock import Holding, settle
 from tests.conftest import fresh_database
-from tests.factories import assert_books_balance, line, order, stock_of, stock_up
+from tests.factories import assert_books_balance, at, line, order, product, stock_of, stock_up
 from tests.steps import Crash, Process, clear, processes, state
 
 bounded = settings(
@@ -219,3 +219,40 @@ def test_stock_is_the_start_less_what_orders_hold_and_the_opening_holds_nothing_
     }
     assert stock_of(db) == expected
     assert_books_balance(db)
+
+
+@st.composite
+def renamings(draw: st.DrawFn) -> tuple[list[Message], dict[int, str], dict[int, int]]:
+    """A shop's three products of 10 units each, renamed and ordered in turn: what it says of that in any order and
+    twice, the SKUs they end with, and their stock."""
+    skus, stock = {1: "A", 2: "B", 3: "C"}, {1: 10, 2: 10, 3: 10}
+    told: list[Message] = []
+    steps = st.tuples(st.sampled_from([1, 2, 3]), st.one_of(st.none(), st.sampled_from("ABCDE")))
+    for second, (identity, sku) in enumerate(draw(st.lists(steps, max_size=8)), 1):
+        if sku is None:
+            each = line(skus[identity], 2, product_id=identity)
+            told.append(("order.created", order(second, each, date_created_gmt="2099-01-01T00:00:00")))
+            stock[identity] -= 2
+        elif sku not in skus.values():
+            skus[identity] = sku
+            told.append(("product.updated", product(identity, sku, 10, date_modified_gmt=at(second))))
+    return draw(st.permutations(told * 2)), skus, stock
+
+
+@bounded
+@given(renamings())
+def test_renamed_products_keep_their_stock_in_whatever_order_the_shop_tells_of_them(
+    pair: list[Process], renamed: tuple[list[Message], dict[int, str], dict[int, int]]
+) -> None:
+    arrivals, skus, stock = renamed
+    first, second = pair
+    clear(first.db)
+    for identity, sku in enumerate("ABC", 1):
+        first.deliver("product.created", product(identity, sku, 10))
+    for number, message in enumerate(arrivals):
+        (first, second)[number % 2].deliver(*message)
+    ended = {int(each["shop_ids"][0].removeprefix("default:")): each for each in first.db.products.find()}
+    assert {identity: each["stock"] for identity, each in ended.items()} == stock
+    if all(topic == "product.updated" for topic, _ in arrivals):  # a line's word about a SKU has no time
+        assert {identity: each["sku"] for identity, each in ended.items()} == skus
+    assert_books_balance(first.db)

@@ -34,7 +34,23 @@ def test_money_is_kept_to_the_digit(value: Any, kept: str) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["ten", "1,5", "1e5", "NaN", "Infinity", "9" * 16, True, [], {}, float("inf"), float("nan"), 1e300, "$1", "--1"],
+    [
+        "ten",
+        "1,5",
+        "1e5",
+        "NaN",
+        "Infinity",
+        "9" * 16,
+        True,
+        [],
+        {},
+        float("inf"),
+        float("nan"),
+        1e300,
+        "$1",
+        "--1",
+        "\uff11",
+    ],
 )
 def test_what_is_no_money_is_refused(value: Any) -> None:
     with pytest.raises(ValueError, match="not an amount of money"):
@@ -47,7 +63,8 @@ def test_any_number_within_bounds_is_money_to_18_decimals(value: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "kept"), [("2", 2), (2.0, 2), ("0.5", 0.5), (0.1 + 0.2, 0.3), (-3, -3), ("1e2", 100), (10**9, 10**9)]
+    ("value", "kept"),
+    [("2", 2), (2.0, 2), (" 0.50 ", 0.5), ("-2", -2), (0.1 + 0.2, 0.3), (-3, -3), (1e2, 100), (10**9, 10**9)],
 )
 def test_whole_quantities_are_ints(value: Any, kept: Any) -> None:
     assert quantity(value) == kept
@@ -55,7 +72,11 @@ def test_whole_quantities_are_ints(value: Any, kept: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["two", "", None, True, [], {}, 10**9 + 1, 2**63, "nan", "inf", float("inf"), 10**400]
+    "value",
+    [
+        *(None, True, [], {}, 10**9 + 1, 2**63, float("inf"), 10**400),
+        *("two", "", "nan", "inf", "1_000", "\uff11\uff12", "1e2", "0x1", "1,5", "--1", "1 000", "9" * 400),
+    ],
 )
 def test_what_is_no_quantity_is_refused(value: Any) -> None:
     with pytest.raises(ValueError, match=r"not a number|out of range"):

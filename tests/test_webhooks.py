@@ -105,7 +105,12 @@ def test_a_status_that_is_there_wins_over_the_topic(shop: Shop, db: Db) -> None:
     assert values(db.woocommerceorders, "status") == ["processing"]
 
 
-@pytest.mark.parametrize("status", [None, ""])
+def test_a_status_is_trimmed_and_in_small_letters(shop: Shop, db: Db) -> None:
+    shop.outcome("order.created", {"id": 7, "status": " wc-Cancelled "})
+    assert values(db.woocommerceorders, "status") == ["cancelled"]
+
+
+@pytest.mark.parametrize("status", [None, "", "  ", "wc-"])
 def test_a_blank_status_is_an_absent_one(shop: Shop, db: Db, status: str | None) -> None:
     shop.outcome("order.created", order(7))
     shop.outcome("order.updated", {"id": 7, "status": status, "date_modified_gmt": at(5)})
@@ -273,6 +278,7 @@ ORDER_PROBLEMS: dict[str, Any] = {
     "a line a number": {"id": 1, "line_items": [1]},
     "a line without quantity": {"id": 1, "line_items": [{"sku": "A"}]},
     "quantity words": {"id": 1, "line_items": [{"sku": "A", "quantity": "two"}]},
+    "quantity of Python's": {"id": 1, "line_items": [{"sku": "A", "quantity": "1_000"}]},
     "quantity negative": {"id": 1, "line_items": [{"sku": "A", "quantity": -1}]},
     "quantity 1e999": '{"id": 1, "line_items": [{"sku": "A", "quantity": 1e999}]}',
     "quantity 2^63": {"id": 1, "line_items": [{"sku": "A", "quantity": 2**63}]},

@@ -14,23 +14,23 @@ from ..errors import Invalid
 from . import pages, services, success
 from .pages import PageQuery
 from .rest import Blueprint, fails_with, staff
-from .schemas import Money, Quantity, Time, page_of, reply
+from .schemas import Money, Quantity, Time, Trimmed, page_of, reply
 
 blp = Blueprint("orders", __name__, url_prefix="/api/webhooks/orders", description="Orders")
 
 
-def _text(longest: int, description: str, example: str | None = None) -> fields.String:
+def _text(longest: int, description: str, example: str | None = None) -> Trimmed:
     metadata = {"description": description} | ({"example": example} if example else {})
-    return fields.String(validate=validate.Length(1, longest), metadata=metadata)
+    return Trimmed(validate=validate.Length(1, longest), metadata=metadata)
 
 
 class OrderQuery(PageQuery):
     """Which orders to list; filters add up."""
 
-    status = _text(40, "WooCommerce's status, without `wc-`.", "processing")
+    status = _text(40, "WooCommerce's status, with or without `wc-`.", "processing")
     store = _text(40, "The store's id.", "default")
     customer = _text(320, "E-mail address, customer id of the shop, or `store:#id`.")
-    sku = _text(200, "With a line of this SKU.")
+    sku = _text(200, "With a line of the product that goes, or went, under this SKU; else with this SKU on a line.")
     since = fields.String(
         data_key="from",
         validate=validate.Length(max=40),
@@ -70,7 +70,9 @@ class OrderLine(Schema):
 
     id = fields.Integer(metadata={"example": 31})
     sku = fields.String(required=True, metadata={"example": "OIL-2L"})
-    product = fields.String(metadata={"description": "The product here that it moves; absent while unmatched."})
+    product = fields.String(
+        metadata={"description": "The current SKU of the product here that it moves; absent while unmatched."}
+    )
     name = fields.String(metadata={"example": "Olive oil, 2 l"})
     product_id = fields.Integer(metadata={"example": 12})
     variation_id = fields.Integer(metadata={"example": 0})
@@ -96,7 +98,7 @@ class Refund(Schema):
 
 
 class Held(Schema):
-    """Units of a product that the order holds."""
+    """Units of a product, by its current SKU, that the order holds."""
 
     sku = fields.String(required=True, metadata={"example": "OIL-2L"})
     quantity = Quantity(required=True, metadata={"example": 2})

@@ -20,7 +20,7 @@ from ..product_csv import MAX_NAME, MAX_SKU
 from . import pages, services, success
 from .pages import PageQuery
 from .rest import Blueprint, documented, fails_with, speaker, staff
-from .schemas import Money, Quantity, Time, page_of, reply
+from .schemas import Money, Quantity, Time, Trimmed, page_of, reply
 
 blp = Blueprint("products", __name__, url_prefix="/api/products", description="Catalogue and stock")
 
@@ -39,15 +39,12 @@ def _line(longest: int) -> Callable[[str], None]:
     return validated
 
 
-class Text(fields.String):
+class Text(Trimmed):
     """A line of text, trimmed."""
 
     def __init__(self, longest: int, *, other_than: tuple[str, ...] = (), **options: Any) -> None:
         taken = validate.NoneOf(other_than, error="has a meaning of its own here; use another word")
         super().__init__(validate=[validate.Length(1, longest), _line(longest), taken], **options)
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
-        return str(super()._deserialize(value, attr, data, **kwargs)).strip()
 
 
 def _not_negative(value: Any) -> None:

@@ -37,6 +37,13 @@ class Quantity(fields.Field[float]):
             raise ValidationError(str(error)) from None
 
 
+class Trimmed(fields.String):
+    """Text without the blanks around it; `validate` sees it so."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        return str(super()._deserialize(value, attr, data, **kwargs)).strip()
+
+
 class Time(fields.Field[Any]):
     """A moment, as `2026-11-22T06:51:08Z` (RFC 3339)."""
 

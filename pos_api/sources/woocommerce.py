@@ -22,7 +22,7 @@ from bson import Decimal128
 from ..customers import CustomerSnapshot
 from ..db import Document
 from ..errors import Invalid
-from ..orders import OrderSnapshot
+from ..orders import OrderSnapshot, status_of
 from ..products import ProductSnapshot
 from ..stores import Store
 from ..values import INT64_MAX, ZERO, Quantity, decimal, money, quantity, utc
@@ -443,13 +443,13 @@ _ORDER: dict[str, tuple[str, Converter]] = {
         _text,
         "number",
         "order_key",
-        "status",
         "created_via",
         "customer_note",
         "payment_method",
         "payment_method_title",
         "transaction_id",
     ),
+    "status": ("status", lambda value: status_of(_text(value))),
     "currency": ("currency", lambda value: _trimmed(value).upper()[:8]),
     "prices_include_tax": ("prices_include_tax", _flag),
     **_same(
@@ -494,7 +494,7 @@ def _order(message: Message, store: Store, received_at: datetime, cause: str) ->
     status = fields.get("status") or _IMPLIED_STATUS.get(message.topic)
     fields.pop("status", None)
     if status:
-        fields["status"] = status.removeprefix("wc-")
+        fields["status"] = status
     if fields.get("status") in DRAFTS:
         return None
     if created_at := fields.get("created_at"):
