@@ -15,7 +15,7 @@ from pymongo.collection import Collection
 from werkzeug.test import TestResponse
 
 from pos_api import products
-from pos_api.db import Db, Document
+from pos_api.db import Db, Document, make_durable
 from pos_api.values import Quantity
 
 API_KEY = "test-api-key"
@@ -128,9 +128,10 @@ def outcome(response: TestResponse) -> str:
 
 
 def stock_up(db: Db, **quantities: Quantity) -> None:
-    """Products of these SKUs with this stock, made by staff."""
+    """Products of these SKUs with this stock, made by staff, whose word is on disk when they are answered."""
     for sku, quantity in quantities.items():
         products.create(db, sku, name=sku, price=None, quantity=quantity, cause="staff:test")
+    make_durable(db)
 
 
 def stock_of(db: Db) -> dict[str, Quantity]:
