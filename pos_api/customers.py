@@ -7,13 +7,13 @@ A customer: `_id` (the e-mail address, lower-cased; else `store:#customer id`), 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from pymongo import UpdateOne
+from pymongo.errors import BulkWriteError
 
-from .db import Db, Document
+from .db import DUPLICATE_KEY, Db, Document
 from .errors import NotFound
 from .words import search_words, wanted_words
 
@@ -51,29 +51,47 @@ def key(store: str, email: str, shop_id: int) -> str | None:
     return f"{store}:#{shop_id}" if shop_id else None
 
 
-def upsert(db: Db, buyers: Iterable[Buyer]) -> None:
-    """Record these buyers. The newest word about a person counts, in whatever order it arrives."""
-    operations = [_operation(buyer) for buyer in buyers]
-    if operations:
-        db.customers.bulk_write(operations, ordered=True)
+def upsert(db: Db, buyers: list[Buyer]) -> None:
+    """Record these buyers. The newest word about a person counts, in whatever order it arrives.
+
+    Who is new here, or known by nothing newer, is written at once. Where that collides on the `_id`, the customer is
+    there: what is known of the person then decides, and each part is a plain update.
+    """
+    if not buyers:
+        return
+    try:
+        db.customers.bulk_write([_newest_word(buyer, upsert=True) for buyer in buyers], ordered=False)
+    except BulkWriteError as error:
+        failed = error.details["writeErrors"]
+        if not failed or any(each["code"] != DUPLICATE_KEY for each in failed):
+            raise
+        known = [buyers[each["index"]] for each in failed]
+        db.customers.bulk_write([step for buyer in known for step in (_newest_word(buyer), _older_word(buyer))])
 
 
-def _operation(buyer: Buyer) -> UpdateOne:
+def _newest_word(buyer: Buyer, *, upsert: bool = False) -> UpdateOne:
     billing = buyer.billing
-    email = billing.get("email", "").strip()
     profile = {
-        "email": email,
+        "email": billing.get("email", "").strip(),
         **{name: billing.get(name, "") for name in ("first_name", "last_name", "company", "phone")},
-        "billing": billing,
-        "shipping": buyer.shipping,
     }
+    words = search_words(*(profile[name] for name in _SEARCHED))
+    told = {**profile, "billing": billing, "shipping": buyer.shipping, "search": words, "as_of": buyer.as_of}
+    nothing_newer = {"_id": buyer.key, "as_of": {"$not": {"$gt": buyer.as_of}}}
+    return UpdateOne(nothing_newer, {"$set": told, **_ordered(buyer)}, upsert=upsert)
+
+
+def _older_word(buyer: Buyer) -> UpdateOne:
+    return UpdateOne({"_id": buyer.key}, _ordered(buyer))
+
+
+def _ordered(buyer: Buyer) -> Document:
     shop_ids = [f"{buyer.store}:{buyer.shop_id}"] if buyer.shop_id else []
-    update = {
-        "first_order_at": {"$min": ["$first_order_at", buyer.ordered_at]},
-        "last_order_at": {"$max": ["$last_order_at", buyer.ordered_at]},
-        "shop_ids": {"$setUnion": [{"$ifNull": ["$shop_ids", []]}, shop_ids]},
+    return {
+        "$min": {"first_order_at": buyer.ordered_at},
+        "$max": {"last_order_at": buyer.ordered_at},
+        "$addToSet": {"shop_ids": {"$each": shop_ids}},
     }
-    return UpdateOne({"_id": buyer.key}, [{"$set": update | _if_newest(profile, buyer.as_of)}], upsert=True)
 
 
 def apply(db: Db, snapshot: CustomerSnapshot) -> str:
