@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from pymongo import UpdateOne
 
-from . import tally
+from . import products, tally
 from .db import Db, Document
 from .errors import Invalid, Unavailable
 from .sums import AMOUNTS, COUNTED, METHOD, NEW, NOTHING, PRODUCT, RATE, RETURNING, STATUS, total
@@ -215,7 +215,7 @@ def _rows(db: Db, parts: list[str], currency: str | None) -> dict[str, _Rows]:
     now."""
     best_first = {"count": -1, "amount": -1, "_id.key": 1}
     top = {"$topN": {"n": TOP_PRODUCTS, "sortBy": best_first, "output": "$$ROOT"}}
-    products = [
+    best = [
         {"$match": {"_id.of": PRODUCT}},
         {"$group": {"_id": "$_id.currency", "rows": top}},
         {"$unwind": "$rows"},
@@ -223,9 +223,8 @@ def _rows(db: Db, parts: list[str], currency: str | None) -> dict[str, _Rows]:
     ]
     others = [{"$match": {"_id.of": {"$ne": PRODUCT}}}, {"$sort": {"_id.key": 1}}]
     summed = total({"_id": {"$in": parts}}, {} if currency is None else {"sums.currency": currency})
-    [found] = db.stats_sums.aggregate([*summed, {"$facet": {"products": products, "others": others}}])
-    skus = [row["_id"]["key"][0] for row in found["products"]]
-    renamed = {each["_id"]: each["sku"] for each in db.products.find({"_id": {"$in": skus}}, {"sku": 1})}
+    [found] = db.stats_sums.aggregate([*summed, {"$facet": {"products": best, "others": others}}])
+    renamed = products.current_skus(db, [row["_id"]["key"][0] for row in found["products"]])
     rows: dict[str, _Rows] = defaultdict(lambda: defaultdict(list))
     for row in (*found["products"], *found["others"]):
         key = row.pop("_id")
