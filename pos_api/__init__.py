@@ -8,7 +8,7 @@ from importlib.metadata import version
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from . import api, db, logs
+from . import api, db, logs, metrics
 from .api.rest import Api
 from .config import Config
 from .services import Services
@@ -23,6 +23,7 @@ def create_app(config: Config, database: db.Db | None = None) -> Flask:
     database can't be reached. `app.extensions["pos"].close()` stops the thread.
     """
     logs.configure(config)
+    metrics.prepare()
     services = Services.start(config, database if database is not None else db.connect(config))
     atexit.register(services.close)
     app = Flask(__name__)

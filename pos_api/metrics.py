@@ -1,7 +1,7 @@
 """What `/metrics` shows, in Prometheus' names and units, summed over the web processes of one server.
 
 prometheus_client decides when it is imported whether processes share their figures (PROMETHEUS_MULTIPROC_DIR), and the
-web server knows that only once it has read its settings: so it is imported with the first figure, after the fork.
+web server knows that only once it has read its settings: so it is imported as a process is made ready, after the fork.
 """
 
 from __future__ import annotations
@@ -38,6 +38,11 @@ def _figures() -> _Figures:
         Histogram("pos_batch_events", "Events per batch.", buckets=(1, 2, 5, 10, 20, 50, 100)),
         Histogram("pos_batch_seconds", "Seconds to apply a batch."),
     )
+
+
+def prepare() -> None:
+    """Make the figures, before there are threads that count: two at once would make them twice, which fails."""
+    _figures()
 
 
 def answered(topic: str, outcome: str, seconds: float) -> None:

@@ -7,10 +7,13 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import requests
 from dotenv import dotenv_values
 
 from tests.service import POS_API, Service, environment, mongod_of, pos_api, running
@@ -66,6 +69,21 @@ def test_a_killed_web_worker_is_replaced(serve: Serve) -> None:
         os.kill(pid, signal.SIGKILL)
     wait_until(lambda: len(service.workers() - first) == 2 and service.health() == 200)
     assert service.said().count("Server running") == 1
+
+
+def test_the_first_deliveries_of_a_process_may_come_all_at_once(serve: Serve, home: Path) -> None:
+    service = serve(WEB_PROCESSES="1", WEBHOOK_PROCESSING="queued")
+    headers = {"X-API-Key": dotenv_values(home / ".env")["WEBHOOK_API_KEY"] or ""}
+    together = threading.Barrier(24)
+
+    def send(number: int) -> int:
+        with requests.Session() as shop:
+            together.wait(20)
+            said = {"event": "order.created", "data": {"id": number}}
+            return shop.post(f"{service.url}/api/webhooks/orders", json=said, headers=headers, timeout=20).status_code
+
+    with ThreadPoolExecutor(24) as threads:
+        assert set(threads.map(send, range(1, 25))) == {202}
 
 
 def test_a_killed_store_is_started_again_and_the_service_with_it(serve: Serve, home: Path) -> None:
