@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -68,25 +69,23 @@ def stop_sharing() -> None:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def forget(pid: int) -> None:
-    """A process of those that share has ended: its counts stay in the sums, its gauges do not."""
-    if _SHARED in os.environ:
-        from prometheus_client import multiprocess
-
-        multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]
-
-
 def page(waiting: int | None) -> bytes:
     """Every figure in Prometheus' text format; `waiting` is how many events wait in the inbox, None where that can't
     be told."""
-    from prometheus_client import REGISTRY, CollectorRegistry, Gauge, generate_latest, multiprocess
+    from prometheus_client import REGISTRY, CollectorRegistry, generate_latest, multiprocess
+    from prometheus_client.core import GaugeMetricFamily, Metric
+    from prometheus_client.registry import Collector
 
-    _figures()
+    class Now(Collector):
+        """What is so just now: no process's own figure, so it is not shared as those are."""
+
+        def collect(self) -> Iterable[Metric]:
+            yield GaugeMetricFamily("pos_database_up", "Whether the database answers.", waiting is not None)
+            if waiting is not None:
+                yield GaugeMetricFamily("pos_inbox_waiting", "Events that wait or are being worked on.", waiting)
+
     now = CollectorRegistry()
-    up = Gauge("pos_database_up", "Whether the database answers.", registry=now)
-    up.set(waiting is not None)
-    if waiting is not None:
-        Gauge("pos_inbox_waiting", "Events that wait or are being worked on.", registry=now).set(waiting)
+    now.register(Now())
     if _SHARED not in os.environ:
         return generate_latest(REGISTRY) + generate_latest(now)
     summed = CollectorRegistry()

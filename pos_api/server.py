@@ -109,10 +109,6 @@ def _more_soon(conn: TConn) -> bool:
     return bool(poll.poll(_MORE_SOON_MS))
 
 
-def _forget_figures(_server: Any, worker: Worker) -> None:
-    metrics.forget(int(worker.pid))
-
-
 class _Application(BaseApplication):
     def __init__(self, config: Config, announce: Callable[[], None]) -> None:
         self._config = config
@@ -138,7 +134,6 @@ class _Application(BaseApplication):
             "loglevel": "warning",
             "logger_class": Logger,
             "post_worker_init": self._started,
-            "child_exit": _forget_figures,
             "on_exit": lambda _server: metrics.stop_sharing(),
         }
         if os.path.isdir("/dev/shm"):  # noqa: S108 - the heartbeat must not wait for a disk

@@ -86,6 +86,17 @@ def test_the_first_deliveries_of_a_process_may_come_all_at_once(serve: Serve, ho
         assert set(threads.map(send, range(1, 25))) == {202}
 
 
+def test_processes_show_one_set_of_figures(serve: Serve) -> None:
+    service = serve(WEB_PROCESSES="2")
+    for _ in range(8):  # until both have answered
+        page = requests.get(f"{service.url}/metrics", headers={"Connection": "close"}, timeout=10).text
+    names = [line.split()[2] for line in page.splitlines() if line.startswith("# TYPE")]
+    assert len(names) == len(set(names))
+    assert {"pos_database_up", "pos_inbox_waiting"} <= set(names)
+    assert "pid=" not in page
+    assert "pos_database_up 1.0" in page.splitlines()
+
+
 def test_a_killed_store_is_started_again_and_the_service_with_it(serve: Serve, home: Path) -> None:
     service = serve()
     killed = mongod_of(home)
