@@ -126,10 +126,8 @@ def open_database(uri: str) -> Db:
     db = client.get_default_database(DEFAULT_DATABASE)
     if not db.write_concern.document:
         db = db.with_options(write_concern=WriteConcern(w=1))
-    for name in INDEXES:
-        setattr(
-            db, name, db[name]
-        )  # pymongo makes a collection's handle anew at each look, which costs a step's Python
+    for name in INDEXES:  # pymongo makes a collection's handle anew at every look
+        setattr(db, name, db[name])
     return db
 
 
