@@ -44,6 +44,8 @@ _INSTEAD = "Or name another mongod in MONGOD, or set MONGODB_URI to a MongoDB se
 
 log = get_logger(__name__)
 _guard = threading.RLock()
+_fork_or_turn = threading.Lock()
+"""A child forked in a turn would hold what ends it, locks and pipes, so that no turn would come again."""
 _stores: dict[Path, _Store] = {}
 
 
@@ -224,13 +226,13 @@ class _Store:
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        turn = os.open(self._path / "turn.lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(turn, fcntl.LOCK_EX)
-            yield
-        finally:
-            fcntl.flock(turn, fcntl.LOCK_UN)  # a child forked meanwhile has the file open too
-            os.close(turn)
+        with _fork_or_turn:
+            turn = os.open(self._path / "turn.lock", os.O_RDWR | os.O_CREAT, 0o600)
+            try:
+                fcntl.flock(turn, fcntl.LOCK_EX)
+                yield
+            finally:
+                os.close(turn)
 
     def _close(self) -> None:
         fcntl.flock(self._users, fcntl.LOCK_UN)
@@ -304,11 +306,16 @@ def _complaint(log: Path) -> str:
 
 def _forget_in_child() -> None:
     global _guard
+    _fork_or_turn.release()
     _guard = threading.RLock()  # the old one stays locked if another thread of the parent had it
     for store in _stores.values():
         store.forget()
     _stores.clear()
 
 
-os.register_at_fork(after_in_child=_forget_in_child)
+os.register_at_fork(
+    before=_fork_or_turn.acquire,
+    after_in_parent=_fork_or_turn.release,
+    after_in_child=_forget_in_child,
+)
 atexit.register(release)

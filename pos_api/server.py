@@ -7,6 +7,7 @@ import json
 import os
 import select
 import socket
+import sys
 import time
 import uuid
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from http import HTTPStatus
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger as GunicornLogger
 from gunicorn.http import errors
 from gunicorn.util import write_nonblock
@@ -77,6 +79,17 @@ class AttentiveWorker(ThreadWorker):
     much as reading the request. It is done while there is a thread for every connection, so nobody waits for it.
     """
 
+    def load_wsgi(self) -> None:
+        """Make the service of this process. A database that is away just now is waited for, until SIGTERM."""
+        while True:
+            try:
+                return super().load_wsgi()
+            except ConfigError as error:
+                if not self.alive:
+                    sys.exit()
+                log.warning("a web worker waits for the database", error=str(error))
+                time.sleep(_RETRY_SECONDS)
+
     def handle(self, conn: TConn) -> Any:
         """Answer requests; returns what gunicorn's own does: what becomes of the connection."""
         fate = super().handle(conn)
@@ -109,6 +122,13 @@ def _more_soon(conn: TConn) -> bool:
     return bool(poll.poll(_MORE_SOON_MS))
 
 
+def _leave(arbiter: Arbiter) -> None:
+    for pid in arbiter.WORKERS:  # killed just now, as they did not end in time: the store that they use is stopped last
+        with suppress(ChildProcessError):
+            os.waitpid(pid, 0)
+    metrics.stop_sharing()
+
+
 class _Application(BaseApplication):
     def __init__(self, config: Config, announce: Callable[[], None]) -> None:
         self._config = config
@@ -134,7 +154,7 @@ class _Application(BaseApplication):
             "loglevel": "warning",
             "logger_class": Logger,
             "post_worker_init": self._started,
-            "on_exit": lambda _server: metrics.stop_sharing(),
+            "on_exit": _leave,
         }
         if os.path.isdir("/dev/shm"):  # noqa: S108 - the heartbeat must not wait for a disk
             settings["worker_tmp_dir"] = "/dev/shm"  # noqa: S108
@@ -142,13 +162,8 @@ class _Application(BaseApplication):
             self.cfg.set(name, value)
 
     def load(self) -> Callable[..., Any]:
-        """The service of one worker process. A database that is away just now is waited for."""
-        while True:
-            try:
-                return create_app(self._config)
-            except ConfigError as error:
-                log.warning("a web worker waits for the database", error=str(error))
-                time.sleep(_RETRY_SECONDS)
+        """The service of one worker process."""
+        return create_app(self._config)
 
     def _started(self, worker: Worker) -> None:
         gc.freeze()  # what is there now stays: the collector need not look at it again and again

@@ -92,6 +92,7 @@ def running(command: list[str], cwd: Path, env: Mapping[str, str], *, seconds: f
         if process.poll() is None:
             process.terminate()
             process.wait(40)
+        print(service.said())  # pytest shows it where the test failed
 
 
 def mongod_of(home: Path) -> str:

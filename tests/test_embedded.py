@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -232,6 +233,43 @@ def test_a_forked_child_does_not_hold_what_its_parent_used(data_dir: Path, start
     start_user().ready().leave()
     assert running_mongod(data_dir) is None
     parent.communicate()
+
+
+FORKING_THROUGHOUT = """
+import os, signal, sys
+from pathlib import Path
+from pos_api import embedded
+
+directory = Path(sys.argv[1]) / "mongodb"
+embedded.uri(directory.parent)
+mongod = (directory / "mongod.lock").read_text().strip()
+children = []
+for killed in range(2):
+    os.kill(int(mongod), signal.SIGKILL)
+    while (now := (directory / "mongod.lock").read_text().strip()) in ("", mongod):
+        if child := os.fork():
+            children.append(child)
+        else:
+            signal.pause()
+    mongod = now
+embedded.release()
+for child in children:
+    os.kill(child, signal.SIGKILL)
+print(len(children), flush=True)
+"""
+
+
+def test_children_forked_while_mongod_starts_anew_hold_nothing_up(data_dir: Path) -> None:
+    command = [sys.executable, "-c", FORKING_THROUGHOUT, str(data_dir)]
+    parent = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    try:
+        forked, _ = parent.communicate(timeout=20)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(parent.pid, signal.SIGKILL)
+        parent.communicate()
+    assert int(forked) > 0
+    assert running_mongod(data_dir) is None
 
 
 def test_no_mongod_is_one_clear_message(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:

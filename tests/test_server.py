@@ -16,6 +16,7 @@ import pytest
 import requests
 from dotenv import dotenv_values
 
+from tests.servers import standalone
 from tests.service import POS_API, Service, environment, mongod_of, pos_api, running
 from tests.waiting import wait_until
 
@@ -103,6 +104,29 @@ def test_a_killed_store_is_started_again_and_the_service_with_it(serve: Serve, h
     os.kill(int(killed), signal.SIGKILL)
     wait_until(lambda: service.health() == 200 and mongod_of(home) not in ("", killed))
     assert service.stop() == 0
+    assert mongod_of(home) == ""
+
+
+def test_a_worker_that_waits_for_the_database_is_stopped_too(serve: Serve, tmp_path: Path) -> None:
+    with standalone(tmp_path / "db") as mongod:
+        service = serve(
+            WEB_PROCESSES="1", MONGODB_URI=f"mongodb://127.0.0.1:{mongod.port}/?serverSelectionTimeoutMS=100"
+        )
+        mongod.kill()
+        (worker,) = service.workers()
+        os.kill(worker, signal.SIGKILL)
+        wait_until(lambda: "a web worker waits for the database" in service.said())
+        service.process.send_signal(signal.SIGTERM)
+        assert service.process.wait(10) == 0, "long before what takes too long is killed"
+
+
+def test_a_worker_that_hangs_does_not_leave_the_store_running(serve: Serve, home: Path) -> None:
+    service = serve(WEB_PROCESSES="1")
+    (worker,) = service.workers()
+    os.kill(worker, signal.SIGSTOP)
+    service.process.send_signal(signal.SIGTERM)
+    wait_until(lambda: service.health(seconds=1) == 0)
+    assert service.stop(signal.SIGINT) == 0, "the second signal says that it is urgent"
     assert mongod_of(home) == ""
 
 
