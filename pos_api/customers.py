@@ -13,7 +13,7 @@ from datetime import datetime
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
-from .db import DUPLICATE_KEY, Db, Document
+from .db import Db, Document, only_collisions
 from .errors import NotFound
 from .words import search_words, wanted_words
 
@@ -62,10 +62,7 @@ def upsert(db: Db, buyers: list[Buyer]) -> None:
     try:
         db.customers.bulk_write([_newest_word(buyer, upsert=True) for buyer in buyers], ordered=False)
     except BulkWriteError as error:
-        failed = error.details["writeErrors"]
-        if not failed or any(each["code"] != DUPLICATE_KEY for each in failed):
-            raise
-        known = [buyers[each["index"]] for each in failed]
+        known = [buyers[index] for index in only_collisions(error)]
         db.customers.bulk_write([step for buyer in known for step in (_newest_word(buyer), _older_word(buyer))])
 
 

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from pymongo import ASCENDING, DESCENDING, IndexModel, MongoClient, WriteConcern
 from pymongo.database import Database
-from pymongo.errors import AutoReconnect, ConfigurationError, InvalidURI, PyMongoError
+from pymongo.errors import AutoReconnect, BulkWriteError, ConfigurationError, InvalidURI, PyMongoError
 from pymongo.server_api import ServerApi, ServerApiVersion
 from pymongo.server_description import ServerDescription
 
@@ -25,7 +25,7 @@ Db: TypeAlias = Database[Document]
 Client: TypeAlias = MongoClient[Document]
 
 DEFAULT_DATABASE = "pos-system"
-DUPLICATE_KEY = 11000
+_DUPLICATE_KEY = 11000
 """The server's error code for a unique index that is taken."""
 DURABLE = WriteConcern(w="majority", j=True)
 """For the one write that must survive everything: the inbox insert. A bare majority on a one-node replica set
@@ -176,6 +176,17 @@ def ensure_indexes(db: Db) -> None:
     for name, indexes in INDEXES.items():
         if indexes:
             db[name].create_indexes(indexes)
+
+
+def only_collisions(error: BulkWriteError) -> list[int]:
+    """Which operations of a bulk write collided on a unique index, by their place in it, where nothing else went wrong.
+
+    Else raises `error`. It is then all or nothing for the caller: a write that failed, or is not known to be durable.
+    """
+    failed = error.details["writeErrors"]
+    if error.details["writeConcernErrors"] or any(each["code"] != _DUPLICATE_KEY for each in failed):
+        raise error
+    return [each["index"] for each in failed]
 
 
 def _first_line(error: Exception) -> str:

@@ -20,7 +20,7 @@ from bson import Binary
 from pymongo import UpdateMany
 from pymongo.errors import BulkWriteError
 
-from .db import DUPLICATE_KEY, DURABLE, Db, Document
+from .db import DURABLE, Db, Document, only_collisions
 from .errors import NotFound
 from .values import now
 
@@ -82,10 +82,7 @@ def store(db: Db, events: list[Event], lease: str | None) -> set[str]:
     try:
         db.inbox.with_options(write_concern=DURABLE).insert_many(documents, ordered=False)
     except BulkWriteError as error:
-        failed = error.details["writeErrors"]
-        if error.details["writeConcernErrors"] or any(each["code"] != DUPLICATE_KEY for each in failed):
-            raise
-        known = {each["index"] for each in failed}
+        known = only_collisions(error)
         return {event.key for index, event in enumerate(events) if index not in known}
     return {event.key for event in events}
 

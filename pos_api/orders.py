@@ -23,7 +23,7 @@ from pymongo import InsertOne, UpdateOne
 from pymongo.errors import AutoReconnect, BulkWriteError
 
 from . import customers, products, stock
-from .db import DUPLICATE_KEY, Db, Document
+from .db import Db, Document, only_collisions
 from .products import Catalogue
 from .stock import Holding
 from .values import Quantity, whole
@@ -160,10 +160,7 @@ def _write(db: Db, changes: list[_Change]) -> set[str]:
     try:
         db.woocommerceorders.bulk_write([_save_operation(change) for change in changes], ordered=False)
     except BulkWriteError as error:
-        failed = error.details["writeErrors"]
-        if not failed or any(each["code"] != DUPLICATE_KEY for each in failed):
-            raise
-        return {changes[each["index"]].after["_id"] for each in failed}
+        return {changes[index].after["_id"] for index in only_collisions(error)}
     return set()
 
 

@@ -20,7 +20,7 @@ from pymongo import ReturnDocument, UpdateOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from . import stock
-from .db import DUPLICATE_KEY, Db, Document, one_primary
+from .db import Db, Document, one_primary, only_collisions
 from .errors import Conflict, Invalid, NotFound
 from .stock import Balance
 from .values import Quantity, now
@@ -144,8 +144,7 @@ class Catalogue:
             try:
                 db.products.bulk_write(learned, ordered=False)
             except BulkWriteError as error:
-                if any(each["code"] != DUPLICATE_KEY for each in error.details["writeErrors"]):
-                    raise
+                only_collisions(error)
 
 
 def lookup(db: Db, skus: Iterable[str], shop_ids: Iterable[str] = ()) -> Catalogue:

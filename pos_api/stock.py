@@ -19,7 +19,7 @@ from typing import Any
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
-from .db import DUPLICATE_KEY, Db, Document, one_primary
+from .db import Db, Document, one_primary, only_collisions
 from .values import Quantity, now, whole
 
 _ROUNDS = 200
@@ -168,10 +168,7 @@ def _insert(db: Db, movements: list[Document]) -> int:
     try:
         db.stock_movements.insert_many(movements, ordered=True)
     except BulkWriteError as error:
-        errors = error.details["writeErrors"]
-        if not errors or any(each["code"] != DUPLICATE_KEY for each in errors):
-            raise
-        return int(errors[0]["index"])
+        return only_collisions(error)[0]
     return len(movements)
 
 

@@ -33,7 +33,7 @@ from pymongo import ReturnDocument, UpdateOne
 from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError
 
-from .db import DUPLICATE_KEY, Db, Document
+from .db import Db, Document, only_collisions
 from .sums import AMOUNTS, COUNTED, FIGURE, NOT_COUNTED, OF_ORDER, RETURNING, Sums, total
 from .values import whole
 
@@ -95,8 +95,7 @@ def write_newer(collection: Collection[Document], operations: list[UpdateOne]) -
     try:
         collection.bulk_write(operations, ordered=False)
     except BulkWriteError as error:
-        if any(each["code"] != DUPLICATE_KEY for each in error.details["writeErrors"]):
-            raise
+        only_collisions(error)
 
 
 # --- blocks and days --------------------------------------------------------------------------------------------------

@@ -774,6 +774,8 @@ def test_an_order_that_was_refused_is_marked_and_resent_by_one_button(live: Worl
 
 
 def test_sending_all_again_changes_nothing(live: World) -> None:
+    live.order(("Oil", 2), ("Salad", 1))
+    live.check()
     movements = live.database.stock_movements.count_documents({})
     live.shop.act("backfill_since", days=2)
     live.check()
