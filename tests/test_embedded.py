@@ -263,7 +263,7 @@ def test_children_forked_while_mongod_starts_anew_hold_nothing_up(data_dir: Path
     command = [sys.executable, "-c", FORKING_THROUGHOUT, str(data_dir)]
     parent = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
     try:
-        forked, _ = parent.communicate(timeout=20)
+        forked, _ = parent.communicate(timeout=60)
     finally:
         with suppress(ProcessLookupError):
             os.killpg(parent.pid, signal.SIGKILL)

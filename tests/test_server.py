@@ -117,7 +117,7 @@ def test_a_worker_that_waits_for_the_database_is_stopped_too(serve: Serve, tmp_p
         os.kill(worker, signal.SIGKILL)
         wait_until(lambda: "a web worker waits for the database" in service.said())
         service.process.send_signal(signal.SIGTERM)
-        assert service.process.wait(10) == 0, "long before what takes too long is killed"
+        assert service.process.wait(20) == 0, "long before what takes too long is killed"
 
 
 def test_a_worker_that_hangs_does_not_leave_the_store_running(serve: Serve, home: Path) -> None:
