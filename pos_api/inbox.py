@@ -82,7 +82,7 @@ def store(db: Db, events: list[Event], lease: str | None) -> set[str]:
     try:
         db.inbox.with_options(write_concern=DURABLE).insert_many(documents, ordered=False)
     except BulkWriteError as error:
-        known = only_collisions(error)
+        known = set(only_collisions(error))
         return {event.key for index, event in enumerate(events) if index not in known}
     return {event.key for event in events}
 
