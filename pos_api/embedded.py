@@ -34,6 +34,8 @@ from .logs import get_logger
 
 _CACHE_GB = "0.25"
 _SOCKET = "pos.sock"
+_LONGEST_SOCKET = "mongodb-27017.sock"
+"""That of the port, which mongod makes besides, though it listens on no port."""
 _SOCKET_PATH_BYTES = 107 if sys.platform == "linux" else 103
 """sun_path less its NUL: unix(7) on Linux, sys/un.h on macOS."""
 _LOADER_FAILED = 127
@@ -255,7 +257,7 @@ def _make_private(path: Path) -> None:
 
 def _short_name(path: Path, directory: int) -> Path:
     """`path`, or where it is too long for a Unix socket the name of our open descriptor of it."""
-    if len(os.fsencode(path / _SOCKET)) <= _SOCKET_PATH_BYTES:
+    if len(os.fsencode(path / _LONGEST_SOCKET)) <= _SOCKET_PATH_BYTES:
         return path
     short = Path(f"/proc/self/fd/{directory}")
     if not short.is_dir():

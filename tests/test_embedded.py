@@ -7,6 +7,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -197,6 +198,17 @@ def test_a_path_too_long_for_a_socket_works(data_dir: Path, start_user: StartUse
     user.leave()
     embedded.release()
     assert running_mongod(deep) is None
+
+
+@pytest.mark.parametrize("length", [88, 89, 98, 99])
+def test_a_path_about_as_long_as_a_socket_may_have_works(length: int) -> None:
+    """mongod names two sockets, of 8 and of 18 bytes; the path of one may have 107."""
+    with tempfile.TemporaryDirectory(prefix="/tmp/") as short:
+        place = Path(short) / ("x" * (length - len(short) - len("//mongodb")))
+        assert len(str(place / "mongodb")) == length
+        with client_of(place) as client:
+            assert client.admin.command("ping")["ok"]
+        embedded.release()
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
