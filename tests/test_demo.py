@@ -1,0 +1,31 @@
+"""The demo: whatever its network does, shop and POS agree when it is stopped, and nothing is left of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.service import free_port
+from tests.waiting import wait_until
+
+
+def test_shop_and_pos_agree_at_ctrl_c_and_nothing_is_left(tmp_path: Path) -> None:
+    said, home = tmp_path / "said", tmp_path / "home"
+    home.mkdir()
+    command = [sys.executable, "-m", "scripts.demo_shop", "--port", str(free_port()), "--every", "0.001"]
+    with said.open("wb") as out:
+        demo = subprocess.Popen(command, stdout=out, stderr=out, env={**os.environ, "TMPDIR": str(home)})
+    try:
+        wait_until(lambda: said.read_text().count(" order ") > 150 or demo.poll() is not None, 60)
+        demo.send_signal(signal.SIGINT)
+        assert demo.wait(40) == 0, said.read_text()
+    finally:
+        demo.kill()
+        demo.wait()
+    assert "arrives late" in said.read_text()
+    assert "duplicate" in said.read_text()
+    assert said.read_text().endswith("The stock of all 6 SKUs is the shop's.\n")
+    assert list(home.iterdir()) == []
