@@ -130,6 +130,8 @@ def init() -> None:
         descriptor = os.open(_ENV_FILE, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         raise ConfigError(f"{_ENV_FILE} is there already and stays as it is.") from None
+    except OSError as error:
+        raise ConfigError(f"{_ENV_FILE} can't be written: {error.strerror}.") from None
     with open(descriptor, "w") as out:
         out.write(text)
     click.echo(f"Wrote {_ENV_FILE} with fresh secrets; only you can read it.")
@@ -252,6 +254,8 @@ def list_users(db: Db) -> None:
 @with_config
 def make_token(config: Config, name: str, role: str, hours: int) -> None:
     """Print a token for a script called NAME, to be sent as `Authorization: Bearer …`."""
+    if not name.strip():
+        raise click.BadParameter("can't be empty", param_hint="'NAME'")
     token, _ = auth.token(config.jwt_secret, name, role, timedelta(hours=hours))
     click.echo(token)
 
@@ -328,6 +332,8 @@ def key() -> None:
 @with_db
 def add_key(db: Db, name: str, expires: datetime | None) -> None:
     """Give the shop NAME another key and print it, this once."""
+    if expires and expires <= now():
+        raise click.BadParameter("it is past", param_hint="'--expires'")
     click.echo(stores.add_key(db, name, expires_at=expires))
 
 
