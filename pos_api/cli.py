@@ -204,10 +204,10 @@ def user() -> None:
     """Staff who may log in."""
 
 
-def _secret(what: str) -> str:
-    """Asked for twice on a terminal; else the first line of what comes in."""
+def _secret(what: str, *, twice: bool = True) -> str:
+    """Asked for on a terminal, a new one twice; else the first line of what comes in."""
     if sys.stdin.isatty():
-        return str(click.prompt(what, hide_input=True, confirmation_prompt=True))
+        return str(click.prompt(what, hide_input=True, confirmation_prompt=twice))
     return sys.stdin.readline().rstrip("\n")
 
 
@@ -436,7 +436,11 @@ def _since(_: click.Context, __: click.Parameter, text: str) -> datetime:
 @click.argument("name")
 @click.option("--url", required=True, help="The shop's address: https://shop.example.")
 @click.option("--consumer-key", required=True, help="ck_…")
-@click.option("--consumer-secret", prompt=True, hide_input=True, help="cs_…; asked for where it is not given.")
+@click.option(
+    "--consumer-secret",
+    callback=lambda _, __, given: given or _secret("Consumer secret", twice=False),
+    help="cs_…; where it is not given it is asked for, or read from standard input.",
+)
 @with_db
 @with_config
 def connect_store(config: Config, db: Db, /, name: str, url: str, consumer_key: str, consumer_secret: str) -> None:
@@ -511,6 +515,10 @@ def reconcile_shop(
         click.echo(json.dumps(report.document(), default=_json, indent=2, ensure_ascii=False))
     else:
         _show_report(report)
+    differ = {sku for each in report.stock if each["difference"] for sku in (each["sku"], each["product"])}
+    for sku in align:
+        if sku not in differ:
+            click.echo(f"{sku}: nothing to align.", err=True)
     if not report.in_step:
         sys.exit(1)
 
