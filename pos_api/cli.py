@@ -146,6 +146,7 @@ def serve(config: Config) -> None:
 
 def _next_steps(config: Config) -> str:
     here = f"http://localhost:{config.port}"
+    where = "" if config.port == Config.port else f" --url {here}"
     program = os.path.relpath(sys.argv[0]) if os.sep in sys.argv[0] else "pos-api"
     return f"""\
 Server running on port {config.port}
@@ -153,7 +154,7 @@ Server running on port {config.port}
   Send orders to   {here}/api/webhooks/orders   (X-API-Key: WEBHOOK_API_KEY in .env)
   API docs         {here}/api-docs
   Add a user       {program} user add NAME
-  Try it           ./test-webhook.sh
+  Try it           ./test-webhook.sh{where}
 """
 
 
