@@ -185,6 +185,8 @@ def _digest(file: IO[bytes]) -> tuple[bytes, bytes]:
 @contextmanager
 def _whole(file: Path) -> Iterator[IO[bytes]]:
     """A file that takes its name only when it is complete and on the disk."""
+    if file.exists() and not file.is_file():  # root could replace /dev/null by a backup
+        raise Invalid(f"{file} can't be written: it is no file.")
     try:
         with tempfile.NamedTemporaryFile("w+b", dir=file.parent, prefix=f".{file.name}.", delete=False) as out:
             try:

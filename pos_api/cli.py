@@ -130,6 +130,8 @@ def init() -> None:
         descriptor = os.open(_ENV_FILE, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         raise ConfigError(f"{_ENV_FILE} is there already and stays as it is.") from None
+    except OSError as error:
+        raise ConfigError(f"{_ENV_FILE} can't be written: {error.strerror}.") from None
     with open(descriptor, "w") as out:
         out.write(text)
     click.echo(f"Wrote {_ENV_FILE} with fresh secrets; only you can read it.")
@@ -144,6 +146,7 @@ def serve(config: Config) -> None:
 
 def _next_steps(config: Config) -> str:
     here = f"http://localhost:{config.port}"
+    where = "" if config.port == Config.port else f" --url {here}"
     program = os.path.relpath(sys.argv[0]) if os.sep in sys.argv[0] else "pos-api"
     return f"""\
 Server running on port {config.port}
@@ -151,7 +154,7 @@ Server running on port {config.port}
   Send orders to   {here}/api/webhooks/orders   (X-API-Key: WEBHOOK_API_KEY in .env)
   API docs         {here}/api-docs
   Add a user       {program} user add NAME
-  Try it           ./test-webhook.sh
+  Try it           ./test-webhook.sh{where}
 """
 
 
@@ -202,10 +205,10 @@ def user() -> None:
     """Staff who may log in."""
 
 
-def _secret(what: str) -> str:
-    """Asked for twice on a terminal; else the first line of what comes in."""
+def _secret(what: str, *, twice: bool = True) -> str:
+    """Asked for on a terminal, a new one twice; else the first line of what comes in."""
     if sys.stdin.isatty():
-        return str(click.prompt(what, hide_input=True, confirmation_prompt=True))
+        return str(click.prompt(what, hide_input=True, confirmation_prompt=twice))
     return sys.stdin.readline().rstrip("\n")
 
 
@@ -252,6 +255,8 @@ def list_users(db: Db) -> None:
 @with_config
 def make_token(config: Config, name: str, role: str, hours: int) -> None:
     """Print a token for a script called NAME, to be sent as `Authorization: Bearer …`."""
+    if not name.strip():
+        raise click.BadParameter("can't be empty", param_hint="'NAME'")
     token, _ = auth.token(config.jwt_secret, name, role, timedelta(hours=hours))
     click.echo(token)
 
@@ -328,6 +333,8 @@ def key() -> None:
 @with_db
 def add_key(db: Db, name: str, expires: datetime | None) -> None:
     """Give the shop NAME another key and print it, this once."""
+    if expires and expires <= now():
+        raise click.BadParameter("it is past", param_hint="'--expires'")
     click.echo(stores.add_key(db, name, expires_at=expires))
 
 
@@ -430,7 +437,11 @@ def _since(_: click.Context, __: click.Parameter, text: str) -> datetime:
 @click.argument("name")
 @click.option("--url", required=True, help="The shop's address: https://shop.example.")
 @click.option("--consumer-key", required=True, help="ck_…")
-@click.option("--consumer-secret", prompt=True, hide_input=True, help="cs_…; asked for where it is not given.")
+@click.option(
+    "--consumer-secret",
+    callback=lambda _, __, given: given or _secret("Consumer secret", twice=False),
+    help="cs_…; where it is not given it is asked for, or read from standard input.",
+)
 @with_db
 @with_config
 def connect_store(config: Config, db: Db, /, name: str, url: str, consumer_key: str, consumer_secret: str) -> None:
@@ -505,6 +516,10 @@ def reconcile_shop(
         click.echo(json.dumps(report.document(), default=_json, indent=2, ensure_ascii=False))
     else:
         _show_report(report)
+    differ = {sku for each in report.stock if each["difference"] for sku in (each["sku"], each["product"])}
+    for sku in align:
+        if sku not in differ:
+            click.echo(f"{sku}: nothing to align.", err=True)
     if not report.in_step:
         sys.exit(1)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass, field
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from dotenv.parser import parse_stream
 from environs import Env, EnvError, validate
 
 JWT_SECRET_BYTES = 32
@@ -48,6 +50,7 @@ def from_environment(env_file: Path | None = Path(".env")) -> Config:
     """
     env = Env()
     if env_file is not None and env_file.is_file():
+        _check_file(env_file)
         env.read_env(str(env_file), recurse=False)
     try:
         config = _read(env)
@@ -59,6 +62,21 @@ def from_environment(env_file: Path | None = Path(".env")) -> Config:
     if not config.webhook_api_key.strip():
         raise ConfigError("WEBHOOK_API_KEY is empty; `pos-api init` makes one.")
     return config
+
+
+def _check_file(env_file: Path) -> None:
+    """Raise ConfigError for what python-dotenv would pass over or fail on."""
+    try:
+        text = env_file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{env_file} can't be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{env_file} is not UTF-8; save it so.") from None
+    for each in parse_stream(io.StringIO(text)):
+        if each.error:
+            lines = each.original.string
+            number = each.original.line + lines[: -len(lines.lstrip())].count("\n")
+            raise ConfigError(f"{env_file}: line {number} is not NAME=value, or a quote is open.")
 
 
 def _read(env: Env) -> Config:
@@ -74,7 +92,7 @@ def _read(env: Env) -> Config:
         jwt_secret=env.str("JWT_SECRET"),
         secrets_keys=tuple(env.list("SECRETS_KEYS", [])),
         mongodb_uri=env.str("MONGODB_URI", "") or None,
-        data_dir=Path(env.str("DATA_DIR", "var")),
+        data_dir=Path(env.str("DATA_DIR", "") or Config.data_dir),
         host=env.str("HOST", Config.host),
         port=env.int("PORT", Config.port, validate=validate.Range(1, 65_535)),
         web_processes=env.int("WEB_PROCESSES", Config.web_processes, validate=validate.Range(1, 64)),

@@ -301,7 +301,10 @@ def _complaint(log: Path) -> str:
         with suppress(ValueError, KeyError, TypeError):
             entry = json.loads(line)
             if entry["s"] in ("E", "F"):
-                reason = entry.get("attr", {}).get("error", "")
+                attributes = entry.get("attr", {})
+                reason = attributes.get("error", "")
+                if isinstance(attributes.get("message"), dict):  # of the storage engine, whose `error` is a number
+                    reason = attributes["message"].get("error_str")
                 return f"{entry['msg']} {reason if isinstance(reason, str) else ''}"
     return ""
 

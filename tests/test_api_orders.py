@@ -89,6 +89,7 @@ def test_filters_are_query_parameters(client: FlaskClient) -> None:
         ("?to=2026-02-30", 422),
         ("?status[$ne]=x", 422),
         ("?unknown=1", 422),
+        ("?status=processing&status=completed", 422),
         ("?q=", 422),
         ("?status=", 422),
         ("?status=%20", 422),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import subprocess
 import sys
@@ -200,6 +201,14 @@ def test_a_backup_that_fails_leaves_the_former_one(filled: Db, tmp_path: Path) -
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
     assert file.read_bytes() == former
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_what_is_no_file_is_not_replaced(filled: Db, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"  # as /dev/null is one for root
+    os.mkfifo(pipe)
+    with pytest.raises(Invalid, match="pipe can't be written: it is no file"):
+        backup.write(filled, pipe)
+    assert pipe.is_fifo()
 
 
 def test_only_its_owner_can_read_it(filled: Db, tmp_path: Path) -> None:

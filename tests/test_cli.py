@@ -52,6 +52,12 @@ def test_init_makes_other_secrets_each_time(home: Path, tmp_path_factory: pytest
     assert all(len(value or "") >= 43 for value in first.values()), "256 bits"
 
 
+@pytest.mark.skipif(not Path("/proc").exists(), reason="the system has no directory that not even root may write to")
+def test_init_says_where_it_cant_write() -> None:
+    ended = pos_api("init", cwd=Path("/proc"))
+    assert (ended.returncode, ended.stderr) == (1, "Error: .env can't be written: No such file or directory.\n")
+
+
 def test_init_leaves_a_file_that_is_there(home: Path) -> None:
     before = (home / ".env").read_text()
     again = pos_api("init", cwd=home)
@@ -129,6 +135,20 @@ def test_a_token_speaks_for_a_script(home: Path) -> None:
     made = pos_api("token", "nightly", "--role", "manager", cwd=home)
     secret = dotenv_values(home / ".env")["JWT_SECRET"] or ""
     assert auth.principal(secret, f"Bearer {made.stdout.strip()}") == auth.Principal("nightly", "manager")
+
+
+def test_a_token_for_nobody_is_refused(home: Path) -> None:
+    made = pos_api("token", " ", cwd=home)
+    assert (made.returncode, made.stdout) == (2, "")
+    assert "NAME" in made.stderr
+
+
+def test_a_key_that_would_never_work_is_refused(home: Path, db: Db, config: Config) -> None:
+    uri = {"MONGODB_URI": str(config.mongodb_uri)}
+    made = pos_api("key", "add", "default", "--expires", "2020-01-01", cwd=home, **uri)
+    assert (made.returncode, made.stdout) == (2, "")
+    assert "'--expires': it is past" in made.stderr
+    assert stores.keys(db, "default") == []
 
 
 def test_a_shop_is_added_and_its_keys_are_changed(home: Path, db: Db, config: Config) -> None:

@@ -61,4 +61,20 @@ def test_a_shop_is_connected_imported_compared_and_mended(
     report = json.loads(out)
     assert (report["in_step"], [each["repair"] for each in report["orders"]]) == (True, ["updated"])
     assert report["since"] == "2026-10-01T00:00:00Z"
+    code, _, err = run("reconcile", "default", "--since", "2026-10-01", "--align", "no such SKU")
+    assert (code, err) == (0, "no such SKU: nothing to align.\n")
     assert run("reconcile", "default", "--since", "yesterday")[0] == 2
+
+
+def test_the_secret_of_a_shop_may_come_in_by_a_pipe(fake: FakeShop, db: Db, config: Config, tmp_path: Path) -> None:
+    ended = pos_api(
+        *("store", "connect", "default", "--url", fake.url, "--consumer-key", KEY),
+        cwd=tmp_path,
+        stdin=f"{SECRET}\n",
+        MONGODB_URI=str(config.mongodb_uri),
+        WEBHOOK_API_KEY=config.webhook_api_key,
+        JWT_SECRET=config.jwt_secret,
+        SECRETS_KEYS=config.secrets_keys[0],
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.startswith("Connected.")

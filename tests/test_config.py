@@ -48,6 +48,37 @@ def test_the_environment_wins_over_the_file(monkeypatch: pytest.MonkeyPatch, tmp
     assert settings.mongodb_uri == "mongodb://file/"
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("STORE_NAME=Caf\u00e9".encode("latin-1"), "is not UTF-8"),
+        (b"PORT=9001\n\nSTORE_NAME='Caf\n", "line 3 is not NAME=value"),
+    ],
+)
+def test_a_file_that_cant_be_read_is_one_line_too(content: bytes, message: str, tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_bytes(content)
+    with pytest.raises(ConfigError, match=message) as raised:
+        config.from_environment(file)
+    assert str(file) in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_of_somebody_else_is_one_line_too(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.touch(mode=0)
+    with pytest.raises(ConfigError, match=r"\.env can't be read: Permission denied"):
+        config.from_environment(file)
+
+
+def test_an_empty_setting_is_one_that_is_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATA_DIR", "")
+    monkeypatch.setenv("MONGODB_URI", "")
+    settings = config.from_environment(None)
+    assert (settings.data_dir, settings.mongodb_uri) == (Path("var"), None)
+
+
 @pytest.mark.parametrize("name", SECRETS)
 def test_no_secret_has_a_default(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(name)

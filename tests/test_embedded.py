@@ -33,6 +33,12 @@ sys.stdin.read()
 client.close()
 """
 
+DISK_FULL = """\
+{"s":"I", "msg":"MongoDB starting"}
+{"s":"E", "c":"WT", "msg":"WiredTiger error message", "attr":{"message":{"error_str":"No space left on device"}}}
+{"s":"E", "c":"CONTROL", "msg":"DBException in initAndListen, terminating", "attr":{"error":"UnknownError: 28"}}"""
+"""Of the log of a mongod that found no room."""
+
 
 class User:
     """Another process that uses the store until it is told to leave."""
@@ -305,6 +311,7 @@ def test_no_mongod_is_one_clear_message(data_dir: Path, monkeypatch: pytest.Monk
         ),
         ("kill -ILL $$", "needs a CPU with AVX"),
         ("echo 'no space left' >&2; exit 14", r"exit status 14\): no space left"),
+        (f"cat >> $5 <<'END'\n{DISK_FULL}\nEND\nexit 100", r"exit status 100\): .*No space left on device"),
     ],
 )
 def test_a_mongod_that_can_not_run_is_one_clear_message(

@@ -63,6 +63,17 @@ def test_the_webhook_test_works_wherever_the_shop_is_and_tells_when_the_key_is_w
     assert "does not answer" not in ended.stdout
 
 
+def test_the_webhook_test_works_where_workers_process_what_the_service_stores(copy: Path) -> None:
+    env = environment(WEBHOOK_PROCESSING="queued")
+    with running(["scripts/serve"], copy, env, seconds=300) as service:
+        worker = subprocess.Popen([".venv/bin/pos-api", "worker"], cwd=copy, env=env)
+        try:
+            drive(copy, service.url)
+        finally:
+            worker.terminate()
+            assert worker.wait(20) == 0
+
+
 def test_the_webhook_test_tells_when_there_is_no_service(copy: Path) -> None:
     nowhere = ["./test-webhook.sh", "--url", "http://127.0.0.1:1", "--key", "k", "--token", "t"]
     ended = subprocess.run(nowhere, cwd=copy, env=environment(), capture_output=True, text=True, check=False)

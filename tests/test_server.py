@@ -48,7 +48,9 @@ def serve(home: Path) -> Iterator[Serve]:
 def test_serve_tells_what_to_do_next_and_leaves_nothing_running(serve: Serve, home: Path) -> None:
     service = serve()
     assert service.health() == 200
-    for hint in (f"Server running on port {service.url.split(':')[-1]}", "/api-docs", "user add", "test-webhook.sh"):
+    port = service.url.split(":")[-1]
+    try_it = f"./test-webhook.sh --url http://localhost:{port}\n"
+    for hint in (f"Server running on port {port}", "/api-docs", "user add", try_it):
         assert hint in service.said()
     assert mongod_of(home)
     assert service.stop() == 0

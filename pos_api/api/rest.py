@@ -87,9 +87,12 @@ class _Parser(FlaskParser):
         return json_body.parse(req.get_data())
 
     def load_querystring(self, req: Request, schema: Schema) -> Any:
-        """The query. Raises Invalid for a NUL, which no database query can hold."""
+        """The query. Raises Invalid for a NUL, which no database query can hold, and for a parameter given twice, of
+        which only one would count."""
         if b"%00" in req.query_string or b"\0" in req.query_string:
             raise Invalid("The query holds a NUL character.")
+        if twice := {name: ["Given more than once."] for name, values in req.args.lists() if len(values) > 1}:
+            raise Invalid("The request is not valid.", details=twice)
         return super().load_querystring(req, schema)
 
     def handle_error(
