@@ -184,6 +184,7 @@ BAD: dict[str, tuple[str, str, Any, int]] = {
     "a taken SKU": ("POST", "", {"sku": "A"}, 409),
     "an unknown field": ("POST", "", {"sku": "B", "colour": "red"}, 422),
     "a price below zero": ("POST", "", {"sku": "B", "price": "-1"}, 422),
+    "a blank price": ("POST", "", {"sku": "B", "price": " "}, 422),
     "a price that is none": ("POST", "", {"sku": "B", "price": "cheap"}, 422),
     "a price without end": ("POST", "", {"sku": "B", "price": 1e300}, 422),
     "stock as text": ("POST", "", {"sku": "B", "stock": "1"}, 422),

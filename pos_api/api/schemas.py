@@ -19,6 +19,8 @@ class Money(fields.Field[Decimal128]):
         return None if value is None else f"{decimal(value):f}"
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Decimal128:
+        if isinstance(value, str) and not value.strip():  # what a shop leaves blank is 0, what staff do is a slip
+            raise ValidationError("not an amount of money")
         try:
             return money(value)
         except ValueError as error:
