@@ -55,6 +55,16 @@ def test_what_the_shop_says_it_holds_wins_over_quantity_and_status(shop: Shop, d
     assert stock_of(db) == {"A": 7}
 
 
+def test_a_line_of_which_more_was_restocked_than_is_left_holds_less_than_nothing(shop: Shop, db: Db) -> None:
+    stock_up(db, A=10)
+    shop.outcome("order.created", order(1, line("A", 3, reduced=1), modified=0))
+    assert stock_of(db) == {"A": 9}, "2 of 3 were restocked"
+    shop.outcome("order.updated", order(1, line("A", 1, reduced=-1), modified=1))
+    assert stock_of(db) == {"A": 11}, "then the quantity was set to 1: WooCommerce gives back 2 more"
+    shop.outcome("order.updated", order(1, modified=2))
+    assert stock_of(db) == {"A": 10}, "and takes one again when the line is removed"
+
+
 def test_refund_lines_return_units_where_the_shop_does_not_say(shop: Shop, db: Db) -> None:
     stock_up(db, A=10)
     back = {"id": 9, "total": "-5", "line_items": [_returned(1, 2)]}
