@@ -86,6 +86,16 @@ final class Changes {
 	}
 
 	/**
+	 * Whether a change of it is remembered.
+	 *
+	 * @param string $type Queue::ORDER or Queue::PRODUCT.
+	 * @param int    $id   Id of the order or product.
+	 */
+	public function has( string $type, int $id ): bool {
+		return isset( $this->changed[ $type ][ $id ] );
+	}
+
+	/**
 	 * Queues what was remembered. Whatever goes wrong here stays here; Maintenance finds what was not queued.
 	 */
 	public function write(): void {

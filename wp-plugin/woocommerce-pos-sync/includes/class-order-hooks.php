@@ -20,6 +20,13 @@ final class Order_Hooks {
 	private $changes;
 
 	/**
+	 * Orders and refunds whose lines changed.
+	 *
+	 * @var array<int, true>
+	 */
+	private $with_lines = array();
+
+	/**
 	 * Takes where changes go.
 	 *
 	 * @param Changes $changes Where changes go.
@@ -41,6 +48,12 @@ final class Order_Hooks {
 		// These save lines of an order, not the order itself.
 		add_action( 'woocommerce_reduce_order_stock', array( $this, 'changed' ) );
 		add_action( 'woocommerce_restore_order_stock', array( $this, 'changed' ) );
+
+		// What changes lines, and never saves the order: adding one in the order screen, for example.
+		add_action( 'woocommerce_new_order_item', array( $this, 'line_changed' ), 10, 3 );
+		add_action( 'woocommerce_update_order_item', array( $this, 'line_changed' ), 10, 3 );
+		add_action( 'woocommerce_before_delete_order_item', array( $this, 'line_changed' ) );
+		add_action( 'shutdown', array( $this, 'note_lines' ), 4 );
 
 		add_action( 'woocommerce_order_refunded', array( $this, 'refunded' ) );
 		add_action( 'woocommerce_refund_deleted', array( $this, 'refund_deleted' ), 10, 2 );
@@ -78,10 +91,38 @@ final class Order_Hooks {
 			$order = wc_get_order( (int) $order );
 		}
 		if ( $order instanceof \WC_Order_Refund ) {
-			$this->changes->add( Queue::ORDER, $order->get_parent_id(), $topic );
+			$parent = $order->get_parent_id();
+			if ( $parent ) { // A refund that was refused has none: WooCommerce "deletes" it unsaved.
+				$this->changes->add( Queue::ORDER, $parent, $topic );
+			}
 		} elseif ( $order instanceof \WC_Order && 'shop_order' === $order->get_type() && ! in_array( $order->get_status(), Payload::DRAFTS, true ) ) {
 			$this->changes->add( Queue::ORDER, $order->get_id(), $topic );
 		}
+	}
+
+	/**
+	 * A line was added or changed, or is about to be deleted.
+	 *
+	 * @param int|string $line_id  Its id.
+	 * @param mixed      $line     The line.
+	 * @param int|string $order_id Its order or refund; where it is not told it is looked up.
+	 */
+	public function line_changed( $line_id, $line = null, $order_id = 0 ): void {
+		$order_id = $order_id ? $order_id : wc_get_order_id_by_order_item_id( (int) $line_id );
+
+		$this->with_lines[ (int) $order_id ] = true;
+	}
+
+	/**
+	 * Notes the orders whose lines changed, at the end of the request: by then most were saved, and cost no query.
+	 */
+	public function note_lines(): void {
+		foreach ( array_keys( $this->with_lines ) as $id ) {
+			if ( $id && ! $this->changes->has( Queue::ORDER, $id ) ) {
+				$this->changed( $id );
+			}
+		}
+		$this->with_lines = array();
 	}
 
 	/**
