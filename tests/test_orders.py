@@ -160,6 +160,15 @@ def test_ten_tenths_are_one(shop: Shop, db: Db) -> None:
     assert stock_of(db) == {"A": 0}
 
 
+def test_what_happened_shortly_before_a_deletion_comes_with_it(shop: Shop, db: Db) -> None:
+    stock_up(db, A=10)
+    shop.outcome("order.created", order(1, line("A", 3, reduced=3)), sequence=1)
+    shop.outcome("order.deleted", order(1, line("A", 3), status="cancelled", modified=1), sequence=3)
+    shop.outcome("order.deleted", order(2, line("A", 2, reduced=2)), sequence=1)
+    assert stock_of(db) == {"A": 8}, "the first was cancelled; the second, never told before, keeps its units"
+    assert db.woocommerceorders.count_documents({"deleted_at": {"$exists": True}}) == 2
+
+
 def test_a_deleted_order_moves_no_stock_and_comes_back(shop: Shop, db: Db) -> None:
     stock_up(db, A=10)
     shop.outcome("order.created", order(1, line("A", 2, reduced=2)))

@@ -27,6 +27,7 @@ final class Payload {
 		$controller = new \WC_REST_Orders_Controller();
 		$data       = $this->rest_data( $controller, $order );
 
+		$data['status']     = $this->status( $order );
 		$data['line_items'] = $this->with_reduced_stock( $this->rows( $data['line_items'] ?? array() ), $order );
 
 		$refunds = array();
@@ -43,6 +44,17 @@ final class Payload {
 		$data['refunds'] = $rows;
 
 		return $data;
+	}
+
+	/**
+	 * An order's status; that of one in the trash is what it was before.
+	 *
+	 * @param \WC_Order $order The order.
+	 */
+	public function status( \WC_Order $order ): string {
+		$status = $order->get_status();
+		$before = 'trash' === $status ? $order->get_meta( '_wp_trash_meta_status' ) : '';
+		return is_string( $before ) && '' !== $before ? (string) preg_replace( '/^wc-/', '', $before ) : $status;
 	}
 
 	/**

@@ -85,11 +85,12 @@ final class Queue {
 				array_push( $values, $type, $id, $now, $topic, $now, $now );
 			}
 			$rows = implode( ', ', array_fill( 0, count( $chunk ), "(%s, %d, 'waiting', %d, %s, %d, %d)" ) );
-			// Of several changes on the way the most telling one is named.
+			// Of several changes on the way the most telling one is named; what the POS holds for deleted is there again.
 			$this->table->query(
 				"INSERT INTO {table} (type, object_id, state, sequence, topic, changed_at, next_attempt) VALUES $rows
 				ON DUPLICATE KEY UPDATE
-					topic = IF(state = 'waiting' AND {$this->rank( 'topic' )} > {$this->rank( 'VALUES(topic)' )}, topic, VALUES(topic)),
+					topic = CASE WHEN topic = 'deleted' THEN 'restored'
+						WHEN state = 'waiting' AND {$this->rank( 'topic' )} > {$this->rank( 'VALUES(topic)' )} THEN topic ELSE VALUES(topic) END,
 					state = 'waiting', priority = 0, sequence = GREATEST(sequence + 1, VALUES(sequence)),
 					changed_at = VALUES(changed_at), attempts = 0, next_attempt = VALUES(next_attempt), status = 0, error = ''",
 				$values

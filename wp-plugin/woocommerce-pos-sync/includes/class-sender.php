@@ -207,10 +207,10 @@ final class Sender {
 	 */
 	private function order_envelope( Item $item ): ?Envelope {
 		$order = wc_get_order( $item->id );
-		if ( ! $order instanceof \WC_Order || 'trash' === $order->get_status() ) {
+		if ( ! $order instanceof \WC_Order ) {
 			return $this->envelope( 'order.deleted', $item, array( 'id' => $item->id ), $item->changed_at );
 		}
-		$status = $order->get_status();
+		$status = $this->payload->status( $order );
 		if ( in_array( $status, Payload::DRAFTS, true ) || ( ! $this->maybe_known( $item ) && ! $this->is_wanted( $status ) ) ) {
 			return null;
 		}
@@ -254,12 +254,16 @@ final class Sender {
 	}
 
 	/**
-	 * The topic: the first delivery is "created" whatever happened since, and none says what is no longer so.
+	 * The topic: that of what is in the trash is "deleted", else the first delivery is "created" whatever happened since,
+	 * and none says what is no longer so.
 	 *
 	 * @param Item      $item  The claimed row.
 	 * @param \WC_Order $order The order.
 	 */
 	private function topic( Item $item, \WC_Order $order ): string {
+		if ( 'trash' === $order->get_status() ) {
+			return 'deleted';
+		}
 		if ( ! $item->delivered ) {
 			return 'created';
 		}
