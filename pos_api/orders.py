@@ -284,9 +284,9 @@ def _new_order(snapshot: OrderSnapshot) -> Document:
 
 
 def _mark_deleted(order: Document, snapshot: OrderSnapshot) -> None:
-    """`order.deleted` marks; `order.restored`, or what was changed after the deletion, takes the mark off.
-    WooCommerce's own `order.deleted` has no time but that of its arrival."""
-    if snapshot.topic == "order.deleted":
+    """`order.deleted` marks, and so does an order that is in the trash; `order.restored`, or what was changed after the
+    deletion, takes the mark off. WooCommerce's own `order.deleted` has no time but that of its arrival."""
+    if snapshot.topic == "order.deleted" or snapshot.fields.get("status") == "trash":
         order.setdefault("deleted_at", snapshot.modified_at or snapshot.received_at)
     elif deleted_at := order.get("deleted_at"):
         changed_since = snapshot.modified_at is not None and snapshot.modified_at > deleted_at

@@ -169,6 +169,16 @@ def test_what_happened_shortly_before_a_deletion_comes_with_it(shop: Shop, db: D
     assert db.woocommerceorders.count_documents({"deleted_at": {"$exists": True}}) == 2
 
 
+def test_what_is_changed_in_the_trash_stays_deleted(shop: Shop, db: Db) -> None:
+    shop.deliver("order.created", order(1))
+    shop.deliver("order.deleted", {"id": 1})
+    later = at(86400 * 365 * 20)
+    shop.deliver("order.updated", order(1, status="trash", date_modified_gmt=later))
+    assert db.woocommerceorders.count_documents({"deleted_at": {"$exists": True}}) == 1
+    shop.deliver("order.restored", order(1, date_modified_gmt=later))
+    assert db.woocommerceorders.count_documents({"deleted_at": {"$exists": True}}) == 0
+
+
 def test_a_deleted_order_moves_no_stock_and_comes_back(shop: Shop, db: Db) -> None:
     stock_up(db, A=10)
     shop.outcome("order.created", order(1, line("A", 2, reduced=2)))
