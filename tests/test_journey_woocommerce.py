@@ -566,6 +566,21 @@ def test_an_order_trashed_before_it_was_ever_told_is_told_whole(live: World) -> 
     live.check()
 
 
+def test_what_happened_to_an_order_that_is_gone_for_good_is_told_all_the_same(live: World) -> None:
+    cancelled = live.order(("Oil", 3))
+    live.shop.act("status", id=cancelled, to="processing")
+    live.check()
+    live.proxy.set("refuse")
+    never_told = live.order(("Salad", 2))
+    for order, status in ((cancelled, "cancelled"), (never_told, "processing")):
+        live.shop.act("status", id=order, to=status)
+        live.shop.act("trash", id=order, how="for good")
+    live.shop.act("run_jobs", runs=1)
+    live.proxy.set("pass")
+    live.shop.act("hasten")
+    live.check()
+
+
 def test_changes_of_several_requests_are_one_delivery_of_the_last_state(live: World) -> None:
     before = live.proxy.received
     order = live.order(("Oil", 1))

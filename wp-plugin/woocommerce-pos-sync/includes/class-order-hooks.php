@@ -27,12 +27,30 @@ final class Order_Hooks {
 	private $with_lines = array();
 
 	/**
+	 * Knows what was told.
+	 *
+	 * @var Queue
+	 */
+	private $queue;
+
+	/**
+	 * Reads orders.
+	 *
+	 * @var Payload
+	 */
+	private $payload;
+
+	/**
 	 * Takes where changes go.
 	 *
 	 * @param Changes $changes Where changes go.
+	 * @param Queue   $queue   Knows what was told.
+	 * @param Payload $payload Reads orders.
 	 */
-	public function __construct( Changes $changes ) {
+	public function __construct( Changes $changes, Queue $queue, Payload $payload ) {
 		$this->changes = $changes;
+		$this->queue   = $queue;
+		$this->payload = $payload;
 	}
 
 	/**
@@ -61,12 +79,13 @@ final class Order_Hooks {
 		add_filter( 'woocommerce_pre_delete_order_refund', array( $this, 'before_delete' ), PHP_INT_MAX, 2 );
 
 		add_action( 'woocommerce_before_trash_order', array( $this, 'saved' ), 10, 2 );
-		add_action( 'woocommerce_before_delete_order', array( $this, 'saved' ), 10, 2 );
+		// Before WooCommerce deletes the lines (WC_Post_Data::before_delete_order).
+		add_action( 'woocommerce_before_delete_order', array( $this, 'going' ), 5 );
 		add_action( 'woocommerce_untrash_order', array( $this, 'restored' ) );
 
 		// Orders stored as posts, in the posts' own screens and functions.
 		add_action( 'wp_trash_post', array( $this, 'post_changed' ) );
-		add_action( 'before_delete_post', array( $this, 'post_changed' ) );
+		add_action( 'before_delete_post', array( $this, 'post_going' ), 5 );
 		add_action( 'untrashed_post', array( $this, 'post_restored' ) );
 	}
 
@@ -78,6 +97,26 @@ final class Order_Hooks {
 	 */
 	public function saved( $id, $order = null ): void {
 		$this->changed( $order ? $order : (int) $id );
+	}
+
+	/**
+	 * An order goes for good. How it was is kept where the POS was not told yet, since nobody can read it later.
+	 *
+	 * @param int|string $id Its id.
+	 */
+	public function going( $id ): void {
+		$order = wc_get_order( (int) $id );
+		$told  = $this->queue->find( Queue::ORDER, (int) $id );
+		$known = $told && Queue::SENT === $told->state && ! $this->changes->has( Queue::ORDER, (int) $id );
+		$this->changed( $order );
+		if ( $known || ! $this->changes->has( Queue::ORDER, (int) $id ) || ! $order instanceof \WC_Order ) {
+			return;
+		}
+		try {
+			$this->changes->keep( (int) $id, (string) wp_json_encode( $this->payload->last_state( $order ) ) );
+		} catch ( \Throwable $problem ) {
+			wc_get_logger()->error( 'Could not keep a deleted order: ' . $problem->getMessage(), array( 'source' => Log::SOURCE ) );
+		}
 	}
 
 	/**
@@ -176,7 +215,16 @@ final class Order_Hooks {
 	}
 
 	/**
-	 * A post goes to the trash or for good: is it an order, or a refund?
+	 * A post goes for good: is it an order, or a refund?
+	 *
+	 * @param int|string $id Post id.
+	 */
+	public function post_going( $id ): void {
+		'shop_order' === get_post_type( (int) $id ) ? $this->going( $id ) : $this->post_changed( $id );
+	}
+
+	/**
+	 * A post goes to the trash: is it an order, or a refund?
 	 *
 	 * @param int|string $id Post id.
 	 */

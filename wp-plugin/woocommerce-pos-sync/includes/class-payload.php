@@ -47,6 +47,16 @@ final class Payload {
 	}
 
 	/**
+	 * What moves stock of an order that goes for good, and no personal data.
+	 *
+	 * @param \WC_Order $order The order.
+	 * @return array<string, mixed>
+	 */
+	public function last_state( \WC_Order $order ): array {
+		return array_intersect_key( $this->order( $order ), array_flip( array( 'id', 'status', 'date_created_gmt', 'date_modified_gmt', 'line_items', 'refunds' ) ) );
+	}
+
+	/**
 	 * An order's status; that of one in the trash is what it was before.
 	 *
 	 * @param \WC_Order $order The order.
@@ -226,7 +236,7 @@ final class Payload {
 	 * @param mixed $value What should be one.
 	 * @return array<string, mixed>
 	 */
-	private function named( $value ): array {
+	public function named( $value ): array {
 		$named = array();
 		foreach ( is_array( $value ) ? $value : array() as $name => $part ) {
 			$named[ (string) $name ] = $part;
