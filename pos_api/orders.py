@@ -311,7 +311,7 @@ def _match_lines(order: Document, before: Document | None, snapshot: OrderSnapsh
     lines = []
     for told in order["line_items"]:
         old = known.get(told["id"], {}) if told.get("id") in ids else {}
-        if _shop_id(told) not in (0, _shop_id(old)):
+        if _shop_id(told) not in (0, _shop_id(old)) and not _lost_variation(told, old):
             old = {}
         line = {**told, "sku": told["sku"] or old.get("sku", "")}
         if "product" in old:
@@ -329,6 +329,12 @@ def _match_lines(order: Document, before: Document | None, snapshot: OrderSnapsh
     order["line_items"] = lines
     order["unmatched"] = sorted(unmatched)
     order["opening"] = sorted(opening)
+
+
+def _lost_variation(line: Document, old: Document) -> bool:
+    """Whether the shop has deleted a line's variation: WooCommerce goes on with its parent's id, and SKU, alone."""
+    was_variation = old.get("variation_id") and not line.get("variation_id")
+    return bool(was_variation) and line.get("product_id") == old.get("product_id")
 
 
 def _is_kept(line: Document, old: Document) -> bool:

@@ -349,6 +349,19 @@ def _variation(sku: str, variation_id: int, quantity: int, **more: Any) -> Docum
     return line(sku, quantity, product_id=320, variation_id=variation_id, **more)
 
 
+def test_a_line_whose_variation_was_deleted_keeps_its_product(shop: Shop, db: Db) -> None:
+    """WooCommerce then tells the parent's id and SKU, and gives nothing back when the order is cancelled."""
+    shop.deliver("product.created", product(320, "HOOD", 7))
+    shop.deliver("product.created", product(321, "HOOD-S", 10, parent_id=320))
+    shop.outcome("order.created", order(1, _variation("HOOD-S", 321, 2, reduced=2), date_created_gmt=at(86400 * 9999)))
+    for status in ("processing", "cancelled"):
+        told = _variation("HOOD", 0, 2, reduced=2)
+        shop.outcome(
+            "order.updated", order(1, told, status=status, date_modified_gmt=at(86400 * 9999)), sequence=len(status)
+        )
+        assert stock_of(db) == {"HOOD": 7, "HOOD-S": 8}
+
+
 def test_a_variation_that_gets_a_sku_of_its_own_does_not_rename_the_product(shop: Shop, db: Db) -> None:
     """A variation without a SKU of its own tells its parent's: which of the two it is, a line does not say."""
     stock_up(db, TEE=50)
