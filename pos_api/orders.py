@@ -284,13 +284,14 @@ def _new_order(snapshot: OrderSnapshot) -> Document:
 
 
 def _mark_deleted(order: Document, snapshot: OrderSnapshot) -> None:
-    """`order.deleted` marks, and so does an order that is in the trash; `order.restored`, or what was changed after the
-    deletion, takes the mark off. WooCommerce's own `order.deleted` has no time but that of its arrival."""
-    if snapshot.topic == "order.deleted" or snapshot.fields.get("status") == "trash":
+    """`order.deleted` marks; `order.restored`, or what was changed after the deletion and is not in the trash, takes the
+    mark off. WooCommerce's own `order.deleted` has no time but that of its arrival."""
+    if snapshot.topic == "order.deleted":
         order.setdefault("deleted_at", snapshot.modified_at or snapshot.received_at)
     elif deleted_at := order.get("deleted_at"):
         changed_since = snapshot.modified_at is not None and snapshot.modified_at > deleted_at
-        if changed_since or snapshot.topic == "order.restored":
+        in_trash = snapshot.fields.get("status") == "trash"
+        if (changed_since and not in_trash) or snapshot.topic == "order.restored":
             del order["deleted_at"]
 
 
