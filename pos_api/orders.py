@@ -284,8 +284,8 @@ def _new_order(snapshot: OrderSnapshot) -> Document:
 
 
 def _mark_deleted(order: Document, snapshot: OrderSnapshot) -> None:
-    """`order.deleted` marks; `order.restored`, or what was changed after the deletion and is not in the trash, takes the
-    mark off. WooCommerce's own `order.deleted` has no time but that of its arrival."""
+    """`order.deleted` marks; `order.restored`, or what was changed after the deletion and is not in the trash, takes
+    the mark off. WooCommerce's own `order.deleted` has no time but that of its arrival."""
     if snapshot.topic == "order.deleted":
         order.setdefault("deleted_at", snapshot.modified_at or snapshot.received_at)
     elif deleted_at := order.get("deleted_at"):
