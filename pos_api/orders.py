@@ -284,13 +284,14 @@ def _new_order(snapshot: OrderSnapshot) -> Document:
 
 
 def _mark_deleted(order: Document, snapshot: OrderSnapshot) -> None:
-    """`order.deleted` marks; `order.restored`, or what was changed after the deletion, takes the mark off.
-    WooCommerce's own `order.deleted` has no time but that of its arrival."""
+    """`order.deleted` marks; `order.restored`, or what was changed after the deletion and is not in the trash, takes
+    the mark off. WooCommerce's own `order.deleted` has no time but that of its arrival."""
     if snapshot.topic == "order.deleted":
         order.setdefault("deleted_at", snapshot.modified_at or snapshot.received_at)
     elif deleted_at := order.get("deleted_at"):
         changed_since = snapshot.modified_at is not None and snapshot.modified_at > deleted_at
-        if changed_since or snapshot.topic == "order.restored":
+        in_trash = snapshot.fields.get("status") == "trash"
+        if (changed_since and not in_trash) or snapshot.topic == "order.restored":
             del order["deleted_at"]
 
 
@@ -311,7 +312,7 @@ def _match_lines(order: Document, before: Document | None, snapshot: OrderSnapsh
     lines = []
     for told in order["line_items"]:
         old = known.get(told["id"], {}) if told.get("id") in ids else {}
-        if _shop_id(told) not in (0, _shop_id(old)):
+        if _shop_id(told) not in (0, _shop_id(old)) and not _lost_variation(told, old):
             old = {}
         line = {**told, "sku": told["sku"] or old.get("sku", "")}
         if "product" in old:
@@ -329,6 +330,12 @@ def _match_lines(order: Document, before: Document | None, snapshot: OrderSnapsh
     order["line_items"] = lines
     order["unmatched"] = sorted(unmatched)
     order["opening"] = sorted(opening)
+
+
+def _lost_variation(line: Document, old: Document) -> bool:
+    """Whether the shop has deleted a line's variation: WooCommerce goes on with its parent's id, and SKU, alone."""
+    was_variation = old.get("variation_id") and not line.get("variation_id")
+    return bool(was_variation) and line.get("product_id") == old.get("product_id")
 
 
 def _is_kept(line: Document, old: Document) -> bool:

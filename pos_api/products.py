@@ -115,9 +115,16 @@ class Catalogue:
             return by_id
         if by_id is not None:
             return by_id if by_id.told or by_sku.sku != sku else by_sku
+        if by_sku.sku != sku and by_sku.told and not self._may_be(store, by_sku, product_id, variation_id):
+            return None
         if shop_id and self._is_own(store, by_sku, product_id, variation_id):
             self._teach_id(by_sku, shop_key(store, shop_id))
         return by_sku
+
+    def _may_be(self, store: str, product: Product, *shop_ids: int) -> bool:
+        """Whether a product that went by a line's SKU before may be meant: the shop has no other id for it."""
+        known = {shop_id for shop_id in product.shop_ids if shop_id.startswith(f"{store}:")}
+        return not any(shop_ids) or not known or any(shop_key(store, shop_id) in known for shop_id in shop_ids)
 
     def _is_own(self, store: str, product: Product, product_id: int, variation_id: int) -> bool:
         """Whether the SKU by which `product` was found is surely that of this id, and the product has no id yet. A

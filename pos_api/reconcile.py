@@ -21,7 +21,7 @@ from . import orders, products, pull, silence, stock, worker
 from .config import Config
 from .db import Db, Document
 from .orders import OrderSnapshot
-from .sources.woocommerce_rest import Row, Shop, ShopError, envelope
+from .sources.woocommerce_rest import Row, Shop, ShopError, envelope, from_trash
 from .stores import Store, Stores
 from .values import decimal, now, utc, whole
 
@@ -300,7 +300,8 @@ def _told(order: Document) -> Document:
 
 def _gone(before: Document, row: Row | None) -> Document:
     cause = "It was deleted for good in the shop, which webhooks do not tell." if row is None else "It is in the trash."
-    body = envelope("order.deleted", {"id": before["order_id"]}, replaces=before["rev"])
+    told = from_trash(row) if row else {"id": before["order_id"]}
+    body = envelope("order.deleted", told, replaces=before["rev"])
     return {
         "order": before["_id"],
         "order_id": before["order_id"],

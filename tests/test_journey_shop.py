@@ -176,6 +176,12 @@ def test_whatever_happens_unheard_is_found_and_mended(quiet: Quiet) -> None:
     assert quiet.mend() == ["missing"]
     quiet.shop.act("trash", id=second, how="for good")
     assert quiet.mend() == ["gone"]
+    third = quiet.order(("Oil", 4))
+    quiet.shop.act("pay", id=third)
+    assert quiet.mend() == ["missing"]
+    quiet.shop.act("status", id=third, to="cancelled")
+    quiet.shop.act("trash", id=third, how="trash")
+    assert quiet.mend() == ["gone"]
 
 
 def test_stock_changed_in_the_shop_by_hand_is_told_and_aligned(quiet: Quiet) -> None:

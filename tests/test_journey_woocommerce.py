@@ -441,8 +441,12 @@ def _edit(**options: Any) -> Step:
     return lambda world, order: world.shop.act("edit", id=order, **options)
 
 
-def _add(name: str, quantity: int) -> Step:
-    return lambda world, order: world.shop.act("edit", id=order, add=[[world.shop.products[name], quantity]])
+def _add(name: str, quantity: int, **options: Any) -> Step:
+    return lambda world, order: world.shop.act("edit", id=order, add=[[world.shop.products[name], quantity]], **options)
+
+
+def _all(*steps: Step) -> Step:
+    return lambda world, order: [step(world, order) for step in steps]
 
 
 def _delete_refunds(world: World, order: int) -> None:
@@ -523,6 +527,23 @@ HISTORIES: dict[str, tuple[Lines, dict[str, Any], list[Step]]] = {
         [_to("processing"), _refund(quantities=[2], restock=True), _delete_refunds, _to("completed")],
     ),
     "deleted for good at once": ([("Book", 1)], {}, [_to("processing"), _trash("for good")]),
+    "restocked, then set down": (
+        [("Oil", 3), ("Salad", 1)],
+        {},
+        [_to("processing"), _refund(quantities=[2], restock=True), _edit(quantities={"0": 1}), _edit(remove=[0])],
+    ),
+    "cancelled and trashed before it was told": (
+        [("Oil", 3)],
+        {},
+        [_to("processing"), _all(_to("cancelled"), _trash("trash")), _all(_trash("restore"), _to("processing"))],
+    ),
+    "a refund is refused": ([("Oil", 1)], {}, [_to("processing"), _refund(amount="9999")]),
+    "a line is added, one removed, and the order not saved": (
+        [("Oil", 1), ("Book", 1)],
+        {},
+        [_add("Salad", 2, saved=False), _edit(remove=[0], saved=False)],
+    ),
+    "goes on from the trash": ([("Oil", 1)], {}, [_to("processing"), _trash("trash"), _to("completed")]),
 }
 
 
@@ -534,6 +555,30 @@ def test_after_every_step_the_pos_says_what_the_shop_says(live: World, name: str
     for step in steps:
         step(live, order)
         live.check()
+
+
+def test_an_order_trashed_before_it_was_ever_told_is_told_whole(live: World) -> None:
+    order = live.order(("Oil", 2))
+    live.shop.act("status", id=order, to="processing")
+    live.shop.act("trash", id=order, how="trash")
+    live.check()
+    live.shop.act("trash", id=order, how="restore")
+    live.check()
+
+
+def test_what_happened_to_an_order_that_is_gone_for_good_is_told_all_the_same(live: World) -> None:
+    cancelled = live.order(("Oil", 3))
+    live.shop.act("status", id=cancelled, to="processing")
+    live.check()
+    live.proxy.set("refuse")
+    never_told = live.order(("Salad", 2))
+    for order, status in ((cancelled, "cancelled"), (never_told, "processing")):
+        live.shop.act("status", id=order, to=status)
+        live.shop.act("trash", id=order, how="for good")
+    live.shop.act("run_jobs", runs=1)
+    live.proxy.set("pass")
+    live.shop.act("hasten")
+    live.check()
 
 
 def test_changes_of_several_requests_are_one_delivery_of_the_last_state(live: World) -> None:

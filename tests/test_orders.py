@@ -55,6 +55,16 @@ def test_what_the_shop_says_it_holds_wins_over_quantity_and_status(shop: Shop, d
     assert stock_of(db) == {"A": 7}
 
 
+def test_a_line_of_which_more_was_restocked_than_is_left_holds_less_than_nothing(shop: Shop, db: Db) -> None:
+    stock_up(db, A=10)
+    shop.outcome("order.created", order(1, line("A", 3, reduced=1), modified=0))
+    assert stock_of(db) == {"A": 9}, "2 of 3 were restocked"
+    shop.outcome("order.updated", order(1, line("A", 1, reduced=-1), modified=1))
+    assert stock_of(db) == {"A": 11}, "then the quantity was set to 1: WooCommerce gives back 2 more"
+    shop.outcome("order.updated", order(1, modified=2))
+    assert stock_of(db) == {"A": 10}, "and takes one again when the line is removed"
+
+
 def test_refund_lines_return_units_where_the_shop_does_not_say(shop: Shop, db: Db) -> None:
     stock_up(db, A=10)
     back = {"id": 9, "total": "-5", "line_items": [_returned(1, 2)]}
@@ -148,6 +158,25 @@ def test_ten_tenths_are_one(shop: Shop, db: Db) -> None:
     for number in range(1, 11):
         shop.outcome("order.created", order(number, line("A", 0.1)))
     assert stock_of(db) == {"A": 0}
+
+
+def test_what_happened_shortly_before_a_deletion_comes_with_it(shop: Shop, db: Db) -> None:
+    stock_up(db, A=10)
+    shop.outcome("order.created", order(1, line("A", 3, reduced=3)), sequence=1)
+    shop.outcome("order.deleted", order(1, line("A", 3), status="cancelled", modified=1), sequence=3)
+    shop.outcome("order.deleted", order(2, line("A", 2, reduced=2)), sequence=1)
+    assert stock_of(db) == {"A": 8}, "the first was cancelled; the second, never told before, keeps its units"
+    assert db.woocommerceorders.count_documents({"deleted_at": {"$exists": True}}) == 2
+
+
+def test_what_is_changed_in_the_trash_stays_deleted(shop: Shop, db: Db) -> None:
+    shop.deliver("order.created", order(1))
+    shop.deliver("order.deleted", {"id": 1})
+    later = at(86400 * 365 * 20)
+    shop.deliver("order.updated", order(1, status="trash", date_modified_gmt=later))
+    assert db.woocommerceorders.count_documents({"deleted_at": {"$exists": True}}) == 1
+    shop.deliver("order.restored", order(1, date_modified_gmt=later))
+    assert db.woocommerceorders.count_documents({"deleted_at": {"$exists": True}}) == 0
 
 
 def test_a_deleted_order_moves_no_stock_and_comes_back(shop: Shop, db: Db) -> None:
@@ -318,6 +347,19 @@ def test_skus_that_two_products_swap_stay_with_their_ids(shop: Shop, db: Db) -> 
 
 def _variation(sku: str, variation_id: int, quantity: int, **more: Any) -> Document:
     return line(sku, quantity, product_id=320, variation_id=variation_id, **more)
+
+
+def test_a_line_whose_variation_was_deleted_keeps_its_product(shop: Shop, db: Db) -> None:
+    """WooCommerce then tells the parent's id and SKU, and gives nothing back when the order is cancelled."""
+    shop.deliver("product.created", product(320, "HOOD", 7))
+    shop.deliver("product.created", product(321, "HOOD-S", 10, parent_id=320))
+    shop.outcome("order.created", order(1, _variation("HOOD-S", 321, 2, reduced=2), date_created_gmt=at(86400 * 9999)))
+    for status in ("processing", "cancelled"):
+        told = _variation("HOOD", 0, 2, reduced=2)
+        shop.outcome(
+            "order.updated", order(1, told, status=status, date_modified_gmt=at(86400 * 9999)), sequence=len(status)
+        )
+        assert stock_of(db) == {"HOOD": 7, "HOOD-S": 8}
 
 
 def test_a_variation_that_gets_a_sku_of_its_own_does_not_rename_the_product(shop: Shop, db: Db) -> None:

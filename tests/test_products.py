@@ -143,6 +143,15 @@ def test_a_line_follows_its_id_when_its_sku_was_another_products_formerly(db: Db
     assert line(db, "A", 1) == "A"
 
 
+def test_a_line_of_another_product_that_took_over_a_former_sku_moves_nothing(db: Db) -> None:
+    products.apply(db, said(1, "A"))
+    products.apply(db, said(1, "A-OLD", 1))
+    assert products.apply(db, said(2, "A", 2, units=None))[0] == "ignored", "the shop does not manage its stock"
+    assert line(db, "A", 2) is None
+    assert line(db, "A", 1) == "A"
+    assert line(db, "A", 0) == "A", "a sender without ids means the only product that ever went by it"
+
+
 def test_a_new_product_under_a_former_sku_has_a_ledger_of_its_own(db: Db) -> None:
     products.apply(db, said(1, "A", units=5))
     products.apply(db, said(1, "A-OLD", 1))

@@ -20,6 +20,7 @@ from pos_api.reconcile import Report
 from pos_api.sources.woocommerce_rest import Shop, envelope
 from pos_api.stores import Stores
 from pos_api.values import now
+from tests.factories import stock_of, stock_up
 from tests.fake_shop import KEY, SECRET, FakeShop, answer, error, html, order, product, serving
 from tests.test_importer import deliver, load, oracle, recordings
 
@@ -199,6 +200,22 @@ def test_an_order_in_the_trash_and_one_restored_are_found(
     assert {each["order_id"]: each["problem"] for each in report.orders} == {1: "gone", 2: "deleted here"}
     deleted = {each["order_id"]: "deleted_at" in each for each in db.woocommerceorders.find()}
     assert deleted == {1: True, 2: False}
+
+
+def test_what_happened_to_an_order_before_it_was_trashed_is_found(
+    fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any
+) -> None:
+    stock_up(db, A=10)
+    for number in (1, 2):
+        known("order.created", order(number, "A", 2))
+    was = [{"key": "_wp_trash_meta_status", "value": "wc-cancelled"}]
+    lines = [{**each, "meta_data": []} for each in order(1, "A", 2)["line_items"]]
+    fake.put_order(order(1, status="trash", line_items=lines, meta_data=was))
+    fake.put_order(order(2, "A", 5, status="trash"))
+    report = compare(db, config, shop, repair=True)
+    assert [each["problem"] for each in report.orders] == ["gone", "gone"]
+    assert stock_of(db) == {"A": 5}
+    assert compare(db, config, shop).orders == []
 
 
 @pytest.mark.parametrize(

@@ -285,7 +285,6 @@ ORDER_PROBLEMS: dict[str, Any] = {
     "quantity an operator": {"id": 1, "line_items": [{"sku": "A", "quantity": {"$gt": 0}}]},
     "sku an operator": {"id": 1, "line_items": [{"sku": {"$gt": ""}, "quantity": 1}]},
     "sku a list": {"id": 1, "line_items": [{"sku": ["A"], "quantity": 1}]},
-    "units held negative": {"id": 1, "line_items": [line("A", 1, reduced=-5)]},
     "units held words": {
         "id": 1,
         "line_items": [{"quantity": 1, "meta_data": [{"key": "_reduced_stock", "value": {"$gt": 1}}]}],

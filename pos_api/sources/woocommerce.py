@@ -361,7 +361,8 @@ def _line_item(value: Any) -> Document:
         shown = []
         for entry in _all_meta(meta):
             if entry["key"] == "_reduced_stock":
-                line["reduced_stock"] = _ordered_quantity(entry["value"])
+                # Below zero where more was restocked than is left of the line: its quantity was set down afterwards.
+                line["reduced_stock"] = quantity(entry["value"])
             elif not entry["key"].startswith("_"):
                 shown.append(entry)
         if shown:

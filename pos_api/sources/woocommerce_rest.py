@@ -487,3 +487,12 @@ def envelope(event: str, data: Any, *, opening: bool = False, replaces: int | No
     if replaces is not None:
         body["replaces"] = replaces
     return json.dumps(body, separators=(",", ":"), sort_keys=True).encode()
+
+
+def from_trash(order: Row) -> Row:
+    """What an order in the trash still tells: its lines and refunds, and the status it had before."""
+    told: Row = {name: order[name] for name in ("id", "line_items", "refunds") if name in order}
+    for meta in order.get("meta_data") or ():
+        if meta.get("key") == "_wp_trash_meta_status":
+            told["status"] = meta.get("value")
+    return told

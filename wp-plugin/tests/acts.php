@@ -265,12 +265,14 @@ function trash( array $input ): array {
 }
 
 /**
- * Edits lines as the order screen does: sets quantities by position, adds products, removes lines.
+ * Edits lines as the order screen does: sets quantities by position, adds products, removes lines. With "saved" false
+ * the order itself is not saved, nor an added line's stock taken, as when the screen is left after a line was added.
  */
 function edit( array $input ): array {
 	require_once WC_ABSPATH . 'includes/admin/wc-admin-functions.php';
 	$order = wc_get_order( $input['id'] );
 	$items = array_values( $order->get_items() );
+	$saved = $input['saved'] ?? true;
 	foreach ( $input['quantities'] ?? array() as $position => $quantity ) {
 		$item = $items[ $position ];
 		wc_save_order_items(
@@ -285,14 +287,18 @@ function edit( array $input ): array {
 	}
 	foreach ( $input['add'] ?? array() as $line ) {
 		$item = $order->get_item( $order->add_product( wc_get_product( $line[0] ), $line[1] ) );
-		wc_maybe_adjust_line_item_product_stock( $item );
-		$order->calculate_totals();
+		if ( $saved ) {
+			wc_maybe_adjust_line_item_product_stock( $item );
+			$order->calculate_totals();
+		}
 	}
 	foreach ( $input['remove'] ?? array() as $position ) {
 		wc_maybe_adjust_line_item_product_stock( $items[ $position ], 0 );
-		$items[ $position ]->delete();
+		wc_delete_order_item( $items[ $position ]->get_id() );
 		$order = wc_get_order( $input['id'] );
-		$order->calculate_totals();
+		if ( $saved ) {
+			$order->calculate_totals();
+		}
 	}
 	return array();
 }

@@ -52,6 +52,13 @@ final class Changes {
 	private $changed = array();
 
 	/**
+	 * How orders were that go for good, as JSON, by id.
+	 *
+	 * @var array<int, string>
+	 */
+	private $kept = array();
+
+	/**
 	 * Takes what it works with.
 	 *
 	 * @param Settings  $settings  The settings.
@@ -86,17 +93,42 @@ final class Changes {
 	}
 
 	/**
+	 * Whether a change of it is remembered.
+	 *
+	 * @param string $type Queue::ORDER or Queue::PRODUCT.
+	 * @param int    $id   Id of the order or product.
+	 */
+	public function has( string $type, int $id ): bool {
+		return isset( $this->changed[ $type ][ $id ] );
+	}
+
+	/**
+	 * Remembers how an order was that goes for good.
+	 *
+	 * @param int    $id         Id of the order.
+	 * @param string $last_state What is to be told, as JSON.
+	 */
+	public function keep( int $id, string $last_state ): void {
+		$this->kept[ $id ] = $last_state;
+	}
+
+	/**
 	 * Queues what was remembered. Whatever goes wrong here stays here; Maintenance finds what was not queued.
 	 */
 	public function write(): void {
 		$changed       = $this->changed;
+		$kept          = $this->kept;
 		$this->changed = array();
+		$this->kept    = array();
 		if ( ! $changed || ! $this->settings->enabled() ) {
 			return;
 		}
 		try {
 			foreach ( $changed as $type => $changes ) {
 				$this->queue->raise( $type, $changes, time() );
+			}
+			foreach ( $kept as $id => $last_state ) {
+				$this->queue->keep( $id, $last_state );
 			}
 			$this->scheduler->soon( Scheduler::SEND );
 		} catch ( \Throwable $problem ) {

@@ -97,6 +97,13 @@ final class Item {
 	public $error;
 
 	/**
+	 * How an order was that went for good before the POS was told, as JSON; empty for others.
+	 *
+	 * @var string
+	 */
+	public $last_state;
+
+	/**
 	 * Reads a database row.
 	 *
 	 * @param array<string, string> $row The row.
@@ -114,5 +121,6 @@ final class Item {
 		$this->tried_at     = (int) ( $row['tried_at'] ?? 0 );
 		$this->next_attempt = (int) ( $row['next_attempt'] ?? 0 );
 		$this->error        = $row['error'] ?? '';
+		$this->last_state   = $row['last_state'] ?? '';
 	}
 }

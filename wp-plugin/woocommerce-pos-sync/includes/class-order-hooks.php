@@ -20,12 +20,37 @@ final class Order_Hooks {
 	private $changes;
 
 	/**
+	 * Orders and refunds whose lines changed.
+	 *
+	 * @var array<int, true>
+	 */
+	private $with_lines = array();
+
+	/**
+	 * Knows what was told.
+	 *
+	 * @var Queue
+	 */
+	private $queue;
+
+	/**
+	 * Reads orders.
+	 *
+	 * @var Payload
+	 */
+	private $payload;
+
+	/**
 	 * Takes where changes go.
 	 *
 	 * @param Changes $changes Where changes go.
+	 * @param Queue   $queue   Knows what was told.
+	 * @param Payload $payload Reads orders.
 	 */
-	public function __construct( Changes $changes ) {
+	public function __construct( Changes $changes, Queue $queue, Payload $payload ) {
 		$this->changes = $changes;
+		$this->queue   = $queue;
+		$this->payload = $payload;
 	}
 
 	/**
@@ -42,18 +67,25 @@ final class Order_Hooks {
 		add_action( 'woocommerce_reduce_order_stock', array( $this, 'changed' ) );
 		add_action( 'woocommerce_restore_order_stock', array( $this, 'changed' ) );
 
+		// What changes lines, and never saves the order: adding one in the order screen, for example.
+		add_action( 'woocommerce_new_order_item', array( $this, 'line_changed' ), 10, 3 );
+		add_action( 'woocommerce_update_order_item', array( $this, 'line_changed' ), 10, 3 );
+		add_action( 'woocommerce_before_delete_order_item', array( $this, 'line_changed' ) );
+		add_action( 'shutdown', array( $this, 'note_lines' ), 4 );
+
 		add_action( 'woocommerce_order_refunded', array( $this, 'refunded' ) );
 		add_action( 'woocommerce_refund_deleted', array( $this, 'refund_deleted' ), 10, 2 );
 		// Deleted over REST or in code, a refund fires nothing but this, before it is gone.
 		add_filter( 'woocommerce_pre_delete_order_refund', array( $this, 'before_delete' ), PHP_INT_MAX, 2 );
 
 		add_action( 'woocommerce_before_trash_order', array( $this, 'saved' ), 10, 2 );
-		add_action( 'woocommerce_before_delete_order', array( $this, 'saved' ), 10, 2 );
+		// Before WooCommerce deletes the lines (WC_Post_Data::before_delete_order).
+		add_action( 'woocommerce_before_delete_order', array( $this, 'going' ), 5 );
 		add_action( 'woocommerce_untrash_order', array( $this, 'restored' ) );
 
 		// Orders stored as posts, in the posts' own screens and functions.
 		add_action( 'wp_trash_post', array( $this, 'post_changed' ) );
-		add_action( 'before_delete_post', array( $this, 'post_changed' ) );
+		add_action( 'before_delete_post', array( $this, 'post_going' ), 5 );
 		add_action( 'untrashed_post', array( $this, 'post_restored' ) );
 	}
 
@@ -68,6 +100,26 @@ final class Order_Hooks {
 	}
 
 	/**
+	 * An order goes for good. How it was is kept where the POS was not told yet, since nobody can read it later.
+	 *
+	 * @param int|string $id Its id.
+	 */
+	public function going( $id ): void {
+		$order = wc_get_order( (int) $id );
+		$told  = $this->queue->find( Queue::ORDER, (int) $id );
+		$known = $told && Queue::SENT === $told->state && ! $this->changes->has( Queue::ORDER, (int) $id );
+		$this->changed( $order );
+		if ( $known || ! $this->changes->has( Queue::ORDER, (int) $id ) || ! $order instanceof \WC_Order ) {
+			return;
+		}
+		try {
+			$this->changes->keep( (int) $id, (string) wp_json_encode( $this->payload->last_state( $order ) ) );
+		} catch ( \Throwable $problem ) {
+			wc_get_logger()->error( 'Could not keep a deleted order: ' . $problem->getMessage(), array( 'source' => Log::SOURCE ) );
+		}
+	}
+
+	/**
 	 * Something about an order changed.
 	 *
 	 * @param mixed  $order Order, refund or id.
@@ -78,10 +130,38 @@ final class Order_Hooks {
 			$order = wc_get_order( (int) $order );
 		}
 		if ( $order instanceof \WC_Order_Refund ) {
-			$this->changes->add( Queue::ORDER, $order->get_parent_id(), $topic );
+			$parent = $order->get_parent_id();
+			if ( $parent ) { // A refund that was refused has none: WooCommerce "deletes" it unsaved.
+				$this->changes->add( Queue::ORDER, $parent, $topic );
+			}
 		} elseif ( $order instanceof \WC_Order && 'shop_order' === $order->get_type() && ! in_array( $order->get_status(), Payload::DRAFTS, true ) ) {
 			$this->changes->add( Queue::ORDER, $order->get_id(), $topic );
 		}
+	}
+
+	/**
+	 * A line was added or changed, or is about to be deleted.
+	 *
+	 * @param int|string $line_id  Its id.
+	 * @param mixed      $line     The line.
+	 * @param int|string $order_id Its order or refund; where it is not told it is looked up.
+	 */
+	public function line_changed( $line_id, $line = null, $order_id = 0 ): void {
+		$order_id = $order_id ? $order_id : wc_get_order_id_by_order_item_id( (int) $line_id );
+
+		$this->with_lines[ (int) $order_id ] = true;
+	}
+
+	/**
+	 * Notes the orders whose lines changed, at the end of the request: by then most were saved, and cost no query.
+	 */
+	public function note_lines(): void {
+		foreach ( array_keys( $this->with_lines ) as $id ) {
+			if ( $id && ! $this->changes->has( Queue::ORDER, $id ) ) {
+				$this->changed( $id );
+			}
+		}
+		$this->with_lines = array();
 	}
 
 	/**
@@ -135,7 +215,16 @@ final class Order_Hooks {
 	}
 
 	/**
-	 * A post goes to the trash or for good: is it an order, or a refund?
+	 * A post goes for good: is it an order, or a refund?
+	 *
+	 * @param int|string $id Post id.
+	 */
+	public function post_going( $id ): void {
+		'shop_order' === get_post_type( (int) $id ) ? $this->going( $id ) : $this->post_changed( $id );
+	}
+
+	/**
+	 * A post goes to the trash: is it an order, or a refund?
 	 *
 	 * @param int|string $id Post id.
 	 */

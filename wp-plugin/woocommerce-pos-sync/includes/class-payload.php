@@ -27,6 +27,7 @@ final class Payload {
 		$controller = new \WC_REST_Orders_Controller();
 		$data       = $this->rest_data( $controller, $order );
 
+		$data['status']     = $this->status( $order );
 		$data['line_items'] = $this->with_reduced_stock( $this->rows( $data['line_items'] ?? array() ), $order );
 
 		$refunds = array();
@@ -43,6 +44,27 @@ final class Payload {
 		$data['refunds'] = $rows;
 
 		return $data;
+	}
+
+	/**
+	 * What moves stock of an order that goes for good, and no personal data.
+	 *
+	 * @param \WC_Order $order The order.
+	 * @return array<string, mixed>
+	 */
+	public function last_state( \WC_Order $order ): array {
+		return array_intersect_key( $this->order( $order ), array_flip( array( 'id', 'status', 'date_created_gmt', 'date_modified_gmt', 'line_items', 'refunds' ) ) );
+	}
+
+	/**
+	 * An order's status; that of one in the trash is what it was before.
+	 *
+	 * @param \WC_Order $order The order.
+	 */
+	public function status( \WC_Order $order ): string {
+		$status = $order->get_status();
+		$before = 'trash' === $status ? $order->get_meta( '_wp_trash_meta_status' ) : '';
+		return is_string( $before ) && '' !== $before ? (string) preg_replace( '/^wc-/', '', $before ) : $status;
 	}
 
 	/**
@@ -214,7 +236,7 @@ final class Payload {
 	 * @param mixed $value What should be one.
 	 * @return array<string, mixed>
 	 */
-	private function named( $value ): array {
+	public function named( $value ): array {
 		$named = array();
 		foreach ( is_array( $value ) ? $value : array() as $name => $part ) {
 			$named[ (string) $name ] = $part;

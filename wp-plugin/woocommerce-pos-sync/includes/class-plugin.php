@@ -69,7 +69,7 @@ final class Plugin {
 			$sender,
 			$changes,
 			$maintenance,
-			new Order_Hooks( $changes ),
+			new Order_Hooks( $changes, $queue, $payload ),
 			new Product_Hooks( $changes ),
 			new Rest( $settings, $client, $backfill ),
 			new Site_Health( $health, $queue ),

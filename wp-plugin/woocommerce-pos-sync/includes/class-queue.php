@@ -64,6 +64,7 @@ final class Queue {
 			lease_until int(10) unsigned NOT NULL DEFAULT 0,
 			status smallint(5) unsigned NOT NULL DEFAULT 0,
 			error varchar(255) NOT NULL DEFAULT \'\',
+			last_state longtext,
 			PRIMARY KEY  (type,object_id),
 			KEY due (state,next_attempt)'
 		);
@@ -85,16 +86,27 @@ final class Queue {
 				array_push( $values, $type, $id, $now, $topic, $now, $now );
 			}
 			$rows = implode( ', ', array_fill( 0, count( $chunk ), "(%s, %d, 'waiting', %d, %s, %d, %d)" ) );
-			// Of several changes on the way the most telling one is named.
+			// Of several changes on the way the most telling one is named; what the POS holds for deleted is there again.
 			$this->table->query(
 				"INSERT INTO {table} (type, object_id, state, sequence, topic, changed_at, next_attempt) VALUES $rows
 				ON DUPLICATE KEY UPDATE
-					topic = IF(state = 'waiting' AND {$this->rank( 'topic' )} > {$this->rank( 'VALUES(topic)' )}, topic, VALUES(topic)),
+					topic = CASE WHEN topic = 'deleted' THEN 'restored'
+						WHEN state = 'waiting' AND {$this->rank( 'topic' )} > {$this->rank( 'VALUES(topic)' )} THEN topic ELSE VALUES(topic) END,
 					state = 'waiting', priority = 0, sequence = GREATEST(sequence + 1, VALUES(sequence)),
 					changed_at = VALUES(changed_at), attempts = 0, next_attempt = VALUES(next_attempt), status = 0, error = ''",
 				$values
 			);
 		}
+	}
+
+	/**
+	 * Keeps how an order was that goes for good before the POS was told.
+	 *
+	 * @param int    $id         Id of the order.
+	 * @param string $last_state What is to be told, as JSON.
+	 */
+	public function keep( int $id, string $last_state ): void {
+		$this->table->query( "UPDATE {table} SET last_state = %s WHERE type = 'order' AND object_id = %d", array( $last_state, $id ) );
 	}
 
 	/**
@@ -191,9 +203,10 @@ final class Queue {
 	public function note_sent( Item $item, string $topic ): void {
 		$this->table->query(
 			"UPDATE {table} SET delivered = GREATEST(delivered, %d), lease_until = 0,
-				topic = IF(sequence = %d, %s, topic), state = IF(sequence = %d, 'sent', state), attempts = 0, status = 0, error = ''
+				topic = IF(sequence = %d, %s, topic), state = IF(sequence = %d, 'sent', state), attempts = 0, status = 0, error = '',
+				last_state = IF(sequence = %d, NULL, last_state)
 			WHERE type = %s AND object_id = %d",
-			array( $item->sequence, $item->sequence, $topic, $item->sequence, $item->type, $item->id )
+			array( $item->sequence, $item->sequence, $topic, $item->sequence, $item->sequence, $item->type, $item->id )
 		);
 	}
 

@@ -207,16 +207,41 @@ final class Sender {
 	 */
 	private function order_envelope( Item $item ): ?Envelope {
 		$order = wc_get_order( $item->id );
-		if ( ! $order instanceof \WC_Order || 'trash' === $order->get_status() ) {
-			return $this->envelope( 'order.deleted', $item, array( 'id' => $item->id ), $item->changed_at );
+		if ( ! $order instanceof \WC_Order ) {
+			return $this->gone_envelope( $item );
 		}
-		$status = $order->get_status();
+		$status = $this->payload->status( $order );
 		if ( in_array( $status, Payload::DRAFTS, true ) || ( ! $this->maybe_known( $item ) && ! $this->is_wanted( $status ) ) ) {
 			return null;
 		}
 		$created = $order->get_date_created();
-		$opening = $created && $created->getTimestamp() < $this->settings->live_since();
-		return $this->envelope( 'order.' . $this->topic( $item, $order ), $item, $this->payload->order( $order ), $item->changed_at, $opening ? array( 'opening' => true ) : array() );
+		return $this->envelope( 'order.' . $this->topic( $item, $order ), $item, $this->payload->order( $order ), $item->changed_at, $this->opening( $created ? $created->getTimestamp() : 0 ) );
+	}
+
+	/**
+	 * What to send of an order that is gone for good: how it was, where that was kept; null when it need not be sent.
+	 *
+	 * @param Item $item The claimed row.
+	 */
+	private function gone_envelope( Item $item ): ?Envelope {
+		$kept    = $this->payload->named( json_decode( $item->last_state, true ) );
+		$status  = $kept['status'] ?? null;
+		$created = $kept['date_created_gmt'] ?? null;
+		if ( is_string( $status ) && ! $this->maybe_known( $item ) && ! $this->is_wanted( $status ) ) {
+			return null;
+		}
+		$opening = $this->opening( is_string( $created ) ? (int) strtotime( $created . 'Z' ) : 0 );
+		return $this->envelope( 'order.deleted', $item, array( 'id' => $item->id ) + $kept, $item->changed_at, $opening );
+	}
+
+	/**
+	 * Says of an order from before that it is one.
+	 *
+	 * @param int $created Unix time it was created; 0 when that is not known.
+	 * @return array<string, bool>
+	 */
+	private function opening( int $created ): array {
+		return $created && $created < $this->settings->live_since() ? array( 'opening' => true ) : array();
 	}
 
 	/**
@@ -254,12 +279,16 @@ final class Sender {
 	}
 
 	/**
-	 * The topic: the first delivery is "created" whatever happened since, and none says what is no longer so.
+	 * The topic: that of what is in the trash is "deleted", else the first delivery is "created" whatever happened since,
+	 * and none says what is no longer so.
 	 *
 	 * @param Item      $item  The claimed row.
 	 * @param \WC_Order $order The order.
 	 */
 	private function topic( Item $item, \WC_Order $order ): string {
+		if ( 'trash' === $order->get_status() ) {
+			return 'deleted';
+		}
 		if ( ! $item->delivered ) {
 			return 'created';
 		}
