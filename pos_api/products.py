@@ -3,8 +3,9 @@
 A product: `_id` (the SKU it was first known by, under which its ledger stays), `sku` (the current one, or what stands
 for it where the shop gave it to another product), `skus` (current and former), `name`, `price`, `stock` and `seq` (the
 projection of its last movement), `search` (its words), `low_stock_threshold` and `archived` (absent where there is
-none), `shop_ids` (`store:id`, one per store), `synced_at` (the shop's time of the newest word about it), `opened_by`
-(the store whose stock it started with) and `opened_at`.
+none), `shop_ids` (`store:id`, one per store), `pooled` (the `store:id` of variations whose stock it is, each with the
+shop's time of that word), `synced_at` (the shop's time of the newest word about it), `opened_by` (the store whose stock
+it started with) and `opened_at`.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ from .values import Quantity, now
 
 @dataclass(frozen=True, slots=True)
 class ProductSnapshot:
-    """What a shop says about a product or variation. `stock` is None where the shop does not manage it."""
+    """What a shop says about a product or variation. `stock` is None where the shop does not manage it, or where it is
+    `pooled`: a variation's that is its parent's."""
 
     store: str
     shop_id: int
@@ -37,6 +39,7 @@ class ProductSnapshot:
     name: str | None
     price: Decimal128 | None
     stock: Quantity | None
+    pooled: bool
     modified_at: datetime
     taken_at: datetime
     cause: str
@@ -174,12 +177,19 @@ def apply(db: Db, snapshot: ProductSnapshot) -> tuple[str, list[str]]:
     nothing to start from, so nothing is created.
 
     The shop's id tells which product it is; of an id not known yet, the SKU does. A SKU goes to the product that the
-    newest word gives it to. Who had it before keeps its ledger, and goes without a SKU until the shop names it.
+    newest word gives it to. Who had it before keeps its ledger, and goes without a SKU until the shop names it. The SKU
+    of a variation whose stock is its parent's is one more by which the parent is found.
     """
     if not snapshot.sku:
         return "ignored", ["The product has no SKU, so its stock can't be kept."]
     key = shop_key(snapshot.store, snapshot.shop_id)
+    if snapshot.pooled:
+        return _pool(db, snapshot, key)
     by_id, by_sku, new_id = _known(db, snapshot.sku, key)
+    if by_sku is not None and by_sku["sku"] != snapshot.sku and key in by_sku.get("pooled", {}):
+        if not _leave_pool(db, by_sku, snapshot, key):
+            return "stale", []
+        by_sku = None
     shop_ids = by_sku.get("shop_ids", ()) if by_sku else ()
     others = [known for known in shop_ids if known.startswith(f"{snapshot.store}:") and known != key]
     current = by_sku is not None and by_sku["sku"] == snapshot.sku
@@ -210,6 +220,34 @@ def _known(db: Db, sku: str, key: str) -> tuple[Document | None, Document | None
     return by_id, by_sku, f"{sku} ({key})" if taken else sku
 
 
+def _pool(db: Db, snapshot: ProductSnapshot, key: str) -> tuple[str, list[str]]:
+    """Let the lines of a variation move the stock of its parent, which is where the shop keeps it."""
+    sku, parent_key = snapshot.sku, shop_key(snapshot.store, snapshot.parent_id)
+    found = list(db.products.find({"$or": [{"shop_ids": {"$in": [key, parent_key]}}, {"skus": sku}]}))
+    parent = next((product for product in found if parent_key in product.get("shop_ids", ())), None)
+    if parent is None:
+        return "ignored", [f"The stock of {sku} is that of product {snapshot.parent_id}, which is not known here."]
+    others = [product for product in found if product is not parent]
+    known_at = parent.get("pooled", {}).get(key, snapshot.modified_at)
+    if known_at > snapshot.modified_at or not all(_give_up(db, other, snapshot) for other in others):
+        return "stale", []
+    db.products.update_many({"shop_ids": key}, {"$pull": {"shop_ids": key}})
+    words = search_words(parent["name"], *parent["skus"], sku)
+    changes: Document = {"$addToSet": {"skus": sku}, "$set": {f"pooled.{key}": snapshot.modified_at, "search": words}}
+    db.products.update_one({"_id": parent["_id"]}, changes)
+    outcome = "unchanged" if sku in parent["skus"] else "updated"
+    return outcome, [_taken_from(other, sku) for other in others if other["sku"] == sku]
+
+
+def _leave_pool(db: Db, parent: Document, snapshot: ProductSnapshot, key: str) -> bool:
+    """The variation's stock is its parent's no more; False where a newer word says it is."""
+    if parent["pooled"][key] > snapshot.modified_at:
+        return False
+    _give_up(db, parent, snapshot)
+    db.products.update_one({"_id": parent["_id"]}, {"$unset": {f"pooled.{key}": ""}})
+    return True
+
+
 def _give_shop_id(db: Db, product_id: str, key: str, others: list[str]) -> None:
     """The shop made the product anew under another id: that is its id from now on, and no other product's."""
     db.products.update_many({"shop_ids": key, "_id": {"$ne": product_id}}, {"$pull": {"shop_ids": key}})
@@ -225,6 +263,10 @@ def _is_stale(snapshot: ProductSnapshot, product: Document) -> bool:
 def _nameless(product_id: str) -> str:
     """What stands for the SKU of a product that has none at the moment: lists, counts and files go on with it."""
     return f"{product_id} (no SKU)"
+
+
+def _taken_from(product: Document, sku: str) -> str:
+    return f"SKU {sku} was another product's, which is {_nameless(product['_id'])} until it has a new one."
 
 
 def _named(product_id: str, sku: str) -> Document:
@@ -282,7 +324,7 @@ def _keep_in_step(
     if rival and not _give_up(db, rival, snapshot):
         sku = _nameless(product["_id"])
     elif rival and rival["sku"] == sku:
-        warnings.append(f"SKU {sku} was another product's, which is {_nameless(rival['_id'])} until it has a new one.")
+        warnings.append(_taken_from(rival, sku))
     name = snapshot.name or product["name"]
     changes: Document = {"sku": sku, "name": name}
     if snapshot.price is not None:

@@ -59,7 +59,15 @@ CATALOGUE: dict[str, Any] = {
                 "M": {"sku": "HOOD-M", "regular_price": "300", "stock_quantity": 11},
                 "XL": {"regular_price": "320", "stock_quantity": 7},
             },
-        }
+        },
+        "Cap": {
+            "sku": "CAP",
+            "stock_quantity": 25,
+            "sizes": {
+                "Small": {"sku": "CAP-S", "regular_price": "90", "manage_stock": False},
+                "Large": {"sku": "CAP-L", "regular_price": "90", "manage_stock": False},
+            },
+        },
     },
 }
 
@@ -252,9 +260,10 @@ class Journey:
             assert _ours(ours, known) == _theirs(order, known)
             for line in order["line_items"]:
                 if order["status"] == "pending" and line["sku"] and not _reduced(line):
-                    pending[line["sku"]] = pending.get(line["sku"], 0) + line["quantity"]
+                    product = known.get(line["sku"], line["sku"])
+                    pending[product] = pending.get(product, 0) + line["quantity"]
         stock = {sku: units for sku, units in truth["stock"].items() if not sku.startswith("#")}
-        expected = {sku: units - pending.get(sku, 0) for sku, units in stock.items()}
+        expected = {sku: units - pending.get(known.get(sku, sku), 0) for sku, units in stock.items()}
         assert self.stock() == expected
 
     def stock(self) -> dict[str, int]:
@@ -816,6 +825,15 @@ def test_an_order_that_was_refused_is_marked_and_resent_by_one_button(live: Worl
     live.shop.act("setting", api_key=KEY)
     live.shop.act("resend_failed")
     live.check()
+
+
+def test_variations_that_share_their_parents_stock_take_it_and_give_it_back(live: World) -> None:
+    order = live.order(("Cap Small", 2), ("Cap Large", 1))
+    live.check()
+    assert live.stock()["CAP"] == 22
+    live.shop.act("status", id=order, to="cancelled")
+    live.check()
+    assert live.stock()["CAP"] == 25
 
 
 def test_sending_all_again_changes_nothing(live: World) -> None:

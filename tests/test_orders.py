@@ -362,6 +362,16 @@ def test_a_line_whose_variation_was_deleted_keeps_its_product(shop: Shop, db: Db
         assert stock_of(db) == {"HOOD": 7, "HOOD-S": 8}
 
 
+def test_a_variation_whose_stock_is_its_parents_moves_that(shop: Shop, db: Db) -> None:
+    shop.deliver("product.created", product(320, "HOOD", 7))
+    shop.deliver("product.created", product(321, "HOOD-S", None, parent_id=320) | {"manage_stock": "parent"})
+    later: Document = {"date_created_gmt": "2099-01-01T00:00:00"}
+    shop.outcome("order.created", order(1, _variation("HOOD-S", 321, 2, reduced=2), **later))
+    assert stock_of(db) == {"HOOD": 5}
+    shop.outcome("order.updated", order(1, _variation("HOOD-S", 321, 2), status="cancelled", modified=9, **later))
+    assert stock_of(db) == {"HOOD": 7}
+
+
 def test_a_variation_that_gets_a_sku_of_its_own_does_not_rename_the_product(shop: Shop, db: Db) -> None:
     """A variation without a SKU of its own tells its parent's: which of the two it is, a line does not say."""
     stock_up(db, TEE=50)

@@ -28,6 +28,7 @@ def said(
     name: str | None = None,
     store: str = "default",
     parent_id: int = 0,
+    pooled: bool = False,
 ) -> ProductSnapshot:
     """What a shop says about a product so many minutes after noon."""
     at = NOON + timedelta(minutes=minutes)
@@ -38,7 +39,8 @@ def said(
         sku=sku,
         name=name or f"Product {shop_id}",
         price=Decimal128("9.00"),
-        stock=units,
+        stock=None if pooled else units,
+        pooled=pooled,
         modified_at=at,
         taken_at=at,
         cause=f"{shop_id}{sku}{minutes}".ljust(64, "0"),
@@ -197,6 +199,52 @@ def test_a_variation_without_a_sku_of_its_own_does_not_take_its_parents_product(
     assert outcome == "ignored"
     assert "shared" in warning
     assert products.get(db, "HOOD")["shop_ids"] == ["default:17"]
+
+
+def test_variations_that_share_their_parents_stock_are_found_and_move_it(db: Db) -> None:
+    products.apply(db, said(17, "HOOD", units=30))
+    for shop_id, sku in ((18, "HOOD-S"), (19, "HOOD-M")):
+        assert products.apply(db, said(shop_id, sku, 1, parent_id=17, pooled=True)) == ("updated", [])
+        assert products.apply(db, said(shop_id, sku, 1, parent_id=17, pooled=True)) == ("unchanged", [])
+    products.apply(db, said(17, "HOOD", 2, name="Hoodie"))
+    catalogue = products.lookup(db, ["HOOD-S", "HOOD-M"], ["default:17"])
+    found = [catalogue.find("default", sku, 17, shop_id) for shop_id, sku in ((18, "HOOD-S"), (19, "HOOD-M"))]
+    assert [product.id for product in found if product] == ["HOOD", "HOOD"]
+    (product,) = db.products.find()
+    assert (product["sku"], product["skus"]) == ("HOOD", ["HOOD-S", "HOOD-M", "HOOD"])
+    assert {"hood-s", "hoodie"} <= set(product["search"])
+
+
+def test_a_variation_without_a_sku_of_its_own_shares_its_parents_name_and_stock(db: Db) -> None:
+    products.apply(db, said(17, "HOOD", units=30))
+    assert products.apply(db, said(18, "HOOD", 1, parent_id=17, pooled=True)) == ("unchanged", [])
+    assert products.apply(db, said(18, "HOOD", 2, parent_id=17, units=5))[0] == "ignored"
+    assert products.get(db, "HOOD")["sku"] == "HOOD"
+
+
+def test_a_shared_stock_that_is_not_here_is_told(db: Db) -> None:
+    outcome, (warning,) = products.apply(db, said(18, "HOOD-S", parent_id=17, pooled=True))
+    assert outcome == "ignored"
+    assert "that of product 17" in warning
+
+
+def test_a_variation_is_a_product_of_its_own_while_its_stock_is(db: Db) -> None:
+    words = [
+        said(18, "HOOD-S", 1, parent_id=17, pooled=True),
+        said(18, "HOOD-S", 2, parent_id=17, units=5),
+        said(18, "HOOD-S", 3, parent_id=17, pooled=True),
+    ]
+    products.apply(db, said(17, "HOOD", units=30))
+    products.apply(db, words[0])
+    assert products.apply(db, words[1])[0] == "created"
+    assert products.apply(db, words[0])[0] == "stale"
+    assert line(db, "HOOD-S", 18) == "HOOD-S"
+    outcome, (warning,) = products.apply(db, words[2])
+    assert outcome == "updated"
+    assert "HOOD-S (no SKU)" in warning
+    assert products.apply(db, words[1])[0] == "stale"
+    assert line(db, "HOOD-S", 17) == "HOOD"
+    assert stock_by_sku(db) == {"HOOD": 30, "HOOD-S (no SKU)": 5}
 
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))

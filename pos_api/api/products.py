@@ -102,7 +102,14 @@ class Product(Schema):
     """A product with its stock."""
 
     sku = fields.String(required=True, metadata={"example": "Sku 42/ä"})
-    former_skus = fields.List(fields.String(), required=True, metadata={"example": []})
+    former_skus = fields.List(
+        fields.String(),
+        required=True,
+        metadata={
+            "example": [],
+            "description": "Others that find it: those it had, and those of variations whose stock is this product's.",
+        },
+    )
     name = fields.String(required=True, metadata={"example": "Coffee beans, 1 kg"})
     price = Money(required=True, allow_none=True, metadata={"example": "189.00"})
     stock = Quantity(required=True, metadata={"example": 12})

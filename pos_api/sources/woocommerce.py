@@ -549,6 +549,7 @@ def _product(message: Message, store: Store, received_at: datetime, cause: str) 
         name=name,
         price=price,
         stock=stock,
+        pooled=data.get("manage_stock") == "parent",
         modified_at=modified_at or received_at,
         taken_at=(message.sent_at or received_at).replace(microsecond=0),  # as whole as an order's date_created_gmt
         cause=cause,

@@ -102,6 +102,8 @@ function variable( string $name, array $data ): array {
 	$parent->set_name( $name );
 	$parent->set_sku( $data['sku'] );
 	$parent->set_attributes( array( $attribute ) );
+	$parent->set_manage_stock( isset( $data['stock_quantity'] ) );
+	$parent->set_stock_quantity( $data['stock_quantity'] ?? null );
 	$ids = array( $name => $parent->save() );
 	foreach ( $data['sizes'] as $size => $props ) {
 		$variation = new \WC_Product_Variation();
