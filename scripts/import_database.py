@@ -519,13 +519,14 @@ def _product(row: Row, metas: Meta, zone: tzinfo) -> Row:
     variation = row["type"] == "product_variation"
     sku = meta.get("_sku") or (parent.get("_sku", "") if variation else "")
     managed = meta.get("_manage_stock") == "yes"
+    pooled = variation and not managed and parent.get("_manage_stock") == "yes"
     return {
         "id": row["id"],
         "parent_id": row["parent_id"] if variation else 0,
         "name": row["name"],
         "sku": sku,
         "price": meta.get("_price", ""),
-        "manage_stock": managed,
+        "manage_stock": "parent" if pooled else managed,
         "stock_quantity": quantity(meta["_stock"]) if managed and meta.get("_stock") else None,
         "variations": [] if variation else [0],
         **_times("date_created", row["created"], zone),
