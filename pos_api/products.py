@@ -71,6 +71,10 @@ def shop_key(store: str, shop_id: int) -> str:
     return f"{store}:{shop_id}"
 
 
+def _ids_in(store: str, shop_ids: Iterable[str]) -> list[str]:
+    return [shop_id for shop_id in shop_ids if shop_id.startswith(f"{store}:")]
+
+
 class Catalogue:
     """The products that a batch of orders may need, by every SKU and shop id, with their balances."""
 
@@ -126,14 +130,14 @@ class Catalogue:
 
     def _may_be(self, store: str, product: Product, *shop_ids: int) -> bool:
         """Whether a product that went by a line's SKU before may be meant: the shop has no other id for it."""
-        known = {shop_id for shop_id in product.shop_ids if shop_id.startswith(f"{store}:")}
+        known = _ids_in(store, product.shop_ids)
         return not any(shop_ids) or not known or any(shop_key(store, shop_id) in known for shop_id in shop_ids)
 
     def _is_own(self, store: str, product: Product, product_id: int, variation_id: int) -> bool:
         """Whether the SKU by which `product` was found is surely that of this id, and the product has no id yet. A
         variation without a SKU of its own tells its parent's (`WC_Product_Variation::get_sku`), so a variation's is
         sure where its parent goes under another one."""
-        if any(known.startswith(f"{store}:") for known in product.shop_ids):
+        if _ids_in(store, product.shop_ids):
             return False
         parent = self._by_shop_id.get(shop_key(store, product_id))
         return not variation_id or (parent is not None and parent.id != product.id)
@@ -191,7 +195,7 @@ def apply(db: Db, snapshot: ProductSnapshot) -> tuple[str, list[str]]:
             return "stale", []
         by_sku = None
     shop_ids = by_sku.get("shop_ids", ()) if by_sku else ()
-    others = [known for known in shop_ids if known.startswith(f"{snapshot.store}:") and known != key]
+    others = [known for known in _ids_in(snapshot.store, shop_ids) if known != key]
     current = by_sku is not None and by_sku["sku"] == snapshot.sku
     of_parent = current and shop_key(snapshot.store, snapshot.parent_id) in others
     if of_parent or (by_id is None and others and snapshot.parent_id):

@@ -7,7 +7,6 @@ compares that with the POS: exit status 0 where every SKU has the same number in
 from __future__ import annotations
 
 import argparse
-import os
 import random
 import secrets
 import signal
@@ -27,7 +26,8 @@ from typing import Any
 import requests
 from dotenv import dotenv_values
 
-POS_API = str(Path(sys.executable).parent / "pos-api")
+from tests.service import POS_API, environment, pos_api
+
 HISTORY = 120
 """Orders of the last four weeks, so that there is something to look at from the start."""
 PEOPLE = ("Anna Öberg", "Björn Lind", "Chloé Martin", "David Okafor", "Eva Novák", "Farid Amiri", "Greta Berg")
@@ -63,7 +63,7 @@ class Order:
     def data(self) -> dict[str, Any]:
         """As WooCommerce's REST API shows it, lines net of tax."""
         net = sum((product.price * quantity for product, quantity in self.lines), Decimal())
-        tax = (net * TAX).quantize(Decimal("0.01"))
+        tax = _tax(net)
         first_name, last_name = self.buyer.split()
         return {
             "id": self.number,
@@ -92,9 +92,13 @@ class Order:
             "product_id": product.number,
             "quantity": quantity,
             "total": str(total),
-            "total_tax": str((total * TAX).quantize(Decimal("0.01"))),
+            "total_tax": str(_tax(total)),
             "meta_data": [{"key": "_reduced_stock", "value": str(self.reduced[place])}] if self.reduced[place] else [],
         }
+
+
+def _tax(net: Decimal) -> Decimal:
+    return (net * TAX).quantize(Decimal("0.01"))
 
 
 def _moment(at: datetime) -> str:
@@ -197,7 +201,7 @@ class Shop:
         product = order.lines[place][0]
         product.stock += 1
         order.reduced[place] -= 1
-        tax = (product.price * TAX).quantize(Decimal("0.01"))
+        tax = _tax(product.price)
         line = {
             "quantity": -1,
             "total": str(-product.price),
@@ -264,25 +268,29 @@ class Pos:
     def __init__(self, home: Path, port: int) -> None:
         self.url = f"http://localhost:{port}"
         self._home = home
-        kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "MONGOD")}
-        self._environment = {**kept, "PORT": str(port)}
+        self._port = port
         self.run("init")
         self.api_key = str(dotenv_values(home / ".env")["WEBHOOK_API_KEY"])
 
     def run(self, *arguments: str, said: str = "") -> str:
         """What a `pos-api` command prints."""
-        command = [POS_API, *arguments]
-        how: dict[str, Any] = {"cwd": self._home, "env": self._environment, "text": True, "check": True}
-        return subprocess.run(command, input=said, stdout=subprocess.PIPE, **how).stdout.strip()
+        done = pos_api(*arguments, cwd=self._home, stdin=said)
+        done.check_returncode()
+        return done.stdout.strip()
 
     @contextmanager
     def serving(self) -> Iterator[None]:
         """While it serves. Ctrl-C is for the shop, which has a question to ask it afterwards, so it does not get it."""
         log = self._home / "log"
         with log.open("wb") as out:
-            command = [POS_API, "serve"]
-            where: dict[str, Any] = {"cwd": self._home, "env": self._environment, "stdout": out, "stderr": out}
-            service = subprocess.Popen(command, start_new_session=True, **where)
+            service = subprocess.Popen(
+                [*POS_API, "serve"],
+                cwd=self._home,
+                env=environment(PORT=str(self._port)),
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
+            )
         try:
             while "Server running" not in log.read_text():
                 if service.poll() is not None:

@@ -211,7 +211,7 @@ final class Sender {
 			return $this->gone_envelope( $item );
 		}
 		$status = $this->payload->status( $order );
-		if ( in_array( $status, Payload::DRAFTS, true ) || ( ! $this->maybe_known( $item ) && ! $this->is_wanted( $status ) ) ) {
+		if ( in_array( $status, Payload::DRAFTS, true ) || ! $this->is_wanted( $item, $status ) ) {
 			return null;
 		}
 		$created = $order->get_date_created();
@@ -227,7 +227,7 @@ final class Sender {
 		$kept    = $this->payload->named( json_decode( $item->last_state, true ) );
 		$status  = $kept['status'] ?? null;
 		$created = $kept['date_created_gmt'] ?? null;
-		if ( is_string( $status ) && ! $this->maybe_known( $item ) && ! $this->is_wanted( $status ) ) {
+		if ( is_string( $status ) && ! $this->is_wanted( $item, $status ) ) {
 			return null;
 		}
 		$opening = $this->opening( is_string( $created ) ? (int) strtotime( $created . 'Z' ) : 0 );
@@ -302,22 +302,15 @@ final class Sender {
 	}
 
 	/**
-	 * Whether the POS may know it already: then every change of it is sent, whatever its status.
+	 * Whether an order in this status is to be sent. One that the POS may know already is, whatever its status.
 	 *
-	 * @param Item $item The claimed row.
-	 */
-	private function maybe_known( Item $item ): bool {
-		return $item->delivered || $item->tries > 1;
-	}
-
-	/**
-	 * Whether orders in this status are to be sent.
-	 *
+	 * @param Item   $item   The claimed row.
 	 * @param string $status Without "wc-".
 	 */
-	private function is_wanted( string $status ): bool {
-		$statuses = $this->settings->statuses();
-		return ! $statuses || in_array( $status, $statuses, true );
+	private function is_wanted( Item $item, string $status ): bool {
+		$statuses    = $this->settings->statuses();
+		$maybe_known = $item->delivered || $item->tries > 1;
+		return $maybe_known || ! $statuses || in_array( $status, $statuses, true );
 	}
 
 	/**
