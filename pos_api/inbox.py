@@ -22,6 +22,7 @@ from pymongo.errors import BulkWriteError
 
 from .db import DURABLE, Db, Document, only_collisions
 from .errors import NotFound
+from .event_warnings import EventWarning
 from .values import now
 
 LEASE = timedelta(seconds=10)
@@ -62,7 +63,7 @@ class Outcome:
     """How an event ended: `outcome` is created, updated, unchanged, stale, ignored or parked."""
 
     outcome: str
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[EventWarning, ...] = ()
     reason: str | None = None
     details: Any = None
 
@@ -153,7 +154,7 @@ def _ending(outcome: Outcome) -> Document:
         "attention_at" if parked else "done_at": now(),
     }
     if outcome.warnings:
-        changes["warnings"] = list(outcome.warnings)
+        changes["warnings"] = [each.stored() for each in outcome.warnings]
     if outcome.reason:
         changes |= {"reason": outcome.reason, "details": outcome.details}
     return {"$set": changes, "$unset": {"due_at": "", "lease": ""}}

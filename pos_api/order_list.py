@@ -17,6 +17,7 @@ from pymongo.cursor import Cursor
 from . import customers, products
 from .db import Db, Document
 from .errors import Conflict, NotFound
+from .event_warnings import messages
 from .orders import status_of
 from .values import INT64_MAX, utc
 from .words import wanted_words
@@ -111,7 +112,7 @@ def _by_id(order: str) -> Document:
 
 
 def _public(order: Document) -> Document:
-    return {"id": order.pop("_id"), **order}
+    return {"id": order.pop("_id"), **order, "warnings": messages(order.get("warnings", ()))}
 
 
 def _under_current_skus(db: Db, orders: list[Document]) -> list[Document]:

@@ -24,6 +24,7 @@ from pymongo.errors import AutoReconnect, BulkWriteError
 
 from . import customers, products, stock
 from .db import Db, Document, only_collisions
+from .event_warnings import EventWarning, from_stored, warn
 from .products import Catalogue
 from .stock import Holding
 from .values import Quantity, whole
@@ -71,7 +72,7 @@ class Result:
     """What became of a snapshot: created, updated, unchanged or stale; and what people should know about it."""
 
     outcome: str
-    warnings: list[str] = field(default_factory=list)
+    warnings: list[EventWarning] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -101,7 +102,7 @@ def apply(db: Db, snapshots: list[OrderSnapshot]) -> list[Result]:
     stock.settle(db, [_holding(change) for change in to_settle], catalogue.balances)
     customers.upsert(db, [_buyer(change.after) for change in to_settle if _buyer_changed(change)])
     _settle_overtaken(db, {change.after["_id"]: change.after["rev"] for change in to_settle})
-    return [Result(change.outcome, change.after.get("warnings", [])) for change in changes]
+    return [Result(change.outcome, from_stored(change.after.get("warnings", ()))) for change in changes]
 
 
 # --- saving -----------------------------------------------------------------------------------------------------
@@ -262,7 +263,7 @@ def merge(before: Document | None, snapshot: OrderSnapshot, catalogue: Catalogue
         order["line_items"] = _status_decides(order)
     order["held"] = _held(order)
     _note_status(order, before, snapshot)
-    order["warnings"] = _warnings(order)
+    order["warnings"] = [each.stored() for each in _warnings(order)]
     if fields or before is None:
         _index(order)
     return order
@@ -433,13 +434,16 @@ def _held(order: Document) -> list[Document]:
     return [{"sku": sku, "quantity": units} for sku, units in sorted(held.items())]
 
 
-def _warnings(order: Document) -> list[str]:
-    warnings = [f"SKU {sku} is unknown here; this order does not move its stock." for sku in order["unmatched"]]
+def _warnings(order: Document) -> list[EventWarning]:
+    warnings = [warn("unknown_sku", sku=sku) for sku in order["unmatched"]]
     if any("product" in line and "reduced_stock" not in line for line in order["line_items"]):
         warnings += [
-            f"Refund {refund.get('id', '')} returns {line['quantity']} of"
-            f" {line.get('sku') or _shop_id(line) or 'no name'}, which is no line of this order, or several; its stock"
-            " is not moved."
+            warn(
+                "unclear_refund_line",
+                refund=refund.get("id", ""),
+                quantity=line["quantity"],
+                line=line.get("sku") or _shop_id(line) or "no name",
+            )
             for refund, line, meant in _returns(order)
             if not meant
         ]

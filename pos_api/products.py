@@ -23,6 +23,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 from . import stock
 from .db import Db, Document, one_primary, only_collisions
 from .errors import Conflict, Invalid, NotFound
+from .event_warnings import EventWarning, warn
 from .stock import Balance
 from .values import Quantity, now
 
@@ -173,7 +174,7 @@ def lookup(db: Db, skus: Iterable[str], shop_ids: Iterable[str] = ()) -> Catalog
     return Catalogue(db.products.find(wanted[0] if len(wanted) == 1 else {"$or": wanted}, _FIELDS))
 
 
-def apply(db: Db, snapshot: ProductSnapshot) -> tuple[str, list[str]]:
+def apply(db: Db, snapshot: ProductSnapshot) -> tuple[str, list[EventWarning]]:
     """Take over what a shop says about a product; returns the outcome and warnings.
 
     An unknown one is created with the shop's stock, which counts as containing every order created before. A known
@@ -185,7 +186,7 @@ def apply(db: Db, snapshot: ProductSnapshot) -> tuple[str, list[str]]:
     of a variation whose stock is its parent's is one more by which the parent is found.
     """
     if not snapshot.sku:
-        return "ignored", ["The product has no SKU, so its stock can't be kept."]
+        return "ignored", [warn("product_without_sku")]
     key = shop_key(snapshot.store, snapshot.shop_id)
     if snapshot.pooled:
         return _pool(db, snapshot, key)
@@ -199,7 +200,7 @@ def apply(db: Db, snapshot: ProductSnapshot) -> tuple[str, list[str]]:
     current = by_sku is not None and by_sku["sku"] == snapshot.sku
     of_parent = current and shop_key(snapshot.store, snapshot.parent_id) in others
     if of_parent or (by_id is None and others and snapshot.parent_id):
-        return "ignored", [f"SKU {snapshot.sku} is shared with another product of the shop."]
+        return "ignored", [warn("shared_sku", sku=snapshot.sku)]
     if by_id is not None:
         return _keep_in_step(db, by_id, snapshot, rival=by_sku if by_sku is not by_id else None)
     if by_sku is None:
@@ -224,13 +225,13 @@ def _known(db: Db, sku: str, key: str) -> tuple[Document | None, Document | None
     return by_id, by_sku, f"{sku} ({key})" if taken else sku
 
 
-def _pool(db: Db, snapshot: ProductSnapshot, key: str) -> tuple[str, list[str]]:
+def _pool(db: Db, snapshot: ProductSnapshot, key: str) -> tuple[str, list[EventWarning]]:
     """Let the lines of a variation move the stock of its parent, which is where the shop keeps it."""
     sku, parent_key = snapshot.sku, shop_key(snapshot.store, snapshot.parent_id)
     found = list(db.products.find({"$or": [{"shop_ids": {"$in": [key, parent_key]}}, {"skus": sku}]}))
     parent = next((product for product in found if parent_key in product.get("shop_ids", ())), None)
     if parent is None:
-        return "ignored", [f"The stock of {sku} is that of product {snapshot.parent_id}, which is not known here."]
+        return "ignored", [warn("unknown_parent", sku=sku, parent=snapshot.parent_id)]
     others = [product for product in found if product is not parent]
     known_at = parent.get("pooled", {}).get(key, snapshot.modified_at)
     if known_at > snapshot.modified_at or not all(_give_up(db, other, snapshot) for other in others):
@@ -269,8 +270,8 @@ def _nameless(product_id: str) -> str:
     return f"{product_id} (no SKU)"
 
 
-def _taken_from(product: Document, sku: str) -> str:
-    return f"SKU {sku} was another product's, which is {_nameless(product['_id'])} until it has a new one."
+def _taken_from(product: Document, sku: str) -> EventWarning:
+    return warn("sku_taken", sku=sku, product=_nameless(product["_id"]))
 
 
 def _named(product_id: str, sku: str) -> Document:
@@ -295,9 +296,9 @@ def _give_up(db: Db, product: Document, snapshot: ProductSnapshot) -> bool:
     return db.products.update_one({"_id": product["_id"], "$or": older}, [{"$set": without}]).matched_count == 1
 
 
-def _create_from(db: Db, snapshot: ProductSnapshot, product_id: str, key: str) -> tuple[str, list[str]]:
+def _create_from(db: Db, snapshot: ProductSnapshot, product_id: str, key: str) -> tuple[str, list[EventWarning]]:
     if snapshot.stock is None:
-        return "ignored", [f"The shop does not manage the stock of {snapshot.sku}, so there is none to start with."]
+        return "ignored", [warn("stock_not_managed", sku=snapshot.sku)]
     name = snapshot.name or snapshot.sku
     opened = {"opened_by": snapshot.store, "opened_at": snapshot.taken_at, "shop_ids": [key]}
     create(
@@ -320,11 +321,11 @@ def _create_from(db: Db, snapshot: ProductSnapshot, product_id: str, key: str) -
 
 def _keep_in_step(
     db: Db, product: Document, snapshot: ProductSnapshot, *, rival: Document | None = None
-) -> tuple[str, list[str]]:
+) -> tuple[str, list[EventWarning]]:
     """Bring a product to what the shop says of it; `rival` is another one that has, or had, the same SKU."""
     if _is_stale(snapshot, product):
         return "stale", []
-    sku, warnings = snapshot.sku, []
+    sku, warnings = snapshot.sku, list[EventWarning]()
     if rival and not _give_up(db, rival, snapshot):
         sku = _nameless(product["_id"])
     elif rival and rival["sku"] == sku:

@@ -8,6 +8,7 @@ from flask import Blueprint, current_app, make_response, render_template
 from flask.wrappers import Response
 from marshmallow import Schema, fields, validate
 
+from ..event_warnings import SENTENCES
 from .schemas import reply
 
 blp = Blueprint("docs", __name__)
@@ -64,6 +65,13 @@ def page() -> Response:
 # --- deliveries of shops ----------------------------------------------------------------------------------------
 
 
+class WarningCode(Schema):
+    """A warning for programs: what it is, and the values that its sentence names."""
+
+    code = fields.String(required=True, validate=validate.OneOf(sorted(SENTENCES)), metadata={"example": "unknown_sku"})
+    values = fields.Dict(keys=fields.String(), required=True, metadata={"example": {"sku": "beans-1kg"}})
+
+
 class Delivery(Schema):
     """What became of a delivery."""
 
@@ -82,7 +90,16 @@ class Delivery(Schema):
         },
     )
     order = fields.String(required=True, allow_none=True, metadata={"example": "default:4711"})
-    warnings = fields.List(fields.String(), required=True, metadata={"example": []})
+    warnings = fields.List(
+        fields.String(),
+        required=True,
+        metadata={"description": "What people should know, in English sentences.", "example": []},
+    )
+    warning_codes = fields.List(
+        fields.Nested(WarningCode),
+        required=True,
+        metadata={"description": "The same warnings, in the same order, for programs.", "example": []},
+    )
 
 
 class _Received(reply(Delivery)):  # type: ignore[misc]

@@ -9,6 +9,7 @@ from marshmallow import Schema, fields, validate
 
 from .. import inbox
 from ..db import Document
+from ..event_warnings import messages
 from . import pages, services, success
 from .pages import PageQuery
 from .rest import Blueprint, fails_with, staff
@@ -88,7 +89,7 @@ def event_json(entry: Document) -> Document:
         "key": entry["_id"],
         **{name: entry[name] for name in known},
         **{name: entry.get(name) for name in maybe},
-        "warnings": entry.get("warnings", []),
+        "warnings": messages(entry.get("warnings", ())),
     }
 
 

@@ -94,11 +94,13 @@ def _with_key(problem: PosError, event_key: str) -> PosError:
 
 
 def _answer(work: Work, outcome: Outcome | None) -> tuple[Response, int]:
+    warnings = outcome.warnings if outcome else ()
     data: dict[str, Any] = {
         "outcome": outcome.outcome if outcome else "waiting",
         "event_key": work.event.key,
         "order": work.subject.key if isinstance(work.subject, OrderSnapshot) else None,
-        "warnings": list(outcome.warnings) if outcome else [],
+        "warnings": [each.message for each in warnings],
+        "warning_codes": [{"code": each.code, "values": dict(each.values)} for each in warnings],
     }
     if outcome is None:
         return jsonify(success(data, message="Stored, and processed later")), 202
