@@ -25,9 +25,10 @@ from . import config as settings
 from . import db as database
 from .config import Config, ConfigError
 from .db import Db
-from .errors import PosError
+from .errors import Invalid, NotFound, PosError
 from .reconcile import Report
 from .schedule import Schedule
+from .setup_line import setup_line, webhook_url
 from .values import now, rfc3339
 
 P = ParamSpec("P")
@@ -55,6 +56,10 @@ SECRETS_KEYS={secrets_keys}
 # DATA_DIR=var
 
 # PORT=8080
+
+# The address at which shops reach this service.
+# PUBLIC_URL=https://pos.example
+
 # STORE_URL=https://shop.example
 # STORE_TIMEZONE=Europe/Stockholm
 """
@@ -151,7 +156,8 @@ def _next_steps(config: Config) -> str:
     return f"""\
 Server running on port {config.port}
 
-  Send orders to   {here}/api/webhooks/orders   (X-API-Key: WEBHOOK_API_KEY in .env)
+  Connect a shop   {program} store show default --connect
+  Send orders to   {webhook_url(config)}   (X-API-Key: WEBHOOK_API_KEY in .env)
   API docs         {here}/api-docs
   Add a user       {program} user add NAME
   Try it           ./test-webhook.sh{where}
@@ -288,11 +294,51 @@ def _with_store_settings(command: Callable[..., None]) -> Callable[..., None]:
 @with_db
 @with_config
 def add_store(config: Config, db: Db, /, name: str, **given: str | None) -> None:
-    """Add the shop NAME and print its API key and webhook secret, which are shown this once."""
+    """Add the shop NAME and print the line for its plugin and its webhook secret; both are shown this once."""
     key, secret = stores.add(db, config, name, **{setting: value for setting, value in given.items() if value})
     click.echo(f"Added {name}. Keep these, they are shown this once:")
-    click.echo(f"  API key, for the plugin:                 {key}")
+    click.echo(f"  API key:                                 {key}")
     click.echo(f"  secret, for WooCommerce's own webhooks:  {secret}")
+    click.echo("Paste this line into the plugin (WooCommerce > POS Sync), it holds address and API key:")
+    _print_setup_line(config, key)
+
+
+@store.command("show")
+@click.argument("name")
+@click.option("--connect", is_flag=True, help="Print the line to paste into its plugin; it holds the API key.")
+@with_db
+@with_config
+def show_store(config: Config, db: Db, /, name: str, connect: bool) -> None:
+    """Show the shop NAME; no secrets, unless with --connect."""
+    found = next((each for each in stores.Stores(db, config).all() if each.id == name), None)
+    if found is None:
+        raise NotFound(f"There is no store {name!r}; `pos-api store add {name}` makes it.")
+    if connect:
+        if name != stores.DEFAULT:
+            raise Invalid(f"No API key of {name} is kept; `pos-api key add {name} --connect` makes another.")
+        _print_setup_line(config, config.webhook_api_key)
+        return
+    for label, value in [
+        ("name", found.name),
+        ("shop", found.url or "-"),
+        ("time zone", found.timezone),
+        ("currency", found.currency or "-"),
+        ("live since", _moment(found.live_since)),
+        ("sends to", webhook_url(config)),
+    ]:
+        click.echo(f"{label:<12}{value}")
+
+
+def _print_setup_line(config: Config, key: str) -> None:
+    """The line on stdout, what is to be known about it on stderr."""
+    click.echo(setup_line(config, key))
+    if not config.public_url:
+        click.echo(
+            f"PUBLIC_URL is not set, so the line says {webhook_url(config)}. For a shop on another machine, set"
+            " PUBLIC_URL and print the line again, or replace http://localhost… by the address of this service in the"
+            " field Webhook URL after pasting.",
+            err=True,
+        )
 
 
 @store.command("set")
@@ -330,12 +376,18 @@ def key() -> None:
 @key.command("add")
 @click.argument("name")
 @click.option("--expires", callback=lambda _, __, text: _parse_moment(text), help="When it stops to work: 2027-01-01.")
+@click.option("--connect", is_flag=True, help="Print it in the line to paste into the plugin.")
 @with_db
-def add_key(db: Db, name: str, expires: datetime | None) -> None:
+@with_config
+def add_key(config: Config, db: Db, /, name: str, expires: datetime | None, connect: bool) -> None:
     """Give the shop NAME another key and print it, this once."""
     if expires and expires <= now():
         raise click.BadParameter("it is past", param_hint="'--expires'")
-    click.echo(stores.add_key(db, name, expires_at=expires))
+    key = stores.add_key(db, name, expires_at=expires)
+    if connect:
+        _print_setup_line(config, key)
+    else:
+        click.echo(key)
 
 
 @key.command("list")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from dotenv.parser import parse_stream
@@ -31,6 +32,7 @@ class Config:
     data_dir: Path = Path("var")
     host: str = "0.0.0.0"  # noqa: S104 - a shop's webhooks come from outside
     port: int = 8080
+    public_url: str = ""
     web_processes: int = 2
     web_threads: int = 32
     webhook_processing: str = "inline"
@@ -79,6 +81,19 @@ def _check_file(env_file: Path) -> None:
             raise ConfigError(f"{env_file}: line {number} is not NAME=value, or a quote is open.")
 
 
+def _public_url(text: str) -> str:
+    """The address without a slash at its end. Raises ConfigError where paths can't be put behind it."""
+    url = text.strip().rstrip("/")
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = False
+    if url and (not usable or "@" in parts.netloc or "?" in url or "#" in url or " " in url):
+        raise ConfigError("PUBLIC_URL is not the address of a web server, such as https://pos.example.")
+    return url
+
+
 def _read(env: Env) -> Config:
     api_key = env.str("WEBHOOK_API_KEY")
     timezone = env.str("STORE_TIMEZONE", "UTC")
@@ -95,6 +110,7 @@ def _read(env: Env) -> Config:
         data_dir=Path(env.str("DATA_DIR", "") or Config.data_dir),
         host=env.str("HOST", Config.host),
         port=env.int("PORT", Config.port, validate=validate.Range(1, 65_535)),
+        public_url=_public_url(env.str("PUBLIC_URL", "")),
         web_processes=env.int("WEB_PROCESSES", Config.web_processes, validate=validate.Range(1, 64)),
         web_threads=env.int("WEB_THREADS", Config.web_threads, validate=validate.Range(1, 512)),
         webhook_processing=env.str(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import signal
 import stat
@@ -160,7 +162,7 @@ def test_a_shop_is_added_and_its_keys_are_changed(home: Path, db: Db, config: Co
 
     printed = pos_api("store", "add", "shop-b", "--url", "https://b.example", cwd=home, **uri).stdout
     words = {line.split(":")[0].strip(): line.split()[-1] for line in printed.splitlines()}
-    added = words["API key, for the plugin"]
+    added = words["API key"]
     assert store_of(added) == "shop-b"
     assert stores.Stores(db, config).get("shop-b").webhook_secrets == (words["secret, for WooCommerce's own webhooks"],)
     second = pos_api("key", "add", "shop-b", "--expires", "2999-01-01", cwd=home, **uri).stdout.strip()
@@ -170,6 +172,48 @@ def test_a_shop_is_added_and_its_keys_are_changed(home: Path, db: Db, config: Co
     assert pos_api("key", "revoke", "shop-b", prefix, cwd=home, **uri).returncode == 0
     assert (store_of(added), store_of(second)) == (None, "shop-b")
     assert "https://b.example" in pos_api("store", "list", cwd=home, **uri).stdout
+
+
+def in_line(line: str) -> dict[str, str]:
+    """What a line to paste holds, as the plugin reads it."""
+    assert line.startswith("pos-sync:")
+    held: dict[str, str] = json.loads(base64.urlsafe_b64decode(line.removeprefix("pos-sync:") + "=="))
+    return held
+
+
+def test_adding_a_shop_prints_one_line_that_sets_up_its_plugin(home: Path, db: Db, config: Config) -> None:
+    given = {"MONGODB_URI": str(config.mongodb_uri), "PUBLIC_URL": "https://pos.example/till/"}
+    added = pos_api("store", "add", "shop-c", cwd=home, **given)
+    held = in_line(added.stdout.splitlines()[-1])
+    assert held["url"] == "https://pos.example/till/api/webhooks/orders"
+    assert held["key"] in added.stdout.splitlines()[1], "the key of the line is the one that is printed"
+    assert added.stderr == ""
+    assert stores.Stores(db, config).of_key(held["key"]) == stores.Stores(db, config).get("shop-c")
+    another = in_line(pos_api("key", "add", "shop-c", "--connect", cwd=home, **given).stdout.strip())
+    assert another["url"] == held["url"]
+    assert stores.Stores(db, config).of_key(another["key"]) == stores.Stores(db, config).get("shop-c")
+
+
+def test_the_line_of_the_default_shop_is_printed_only_on_request(home: Path, db: Db, config: Config) -> None:
+    uri = {"MONGODB_URI": str(config.mongodb_uri)}
+    key = dotenv_values(home / ".env")["WEBHOOK_API_KEY"] or ""
+    shown = pos_api("store", "show", "default", cwd=home, **uri)
+    assert "http://localhost:8080/api/webhooks/orders" in shown.stdout
+    assert key not in shown.stdout + shown.stderr
+    assert "pos-sync:" not in shown.stdout + shown.stderr
+    line = pos_api("store", "show", "default", "--connect", cwd=home, PORT="9000", **uri)
+    assert in_line(line.stdout.strip()) == {"url": "http://localhost:9000/api/webhooks/orders", "key": key}
+    assert "PUBLIC_URL is not set" in line.stderr, "it says what to replace"
+    assert key not in line.stderr
+
+
+def test_a_line_needs_a_key_that_is_known(home: Path, db: Db, config: Config) -> None:
+    uri = {"MONGODB_URI": str(config.mongodb_uri)}
+    pos_api("store", "add", "shop-d", cwd=home, **uri)
+    refused = pos_api("store", "show", "shop-d", "--connect", cwd=home, **uri)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "key add shop-d --connect" in refused.stderr
+    assert "store add nobody" in pos_api("store", "show", "nobody", cwd=home, **uri).stderr
 
 
 def test_the_key_of_the_settings_is_listed_with_the_default_shops_others(home: Path, db: Db, config: Config) -> None:

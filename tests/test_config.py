@@ -20,7 +20,7 @@ def only_these(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [
         *("WEBHOOK_API_KEY", "WEBHOOK_SECRET", "JWT_SECRET", "SECRETS_KEYS", "MONGODB_URI", "DATA_DIR", "HOST"),
         *("PORT", "WEB_PROCESSES", "WEB_THREADS", "WEBHOOK_PROCESSING", "STORE_NAME", "STORE_URL"),
-        *("STORE_TIMEZONE", "LOG_LEVEL", "LOG_FORMAT", "PROXIES"),
+        *("STORE_TIMEZONE", "LOG_LEVEL", "LOG_FORMAT", "PROXIES", "PUBLIC_URL"),
     ]:
         monkeypatch.delenv(name, raising=False)
     for name, value in SECRETS.items():
@@ -105,6 +105,10 @@ def test_no_secret_has_a_default(name: str, monkeypatch: pytest.MonkeyPatch) -> 
         ("LOG_LEVEL", "LOUD"),
         ("LOG_FORMAT", "xml"),
         ("PROXIES", "-1"),
+        ("PUBLIC_URL", "pos.example"),
+        ("PUBLIC_URL", "https://me:secret@pos.example"),
+        ("PUBLIC_URL", "https://pos.example/?a=b"),
+        ("PUBLIC_URL", "https://pos.example:http"),
     ],
 )
 def test_a_mistake_is_one_line_that_names_the_setting(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
