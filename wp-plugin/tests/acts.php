@@ -400,6 +400,15 @@ function queue( array $input ): array {
 }
 
 /**
+ * Everything that the log keeps, requests and answers among it.
+ */
+function log_texts( array $input ): array {
+	global $wpdb;
+	$log = new \POS_Sync\Log( new \POS_Sync\Settings() );
+	return array_map( array( $log, 'find' ), array_map( 'intval', $wpdb->get_col( "SELECT id FROM {$wpdb->prefix}pos_sync_log" ) ) );
+}
+
+/**
  * Runs a round of maintenance.
  */
 function maintain( array $input ): array {
@@ -479,8 +488,9 @@ function urls( array $input ): array {
 	$home   = home_url();
 	$orders = \Automattic\WooCommerce\Utilities\OrderUtil::custom_orders_table_usage_is_enabled() ? '/wp-admin/admin.php?page=wc-orders' : '/wp-admin/edit.php?post_type=shop_order';
 	return array(
-		'orders' => $orders,
-		'order'  => isset( $input['id'] ) ? str_replace( $home, '', wc_get_order( $input['id'] )->get_edit_order_url() ) : '',
+		'orders'    => $orders,
+		'new_order' => \Automattic\WooCommerce\Utilities\OrderUtil::custom_orders_table_usage_is_enabled() ? $orders . '&action=new' : '/wp-admin/post-new.php?post_type=shop_order',
+		'order'     => isset( $input['id'] ) ? str_replace( $home, '', wc_get_order( $input['id'] )->get_edit_order_url() ) : '',
 	);
 }
 

@@ -4,7 +4,7 @@
  * The shop has WooCommerce and products, the plugin is active and not yet set up. The POS's key is in $POS_API_KEY,
  * $SHOP is the shop's folder for "shop act".
  */
-const { execFileSync } = require( 'child_process' );
+const { execFileSync, spawn } = require( 'child_process' );
 const path = require( 'path' );
 const puppeteer = require( 'puppeteer-core' );
 
@@ -24,7 +24,23 @@ function act( what, input = {} ) {
 	return JSON.parse( out.trim().split( '\n' ).pop() );
 }
 
+/* A POS that refuses everything for good, in a process of its own: this one waits while the shop sends. */
+function refusing() {
+	const answer = JSON.stringify( { success: false, error: { code: 'validation_failed', message: 'The order is not valid, says anna@example.se.' } } );
+	const server = spawn( process.execPath, [ '-e', `
+		const server = require( 'http' ).createServer( ( request, response ) => {
+			response.writeHead( 422, { 'Content-Type': 'application/json' } );
+			response.end( ${ JSON.stringify( answer ) } );
+		} ).listen( 0, '127.0.0.1', () => console.log( server.address().port ) );
+	` ], { stdio: [ 'ignore', 'pipe', 'inherit' ] } );
+	return new Promise( ( resolve ) => server.stdout.once( 'data', ( port ) => resolve( { server, url: `http://127.0.0.1:${ port.toString().trim() }/api/webhooks/orders` } ) ) );
+}
+
+/* The line that the POS prints for a shop. */
+const lineOf = ( url ) => 'pos-sync:' + Buffer.from( JSON.stringify( { url, key } ) ).toString( 'base64url' );
+
 async function main() {
+	const refuser = await refusing();
 	const browser = await puppeteer.launch( {
 		executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
 		args: [ '--no-sandbox', '--disable-gpu', '--window-size=1400,1000', '--lang=en-US' ],
@@ -42,7 +58,18 @@ async function main() {
 		await page.waitForSelector( selector );
 		await Promise.all( [ page.waitForNavigation( { waitUntil: 'domcontentloaded' } ), page.$eval( selector, ( element ) => element.click() ) ] );
 	};
-	const fill = ( selector, value ) => page.$eval( selector, ( element, to ) => { element.value = to; }, value );
+	const fill = ( selector, value ) => page.$eval( selector, ( element, to ) => {
+		element.value = to;
+		element.dispatchEvent( new Event( 'input', { bubbles: true } ) );
+	}, value );
+	const valueOf = ( selector ) => page.$eval( selector, ( element ) => element.value );
+	const fits = async ( what ) => {
+		await page.setViewport( { width: 400, height: 800 } );
+		const over = await page.evaluate( () => document.documentElement.scrollWidth - document.documentElement.clientWidth );
+		await picture( what + '-400' );
+		check( over <= 0, `${ what } fits on a phone, but is ${ over } pixels too wide` );
+		await page.setViewport( { width: 1280, height: 1000 } );
+	};
 	const tick = ( selector, on ) => page.$eval( selector, ( element, to ) => { element.checked = to; }, on );
 	const test = async () => {
 		await page.$eval( '#pos-sync-test', ( element ) => element.click() );
@@ -56,11 +83,20 @@ async function main() {
 		await fill( '#user_pass', 'admin' );
 		await click( '#wp-submit' );
 
+		// After activation there is a way to the settings.
+		await go( '/wp-admin/plugins.php?activate=true' );
+		check( ( await page.$eval( '.pos-sync-welcome a', ( link ) => link.href ) ).endsWith( 'admin.php?page=pos-sync' ), 'after activation a notice leads to the settings' );
+		check( await page.$( 'tr[data-slug="woocommerce-pos-sync"] .row-actions a[href$="page=pos-sync"]' ), 'and the list of plugins has a link to them' );
+		await picture( '0-plugins' );
+		await click( '.pos-sync-welcome a' );
+
 		// Settings: wrong first, then right.
-		await go( '/wp-admin/admin.php?page=pos-sync' );
-		check( ( await text( '#adminmenu' ) ).includes( 'POS Sync' ), 'there is a menu' );
+		check( await page.$( '#toplevel_page_woocommerce .wp-submenu li.current a[href$="page=pos-sync"]' ), 'the menu is under WooCommerce' );
 		check( await page.$( '#pos-sync-send-first' ), 'before the first time it offers to send the catalogue' );
+		const unlabelled = await page.$$eval( '.pos-sync input:not([type=hidden]):not([type=submit]), .pos-sync select', ( fields ) => fields.filter( ( field ) => ! field.labels.length ).map( ( field ) => field.id ) );
+		check( unlabelled.length === 0, 'every field has a label, but not ' + unlabelled );
 		await picture( '1-settings-new' );
+		await fits( '1-settings-new' );
 		check( ( await test() ).includes( 'enter the Webhook URL' ), 'the test asks for what is missing' );
 		await fill( '#pos-sync-url', 'http://pos.example.com/api/webhooks/orders' );
 		await tick( '#pos-sync-enabled', true );
@@ -68,7 +104,21 @@ async function main() {
 		check( ( await text() ).includes( 'must begin with https://' ), 'a plain http address is refused with the reason' );
 		check( ( await text() ).includes( 'Nothing is sent yet' ), 'it can not be switched on without URL and key' );
 		await picture( '2-settings-wrong' );
+		check( ( await valueOf( '#pos-sync-url' ) ) === 'http://pos.example.com/api/webhooks/orders', 'the refused address stays in its field' );
+		check( ( await text( '#pos-sync-url-problem' ) ).includes( 'must begin with https://' ), 'with the reason beside it' );
 		check( ! ( await page.$eval( '#pos-sync-enabled', ( element ) => element.checked ) ), 'and stays off' );
+		await go( '/wp-admin/admin.php?page=pos-sync' );
+		check( ( await valueOf( '#pos-sync-url' ) ) === '', 'the next time the field shows what is saved' );
+
+		// The line from the POS.
+		await fill( '#pos-sync-line', 'pos-sync:cut-of' );
+		check( ( await text( '#pos-sync-line-result' ) ).includes( 'can not be read' ), 'a line that was not copied to its end is named' );
+		await fill( '#pos-sync-line', lineOf( pos ) );
+		check( ( await valueOf( '#pos-sync-url' ) ) === pos && ( await valueOf( '#pos-sync-api-key' ) ) === key, 'the line of the POS fills in address and key' );
+		check( ( await valueOf( '#pos-sync-line' ) ) === '', 'and is not kept' );
+		await fill( '#pos-sync-api-key', '' );
+		await fill( '#pos-sync-url', lineOf( pos ).slice( 0, 40 ) + '\n' + lineOf( pos ).slice( 40 ) );
+		check( ( await valueOf( '#pos-sync-api-key' ) ) === key, 'also when it is pasted into another field, broken into lines' );
 
 		await fill( '#pos-sync-url', 'http://127.0.0.1:9/api/webhooks/orders' );
 		await fill( '#pos-sync-api-key', key );
@@ -77,16 +127,30 @@ async function main() {
 		await fill( '#pos-sync-url', pos );
 		await fill( '#pos-sync-api-key', 'wrong-key' );
 		check( ( await test() ).includes( 'API key' ), 'the test names a wrong key' );
+		await click( '#submit' );
+		check( ( await text( '#setting-error-pos_sync_connection' ) ).includes( 'does not know this API key' ), 'saving a wrong key says so at once' );
+		await picture( '3-saved-wrong-key' );
 		await fill( '#pos-sync-api-key', '  ' + key + '  ' );
 		const connected = await test();
 		check( connected.startsWith( 'Connected' ), 'the test connects: ' + connected );
 		await tick( '#pos-sync-enabled', true );
 		await click( '#submit' );
-		check( ( await text() ).includes( 'Settings saved' ), 'it is saved' );
+		check( ( await text() ).includes( 'Settings saved. Connected' ), 'it is saved, and connects' );
 		check( ! ( await page.content() ).includes( key ), 'the saved key is nowhere on the page' );
 		check( ( await text() ).includes( 'Leave the field empty to keep it' ), 'the field says that a key is saved' );
 		await click( '#submit' );
 		check( ( await test() ).startsWith( 'Connected' ), 'an empty field keeps the key' );
+		act( 'setting', { url: 'http://127.0.0.1:9/', api_key: 'wrong-key' } );
+		await go( '/wp-admin/admin.php?page=pos-sync' );
+		// As without a script: the line comes with the form.
+		await page.$eval( '#pos-sync-line', ( element, line ) => { element.value = line; }, lineOf( pos ) );
+		await click( '#submit' );
+		check( ( await text() ).includes( 'Settings saved. Connected' ), 'a pasted line is saved as address and key' );
+		check( ( await valueOf( '#pos-sync-url' ) ) === pos && ! ( await page.content() ).includes( key ) && ! ( await page.content() ).includes( lineOf( pos ).slice( 20, 60 ) ), 'and never shown again' );
+		await page.$eval( '#pos-sync-line', ( element ) => { element.value = 'pos-sync:nonsense'; } );
+		await click( '#submit' );
+		check( ( await text() ).includes( 'The line from the POS can not be read' ), 'one that can not be read is refused in words' );
+		check( ( await test() ).startsWith( 'Connected' ), 'and changes nothing' );
 
 		// The catalogue goes by itself.
 		await page.waitForSelector( '#pos-sync-progress:not([hidden])' );
@@ -98,6 +162,7 @@ async function main() {
 		act( 'run_jobs' );
 		await page.waitForFunction( () => document.querySelector( '.pos-sync-progress-text' ).textContent.startsWith( 'All sent' ) );
 		await picture( '5-settings-live' );
+		await fits( '5-settings-live' );
 
 		// Orders: one sent, one that fails for good, one that waits.
 		const product = act( 'products' ).ids[ 0 ];
@@ -105,10 +170,10 @@ async function main() {
 		const sent = order();
 		act( 'status', { id: sent, to: 'processing' } );
 		act( 'run_jobs' );
-		act( 'setting', { api_key: 'wrong-key' } );
+		act( 'setting', { url: refuser.url } );
 		const failed = order();
 		act( 'run_jobs' );
-		act( 'setting', { api_key: key, url: 'http://127.0.0.1:9/api/webhooks/orders' } );
+		act( 'setting', { url: 'http://127.0.0.1:9/api/webhooks/orders' } );
 		const waiting = order();
 		act( 'run_jobs' );
 		act( 'setting', { url: pos } );
@@ -118,7 +183,8 @@ async function main() {
 		check( ( await cell( sent ) ).trim() === 'Sent', 'the column shows what was sent' );
 		check( ( await cell( waiting ) ).trim() === 'Waiting', 'the column shows what waits' );
 		check( ( await cell( failed ) ).trim() === 'Failed', 'the column shows what failed' );
-		check( ( await text() ).includes( '1 order or product could not be delivered' ), 'a notice tells of the failure' );
+		check( ( await text() ).includes( '1 order or product could not be delivered to the POS: The POS can not use it' ), 'a notice says what failed, and why' );
+		check( ( await page.$eval( `#order-${ waiting } .pos-sync-badge, #post-${ waiting } .pos-sync-badge`, ( badge ) => badge.title ) ) === 'The POS did not answer (connection refused)', 'the column has the reason in words' );
 		await picture( '6-orders' );
 
 		// Bulk action.
@@ -139,26 +205,95 @@ async function main() {
 
 		// The order's own screen.
 		await go( act( 'urls', { id: failed } ).order );
-		const box = await text( '#pos-sync' );
-		check( box.includes( 'Sent' ) && box.includes( 'Failed' ), 'the box shows the last deliveries' );
+		const box = await text( '#side-sortables #pos-sync' );
+		check( box.includes( 'Sent' ) && box.includes( 'Failed' ), 'the box in the side column shows the state and the last deliveries' );
+		check( box.includes( 'The POS can not use it' ), 'in words' );
 		await picture( '7-order' );
 		const before = act( 'queue' ).log.length;
+		await click( '#pos-sync button[name="what"]' );
+		check( ( await text( '.notice-success' ) ).includes( `Order #${ failed } was sent to the POS.` ), 'its button sends it again and says so' );
+		check( act( 'queue' ).log.length === before + 1, 'at once' );
 		await page.select( 'select[name="wc_order_action"]', 'pos_sync_send' );
 		await click( '#woocommerce-order-actions .save_order, #woocommerce-order-actions button.wc-reload' );
 		act( 'run_jobs' );
-		check( act( 'queue' ).log.length > before, 'the order action sends it' );
+		check( act( 'queue' ).log.length > before + 1, 'the order action sends it too' );
+		await go( act( 'urls' ).new_order );
+		check( ( await page.$( '#woocommerce-order-actions' ) ) && ! ( await page.$( '#pos-sync' ) ), 'a new order has no box' );
 
 		// The log.
-		await go( '/wp-admin/admin.php?page=pos-sync-log' );
-		check( ( await text( '.wp-list-table' ) ).includes( 'order.created' ), 'the log shows deliveries' );
+		await go( '/wp-admin/admin.php?page=pos-sync&tab=deliveries' );
+		const rows = ( column ) => page.$$eval( `.wp-list-table tbody .column-${ column }`, ( cells ) => cells.map( ( each ) => each.innerText.trim() ) );
+		const heads = await page.$$eval( '.wp-list-table thead th', ( cells ) => cells.map( ( each ) => each.innerText ) );
+		check( new Set( heads ).size === 7, 'its columns have different names' );
+		const rowOf = async ( what ) => ( await rows( 'about' ) ).findIndex( ( each ) => each.startsWith( what ) );
+		check( ( await rows( 'event' ) ).includes( 'New order' ), 'the log shows deliveries in words' );
+		check( ( await page.$$eval( '.column-about a', ( links ) => links.map( ( each ) => each.innerText ) ) ).includes( 'Mug (MUG-1)' ), 'products by name, linked' );
+		check( ( await page.$eval( '.column-about a', ( link ) => link.innerText ) ).startsWith( 'Order #' ), 'orders by number, linked' );
+		check( ( await page.$eval( '.column-customer a', ( link ) => link.innerText ) ) === 'Anna Öberg', 'and customers by name, linked' );
+		check( ( await rows( 'answer' ) ).includes( 'The POS did not answer (connection refused)' ), 'messages are in words' );
+		check( await page.$( '.column-answer span[title*="cURL error 7"]' ), 'the original text is behind them' );
 		await picture( '8-log' );
+		await fits( '8-log' );
+
+		// A row opens; personal data are folded.
+		const open = async ( index ) => {
+			await page.$$eval( '.pos-sync-open', ( links, at ) => links[ at ].click(), index );
+			await page.waitForSelector( '.pos-sync-details' );
+			return text( '.pos-sync-details' );
+		};
+		const details = await open( await rowOf( 'Order #' + failed ) );
+		check( details.includes( '"line_items"' ) && details.includes( '"success": true' ), 'a row opens request and answer' );
+		check( ! details.includes( 'anna@example.se' ) && ! details.includes( 'Storgatan' ), 'without personal data' );
+		await picture( '8-log-open' );
+		await fits( '8-log-open' );
+		await page.$eval( '.pos-sync-details summary', ( element ) => element.click() );
+		check( ( await text( '.pos-sync-details details' ) ).includes( 'Storgatan' ), 'which unfold from the order' );
+		check( ! JSON.stringify( act( 'log_texts' ) ).match( /Anna|berg|anna@|Storgatan/ ), 'and are not in the log' );
+		check( ( await page.$eval( '.pos-sync-open[aria-expanded="true"]', ( link ) => link.getAttribute( 'role' ) ) ) === 'button', 'and a screen reader knows that it is open' );
+		await page.$eval( '.pos-sync-open[aria-expanded="true"]', ( link ) => link.focus() );
+		await page.keyboard.press( 'Space' );
+		check( ! ( await page.$( '.pos-sync-open[aria-expanded="true"]' ) ), 'the keyboard closes it' );
+		await go( '/wp-admin/admin.php?page=pos-sync&tab=deliveries&delivery=1' );
+		check( ( await text( '.pos-sync-details' ) ).includes( 'Request' ), 'it opens without a script, too' );
+
+		// Resend on each row.
+		const sentBefore = act( 'queue' ).log.length;
+		await page.goto( shop + '/wp-admin/admin.php?page=pos-sync&tab=deliveries&result=failed' );
+		await click( '.column-actions button[name="what"]' );
+		check( ( await text( '.notice-success' ) ).includes( 'was sent to the POS' ) && act( 'queue' ).log.length === sentBefore + 1, 'each row can be resent' );
+		check( page.url().includes( 'result=failed' ), 'and the filter stays' );
+
+		// Filters.
 		await click( '.subsubsub .failed a' );
-		check( ( await page.$$( '.wp-list-table tbody tr' ) ).length === 1, 'it can be filtered' );
-		await go( '/wp-admin/admin.php?page=pos-sync-log' );
-		await fill( '#pos-sync-search-input', '#' + waiting );
-		await click( '#search-submit' );
-		check( ( await page.$$eval( '.wp-list-table tbody td.column-object', ( cells ) => cells.map( ( each ) => each.innerText ) ) ).every( ( each ) => each.startsWith( '#' + waiting ) ), 'it can be searched by order' );
-		check( ! ( await page.content() ).includes( 'wrong-key' ), 'it holds no key' );
+		check( ( await rows( 'result' ) ).join() === 'Failed', 'it can be filtered by status' );
+		await go( '/wp-admin/admin.php?page=pos-sync&tab=deliveries' );
+		await page.select( '#pos-sync-topic', 'product.created' );
+		await click( '.pos-sync-filters button' );
+		check( ( await rows( 'event' ) ).join() === 'New product', 'by topic' );
+		await click( '.pos-sync-filter-buttons a' );
+		await fill( '#pos-sync-search', '#' + waiting );
+		await click( '.pos-sync-filters button' );
+		const found = await rows( 'about' );
+		check( found.length > 1 && found.every( ( each ) => each.startsWith( 'Order #' + waiting ) ), 'by order' );
+		const today = new Date().toISOString().slice( 0, 10 );
+		await go( `/wp-admin/admin.php?page=pos-sync&tab=deliveries&from=${ today }&to=${ today }` );
+		check( ( await rows( 'about' ) ).length > 1, 'by date' );
+		await go( '/wp-admin/admin.php?page=pos-sync&tab=deliveries&to=2020-01-01' );
+		check( ( await text( '.wp-list-table' ) ).includes( 'No deliveries found' ), 'and where there are none it says so' );
+
+		// History of which some fails does not count as sent.
+		act( 'setting', { url: refuser.url } );
+		act( 'backfill_since', { days: 1 } );
+		act( 'run_jobs' );
+		await go( '/wp-admin/admin.php?page=pos-sync' );
+		await page.waitForSelector( '#pos-sync-progress:not([hidden])' );
+		check( ( await text( '.pos-sync-progress-text' ) ) === '0 of 3 sent, 3 failed', 'what failed is not counted as sent: ' + ( await text( '.pos-sync-progress-text' ) ) );
+		await picture( '8-history-failed' );
+		await click( '.pos-sync-failed-link' );
+		check( ( await rows( 'result' ) ).every( ( each ) => each === 'Failed' ), 'and a link shows it' );
+		act( 'setting', { url: pos } );
+		act( 'resend_failed' );
+		act( 'run_jobs' );
 
 		// Site health.
 		await go( '/wp-admin/site-health.php' );
@@ -184,6 +319,7 @@ async function main() {
 		await picture( 'problem' );
 		throw error;
 	} finally {
+		refuser.server.kill();
 		await browser.close();
 	}
 	console.log( `Screens: ${ kept } passed, 0 failed` );

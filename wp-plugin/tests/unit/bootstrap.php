@@ -7,7 +7,7 @@
 
 define( 'ABSPATH', __DIR__ . '/' );
 
-foreach ( array( 'signature', 'retry', 'reply', 'envelope', 'site', 'diagnosis', 'item', 'settings', 'payload' ) as $slug ) {
+foreach ( array( 'signature', 'retry', 'reply', 'envelope', 'site', 'diagnosis', 'item', 'queue', 'setup-line', 'request-copy', 'words', 'settings', 'payload' ) as $slug ) {
 	require_once __DIR__ . "/../../woocommerce-pos-sync/includes/class-$slug.php";
 }
 

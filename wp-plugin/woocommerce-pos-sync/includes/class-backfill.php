@@ -133,17 +133,19 @@ final class Backfill {
 	/**
 	 * How far it is.
 	 *
-	 * @return array{kind: string, phase: string, total: int, done: int, paused: bool, finished: bool}
+	 * @return array{kind: string, phase: string, total: int, done: int, failed: int, paused: bool, finished: bool}
 	 */
 	public function progress(): array {
 		$state   = $this->state();
 		$waiting = $this->queue->count_backfill( Queue::PRODUCT ) + $this->queue->count_backfill( Queue::ORDER );
+		$failed  = $this->queue->count_backfill( Queue::PRODUCT, Queue::FAILED ) + $this->queue->count_backfill( Queue::ORDER, Queue::FAILED );
 		$running = (bool) $state['phases'];
 		return array(
 			'kind'     => $state['kind'],
 			'phase'    => (string) ( $state['phases'][0] ?? '' ),
 			'total'    => max( $state['total'], $state['queued'] ),
-			'done'     => max( 0, $state['queued'] - $waiting ),
+			'done'     => max( 0, $state['queued'] - $waiting - $failed ),
+			'failed'   => $failed,
 			'paused'   => $state['paused'],
 			'finished' => '' !== $state['kind'] && ! $running && ! $waiting,
 		);

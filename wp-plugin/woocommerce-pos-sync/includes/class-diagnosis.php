@@ -12,7 +12,24 @@ namespace POS_Sync;
  */
 final class Diagnosis {
 
+	public const HOST    = 'host';
+	public const REFUSED = 'refused';
+	public const TIMEOUT = 'timeout';
+	public const TLS     = 'tls';
+	public const BROKEN  = 'broken';
+
 	private const CLOCK_TOLERANCE = 300;
+
+	/**
+	 * Numbers of libcurl's errors, and words in the messages of other transports, by cause.
+	 */
+	private const CAUSES = array(
+		self::HOST    => array( array( 5, 6 ), '/resolve|getaddrinfo|name or service not known/i' ),
+		self::TIMEOUT => array( array( 28 ), '/timed out|timeout/i' ),
+		self::REFUSED => array( array( 7 ), '/connection refused/i' ),
+		self::TLS     => array( array( 35, 51, 53, 54, 58, 59, 60, 66, 77, 80, 83, 90, 91 ), '/\b(SSL|TLS)\b|certificate/i' ),
+		self::BROKEN  => array( array( 16, 18, 52, 55, 56, 92 ), '/empty reply|connection reset|broken pipe/i' ),
+	);
 
 	/**
 	 * Whether orders can be sent.
@@ -49,32 +66,34 @@ final class Diagnosis {
 	}
 
 	/**
+	 * Why no answer came: HOST, REFUSED, TIMEOUT, TLS or BROKEN; empty where that is not known.
+	 *
+	 * @param string $error The transport's message, such as "cURL error 6: Could not resolve host".
+	 */
+	public static function cause( string $error ): string {
+		$number = preg_match( '/cURL error (\d+)/', $error, $match ) ? (int) $match[1] : 0;
+		foreach ( self::CAUSES as $cause => list( $numbers, $pattern ) ) {
+			if ( $number ? in_array( $number, $numbers, true ) : preg_match( $pattern, $error ) ) {
+				return $cause;
+			}
+		}
+		return '';
+	}
+
+	/**
 	 * No answer came.
 	 *
 	 * @param string $error The transport's words, such as "cURL error 6: Could not resolve host".
 	 */
 	public static function of_error( string $error ): self {
-		preg_match( '/cURL error (\d+)/', $error, $match );
-		switch ( (int) ( $match[1] ?? 0 ) ) {
-			case 6:
+		switch ( self::cause( $error ) ) {
+			case self::HOST:
 				return self::problem( __( 'The host was not found. Please check the name in the Webhook URL.', 'woocommerce-pos-sync' ) );
-			case 7:
+			case self::REFUSED:
 				return self::problem( __( 'The connection was refused: nothing answers at this address and port. Is the POS running, and does a firewall let this site through?', 'woocommerce-pos-sync' ) );
-			case 28:
+			case self::TIMEOUT:
 				return self::problem( __( 'The POS did not answer in time. It may be overloaded, or a firewall swallows the requests.', 'woocommerce-pos-sync' ) );
-			case 35:
-			case 51:
-			case 53:
-			case 54:
-			case 58:
-			case 59:
-			case 60:
-			case 66:
-			case 77:
-			case 80:
-			case 83:
-			case 90:
-			case 91:
+			case self::TLS:
 				/* translators: %s: technical error message. */
 				return self::problem( sprintf( __( 'No secure connection (TLS) could be made; the certificate may be out of date or for another name. %s', 'woocommerce-pos-sync' ), $error ) );
 		}

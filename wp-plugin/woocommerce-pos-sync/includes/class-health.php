@@ -68,7 +68,7 @@ final class Health {
 		$failure = $this->log->first_failure_after( (int) $this->log->last_success() );
 		if ( $failure && (int) $failure['sent_at'] < $now - self::PATIENCE ) {
 			/* translators: 1: how long, such as "2 hours", 2: error message. */
-			return sprintf( __( 'Nothing could be delivered to the POS for %1$s: %2$s Orders are kept and sent as soon as it answers.', 'woocommerce-pos-sync' ), human_time_diff( (int) $failure['sent_at'], $now ), $failure['message'] );
+			return sprintf( __( 'Nothing could be delivered to the POS for %1$s: %2$s. Orders are kept and sent as soon as it answers.', 'woocommerce-pos-sync' ), human_time_diff( (int) $failure['sent_at'], $now ), Words::of_failure( (int) $failure['status'], $failure['message'] ) );
 		}
 		$overdue = $this->queue->overdue_since();
 		if ( null !== $overdue && $overdue < $now - self::PATIENCE ) {
@@ -89,7 +89,7 @@ final class Health {
 		$last = $this->queue->failed( 1 );
 		/* translators: 1: number, 2: error message. */
 		$text = _n( '%1$d order or product could not be delivered to the POS: %2$s', '%1$d orders or products could not be delivered to the POS. The last error: %2$s', $count, 'woocommerce-pos-sync' );
-		return sprintf( $text, $count, $last ? $last[0]->error : '' );
+		return sprintf( $text, $count, $last ? Words::of_failure( $last[0]->status, $last[0]->error ) : '' );
 	}
 
 	/**

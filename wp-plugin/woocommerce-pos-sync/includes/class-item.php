@@ -90,7 +90,14 @@ final class Item {
 	public $next_attempt;
 
 	/**
-	 * What went wrong last.
+	 * HTTP status of the last attempt that did not arrive; 0 when no answer came.
+	 *
+	 * @var int
+	 */
+	public $status;
+
+	/**
+	 * What went wrong last, in English; Words has it for people.
 	 *
 	 * @var string
 	 */
@@ -120,6 +127,7 @@ final class Item {
 		$this->tries        = (int) ( $row['tries'] ?? 0 );
 		$this->tried_at     = (int) ( $row['tried_at'] ?? 0 );
 		$this->next_attempt = (int) ( $row['next_attempt'] ?? 0 );
+		$this->status       = (int) ( $row['status'] ?? 0 );
 		$this->error        = $row['error'] ?? '';
 		$this->last_state   = $row['last_state'] ?? '';
 	}

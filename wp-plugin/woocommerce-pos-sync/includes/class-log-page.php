@@ -8,11 +8,9 @@
 namespace POS_Sync;
 
 /**
- * Menu "POS Sync → Deliveries".
+ * The tab "Deliveries": the log, with filters.
  */
 final class Log_Page {
-
-	public const SLUG = 'pos-sync-log';
 
 	/**
 	 * The log.
@@ -31,38 +29,80 @@ final class Log_Page {
 	}
 
 	/**
-	 * Registers the menu.
-	 */
-	public function register(): void {
-		add_action( 'admin_menu', array( $this, 'add_menu' ), 11 );
-	}
-
-	/**
-	 * Adds the menu.
-	 */
-	public function add_menu(): void {
-		add_submenu_page( Settings_Page::SLUG, __( 'POS deliveries', 'woocommerce-pos-sync' ), __( 'Deliveries', 'woocommerce-pos-sync' ), 'manage_woocommerce', self::SLUG, array( $this, 'show' ) );
-	}
-
-	/**
-	 * Shows the page.
+	 * Shows the tab.
 	 */
 	public function show(): void {
-		$table = new Log_Table( $this->log );
+		$filter = new Log_Filter();
+		$table  = new Log_Table( $this->log, $filter );
 		$table->prepare_items();
 		?>
-		<div class="wrap pos-sync-log">
-			<h1><?php esc_html_e( 'POS deliveries', 'woocommerce-pos-sync' ); ?></h1>
+		<div class="pos-sync-log">
+			<h2 class="screen-reader-text"><?php esc_html_e( 'Deliveries', 'woocommerce-pos-sync' ); ?></h2>
 			<?php $table->views(); ?>
+			<form method="get" class="pos-sync-filters">
+				<?php $this->show_filters( $filter ); ?>
+			</form>
 			<form method="get">
-				<input type="hidden" name="page" value="<?php echo esc_attr( self::SLUG ); ?>">
 				<?php
-				$table->search_box( __( 'Search', 'woocommerce-pos-sync' ), 'pos-sync' );
+				$this->show_hidden( $filter->parameters() );
 				$table->display();
 				?>
 			</form>
-			<p class="description"><?php esc_html_e( 'Kept for 30 days. Search for the number of an order, a delivery id, or part of an error.', 'woocommerce-pos-sync' ); ?></p>
+			<p class="description"><?php esc_html_e( 'Kept for 30 days, without personal data.', 'woocommerce-pos-sync' ); ?></p>
 		</div>
 		<?php
+	}
+
+	/**
+	 * Search, topic and dates; the status is chosen by the links above.
+	 *
+	 * @param Log_Filter $filter What is chosen.
+	 */
+	private function show_filters( Log_Filter $filter ): void {
+		$chosen = $filter->parameters();
+		$this->show_hidden( array_intersect_key( $chosen, array( 'result' => 1 ) ) );
+		?>
+		<p>
+			<label for="pos-sync-search"><?php esc_html_e( 'Order or text', 'woocommerce-pos-sync' ); ?></label>
+			<input type="search" id="pos-sync-search" name="s" value="<?php echo esc_attr( $chosen['s'] ?? '' ); ?>" placeholder="<?php esc_attr_e( 'Number, delivery id, error', 'woocommerce-pos-sync' ); ?>">
+		</p>
+		<p>
+			<label for="pos-sync-topic"><?php esc_html_e( 'What happened', 'woocommerce-pos-sync' ); ?></label>
+			<select id="pos-sync-topic" name="event">
+				<option value=""><?php esc_html_e( 'Everything', 'woocommerce-pos-sync' ); ?></option>
+				<?php foreach ( Words::topics() as $event => $label ) : ?>
+					<option value="<?php echo esc_attr( $event ); ?>" <?php selected( $event, $chosen['event'] ?? '' ); ?>><?php echo esc_html( $label ); ?></option>
+				<?php endforeach; ?>
+			</select>
+		</p>
+		<p>
+			<label for="pos-sync-from"><?php esc_html_e( 'From', 'woocommerce-pos-sync' ); ?></label>
+			<input type="date" id="pos-sync-from" name="from" value="<?php echo esc_attr( $chosen['from'] ?? '' ); ?>">
+		</p>
+		<p>
+			<label for="pos-sync-to"><?php esc_html_e( 'To', 'woocommerce-pos-sync' ); ?></label>
+			<input type="date" id="pos-sync-to" name="to" value="<?php echo esc_attr( $chosen['to'] ?? '' ); ?>">
+		</p>
+		<p class="pos-sync-filter-buttons">
+			<button type="submit" class="button"><?php esc_html_e( 'Filter', 'woocommerce-pos-sync' ); ?></button>
+			<?php if ( array_diff_key( $chosen, array( 'result' => 1 ) ) ) : ?>
+				<a href="<?php echo esc_url( Menu::log_url( array_intersect_key( $chosen, array( 'result' => 1 ) ) ) ); ?>"><?php esc_html_e( 'Clear', 'woocommerce-pos-sync' ); ?></a>
+			<?php endif; ?>
+		</p>
+		<?php
+	}
+
+	/**
+	 * Hidden fields that keep the tab and these parameters.
+	 *
+	 * @param array<string, string> $parameters Value by name.
+	 */
+	private function show_hidden( array $parameters ): void {
+		foreach ( array(
+			'page' => Menu::SLUG,
+			'tab'  => Menu::LOG,
+		) + $parameters as $name => $value ) {
+			printf( '<input type="hidden" name="%s" value="%s">', esc_attr( $name ), esc_attr( $value ) );
+		}
 	}
 }

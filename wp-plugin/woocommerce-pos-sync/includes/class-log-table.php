@@ -12,7 +12,7 @@ if ( ! class_exists( \WP_List_Table::class ) ) {
 }
 
 /**
- * Deliveries with search, filter and pages.
+ * Deliveries with filter and pages; each can be opened and resent.
  */
 final class Log_Table extends \WP_List_Table {
 
@@ -26,19 +26,37 @@ final class Log_Table extends \WP_List_Table {
 	private $log;
 
 	/**
+	 * What it is filtered by.
+	 *
+	 * @var Log_Filter
+	 */
+	private $filter;
+
+	/**
+	 * Orders, products and customers by name.
+	 *
+	 * @var Subjects
+	 */
+	private $subjects;
+
+	/**
 	 * Takes the log.
 	 *
-	 * @param Log $log The log.
+	 * @param Log        $log    The log.
+	 * @param Log_Filter $filter What it is filtered by.
 	 */
-	public function __construct( Log $log ) {
+	public function __construct( Log $log, Log_Filter $filter ) {
 		parent::__construct(
 			array(
 				'singular' => 'delivery',
 				'plural'   => 'deliveries',
 				'ajax'     => false,
+				'screen'   => Menu::SCREEN,
 			)
 		);
-		$this->log = $log;
+		$this->log      = $log;
+		$this->filter   = $filter;
+		$this->subjects = new Subjects();
 	}
 
 	/**
@@ -48,14 +66,13 @@ final class Log_Table extends \WP_List_Table {
 	 */
 	public function get_columns(): array {
 		return array(
-			'sent_at'      => __( 'Time', 'woocommerce-pos-sync' ),
-			'object'       => __( 'Order', 'woocommerce-pos-sync' ),
-			'event'        => __( 'Topic', 'woocommerce-pos-sync' ),
-			'result'       => __( 'Result', 'woocommerce-pos-sync' ),
-			'attempt'      => __( 'Attempt', 'woocommerce-pos-sync' ),
-			'status'       => __( 'Status', 'woocommerce-pos-sync' ),
-			'milliseconds' => __( 'Duration', 'woocommerce-pos-sync' ),
-			'message'      => __( 'Error or note', 'woocommerce-pos-sync' ),
+			'about'    => __( 'Order or product', 'woocommerce-pos-sync' ),
+			'customer' => __( 'Customer', 'woocommerce-pos-sync' ),
+			'event'    => __( 'What happened', 'woocommerce-pos-sync' ),
+			'sent_at'  => __( 'Sent at', 'woocommerce-pos-sync' ),
+			'result'   => __( 'Delivery', 'woocommerce-pos-sync' ),
+			'answer'   => __( 'Answer', 'woocommerce-pos-sync' ),
+			'actions'  => __( 'Actions', 'woocommerce-pos-sync' ),
 		);
 	}
 
@@ -63,12 +80,9 @@ final class Log_Table extends \WP_List_Table {
 	 * Reads what is to be shown.
 	 */
 	public function prepare_items(): void {
-		$this->_column_headers = array( $this->get_columns(), array(), array(), 'sent_at' );
+		$this->_column_headers = array( $this->get_columns(), array(), array(), 'about' );
 
-		$filter      = array(
-			'result' => $this->chosen_result(),
-			'search' => $this->query_value( 's' ),
-		);
+		$filter      = $this->filter->for_log();
 		$this->items = $this->log->entries( $filter, self::PER_PAGE, ( $this->get_pagenum() - 1 ) * self::PER_PAGE );
 		$this->set_pagination_args(
 			array(
@@ -82,7 +96,35 @@ final class Log_Table extends \WP_List_Table {
 	 * Said where there is nothing.
 	 */
 	public function no_items(): void {
-		esc_html_e( 'No deliveries found.', 'woocommerce-pos-sync' );
+		if ( $this->filter->parameters() ) {
+			esc_html_e( 'No deliveries found. Another filter may show some.', 'woocommerce-pos-sync' );
+		} else {
+			esc_html_e( 'Nothing has been sent yet. Orders appear here as soon as they are sent.', 'woocommerce-pos-sync' );
+		}
+	}
+
+	/**
+	 * One row, and below it the details of the one that is opened.
+	 *
+	 * @param array<string, string> $item The delivery.
+	 */
+	public function single_row( $item ): void {
+		printf( '<tr id="pos-sync-delivery-%d">', (int) $item['id'] );
+		$this->single_row_columns( $item );
+		echo '</tr>';
+		if ( (int) $item['id'] === $this->filter->opened() ) {
+			$entry = $this->log->find( (int) $item['id'] );
+			printf( '<tr class="pos-sync-details-row"><td colspan="%d">%s</td></tr>', count( $this->get_columns() ), $entry ? ( new Delivery_Details( $this->subjects ) )->html( $entry ) : '' ); // phpcs:ignore WordPress.Security.EscapeOutput.OutputNotEscaped -- HTML made there.
+		}
+	}
+
+	/**
+	 * Classes of the table; without stripes, which opened rows would shift.
+	 *
+	 * @return string[]
+	 */
+	protected function get_table_classes(): array {
+		return array( 'widefat', 'fixed', 'pos-sync-table', 'deliveries' );
 	}
 
 	/**
@@ -91,26 +133,16 @@ final class Log_Table extends \WP_List_Table {
 	 * @return array<string, string>
 	 */
 	protected function get_views(): array {
-		$views  = array();
-		$search = $this->query_value( 's' );
-		foreach ( array_merge( array( '' => __( 'All', 'woocommerce-pos-sync' ) ), self::results() ) as $result => $label ) {
-			$url = add_query_arg(
-				array_filter(
-					array(
-						'page'   => Log_Page::SLUG,
-						'result' => $result,
-						's'      => $search,
-					)
-				),
-				admin_url( 'admin.php' )
-			);
-
+		$views      = array();
+		$parameters = $this->filter->parameters();
+		$chosen     = $parameters['result'] ?? '';
+		foreach ( array_merge( array( '' => __( 'All', 'woocommerce-pos-sync' ) ), Words::results() ) as $result => $label ) {
 			$views[ '' === $result ? 'all' : $result ] = sprintf(
 				'<a href="%s"%s>%s <span class="count">(%s)</span></a>',
-				esc_url( $url ),
-				$result === $this->chosen_result() ? ' class="current" aria-current="page"' : '',
+				esc_url( Menu::log_url( array_diff( array_merge( $parameters, array( 'result' => $result ) ), array( '' ) ) ) ),
+				$result === $chosen ? ' class="current" aria-current="page"' : '',
 				esc_html( $label ),
-				esc_html( number_format_i18n( $this->log->count( compact( 'result', 'search' ) ) ) )
+				esc_html( number_format_i18n( $this->log->count( $this->filter->for_log( $result ) ) ) )
 			);
 		}
 		return $views;
@@ -123,34 +155,25 @@ final class Log_Table extends \WP_List_Table {
 	 * @param string                $column_name The column.
 	 */
 	protected function column_default( $item, $column_name ): string {
+		$id = (int) $item['object_id'];
 		switch ( $column_name ) {
+			case 'about':
+				$time = self::time( (int) $item['sent_at'] );
+				return '<strong>' . $this->subjects->link( $item['type'], $id ) . '</strong>'
+					. sprintf( '<span class="pos-sync-small">%s %s</span>', $time, self::badge( $item['result'] ) );
+			case 'customer':
+				return $this->subjects->customer( $item['type'], $id );
+			case 'event':
+				return esc_html( Words::topics()[ $item['event'] ] ?? $item['event'] );
 			case 'sent_at':
-				return esc_html( (string) wp_date( 'Y-m-d H:i:s', (int) $item['sent_at'] ) );
-			case 'object':
-				return self::link( $item['type'], (int) $item['object_id'] );
+				return self::time( (int) $item['sent_at'] );
 			case 'result':
-				return self::badge( $item['result'] );
-			case 'status':
-				return '0' === $item['status'] ? '–' : esc_html( trim( $item['status'] . ' ' . $item['outcome'] ) );
-			case 'milliseconds':
-				/* translators: %s: number. */
-				return esc_html( sprintf( __( '%s ms', 'woocommerce-pos-sync' ), number_format_i18n( (int) $item['milliseconds'] ) ) );
+				return self::badge( $item['result'] ) . self::attempts( (int) $item['attempt'] );
+			case 'answer':
+				return sprintf( '<span title="%s">%s</span>', esc_attr( $item['message'] ), esc_html( Words::of_entry( $item ) ) );
 			default:
-				return esc_html( $item[ $column_name ] ?? '' );
+				return $this->actions( $item );
 		}
-	}
-
-	/**
-	 * What can come of a delivery.
-	 *
-	 * @return array<string, string>
-	 */
-	private static function results(): array {
-		return array(
-			Reply::SENT   => __( 'Sent', 'woocommerce-pos-sync' ),
-			Reply::RETRY  => __( 'To be retried', 'woocommerce-pos-sync' ),
-			Reply::FAILED => __( 'Failed', 'woocommerce-pos-sync' ),
-		);
 	}
 
 	/**
@@ -159,44 +182,46 @@ final class Log_Table extends \WP_List_Table {
 	 * @param string $result The result.
 	 */
 	public static function badge( string $result ): string {
-		return sprintf( '<span class="pos-sync-badge is-%s">%s</span>', esc_attr( $result ), esc_html( self::results()[ $result ] ?? $result ) );
+		return sprintf( '<span class="pos-sync-badge is-%s">%s</span>', esc_attr( $result ), esc_html( Words::results()[ $result ] ?? $result ) );
 	}
 
 	/**
-	 * The number of an order or product, with a link to it.
+	 * A time in the shop's time zone.
 	 *
-	 * @param string $type Queue::ORDER or Queue::PRODUCT.
-	 * @param int    $id   Its id.
+	 * @param int $time Unix time.
 	 */
-	private static function link( string $type, int $id ): string {
-		if ( Queue::PRODUCT === $type ) {
-			/* translators: %d: product id. */
-			$label = sprintf( __( 'Product %d', 'woocommerce-pos-sync' ), $id );
-			$url   = (string) get_edit_post_link( $id );
-		} else {
-			$order = wc_get_order( $id );
-			$label = '#' . ( $order instanceof \WC_Order ? $order->get_order_number() : $id );
-			$url   = $order instanceof \WC_Order ? $order->get_edit_order_url() : '';
-		}
-		return '' === $url ? esc_html( $label ) : sprintf( '<a href="%s">%s</a>', esc_url( $url ), esc_html( $label ) );
+	private static function time( int $time ): string {
+		return sprintf( '<time datetime="%s">%s</time>', esc_attr( gmdate( 'c', $time ) ), esc_html( (string) wp_date( 'Y-m-d H:i:s', $time ) ) );
 	}
 
 	/**
-	 * The result that is filtered by; empty for all.
-	 */
-	private function chosen_result(): string {
-		$result = $this->query_value( 'result' );
-		return isset( self::results()[ $result ] ) ? $result : '';
-	}
-
-	/**
-	 * One value of the page's address.
+	 * Which attempt it was, where it was not the first.
 	 *
-	 * @param string $name Its name.
+	 * @param int $attempt The number of the attempt.
 	 */
-	private function query_value( string $name ): string {
-		// phpcs:ignore WordPress.Security.NonceVerification.Recommended -- only filters what is shown.
-		$value = isset( $_GET[ $name ] ) && is_string( $_GET[ $name ] ) ? sanitize_text_field( wp_unslash( $_GET[ $name ] ) ) : '';
-		return $value;
+	private static function attempts( int $attempt ): string {
+		/* translators: %d: number. */
+		return $attempt > 1 ? '<span class="pos-sync-attempt">' . esc_html( sprintf( __( 'Attempt %d', 'woocommerce-pos-sync' ), $attempt ) ) . '</span>' : '';
+	}
+
+	/**
+	 * The buttons of a row.
+	 *
+	 * @param array<string, string> $item The delivery.
+	 */
+	private function actions( array $item ): string {
+		$name   = $this->subjects->name( $item['type'], (int) $item['object_id'] );
+		$opened = (int) $item['id'] === $this->filter->opened();
+		$url    = Menu::log_url( $this->filter->parameters() + ( $opened ? array() : array( 'delivery' => (int) $item['id'] ) ) ) . '#pos-sync-delivery-' . $item['id'];
+		return sprintf(
+			'<a class="button button-small pos-sync-open" href="%s" data-delivery="%d" data-opened="%d" aria-label="%s">%s</a> %s',
+			esc_url( $url ),
+			(int) $item['id'],
+			$opened ? 1 : 0,
+			/* translators: %s: name of an order or product. */
+			esc_attr( sprintf( __( 'Details of %s', 'woocommerce-pos-sync' ), $name ) ),
+			esc_html__( 'Details', 'woocommerce-pos-sync' ),
+			Resend::button( $item['type'], (int) $item['object_id'], $name )
+		);
 	}
 }

@@ -8,13 +8,28 @@
 namespace POS_Sync;
 
 /**
- * Remembers every attempt for 30 days. It holds ids, times and errors: never a key, and no personal data.
+ * Keeps every attempt for 30 days, with request and answer: never a key, and no personal data.
  */
 final class Log {
 
 	public const SOURCE = 'pos-sync';
 
 	private const DAYS = 30;
+
+	/**
+	 * So much of an answer is kept; the POS's own are shorter.
+	 */
+	private const ANSWER_BYTES = 16000;
+
+	/**
+	 * What a compressed request begins with.
+	 */
+	private const PACKED = 'gz:';
+
+	/**
+	 * What a list of attempts shows. Request and answer of each would be much to read.
+	 */
+	private const COLUMNS = 'id, sent_at, type, object_id, event, delivery_id, attempt, result, status, milliseconds, outcome, message, answer';
 
 	/**
 	 * The settings.
@@ -58,9 +73,12 @@ final class Log {
 			milliseconds int(10) unsigned NOT NULL,
 			outcome varchar(20) NOT NULL,
 			message varchar(255) NOT NULL,
+			request mediumtext,
+			answer text,
 			PRIMARY KEY  (id),
 			KEY object (type,object_id),
 			KEY result (result,sent_at),
+			KEY event (event,sent_at),
 			KEY sent_at (sent_at)'
 		);
 	}
@@ -88,6 +106,8 @@ final class Log {
 				'milliseconds' => $reply->milliseconds,
 				'outcome'      => mb_substr( $reply->outcome(), 0, 20 ),
 				'message'      => $message,
+				'request'      => $this->pack( Request_Copy::of( $envelope->body ) ),
+				'answer'       => mb_strcut( $this->mask( $reply->text ), 0, self::ANSWER_BYTES ),
 			)
 		);
 		$this->write( $item, $envelope, $reply, $result, $message );
@@ -99,32 +119,80 @@ final class Log {
 	 * @param string $message Any message.
 	 */
 	public function clean( string $message ): string {
+		$message = $this->mask( $message );
+		return mb_substr( trim( (string) preg_replace( '/\s+/', ' ', wp_strip_all_tags( $message ) ) ), 0, 255 );
+	}
+
+	/**
+	 * A text without the key and e-mail addresses.
+	 *
+	 * @param string $text Any text.
+	 */
+	private function mask( string $text ): string {
 		$key = $this->settings->api_key();
 		if ( '' !== $key ) {
-			$message = str_replace( $key, '***', $message );
+			$text = str_replace( $key, '***', $text );
 		}
-		$message = (string) preg_replace( '/[^\s@<>"\']+@[^\s@<>"\']+/', '***', wp_check_invalid_utf8( $message, true ) );
-		return mb_substr( trim( (string) preg_replace( '/\s+/', ' ', wp_strip_all_tags( $message ) ) ), 0, 255 );
+		return (string) preg_replace( '/[^\s@<>"\']+@[^\s@<>"\']+/', '***', wp_check_invalid_utf8( $text, true ) );
+	}
+
+	/**
+	 * A request as it is stored: compressed to about a tenth where PHP can.
+	 *
+	 * @param string $request The request.
+	 */
+	private function pack( string $request ): string {
+		// phpcs:ignore WordPress.PHP.DiscouragedPHPFunctions.obfuscation_base64_encode -- the column holds text.
+		return '' !== $request && function_exists( 'gzcompress' ) ? self::PACKED . base64_encode( (string) gzcompress( $request ) ) : $request;
+	}
+
+	/**
+	 * A stored request.
+	 *
+	 * @param string $stored As it is stored.
+	 */
+	private function unpack( string $stored ): string {
+		if ( 0 !== strpos( $stored, self::PACKED ) ) {
+			return $stored;
+		}
+		// phpcs:ignore WordPress.PHP.DiscouragedPHPFunctions.obfuscation_base64_decode -- see pack().
+		$packed = (string) base64_decode( substr( $stored, strlen( self::PACKED ) ), true );
+		return function_exists( 'gzuncompress' ) ? (string) gzuncompress( $packed ) : '';
+	}
+
+	/**
+	 * One attempt with request and answer; null where it is not kept (any more).
+	 *
+	 * @param int $id Its number in the log.
+	 * @return array<string, string>|null
+	 */
+	public function find( int $id ): ?array {
+		$rows = $this->table->rows( 'SELECT * FROM {table} WHERE id = %d', array( $id ) );
+		if ( ! $rows ) {
+			return null;
+		}
+		$rows[0]['request'] = $this->unpack( $rows[0]['request'] );
+		return $rows[0];
 	}
 
 	/**
 	 * Attempts, the latest first.
 	 *
-	 * @param array{type?: string, id?: int, result?: string, search?: string} $filter Search: an order's number or a delivery id, or part of an error.
-	 * @param int                                                              $limit  How many at most.
-	 * @param int                                                              $offset How many to pass over.
+	 * @param array{type?: string, id?: int, event?: string, result?: string, from?: int, to?: int, search?: string} $filter From and to: Unix times. Search: an order's number or a delivery id, or part of an error.
+	 * @param int                                                                                                    $limit  How many at most.
+	 * @param int                                                                                                    $offset How many to pass over.
 	 * @return array<array<string, string>>
 	 */
 	public function entries( array $filter, int $limit, int $offset = 0 ): array {
 		list( $where, $values ) = $this->where( $filter );
 
-		return $this->table->rows( "SELECT * FROM {table} WHERE $where ORDER BY id DESC LIMIT %d OFFSET %d", array_merge( $values, array( $limit, $offset ) ) );
+		return $this->table->rows( 'SELECT ' . self::COLUMNS . " FROM {table} WHERE $where ORDER BY id DESC LIMIT %d OFFSET %d", array_merge( $values, array( $limit, $offset ) ) );
 	}
 
 	/**
 	 * How many attempts a filter finds.
 	 *
-	 * @param array{type?: string, id?: int, result?: string, search?: string} $filter As for entries().
+	 * @param array{type?: string, id?: int, event?: string, result?: string, from?: int, to?: int, search?: string} $filter As for entries().
 	 */
 	public function count( array $filter ): int {
 		list( $where, $values ) = $this->where( $filter );
@@ -161,7 +229,7 @@ final class Log {
 	/**
 	 * SQL for a filter.
 	 *
-	 * @param array{type?: string, id?: int, result?: string, search?: string} $filter As for entries().
+	 * @param array{type?: string, id?: int, event?: string, result?: string, from?: int, to?: int, search?: string} $filter As for entries().
 	 * @return array{literal-string, array<int|string>}
 	 */
 	private function where( array $filter ): array {
@@ -170,7 +238,10 @@ final class Log {
 		foreach ( array(
 			'type'   => 'type = %s',
 			'id'     => 'object_id = %d',
+			'event'  => 'event = %s',
 			'result' => 'result = %s',
+			'from'   => 'sent_at >= %d',
+			'to'     => 'sent_at < %d',
 		) as $name => $condition ) {
 			if ( isset( $filter[ $name ] ) && '' !== $filter[ $name ] ) {
 				$where[]  = $condition;

@@ -81,6 +81,10 @@ final class Notices {
 		if ( ! current_user_can( 'manage_woocommerce' ) || ! $this->is_our_screen() ) {
 			return;
 		}
+		if ( $this->is_new() ) {
+			$this->show_welcome();
+			return;
+		}
 		$copy = $this->health->copy();
 		if ( '' !== $copy ) {
 			$this->notice(
@@ -100,6 +104,29 @@ final class Notices {
 		if ( '' !== $failures ) {
 			$this->notice( 'error', $failures, array( 'resend' => __( 'Resend all failed', 'woocommerce-pos-sync' ) ) );
 		}
+	}
+
+	/**
+	 * Whether the plugin was activated and never set up.
+	 */
+	private function is_new(): bool {
+		return '' === $this->settings->url() && '' === $this->settings->api_key();
+	}
+
+	/**
+	 * Shows the way to the settings, where one is after activating a plugin.
+	 */
+	private function show_welcome(): void {
+		if ( ! in_array( get_current_screen()->id ?? '', array( 'dashboard', 'plugins' ), true ) ) {
+			return;
+		}
+		printf(
+			'<div class="notice notice-info pos-sync-welcome"><p><strong>%s</strong> %s</p><p><a class="button button-primary" href="%s">%s</a></p></div>',
+			esc_html__( 'WooCommerce POS Sync is active.', 'woocommerce-pos-sync' ),
+			esc_html__( 'Nothing is sent yet: enter the address of your POS, which is under WooCommerce → POS Sync.', 'woocommerce-pos-sync' ),
+			esc_url( Menu::settings_url() ),
+			esc_html__( 'Set up POS Sync', 'woocommerce-pos-sync' )
+		);
 	}
 
 	/**
@@ -127,7 +154,7 @@ final class Notices {
 			$this->scheduler->soon( Scheduler::SEND );
 		}
 		$back = wp_get_referer();
-		wp_safe_redirect( $back ? $back : admin_url( 'admin.php?page=' . Settings_Page::SLUG ) );
+		wp_safe_redirect( $back ? $back : Menu::settings_url() );
 		exit;
 	}
 
@@ -149,7 +176,7 @@ final class Notices {
 					<?php foreach ( $buttons as $what => $label ) : ?>
 						<button type="submit" class="button" name="what" value="<?php echo esc_attr( $what ); ?>"><?php echo esc_html( $label ); ?></button>
 					<?php endforeach; ?>
-					<a href="<?php echo esc_url( admin_url( 'admin.php?page=' . Log_Page::SLUG ) ); ?>"><?php esc_html_e( 'Show deliveries', 'woocommerce-pos-sync' ); ?></a>
+					<a href="<?php echo esc_url( Menu::log_url( $buttons ? array( 'result' => Reply::FAILED ) : array() ) ); ?>"><?php esc_html_e( 'Show deliveries', 'woocommerce-pos-sync' ); ?></a>
 				</p>
 			</form>
 		</div>

@@ -66,7 +66,7 @@ final class Orders_Screen {
 		}
 		add_filter( 'woocommerce_order_actions', array( $this, 'add_action' ) );
 		add_action( 'woocommerce_order_action_' . self::ACTION, array( $this, 'do_action' ) );
-		add_action( 'add_meta_boxes', array( $this, 'add_box' ) );
+		add_action( 'add_meta_boxes', array( $this, 'add_box' ), 10, 2 );
 		add_action( 'admin_notices', array( $this, 'say_what_bulk_action_did' ) );
 	}
 
@@ -161,18 +161,19 @@ final class Orders_Screen {
 	}
 
 	/**
-	 * Adds the box.
+	 * Adds the box; not to an order that was never saved, which the POS can not have.
 	 *
-	 * @param string $screen The screen.
+	 * @param string                         $screen The screen.
+	 * @param \WP_Post|\WC_Order|object|null $order  The order, or its post.
 	 */
-	public function add_box( $screen ): void {
-		if ( in_array( $screen, array( wc_get_page_screen_id( 'shop-order' ), 'shop_order' ), true ) && current_user_can( 'manage_woocommerce' ) ) {
-			add_meta_box( 'pos-sync', __( 'POS', 'woocommerce-pos-sync' ), array( $this, 'show_box' ), $screen, 'side' );
+	public function add_box( $screen, $order = null ): void {
+		if ( in_array( $screen, array( wc_get_page_screen_id( 'shop-order' ), 'shop_order' ), true ) && current_user_can( 'manage_woocommerce' ) && ! $this->is_new( $order ) ) {
+			add_meta_box( 'pos-sync', __( 'POS', 'woocommerce-pos-sync' ), array( $this, 'show_box' ), $screen, 'side', 'high' );
 		}
 	}
 
 	/**
-	 * Shows the order's state and last deliveries.
+	 * Shows the order's state and last deliveries, and a button that sends it again.
 	 *
 	 * @param \WP_Post|\WC_Order $order The order, or its post.
 	 */
@@ -186,27 +187,51 @@ final class Orders_Screen {
 			),
 			5
 		);
-		echo '<p>' . wp_kses_post( $this->badge( $item ) ) . '</p>';
+		$this->show_state( $item );
+		echo '<p>' . Resend::button( Queue::ORDER, $id, ( new Subjects() )->name( Queue::ORDER, $id ), $item ? '' : __( 'Send to POS', 'woocommerce-pos-sync' ) ) . '</p>'; // phpcs:ignore WordPress.Security.EscapeOutput.OutputNotEscaped -- HTML made there.
+		if ( ! $entries ) {
+			return;
+		}
+		echo '<ul class="pos-sync-deliveries">';
+		foreach ( $entries as $entry ) {
+			printf(
+				'<li>%s <strong>%s</strong> %s<br><span title="%s">%s</span></li>',
+				esc_html( (string) wp_date( 'Y-m-d H:i:s', (int) $entry['sent_at'] ) ),
+				esc_html( Words::topics()[ $entry['event'] ] ?? $entry['event'] ),
+				wp_kses_post( Log_Table::badge( $entry['result'] ) ),
+				esc_attr( $entry['message'] ),
+				esc_html( Words::of_entry( $entry ) )
+			);
+		}
+		echo '</ul>';
+		printf( '<p><a href="%s">%s</a></p>', esc_url( Menu::log_url( array( 's' => $id ) ) ), esc_html__( 'All deliveries', 'woocommerce-pos-sync' ) );
+	}
+
+	/**
+	 * Shows how far an order is, and why it is no further.
+	 *
+	 * @param Item|null $item The order's row.
+	 */
+	private function show_state( ?Item $item ): void {
+		$state = $item ? $this->badge( $item ) : esc_html__( 'Not sent to the POS yet.', 'woocommerce-pos-sync' );
+		echo '<p>' . wp_kses_post( $state ) . '</p>';
+		if ( $item && '' !== $item->error ) {
+			printf( '<p title="%s">%s</p>', esc_attr( $item->error ), esc_html( Words::of_failure( $item->status, $item->error ) ) );
+		}
 		if ( $item && Queue::WAITING === $item->state && $item->attempts ) {
 			/* translators: %s: time. */
 			echo '<p>' . esc_html( sprintf( __( 'Next attempt at %s.', 'woocommerce-pos-sync' ), (string) wp_date( 'H:i', $item->next_attempt ) ) ) . '</p>';
 		}
-		if ( $entries ) {
-			echo '<ul>';
-			foreach ( $entries as $entry ) {
-				$note = implode( ', ', array_filter( array( $entry['outcome'], $entry['message'] ) ) );
-				printf(
-					'<li>%s %s %s<br><small>%s</small></li>',
-					esc_html( (string) wp_date( 'Y-m-d H:i:s', (int) $entry['sent_at'] ) ),
-					esc_html( $entry['event'] ),
-					wp_kses_post( Log_Table::badge( $entry['result'] ) ),
-					esc_html( $note )
-				);
-			}
-			echo '</ul>';
-			printf( '<p><a href="%s">%s</a></p>', esc_url( admin_url( 'admin.php?page=' . Log_Page::SLUG . '&s=' . $id ) ), esc_html__( 'All deliveries', 'woocommerce-pos-sync' ) );
-		}
-		echo '<p class="description">' . esc_html__( 'To send it again, choose “Send to POS” under Order actions.', 'woocommerce-pos-sync' ) . '</p>';
+	}
+
+	/**
+	 * Whether an order was never saved: its screen was only opened.
+	 *
+	 * @param \WP_Post|\WC_Order|object|null $order The order, or its post.
+	 */
+	private function is_new( $order ): bool {
+		$status = $order instanceof \WC_Order ? $order->get_status() : ( $order instanceof \WP_Post ? $order->post_status : '' );
+		return 'auto-draft' === $status;
 	}
 
 	/**
@@ -220,7 +245,7 @@ final class Orders_Screen {
 	}
 
 	/**
-	 * An order's state in a word, the error as its tooltip.
+	 * An order's state in one word, the reason as its tooltip.
 	 *
 	 * @param Item|null $item The order's row.
 	 */
@@ -228,11 +253,7 @@ final class Orders_Screen {
 		if ( ! $item ) {
 			return '<span aria-hidden="true">–</span><span class="screen-reader-text">' . esc_html__( 'Not sent', 'woocommerce-pos-sync' ) . '</span>';
 		}
-		$labels = array(
-			Queue::SENT    => __( 'Sent', 'woocommerce-pos-sync' ),
-			Queue::WAITING => __( 'Waiting', 'woocommerce-pos-sync' ),
-			Queue::FAILED  => __( 'Failed', 'woocommerce-pos-sync' ),
-		);
-		return sprintf( '<span class="pos-sync-badge is-%s" title="%s">%s</span>', esc_attr( $item->state ), esc_attr( $item->error ), esc_html( $labels[ $item->state ] ?? $item->state ) );
+		$reason = '' === $item->error ? '' : Words::of_failure( $item->status, $item->error );
+		return sprintf( '<span class="pos-sync-badge is-%s" title="%s">%s</span>', esc_attr( $item->state ), esc_attr( $reason ), esc_html( Words::states()[ $item->state ] ?? $item->state ) );
 	}
 }

@@ -19,6 +19,7 @@ final class Plugin {
 		add_action( 'before_woocommerce_init', array( $this, 'declare_compatibility' ) );
 		add_action( 'plugins_loaded', array( $this, 'start' ) );
 		add_action( 'init', array( $this, 'load_translations' ), 1 );
+		add_filter( 'load_textdomain_mofile', array( $this, 'find_translation' ), 10, 2 );
 		register_deactivation_hook( PLUGIN_FILE, array( $this, 'deactivate' ) );
 	}
 
@@ -37,6 +38,20 @@ final class Plugin {
 	 */
 	public function load_translations(): void {
 		load_plugin_textdomain( 'woocommerce-pos-sync', false, dirname( plugin_basename( PLUGIN_FILE ) ) . '/languages' );
+	}
+
+	/**
+	 * German and Swedish of every kind (Austria, Switzerland, formal, Finland) use the translation there is.
+	 *
+	 * @param string $file   The translation that WordPress looks for.
+	 * @param string $domain Whose it is.
+	 */
+	public function find_translation( $file, $domain ): string {
+		$file = (string) $file;
+		if ( 'woocommerce-pos-sync' !== $domain || is_readable( $file ) || ! preg_match( '/-(de|sv)(_\w+)?\.mo$/', $file, $match ) ) {
+			return $file;
+		}
+		return dirname( PLUGIN_FILE ) . '/languages/woocommerce-pos-sync-' . ( 'de' === $match[1] ? 'de_DE' : 'sv_SE' ) . '.mo';
 	}
 
 	/**
@@ -71,13 +86,15 @@ final class Plugin {
 			$maintenance,
 			new Order_Hooks( $changes, $queue, $payload ),
 			new Product_Hooks( $changes ),
-			new Rest( $settings, $client, $backfill ),
+			new Rest( $settings, $client, $backfill, $log ),
 			new Site_Health( $health, $queue ),
 			new Cli( $settings, $queue, $client, $sender, $backfill, $health ),
 		);
 		if ( is_admin() ) {
-			$parts[] = new Settings_Page( $settings, $backfill, $health );
-			$parts[] = new Log_Page( $log );
+			$page    = new Settings_Page( $settings, $backfill, $health, $client );
+			$parts[] = $page;
+			$parts[] = new Menu( $page, new Log_Page( $log ) );
+			$parts[] = new Resend( $queue, $sender );
 			$parts[] = new Orders_Screen( $queue, $log, $scheduler );
 			$parts[] = new Notices( $settings, $site, $queue, $scheduler, $health );
 		}

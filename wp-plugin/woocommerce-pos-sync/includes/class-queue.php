@@ -301,12 +301,13 @@ final class Queue {
 	}
 
 	/**
-	 * How many of the history still wait.
+	 * How many of the history still wait, or failed for good.
 	 *
-	 * @param string $type ORDER or PRODUCT.
+	 * @param string $type  ORDER or PRODUCT.
+	 * @param string $state WAITING or FAILED.
 	 */
-	public function count_backfill( string $type ): int {
-		return (int) $this->table->value( "SELECT COUNT(*) FROM {table} WHERE state = 'waiting' AND priority = 1 AND type = %s", array( $type ) );
+	public function count_backfill( string $type, string $state = self::WAITING ): int {
+		return (int) $this->table->value( 'SELECT COUNT(*) FROM {table} WHERE state = %s AND priority = 1 AND type = %s', array( $state, $type ) );
 	}
 
 	/**

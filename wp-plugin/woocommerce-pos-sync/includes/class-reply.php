@@ -24,7 +24,7 @@ final class Reply {
 	public $status;
 
 	/**
-	 * What went wrong, or what the POS warns of; empty when all is well.
+	 * What went wrong, or what the POS warns of, in English; empty when all is well. Words has it for people.
 	 *
 	 * @var string
 	 */
@@ -43,6 +43,13 @@ final class Reply {
 	 * @var array<mixed>
 	 */
 	public $body = array();
+
+	/**
+	 * The body as it came.
+	 *
+	 * @var string
+	 */
+	public $text = '';
 
 	/**
 	 * What follows: SENT, RETRY or FAILED.
@@ -105,7 +112,7 @@ final class Reply {
 			$confirmed = true === ( $json['success'] ?? null );
 			$reply     = new self( $status, $confirmed ? self::SENT : self::RETRY, '' );
 			if ( ! $confirmed ) {
-				$reply->message = __( 'The address did not answer like the POS (another page, or a firewall?).', 'woocommerce-pos-sync' );
+				$reply->message = 'The address did not answer like the POS (another page, or a firewall?).';
 			} else {
 				$reply->message = self::warnings( $json );
 			}
@@ -115,6 +122,7 @@ final class Reply {
 			$reply->message = self::error( $status, $json );
 		}
 		$reply->body        = $json;
+		$reply->text        = $body;
 		$reply->retry_after = self::seconds( $retry_after, $now );
 		return $reply;
 	}
@@ -164,8 +172,7 @@ final class Reply {
 	private static function error( int $status, array $json ): string {
 		$error   = $json['error'] ?? null;
 		$message = is_array( $error ) ? ( $error['message'] ?? '' ) : '';
-		/* translators: %d: HTTP status. */
-		return is_string( $message ) && '' !== $message ? $message : sprintf( __( 'The POS answered with status %d.', 'woocommerce-pos-sync' ), $status );
+		return is_string( $message ) && '' !== $message ? $message : sprintf( 'The POS answered with status %d.', $status );
 	}
 
 	/**

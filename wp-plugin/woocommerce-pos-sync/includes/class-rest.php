@@ -8,7 +8,7 @@
 namespace POS_Sync;
 
 /**
- * REST routes for testing the connection and sending history, for whoever runs the shop. WordPress checks the nonce.
+ * REST routes for testing the connection, sending history and looking at a delivery, for whoever runs the shop. WordPress checks the nonce.
  */
 final class Rest {
 
@@ -36,16 +36,25 @@ final class Rest {
 	private $backfill;
 
 	/**
+	 * The log.
+	 *
+	 * @var Log
+	 */
+	private $log;
+
+	/**
 	 * Takes what it works with.
 	 *
 	 * @param Settings $settings The settings.
 	 * @param Client   $client   The way to the POS.
 	 * @param Backfill $backfill The history.
+	 * @param Log      $log      The log.
 	 */
-	public function __construct( Settings $settings, Client $client, Backfill $backfill ) {
+	public function __construct( Settings $settings, Client $client, Backfill $backfill, Log $log ) {
 		$this->settings = $settings;
 		$this->client   = $client;
 		$this->backfill = $backfill;
+		$this->log      = $log;
 	}
 
 	/**
@@ -62,6 +71,7 @@ final class Rest {
 		$this->route( '/test', 'POST', array( $this, 'test' ) );
 		$this->route( '/backfill', 'GET', array( $this, 'progress' ) );
 		$this->route( '/backfill', 'POST', array( $this, 'control' ) );
+		$this->route( '/deliveries/(?P<id>\d+)', 'GET', array( $this, 'delivery' ) );
 	}
 
 	/**
@@ -92,6 +102,21 @@ final class Rest {
 	 */
 	public function progress(): \WP_REST_Response {
 		return new \WP_REST_Response( $this->backfill->progress() );
+	}
+
+	/**
+	 * Request and answer of one delivery, as HTML.
+	 *
+	 * @phpstan-param \WP_REST_Request<array<string, mixed>> $request
+	 * @param \WP_REST_Request $request The request.
+	 * @return \WP_REST_Response|\WP_Error
+	 */
+	public function delivery( \WP_REST_Request $request ) {
+		$entry = $this->log->find( (int) $this->text( $request, 'id' ) );
+		if ( ! $entry ) {
+			return new \WP_Error( 'pos_sync_gone', __( 'This delivery is not in the log any more.', 'woocommerce-pos-sync' ), array( 'status' => 404 ) );
+		}
+		return new \WP_REST_Response( array( 'html' => ( new Delivery_Details( new Subjects() ) )->html( $entry ) ) );
 	}
 
 	/**

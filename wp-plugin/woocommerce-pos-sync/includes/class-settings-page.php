@@ -8,11 +8,9 @@
 namespace POS_Sync;
 
 /**
- * Menu "POS Sync" with the settings, the connection test and the sending of history.
+ * The settings, the connection test and the sending of history.
  */
 final class Settings_Page {
-
-	public const SLUG = 'pos-sync';
 
 	/**
 	 * The settings.
@@ -36,92 +34,76 @@ final class Settings_Page {
 	private $health;
 
 	/**
+	 * The way to the POS.
+	 *
+	 * @var Client
+	 */
+	private $client;
+
+	/**
 	 * Takes what it shows.
 	 *
 	 * @param Settings $settings The settings.
 	 * @param Backfill $backfill The history.
 	 * @param Health   $health   How it goes.
+	 * @param Client   $client   The way to the POS.
 	 */
-	public function __construct( Settings $settings, Backfill $backfill, Health $health ) {
+	public function __construct( Settings $settings, Backfill $backfill, Health $health, Client $client ) {
 		$this->settings = $settings;
 		$this->backfill = $backfill;
 		$this->health   = $health;
+		$this->client   = $client;
 	}
 
 	/**
-	 * Registers the hooks.
+	 * Registers the hook.
 	 */
 	public function register(): void {
-		add_action( 'admin_menu', array( $this, 'add_menu' ) );
-		add_action( 'admin_enqueue_scripts', array( $this, 'enqueue' ) );
-		add_filter( 'plugin_action_links_' . plugin_basename( PLUGIN_FILE ), array( $this, 'add_link' ) );
+		add_filter( 'pre_update_option_' . Settings::OPTION, array( $this, 'test_on_saving' ) );
 	}
 
 	/**
-	 * Adds the menu.
-	 */
-	public function add_menu(): void {
-		add_menu_page( __( 'POS Sync', 'woocommerce-pos-sync' ), __( 'POS Sync', 'woocommerce-pos-sync' ), 'manage_woocommerce', self::SLUG, array( $this, 'show' ), 'dashicons-store', 56 );
-		add_submenu_page( self::SLUG, __( 'POS Sync settings', 'woocommerce-pos-sync' ), __( 'Settings', 'woocommerce-pos-sync' ), 'manage_woocommerce', self::SLUG, array( $this, 'show' ) );
-	}
-
-	/**
-	 * Loads script and style, only where they are needed.
+	 * Tests the connection when the form is saved, whether anything changed in it or not, and says what came of it.
 	 *
-	 * @param string $hook The page.
+	 * @param mixed $settings The settings, checked, as they will be stored.
+	 * @return mixed The same.
 	 */
-	public function enqueue( $hook ): void {
-		$ours = array( 'toplevel_page_' . self::SLUG, get_plugin_page_hookname( Log_Page::SLUG, self::SLUG ) );
-		if ( in_array( $hook, $ours, true ) || in_array( get_current_screen()->id ?? '', array( 'shop_order', 'edit-shop_order', wc_get_page_screen_id( 'shop-order' ) ), true ) ) {
-			wp_enqueue_style( 'pos-sync', plugins_url( 'assets/admin.css', PLUGIN_FILE ), array(), VERSION );
+	public function test_on_saving( $settings ) {
+		// phpcs:ignore WordPress.Security.NonceVerification.Missing -- options.php has checked it, and nothing is taken from it.
+		$saved = isset( $_POST['option_page'] ) && Settings::GROUP === $_POST['option_page'];
+		$url   = is_array( $settings ) ? ( $settings['url'] ?? '' ) : '';
+		$key   = is_array( $settings ) ? ( $settings['api_key'] ?? '' ) : '';
+		if ( ! $saved || ! is_string( $url ) || ! is_string( $key ) || '' === $url || '' === $key || get_settings_errors( Settings::OPTION ) ) {
+			return $settings;
 		}
-		if ( $hook === $ours[0] ) {
-			wp_enqueue_script( 'pos-sync', plugins_url( 'assets/admin.js', PLUGIN_FILE ), array( 'wp-api-fetch', 'wp-i18n' ), VERSION, true );
-			wp_set_script_translations( 'pos-sync', 'woocommerce-pos-sync' );
-		}
+		$diagnosis = $this->client->test( $url, $key );
+		/* translators: %s: what the connection test found. */
+		$text = $diagnosis->ok ? __( 'Settings saved. %s', 'woocommerce-pos-sync' ) : __( 'Settings saved, but the connection to the POS does not work: %s', 'woocommerce-pos-sync' );
+		add_settings_error( Settings::OPTION, 'pos_sync_connection', sprintf( $text, $diagnosis->message ), $diagnosis->ok ? 'success' : 'error' );
+		return $settings;
 	}
 
 	/**
-	 * Adds a link in the list of plugins.
-	 *
-	 * @param string[] $links The links.
-	 * @return string[]
-	 */
-	public function add_link( array $links ): array {
-		$link = sprintf( '<a href="%s">%s</a>', esc_url( admin_url( 'admin.php?page=' . self::SLUG ) ), esc_html__( 'Settings', 'woocommerce-pos-sync' ) );
-		return array_merge( array( $link ), $links );
-	}
-
-	/**
-	 * Shows the page.
+	 * Shows the tab.
 	 */
 	public function show(): void {
+		settings_errors();
 		?>
-		<div class="wrap pos-sync">
-			<h1><?php esc_html_e( 'POS Sync', 'woocommerce-pos-sync' ); ?></h1>
-			<?php settings_errors(); ?>
-			<form action="options.php" method="post" autocomplete="off">
-				<?php settings_fields( Settings::GROUP ); ?>
-				<table class="form-table" role="presentation">
-					<?php
-					$this->show_enabled();
-					$this->show_address();
-					$this->show_details();
-					?>
-				</table>
-				<p class="submit">
-					<?php submit_button( '', 'primary', 'submit', false ); ?>
-					<button type="button" class="button" id="pos-sync-test"><?php esc_html_e( 'Test connection', 'woocommerce-pos-sync' ); ?></button>
-					<span id="pos-sync-test-result" role="status" aria-live="polite"></span>
-				</p>
-			</form>
-			<?php
-			if ( $this->settings->live_since() ) {
-				$this->show_history();
-			}
-			?>
-		</div>
+		<form action="options.php" method="post" autocomplete="off">
+			<?php settings_fields( Settings::GROUP ); ?>
+			<table class="form-table" role="presentation">
+				<?php
+				$this->show_address();
+				$this->show_enabled();
+				$this->show_details();
+				?>
+			</table>
+			<?php submit_button(); ?>
+		</form>
 		<?php
+		if ( $this->settings->live_since() ) {
+			$this->show_history();
+		}
 	}
 
 	/**
@@ -140,7 +122,7 @@ final class Settings_Page {
 						/* translators: %s: how long ago, or "none yet". */
 						echo esc_html( sprintf( __( 'Last delivery: %s.', 'woocommerce-pos-sync' ), $this->health->last_delivery() ) );
 						?>
-						<a href="<?php echo esc_url( admin_url( 'admin.php?page=' . Log_Page::SLUG ) ); ?>"><?php esc_html_e( 'Show deliveries', 'woocommerce-pos-sync' ); ?></a>
+						<a href="<?php echo esc_url( Menu::log_url() ); ?>"><?php esc_html_e( 'Show deliveries', 'woocommerce-pos-sync' ); ?></a>
 					</p>
 				<?php else : ?>
 					<p><label><input type="checkbox" name="<?php echo esc_attr( Settings::OPTION ); ?>[send_first]" id="pos-sync-send-first" value="1" <?php checked( $this->settings->send_first() ); ?>>
@@ -153,25 +135,49 @@ final class Settings_Page {
 	}
 
 	/**
-	 * URL and key.
+	 * The POS's line, or URL and key.
 	 */
 	private function show_address(): void {
 		$has_key = '' !== $this->settings->api_key();
+		$refused = $this->settings->take_refused_url();
+		$problem = Settings::url_problem( $refused );
 		?>
+		<tr>
+			<th scope="row"><label for="pos-sync-line"><?php esc_html_e( 'Line from the POS', 'woocommerce-pos-sync' ); ?></label></th>
+			<td>
+				<input type="password" class="regular-text code" name="<?php echo esc_attr( Settings::OPTION ); ?>[line]" id="pos-sync-line" value="" autocomplete="off" placeholder="pos-sync:…" aria-describedby="pos-sync-line-help">
+				<p id="pos-sync-line-result" class="pos-sync-ok" role="status" aria-live="polite"></p>
+				<p class="description" id="pos-sync-line-help"><?php esc_html_e( 'The POS prints it when you add this shop there. Paste it here: it fills in the two fields below.', 'woocommerce-pos-sync' ); ?></p>
+			</td>
+		</tr>
 		<tr>
 			<th scope="row"><label for="pos-sync-url"><?php esc_html_e( 'Webhook URL', 'woocommerce-pos-sync' ); ?></label></th>
 			<td>
-				<input type="url" class="code" name="<?php echo esc_attr( Settings::OPTION ); ?>[url]" id="pos-sync-url" value="<?php echo esc_attr( $this->settings->url() ); ?>" placeholder="https://pos.example.com/api/webhooks/orders">
-				<p class="description"><?php esc_html_e( 'The POS shows it when you add this shop there. It begins with https:// unless the POS is on this machine or in your own network.', 'woocommerce-pos-sync' ); ?></p>
+				<input type="text" inputmode="url" class="code" name="<?php echo esc_attr( Settings::OPTION ); ?>[url]" id="pos-sync-url" value="<?php echo esc_attr( '' !== $problem ? $refused : $this->settings->url() ); ?>" placeholder="https://pos.example.com/api/webhooks/orders" spellcheck="false" aria-describedby="<?php echo '' !== $problem ? 'pos-sync-url-problem ' : ''; ?>pos-sync-url-help"<?php echo '' !== $problem ? ' aria-invalid="true"' : ''; ?>>
+				<?php if ( '' !== $problem ) : ?>
+					<p class="pos-sync-error" id="pos-sync-url-problem"><?php echo esc_html( $problem ); ?>
+					<?php
+					if ( '' !== $this->settings->url() ) {
+						/* translators: %s: URL. */
+						echo esc_html( sprintf( __( 'Until it is corrected, %s is used.', 'woocommerce-pos-sync' ), $this->settings->url() ) );
+					}
+					?>
+					</p>
+				<?php endif; ?>
+				<p class="description" id="pos-sync-url-help"><?php esc_html_e( 'It begins with https:// unless the POS is on this machine or in your own network.', 'woocommerce-pos-sync' ); ?></p>
 			</td>
 		</tr>
 		<tr>
 			<th scope="row"><label for="pos-sync-api-key"><?php esc_html_e( 'API Key', 'woocommerce-pos-sync' ); ?></label></th>
 			<td>
-				<input type="password" class="regular-text code" name="<?php echo esc_attr( Settings::OPTION ); ?>[api_key]" id="pos-sync-api-key" value="" autocomplete="new-password" placeholder="<?php echo $has_key ? esc_attr( $this->masked_key() ) : ''; ?>">
+				<input type="password" class="regular-text code" name="<?php echo esc_attr( Settings::OPTION ); ?>[api_key]" id="pos-sync-api-key" value="" autocomplete="new-password" placeholder="<?php echo $has_key ? '••••••••••••' : ''; ?>"<?php echo $has_key ? ' aria-describedby="pos-sync-api-key-help"' : ''; ?>>
 				<?php if ( $has_key ) : ?>
-					<p class="description"><?php esc_html_e( 'A key is saved. Leave the field empty to keep it.', 'woocommerce-pos-sync' ); ?></p>
+					<p class="description" id="pos-sync-api-key-help"><?php esc_html_e( 'A key is saved. Leave the field empty to keep it.', 'woocommerce-pos-sync' ); ?></p>
 				<?php endif; ?>
+				<p>
+					<button type="button" class="button" id="pos-sync-test"><?php esc_html_e( 'Test connection', 'woocommerce-pos-sync' ); ?></button>
+					<span id="pos-sync-test-result" role="status" aria-live="polite"></span>
+				</p>
 			</td>
 		</tr>
 		<?php
@@ -235,20 +241,13 @@ final class Settings_Page {
 			<button type="button" class="button" data-pos-sync="catalogue"><?php esc_html_e( 'Send catalogue and open orders', 'woocommerce-pos-sync' ); ?></button>
 		</p>
 		<div id="pos-sync-progress" data-progress="<?php echo esc_attr( (string) wp_json_encode( $this->backfill->progress() ) ); ?>" hidden>
-			<progress max="100" value="0"></progress>
+			<progress max="100" value="0" aria-label="<?php esc_attr_e( 'Progress', 'woocommerce-pos-sync' ); ?>"></progress>
 			<span class="pos-sync-progress-text" role="status" aria-live="polite"></span>
+			<a class="pos-sync-failed-link" href="<?php echo esc_url( Menu::log_url( array( 'result' => Reply::FAILED ) ) ); ?>" hidden><?php esc_html_e( 'Show what failed', 'woocommerce-pos-sync' ); ?></a>
 			<button type="button" class="button" data-pos-sync="pause"><?php esc_html_e( 'Pause', 'woocommerce-pos-sync' ); ?></button>
 			<button type="button" class="button" data-pos-sync="resume"><?php esc_html_e( 'Resume', 'woocommerce-pos-sync' ); ?></button>
 		</div>
 		<div id="pos-sync-history-error" class="pos-sync-error" role="alert"></div>
 		<?php
-	}
-
-	/**
-	 * The saved key, its end at most.
-	 */
-	private function masked_key(): string {
-		$key = $this->settings->api_key();
-		return str_repeat( '•', 12 ) . ( strlen( $key ) >= 16 ? substr( $key, -4 ) : '' );
 	}
 }

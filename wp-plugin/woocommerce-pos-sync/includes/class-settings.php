@@ -20,6 +20,8 @@ final class Settings {
 	public const LOG_DELIVERIES = 'info';
 	public const LOG_DEBUG      = 'debug';
 
+	private const REFUSED = 'pos_sync_refused_url_';
+
 	private const DEFAULTS = array(
 		'enabled'     => false,
 		'url'         => '',
@@ -144,14 +146,14 @@ final class Settings {
 		$input = is_array( $input ) ? $input : array();
 		$kept  = $this->all();
 
-		$url     = trim( self::string( $input['url'] ?? '' ) );
+		list( $url, $key ) = $this->typed_address( $input );
+
 		$problem = self::url_problem( $url );
 		if ( '' !== $problem ) {
 			add_settings_error( self::OPTION, 'pos_sync_url', $problem );
+			$this->keep_refused_url( $url );
 			$url = self::string( $kept['url'] );
 		}
-
-		$key = trim( self::string( $input['api_key'] ?? '' ) );
 		if ( '' === $key ) {
 			$key = self::string( $kept['api_key'] );
 		} elseif ( ! self::is_usable_key( $key ) ) {
@@ -183,6 +185,57 @@ final class Settings {
 			'send_first'  => ! empty( $input['send_first'] ),
 			'log_level'   => in_array( $level, $levels, true ) ? $level : self::LOG_ERRORS,
 		);
+	}
+
+	/**
+	 * Address and key as they were typed in; both from the POS's line where one was pasted, into whichever field.
+	 *
+	 * @param array<mixed> $input What the form sent.
+	 * @return array{string, string}
+	 */
+	private function typed_address( array $input ): array {
+		$url  = trim( self::string( $input['url'] ?? '' ) );
+		$key  = trim( self::string( $input['api_key'] ?? '' ) );
+		$line = trim( self::string( $input['line'] ?? '' ) );
+		foreach ( array( $key, $url ) as $typed ) {
+			$line = '' === $line && Setup_Line::is_one( $typed ) ? $typed : $line;
+		}
+		$read = Setup_Line::read( $line );
+		if ( '' !== $line && ! $read ) {
+			add_settings_error( self::OPTION, 'pos_sync_line', self::line_problem() );
+		}
+		$url = Setup_Line::is_one( $url ) ? self::string( $this->get( 'url' ) ) : $url;
+		$key = Setup_Line::is_one( $key ) ? '' : $key;
+		return $read ? array( $read['url'], $read['key'] ) : array( $url, $key );
+	}
+
+	/**
+	 * What is said of a line from the POS that can not be read.
+	 */
+	public static function line_problem(): string {
+		return __( 'The line from the POS can not be read. It begins with “pos-sync:”; please copy all of it, to its end.', 'woocommerce-pos-sync' );
+	}
+
+	/**
+	 * Keeps an address that was refused, for the page that is shown next, so that it can be corrected there; never a
+	 * name or password in it.
+	 *
+	 * @param string $url The address.
+	 */
+	private function keep_refused_url( string $url ): void {
+		set_transient( self::REFUSED . get_current_user_id(), (string) preg_replace( '#//[^/?\#]*@#', '//', $url ), MINUTE_IN_SECONDS );
+	}
+
+	/**
+	 * The address that was refused just now, once; empty where none was.
+	 */
+	public function take_refused_url(): string {
+		$name = self::REFUSED . get_current_user_id();
+		$url  = self::string( get_transient( $name ) );
+		if ( '' !== $url ) {
+			delete_transient( $name );
+		}
+		return $url;
 	}
 
 	/**

@@ -76,7 +76,7 @@ final class Site_Health {
 				'color' => 'blue',
 			),
 			'description' => '<p>' . ( $problems ? implode( '</p><p>', array_map( 'esc_html', $problems ) ) : esc_html__( 'Everything that was to be sent has been sent.', 'woocommerce-pos-sync' ) ) . '</p>',
-			'actions'     => sprintf( '<p><a href="%s">%s</a></p>', esc_url( admin_url( 'admin.php?page=' . Log_Page::SLUG ) ), esc_html__( 'Show deliveries', 'woocommerce-pos-sync' ) ),
+			'actions'     => sprintf( '<p><a href="%s">%s</a></p>', esc_url( Menu::log_url() ), esc_html__( 'Show deliveries', 'woocommerce-pos-sync' ) ),
 			'test'        => 'pos_sync',
 		);
 	}

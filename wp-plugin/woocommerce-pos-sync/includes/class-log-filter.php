@@ -1,0 +1,96 @@
+<?php
+/**
+ * What the log is filtered by.
+ *
+ * @package POS_Sync
+ */
+
+namespace POS_Sync;
+
+/**
+ * The filter of the log's page, read from its address. What can not be used is left out.
+ */
+final class Log_Filter {
+
+	/**
+	 * Chosen values by their names in the address; those that are not chosen are not there.
+	 *
+	 * @var array<string, string>
+	 */
+	private $chosen;
+
+	/**
+	 * Reads the address.
+	 */
+	public function __construct() {
+		$chosen = array_map( array( $this, 'query_value' ), array_combine( array( 's', 'event', 'result', 'from', 'to', 'delivery' ), array( 's', 'event', 'result', 'from', 'to', 'delivery' ) ) );
+
+		$chosen['event']    = isset( Words::topics()[ $chosen['event'] ] ) ? $chosen['event'] : '';
+		$chosen['result']   = isset( Words::results()[ $chosen['result'] ] ) ? $chosen['result'] : '';
+		$chosen['from']     = self::day( $chosen['from'] ) ? $chosen['from'] : '';
+		$chosen['to']       = self::day( $chosen['to'] ) ? $chosen['to'] : '';
+		$chosen['delivery'] = ctype_digit( $chosen['delivery'] ) ? $chosen['delivery'] : '';
+
+		$this->chosen = array_diff( $chosen, array( '' ) );
+	}
+
+	/**
+	 * What is chosen, by its names in the address.
+	 *
+	 * @return array<string, string>
+	 */
+	public function parameters(): array {
+		return array_diff_key( $this->chosen, array( 'delivery' => 1 ) );
+	}
+
+	/**
+	 * The one delivery that is opened; 0 where none is.
+	 */
+	public function opened(): int {
+		return (int) ( $this->chosen['delivery'] ?? 0 );
+	}
+
+	/**
+	 * The filter as the log takes it.
+	 *
+	 * @param string|null $result Instead of the chosen result.
+	 * @return array{result: string, event: string, search: string, from?: int, to?: int}
+	 */
+	public function for_log( ?string $result = null ): array {
+		$filter = array(
+			'result' => $result ?? $this->chosen['result'] ?? '',
+			'event'  => $this->chosen['event'] ?? '',
+			'search' => $this->chosen['s'] ?? '',
+		);
+		$from   = self::day( $this->chosen['from'] ?? '' );
+		$to     = self::day( $this->chosen['to'] ?? '' );
+		if ( $from ) {
+			$filter['from'] = $from->getTimestamp();
+		}
+		if ( $to ) {
+			$filter['to'] = $to->modify( '+1 day' )->getTimestamp();
+		}
+		return $filter;
+	}
+
+	/**
+	 * The beginning of a day in the shop's time zone; null for what is no day.
+	 *
+	 * @param string $text Such as 2026-11-28.
+	 */
+	private static function day( string $text ): ?\DateTimeImmutable {
+		$day = \DateTimeImmutable::createFromFormat( '!Y-m-d', $text, wp_timezone() );
+		return $day ? $day : null;
+	}
+
+	/**
+	 * One value of the page's address.
+	 *
+	 * @param string $name Its name.
+	 */
+	private function query_value( string $name ): string {
+		// phpcs:ignore WordPress.Security.NonceVerification.Recommended -- only filters what is shown.
+		$value = isset( $_GET[ $name ] ) && is_string( $_GET[ $name ] ) ? sanitize_text_field( wp_unslash( $_GET[ $name ] ) ) : '';
+		return trim( $value );
+	}
+}
