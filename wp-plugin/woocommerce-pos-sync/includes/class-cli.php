@@ -183,7 +183,7 @@ final class Cli {
 	private function need_to_be_ready(): void {
 		if ( ! $this->sender->may_send() ) {
 			$copy = $this->health->copy();
-			\WP_CLI::error( '' !== $copy ? $copy : 'Sending is off. Switch it on under POS Sync in the admin area.' );
+			\WP_CLI::error( '' !== $copy ? $copy : 'Sending is off. Switch it on under WooCommerce → POS Sync in the admin area.' );
 		}
 	}
 }
