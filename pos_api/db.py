@@ -65,6 +65,7 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel([("search", ASCENDING), *_NEWEST_FIRST]),
         IndexModel(_NEWEST_FIRST, name="deleted", partialFilterExpression={"deleted_at": {"$exists": True}}),
         IndexModel("order_id"),
+        _of_those_with("parent"),
         IndexModel("changed_at"),
     ],
     "products": [

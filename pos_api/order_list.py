@@ -26,7 +26,10 @@ Position = tuple[datetime, str]
 """Where a list stands: `created_at` and `_id` of its last order."""
 
 _NEWEST_FIRST = [("created_at", -1), ("_id", -1)]
-_INTERNAL = ("rev", "settled", "search", "skus", "changed_at", "received_at", "order_key")
+_INTERNAL = (
+    *("rev", "settled", "search", "skus", "changed_at", "received_at", "order_key", "parent", "suborders_hold"),
+    "line_items.full",
+)
 _IN_LIST = dict.fromkeys((*_INTERNAL, "status_history", "meta", "opening"), 0)
 _IN_FULL = dict.fromkeys(_INTERNAL, 0)
 _PRODUCTS = (("held", "sku"), ("movements", "sku"), ("line_items", "product"))

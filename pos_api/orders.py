@@ -6,6 +6,9 @@ An order document: `_id` (`store:order id`), the order's own fields under the na
 * `modified_at` and `sequence`, the sender's version of it, and `received_at`, when that arrived here;
 * `held`, what this version holds of each product (`[{"sku", "quantity"}]`), `opening` (SKUs whose units were gone
   before the POS started to count), `unmatched` (SKUs no product was known for when the order first named them);
+* of its lines `full`, where one came with all that the shop knows of it (see `holding`);
+* `parent`, the `_id` of the order that it is a sub-order of, and `suborders_hold`, where it is a parent and the shop
+  has taken stock for its sub-orders; each absent where there is none;
 * `deleted_at`, `status_history`, `warnings` and `day` (shop-local);
 * `customer`, `skus` and `search`, by which it is found, and `changed_at`, the server's time of the last save (a BSON
   timestamp, which MongoDB fills in on inserts too).
@@ -13,24 +16,22 @@ An order document: `_id` (`store:order id`), the order's own fields under the na
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
 
 from bson import Timestamp
 from pymongo import InsertOne, UpdateOne
 from pymongo.errors import AutoReconnect, BulkWriteError
 
-from . import customers, products, stock
+from . import customers, holding, products, stock
 from .db import Db, Document, only_collisions
 from .event_warnings import EventWarning, from_stored, warn
+from .holding import shop_id
 from .products import Catalogue
 from .stock import Holding
-from .values import Quantity, whole
 from .words import search_words
 
-HOLDS_NOTHING = frozenset({"cancelled", "refunded", "failed", "trash"})
 _HISTORY = 200
 _SERVER_TIME = Timestamp(0, 0)
 _ROUNDS = 50
@@ -101,7 +102,9 @@ def apply(db: Db, snapshots: list[OrderSnapshot]) -> list[Result]:
     to_settle = [change for change in changes if change.to_settle()]
     stock.settle(db, [_holding(change) for change in to_settle], catalogue.balances)
     customers.upsert(db, [_buyer(change.after) for change in to_settle if _buyer_changed(change)])
-    _settle_overtaken(db, {change.after["_id"]: change.after["rev"] for change in to_settle})
+    revs = {change.after["_id"]: change.after["rev"] for change in to_settle}
+    for parent in sorted(_settle_overtaken(db, revs)):
+        _leave_to_suborders(db, parent)
     return [Result(change.outcome, from_stored(change.after.get("warnings", ()))) for change in changes]
 
 
@@ -124,7 +127,7 @@ def _save(db: Db, snapshots: list[OrderSnapshot]) -> tuple[Catalogue, list[_Chan
         catalogue = _catalogue_for(db, waiting, stored, catalogue)
         changes = [_change(snapshot, stored.get(snapshot.key), catalogue) for snapshot in waiting]
         catalogue.learn(db)  # first: once the lines are saved as matched, nothing is looked up again
-        lost = _write(db, [change for change in changes if change.to_save()])
+        lost = _write(db, [(change.before, change.after) for change in changes if change.to_save()])
         saved.update({change.snapshot.key: change for change in changes})
         waiting = [snapshot for snapshot in waiting if snapshot.key in lost]
     raise RuntimeError(f"{len(waiting)} orders changed {_ROUNDS} times while they were being saved")
@@ -146,12 +149,8 @@ def _catalogue_for(
     return products.lookup(db, skus, shop_ids)
 
 
-def _shop_id(line: Document) -> int:
-    return line.get("variation_id") or line.get("product_id") or 0
-
-
-def _write(db: Db, changes: list[_Change]) -> set[str]:
-    """Save the changed orders; returns the keys of those that someone else saved first.
+def _write(db: Db, changes: list[tuple[Document | None, Document]]) -> set[str]:
+    """Save these orders, each as it was and as it is to be; returns the keys of those that someone else saved first.
 
     A new one collides on its `_id`. For a stored one the filter names the rev the change was made from: where that has
     changed it does not match, the upsert tries to insert, and collides too. So the bulk write tells per order who lost.
@@ -159,14 +158,13 @@ def _write(db: Db, changes: list[_Change]) -> set[str]:
     if not changes:
         return set()
     try:
-        db.woocommerceorders.bulk_write([_save_operation(change) for change in changes], ordered=False)
+        db.woocommerceorders.bulk_write([_save_operation(*change) for change in changes], ordered=False)
     except BulkWriteError as error:
-        return {changes[index].after["_id"] for index in only_collisions(error)}
+        return {changes[index][1]["_id"] for index in only_collisions(error)}
     return set()
 
 
-def _save_operation(change: _Change) -> InsertOne[Document] | UpdateOne:
-    before, after = change.before, change.after
+def _save_operation(before: Document | None, after: Document) -> InsertOne[Document] | UpdateOne:
     if before is None:
         return InsertOne({**after, "changed_at": _SERVER_TIME})
     changed = {name: value for name, value in after.items() if name not in before or before[name] != value}
@@ -255,13 +253,15 @@ def merge(before: Document | None, snapshot: OrderSnapshot, catalogue: Catalogue
         order.pop("sequence", None)  # it was an older version's
     _mark_deleted(order, snapshot)
     order.setdefault("status", "trash" if order.get("deleted_at") else "pending")
+    if "parent_id" in fields:
+        _link_parent(order)
     if "refunds" in fields and before:
         order["refunds"] = _with_known_lines(fields["refunds"], before.get("refunds", []))
     if "line_items" in fields:
         _match_lines(order, before, snapshot, catalogue)
     elif before and order["status"] != before["status"]:
-        order["line_items"] = _status_decides(order)
-    order["held"] = _held(order)
+        order["line_items"] = holding.after_status(order, before["status"])
+    order["held"] = holding.held(order)
     _note_status(order, before, snapshot)
     order["warnings"] = [each.stored() for each in _warnings(order)]
     if fields or before is None:
@@ -296,6 +296,14 @@ def _mark_deleted(order: Document, snapshot: OrderSnapshot) -> None:
             del order["deleted_at"]
 
 
+def _link_parent(order: Document) -> None:
+    """Note the order of which it is a sub-order, as marketplace plugins make one for each vendor."""
+    if order["parent_id"] in (0, order["order_id"]):
+        order.pop("parent", None)
+    else:
+        order["parent"] = f"{order['store']}:{order['parent_id']}"
+
+
 def _with_known_lines(refunds: list[Document], known: list[Document]) -> list[Document]:
     """WooCommerce's own webhooks tell refunds without lines: one whose lines were told before keeps them."""
     by_id = {refund.get("id"): refund for refund in known if "line_items" in refund}
@@ -313,7 +321,7 @@ def _match_lines(order: Document, before: Document | None, snapshot: OrderSnapsh
     lines = []
     for told in order["line_items"]:
         old = known.get(told["id"], {}) if told.get("id") in ids else {}
-        if _shop_id(told) not in (0, _shop_id(old)) and not _lost_variation(told, old):
+        if shop_id(told) not in (0, shop_id(old)) and not _lost_variation(told, old):
             old = {}
         line = {**told, "sku": told["sku"] or old.get("sku", "")}
         if "product" in old:
@@ -341,7 +349,7 @@ def _lost_variation(line: Document, old: Document) -> bool:
 
 def _is_kept(line: Document, old: Document) -> bool:
     """Whether a line keeps the product it was matched with: where the shop's id says so, or no id and no other SKU."""
-    return "product" in old and (_shop_id(line) > 0 or line["sku"] == old["sku"])
+    return "product" in old and (shop_id(line) > 0 or line["sku"] == old["sku"])
 
 
 def _identified(lines: list[Document]) -> dict[int, Document]:
@@ -354,86 +362,6 @@ def _identified(lines: list[Document]) -> dict[int, Document]:
     return {number: line for number, line in by_id.items() if number not in twice}
 
 
-def _status_decides(order: Document) -> list[Document]:
-    """The lines after a change of status that came without lines, which makes their `reduced_stock` out of date: an
-    order that holds nothing now has none, one that holds has at least what is not returned."""
-    if order["status"] in HOLDS_NOTHING or order["status"] == "pending":
-        return [
-            {name: value for name, value in line.items() if name != "reduced_stock"} for line in order["line_items"]
-        ]
-    return [
-        line if "reduced_stock" in line else {**line, "reduced_stock": units}
-        for line, units in zip(order["line_items"], _not_returned(order), strict=True)
-    ]
-
-
-def _not_returned(order: Document) -> list[Quantity]:
-    """Of each line, the quantity ordered less what refund lines returned."""
-    lines = order["line_items"]
-    kept: list[Quantity] = [line["quantity"] for line in lines]
-    for _, returned, meant in _returns(order):
-        units = returned["quantity"]
-        for number in meant:
-            units, kept[number] = max(whole(units - kept[number]), 0), max(whole(kept[number] - units), 0)
-    return kept
-
-
-def _returns(order: Document) -> Iterator[tuple[Document, Document, list[int]]]:
-    """The refund lines that return units, each with its refund and the places of the order's lines that it means: the
-    one whose id it tells (WooCommerce's `_refunded_item_id`); else those of its product id, else of its SKU. Where the
-    line it tells is no longer in the order, there is nothing to return."""
-    refunds = [refund for refund in order.get("refunds", ()) if refund.get("line_items")]
-    if not refunds:
-        return
-    meant = _places(order["line_items"])
-    there = {0, *(line.get("id", 0) for line in order["line_items"])}
-    for refund in refunds:
-        for line in refund["line_items"]:
-            item = line.get("line_item_id", 0)
-            if line["quantity"] and item in there:
-                yield refund, line, next((meant[name] for name in _names(line, item) if name in meant), [])
-
-
-def _places(lines: list[Document]) -> dict[tuple[str, Any], list[int]]:
-    """The places of the lines that a name means, where they are all of one product."""
-    places: dict[tuple[str, Any], list[int]] = {}
-    mixed: set[tuple[str, Any]] = set()
-    for number, line in enumerate(lines):
-        for name in _names(line, line.get("id", 0)):
-            others = places.setdefault(name, [])
-            if others and _product_of(lines[others[0]]) != _product_of(line):
-                mixed.add(name)
-            others.append(number)
-    return {name: numbers for name, numbers in places.items() if name not in mixed}
-
-
-def _names(line: Document, item: int) -> list[tuple[str, Any]]:
-    """What a line is known by, the surest first."""
-    names = (("id", item), ("product", _shop_id(line)), ("sku", line.get("sku")))
-    return [name for name in names if name[1]]
-
-
-def _product_of(line: Document) -> str:
-    return str(line.get("product", line["sku"]))
-
-
-def _held(order: Document) -> list[Document]:
-    """What the order holds of each product: what its lines say the shop has reduced, where they say so; else the
-    ordered quantity less what was returned, while its status holds stock. Units gone before the POS started to count
-    are followed by the former alone. An order that was deleted before it was paid holds nothing: the shop never took
-    its units."""
-    never_paid = order["status"] == "pending" and "deleted_at" in order
-    holds = order["status"] not in HOLDS_NOTHING and not never_paid
-    opening = order["opening"]
-    held: dict[str, Quantity] = dict.fromkeys(opening, 0)
-    for line, not_returned in zip(order["line_items"], _not_returned(order), strict=True):
-        if sku := line.get("product"):
-            if (units := line.get("reduced_stock")) is None:
-                units = not_returned if holds and sku not in opening else 0
-            held[sku] = whole(held.get(sku, 0) + units)
-    return [{"sku": sku, "quantity": units} for sku, units in sorted(held.items())]
-
-
 def _warnings(order: Document) -> list[EventWarning]:
     warnings = [warn("unknown_sku", sku=sku) for sku in order["unmatched"]]
     if any("product" in line and "reduced_stock" not in line for line in order["line_items"]):
@@ -442,9 +370,9 @@ def _warnings(order: Document) -> list[EventWarning]:
                 "unclear_refund_line",
                 refund=refund.get("id", ""),
                 quantity=line["quantity"],
-                line=line.get("sku") or _shop_id(line) or "no name",
+                line=line.get("sku") or shop_id(line) or "no name",
             )
-            for refund, line, meant in _returns(order)
+            for refund, line, meant in holding.returns(order)
             if not meant
         ]
     return warnings
@@ -515,22 +443,52 @@ def _buyer_changed(change: _Change) -> bool:
     return any(before.get(name) != change.after.get(name) for name in _BUYER_FIELDS)
 
 
-def _settle_overtaken(db: Db, revs: dict[str, int]) -> None:
-    """Settle again, as they are stored, the orders that are not at these revs any more.
+_TO_SETTLE = {"rev": 1, "held": 1, "opening": 1, "status_history": {"$slice": -1}}
+
+
+def _settle_overtaken(db: Db, revs: dict[str, int]) -> set[str]:
+    """Settle again, as they are stored, the orders that are not at these revs any more; returns the `_id`s of parents
+    among them, or of them, for whose sub-orders the shop has taken stock.
 
     Who saved the newer rev may have settled it before the older one was settled here, and nobody else would notice.
     Raises AutoReconnect when a save is gone: the database lost it in a crash and came back without it.
     """
+    parents: set[str] = set()
     for _ in range(_ROUNDS):
-        stored = db.woocommerceorders.find({"_id": {"$in": list(revs)}}, {"rev": 1}) if revs else ()
-        found = {order["_id"]: order["rev"] for order in stored}
-        if any(found.get(key, 0) < rev for key, rev in revs.items()):
+        keys = list(revs)
+        these_or_suborders = {"$or": [{"_id": {"$in": keys}}, {"parent": {"$in": keys}}]}
+        stored = db.woocommerceorders.find(these_or_suborders, {"rev": 1, "parent": 1, "held": 1}) if revs else ()
+        found = {order["_id"]: order for order in stored}
+        if any(key not in found or found[key]["rev"] < rev for key, rev in revs.items()):
             raise AutoReconnect("the database has lost what was just saved")
-        overtaken = [key for key, rev in revs.items() if found[key] > rev]
+        parents |= {order["parent"] for order in found.values() if "parent" in order and _holds_any(order)}
+        overtaken = [key for key, rev in revs.items() if found[key]["rev"] > rev]
         if not overtaken:
-            return
-        fields = {"rev": 1, "held": 1, "opening": 1, "status_history": {"$slice": -1}}
-        orders = list(db.woocommerceorders.find({"_id": {"$in": overtaken}}, fields))
+            return parents
+        orders = list(db.woocommerceorders.find({"_id": {"$in": overtaken}}, _TO_SETTLE))
         stock.settle(db, [holding_of(order, order["status_history"][-1]["cause"]) for order in orders], {})
         revs = {order["_id"]: order["rev"] for order in orders}
     raise RuntimeError("orders kept changing while they were being settled")
+
+
+def _holds_any(order: Document) -> bool:
+    return any(each["quantity"] for each in order["held"])
+
+
+def _leave_to_suborders(db: Db, parent: str) -> None:
+    """Let an order hold only what the shop says it has taken for it, as it has taken stock for its sub-orders, which
+    have the same lines. Run again, it finishes what a crash left; an order not known here is none yet."""
+    for _ in range(_ROUNDS):
+        order = db.woocommerceorders.find_one({"_id": parent})
+        if order is None:
+            return
+        after = order
+        if not order.get("suborders_hold"):
+            after = {**order, "suborders_hold": True, "rev": order["rev"] + 1}
+            after["held"] = holding.held(after)
+            if _write(db, [(order, after)]):
+                continue
+        stock.settle(db, [holding_of(after, after["status_history"][-1]["cause"])], {})
+        _settle_overtaken(db, {parent: after["rev"]})
+        return
+    raise RuntimeError(f"order {parent} kept changing while its sub-orders were looked at")

@@ -34,7 +34,7 @@ from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError
 
 from .db import Db, Document, only_collisions
-from .sums import AMOUNTS, COUNTED, FIGURE, NOT_COUNTED, OF_ORDER, RETURNING, Sums, total
+from .sums import AMOUNTS, COUNTED, FIGURE, IN_FIGURES, NOT_COUNTED, OF_ORDER, RETURNING, Sums, total
 from .values import whole
 
 BLOCK = 64
@@ -148,7 +148,7 @@ def _sums_of_blocks(db: Db, blocks: list[str]) -> dict[str, list[Document]]:
     ids = [order for block in blocks for order in _orders_of(block)]
     firsts = {first["order"] for first in db.stats_firsts.find({"orders": {"$in": ids}}, {"order": 1})}
     sums: dict[str, dict[tuple[str, str], Sums]] = {block: defaultdict(Sums) for block in blocks}
-    for batch in db.woocommerceorders.find_raw_batches({"_id": {"$in": ids}, "deleted_at": None}, OF_ORDER):
+    for batch in db.woocommerceorders.find_raw_batches({"_id": {"$in": ids}, **IN_FIGURES}, OF_ORDER):
         # one by one: with many in memory, Python's garbage collection would cost most
         for order in decode_iter(cast(bytes, batch)):
             of_block = sums[_block_of(order["_id"])]
@@ -212,7 +212,9 @@ def _figures_of_day(rows: list[Document]) -> Document:
 # --- changes ----------------------------------------------------------------------------------------------------------
 
 
-_OF_CHANGE = dict.fromkeys(("store", "customer", "created_at", "order_id", "status", "deleted_at", "changed_at"), 1)
+_OF_CHANGE = dict.fromkeys(
+    ("store", "customer", "created_at", "order_id", "status", "deleted_at", "parent", "changed_at"), 1
+)
 
 
 def _note_changes(db: Db, deadline: float) -> int:
@@ -304,7 +306,7 @@ def _enter(name: str, order: str) -> UpdateOne:
 
 
 def _counts(order: Document) -> bool:
-    return order["status"] not in NOT_COUNTED and not order.get("deleted_at")
+    return order["status"] not in NOT_COUNTED and not order.get("deleted_at") and "parent" not in order
 
 
 def _place(order: Document) -> tuple[datetime, int]:

@@ -406,7 +406,16 @@ def _legacy_heads(database: Database, ids: list[int]) -> Rows:
         }
         customer_id = _number(meta.get("_customer_user"))
         heads.append(
-            {**row, **named, **addresses, **times, "customer_id": customer_id, "meta": metas[row["id"]], "refunds": own}
+            {
+                **row,
+                **named,
+                **addresses,
+                **times,
+                "parent_id": row["post_parent"],
+                "customer_id": customer_id,
+                "meta": metas[row["id"]],
+                "refunds": own,
+            }
         )
     return heads
 
@@ -441,7 +450,8 @@ def _legacy_refund(row: Row, meta: dict[str, str]) -> Row:
 def _hpos_heads(database: Database, ids: list[int]) -> Rows:
     """Orders kept in WooCommerce's own tables, with their refunds, newest first."""
     orders = database.rows(
-        "SELECT o.id, o.status, o.currency, o.tax_amount AS cart_tax, o.total_amount AS total, o.customer_id, "
+        "SELECT o.id, o.parent_order_id AS parent_id, o.status, o.currency, o.tax_amount AS cart_tax, "
+        "o.total_amount AS total, o.customer_id, "
         "o.date_created_gmt AS created, o.date_updated_gmt AS modified, o.payment_method, o.payment_method_title, "
         "o.transaction_id, o.customer_note, d.order_key, d.created_via, d.prices_include_tax, d.date_paid_gmt AS paid, "
         "d.date_completed_gmt AS completed, d.shipping_tax_amount AS shipping_tax, "
@@ -472,6 +482,7 @@ def _hpos_heads(database: Database, ids: list[int]) -> Rows:
 
 _AS_THEY_ARE = [
     "id",
+    "parent_id",
     "currency",
     "customer_id",
     "order_key",

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import permutations
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
-from pos_api import stores
+from pos_api import order_list, stores
 from pos_api.config import Config
 from pos_api.db import Db, Document
 from pos_api.orders import OrderSnapshot, is_older
 from pos_api.values import now
 from pos_api.words import search_words
 from tests.factories import Shop, assert_books_balance, at, line, order, outcome, product, shop_id, stock_of, stock_up
-from tests.steps import Process, processes
+from tests.steps import Crash, Process, clear, processes
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def books(db: Db) -> Iterator[None]:
 # --- what an order holds ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("status", ["pending", "processing", "on-hold", "completed", "shipped", "wc-processing"])
+@pytest.mark.parametrize("status", ["pending", "processing", "on-hold", "completed", "wc-processing"])
 def test_an_order_holds_what_was_ordered_where_the_shop_does_not_say(shop: Shop, db: Db, status: str) -> None:
     stock_up(db, A=10)
     shop.outcome("order.created", order(1, line("A", 2), line("A", 0.5), status=status))
@@ -197,6 +198,91 @@ def test_what_was_changed_before_the_deletion_does_not_bring_an_order_back(shop:
     later = (now() + timedelta(minutes=1)).strftime("%Y-%m-%dT%H:%M:%S")
     shop.deliver("order.updated", {**order(1), "date_modified_gmt": later})
     assert db.woocommerceorders.count_documents({"deleted_at": {"$exists": True}}) == 0
+
+
+# --- statuses of plugins, and sub-orders ------------------------------------------------------------------------
+
+
+def test_a_quote_holds_nothing_until_it_is_accepted(shop: Shop, db: Db) -> None:
+    """WooCommerce takes stock in on-hold, processing and completed alone (`wc_maybe_reduce_stock_levels`)."""
+    stock_up(db, A=10)
+    shop.outcome("order.created", order(1, line("A", 4), status="quote"))
+    assert stock_of(db) == {"A": 10}
+    shop.outcome("order.updated", order(1, line("A", 4, reduced=4), modified=1))
+    assert stock_of(db) == {"A": 6}
+    shop.outcome("order.updated", order(1, line("A", 4, reduced=4), status="shipped", modified=2))
+    assert stock_of(db) == {"A": 6}
+
+
+def test_a_status_of_a_plugin_lets_no_unit_go_that_was_held(shop: Shop, db: Db) -> None:
+    stock_up(db, A=10)
+    shop.outcome("order.created", order(1, line("A", 4)))
+    shop.outcome("order.updated", {"id": 1, "status": "shipped", "date_modified_gmt": at(1)})
+    assert stock_of(db) == {"A": 6}
+    shop.outcome("order.created", order(2, line("A", 1), status="quote"))
+    shop.outcome("order.completed", {"id": 2, "date_modified_gmt": at(1)})
+    assert stock_of(db) == {"A": 5}, "completed: the shop takes the units of the quote"
+
+
+def test_a_sender_that_says_nothing_of_the_shops_stock_holds_in_any_other_status(shop: Shop, db: Db) -> None:
+    stock_up(db, A=10)
+    shop.outcome("order.created", {"id": 1, "status": "shipped", "line_items": [{"sku": "A", "quantity": 4}]})
+    assert stock_of(db) == {"A": 6}
+
+
+def _marketplace(parent_reduced: bool) -> list[Document]:
+    """An order of two vendors' goods and its sub-orders; the shop takes the units for the one or for the others."""
+    units = {True: 1, False: None}
+    parent = order(1, line("A", 1, units[parent_reduced]), line("B", 1, units[parent_reduced]))
+    children = [
+        order(number, line(sku, 1, units[not parent_reduced]), parent_id=1) for number, sku in ((2, "A"), (3, "B"))
+    ]
+    return [parent, *children]
+
+
+@pytest.mark.parametrize("arrival", list(permutations(range(3))))
+@pytest.mark.parametrize("parent_reduced", [True, False])
+def test_sub_orders_and_their_parent_take_each_unit_once(
+    shop: Shop, db: Db, arrival: tuple[int, ...], parent_reduced: bool
+) -> None:
+    stock_up(db, A=10, B=10)
+    orders = _marketplace(parent_reduced)
+    for number in arrival:
+        shop.outcome("order.created", orders[number])
+    assert stock_of(db) == {"A": 9, "B": 9}
+    for number in arrival:
+        lines = [line(each["sku"], 1, id=each["id"]) for each in orders[number]["line_items"]]
+        shop.outcome(
+            "order.updated", {**orders[number], "line_items": lines, "status": "cancelled", "date_modified_gmt": at(1)}
+        )
+    assert stock_of(db) == {"A": 10, "B": 10}
+
+
+def test_an_orders_parent_is_shown(shop: Shop, db: Db) -> None:
+    shop.outcome("order.created", order(2, parent_id=1))
+    shop.outcome("order.created", order(1, parent_id=0))
+    assert {each["order_id"]: each["parent_id"] for each in order_list.find(db, order_list.Filter(), 9)} == {2: 1, 1: 0}
+    assert not {"parent", "suborders_hold", "rev"} & order_list.get(db, "2").keys()
+
+
+@pytest.mark.parametrize("arrival", [(1, 0), (0, 1)])
+def test_a_crash_anywhere_while_a_sub_order_comes_in_leaves_nothing_taken_twice(
+    config: Config, db: Db, arrival: tuple[int, ...]
+) -> None:
+    first, then = (_marketplace(parent_reduced=False)[number] for number in arrival)
+    for crash in range(1, 16):
+        with processes(config, 2) as [one, two]:
+            clear(db)
+            stock_up(db, A=10, B=10)
+            one.deliver("order.created", first)
+            one.steps.crash_at(crash)
+            try:
+                one.deliver("order.created", then)
+            except Crash:
+                one.steps.go_on()
+                two.take_over()
+                two.deliver("order.created", then)
+            assert stock_of(db) == {"A": 9, "B": 10}, crash
 
 
 # --- partial payloads -------------------------------------------------------------------------------------------

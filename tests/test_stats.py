@@ -823,3 +823,21 @@ def test_a_changed_order_costs_its_block_and_a_quarter_its_months(db: Db) -> Non
     with profiled(db, "stats_sums") as read_sums:
         assert of(db)["orders_count"] == 30 * 92
     assert 0 < _examined(read_sums) <= 2 * 3
+
+
+# --- sub-orders ---------------------------------------------------------------------------------------------------
+
+
+def test_figures_count_an_order_and_not_its_sub_orders(app: Flask, db: Db) -> None:
+    """WooCommerce Analytics counts orders whose parent is 0."""
+    shop = Shop(app.test_client())
+    shop.outcome("order.created", order(3, line("B"), parent_id=1, total="5.00", total_tax="1.00"))
+    assert stats.figures(db)["currencies"] == []
+    shop.outcome("order.created", order(1, line("A"), line("B"), total="25.00", total_tax="5.00"))
+    shop.outcome("order.created", order(2, line("A"), parent_id=1, total="20.00", total_tax="4.00"))
+    figures = of(db)
+    assert (figures["orders_count"], figures["num_items_sold"], figures["net_revenue"]) == (1, 2, D("20.00"))
+    assert figures["by_status"] == [{"status": "processing", "orders_count": 1, "total": D("25.00")}]
+    assert [each["orders_count"] for each in stats.spent(db, "anna@example.se")] == [1]
+    shop.outcome("order.updated", order(3, line("B"), parent_id=0, total="5.00", total_tax="1.00", modified=1))
+    assert of(db)["orders_count"] == 2

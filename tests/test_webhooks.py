@@ -123,9 +123,9 @@ def test_a_draft_is_no_order(shop: Shop, db: Db) -> None:
     assert db.woocommerceorders.count_documents({}) == 0
 
 
-def test_a_status_that_a_plugin_added_holds_stock(shop: Shop, db: Db) -> None:
+def test_a_status_that_a_plugin_added_holds_the_stock_that_the_shop_has_taken(shop: Shop, db: Db) -> None:
     stock_up(db, A=10)
-    shop.outcome("order.updated", order(7, line("A", 2), status="shipped"))
+    shop.outcome("order.updated", order(7, line("A", 2, reduced=2), status="shipped"))
     assert stock_of(db) == {"A": 8}
 
 

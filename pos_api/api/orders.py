@@ -110,6 +110,9 @@ class Order(Schema):
     id = fields.String(required=True, metadata={"description": "`store:order id`", "example": "default:23"})
     store = fields.String(required=True, metadata={"example": "default"})
     order_id = fields.Integer(required=True, metadata={"description": "WooCommerce's id.", "example": 23})
+    parent_id = fields.Integer(
+        metadata={"description": "WooCommerce's id of the order that it is a sub-order of; 0 for none.", "example": 0}
+    )
     number = fields.String(metadata={"example": "23"})
     status = fields.String(required=True, metadata={"example": "completed"})
     created_at = Time(required=True, metadata={"example": "2026-11-22T06:50:56Z"})

@@ -357,6 +357,8 @@ def _line_item(value: Any) -> Document:
         raise ValueError("quantity: is required")
     line.setdefault("sku", "")
     meta = value.get("meta_data")
+    if isinstance(meta, list | dict):
+        line["full"] = True
     if meta:
         shown = []
         for entry in _all_meta(meta):
@@ -463,7 +465,7 @@ _ORDER: dict[str, tuple[str, Converter]] = {
         "total",
         "total_tax",
     ),
-    "customer_id": ("customer_id", _whole_number),
+    **_same(_whole_number, "customer_id", "parent_id"),
     "date_created_gmt": ("created_at", utc),
     "date_paid_gmt": ("paid_at", utc),
     "date_completed_gmt": ("completed_at", utc),

@@ -1,0 +1,141 @@
+"""What an order holds of each product, worked out from the order as it is stored. Pure: no database.
+
+WooCommerce notes on a line how many units it has taken for it (`_reduced_stock`, here `reduced_stock`). A line that
+came with its `meta_data` (`full`) says all that the shop holds: without `_reduced_stock` the shop has taken nothing, or
+not yet. What it will take then follows from `wc-stock-functions.php`: stock is taken in the statuses of `TAKES`, and
+kept back for the buyer while an order is pending.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from .db import Document
+from .values import Quantity, whole
+
+HOLDS_NOTHING = frozenset({"cancelled", "refunded", "failed", "trash"})
+TAKES = frozenset({"on-hold", "processing", "completed"})
+"""The statuses in which WooCommerce takes stock (`wc_maybe_reduce_stock_levels`)."""
+
+
+def shop_id(line: Document) -> int:
+    """The shop's id of a line's variation, else of its product; 0 where it has none."""
+    return line.get("variation_id") or line.get("product_id") or 0
+
+
+def held(order: Document) -> list[Document]:
+    """What the order holds of each product (`[{"sku", "quantity"}]`): what its lines say that the shop has taken, where
+    they say so; else the quantity ordered less what was returned, where the order's status holds stock."""
+    units_of: dict[str, Quantity] = dict.fromkeys(order["opening"], 0)
+    for line, units in zip(order["line_items"], line_units(order), strict=True):
+        if sku := line.get("product"):
+            units_of[sku] = whole(units_of.get(sku, 0) + units)
+    return [{"sku": sku, "quantity": units} for sku, units in sorted(units_of.items())]
+
+
+def line_units(order: Document) -> list[Quantity]:
+    """What the order holds of each of its lines."""
+    lines = order["line_items"]
+    if all("reduced_stock" in line for line in lines):
+        return [line["reduced_stock"] for line in lines]
+    return [
+        line["reduced_stock"] if "reduced_stock" in line else units if _status_holds(order, line) else 0
+        for line, units in zip(lines, not_returned(order), strict=True)
+    ]
+
+
+def _status_holds(order: Document, line: Document) -> bool:
+    """Whether a line without `reduced_stock` holds its units because of the order's status.
+
+    Units gone before the POS started to count are followed by `reduced_stock` alone, and so are those of sub-orders and
+    of what the shop keeps no stock of. An order that was deleted before it was paid holds nothing: the shop never took
+    its units.
+    """
+    status = order["status"]
+    if line.get("product") in order["opening"] or _only_as_reduced(order, line):
+        return False
+    if status == "pending":
+        return "deleted_at" not in order
+    return status in TAKES if line.get("full") else status not in HOLDS_NOTHING
+
+
+def _only_as_reduced(order: Document, line: Document) -> bool:
+    """Whether a line holds what `reduced_stock` says and nothing else, whatever the status: of two orders with the same
+    lines, one of which is the other's sub-order, the shop takes the units once; and of a product whose stock it does
+    not manage it takes none."""
+    if "parent" in order or order.get("suborders_hold"):
+        return True
+    return bool(line.get("full")) and line.get("product") in order.get("without_stock", ())
+
+
+def after_status(order: Document, old_status: str) -> list[Document]:
+    """The lines after a change of status that came without lines, which makes their `reduced_stock` out of date.
+
+    An order that holds nothing now, or is pending, has none. One that held and still holds keeps it. One that comes to
+    hold has the units that are not returned; a full line comes to hold only in a status in which the shop takes stock,
+    and keeps in another one what it held there (`processing` to `shipped`).
+    """
+    status = order["status"]
+    lines: list[Document] = order["line_items"]
+    if status in HOLDS_NOTHING or status == "pending":
+        return [{name: value for name, value in line.items() if name != "reduced_stock"} for line in lines]
+    takes = status in TAKES or old_status in TAKES
+    return [
+        {**line, "reduced_stock": units}
+        if "reduced_stock" not in line and not _only_as_reduced(order, line) and (takes or not line.get("full"))
+        else line
+        for line, units in zip(lines, not_returned(order), strict=True)
+    ]
+
+
+# --- refunds ----------------------------------------------------------------------------------------------------
+
+
+def not_returned(order: Document) -> list[Quantity]:
+    """Of each line, the quantity ordered less what refund lines returned."""
+    kept: list[Quantity] = [line["quantity"] for line in order["line_items"]]
+    for _, returned, meant in returns(order):
+        units = returned["quantity"]
+        for number in meant:
+            units, kept[number] = max(whole(units - kept[number]), 0), max(whole(kept[number] - units), 0)
+    return kept
+
+
+def returns(order: Document) -> Iterator[tuple[Document, Document, list[int]]]:
+    """The refund lines that return units, each with its refund and the places of the order's lines that it means: the
+    one whose id it names (WooCommerce's `_refunded_item_id`); else those of its product id, else of its SKU. Where the
+    line it names is no longer in the order, there is nothing to return."""
+    refunds = [refund for refund in order.get("refunds", ()) if refund.get("line_items")]
+    if not refunds:
+        return
+    meant = _places(order["line_items"])
+    there = {0, *(line.get("id", 0) for line in order["line_items"])}
+    for refund in refunds:
+        for line in refund["line_items"]:
+            item = line.get("line_item_id", 0)
+            if line["quantity"] and item in there:
+                yield refund, line, next((meant[name] for name in _names(line, item) if name in meant), [])
+
+
+def _places(lines: list[Document]) -> dict[tuple[str, Any], list[int]]:
+    """The places of the lines that a name means, where they are all of one product."""
+    places: dict[tuple[str, Any], list[int]] = {}
+    mixed: set[tuple[str, Any]] = set()
+    for number, line in enumerate(lines):
+        for name in _names(line, line.get("id", 0)):
+            others = places.setdefault(name, [])
+            if others and _product_of(lines[others[0]]) != _product_of(line):
+                mixed.add(name)
+            others.append(number)
+    return {name: numbers for name, numbers in places.items() if name not in mixed}
+
+
+def _names(line: Document, item: int) -> list[tuple[str, Any]]:
+    """What a line is known by, the surest first."""
+    names = (("id", item), ("product", shop_id(line)), ("sku", line.get("sku")))
+    return [name for name in names if name[1]]
+
+
+def _product_of(line: Document) -> str:
+    return str(line.get("product", line["sku"]))
