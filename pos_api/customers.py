@@ -15,6 +15,7 @@ from pymongo.errors import BulkWriteError
 
 from .db import Db, Document, only_collisions
 from .errors import NotFound
+from .event_warnings import EventWarning
 from .words import search_words, wanted_words
 
 _SEARCHED = ("email", "first_name", "last_name", "company", "phone")
@@ -42,6 +43,7 @@ class CustomerSnapshot:
     email: str
     as_of: datetime
     fields: Document
+    warnings: tuple[EventWarning, ...] = ()
 
 
 def key(store: str, email: str, shop_id: int) -> str | None:

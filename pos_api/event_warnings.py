@@ -20,6 +20,9 @@ SENTENCES: Mapping[str, str] = {
     "stock_not_managed": "The shop does not manage the stock of {sku}, so there is none to start with.",
     "shared_sku": "SKU {sku} is shared with another product of the shop.",
     "unknown_parent": "The stock of {sku} is that of product {parent}, which is not known here.",
+    "field_left_out": "The field {field} could not be read and is left out: {problem}.",
+    "field_shortened": "The field {field} is longer than {limit} characters; only so many are kept.",
+    "characters_replaced": "The field {field} had characters that can't be stored; they are replaced.",
     "sku_taken": "SKU {sku} was another product's, which is {product} until it has a new one.",
 }
 """The English sentence of each code, with its values' names in braces."""

@@ -48,6 +48,8 @@ class OrderSnapshot:
     `replaces` marks what was read from the shop after it had been compared with the stored order of that rev (0: none
     was stored), and so is newer, whatever its version says: a refund that was deleted changes no time and no sequence.
     It is applied while the order still has that rev.
+
+    `read` has the sender's names of the fields that were there, and `warnings` what was odd about them.
     """
 
     store: str
@@ -61,6 +63,8 @@ class OrderSnapshot:
     fields: Document
     again: bool = False
     replaces: int | None = None
+    read: frozenset[str] = frozenset()
+    warnings: tuple[EventWarning, ...] = ()
 
     @property
     def key(self) -> str:
@@ -263,7 +267,7 @@ def merge(before: Document | None, snapshot: OrderSnapshot, catalogue: Catalogue
         order["line_items"] = holding.after_status(order, before["status"])
     order["held"] = holding.held(order)
     _note_status(order, before, snapshot)
-    order["warnings"] = [each.stored() for each in _warnings(order)]
+    order["warnings"] = [each.stored() for each in _warnings(order)] + _field_warnings(before, snapshot)
     if fields or before is None:
         _index(order)
     return order
@@ -376,6 +380,17 @@ def _warnings(order: Document) -> list[EventWarning]:
             if not meant
         ]
     return warnings
+
+
+def _field_warnings(before: Document | None, snapshot: OrderSnapshot) -> list[Document]:
+    """What was odd about fields of this version, and of earlier ones about fields that this one does not have."""
+    newer = {*snapshot.read, "envelope"}
+    earlier = [
+        each
+        for each in (before or {}).get("warnings", ())
+        if (name := str(each["values"].get("field", "")).partition(".")[0]) and name not in newer
+    ]
+    return earlier + [each.stored() for each in snapshot.warnings]
 
 
 def _note_status(order: Document, before: Document | None, snapshot: OrderSnapshot) -> None:

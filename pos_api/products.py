@@ -44,6 +44,7 @@ class ProductSnapshot:
     modified_at: datetime
     taken_at: datetime
     cause: str
+    warnings: tuple[EventWarning, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

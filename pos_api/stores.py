@@ -9,7 +9,7 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -46,6 +46,10 @@ class Store:
     currency: str = ""
     live_since: datetime | None = None
     webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
+
+    def moment(self, local: datetime) -> datetime:
+        """The moment, in UTC, of a time on the shop's clock. Raises OverflowError beyond all there are."""
+        return (local if local.tzinfo else local.replace(tzinfo=ZoneInfo(self.timezone))).astimezone(UTC)
 
     def local_day(self, moment: datetime) -> str:
         """The calendar day of `moment` in the shop's time zone, as `2026-11-22`."""

@@ -36,7 +36,10 @@ OF_ORDER = dict.fromkeys(
         *("status", "currency", "day", "customer", "total", "total_tax", "shipping_total", "discount_total"),
         *("payment_method", "payment_method_title", "refunds", "coupon_lines.discount"),
         *(f"line_items.{name}" for name in ("id", "product", "sku", "name", "quantity", "total")),
-        *(f"tax_lines.{name}" for name in ("rate_id", "label", "rate_percent", "tax_total", "shipping_tax_total")),
+        *(
+            f"tax_lines.{name}"
+            for name in ("rate_id", "rate_code", "label", "rate_percent", "tax_total", "shipping_tax_total")
+        ),
     ),
     1,
 )
@@ -51,7 +54,7 @@ class _PaidBack:
     tax: Decimal = NOTHING
     shipping: Decimal = NOTHING
     items: Quantity = 0
-    by_rate: dict[int, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
+    by_rate: dict[int | str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
     by_product: list[tuple[Document, Quantity, Decimal]] = field(default_factory=list)
 
 
@@ -91,13 +94,18 @@ def _free_items_remain(order: Document, back: _PaidBack) -> bool:
 def _take_back_all(order: Document, back: _PaidBack, last: Document) -> None:
     back.tax, back.shipping = decimal(order.get("total_tax")), decimal(order.get("shipping_total"))
     back.items = sum(line["quantity"] for line in order["line_items"])
-    back.by_rate = {tax.get("rate_id", 0): _tax(tax) for tax in order.get("tax_lines", ())}
+    back.by_rate = {_rate(tax): _tax(tax) for tax in order.get("tax_lines", ())}
     if not last.get("line_items"):
         back.by_product = [(line, line["quantity"], decimal(line.get("total"))) for line in order["line_items"]]
 
 
 def _tax(line: Document) -> Decimal:
     return decimal(line.get("tax_total")) + decimal(line.get("shipping_tax_total"))
+
+
+def _rate(tax_line: Document) -> int | str:
+    """The rate of a tax line, as lines and refunds name it: its id; where a tax service has none, its code."""
+    return tax_line.get("rate_id") or tax_line.get("rate_code") or 0
 
 
 def _coupons(order: Document) -> Decimal:
@@ -157,11 +165,11 @@ class Sums:
 
     def _add_taxes(self, order: Document, back: _PaidBack) -> None:
         left, lines = dict(back.by_rate), order.get("tax_lines", ())
-        rates = {tax.get("rate_id", 0) for tax in lines}
+        rates = {_rate(tax) for tax in lines}
         if len(rates) == 1:  # then it is of that rate, whether a refund says so or not
             left = {rates.pop(): back.tax}
         for tax in lines:
-            rate = tax.get("rate_id", 0)
+            rate = _rate(tax)
             key = (rate, tax.get("label", ""), tax.get("rate_percent", "0"))
             self._add(RATE, key, 0, _tax(tax) - left.pop(rate, NOTHING))
         for rate, amount in left.items():

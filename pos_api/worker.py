@@ -154,9 +154,9 @@ def _apply(db: Db, works: list[Work]) -> dict[str, Outcome]:
 def _apply_other(db: Db, subject: Subject | None) -> Outcome:
     if isinstance(subject, ProductSnapshot):
         outcome, warnings = products.apply(db, subject)
-        return Outcome(outcome, tuple(warnings))
+        return Outcome(outcome, (*subject.warnings, *warnings))
     assert isinstance(subject, CustomerSnapshot)
-    return Outcome(customers.apply(db, subject))
+    return Outcome(customers.apply(db, subject), subject.warnings)
 
 
 def _apply_one_by_one(db: Db, lease: str, works: list[Work]) -> dict[str, Outcome]:

@@ -268,40 +268,23 @@ ORDER_PROBLEMS: dict[str, Any] = {
     "total true": {"id": 1, "total": True},
     "total too long": {"id": 1, "total": "9" * 40},
     "total overflows": {"id": 1, "total": 1e308},
-    "time nonsense": {"id": 1, "date_modified_gmt": "yesterday"},
-    "time a number": {"id": 1, "date_modified_gmt": 1795462217},
-    "time an operator": {"id": 1, "date_created_gmt": {"$gt": ""}},
-    "customer id 2^63": {"id": 1, "customer_id": 2**63},
-    "billing a list": {"id": 1, "billing": ["x"]},
-    "e-mail an operator": {"id": 1, "billing": {"email": {"$gt": ""}}},
-    "lines an object": {"id": 1, "line_items": {"0": {"quantity": 1}}},
     "a line a number": {"id": 1, "line_items": [1]},
     "a line without quantity": {"id": 1, "line_items": [{"sku": "A"}]},
     "quantity words": {"id": 1, "line_items": [{"sku": "A", "quantity": "two"}]},
     "quantity of Python's": {"id": 1, "line_items": [{"sku": "A", "quantity": "1_000"}]},
-    "quantity negative": {"id": 1, "line_items": [{"sku": "A", "quantity": -1}]},
     "quantity 1e999": '{"id": 1, "line_items": [{"sku": "A", "quantity": 1e999}]}',
     "quantity 2^63": {"id": 1, "line_items": [{"sku": "A", "quantity": 2**63}]},
     "quantity an operator": {"id": 1, "line_items": [{"sku": "A", "quantity": {"$gt": 0}}]},
     "sku an operator": {"id": 1, "line_items": [{"sku": {"$gt": ""}, "quantity": 1}]},
     "sku a list": {"id": 1, "line_items": [{"sku": ["A"], "quantity": 1}]},
-    "units held words": {
-        "id": 1,
-        "line_items": [{"quantity": 1, "meta_data": [{"key": "_reduced_stock", "value": {"$gt": 1}}]}],
-    },
+    "lines words": {"id": 1, "line_items": "none"},
+    "lines an object of numbers": {"id": 1, "line_items": {"a": 1}},
+    "a line's id a list": {"id": 1, "line_items": [{"id": [1], "quantity": 1}]},
+    "a refund's amount words": {"id": 1, "refunds": [{"id": 2, "total": "much"}]},
     "refunds an object": {"id": 1, "refunds": {"a": 1}},
     "a refund a number": {"id": 1, "refunds": [5]},
-    "a refund's taxes a number": {"id": 1, "refunds": [{"id": 2, "line_items": [{"quantity": 1, "taxes": 5}]}]},
-    "a refund's tax a number": {"id": 1, "refunds": [{"id": 2, "line_items": [{"quantity": 1, "taxes": [5]}]}]},
-    "a refund's shipping a word": {"id": 1, "refunds": [{"id": 2, "line_items": [], "shipping_lines": ["x"]}]},
     "a refund's quantity an operator": {"id": 1, "refunds": [{"id": 2, "line_items": [{"quantity": {"$gt": 0}}]}]},
-    "tax rate words": {"id": 1, "tax_lines": [{"rate_percent": "much"}]},
-    "prices_include_tax words": {"id": 1, "prices_include_tax": "yes"},
     "a REST error": {"code": "woocommerce_rest_cannot_view", "message": "Sorry", "data": {"status": 401}},
-    "a NUL": '{"id": 1, "number": "1\\u0000"}',
-    "a NUL key": '{"id": 1, "meta_data": [{"key": "a", "value": {"\\u0000": 1}}]}',
-    "a lone surrogate": '{"id": 1, "number": "\\ud800"}',
-    "a lone surrogate as key": '{"id": 1, "billing": {"\\udc00": 1}}',
 }
 
 
@@ -329,10 +312,7 @@ def test_an_order_that_can_not_be_used_is_422_to_the_plugin_200_to_woocommerce_a
         ({}, {"event", "data"}),
         ({"event": 1, "data": []}, {"event", "data"}),
         ({"event": {"$gt": ""}, "data": {"id": 1}}, {"event"}),
-        ({"event": "order.created", "data": {"id": 1}, "sequence": -1}, {"sequence"}),
-        ({"event": "order.created", "data": {"id": 1}, "sequence": 2**63}, {"sequence"}),
-        ({"event": "order.created", "data": {"id": 1}, "sequence": {"$gt": 1}}, {"sequence"}),
-        ({"event": "order.created", "data": {"id": 1}, "opening": "yes"}, {"opening"}),
+        ({"event": "order.created", "data": {"id": 1}, "opening": "perhaps"}, {"opening"}),
     ],
 )
 def test_an_envelope_that_is_none_is_told_what_is_wrong(shop: Shop, envelope: Any, fields: set[str] | None) -> None:
@@ -342,8 +322,14 @@ def test_an_envelope_that_is_none_is_told_what_is_wrong(shop: Shop, envelope: An
     assert (set(told) if told else None) == fields
 
 
+@pytest.mark.parametrize("sku", [{"$gt": ""}, ["A"], True])
+def test_a_product_whose_sku_can_not_be_known_is_parked(shop: Shop, db: Db, sku: Any) -> None:
+    assert outcome(shop.deliver("product.updated", product(9, "A", 5) | {"sku": sku})) == "parked"
+    assert db.products.count_documents({}) == 0
+
+
 @pytest.mark.parametrize("topic", ["product.updated", "customer.updated"])
-@pytest.mark.parametrize("data", [{}, {"id": 0}, {"id": {"$gt": 0}}, {"id": 1, "sku": {}, "email": {"$gt": ""}}])
+@pytest.mark.parametrize("data", [{}, {"id": 0}, {"id": {"$gt": 0}}, {"id": "x", "sku": "A"}])
 def test_products_and_customers_that_can_not_be_used_are_parked(shop: Shop, db: Db, topic: str, data: Any) -> None:
     assert outcome(shop.deliver(topic, data)) == "parked"
     assert shop.send(topic, data).status_code == 422

@@ -14,7 +14,7 @@ from ..errors import Invalid
 from . import pages, services, success
 from .pages import PageQuery
 from .rest import Blueprint, fails_with, staff
-from .schemas import Money, Quantity, Time, Trimmed, page_of, reply
+from .schemas import Id, Money, Quantity, Time, Trimmed, page_of, reply
 
 blp = Blueprint("orders", __name__, url_prefix="/api/webhooks/orders", description="Orders")
 
@@ -68,7 +68,7 @@ class Address(Schema):
 class OrderLine(Schema):
     """A line of goods."""
 
-    id = fields.Integer(metadata={"example": 31})
+    id = Id(metadata={"example": 31})
     sku = fields.String(required=True, metadata={"example": "OIL-2L"})
     product = fields.String(
         metadata={"description": "The current SKU of the product here that it moves; absent while unmatched."}

@@ -39,6 +39,10 @@ class Quantity(fields.Field[float]):
             raise ValidationError(str(error)) from None
 
 
+class Id(fields.Field[Any]):
+    """An id of a sender: a number, or text where the sender has such ids."""
+
+
 class Trimmed(fields.String):
     """Text without the blanks around it; `validate` sees it so."""
 
@@ -53,10 +57,11 @@ class Time(fields.Field[Any]):
         return None if value is None else rfc3339(value)
 
 
-OPENAPI_TYPES: tuple[tuple[type[fields.Field[Any]], str, str | None], ...] = (
+OPENAPI_TYPES: tuple[tuple[type[fields.Field[Any]], str | None, str | None], ...] = (
     (Money, "string", "decimal"),
     (Quantity, "number", None),
     (Time, "string", "date-time"),
+    (Id, None, None),
 )
 """How the API document names these fields' types."""
 

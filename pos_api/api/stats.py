@@ -10,7 +10,7 @@ from marshmallow import Schema, fields, validate
 from .. import stats
 from . import services, success
 from .rest import Blueprint, staff
-from .schemas import Money, Quantity, reply
+from .schemas import Id, Money, Quantity, reply
 
 blp = Blueprint("stats", __name__, url_prefix="/api/webhooks/orders/stats", description="Figures")
 
@@ -89,7 +89,9 @@ class ProductSales(Schema):
 class RateTotal(Schema):
     """What a tax rate brought, less refunded."""
 
-    rate_id = fields.Integer(required=True, metadata={"example": 2})
+    rate_id = Id(
+        required=True, metadata={"description": "The shop's id of the rate, or a tax service's code.", "example": 2}
+    )
     label = fields.String(required=True, metadata={"example": "Moms Reduced"})
     rate_percent = fields.String(required=True, metadata={"example": "12"})
     total_tax = Money(required=True, metadata={"example": "31.68"})
