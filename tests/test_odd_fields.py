@@ -12,7 +12,7 @@ from typing import Any
 import bson
 import pytest
 from flask.testing import FlaskClient
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pos_api.customers import CustomerSnapshot
@@ -137,6 +137,7 @@ def test_the_recordings_have_places_to_try() -> None:
     assert any("refunds" in path and "quantity" not in path for _, path in PLACES)
 
 
+@settings(deadline=None)
 @given(place=st.sampled_from(PLACES), value=ANYTHING)
 def test_any_value_in_a_place_it_can_do_without_leaves_an_orders_units_and_money(
     place: tuple[dict[str, Any], tuple[str | int, ...]], value: Any
@@ -148,6 +149,7 @@ def test_any_value_in_a_place_it_can_do_without_leaves_an_orders_units_and_money
     bson.encode({"warnings": [each.stored() for each in snapshot.warnings]})
 
 
+@settings(deadline=None)
 @given(value=ANYTHING, path=st.sampled_from(sorted({path for _, path in PLACES}, key=str)))
 def test_any_value_anywhere_is_read_or_refused_with_the_fields_name(path: tuple[str | int, ...], value: Any) -> None:
     whole = next(order for order, each in PLACES if each == path)
@@ -161,6 +163,7 @@ def test_any_value_anywhere_is_read_or_refused_with_the_fields_name(path: tuple[
         assert work.problem is None or (isinstance(work.problem, Invalid) and work.problem.details)
 
 
+@settings(deadline=None)
 @given(field=st.sampled_from(sorted(product(9, "A", 5))), value=ANYTHING)
 def test_a_product_is_parked_for_its_id_and_its_sku_alone(field: str, value: Any) -> None:
     try:
@@ -172,6 +175,7 @@ def test_a_product_is_parked_for_its_id_and_its_sku_alone(field: str, value: Any
         assert (snapshot.shop_id, snapshot.sku) == (9, "A")
 
 
+@settings(deadline=None)
 @given(field=st.sampled_from(["email", "first_name", "billing", "shipping", "date_modified_gmt"]), value=ANYTHING)
 def test_a_customer_is_parked_for_the_id_alone(field: str, value: Any) -> None:
     snapshot = read("customer.updated", {"id": 2, "email": "anna@example.se", field: value})
