@@ -26,6 +26,7 @@ from . import db as database
 from .config import Config, ConfigError
 from .db import Db
 from .errors import Invalid, NotFound, PosError
+from .escaping import escaped
 from .reconcile import Report
 from .schedule import Schedule
 from .setup_line import setup_line, webhook_url
@@ -65,6 +66,17 @@ SECRETS_KEYS={secrets_keys}
 """
 
 
+def say(text: str, *, err: bool = False) -> None:
+    """Print one line, on stderr with `err`. Much of what is printed was sent by shops, so all of it is escaped."""
+    click.echo(escaped(text), err=err)
+
+
+def say_lines(text: str) -> None:
+    """Print a text of our own that has several lines."""
+    for line in text.split("\n"):
+        say(line)
+
+
 class _Commands(click.Group):
     """A group whose failures are one line on stderr and exit status 1, without a traceback."""
 
@@ -73,9 +85,9 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except (ConfigError, PosError) as error:
-            raise click.ClickException(str(error)) from None
+            raise click.ClickException(escaped(str(error))) from None
         except PyMongoError as error:
-            raise click.ClickException(f"MongoDB: {str(error).splitlines()[0]}") from None
+            raise click.ClickException(escaped(f"MongoDB: {str(error).splitlines()[0]}")) from None
         except UserWarning as warning:
             raise click.ClickException(f"MONGODB_URI is not usable: {warning}") from None
 
@@ -139,14 +151,14 @@ def init() -> None:
         raise ConfigError(f"{_ENV_FILE} can't be written: {error.strerror}.") from None
     with open(descriptor, "w") as out:
         out.write(text)
-    click.echo(f"Wrote {_ENV_FILE} with fresh secrets; only you can read it.")
+    say(f"Wrote {_ENV_FILE} with fresh secrets; only you can read it.")
 
 
 @main.command()
 @with_config
 def serve(config: Config) -> None:
     """Serve webhooks, the API and the docs."""
-    server.run(config, announce=lambda: click.echo(_next_steps(config)))
+    server.run(config, announce=lambda: say_lines(_next_steps(config)))
 
 
 def _next_steps(config: Config) -> str:
@@ -175,7 +187,7 @@ def work(config: Config) -> None:
     with db.client:
         schedule = Schedule(db, config)
         schedule.start()
-        click.echo("Worker running")
+        say("Worker running")
         worker.run_forever(db, config, stop)
         schedule.stop()
 
@@ -186,7 +198,7 @@ def work(config: Config) -> None:
 def backup(db: Db, file: Path) -> None:
     """Back up everything to FILE; the service may go on meanwhile."""
     _tell("Backed up", backups.write(db, file))
-    click.echo(f"to {file}. Keep SECRETS_KEYS of your .env with it.")
+    say(f"to {file}. Keep SECRETS_KEYS of your .env with it.")
 
 
 @main.command()
@@ -200,7 +212,7 @@ def restore(db: Db, file: Path, force: bool) -> None:
 
 def _tell(done: str, manifest: backups.Manifest) -> None:
     for name, content in manifest.items():
-        click.echo(f"{done} {content.documents:>9,} {name}")
+        say(f"{done} {content.documents:>9,} {name}")
 
 
 # --- staff ------------------------------------------------------------------------------------------------------
@@ -225,7 +237,7 @@ def _secret(what: str, *, twice: bool = True) -> str:
 def add_user(db: Db, name: str, role: str) -> None:
     """Add NAME; the password is asked for, or read from standard input."""
     added = users.add(db, name, _secret("Password"), role)
-    click.echo(f"Added {added.name}, {added.role}.")
+    say(f"Added {added.name}, {added.role}.")
 
 
 @user.command("password")
@@ -234,7 +246,7 @@ def add_user(db: Db, name: str, role: str) -> None:
 def change_password(db: Db, name: str) -> None:
     """Give NAME a new password."""
     users.set_password(db, name, _secret("Password"))
-    click.echo("Changed.")
+    say("Changed.")
 
 
 @user.command("remove")
@@ -243,7 +255,7 @@ def change_password(db: Db, name: str) -> None:
 def remove_user(db: Db, name: str) -> None:
     """Remove NAME; a token they hold is good until it runs out."""
     users.remove(db, name)
-    click.echo("Removed.")
+    say("Removed.")
 
 
 @user.command("list")
@@ -251,7 +263,7 @@ def remove_user(db: Db, name: str) -> None:
 def list_users(db: Db) -> None:
     """Everybody who may log in."""
     for each in users.everyone(db):
-        click.echo(f"{each['name']:<24} {each['role']:<8} last seen {_moment(each.get('last_login_at'))}")
+        say(f"{each['name']:<24} {each['role']:<8} last seen {_moment(each.get('last_login_at'))}")
 
 
 @main.command("token")
@@ -264,7 +276,7 @@ def make_token(config: Config, name: str, role: str, hours: int) -> None:
     if not name.strip():
         raise click.BadParameter("can't be empty", param_hint="'NAME'")
     token, _ = auth.token(config.jwt_secret, name, role, timedelta(hours=hours))
-    click.echo(token)
+    say(token)
 
 
 # --- shops ------------------------------------------------------------------------------------------------------
@@ -296,10 +308,10 @@ def _with_store_settings(command: Callable[..., None]) -> Callable[..., None]:
 def add_store(config: Config, db: Db, /, name: str, **given: str | None) -> None:
     """Add the shop NAME and print the line for its plugin and its webhook secret; both are shown this once."""
     key, secret = stores.add(db, config, name, **{setting: value for setting, value in given.items() if value})
-    click.echo(f"Added {name}. Keep these, they are shown this once:")
-    click.echo(f"  API key:                                 {key}")
-    click.echo(f"  secret, for WooCommerce's own webhooks:  {secret}")
-    click.echo("Paste this line into the plugin (WooCommerce > POS Sync), it holds address and API key:")
+    say(f"Added {name}. Keep these, they are shown this once:")
+    say(f"  API key:                                 {key}")
+    say(f"  secret, for WooCommerce's own webhooks:  {secret}")
+    say("Paste this line into the plugin (WooCommerce > POS Sync), it holds address and API key:")
     _print_setup_line(config, key)
 
 
@@ -326,14 +338,14 @@ def show_store(config: Config, db: Db, /, name: str, connect: bool) -> None:
         ("live since", _moment(found.live_since)),
         ("sends to", webhook_url(config)),
     ]:
-        click.echo(f"{label:<12}{value}")
+        say(f"{label:<12}{value}")
 
 
 def _print_setup_line(config: Config, key: str) -> None:
     """The line on stdout, what is to be known about it on stderr."""
-    click.echo(setup_line(config, key))
+    say(setup_line(config, key))
     if not config.public_url:
-        click.echo(
+        say(
             f"PUBLIC_URL is not set, so the line says {webhook_url(config)}. For a shop on another machine, set"
             " PUBLIC_URL and print the line again, or replace http://localhost… by the address of this service in the"
             " field Webhook URL after pasting.",
@@ -355,7 +367,7 @@ def _print_setup_line(config: Config, key: str) -> None:
 def set_store(config: Config, db: Db, /, name: str, webhook_secret: bool, **given: Any) -> None:
     """Change settings of the shop NAME."""
     stores.update(db, config, name, webhook_secret=_secret("Secret") if webhook_secret else None, **given)
-    click.echo("Changed; every process knows within five seconds.")
+    say("Changed; every process knows within five seconds.")
 
 
 @store.command("list")
@@ -365,7 +377,7 @@ def list_stores(config: Config, db: Db) -> None:
     """Every shop."""
     for each in stores.Stores(db, config).all():
         live = f", live since {_moment(each.live_since)}" if each.live_since else ""
-        click.echo(f"{each.id:<24} {each.url or '-'}  {each.timezone}{live}")
+        say(f"{each.id:<24} {each.url or '-'}  {each.timezone}{live}")
 
 
 @main.group()
@@ -387,7 +399,7 @@ def add_key(config: Config, db: Db, /, name: str, expires: datetime | None, conn
     if connect:
         _print_setup_line(config, key)
     else:
-        click.echo(key)
+        say(key)
 
 
 @key.command("list")
@@ -396,12 +408,10 @@ def add_key(config: Config, db: Db, /, name: str, expires: datetime | None, conn
 def list_keys(db: Db, name: str) -> None:
     """The keys of the shop NAME by their first letters."""
     if name == stores.DEFAULT:
-        click.echo("WEBHOOK_API_KEY of the settings, which works as long as it is there")
+        say("WEBHOOK_API_KEY of the settings, which works as long as it is there")
     for each in stores.keys(db, name):
         expires = f", expires {_moment(each['expires_at'])}" if each["expires_at"] else ""
-        click.echo(
-            f"{each['prefix']}…  made {_moment(each['created_at'])}, used {_moment(each['last_used_at'])}{expires}"
-        )
+        say(f"{each['prefix']}…  made {_moment(each['created_at'])}, used {_moment(each['last_used_at'])}{expires}")
 
 
 @key.command("revoke")
@@ -411,7 +421,7 @@ def list_keys(db: Db, name: str) -> None:
 def revoke_key(db: Db, name: str, prefix: str) -> None:
     """Take back the key of the shop NAME that starts with PREFIX."""
     stores.revoke_key(db, name, prefix.rstrip("…"))
-    click.echo("Revoked; every process knows within five seconds.")
+    say("Revoked; every process knows within five seconds.")
 
 
 def _moment(value: datetime | None) -> str:
@@ -440,10 +450,10 @@ def list_inbox(db: Db, state: str | None, limit: int) -> None:
     _, entries = inbox.find(db, inbox.Filter(state), limit=limit)
     for each in entries:
         what = f"{each['store']} {each['topic'] or 'unreadable'} {each['resource_id']}"
-        click.echo(f"{_moment(each['received_at'])}  {each['state']:<8} {what}  {each.get('reason', '')}")
+        say(f"{_moment(each['received_at'])}  {each['state']:<8} {what}  {each.get('reason', '')}")
         for field, problem in (each.get("details") or {}).items():
-            click.echo(f"  {field}: {problem}")
-        click.echo(f"  {each['_id']}")
+            say(f"  {field}: {problem}")
+        say(f"  {each['_id']}")
 
 
 @main.command()
@@ -455,7 +465,7 @@ def replay(db: Db, keys: tuple[str, ...], everything: bool) -> None:
     if bool(keys) == everything:
         raise click.UsageError("Give the keys that `pos-api inbox` shows, or --all.")
     count = inbox.replay(db, inbox.Filter() if everything else keys)
-    click.echo(f"{count} due again; a running service takes them up within a second or so.")
+    say(f"{count} due again; a running service takes them up within a second or so.")
 
 
 # --- stock ------------------------------------------------------------------------------------------------------
@@ -470,8 +480,8 @@ def verify_stock(db: Db, repair: bool) -> None:
     for problem in verify.run(db, repair=repair):
         found += 1
         left += not problem.mended
-        click.echo(f"{'mended' if problem.mended else 'WRONG':<8} {problem.what}: {problem.message}")
-    click.echo(f"{found:,} problems, {left:,} left." if found else "Stock is right.")
+        say(f"{'mended' if problem.mended else 'WRONG':<8} {problem.what}: {problem.message}")
+    say(f"{found:,} problems, {left:,} left." if found else "Stock is right.")
     sys.exit(1 if left else 0)
 
 
@@ -499,9 +509,9 @@ def _since(_: click.Context, __: click.Parameter, text: str) -> datetime:
 def connect_store(config: Config, db: Db, /, name: str, url: str, consumer_key: str, consumer_secret: str) -> None:
     """Connect to the REST API of the shop NAME, with a key from WooCommerce > Settings > Advanced > REST API."""
     hints = connection.connect(db, config, name, url, consumer_key, consumer_secret)
-    click.echo(f"Connected. `pos-api import {name} --since …` takes over what the shop has.")
+    say(f"Connected. `pos-api import {name} --since …` takes over what the shop has.")
     for hint in hints:
-        click.echo(f"Note: {hint}")
+        say(f"Note: {hint}")
 
 
 @main.command("import")
@@ -519,9 +529,9 @@ def import_shop(config: Config, db: Db, /, name: str, since: datetime) -> None:
 def show_import(imported: importer.Imported) -> None:
     """Print what an import did, and how the POS compares with the shop now."""
     for phase, counts in imported.outcomes.items():
-        click.echo(f"{phase:<10}" + ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(counts.items())))
+        say(f"{phase:<10}" + ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(counts.items())))
     if imported.unread:
-        click.echo(f"{imported.unread} that the shop could not tell; its error log says why.", err=True)
+        say(f"{imported.unread} that the shop could not tell; its error log says why.", err=True)
     _show_report(imported.report)
 
 
@@ -565,13 +575,13 @@ def reconcile_shop(
     with connection.open_shop(db, config, name) as shop:
         report = reconcile.run(db, config, shop, name, since, repair=repair, repair_senders=repair, align=align)
     if as_json:
-        click.echo(json.dumps(report.document(), default=_json, indent=2, ensure_ascii=False))
+        say_lines(json.dumps(report.document(), default=_json, indent=2, ensure_ascii=False))
     else:
         _show_report(report)
     differ = {sku for each in report.stock if each["difference"] for sku in (each["sku"], each["product"])}
     for sku in align:
         if sku not in differ:
-            click.echo(f"{sku}: nothing to align.", err=True)
+            say(f"{sku}: nothing to align.", err=True)
     if not report.in_step:
         sys.exit(1)
 
@@ -583,9 +593,7 @@ def _json(value: Any) -> str:
 def _show_report(report: Report | None) -> None:
     if report is None:
         return
-    click.echo(
-        f"{report.compared:,} orders since {_moment(report.since)} and {report.stock_compared:,} products compared."
-    )
+    say(f"{report.compared:,} orders since {_moment(report.since)} and {report.stock_compared:,} products compared.")
     for each in report.orders:
         _row(f"#{each['number']}", each["problem"], each.get("repair"), each["cause"])
     for each in report.stock:
@@ -595,15 +603,15 @@ def _show_report(report: Report | None) -> None:
         _row(each["name"] or str(each["id"]), each.get("topic") or "", each.get("repair"), each["problem"])
     heard = report.silence or {}
     if heard.get("alarming"):
-        click.echo(
+        say(
             f"No order since {_moment(heard['since'])}: about {heard['missed']:.0f} usually come in such a time. "
             "Is the shop's checkout all right?"
         )
     if report.problem:
-        click.echo(report.problem, err=True)
+        say(report.problem, err=True)
     elif report.in_step:
-        click.echo("In step.")
+        say("In step.")
 
 
 def _row(what: str, problem: str, repair: str | None, cause: str) -> None:
-    click.echo(f"{what:<16} {problem:<24} {repair or 'open':<10} {cause}")
+    say(f"{what:<16} {problem:<24} {repair or 'open':<10} {cause}")

@@ -16,6 +16,7 @@ import structlog
 from structlog.typing import FilteringBoundLogger, Processor, WrappedLogger
 
 from .config import Config
+from .escaping import escaped
 
 _NEVER = frozenset(
     {
@@ -95,7 +96,7 @@ def _take_over_standard_logging(level: int, before: list[Processor], render: Pro
 
 
 def _as_json(_logger: WrappedLogger, _method: str, event: Mapping[str, Any]) -> str:
-    return json.dumps(event, default=str, ensure_ascii=False)
+    return escaped(json.dumps(event, default=str, ensure_ascii=False))
 
 
 def _as_text(_logger: WrappedLogger, _method: str, event: _Event) -> str:
@@ -104,19 +105,19 @@ def _as_text(_logger: WrappedLogger, _method: str, event: _Event) -> str:
     line = f"{timestamp} {level:<8} {_on_one_line(message)}"
     for key, value in event.items():
         line += f"  {key}={_in_one_word(value)}"
-    return line if exception is None else f"{line}\n{exception}"
+    return "\n".join([line, *map(escaped, str(exception).split("\n"))] if exception is not None else [line])
 
 
 def _on_one_line(message: Any) -> str:
     """What a sender put into it can't look like another line of the log."""
     text = str(message)
-    return text if text.isprintable() else json.dumps(text, ensure_ascii=False)[1:-1]
+    return text if text.isprintable() else escaped(json.dumps(text, ensure_ascii=False)[1:-1])
 
 
 def _in_one_word(value: Any) -> str:
     """Quoted where it could be taken for more than one value."""
     text = str(value)
-    return text if text.isprintable() and " " not in text else json.dumps(text, ensure_ascii=False)
+    return text if text.isprintable() and " " not in text else escaped(json.dumps(text, ensure_ascii=False))
 
 
 def _encode(_logger: WrappedLogger, _method: str, line: Any) -> bytes:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from . import products
+from . import csv_cells, products
+from .csv_cells import Cell, without_apostrophes
 from .db import Db, Document
 from .errors import BadRequest, Invalid, PosError
 from .values import decimal, money, quantity
@@ -24,48 +24,23 @@ MAX_SKU = 200
 MAX_NAME = 500
 
 _CHUNK = 500
-_FORMULA = re.compile(r"'*[=+\-@\t\r]")
-_QUOTED_FORMULA = re.compile(r"'+[=+\-@\t\r]")
-
-
-def cell(text: str) -> str:
-    """`text` as a cell that no spreadsheet takes for a formula: an apostrophe goes before what looks like one."""
-    return f"'{text}" if _FORMULA.match(text) else text
-
-
-def _uncell(text: str) -> str:
-    return text[1:] if _QUOTED_FORMULA.match(text) else text
 
 
 def write(rows: Iterable[Document]) -> Iterator[str]:
-    """The lines of a CSV file of these products, one by one."""
-    line = io.StringIO()
-    writer = csv.writer(line)
-    writer.writerow(COLUMNS)
-    for product in rows:
-        writer.writerow(_row(product))
-        if line.tell() > 8192:
-            yield _emptied(line)
-    yield _emptied(line)
+    """The lines of a CSV file of these products, some at a time; `read` finds nothing to change in it."""
+    return csv_cells.write(COLUMNS, (_row(product) for product in rows))
 
 
-def _row(product: Document) -> list[Any]:
+def _row(product: Document) -> list[Cell]:
     price = product.get("price")
     return [
-        cell(product["sku"]),
-        cell(product["name"]),
-        "" if price is None else f"{decimal(price):f}",
+        product["sku"],
+        product["name"],
+        None if price is None else decimal(price),
         product["stock"],
-        product.get("low_stock_threshold", ""),
+        product.get("low_stock_threshold"),
         "yes" if product.get("archived") else "",
     ]
-
-
-def _emptied(line: io.StringIO) -> str:
-    text = line.getvalue()
-    line.seek(0)
-    line.truncate()
-    return text
 
 
 @dataclass(slots=True)
@@ -185,8 +160,8 @@ def text_of(longest: int) -> Callable[[str], str]:
 
 
 _CONVERT: dict[str, Callable[[str], Any]] = {
-    "sku": lambda text: text_of(MAX_SKU)(_uncell(text)),
-    "name": lambda text: text_of(MAX_NAME)(_uncell(text)),
+    "sku": lambda text: without_apostrophes(text).strip(),
+    "name": without_apostrophes,
     "price": _price,
     "stock": quantity,
     "low_stock_threshold": _threshold,
@@ -199,12 +174,12 @@ def _values(columns: list[str], cells: list[str]) -> Document:
         raise ValueError(f"has {len(cells)} cells, the first line names {len(columns)} columns")
     values: Document = {}
     for name, text in zip(columns, cells, strict=False):
-        if text := text.strip(" "):
+        if text.strip():
             try:
-                values[name] = _CONVERT[name](text)
+                values[name] = _CONVERT[name](text if name == "name" else text.strip(" "))
             except ValueError as error:
                 raise ValueError(f"{name}: {error}") from None
-    if "sku" not in values:
+    if not values.get("sku"):
         raise ValueError("sku: is missing")
     return values
 
@@ -215,7 +190,19 @@ def _known(db: Db, skus: list[str]) -> dict[str, Document]:
     return {sku: product for product in found for sku in product["skus"] if sku in wanted}
 
 
+def _check_new_texts(values: Document, product: Document | None) -> None:
+    """Check what a person wrote. What is stored already may be longer, or have line breaks: a shop sent it."""
+    for name, longest in (("sku", MAX_SKU), ("name", MAX_NAME)):
+        known = product and (name == "sku" or values.get(name) == product[name])
+        if name in values and not known:
+            try:
+                values[name] = text_of(longest)(values[name])
+            except ValueError as error:
+                raise Invalid(f"{name}: {error}") from None
+
+
 def _apply(db: Db, values: Document, product: Document | None, by: str, report: Report) -> None:
+    _check_new_texts(values, product)
     units = values.get("stock")
     if units is not None and units < 0 and not (product and product["stock"] == units):
         raise Invalid("stock was counted, so it must not be negative")

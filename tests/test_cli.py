@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 from dotenv import dotenv_values
 
-from pos_api import auth, inbox, stores, users
+from pos_api import auth, cli, inbox, stores, users
 from pos_api import config as settings
 from pos_api.config import Config
 from pos_api.db import Db
@@ -248,3 +249,27 @@ def test_a_parked_delivery_is_shown_with_its_reason_and_replayed(home: Path, db:
     assert pos_api("inbox", cwd=home, **uri).stdout == ""
     assert event.key in pos_api("inbox", "--state", "waiting", cwd=home, **uri).stdout
     assert pos_api("replay", cwd=home, **uri).returncode == 2
+
+
+ATTACK = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202e\r\n2026-01-01 applied default order.created 1"
+
+
+def test_what_a_shop_sent_cant_command_the_terminal_or_fake_a_line(home: Path, db: Db, config: Config) -> None:
+    event = inbox.Event("default", f"order.created{ATTACK}", f"7{ATTACK}", b"{}", {}, now())
+    inbox.store(db, [event], "lease")
+    parked = inbox.Outcome("parked", reason=f"Not valid: {ATTACK}", details={f"data.{ATTACK}": ATTACK})
+    inbox.finish(db, "lease", [(event.key, parked)])
+    shown = pos_api("inbox", cwd=home, MONGODB_URI=str(config.mongodb_uri))
+    assert len(shown.stdout.splitlines()) == 3, "the delivery, its detail, its key"
+    assert all(line.isprintable() for line in shown.stdout.splitlines())
+    assert shown.stdout.count("\\u001b]0;owned\\u0007") == 5, "shown, not hidden"
+    failed = pos_api("key", "list", ATTACK, cwd=home, MONGODB_URI=str(config.mongodb_uri))
+    assert failed.returncode == 1
+    assert len(failed.stderr.splitlines()) == 1
+    assert failed.stderr.rstrip("\n").isprintable()
+
+
+def test_every_command_prints_through_the_one_function_that_escapes() -> None:
+    source = (Path(cli.__file__)).read_text()
+    assert source.count("click.echo(") == 1
+    assert not re.search(r"\bprint\(|\bsecho\(", source)

@@ -1,0 +1,64 @@
+"""Writing CSV files (RFC 4180, UTF-8) whose cells no spreadsheet takes for formulas.
+
+A text becomes a formula at the start of a cell, and a cell may start at more places than the writer meant: a
+spreadsheet splits lines at the separator of its country (`;` in Sweden), whatever the file was written with. So an
+apostrophe is put before each `=`, `+`, `-` or `@` that stands at the start of a text or behind a separator or a line
+break in it. Blanks, quotes and apostrophes in front of it do not count, as programs pass over them.
+`without_apostrophes` is the exact inverse. See https://owasp.org/www-community/attacks/CSV_Injection.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
+from typing import TypeAlias
+
+Cell: TypeAlias = str | int | float | Decimal | None
+
+_FORMULA = "=+@\\-\u2212\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b"
+"""What begins a formula. Excel takes the full-width and small forms for the same, a Swedish one the minus sign too."""
+_SEPARATORS = ",;|\t\n\r\v\f\x1c-\x1e\x85\u2028\u2029"
+_PASSED_OVER = "'\"\\s\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2060-\u2064\ufeff"
+_SEPARATOR = re.compile(f"[{_SEPARATORS}]")
+_BETWEEN = f"[{_SEPARATORS}{_PASSED_OVER}]"
+_BEFORE_FORMULA = re.compile(f"(?<!{_BETWEEN}){_BETWEEN}*+(?=[{_FORMULA}])")
+"""All that stands between other text, or the start, and what begins a formula. Each character is read once."""
+_CHUNK = 16_384
+
+
+def write(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Iterator[str]:
+    """The lines of a CSV file, some at a time. A text is written so that it is never a formula, a number as a number,
+    None as a blank cell."""
+    lines = io.StringIO()
+    writer = csv.writer(lines)
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow([_written(value) for value in row])
+        if lines.tell() > _CHUNK:
+            yield lines.getvalue()
+            lines.seek(0)
+            lines.truncate()
+    yield lines.getvalue()
+
+
+def _written(value: Cell) -> str | int | float | None:
+    if isinstance(value, str):
+        return with_apostrophes(value)
+    return f"{value:f}" if isinstance(value, Decimal) else value
+
+
+def with_apostrophes(text: str) -> str:
+    """`text` as it may stand in a cell of a CSV file: see the module."""
+    return _BEFORE_FORMULA.sub(lambda found: f"{found[0]}'" if _starts_a_cell(found) else found[0], text)
+
+
+def without_apostrophes(text: str) -> str:
+    """The text of which `with_apostrophes` made this. What it did not make, such as `=1`, stays as it is."""
+    return _BEFORE_FORMULA.sub(lambda found: found[0].removesuffix("'") if _starts_a_cell(found) else found[0], text)
+
+
+def _starts_a_cell(found: re.Match[str]) -> bool:
+    return found.start() == 0 or _SEPARATOR.search(found[0]) is not None
