@@ -44,9 +44,12 @@ if ( isset( $_SERVER['CONTENT_TYPE'] ) && false !== strpos( esc_url_raw( wp_unsl
 		return ( $usage['ru_utime.tv_sec'] + $usage['ru_stime.tv_sec'] ) * 1000 + ( $usage['ru_utime.tv_usec'] + $usage['ru_stime.tv_usec'] ) / 1000;
 	};
 	$pos_sync_from = $pos_sync_time();
-	register_shutdown_function(
-		static function () use ( $pos_sync_bench, $pos_sync_time, $pos_sync_from ): void {
-			file_put_contents( WP_CONTENT_DIR . '/bench.log', sprintf( "%s %.2f %d\n", $pos_sync_bench, $pos_sync_time() - $pos_sync_from, $GLOBALS['wpdb']->num_queries ), FILE_APPEND );
-		}
-	);
+	$pos_sync_note = static function () use ( $pos_sync_bench, $pos_sync_time, $pos_sync_from ): void {
+		file_put_contents( WP_CONTENT_DIR . '/bench.log', sprintf( "%s %.2f %d\n", $pos_sync_bench, $pos_sync_time() - $pos_sync_from, $GLOBALS['wpdb']->num_queries ), FILE_APPEND );
+	};
+	if ( function_exists( 'fastcgi_finish_request' ) ) {
+		add_action( 'shutdown', $pos_sync_note, PHP_INT_MAX - 1 ); // What comes after the answer is not the visitor's.
+	} else {
+		register_shutdown_function( $pos_sync_note );
+	}
 }
