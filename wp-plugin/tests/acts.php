@@ -630,3 +630,182 @@ function age_log( array $input ): array {
 	$wpdb->query( "UPDATE {$wpdb->prefix}pos_sync_log SET sent_at = sent_at - 7200" );
 	return array();
 }
+
+/**
+ * A password for the REST API.
+ */
+function application_password( array $input ): array {
+	return array( 'password' => \WP_Application_Passwords::create_new_application_password( 1, array( 'name' => 'test ' . wp_rand() ) )[0] );
+}
+
+/**
+ * A new product.
+ */
+function new_product( array $input ): array {
+	$product = new \WC_Product_Simple();
+	$product->set_props( $input + array( 'manage_stock' => isset( $input['stock_quantity'] ) ) );
+	return array( 'id' => $product->save() );
+}
+
+/**
+ * Changes a product, by WooCommerce or (with "sql") behind its back.
+ */
+function change_product( array $input ): array {
+	global $wpdb;
+	$product = wc_get_product( $input['id'] );
+	foreach ( $input['sql'] ?? array() as $key => $value ) {
+		$wpdb->update(
+			$wpdb->postmeta,
+			array( 'meta_value' => $value ),
+			array(
+				'post_id'  => $input['id'],
+				'meta_key' => $key,
+			)
+		);
+	}
+	if ( isset( $input['props'] ) ) {
+		$product->set_props( $input['props'] );
+		$product->save();
+	}
+	if ( isset( $input['delete'] ) ) {
+		$product->delete( 'for good' === $input['delete'] );
+	}
+	return array();
+}
+
+/**
+ * Publishes a product, or gives it another status, in one of the ways that WordPress has for it.
+ */
+function set_status( array $input ): array {
+	wp_set_current_user( 1 );
+	$id     = $input['id'];
+	$status = $input['status'] ?? 'publish';
+	$change = array(
+		'ID'          => $id,
+		'post_status' => $status,
+	);
+	switch ( $input['how'] ) {
+		case 'edit screen':
+			require_once ABSPATH . 'wp-admin/includes/admin.php';
+			$_POST = array(
+				'post_ID'     => $id,
+				'post_type'   => 'product',
+				'post_status' => $status,
+				'publish'     => 'Publish',
+				'post_title'  => get_the_title( $id ),
+			);
+			edit_post();
+			break;
+		case 'bulk edit':
+			require_once ABSPATH . 'wp-admin/includes/admin.php';
+			bulk_edit_posts(
+				array(
+					'post'      => array( $id ),
+					'_status'   => $status,
+					'post_type' => 'product',
+				)
+			);
+			break;
+		case 'REST':
+			return rest(
+				array(
+					'method' => 'PUT',
+					'path'   => "/products/$id",
+					'body'   => array( 'status' => $status ),
+				)
+			);
+		case 'wp_publish_post':
+			wp_publish_post( $id );
+			break;
+		case 'scheduled':
+			wp_update_post(
+				array(
+					'ID'            => $id,
+					'post_status'   => 'future',
+					'edit_date'     => true,
+					'post_date'     => gmdate( 'Y-m-d H:i:s', time() + 2 ),
+					'post_date_gmt' => gmdate(
+						'Y-m-d H:i:s',
+						time() + 2
+					),
+				)
+			);
+			sleep( 2 );
+			check_and_publish_future_post( $id );
+			break;
+		default: // Quick edit, and whatever else uses it.
+			wp_update_post( $change );
+	}
+	return array( 'status' => get_post_status( $id ) );
+}
+
+/**
+ * Meta data that is odd: an object with private properties, numbers that JSON has no form for, far too much of it.
+ */
+function add_odd_meta( array $input ): array {
+	$order = wc_get_order( $input['id'] );
+	$order->update_meta_data( '_object', new \ArrayObject( array( 'a' => 1 ) ) );
+	$order->update_meta_data(
+		'_private',
+		array(
+			"\0Plugin\0secret" => 'x',
+			'public'           => 1,
+		)
+	);
+	$order->update_meta_data( '_endless', INF );
+	foreach ( range( 1, 60 ) as $number ) { // WooCommerce's table for meta data holds 64 KiB in each.
+		$order->update_meta_data( "_log_$number", str_repeat( 'log ', 15000 ) );
+	}
+	$order->save();
+	return array();
+}
+
+/**
+ * Deactivates the plugin as the plugins screen does.
+ */
+function deactivate( array $input ): array {
+	require_once ABSPATH . 'wp-admin/includes/plugin.php';
+	deactivate_plugins( $input['plugin'] );
+	return array();
+}
+
+/**
+ * Pretends that what waits was tried for three days.
+ */
+function give_up( array $input ): array {
+	global $wpdb;
+	$wpdb->query( "UPDATE {$wpdb->prefix}pos_sync_queue SET state = 'failed', attempts = 99, next_attempt = 0 WHERE state = 'waiting'" );
+	return array();
+}
+
+/**
+ * Puts a product into a category and gives it an image, as the edit screen does: not by WooCommerce's own objects.
+ */
+function categorize( array $input ): array {
+	wp_set_object_terms( $input['id'], $input['category'], 'product_cat' );
+	$image = wp_insert_attachment(
+		array(
+			'post_mime_type' => 'image/jpeg',
+			'post_title'     => 'Image',
+			'post_status'    => 'inherit',
+		),
+		$input['image']
+	);
+	set_post_thumbnail( $input['id'], $image );
+	return array();
+}
+
+/**
+ * The e-mails that were sent.
+ */
+function mails( array $input ): array {
+	return array( 'mails' => (array) get_option( 'test_mails', array() ) );
+}
+
+/**
+ * As if no e-mail had been sent today.
+ */
+function forget_mails( array $input ): array {
+	delete_option( 'pos_sync_mailed' );
+	return array();
+}

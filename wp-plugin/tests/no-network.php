@@ -1,11 +1,26 @@
 <?php
 /**
- * Loaded by every test shop: no mail and no request leaves the machine; wordpress.org seems to be away.
+ * Loaded by every test shop: no mail and no request leaves the machine (mails are kept); wordpress.org seems to be away.
  *
  * @package POS_Sync
  */
 
-add_filter( 'pre_wp_mail', '__return_true' );
+add_filter(
+	'pre_wp_mail',
+	static function ( $sent, array $mail ): bool {
+		update_option( 'test_mails', array_merge( (array) get_option( 'test_mails', array() ), array( $mail ) ), false );
+		return true;
+	},
+	10,
+	2
+);
+// Tests run the scheduler themselves, step by step, unless they are about sending at once.
+add_filter(
+	'pos_sync_send_at_once',
+	static function (): bool {
+		return (bool) get_option( 'test_at_once' );
+	}
+);
 add_filter(
 	'pre_http_request',
 	static function ( $reply, array $arguments, string $url ) {

@@ -43,9 +43,14 @@ final class ReplyTest extends TestCase {
 		foreach ( array( 301, 302, 408, 429, 500, 502, 503, 504 ) as $status ) {
 			$this->assertSame( Reply::RETRY, $this->reply( $status )->verdict, (string) $status );
 		}
-		foreach ( array( 400, 401, 403, 404, 409, 413, 415, 422 ) as $status ) {
-			$this->assertSame( Reply::FAILED, $this->reply( $status )->verdict, (string) $status );
+		foreach ( array( 401, 403, 404, 405, 409, 410 ) as $status ) {
+			$this->assertSame( Reply::RETRY, $this->reply( $status, '{"success":false}' )->verdict, "$status: the key or the address can be corrected" );
 		}
+		foreach ( array( 400, 413, 415, 422 ) as $status ) {
+			$this->assertSame( Reply::FAILED, $this->reply( $status, '{"success":false}' )->verdict, (string) $status );
+			$this->assertSame( Reply::RETRY, $this->reply( $status, '<html>' )->verdict, "$status of a server in front of the POS" );
+		}
+		$this->assertSame( Reply::RETRY, Reply::unreadable( 'broken' )->verdict );
 		$this->assertSame( Reply::RETRY, Reply::none( 'timeout' )->verdict );
 	}
 

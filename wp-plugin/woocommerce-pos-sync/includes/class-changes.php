@@ -45,6 +45,13 @@ final class Changes {
 	private $scheduler;
 
 	/**
+	 * Sends at the end of the request.
+	 *
+	 * @var At_Once
+	 */
+	private $at_once;
+
+	/**
 	 * Topic by id, by type.
 	 *
 	 * @var array<string, array<int, string>>
@@ -64,11 +71,13 @@ final class Changes {
 	 * @param Settings  $settings  The settings.
 	 * @param Queue     $queue     The queue.
 	 * @param Scheduler $scheduler The scheduler.
+	 * @param At_Once   $at_once   Sends at the end of the request.
 	 */
-	public function __construct( Settings $settings, Queue $queue, Scheduler $scheduler ) {
+	public function __construct( Settings $settings, Queue $queue, Scheduler $scheduler, At_Once $at_once ) {
 		$this->settings  = $settings;
 		$this->queue     = $queue;
 		$this->scheduler = $scheduler;
+		$this->at_once   = $at_once;
 	}
 
 	/**
@@ -126,11 +135,14 @@ final class Changes {
 		try {
 			foreach ( $changed as $type => $changes ) {
 				$this->queue->raise( $type, $changes, time() );
+				$this->at_once->add( $type, array_keys( $changes ) );
 			}
 			foreach ( $kept as $id => $last_state ) {
 				$this->queue->keep( $id, $last_state );
 			}
-			$this->scheduler->soon( Scheduler::SEND );
+			if ( ! $this->at_once->is_possible_here() ) { // Else it books a job itself, where it leaves something to do.
+				$this->scheduler->soon( Scheduler::SEND );
+			}
 		} catch ( \Throwable $problem ) {
 			wc_get_logger()->error( 'Could not queue changes: ' . $problem->getMessage(), array( 'source' => Log::SOURCE ) );
 		}

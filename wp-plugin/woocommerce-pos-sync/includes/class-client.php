@@ -15,7 +15,7 @@ final class Client {
 	/**
 	 * The POS answers within ten seconds, whatever happens behind it.
 	 */
-	private const TIMEOUT = 15;
+	public const TIMEOUT = 15;
 
 	/**
 	 * The settings.
@@ -37,8 +37,9 @@ final class Client {
 	 * Posts an envelope to the webhook URL; the answer says what follows.
 	 *
 	 * @param Envelope $envelope What to send.
+	 * @param int      $timeout  Seconds that the POS has for its answer.
 	 */
-	public function post( Envelope $envelope ): Reply {
+	public function post( Envelope $envelope, int $timeout = self::TIMEOUT ): Reply {
 		$key      = $this->settings->api_key();
 		$headers  = array(
 			'Content-Type' => 'application/json',
@@ -53,6 +54,7 @@ final class Client {
 				'method'  => 'POST',
 				'headers' => $headers,
 				'body'    => $envelope->body,
+				'timeout' => $timeout,
 			)
 		);
 		$reply    = $this->judge( $response );
@@ -87,8 +89,8 @@ final class Client {
 	/**
 	 * One request. Not the "safe" kind, which refuses private addresses: a POS may well stand in the shop's own network.
 	 *
-	 * @param string                                                                $url       Where to.
-	 * @param array{method?: string, headers: array<string, string>, body?: string} $arguments As for wp_remote_request().
+	 * @param string                                                                               $url       Where to.
+	 * @param array{method?: string, headers: array<string, string>, body?: string, timeout?: int} $arguments As for wp_remote_request().
 	 * @return array<string, mixed>|\WP_Error
 	 */
 	private function request( string $url, array $arguments ) {

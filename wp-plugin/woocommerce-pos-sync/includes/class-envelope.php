@@ -35,6 +35,27 @@ final class Envelope {
 	public $body;
 
 	/**
+	 * What was left out because the POS takes no more: where it was, its key and its size.
+	 *
+	 * @var array<int, array{in: string, key: string, bytes: int}>
+	 */
+	public $left_out = array();
+
+	/**
+	 * The fingerprint of the product; empty for an order.
+	 *
+	 * @var string
+	 */
+	public $fingerprint = '';
+
+	/**
+	 * Ids of the order's refunds.
+	 *
+	 * @var int[]
+	 */
+	public $refunds = array();
+
+	/**
 	 * Encodes an envelope.
 	 *
 	 * @param string               $event      The event.
@@ -57,8 +78,56 @@ final class Envelope {
 			'sequence'    => $sequence,
 			'timestamp'   => gmdate( 'Y-m-d\TH:i:s\Z', $changed_at ),
 		);
-		$fields = array_merge( $fields, $about, array( 'data' => $data ) );
+		$fields = array_merge( $fields, $about );
+		$data   = self::named( Plain::value( $data ) );
 
-		$this->body = (string) wp_json_encode( $fields, JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE );
+		$this->body = self::json( $fields + array( 'data' => $data ) );
+		if ( strlen( $this->body ) > Fitting::LIMIT ) {
+			$this->left_out = Fitting::leave_out( $data, strlen( $this->body ) - Fitting::LIMIT );
+			$this->body     = self::json(
+				$fields + array(
+					'left_out' => $this->left_out,
+					'data'     => $data,
+				)
+			);
+		}
+	}
+
+	/**
+	 * A value as JSON; empty when it can't be written. Bytes that are no UTF-8 become "�".
+	 *
+	 * @param mixed $value The value.
+	 */
+	public static function json( $value ): string {
+		return (string) wp_json_encode( $value, JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE | JSON_INVALID_UTF8_SUBSTITUTE );
+	}
+
+	/**
+	 * What was left out, for the log; empty when nothing was.
+	 */
+	public function left_out_note(): string {
+		if ( ! $this->left_out ) {
+			return '';
+		}
+		$names = array();
+		foreach ( $this->left_out as $part ) {
+			$names[] = sprintf( '%s (%s)', $part['key'], size_format( $part['bytes'], 1 ) );
+		}
+		/* translators: %s: names and sizes of meta data. */
+		return sprintf( __( 'Too large for the POS, so it was left out: %s', 'woocommerce-pos-sync' ), implode( ', ', $names ) );
+	}
+
+	/**
+	 * An array with names for keys; empty where it is no array.
+	 *
+	 * @param mixed $value What should be one.
+	 * @return array<string, mixed>
+	 */
+	private static function named( $value ): array {
+		$named = array();
+		foreach ( is_array( $value ) ? $value : array() as $name => $part ) {
+			$named[ (string) $name ] = $part;
+		}
+		return $named;
 	}
 }

@@ -41,24 +41,43 @@ final class Go_Live {
 	private $scheduler;
 
 	/**
+	 * The queue.
+	 *
+	 * @var Queue
+	 */
+	private $queue;
+
+	/**
+	 * What is said of an order or product.
+	 *
+	 * @var Payload
+	 */
+	private $payload;
+
+	/**
 	 * Takes what it works with.
 	 *
 	 * @param Settings  $settings  The settings.
 	 * @param Site      $site      The site.
 	 * @param Backfill  $backfill  The history.
 	 * @param Scheduler $scheduler The scheduler.
+	 * @param Queue     $queue     The queue.
+	 * @param Payload   $payload   What is said of an order or product.
 	 */
-	public function __construct( Settings $settings, Site $site, Backfill $backfill, Scheduler $scheduler ) {
+	public function __construct( Settings $settings, Site $site, Backfill $backfill, Scheduler $scheduler, Queue $queue, Payload $payload ) {
 		$this->settings  = $settings;
 		$this->site      = $site;
 		$this->backfill  = $backfill;
 		$this->scheduler = $scheduler;
+		$this->queue     = $queue;
+		$this->payload   = $payload;
 	}
 
 	/**
 	 * Registers the hooks, before and after the settings exist for the first time.
 	 */
 	public function register(): void {
+		add_filter( 'pre_update_option_' . Settings::OPTION, array( $this, 'saved_as_they_are' ), 10, 2 );
 		add_action( 'add_option_' . Settings::OPTION, array( $this, 'settings_saved' ) );
 		add_action( 'update_option_' . Settings::OPTION, array( $this, 'settings_saved' ) );
 	}
@@ -74,11 +93,33 @@ final class Go_Live {
 			$this->site->confirm();
 		}
 		if ( ! $this->settings->live_since() ) {
+			$live_after = array(
+				'order'  => $this->payload->last_order_id(),
+				'drafts' => $this->payload->draft_order_ids(),
+			);
+			update_option( Settings::LIVE_AFTER, $live_after, false );
 			update_option( Settings::LIVE_SINCE, time() );
 			if ( $this->settings->send_first() ) {
 				$this->backfill->go_live();
 			}
 		}
-		$this->scheduler->soon( Scheduler::SEND ); // Changes may wait from before it was switched off.
+		// Changes may wait from before it was switched off, or because key or address were wrong; others no hook saw.
+		$this->queue->hurry_all( time() );
+		$this->scheduler->soon( Scheduler::MAINTAIN );
+		$this->scheduler->soon( Scheduler::SEND );
+	}
+
+	/**
+	 * Saving settings that did not change sends what waits, too: the key may have been mended in the POS.
+	 *
+	 * @param mixed $value The settings as they will be stored.
+	 * @param mixed $old   As they are stored.
+	 * @return mixed
+	 */
+	public function saved_as_they_are( $value, $old ) {
+		if ( $value === $old ) {
+			$this->settings_saved();
+		}
+		return $value;
 	}
 }

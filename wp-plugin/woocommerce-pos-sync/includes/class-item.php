@@ -111,6 +111,13 @@ final class Item {
 	public $last_state;
 
 	/**
+	 * The fingerprint of the product that was sent; empty for orders.
+	 *
+	 * @var string
+	 */
+	public $fingerprint;
+
+	/**
 	 * Reads a database row.
 	 *
 	 * @param array<string, string> $row The row.
@@ -130,5 +137,6 @@ final class Item {
 		$this->status       = (int) ( $row['status'] ?? 0 );
 		$this->error        = $row['error'] ?? '';
 		$this->last_state   = $row['last_state'] ?? '';
+		$this->fingerprint  = $row['fingerprint'] ?? '';
 	}
 }

@@ -102,7 +102,7 @@ final class Log {
 				'delivery_id'  => $envelope->delivery_id,
 				'attempt'      => $item->attempts,
 				'result'       => $result,
-				'status'       => $reply->status,
+				'status'       => Reply::NOT_SENT === $reply->status ? 0 : $reply->status,
 				'milliseconds' => $reply->milliseconds,
 				'outcome'      => mb_substr( $reply->outcome(), 0, 20 ),
 				'message'      => $message,
@@ -198,6 +198,16 @@ final class Log {
 		list( $where, $values ) = $this->where( $filter );
 
 		return (int) $this->table->value( "SELECT COUNT(*) FROM {table} WHERE $where", $values );
+	}
+
+	/**
+	 * The last attempt of all; null if there was none.
+	 *
+	 * @return array<string, string>|null
+	 */
+	public function last_attempt(): ?array {
+		$rows = $this->table->rows( 'SELECT * FROM {table} ORDER BY id DESC LIMIT 1', array() );
+		return $rows[0] ?? null;
 	}
 
 	/**

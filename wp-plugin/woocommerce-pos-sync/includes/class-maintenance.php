@@ -8,14 +8,11 @@
 namespace POS_Sync;
 
 /**
- * Comes round every ten minutes: finds changes that no hook saw (a request that was killed, an import straight into
- * the database, a time when the plugin was off), wakes jobs that got lost, and removes old log entries.
+ * Comes round every ten minutes: has changes looked for that no hook saw, wakes jobs that got lost, and removes old log entries.
  */
 final class Maintenance {
 
 	private const EVERY = 600;
-	private const BATCH = 200;
-	private const SWEPT = 'pos_sync_swept_to';
 
 	/**
 	 * The settings.
@@ -53,6 +50,20 @@ final class Maintenance {
 	private $scheduler;
 
 	/**
+	 * Finds what no hook saw.
+	 *
+	 * @var Sweep
+	 */
+	private $sweep;
+
+	/**
+	 * Writes e-mails.
+	 *
+	 * @var Alarm
+	 */
+	private $alarm;
+
+	/**
 	 * Takes what it works with.
 	 *
 	 * @param Settings  $settings  The settings.
@@ -60,13 +71,17 @@ final class Maintenance {
 	 * @param Log       $log       The log.
 	 * @param Backfill  $backfill  The history being sent.
 	 * @param Scheduler $scheduler The scheduler.
+	 * @param Sweep     $sweep     Finds what no hook saw.
+	 * @param Alarm     $alarm     Writes e-mails.
 	 */
-	public function __construct( Settings $settings, Queue $queue, Log $log, Backfill $backfill, Scheduler $scheduler ) {
+	public function __construct( Settings $settings, Queue $queue, Log $log, Backfill $backfill, Scheduler $scheduler, Sweep $sweep, Alarm $alarm ) {
 		$this->settings  = $settings;
 		$this->queue     = $queue;
 		$this->log       = $log;
 		$this->backfill  = $backfill;
 		$this->scheduler = $scheduler;
+		$this->sweep     = $sweep;
+		$this->alarm     = $alarm;
 	}
 
 	/**
@@ -95,7 +110,8 @@ final class Maintenance {
 		if ( ! $this->settings->ready() ) {
 			return;
 		}
-		$this->sweep();
+		$this->sweep->run( ! $this->backfill->is_running() );
+		$this->alarm->check();
 		if ( $this->backfill->is_running() && ! $this->backfill->is_paused() ) {
 			$this->scheduler->soon( Scheduler::BACKFILL );
 		}
@@ -103,41 +119,5 @@ final class Maintenance {
 		if ( null !== $next ) {
 			$this->scheduler->at( Scheduler::SEND, $next );
 		}
-	}
-
-	/**
-	 * Queues orders that changed since the last round and were not noted.
-	 */
-	private function sweep(): void {
-		$now   = time();
-		$swept = get_option( self::SWEPT, 0 );
-		// Looks back one round more: a request may take a while from its change to its end.
-		$from = max( $this->settings->live_since(), ( is_numeric( $swept ) ? (int) $swept : 0 ) - self::EVERY );
-		$page = 1;
-		do {
-			$orders   = wc_get_orders(
-				array(
-					'type'          => 'shop_order',
-					'status'        => array_merge( Settings::known_statuses(), array( 'trash' ) ),
-					'date_modified' => '>=' . $from,
-					'orderby'       => 'ID',
-					'order'         => 'ASC',
-					'limit'         => self::BATCH,
-					'page'          => $page,
-				)
-			);
-			$orders   = is_array( $orders ) ? $orders : array();
-			$modified = array();
-			foreach ( $orders as $order ) {
-				$date = $order instanceof \WC_Order ? $order->get_date_modified() : null;
-				if ( $date && $date->getTimestamp() <= $now ) {
-					$modified[ $order->get_id() ] = $date->getTimestamp();
-				}
-			}
-			$this->queue->raise( Queue::ORDER, array_fill_keys( $this->queue->missing( $modified ), 'updated' ), $now );
-			$found = count( $orders );
-			++$page;
-		} while ( self::BATCH === $found );
-		update_option( self::SWEPT, $now, false );
 	}
 }

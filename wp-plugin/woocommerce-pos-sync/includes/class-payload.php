@@ -18,6 +18,16 @@ final class Payload {
 	public const DRAFTS = array( 'auto-draft', 'draft', 'checkout-draft', 'new' );
 
 	/**
+	 * Statuses of products that customers can buy; private ones are bought by those who may see them.
+	 */
+	public const FOR_SALE = array( 'publish', 'private' );
+
+	/**
+	 * What is sent of a product and changes with every sale.
+	 */
+	private const CHANGES_BY_SALES = array( 'stock_quantity', 'stock_status', 'date_modified_gmt' );
+
+	/**
 	 * An order as the REST API shows it, with the lines of its refunds. Statuses are without "wc-", money has the store's decimals.
 	 *
 	 * @param \WC_Order $order The order.
@@ -44,6 +54,32 @@ final class Payload {
 		$data['refunds'] = $rows;
 
 		return $data;
+	}
+
+	/**
+	 * Whether the database holds an order, also one that can't be read.
+	 *
+	 * @param int $id Its id.
+	 */
+	public function is_there( int $id ): bool {
+		return 'shop_order' === \Automattic\WooCommerce\Utilities\OrderUtil::get_order_type( $id );
+	}
+
+	/**
+	 * Ids of the products and variations that an order names.
+	 *
+	 * @param int $id Id of the order.
+	 * @return int[]
+	 */
+	public function products_of( int $id ): array {
+		$order = wc_get_order( $id );
+		$ids   = array();
+		foreach ( $order instanceof \WC_Order ? $order->get_items() : array() as $item ) {
+			if ( $item instanceof \WC_Order_Item_Product ) {
+				array_push( $ids, (int) $item->get_product_id(), (int) $item->get_variation_id() );
+			}
+		}
+		return array_values( array_unique( array_filter( $ids ) ) );
 	}
 
 	/**
@@ -81,9 +117,14 @@ final class Payload {
 			'parent_id'         => $product->get_parent_id(),
 			'type'              => $product->get_type(),
 			'status'            => $product->get_status(),
-			'name'              => $product->get_name(),
+			// As stored: plugins show visitors other names and prices, by language, currency or customer.
+			'name'              => $product->get_name( 'edit' ),
 			'sku'               => $product->get_sku(),
-			'price'             => $product->get_price(),
+			'price'             => $product->get_price( 'edit' ),
+			'global_unique_id'  => $this->gtin( $product ),
+			'image'             => (string) wp_get_attachment_url( (int) $product->get_image_id() ),
+			'categories'        => $this->categories( $product ),
+			'tax_class'         => $product->get_tax_class(),
 			'manage_stock'      => $product->get_manage_stock() ? $product->get_manage_stock() : $this->has_stock( $product ),
 			'stock_quantity'    => $this->stock( $product ),
 			'stock_status'      => $product->get_stock_status(),
@@ -105,7 +146,130 @@ final class Payload {
 		if ( ! $product instanceof \WC_Product || '' === trim( (string) $product->get_sku() ) ) {
 			return null;
 		}
-		return in_array( $product->get_status(), array( 'publish', 'private' ), true ) ? $product : null;
+		return $this->is_for_sale( $product ) ? $product : null;
+	}
+
+	/**
+	 * Whether customers can buy a product: a variation's parent must be published, too.
+	 *
+	 * @param \WC_Product $product A product or variation.
+	 */
+	public function is_for_sale( \WC_Product $product ): bool {
+		$statuses = array( $product->get_status() );
+		if ( $product instanceof \WC_Product_Variation ) {
+			$statuses[] = get_post_status( $product->get_parent_id() );
+		}
+		return ! array_diff( $statuses, self::FOR_SALE );
+	}
+
+	/**
+	 * The same for two states of a product that differ in nothing but what sales change.
+	 *
+	 * @param array<string, mixed> $product What product() returned.
+	 */
+	public static function fingerprint( array $product ): string {
+		return md5( Envelope::json( array_diff_key( $product, array_flip( self::CHANGES_BY_SALES ) ) ) );
+	}
+
+	/**
+	 * Ids of products and variations, whatever their status, in the order of ids.
+	 *
+	 * @param int $after Only ids above this one.
+	 * @param int $limit How many at most.
+	 * @param int $since Only those saved since this Unix time.
+	 * @return int[]
+	 */
+	public function product_ids( int $after, int $limit, int $since = 0 ): array {
+		$rows = ( new Table( 'posts' ) )->rows(
+			"SELECT ID FROM {table} WHERE post_type IN ('product', 'product_variation') AND ID > %d AND post_modified_gmt >= %s AND post_status <> 'auto-draft' ORDER BY ID LIMIT %d",
+			array( $after, gmdate( 'Y-m-d H:i:s', $since ), $limit )
+		);
+		return array_map( 'intval', array_column( $rows, 'ID' ) );
+	}
+
+	/**
+	 * Which of these are in the shop: orders and refunds, or products and variations. Those in the trash are.
+	 *
+	 * @param string $type Queue::ORDER or Queue::PRODUCT.
+	 * @param int[]  $ids  Their ids.
+	 * @return array<int, true>
+	 */
+	public function existing( string $type, array $ids ): array {
+		$tables = Queue::ORDER === $type && $this->has_order_tables();
+		$there  = array();
+		foreach ( array_chunk( $ids, 1000 ) as $chunk ) {
+			$holes = implode( ', ', array_fill( 0, count( $chunk ), '%d' ) );
+			$rows  = $tables
+				? ( new Table( 'wc_orders' ) )->rows( "SELECT id FROM {table} WHERE id IN ($holes)", $chunk )
+				: ( new Table( 'posts' ) )->rows( "SELECT ID AS id FROM {table} WHERE ID IN ($holes)", $chunk );
+			foreach ( $rows as $row ) {
+				$there[ (int) $row['id'] ] = true;
+			}
+		}
+		return $there;
+	}
+
+	/**
+	 * The highest id of the orders that have taken their stock by now: an order with a higher one is not contained in
+	 * stock that is read after this.
+	 */
+	public function last_order_id(): int {
+		$open = "'wc-pending', 'pending', 'wc-checkout-draft', 'checkout-draft', 'auto-draft', 'draft', 'new'";
+		$id   = $this->has_order_tables()
+			? ( new Table( 'wc_orders' ) )->value( "SELECT id FROM {table} WHERE type = 'shop_order' AND status NOT IN ($open) ORDER BY id DESC LIMIT 1", array() )
+			: ( new Table( 'posts' ) )->value( "SELECT ID FROM {table} WHERE post_type = 'shop_order' AND post_status NOT IN ($open) ORDER BY ID DESC LIMIT 1", array() );
+		return (int) $id;
+	}
+
+	/**
+	 * Ids of the block checkouts that are being filled in, which become orders later.
+	 *
+	 * @return int[]
+	 */
+	public function draft_order_ids(): array {
+		$ids = wc_get_orders(
+			array(
+				'type'   => 'shop_order',
+				'status' => array( 'checkout-draft' ),
+				'return' => 'ids',
+				'limit'  => 5000,
+			)
+		);
+		return array_map( 'intval', array_filter( is_array( $ids ) ? $ids : array(), 'is_numeric' ) );
+	}
+
+	/**
+	 * Whether orders are in WooCommerce's order tables rather than in posts.
+	 */
+	private function has_order_tables(): bool {
+		return \Automattic\WooCommerce\Utilities\OrderUtil::custom_orders_table_usage_is_enabled();
+	}
+
+	/**
+	 * A product's GTIN, UPC, EAN or ISBN; WooCommerce has a field for it since 9.2.
+	 *
+	 * @param \WC_Product $product The product.
+	 */
+	private function gtin( \WC_Product $product ): string {
+		return version_compare( WC()->version, '9.2', '<' ) ? '' : $product->get_global_unique_id();
+	}
+
+	/**
+	 * A product's categories; a variation's are its parent's.
+	 *
+	 * @param \WC_Product $product The product.
+	 * @return array<int, array{id: int, name: string}>
+	 */
+	private function categories( \WC_Product $product ): array {
+		$terms      = get_the_terms( $product instanceof \WC_Product_Variation ? $product->get_parent_id() : $product->get_id(), 'product_cat' );
+		$categories = array();
+		foreach ( is_array( $terms ) ? $terms : array() as $term ) {
+			$categories[] = array(
+				'id'   => $term->term_id,
+				'name' => $term->name,
+			);
+		}
+		return $categories;
 	}
 
 	/**

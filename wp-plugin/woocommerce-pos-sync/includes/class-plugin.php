@@ -72,17 +72,20 @@ final class Plugin {
 		$backfill    = new Backfill( $queue, $scheduler );
 		$payload     = new Payload();
 		$sender      = new Sender( $settings, $site, $queue, $backfill, $payload, $client, $log, $scheduler );
-		$changes     = new Changes( $settings, $queue, $scheduler );
 		$health      = new Health( $settings, $site, $queue, $log );
-		$maintenance = new Maintenance( $settings, $queue, $log, $backfill, $scheduler );
+		$alarm       = new Alarm( $settings, $health, $queue );
+		$at_once     = new At_Once( $queue, $sender, $log, $scheduler, new Loopback(), $alarm );
+		$changes     = new Changes( $settings, $queue, $scheduler, $at_once );
+		$maintenance = new Maintenance( $settings, $queue, $log, $backfill, $scheduler, new Sweep( $settings, $queue, $payload ), $alarm );
 
 		$parts = array(
 			new Schema( $queue, $log ),
 			$settings,
-			new Go_Live( $settings, $site, $backfill, $scheduler ),
+			new Go_Live( $settings, $site, $backfill, $scheduler, $queue, $payload ),
 			$backfill,
 			$sender,
 			$changes,
+			$at_once, // After the changes, which are queued at the same moment.
 			$maintenance,
 			new Order_Hooks( $changes, $queue, $payload ),
 			new Product_Hooks( $changes ),

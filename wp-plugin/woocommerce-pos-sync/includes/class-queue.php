@@ -65,6 +65,8 @@ final class Queue {
 			status smallint(5) unsigned NOT NULL DEFAULT 0,
 			error varchar(255) NOT NULL DEFAULT \'\',
 			last_state longtext,
+			fingerprint varchar(32) NOT NULL DEFAULT \'\',
+			refunds text,
 			PRIMARY KEY  (type,object_id),
 			KEY due (state,next_attempt)'
 		);
@@ -195,18 +197,44 @@ final class Queue {
 	}
 
 	/**
+	 * How many are being sent by some process.
+	 *
+	 * @param int $now Unix time.
+	 */
+	public function count_claimed( int $now ): int {
+		return (int) $this->table->value( "SELECT COUNT(*) FROM {table} WHERE state = 'waiting' AND lease_until > %d", array( $now ) );
+	}
+
+	/**
+	 * Which of these products the POS does not have as they are now.
+	 *
+	 * @param int[] $ids Ids of products.
+	 * @return int[]
+	 */
+	public function waiting_products( array $ids ): array {
+		if ( ! $ids ) {
+			return array();
+		}
+		$holes = implode( ', ', array_fill( 0, count( $ids ), '%d' ) );
+		$rows  = $this->table->rows( "SELECT object_id FROM {table} WHERE type = 'product' AND object_id IN ($holes) AND state = 'waiting'", array_values( $ids ) );
+		return array_map( 'intval', array_column( $rows, 'object_id' ) );
+	}
+
+	/**
 	 * The POS confirmed it. What changed meanwhile goes on waiting.
 	 *
-	 * @param Item   $item  As it was claimed.
-	 * @param string $topic The topic it was sent under, so that sending it again gives the same bytes.
+	 * @param Item   $item        As it was claimed.
+	 * @param string $topic       The topic it was sent under, so that sending it again gives the same bytes.
+	 * @param string $fingerprint The fingerprint of the product that was sent; empty for orders.
+	 * @param int[]  $refunds     Ids of the refunds that were sent with the order.
 	 */
-	public function note_sent( Item $item, string $topic ): void {
+	public function note_sent( Item $item, string $topic, string $fingerprint = '', array $refunds = array() ): void {
 		$this->table->query(
 			"UPDATE {table} SET delivered = GREATEST(delivered, %d), lease_until = 0,
 				topic = IF(sequence = %d, %s, topic), state = IF(sequence = %d, 'sent', state), attempts = 0, status = 0, error = '',
-				last_state = IF(sequence = %d, NULL, last_state)
+				last_state = IF(sequence = %d, NULL, last_state), fingerprint = %s, refunds = %s
 			WHERE type = %s AND object_id = %d",
-			array( $item->sequence, $item->sequence, $topic, $item->sequence, $item->sequence, $item->type, $item->id )
+			array( $item->sequence, $item->sequence, $topic, $item->sequence, $item->sequence, $fingerprint, implode( ',', $refunds ), $item->type, $item->id )
 		);
 	}
 
@@ -241,17 +269,34 @@ final class Queue {
 	}
 
 	/**
-	 * The POS is back: what waits for its hourly attempt because of the outage need not wait any longer.
+	 * The POS is back: what waits for its hourly attempt because of the outage, or was tried for three days, need not
+	 * wait any longer.
 	 *
 	 * @param int $max_retries Only what was tried more often.
 	 * @param int $now         Unix time.
 	 */
 	public function hurry( int $max_retries, int $now ): void {
-		$statuses = Reply::outage_statuses();
+		$statuses = Reply::away_statuses();
 		$holes    = implode( ', ', array_fill( 0, count( $statuses ), '%d' ) );
 		$this->table->query(
-			"UPDATE {table} SET next_attempt = %d WHERE state = 'waiting' AND next_attempt > %d AND attempts > %d AND tried_at < %d AND status IN ($holes)",
+			"UPDATE {table} SET next_attempt = %d, attempts = IF(state = 'failed', 0, attempts), state = 'waiting'
+			WHERE ((state = 'waiting' AND next_attempt > %d) OR state = 'failed') AND attempts > %d AND tried_at < %d AND status IN ($holes)",
 			array_merge( array( $now, $now, $max_retries, $now - 5 * MINUTE_IN_SECONDS ), $statuses )
+		);
+	}
+
+	/**
+	 * The settings changed: everything that waits is due now, also what failed because the POS could not be reached.
+	 *
+	 * @param int $now Unix time.
+	 */
+	public function hurry_all( int $now ): void {
+		$statuses = Reply::away_statuses();
+		$holes    = implode( ', ', array_fill( 0, count( $statuses ), '%d' ) );
+		$this->table->query(
+			"UPDATE {table} SET next_attempt = %d, attempts = 0, state = 'waiting'
+			WHERE (state = 'waiting' AND next_attempt > %d) OR (state = 'failed' AND status IN ($holes))",
+			array_merge( array( $now, $now ), $statuses )
 		);
 	}
 
@@ -264,6 +309,45 @@ final class Queue {
 	public function find( string $type, int $id ): ?Item {
 		$items = $this->items( 'SELECT * FROM {table} WHERE type = %s AND object_id = %d', array( $type, $id ) );
 		return $items[0] ?? null;
+	}
+
+	/**
+	 * The rows of these, by id, as far as there are any.
+	 *
+	 * @param string $type ORDER or PRODUCT.
+	 * @param int[]  $ids  Their ids.
+	 * @return array<int, Item>
+	 */
+	public function find_all( string $type, array $ids ): array {
+		if ( ! $ids ) {
+			return array();
+		}
+		$holes = implode( ', ', array_fill( 0, count( $ids ), '%d' ) );
+		$found = array();
+		foreach ( $this->items( "SELECT * FROM {table} WHERE type = %s AND object_id IN ($holes)", array_merge( array( $type ), array_values( $ids ) ) ) as $item ) {
+			$found[ $item->id ] = $item;
+		}
+		return $found;
+	}
+
+	/**
+	 * What the POS has and was not sent as deleted: ids of the refunds that were sent, by id, in the order of ids.
+	 *
+	 * @param string $type  ORDER or PRODUCT.
+	 * @param int    $after Only ids above this one.
+	 * @param int    $limit How many at most.
+	 * @return array<int, int[]>
+	 */
+	public function sent( string $type, int $after, int $limit ): array {
+		$rows = $this->table->rows(
+			"SELECT object_id, refunds FROM {table} WHERE type = %s AND object_id > %d AND state = 'sent' AND topic <> 'deleted' ORDER BY object_id LIMIT %d",
+			array( $type, $after, $limit )
+		);
+		$sent = array();
+		foreach ( $rows as $row ) {
+			$sent[ (int) $row['object_id'] ] = array_map( 'intval', array_filter( explode( ',', $row['refunds'] ) ) );
+		}
+		return $sent;
 	}
 
 	/**

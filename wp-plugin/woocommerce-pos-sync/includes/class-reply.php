@@ -17,6 +17,24 @@ final class Reply {
 	public const FAILED = 'failed';
 
 	/**
+	 * The outcome, and in place of an HTTP status, of what could not be read here and so was not sent.
+	 */
+	public const UNREADABLE = 'unreadable';
+	public const NOT_SENT   = 1;
+
+	/**
+	 * The answers that mean: the POS read it and refuses it, so sending it again would change nothing. Any other means
+	 * that something else is wrong (the key, the address, a firewall, the POS itself), which somebody will mend.
+	 */
+	private const FINAL_STATUSES = array( 400, 413, 415, 422 );
+
+	/**
+	 * The answers that come for everything that is sent: no answer at all (0), redirects, a key that is not known or not
+	 * allowed, nothing at this address, too many requests, and those of the servers in front of a POS that is away.
+	 */
+	private const AWAY_STATUSES = array( 0, 301, 302, 303, 307, 308, 401, 402, 403, 404, 405, 407, 410, 429, 502, 503, 504, 520, 521, 522, 523, 524, 525, 526, 530 );
+
+	/**
 	 * HTTP status; 0 when no answer came.
 	 *
 	 * @var int
@@ -88,12 +106,14 @@ final class Reply {
 	}
 
 	/**
-	 * It can't even be sent, and trying again would not change that.
+	 * It could not be read or written down here, perhaps because of another plugin. It is tried again, since that can be mended.
 	 *
 	 * @param string $error Why.
 	 */
-	public static function impossible( string $error ): self {
-		return new self( 0, self::FAILED, $error );
+	public static function unreadable( string $error ): self {
+		$reply       = new self( self::NOT_SENT, self::RETRY, $error );
+		$reply->body = array( 'data' => array( 'outcome' => self::UNREADABLE ) );
+		return $reply;
 	}
 
 	/**
@@ -117,7 +137,8 @@ final class Reply {
 				$reply->message = self::warnings( $json );
 			}
 		} else {
-			$final          = $status >= 400 && $status < 500 && 408 !== $status && 429 !== $status;
+			// Only the POS itself can refuse for good: a web server in front of it answers with a page.
+			$final          = in_array( $status, self::FINAL_STATUSES, true ) && false === ( $json['success'] ?? null );
 			$reply          = new self( $status, $final ? self::FAILED : self::RETRY, '' );
 			$reply->message = self::error( $status, $json );
 		}
@@ -125,6 +146,15 @@ final class Reply {
 		$reply->text        = $body;
 		$reply->retry_after = self::seconds( $retry_after, $now );
 		return $reply;
+	}
+
+	/**
+	 * Adds something to the message.
+	 *
+	 * @param string $note What; may be empty.
+	 */
+	public function add_note( string $note ): void {
+		$this->message = trim( $note . '; ' . $this->message, '; ' );
 	}
 
 	/**
@@ -137,12 +167,21 @@ final class Reply {
 	}
 
 	/**
-	 * The statuses that mean that the POS as a whole is away, rather than that this one delivery failed; 0 is no answer.
+	 * The statuses that any delivery would have got, so that waiting for the next attempt ends when one gets through.
 	 *
 	 * @return int[]
 	 */
-	public static function outage_statuses(): array {
-		return array( 0, 502, 503, 504 );
+	public static function away_statuses(): array {
+		return self::AWAY_STATUSES;
+	}
+
+	/**
+	 * Whether an attempt with this status says that sending anything else makes no sense just now.
+	 *
+	 * @param int $status HTTP status, 0 for no answer.
+	 */
+	public static function means_away( int $status ): bool {
+		return in_array( $status, self::AWAY_STATUSES, true );
 	}
 
 	/**

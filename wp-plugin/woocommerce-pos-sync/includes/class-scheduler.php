@@ -20,14 +20,29 @@ final class Scheduler {
 	private const GROUP = 'pos-sync';
 
 	/**
+	 * The jobs that were asked for in this request.
+	 *
+	 * @var array<string, true>
+	 */
+	private $asked = array();
+
+	/**
 	 * Runs a job as soon as the scheduler comes round, unless it is about to run anyway.
 	 *
-	 * @param string $hook SEND or BACKFILL.
+	 * @param string $hook SEND, BACKFILL or MAINTAIN.
 	 */
 	public function soon( string $hook ): void {
-		if ( $this->available() && ! $this->is_pending( $hook, time() ) ) {
-			as_enqueue_async_action( $hook, array(), self::GROUP );
-		}
+		$this->asked[ $hook ] = true;
+		$this->enqueue( $hook );
+	}
+
+	/**
+	 * Whether somebody asked in this request that a job runs soon.
+	 *
+	 * @param string $hook The job.
+	 */
+	public function was_asked( string $hook ): bool {
+		return isset( $this->asked[ $hook ] );
 	}
 
 	/**
@@ -38,7 +53,7 @@ final class Scheduler {
 	 */
 	public function at( string $hook, int $time ): void {
 		if ( $time <= time() ) {
-			$this->soon( $hook );
+			$this->enqueue( $hook );
 		} elseif ( $this->available() && ! $this->is_pending( $hook, $time ) ) {
 			as_schedule_single_action( $time, $hook, array(), self::GROUP );
 		}
@@ -52,7 +67,7 @@ final class Scheduler {
 	 */
 	public function every( string $hook, int $seconds ): void {
 		if ( $this->available() && ! as_has_scheduled_action( $hook, array(), self::GROUP ) ) {
-			as_schedule_recurring_action( time() + $seconds, $seconds, $hook, array(), self::GROUP, true );
+			as_schedule_recurring_action( time(), $seconds, $hook, array(), self::GROUP, true );
 		}
 	}
 
@@ -62,6 +77,17 @@ final class Scheduler {
 	public static function clear(): void {
 		if ( function_exists( 'as_unschedule_all_actions' ) ) {
 			as_unschedule_all_actions( '', array(), self::GROUP );
+		}
+	}
+
+	/**
+	 * Puts a job first, unless it is about to run anyway.
+	 *
+	 * @param string $hook The job.
+	 */
+	private function enqueue( string $hook ): void {
+		if ( $this->available() && ! $this->is_pending( $hook, time() ) ) {
+			as_enqueue_async_action( $hook, array(), self::GROUP );
 		}
 	}
 

@@ -57,6 +57,7 @@ final class Schema {
 		require_once ABSPATH . 'wp-admin/includes/upgrade.php';
 		dbDelta( $this->queue->table_definition() );
 		dbDelta( $this->log->table_definition() );
+		add_option( Loopback::BROKEN_UNTIL, 0 );
 		update_option( self::OPTION, self::VERSION );
 	}
 }

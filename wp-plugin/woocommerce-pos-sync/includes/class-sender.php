@@ -25,6 +25,11 @@ final class Sender {
 	private const REST = 300;
 
 	/**
+	 * Seconds that the POS has for its answer when a request sends at its end, rather than the job.
+	 */
+	private const TIMEOUT_AT_ONCE = 3;
+
+	/**
 	 * The settings.
 	 *
 	 * @var Settings
@@ -81,6 +86,13 @@ final class Sender {
 	private $scheduler;
 
 	/**
+	 * Whether this process has found the POS there, and made due what waited for that.
+	 *
+	 * @var bool
+	 */
+	private $hurried = false;
+
+	/**
 	 * Takes what it works with.
 	 *
 	 * @param Settings  $settings  The settings.
@@ -119,32 +131,83 @@ final class Sender {
 		}
 		$until    = time() + self::TIME;
 		$failures = 0;
-		$hurried  = false;
 		$item     = $this->next();
 		while ( $item && time() < $until && $failures < self::STRIKES ) {
-			$result = $this->send( $item->type, $item->id );
-			if ( Reply::SENT === $result ) {
-				$failures = 0;
-				if ( ! $hurried ) {
-					$this->queue->hurry( $this->settings->max_retries(), time() );
-					$hurried = true;
-				}
-			} elseif ( Reply::RETRY === $result ) {
-				++$failures;
-			}
-			$item = $this->next();
+			$result   = $this->send( $item->type, $item->id );
+			$failures = Reply::RETRY === $result ? $failures + 1 : ( Reply::SENT === $result ? 0 : $failures );
+			$item     = $this->next();
 		}
 		$this->book( $failures < self::STRIKES ? 0 : time() + self::REST );
 	}
 
 	/**
-	 * Sends one, if it waits and nobody else is at it.
+	 * Sends what a request changed, then what else is due but history, and stops at the first failure.
+	 *
+	 * @param array<string, array<int, int>> $first   Ids by type, to be sent first.
+	 * @param int                            $seconds How long.
+	 * @return bool Whether time ran out while all went well, and more is due.
+	 */
+	public function run_at_once( array $first, int $seconds ): bool {
+		$until = time() + $seconds;
+		$todo  = $first[ Queue::PRODUCT ] ?? array();
+		$fine  = $this->send_each( Queue::PRODUCT, $todo, $until );
+		if ( $fine && ! $this->backfill->holds_orders( $this->settings->max_retries() ) ) {
+			$fine = $this->send_each( Queue::ORDER, $first[ Queue::ORDER ] ?? array(), $until );
+		}
+		$item = $fine ? $this->next( false ) : null;
+		while ( $item && $fine && time() < $until ) {
+			$fine = $this->send_at_once( $item->type, $item->id );
+			$item = $this->next( false );
+		}
+		$this->book( 0 );
+		return $fine && $item;
+	}
+
+	/**
+	 * Sends these, until one fails or time runs out.
+	 *
+	 * @param string $type  Queue::ORDER or Queue::PRODUCT.
+	 * @param int[]  $ids   Their ids.
+	 * @param int    $until Unix time.
+	 * @return bool Whether none failed.
+	 */
+	private function send_each( string $type, array $ids, int $until ): bool {
+		foreach ( $ids as $id ) {
+			if ( time() >= $until ) {
+				return true;
+			}
+			// The POS has to know a product before it gets an order of it.
+			$products = Queue::ORDER === $type ? $this->queue->waiting_products( $this->payload->products_of( $id ) ) : array();
+			if ( ! $this->send_each( Queue::PRODUCT, $products, $until ) ) {
+				return false;
+			}
+			if ( ! $this->queue->waiting_products( $products ) && ! $this->send_at_once( $type, $id ) ) {
+				return false;
+			}
+		}
+		return true;
+	}
+
+	/**
+	 * Sends one, with little time for the POS.
 	 *
 	 * @param string $type Queue::ORDER or Queue::PRODUCT.
 	 * @param int    $id   Its id.
+	 * @return bool Whether going on makes sense.
+	 */
+	private function send_at_once( string $type, int $id ): bool {
+		return Reply::RETRY !== $this->send( $type, $id, self::TIMEOUT_AT_ONCE );
+	}
+
+	/**
+	 * Sends one, if it waits and nobody else is at it.
+	 *
+	 * @param string   $type    Queue::ORDER or Queue::PRODUCT.
+	 * @param int      $id      Its id.
+	 * @param int|null $timeout Seconds that the POS has for its answer; null for the usual.
 	 * @return string Reply::SENT, RETRY or FAILED; empty when nothing was sent.
 	 */
-	public function send( string $type, int $id ): string {
+	public function send( string $type, int $id, ?int $timeout = null ): string {
 		$item = $this->may_send() ? $this->queue->claim( $type, $id, time() ) : null;
 		if ( ! $item ) {
 			return '';
@@ -155,18 +218,18 @@ final class Sender {
 		try {
 			$envelope = Queue::ORDER === $type ? $this->order_envelope( $item ) : $this->product_envelope( $item );
 		} catch ( \Throwable $problem ) {
-			$envelope = $this->envelope( "$type.updated", $item, array(), time() );
-			$reply    = Reply::impossible( $problem->getMessage() );
-			return $this->note( $item, $envelope, $reply );
+			return $this->note( $item, $this->envelope( "$type.updated", $item, array(), time() ), Reply::unreadable( $problem->getMessage() ) );
 		}
 		if ( ! $envelope ) {
 			$this->queue->forget( $item );
 			return '';
 		}
 		if ( '' === $envelope->body ) {
-			return $this->note( $item, $envelope, Reply::impossible( __( 'It holds data that can not be written as JSON.', 'woocommerce-pos-sync' ) ) );
+			return $this->note( $item, $envelope, Reply::unreadable( __( 'It holds data that can not be written as JSON.', 'woocommerce-pos-sync' ) ) );
 		}
-		return $this->note( $item, $envelope, $this->client->post( $envelope ) );
+		$reply = $this->client->post( $envelope, $timeout ?? Client::TIMEOUT );
+		$reply->add_note( $envelope->left_out_note() );
+		return $this->note( $item, $envelope, $reply );
 	}
 
 	/**
@@ -187,7 +250,11 @@ final class Sender {
 	private function note( Item $item, Envelope $envelope, Reply $reply ): string {
 		$result = $reply->verdict;
 		if ( Reply::SENT === $result ) {
-			$this->queue->note_sent( $item, substr( (string) strrchr( $envelope->event, '.' ), 1 ) );
+			$this->queue->note_sent( $item, substr( (string) strrchr( $envelope->event, '.' ), 1 ), $envelope->fingerprint, $envelope->refunds );
+			if ( ! $this->hurried ) {
+				$this->queue->hurry( $this->settings->max_retries(), time() );
+				$this->hurried = true;
+			}
 		} else {
 			$delay = null;
 			if ( Reply::RETRY === $result ) {
@@ -214,50 +281,78 @@ final class Sender {
 		if ( in_array( $status, Payload::DRAFTS, true ) || ! $this->is_wanted( $item, $status ) ) {
 			return null;
 		}
-		$created = $order->get_date_created();
-		return $this->envelope( 'order.' . $this->topic( $item, $order ), $item, $this->payload->order( $order ), $item->changed_at, $this->opening( $created ? $created->getTimestamp() : 0 ) );
+		$created  = $order->get_date_created();
+		$data     = $this->payload->order( $order );
+		$envelope = $this->envelope( 'order.' . $this->topic( $item, $order ), $item, $data, $item->changed_at, $this->opening( $item->id, $created ? $created->getTimestamp() : 0 ) );
+
+		$envelope->refunds = array_map(
+			static function ( \WC_Order_Refund $refund ): int {
+				return $refund->get_id();
+			},
+			$order->get_refunds()
+		);
+		return $envelope;
 	}
 
 	/**
 	 * What to send of an order that is gone for good: how it was, where that was kept; null when it need not be sent.
 	 *
 	 * @param Item $item The claimed row.
+	 * @throws \RuntimeException When the order is there, and can't be read.
 	 */
 	private function gone_envelope( Item $item ): ?Envelope {
+		if ( $this->payload->is_there( $item->id ) ) {
+			throw new \RuntimeException( 'WooCommerce could not read the order.' );
+		}
 		$kept    = $this->payload->named( json_decode( $item->last_state, true ) );
 		$status  = $kept['status'] ?? null;
 		$created = $kept['date_created_gmt'] ?? null;
 		if ( is_string( $status ) && ! $this->is_wanted( $item, $status ) ) {
 			return null;
 		}
-		$opening = $this->opening( is_string( $created ) ? (int) strtotime( $created . 'Z' ) : 0 );
+		$opening = $this->opening( $item->id, is_string( $created ) ? (int) strtotime( $created . 'Z' ) : 0 );
 		return $this->envelope( 'order.deleted', $item, array( 'id' => $item->id ) + $kept, $item->changed_at, $opening );
 	}
 
 	/**
-	 * Says of an order from before that it is one.
+	 * Says of an order from before the shop went live that it is one. Its id decides, since its date can be set by hand.
 	 *
+	 * @param int $id      Its id.
 	 * @param int $created Unix time it was created; 0 when that is not known.
 	 * @return array<string, bool>
 	 */
-	private function opening( int $created ): array {
-		return $created && $created < $this->settings->live_since() ? array( 'opening' => true ) : array();
+	private function opening( int $id, int $created ): array {
+		return $this->settings->is_from_before( $id, $created ) ? array( 'opening' => true ) : array();
 	}
 
 	/**
 	 * What to send of a product; null when it need not be sent. Its time is that of reading the stock:
-	 * orders from before are contained in that.
+	 * orders from before are contained in that. One that can't be bought any more is sent as deleted.
 	 *
 	 * @param Item $item The claimed row.
+	 * @throws \RuntimeException When the product is there, and can't be read.
 	 */
 	private function product_envelope( Item $item ): ?Envelope {
-		$product = wc_get_product( $item->id );
-		$known   = $product instanceof \WC_Product ? $this->payload->known_as( $product ) : null;
+		$last_order = $this->payload->last_order_id(); // Before the stock is read: what is ordered after it is not in that.
+		$product    = wc_get_product( $item->id );
+		$read_at    = time();
+		if ( ! $product instanceof \WC_Product && in_array( get_post_status( $item->id ), Payload::FOR_SALE, true ) ) {
+			throw new \RuntimeException( 'WooCommerce could not read the product.' );
+		}
+		if ( ! $product instanceof \WC_Product || ! $this->payload->is_for_sale( $product ) ) {
+			$maybe_known = $item->delivered || $item->tries > 1;
+			return $maybe_known ? $this->envelope( 'product.deleted', $item, array( 'id' => $item->id ), $read_at ) : null;
+		}
+		$known = $this->payload->known_as( $product );
 		if ( ! $known ) {
 			return null;
 		}
-		$read_at = time();
-		return $this->envelope( $item->delivered ? 'product.updated' : 'product.created', $item, $this->payload->product( $known ), $read_at );
+		$event    = in_array( $item->topic, array( 'deleted', 'restored' ), true ) ? 'restored' : ( $item->delivered ? 'updated' : 'created' );
+		$data     = $this->payload->product( $known );
+		$envelope = $this->envelope( "product.$event", $item, $data, $read_at, array( 'last_order_id' => $last_order ) );
+
+		$envelope->fingerprint = Payload::fingerprint( $data );
+		return $envelope;
 	}
 
 	/**
@@ -315,9 +410,11 @@ final class Sender {
 
 	/**
 	 * The next one that may go.
+	 *
+	 * @param bool $with_backfill Whether it may be history.
 	 */
-	private function next(): ?Item {
-		$due = $this->queue->due( time(), 1, ! $this->backfill->holds_orders( $this->settings->max_retries() ), ! $this->backfill->is_paused() );
+	private function next( bool $with_backfill = true ): ?Item {
+		$due = $this->queue->due( time(), 1, ! $this->backfill->holds_orders( $this->settings->max_retries() ), $with_backfill && ! $this->backfill->is_paused() );
 		return $due[0] ?? null;
 	}
 

@@ -15,6 +15,7 @@ final class Settings {
 	public const OPTION     = 'pos_sync_settings';
 	public const GROUP      = 'pos_sync';
 	public const LIVE_SINCE = 'pos_sync_live_since';
+	public const LIVE_AFTER = 'pos_sync_live_after';
 
 	public const LOG_ERRORS     = 'error';
 	public const LOG_DELIVERIES = 'info';
@@ -30,6 +31,8 @@ final class Settings {
 		'statuses'    => array(),
 		'log_level'   => self::LOG_ERRORS,
 		'send_first'  => true,
+		'alerts'      => true,
+		'alert_email' => '',
 	);
 
 	/**
@@ -83,10 +86,10 @@ final class Settings {
 	}
 
 	/**
-	 * Where orders are sent to.
+	 * Where orders are sent to; without a slash at its end, which the POS does not know.
 	 */
 	public function url(): string {
-		return $this->text( 'url' );
+		return rtrim( $this->text( 'url' ), '/' );
 	}
 
 	/**
@@ -129,11 +132,42 @@ final class Settings {
 	}
 
 	/**
+	 * Whether an e-mail is sent when orders can't be delivered.
+	 */
+	public function alerts(): bool {
+		return (bool) $this->get( 'alerts' );
+	}
+
+	/**
+	 * Where such an e-mail goes: the address that was entered, else that of the site's administrator.
+	 */
+	public function alert_email(): string {
+		$entered = $this->text( 'alert_email' );
+		return '' !== $entered ? $entered : self::string( get_option( 'admin_email' ) );
+	}
+
+	/**
 	 * When the plugin was first switched on, in Unix time; 0 before that.
 	 */
 	public function live_since(): int {
 		$value = get_option( self::LIVE_SINCE, 0 );
 		return is_numeric( $value ) ? (int) $value : 0;
+	}
+
+	/**
+	 * Whether an order is from before the plugin was first switched on. Its id decides, as dates can be set by hand; a
+	 * checkout that was being filled in at that moment is not.
+	 *
+	 * @param int $id      Id of the order.
+	 * @param int $created Unix time it was created, for shops that went live when ids were not noted; 0 when not known.
+	 */
+	public function is_from_before( int $id, int $created ): bool {
+		$live_after = get_option( self::LIVE_AFTER );
+		$last       = is_array( $live_after ) ? ( $live_after['order'] ?? null ) : null;
+		if ( ! is_numeric( $last ) || ! is_array( $live_after ) ) {
+			return $created && $created < $this->live_since();
+		}
+		return $id <= (int) $last && ! in_array( $id, (array) ( $live_after['drafts'] ?? array() ), true );
 	}
 
 	/**
@@ -167,6 +201,12 @@ final class Settings {
 			$enabled = false;
 		}
 
+		$email = trim( self::string( $input['alert_email'] ?? $kept['alert_email'] ) );
+		if ( '' !== $email && ! is_email( $email ) ) {
+			add_settings_error( self::OPTION, 'pos_sync_alert_email', __( 'This is not an e-mail address; the one before is kept.', 'woocommerce-pos-sync' ) );
+			$email = self::string( $kept['alert_email'] );
+		}
+
 		$retries = $input['max_retries'] ?? self::DEFAULTS['max_retries'];
 		$levels  = array( self::LOG_ERRORS, self::LOG_DELIVERIES, self::LOG_DEBUG );
 		$level   = self::string( $input['log_level'] ?? '' );
@@ -184,6 +224,8 @@ final class Settings {
 			'statuses'    => array_values( $statuses ),
 			'send_first'  => ! empty( $input['send_first'] ),
 			'log_level'   => in_array( $level, $levels, true ) ? $level : self::LOG_ERRORS,
+			'alerts'      => isset( $input['alert_email'] ) ? ! empty( $input['alerts'] ) : (bool) $kept['alerts'],
+			'alert_email' => $email,
 		);
 	}
 
