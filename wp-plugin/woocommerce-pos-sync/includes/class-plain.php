@@ -36,7 +36,7 @@ final class Plain {
 			return self::text( $value );
 		}
 		if ( is_float( $value ) ) {
-			return is_finite( $value ) ? $value : (string) $value;
+			return is_finite( $value ) ? $value : ( is_nan( $value ) ? 'NAN' : ( $value > 0 ? 'INF' : '-INF' ) );
 		}
 		if ( null === $value || is_scalar( $value ) ) {
 			return $value;
