@@ -60,7 +60,7 @@ final class Alarm {
 		}
 		$failed = $this->queue->failed( 1 );
 		if ( $failed && $failed[0]->tried_at > $this->mailed( 'failed' ) && $this->may_mail( 'failed' ) ) {
-			$advice = __( 'The POS refused them. The page “Deliveries” shows which ones, and why. When the cause is removed, press “Resend all failed” there. Until then these orders are missing in the POS.', 'woocommerce-pos-sync' );
+			$advice = __( 'The POS refused them. The page “Deliveries” shows which ones, and why. When the cause is removed, press “Resend all failed” in the notice there. Until then these orders are missing in the POS.', 'woocommerce-pos-sync' );
 			/* translators: %s: name of the shop. */
 			$this->mail( 'failed', sprintf( __( '[%s] Orders could not be delivered to the POS', 'woocommerce-pos-sync' ), $this->shop() ), $this->health->failures(), $advice );
 		}
@@ -108,7 +108,7 @@ final class Alarm {
 			$what,
 			$advice,
 			/* translators: %s: URL. */
-			sprintf( __( 'Deliveries: %s', 'woocommerce-pos-sync' ), admin_url( 'admin.php?page=' . Log_Page::SLUG ) ),
+			sprintf( __( 'Deliveries: %s', 'woocommerce-pos-sync' ), Menu::log_url() ),
 			__( 'You get this e-mail once a day at most. It can be switched off in the settings of POS Sync.', 'woocommerce-pos-sync' ),
 		);
 		wp_mail( $this->settings->alert_email(), $subject, implode( "\n\n", $lines ) . "\n" );

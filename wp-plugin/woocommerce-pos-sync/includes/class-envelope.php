@@ -14,6 +14,11 @@ namespace POS_Sync;
 final class Envelope {
 
 	/**
+	 * How the log's message begins where something was left out.
+	 */
+	public const LEFT_OUT = 'Left out: ';
+
+	/**
 	 * Stays the same for the same state of the same thing in the same shop.
 	 *
 	 * @var string
@@ -103,7 +108,7 @@ final class Envelope {
 	}
 
 	/**
-	 * What was left out, for the log; empty when nothing was.
+	 * What was left out, for the log, where Words puts it into the reader's language; empty when nothing was.
 	 */
 	public function left_out_note(): string {
 		if ( ! $this->left_out ) {
@@ -111,10 +116,9 @@ final class Envelope {
 		}
 		$names = array();
 		foreach ( $this->left_out as $part ) {
-			$names[] = sprintf( '%s (%s)', $part['key'], size_format( $part['bytes'], 1 ) );
+			$names[] = sprintf( '%s (%s)', str_replace( ';', ',', $part['key'] ), size_format( $part['bytes'], 1 ) );
 		}
-		/* translators: %s: names and sizes of meta data. */
-		return sprintf( __( 'Too large for the POS, so it was left out: %s', 'woocommerce-pos-sync' ), implode( ', ', $names ) );
+		return self::LEFT_OUT . implode( ', ', $names );
 	}
 
 	/**

@@ -184,6 +184,23 @@ final class Settings_Page {
 	}
 
 	/**
+	 * E-mails when something is wrong.
+	 */
+	private function show_alerts(): void {
+		?>
+		<tr>
+			<th scope="row"><?php esc_html_e( 'E-mail', 'woocommerce-pos-sync' ); ?></th>
+			<td>
+				<label><input type="checkbox" name="<?php echo esc_attr( Settings::OPTION ); ?>[alerts]" id="pos-sync-alerts" value="1" <?php checked( $this->settings->alerts() ); ?>>
+				<?php esc_html_e( 'Write when orders could not be delivered, or nothing got through for an hour', 'woocommerce-pos-sync' ); ?></label>
+				<p><input type="email" class="regular-text" name="<?php echo esc_attr( Settings::OPTION ); ?>[alert_email]" id="pos-sync-alert-email" value="<?php echo esc_attr( $this->settings->entered_email() ); ?>" placeholder="<?php echo esc_attr( $this->settings->alert_email() ); ?>" aria-label="<?php esc_attr_e( 'E-mail address', 'woocommerce-pos-sync' ); ?>"></p>
+				<p class="description"><?php esc_html_e( 'Once a day at most for each cause. Leave the address empty for that of the site’s administrator.', 'woocommerce-pos-sync' ); ?></p>
+			</td>
+		</tr>
+		<?php
+	}
+
+	/**
 	 * Retries, statuses, log level.
 	 */
 	private function show_details(): void {
@@ -193,6 +210,7 @@ final class Settings_Page {
 			Settings::LOG_DEBUG      => __( 'Every delivery in detail', 'woocommerce-pos-sync' ),
 		);
 		$chosen = $this->settings->statuses();
+		$this->show_alerts();
 		?>
 		<tr>
 			<th scope="row"><label for="pos-sync-retries"><?php esc_html_e( 'Max Retries', 'woocommerce-pos-sync' ); ?></label></th>

@@ -139,10 +139,17 @@ final class Settings {
 	}
 
 	/**
+	 * The address that was entered for such e-mails; empty where none was.
+	 */
+	public function entered_email(): string {
+		return $this->text( 'alert_email' );
+	}
+
+	/**
 	 * Where such an e-mail goes: the address that was entered, else that of the site's administrator.
 	 */
 	public function alert_email(): string {
-		$entered = $this->text( 'alert_email' );
+		$entered = $this->entered_email();
 		return '' !== $entered ? $entered : self::string( get_option( 'admin_email' ) );
 	}
 

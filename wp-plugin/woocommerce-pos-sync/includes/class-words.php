@@ -86,9 +86,26 @@ final class Words {
 		if ( Reply::SENT !== $entry['result'] ) {
 			return self::of_failure( (int) $entry['status'], $entry['message'] );
 		}
-		$outcome  = self::outcomes()[ $entry['outcome'] ] ?? $entry['outcome'];
-		$warnings = self::of_warnings( $entry['answer'] ?? '', $entry['message'] );
-		return implode( '. ', array_filter( array( $outcome, $warnings ) ) );
+		$outcome                    = self::outcomes()[ $entry['outcome'] ] ?? $entry['outcome'];
+		list( $left_out, $message ) = self::split_message( $entry['message'] );
+
+		$warnings = self::of_warnings( $entry['answer'] ?? '', $message );
+		return implode( '. ', array_filter( array( $outcome, $left_out, $warnings ) ) );
+	}
+
+	/**
+	 * A message as what was left out of the delivery, in words, and the POS's own.
+	 *
+	 * @param string $message The message as logged.
+	 * @return array{string, string}
+	 */
+	private static function split_message( string $message ): array {
+		if ( 0 !== strpos( $message, Envelope::LEFT_OUT ) ) {
+			return array( '', $message );
+		}
+		$parts = explode( '; ', substr( $message, strlen( Envelope::LEFT_OUT ) ), 2 );
+		/* translators: %s: names and sizes of meta data. */
+		return array( sprintf( __( 'Too large for the POS, so it was left out: %s', 'woocommerce-pos-sync' ), $parts[0] ), $parts[1] ?? '' );
 	}
 
 	/**
