@@ -2,22 +2,29 @@
 
 A customer: `_id` (the e-mail address, lower-cased; else `store:#customer id`), `email`, `first_name`, `last_name`,
 `phone`, `company`, `billing`, `shipping`, `as_of` (how recent these are), `shop_ids` (`store:id`), `first_order_at`,
-`last_order_at` and `search`.
+`last_order_at`, `search`, `accounts` (of the shops' own customers that were reported under this address, by `store:id`:
+how recent that is), `orders_seen` (raised whenever an order is recorded here), and `erased_as` (see `pseudonym`).
 """
 
 from __future__ import annotations
 
+import re
+import secrets
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
-from pymongo import UpdateOne
+from pymongo import ReturnDocument, UpdateOne
 from pymongo.errors import BulkWriteError
 
 from .db import Db, Document, only_collisions
-from .errors import NotFound
+from .errors import Conflict, NotFound
 from .event_warnings import EventWarning
 from .words import search_words, wanted_words
 
+_ERASED_EMAIL = "deleted@site.invalid"
+"""What WordPress writes for an e-mail address when a person's data is erased (wp_privacy_anonymize_data)."""
+_ERASED = "erased:"
+_SHOP_ID = re.compile(r"(?:([a-z0-9][a-z0-9-]{0,39}):)?#?(\d{1,19})")
 _SEARCHED = ("email", "first_name", "last_name", "company", "phone")
 
 
@@ -90,16 +97,47 @@ def _ordered(buyer: Buyer) -> Document:
         "$min": {"first_order_at": buyer.ordered_at},
         "$max": {"last_order_at": buyer.ordered_at},
         "$addToSet": {"shop_ids": {"$each": shop_ids}},
+        "$inc": {"orders_seen": 1},
     }
 
 
 def apply(db: Db, snapshot: CustomerSnapshot) -> str:
-    """Take over what a shop says about a customer; returns the outcome."""
+    """Apply what a shop reports about one of its customers; returns the outcome.
+
+    Where the shop's customer has another e-mail address now, the record of the former one is no account any more, and
+    is removed where it has no order.
+    """
     customer = key(snapshot.store, snapshot.email, snapshot.shop_id)
+    account = f"{snapshot.store}:{snapshot.shop_id}"
+    if any(newer > snapshot.as_of for _, newer in _records_of(db, account, besides=customer)):
+        return "stale"
+    outcome = _report(db, snapshot, customer, account)
+    _keep_newest(db, account)
+    return outcome
+
+
+def _records_of(db: Db, account: str, besides: str | None) -> list[tuple[str, datetime]]:
+    """The records, besides one, under which a shop's customer was reported, and how recent each report is."""
+    reported = {"shop_ids": account, f"accounts.{account}": {"$exists": True}, "_id": {"$ne": besides}}
+    return [(each["_id"], each["accounts"][account]) for each in db.customers.find(reported, {"accounts": 1})]
+
+
+def _keep_newest(db: Db, account: str) -> None:
+    """Let one record be that of a shop's customer, the one reported last: also where two reports came at once."""
+    records = sorted(_records_of(db, account, besides=None), key=lambda each: (each[1], each[0]))
+    former = [customer for customer, _ in records[:-1]]
+    if former:
+        db.customers.update_many({"_id": {"$in": former}}, {"$unset": {f"accounts.{account}": ""}})
+        remove_unused(db, former)
+
+
+def _report(db: Db, snapshot: CustomerSnapshot, customer: str | None, account: str) -> str:
     profile = {"email": snapshot.email, **_filled(snapshot.fields)}
+    known_at = {"$ifNull": [f"$accounts.{account}", snapshot.as_of]}
     update = {
+        "accounts": {"$mergeObjects": ["$accounts", {account: {"$max": [known_at, snapshot.as_of]}}]},
         "shop_ids": {
-            "$setUnion": [{"$ifNull": ["$shop_ids", []]}, [f"{snapshot.store}:{snapshot.shop_id}"]],
+            "$setUnion": [{"$ifNull": ["$shop_ids", []]}, [account]],
         },
         "last_order_at": {"$ifNull": ["$last_order_at", None]},
     }
@@ -109,6 +147,57 @@ def apply(db: Db, snapshot: CustomerSnapshot) -> str:
     if done.upserted_id is not None:
         return "created"
     return "updated" if done.modified_count else "unchanged"
+
+
+# --- records that are nobody's any more -----------------------------------------------------------------------------
+
+
+def remove_unused(db: Db, customers: list[str]) -> None:
+    """Remove those of these records that have no order and are no account of a shop: a mistyped e-mail address that was
+    corrected, a guest who has registered since, a person whose data was erased.
+
+    An order is saved before it is recorded here. So who finds no order, and removes what nothing was recorded in
+    meanwhile, removes nothing that an order needs: one that comes later makes the record anew.
+    """
+    for customer in customers:
+        record = db.customers.find_one({"_id": customer}, {"orders_seen": 1, "accounts": 1})
+        if (
+            record is None
+            or record.get("accounts")
+            or db.woocommerceorders.find_one({"customer": customer}, {"_id": 1})
+        ):
+            continue
+        unchanged = {"orders_seen": record.get("orders_seen"), "accounts": record.get("accounts")}
+        db.customers.delete_one({"_id": customer, **unchanged})
+
+
+def is_erased(order: Document) -> bool:
+    """Whether the personal data of an order was erased in the shop (`WC_Privacy_Erasers`)."""
+    email = order.get("billing", {}).get("email", "").strip().lower()
+    marked = any(each["key"] == "_anonymized" and each["value"] == "yes" for each in order.get("meta", ()))
+    return email == _ERASED_EMAIL or (marked and not email)
+
+
+def is_pseudonym(customer: str | None) -> bool:
+    """Whether this key stands for a person whose data was erased. It has no record."""
+    return bool(customer) and str(customer).startswith(_ERASED)
+
+
+def unknown_person(order: str) -> str:
+    """The key that stands for the customer of an order that was erased before it came here."""
+    return f"{_ERASED}{order}"
+
+
+def pseudonym(db: Db, customer: str) -> str:
+    """The key that stands for a customer in orders that were erased: always the same one, so that figures go on to
+    count one customer. It is random and kept with the customer's record alone, so once that is gone, nobody can be
+    found by it."""
+    chosen = [{"$set": {"erased_as": {"$ifNull": ["$erased_as", f"{_ERASED}{secrets.token_hex(8)}"]}}}]
+    record: Document | None = db.customers.find_one_and_update(
+        {"_id": customer}, chosen, {"erased_as": 1}, upsert=True, return_document=ReturnDocument.AFTER
+    )
+    assert record is not None  # as it upserts
+    return str(record["erased_as"])
 
 
 def _filled(fields: Document) -> Document:
@@ -137,6 +226,8 @@ def _if_newest(profile: Document, as_of: datetime) -> Document:
 
 # --- reading --------------------------------------------------------------------------------------------------------
 
+_INTERNAL = dict.fromkeys(("search", "as_of", "accounts", "orders_seen", "erased_as"), 0)
+
 Position = tuple[datetime | None, str]
 """Where a list stands: `last_order_at` and `_id` of its last customer."""
 
@@ -154,25 +245,54 @@ def find(db: Db, words: str | None, limit: int, after: Position | None = None) -
         query["$nor"] = [{"last_order_at": last_order_at, "_id": {"$gte": customer}}]
         query["last_order_at"] = {"$not": {"$gt": last_order_at}} if last_order_at else None
     newest_first = [("last_order_at", -1), ("_id", -1)]
-    cursor = db.customers.find(query, {"search": 0, "as_of": 0}).sort(newest_first).limit(limit)
+    cursor = db.customers.find(query, _INTERNAL).sort(newest_first).limit(limit)
     return list(cursor if words is not None else cursor.hint(newest_first))
 
 
 def get(db: Db, customer: str) -> Document:
-    """A customer by its key: an e-mail address in any case, or `store:#customer id`. Raises NotFound."""
-    found = db.customers.find_one({"_id": customer.strip().lower()}, {"search": 0, "as_of": 0})
-    if found is None:
+    """A customer by an e-mail address in any case, or by the shop's id: `3501`, `#3501` or `store:#3501`.
+
+    Where an id has several records, as one account that orders with two addresses does, it is the one that was reported
+    as the account, else who ordered last. Raises NotFound, and Conflict, naming the candidates, where the id is one of
+    several stores.
+    """
+    text = customer.strip().lower()
+    shop_ids = _shop_ids(db, text, None)
+    found = list(db.customers.find({"$or": [{"_id": text}, {"shop_ids": {"$in": shop_ids}}]}))
+    if not found:
         raise NotFound(f"There is no customer {customer[:80]!r}.")
-    return found
+    candidates = sorted({name for each in found for name in each.get("shop_ids", ()) if name in shop_ids})
+    if len(candidates) > 1:
+        names = [name.replace(":", ":#") for name in candidates]
+        raise Conflict(f"Several stores have a customer {text[:80]}; say which.", details={"candidates": names})
+    best = max(found, key=lambda each: _rank(each, text, candidates))
+    return {name: value for name, value in best.items() if name not in _INTERNAL}
+
+
+def _rank(record: Document, text: str, shop_ids: list[str]) -> tuple[bool, bool, datetime]:
+    """How well a record fits what it was looked up by."""
+    is_account = any(name in record.get("accounts", {}) for name in shop_ids)
+    return record["_id"] == text, is_account, record.get("last_order_at") or datetime.min.replace(tzinfo=UTC)
 
 
 def keys(db: Db, text: str, store: str | None) -> list[str]:
-    """The keys of whom `text` names: an e-mail address, a key, or a shop's customer id (of `store`, else of any)."""
+    """The keys of whom `text` names: an e-mail address, a key, or a shop's customer id (`3501`, `#3501`, `store:#3501`;
+    without a store, of `store`, else of any)."""
     text = text.strip().lower()
-    if not text.isdecimal():
-        return [text]
+    shop_ids = _shop_ids(db, text, store)
+    found = db.customers.find({"shop_ids": {"$in": shop_ids}}, {"_id": 1}) if shop_ids else ()
+    return sorted({text, *(each["_id"] for each in found)})
+
+
+def _shop_ids(db: Db, text: str, store: str | None) -> list[str]:
+    """The `shop_ids` that a text may mean; none where it is no shop's customer id."""
+    named = _SHOP_ID.fullmatch(text)
+    if named is None or (named[1] and "#" not in text):
+        return []
+    if named[1]:
+        return [f"{named[1]}:{named[2]}"]
     stores = [store] if store is not None else _stores_with_orders(db)
-    return [each["_id"] for each in db.customers.find({"shop_ids": {"$in": [f"{each}:{text}" for each in stores]}})]
+    return [f"{each}:{named[2]}" for each in stores]
 
 
 def _stores_with_orders(db: Db) -> list[str]:

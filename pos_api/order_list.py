@@ -27,7 +27,18 @@ Position = tuple[datetime, str]
 
 _NEWEST_FIRST = [("created_at", -1), ("_id", -1)]
 _INTERNAL = (
-    *("rev", "settled", "search", "skus", "changed_at", "received_at", "order_key", "parent", "suborders_hold"),
+    *(
+        "rev",
+        "settled",
+        "search",
+        "skus",
+        "changed_at",
+        "received_at",
+        "order_key",
+        "parent",
+        "suborders_hold",
+        "former_customers",
+    ),
     "line_items.full",
 )
 _IN_LIST = dict.fromkeys((*_INTERNAL, "status_history", "meta", "opening"), 0)
@@ -104,7 +115,8 @@ def get(db: Db, order: str) -> Document:
 
 def of_customer(db: Db, customer: str, limit: int) -> list[Document]:
     """The last orders of a customer (`_id` of `customers`), newest first, deleted ones left out."""
-    return find(db, Filter(customer=customer), limit)
+    cursor = _cursor(db, {"deleted_at": None, "customer": customer}).limit(limit)
+    return _under_current_skus(db, list(map(_public, cursor)))
 
 
 def _by_id(order: str) -> Document:

@@ -10,6 +10,7 @@ An order document: `_id` (`store:order id`), the order's own fields under the na
 * `parent`, the `_id` of the order that it is a sub-order of, and `suborders_hold`, where it is a parent and the shop
   has taken stock for its sub-orders; each absent where there is none;
 * `deleted_at`, `status_history`, `warnings` and `day` (shop-local);
+* `former_customers`, only until they are seen to (see `customers.remove_unused`);
 * `customer`, `skus` and `search`, by which it is found, and `changed_at`, the server's time of the last save (a BSON
   timestamp, which MongoDB fills in on inserts too).
 """
@@ -49,6 +50,8 @@ class OrderSnapshot:
     was stored), and so is newer, whatever its version says: a refund that was deleted changes no time and no sequence.
     It is applied while the order still has that rev.
 
+    `erased_as` is the key that stands for the customer whose data was erased.
+
     `read` has the sender's names of the fields that were there, and `warnings` what was odd about them.
     """
 
@@ -63,6 +66,7 @@ class OrderSnapshot:
     fields: Document
     again: bool = False
     replaces: int | None = None
+    erased_as: str | None = None
     read: frozenset[str] = frozenset()
     warnings: tuple[EventWarning, ...] = ()
 
@@ -106,6 +110,7 @@ def apply(db: Db, snapshots: list[OrderSnapshot]) -> list[Result]:
     to_settle = [change for change in changes if change.to_settle()]
     stock.settle(db, [_holding(change) for change in to_settle], catalogue.balances)
     customers.upsert(db, [_buyer(change.after) for change in to_settle if _buyer_changed(change)])
+    _leave_customers(db, [change.after for change in to_settle if "former_customers" in change.after])
     revs = {change.after["_id"]: change.after["rev"] for change in to_settle}
     for parent in sorted(_settle_overtaken(db, revs)):
         _leave_to_suborders(db, parent)
@@ -129,6 +134,7 @@ def _save(db: Db, snapshots: list[OrderSnapshot]) -> tuple[Catalogue, list[_Chan
         keys = [each.key for each in waiting if attempt or each.again or each.topic != "order.created"]
         stored = {order["_id"]: order for order in db.woocommerceorders.find({"_id": {"$in": keys}})} if keys else {}
         catalogue = _catalogue_for(db, waiting, stored, catalogue)
+        waiting = [_named_erased(db, snapshot, stored.get(snapshot.key)) for snapshot in waiting]
         changes = [_change(snapshot, stored.get(snapshot.key), catalogue) for snapshot in waiting]
         catalogue.learn(db)  # first: once the lines are saved as matched, nothing is looked up again
         lost = _write(db, [(change.before, change.after) for change in changes if change.to_save()])
@@ -179,6 +185,9 @@ def _save_operation(before: Document | None, after: Document) -> InsertOne[Docum
     return UpdateOne({"_id": after["_id"], "rev": before["rev"]}, update, upsert=True)
 
 
+_NOT_COMPARED = ("rev", "received_at", "status_history", "former_customers")
+
+
 def compare(db: Db, snapshots: list[OrderSnapshot]) -> list[tuple[Document | None, list[str]]]:
     """What each snapshot, taken as the truth, would change: the stored order, None where there is none, and the names
     of the fields that differ. Writes nothing."""
@@ -189,7 +198,7 @@ def compare(db: Db, snapshots: list[OrderSnapshot]) -> list[tuple[Document | Non
         before = stored.get(snapshot.key)
         after = _change(replace(snapshot, replaces=before["rev"] if before else 0), before, catalogue).after
         differing = sorted(name for name in {*after, *(before or {})} if (before or {}).get(name) != after.get(name))
-        compared.append((before, [name for name in differing if name not in ("rev", "received_at", "status_history")]))
+        compared.append((before, [name for name in differing if name not in _NOT_COMPARED]))
     return compared
 
 
@@ -269,8 +278,37 @@ def merge(before: Document | None, snapshot: OrderSnapshot, catalogue: Catalogue
     _note_status(order, before, snapshot)
     order["warnings"] = [each.stored() for each in _warnings(order)] + _field_warnings(before, snapshot)
     if fields or before is None:
-        _index(order)
+        _index(order, snapshot.erased_as)
+        _note_former_customer(order, before)
     return order
+
+
+def _named_erased(db: Db, snapshot: OrderSnapshot, before: Document | None) -> OrderSnapshot:
+    """The snapshot with the key that stands for a customer whose data it erases."""
+    if not customers.is_erased(snapshot.fields):
+        return snapshot
+    if before is None:
+        return replace(snapshot, erased_as=customers.unknown_person(snapshot.key))
+    customer = before.get("customer")
+    if customer is None or customers.is_pseudonym(customer):
+        return snapshot
+    return replace(snapshot, erased_as=customers.pseudonym(db, customer))
+
+
+def _note_former_customer(order: Document, before: Document | None) -> None:
+    """Remember until the order is settled whose it was: a crash must not leave a customer who has no order."""
+    former = before.get("customer") if before else None
+    if before and former and former != order["customer"]:
+        order["former_customers"] = sorted({*before.get("former_customers", ()), former} - {order["customer"]})
+
+
+def _leave_customers(db: Db, orders: list[Document]) -> None:
+    """Remove the customers whose only order these were."""
+    for order in orders:
+        former = order["former_customers"]
+        customers.remove_unused(db, former)
+        unchanged = {"_id": order["_id"], "former_customers": former}
+        db.woocommerceorders.update_one(unchanged, {"$unset": {"former_customers": ""}})
 
 
 def _new_order(snapshot: OrderSnapshot) -> Document:
@@ -407,10 +445,13 @@ def _note_status(order: Document, before: Document | None, snapshot: OrderSnapsh
     order["status_history"] = [*order["status_history"], entry][-_HISTORY:]
 
 
-def _index(order: Document) -> None:
+def _index(order: Document, erased_as: str | None) -> None:
     """What the order is found by."""
     billing = order.get("billing", {})
-    order["customer"] = customers.key(order["store"], billing.get("email", ""), order.get("customer_id", 0))
+    if not customers.is_erased(order):
+        order["customer"] = customers.key(order["store"], billing.get("email", ""), order.get("customer_id", 0))
+    elif not customers.is_pseudonym(order.get("customer")):
+        order["customer"] = erased_as
     lines = order["line_items"]
     order["skus"] = sorted({sku for line in lines for sku in (line["sku"], line.get("product")) if sku})
     order["search"] = search_words(
@@ -450,7 +491,7 @@ _BUYER_FIELDS = ("customer", "customer_id", "created_at", "billing", "shipping")
 
 def _buyer_changed(change: _Change) -> bool:
     """Whether the customer's record may not show this order yet. After a crash it may be anything, so yes."""
-    if not change.after.get("customer"):
+    if not change.after.get("customer") or customers.is_pseudonym(change.after["customer"]):
         return False
     before = change.before
     if before is None or change.snapshot.again:

@@ -174,6 +174,6 @@ def state(db: Db) -> Document:
         "orders": {key: {**each, **by_the_way, "deleted_at": "deleted_at" in each} for key, each in orders.items()},
         "history": {key: [entry["status"] for entry in each["status_history"]] for key, each in orders.items()},
         "products": {each["_id"]: {**each, "seq": 0, **by_the_way} for each in db.products.find()},
-        "customers": {each["_id"]: {**each, "as_of": 0} for each in db.customers.find()},
+        "customers": {each["_id"]: {**each, "as_of": 0, "orders_seen": 0} for each in db.customers.find()},
         "stock": {each["_id"]: each["stock"] for each in db.products.find()},
     }

@@ -89,10 +89,11 @@ def list_customers(query: Document) -> Any:
 
 @blp.get("/<path:customer>")
 @staff("viewer")
-@fails_with(404)
+@fails_with(404, 409)
 @blp.response(200, reply(FullCustomer))
 def get_customer(customer: str) -> Any:
-    """One customer, by e-mail address or as `store:#customer id` (the `#` as `%23`)."""
+    """One customer, by e-mail address, or by the shop's id as `store:#id` (the `#` as `%23`) or `id`; 409 names the
+    candidates when several stores have that id."""
     db = services().db
     found = customers.get(db, customer)
     spent = stats.spent(db, found["_id"])
