@@ -400,6 +400,18 @@ function queue( array $input ): array {
 }
 
 /**
+ * Switches the site to a language, as if WordPress's own translation of it were installed; "en_US" switches back.
+ */
+function language( array $input ): array {
+	wp_mkdir_p( WP_LANG_DIR );
+	// Any translation will do for WordPress to offer the language.
+	copy( WP_PLUGIN_DIR . '/woocommerce-pos-sync/languages/woocommerce-pos-sync-sv_SE.mo', WP_LANG_DIR . '/' . $input['locale'] . '.mo' );
+	wp_cache_flush();
+	update_option( 'WPLANG', 'en_US' === $input['locale'] ? '' : $input['locale'] );
+	return array( 'locale' => get_option( 'WPLANG' ) );
+}
+
+/**
  * Everything that the log keeps, requests and answers among it.
  */
 function log_texts( array $input ): array {

@@ -275,6 +275,9 @@ async function main() {
 		await click( '.pos-sync-filters button' );
 		const found = await rows( 'about' );
 		check( found.length > 1 && found.every( ( each ) => each.startsWith( 'Order #' + waiting ) ), 'by order' );
+		await fill( '#pos-sync-search', 'Öberg' );
+		await click( '.pos-sync-filters button' );
+		check( ( await rows( 'about' ) ).length > 3 && ( await rows( 'customer' ) ).every( ( each ) => each === 'Anna Öberg' ), 'by customer' );
 		const today = new Date().toISOString().slice( 0, 10 );
 		await go( `/wp-admin/admin.php?page=pos-sync&tab=deliveries&from=${ today }&to=${ today }` );
 		check( ( await rows( 'about' ) ).length > 1, 'by date' );
@@ -299,6 +302,19 @@ async function main() {
 		await go( '/wp-admin/site-health.php' );
 		await page.waitForSelector( '#health-check-site-status-good, .health-check-accordion' );
 		check( ( await page.content() ).includes( 'pos_sync' ), 'site health has the test' );
+
+		// In the language of whoever looks, the POS's messages included.
+		for ( const [ locale, tab, said ] of [ [ 'sv_SE', 'Leveranser', 'Kassan kan inte använda den' ], [ 'de_DE', 'Lieferungen', 'Die Kasse kann es nicht verwenden' ], [ 'de_CH', 'Lieferungen', 'Die Kasse kann es nicht verwenden' ] ] ) {
+			act( 'language', { locale } );
+			await go( '/wp-admin/admin.php?page=pos-sync&tab=deliveries' );
+			check( ( await text( '.nav-tab-active' ) ) === tab, `the screens speak ${ locale }` );
+			check( ( await text( '.wp-list-table' ) ).includes( said ), `so do the messages of the POS: ${ said }` );
+			await picture( '8-log-' + locale );
+			await fits( '8-log-' + locale );
+			await go( '/wp-admin/admin.php?page=pos-sync' );
+			await fits( '5-settings-' + locale );
+		}
+		act( 'language', { locale: 'en_US' } );
 
 		// A copy of the shop stops by itself.
 		act( 'pretend_copy' );

@@ -7,10 +7,14 @@
 
 namespace POS_Sync;
 
+use Automattic\WooCommerce\Utilities\OrderUtil;
+
 /**
  * The filter of the log's page, read from its address. What can not be used is left out.
  */
 final class Log_Filter {
+
+	private const MOST_ORDERS = 100;
 
 	/**
 	 * Chosen values by their names in the address; those that are not chosen are not there.
@@ -18,6 +22,13 @@ final class Log_Filter {
 	 * @var array<string, string>
 	 */
 	private $chosen;
+
+	/**
+	 * Orders that the searched text finds; null before they were looked for.
+	 *
+	 * @var int[]|null
+	 */
+	private $orders = null;
 
 	/**
 	 * Reads the address.
@@ -54,13 +65,14 @@ final class Log_Filter {
 	 * The filter as the log takes it.
 	 *
 	 * @param string|null $result Instead of the chosen result.
-	 * @return array{result: string, event: string, search: string, from?: int, to?: int}
+	 * @return array{result: string, event: string, search: string, orders: int[], from?: int, to?: int}
 	 */
 	public function for_log( ?string $result = null ): array {
 		$filter = array(
 			'result' => $result ?? $this->chosen['result'] ?? '',
 			'event'  => $this->chosen['event'] ?? '',
 			'search' => $this->chosen['s'] ?? '',
+			'orders' => $this->orders(),
 		);
 		$from   = self::day( $this->chosen['from'] ?? '' );
 		$to     = self::day( $this->chosen['to'] ?? '' );
@@ -71,6 +83,41 @@ final class Log_Filter {
 			$filter['to'] = $to->modify( '+1 day' )->getTimestamp();
 		}
 		return $filter;
+	}
+
+	/**
+	 * Orders that the searched text finds as it does in WooCommerce's list: by number, where a plugin gives them numbers
+	 * of its own, or by their customer.
+	 *
+	 * @return int[]
+	 */
+	private function orders(): array {
+		if ( null !== $this->orders ) {
+			return $this->orders;
+		}
+		$this->orders = array();
+		$text         = ltrim( $this->chosen['s'] ?? '', '#' );
+		$same         = ctype_digit( $text ) ? wc_get_order( (int) $text ) : null;
+		// A delivery id is nothing that orders have, and where numbers are ids there is nothing to look for.
+		if ( strlen( $text ) < 2 || 0 === strpos( $text, 'msg_' ) || ( $same instanceof \WC_Order && $same->get_order_number() === $text ) ) {
+			return $this->orders;
+		}
+		$found = OrderUtil::custom_orders_table_usage_is_enabled()
+			? wc_get_orders(
+				array(
+					's'      => $text,
+					'return' => 'ids',
+					'limit'  => self::MOST_ORDERS,
+				)
+			)
+			: wc_order_search( $text );
+		foreach ( array_slice( is_array( $found ) ? $found : array(), 0, self::MOST_ORDERS ) as $id ) {
+			$order = is_numeric( $id ) ? wc_get_order( (int) $id ) : null;
+			if ( $order instanceof \WC_Order && ( ! ctype_digit( $text ) || $order->get_order_number() === $text ) ) {
+				$this->orders[] = $order->get_id();
+			}
+		}
+		return $this->orders;
 	}
 
 	/**

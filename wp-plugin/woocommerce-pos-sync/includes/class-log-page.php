@@ -63,8 +63,8 @@ final class Log_Page {
 		$this->show_hidden( array_intersect_key( $chosen, array( 'result' => 1 ) ) );
 		?>
 		<p>
-			<label for="pos-sync-search"><?php esc_html_e( 'Order or text', 'woocommerce-pos-sync' ); ?></label>
-			<input type="search" id="pos-sync-search" name="s" value="<?php echo esc_attr( $chosen['s'] ?? '' ); ?>" placeholder="<?php esc_attr_e( 'Number, delivery id, error', 'woocommerce-pos-sync' ); ?>">
+			<label for="pos-sync-search"><?php esc_html_e( 'Order, customer or text', 'woocommerce-pos-sync' ); ?></label>
+			<input type="search" id="pos-sync-search" name="s" value="<?php echo esc_attr( $chosen['s'] ?? '' ); ?>" placeholder="<?php esc_attr_e( 'Number, name, error', 'woocommerce-pos-sync' ); ?>">
 		</p>
 		<p>
 			<label for="pos-sync-topic"><?php esc_html_e( 'What happened', 'woocommerce-pos-sync' ); ?></label>

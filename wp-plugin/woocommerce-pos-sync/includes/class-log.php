@@ -178,9 +178,9 @@ final class Log {
 	/**
 	 * Attempts, the latest first.
 	 *
-	 * @param array{type?: string, id?: int, event?: string, result?: string, from?: int, to?: int, search?: string} $filter From and to: Unix times. Search: an order's number or a delivery id, or part of an error.
-	 * @param int                                                                                                    $limit  How many at most.
-	 * @param int                                                                                                    $offset How many to pass over.
+	 * @param array{type?: string, id?: int, event?: string, result?: string, from?: int, to?: int, search?: string, orders?: int[]} $filter From and to: Unix times. Search: an id, a delivery id, or part of an error; orders: what else it finds.
+	 * @param int                                                                                                                    $limit  How many at most.
+	 * @param int                                                                                                                    $offset How many to pass over.
 	 * @return array<array<string, string>>
 	 */
 	public function entries( array $filter, int $limit, int $offset = 0 ): array {
@@ -192,7 +192,7 @@ final class Log {
 	/**
 	 * How many attempts a filter finds.
 	 *
-	 * @param array{type?: string, id?: int, event?: string, result?: string, from?: int, to?: int, search?: string} $filter As for entries().
+	 * @param array{type?: string, id?: int, event?: string, result?: string, from?: int, to?: int, search?: string, orders?: int[]} $filter As for entries().
 	 */
 	public function count( array $filter ): int {
 		list( $where, $values ) = $this->where( $filter );
@@ -239,7 +239,7 @@ final class Log {
 	/**
 	 * SQL for a filter.
 	 *
-	 * @param array{type?: string, id?: int, event?: string, result?: string, from?: int, to?: int, search?: string} $filter As for entries().
+	 * @param array{type?: string, id?: int, event?: string, result?: string, from?: int, to?: int, search?: string, orders?: int[]} $filter As for entries().
 	 * @return array{literal-string, array<int|string>}
 	 */
 	private function where( array $filter ): array {
@@ -259,13 +259,22 @@ final class Log {
 			}
 		}
 		$search = trim( $filter['search'] ?? '' );
-		if ( ctype_digit( ltrim( $search, '#' ) ) ) {
-			$where[]  = 'object_id = %d';
+		$orders = $filter['orders'] ?? array();
+		$any    = array();
+		if ( $orders ) {
+			$any[] = "(type = 'order' AND object_id IN (" . implode( ', ', array_fill( 0, count( $orders ), '%d' ) ) . '))';
+			array_push( $values, ...$orders );
+		} elseif ( ctype_digit( ltrim( $search, '#' ) ) ) {
+			$any[]    = 'object_id = %d';
 			$values[] = (int) ltrim( $search, '#' );
-		} elseif ( '' !== $search ) {
-			$like    = $this->table->like( $search );
-			$where[] = '(delivery_id = %s OR event LIKE %s OR outcome LIKE %s OR message LIKE %s)';
+		}
+		if ( '' !== $search && ! ctype_digit( ltrim( $search, '#' ) ) ) {
+			$like  = $this->table->like( $search );
+			$any[] = 'delivery_id = %s OR event LIKE %s OR outcome LIKE %s OR message LIKE %s';
 			array_push( $values, $search, $like, $like, $like );
+		}
+		if ( $any ) {
+			$where[] = '(' . implode( ' OR ', $any ) . ')';
 		}
 		return array( implode( ' AND ', $where ), $values );
 	}

@@ -72,7 +72,7 @@ final class Words {
 			'duplicate' => __( 'The POS had this delivery already', 'woocommerce-pos-sync' ),
 			'stale'     => __( 'The POS has something newer', 'woocommerce-pos-sync' ),
 			'ignored'   => __( 'The POS does not need this', 'woocommerce-pos-sync' ),
-			'parked'    => __( 'The POS keeps it for a look', 'woocommerce-pos-sync' ),
+			'parked'    => __( 'The POS has put it aside for review', 'woocommerce-pos-sync' ),
 			'waiting'   => __( 'Received, processed a little later', 'woocommerce-pos-sync' ),
 		);
 	}
