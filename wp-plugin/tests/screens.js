@@ -48,7 +48,8 @@ async function main() {
 	} );
 	const page = await browser.newPage();
 	const problems = [];
-	page.on( 'pageerror', ( error ) => problems.push( 'script: ' + error.message ) );
+	// WordPress fades from page to page; that a picture or another width comes between is nobody's fault.
+	page.on( 'pageerror', ( error ) => /^Transition was|InvalidStateError: Transition/.test( error.message ) || problems.push( 'script: ' + error.message ) );
 	page.setDefaultTimeout( 60000 );
 
 	const picture = async ( name ) => pictures && page.screenshot( { path: path.join( pictures, name + '.png' ), fullPage: true } );

@@ -252,7 +252,7 @@ final class Settings_Page {
 		<hr>
 		<h2><?php esc_html_e( 'Send what is there already', 'woocommerce-pos-sync' ); ?></h2>
 		<p><?php esc_html_e( 'Goes on in the background, also when you leave this page. What the POS has already is not counted twice.', 'woocommerce-pos-sync' ); ?></p>
-		<p>
+		<p class="pos-sync-history">
 			<label for="pos-sync-since"><?php esc_html_e( 'All orders since', 'woocommerce-pos-sync' ); ?></label>
 			<input type="date" id="pos-sync-since">
 			<button type="button" class="button" data-pos-sync="since"><?php esc_html_e( 'Send orders', 'woocommerce-pos-sync' ); ?></button>
