@@ -41,6 +41,12 @@ namespace PHPUnit\Framework {
 		public function assertStringContainsString( string $part, string $whole ): void {
 			self::check( false !== strpos( $whole, $part ), "'$part' is not in '$whole'" );
 		}
+		public function assertStringNotContainsString( string $part, string $whole ): void {
+			self::check( false === strpos( $whole, $part ), "'$part' is in '$whole'" );
+		}
+		public function assertNotEmpty( $actual, $message = '' ): void {
+			self::check( ! empty( $actual ), $message . ' is empty' );
+		}
 		public function assertMatchesRegularExpression( string $pattern, string $text ): void {
 			self::check( (bool) preg_match( $pattern, $text ), $text );
 		}
