@@ -240,6 +240,16 @@ final class Words {
 			'unknown_parent'      => __( 'The stock of {sku} is that of product {parent}, which the POS does not know.', 'woocommerce-pos-sync' ),
 			/* translators: Leave {names in braces} as they are. */
 			'sku_taken'           => __( 'The SKU {sku} was another product’s, which is {product} in the POS until it has a new one.', 'woocommerce-pos-sync' ),
+			/* translators: Leave {names in braces} as they are. */
+			'sku_of_several'      => __( 'Several products of the shop ({ids}) have the SKU {sku}; in the POS they are one product with one stock.', 'woocommerce-pos-sync' ),
+			/* translators: Leave {names in braces} as they are. */
+			'not_published'       => __( '{sku} is not published yet; it starts with the stock it is published with.', 'woocommerce-pos-sync' ),
+			/* translators: Leave {names in braces} as they are. */
+			'field_left_out'      => __( 'The POS could not read the field {field} and left it out: {problem}.', 'woocommerce-pos-sync' ),
+			/* translators: Leave {names in braces} as they are. */
+			'field_shortened'     => __( 'The field {field} is longer than {limit} characters; the POS keeps only so many.', 'woocommerce-pos-sync' ),
+			/* translators: Leave {names in braces} as they are. */
+			'characters_replaced' => __( 'The POS replaced characters in the field {field} that can not be stored.', 'woocommerce-pos-sync' ),
 		);
 	}
 }
