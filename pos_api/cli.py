@@ -32,6 +32,9 @@ from .schedule import Schedule
 from .setup_line import setup_line, webhook_url
 from .values import now, rfc3339
 
+_LISTED = 50
+"""So many rows that were not imported are printed."""
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -520,19 +523,29 @@ def connect_store(config: Config, db: Db, /, name: str, url: str, consumer_key: 
 @with_db
 @with_config
 def import_shop(config: Config, db: Db, /, name: str, since: datetime) -> None:
-    """Take over the products, customers and orders of the shop NAME. Interrupted, it goes on where it was."""
+    """Take over the products, customers and orders of the shop NAME. Interrupted, it goes on where it was.
+
+    Exit status 1 when something of the shop's is not here afterwards, or not as it is there.
+    """
     with connection.open_shop(db, config, name) as shop:
         imported = importer.run(db, config, shop, name, since, progress_bars())
     show_import(imported)
 
 
 def show_import(imported: importer.Imported) -> None:
-    """Print what an import did, and how the POS compares with the shop now."""
+    """Print what an import did, and how the POS compares with the shop now; exits with status 1 when something of the
+    shop's is not here, or not as it is there."""
     for phase, counts in imported.outcomes.items():
         say(f"{phase:<10}" + ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(counts.items())))
-    if imported.unread:
-        say(f"{imported.unread} that the shop could not tell; its error log says why.", err=True)
+    if imported.not_imported:
+        say(f"{len(imported.not_imported):,} not imported:", err=True)
+        for each in imported.not_imported[:_LISTED]:
+            say(f"  {each['what']}: {each['cause']}", err=True)
+        if len(imported.not_imported) > _LISTED:
+            say("  …; `pos-api inbox` has those that came in and could not be used.", err=True)
     _show_report(imported.report)
+    if not imported.in_sync:
+        sys.exit(1)
 
 
 def progress_bars() -> importer.Progress:
@@ -563,7 +576,7 @@ def progress_bars() -> importer.Progress:
 @main.command("reconcile")
 @click.argument("name")
 @click.option("--since", default="2d", show_default=True, callback=_since, help="2024-01-01, or how long ago: 12h, 3w.")
-@click.option("--repair", is_flag=True, help="Mend orders, add products, switch webhooks on again.")
+@click.option("--repair", is_flag=True, help="Repair orders and products, switch webhooks on again.")
 @click.option("--align", metavar="SKU", multiple=True, help="Bring the stock of this SKU to the shop's.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @with_db
@@ -571,7 +584,7 @@ def progress_bars() -> importer.Progress:
 def reconcile_shop(
     config: Config, db: Db, /, name: str, since: datetime, repair: bool, align: tuple[str, ...], as_json: bool
 ) -> None:
-    """Compare the POS with the shop NAME. Exit status 1 when something is left to mend or to look at."""
+    """Compare the POS with the shop NAME. Exit status 1 when something is left to repair or to look at."""
     with connection.open_shop(db, config, name) as shop:
         report = reconcile.run(db, config, shop, name, since, repair=repair, repair_senders=repair, align=align)
     if as_json:
@@ -582,7 +595,7 @@ def reconcile_shop(
     for sku in align:
         if sku not in differ:
             say(f"{sku}: nothing to align.", err=True)
-    if not report.in_step:
+    if not report.in_sync:
         sys.exit(1)
 
 
@@ -593,24 +606,31 @@ def _json(value: Any) -> str:
 def _show_report(report: Report | None) -> None:
     if report is None:
         return
-    say(f"{report.compared:,} orders since {_moment(report.since)} and {report.stock_compared:,} products compared.")
+    compared = f"{report.compared:,} orders since {_moment(report.since)} and {report.products_compared:,} products"
+    say(f"{compared} compared.")
     for each in report.orders:
         _row(f"#{each['number']}", each["problem"], each.get("repair"), each["cause"])
+    for each in report.products:
+        _row(each["sku"], each["problem"], each.get("repair"), each["cause"])
     for each in report.stock:
         here = "-" if each["here"] is None else f"{each['here']:g}"
         _row(each["sku"], f"stock {here}, shop {each['shop']:g}", each.get("repair"), each["cause"])
+    for each in report.unread:
+        _row(each["what"], "not read", None, each["cause"])
     for each in report.senders:
         _row(each["name"] or str(each["id"]), each.get("topic") or "", each.get("repair"), each["problem"])
-    heard = report.silence or {}
-    if heard.get("alarming"):
+    for note in report.notes:
+        say(f"Note: {note}")
+    outage = report.silence or {}
+    if outage.get("alarming"):
         say(
-            f"No order since {_moment(heard['since'])}: about {heard['missed']:.0f} usually come in such a time. "
+            f"No order since {_moment(outage['since'])}: about {outage['missed']:.0f} usually come in such a time. "
             "Is the shop's checkout all right?"
         )
     if report.problem:
-        say(report.problem, err=True)
-    elif report.in_step:
-        say("In step.")
+        say(f"Not finished: {report.problem}", err=True)
+    elif report.in_sync:
+        say("In sync.")
 
 
 def _row(what: str, problem: str, repair: str | None, cause: str) -> None:

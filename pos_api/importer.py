@@ -2,8 +2,8 @@
 
 Products come first, and the stock of those not known yet is what the POS starts with. Orders from before the store went
 live move nothing then: their units are missing from that stock already. Where an import stands is kept in `pulls`
-(`_id`: the store; `import`: `since`, `started_at`, `phase`, `window`, `offset`, `last_id`, `finished_at`), so that one
-that was interrupted goes on.
+(`_id`: the store; `import`: `since`, `started_at`, `phase`, `window`, `offset`, `last_id`, `finished_at`, and
+`not_imported`, what could not be brought in so far), so that one that was interrupted goes on.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from . import pull, reconcile, stores, tally
 from .config import Config
 from .db import Db, Document
+from .inbox import Outcome
 from .reconcile import Report
-from .sources.woocommerce_rest import Page, Place, Shop, envelope
+from .sources.woocommerce_rest import Page, Place, Shop, envelope, has_id
 from .stores import Stores
 from .values import now, utc
 
@@ -26,6 +27,8 @@ PHASES = ("products", "customers", "orders")
 _EVENTS = {"products": "product.created", "customers": "customer.created", "orders": "order.created"}
 _SECOND = timedelta(seconds=1)
 _TRIES = 3
+_KEPT = 1000
+"""So many of what was not imported are kept for an import that goes on; more of them are one cause."""
 
 Progress: TypeAlias = Callable[[str, int, int], None]
 """Called with the phase, how many rows are done in it, and how many there are (about)."""
@@ -33,12 +36,33 @@ Progress: TypeAlias = Callable[[str, int, int], None]
 
 @dataclass(slots=True)
 class Imported:
-    """What an import did: by phase, how many rows had which outcome; how many the shop could not tell; and how the POS
-    compares with the shop now."""
+    """What an import did: by phase, how many rows had which outcome; `not_imported`, what the shop has and is not here
+    (`{"what", "cause"}`): it could not be read, or not be used; and how the POS compares with the shop now."""
 
     outcomes: dict[str, Counter[str]] = field(default_factory=dict)
-    unread: int = 0
+    not_imported: list[Document] = field(default_factory=list)
     report: Report | None = None
+
+    @property
+    def in_sync(self) -> bool:
+        """Whether all that the shop has is here, as it is there."""
+        return not self.not_imported and self.report is not None and self.report.data_in_sync
+
+    def note(self, phase: str, page: Page, outcomes: list[Outcome]) -> None:
+        """Count what became of a page's rows, and note what of it is not here."""
+        self.outcomes[phase].update(outcome.outcome for outcome in outcomes)
+        self.not_imported += [{"what": each.what, "cause": each.cause} for each in page.unread]
+        for row, outcome in zip(page.rows, outcomes, strict=True):
+            if outcome.outcome in ("parked", "waiting"):
+                cause = outcome.reason or "It could not be applied yet and is tried again."
+                self.not_imported.append({"what": _name(phase, row), "cause": cause})
+
+
+def _name(phase: str, row: Any) -> str:
+    if not has_id(row):
+        return f"a row of {phase} without an id"
+    name = f" ({row['name']})" if row.get("name") else ""
+    return f"{phase.removesuffix('s')} {row['id']}{name}"
 
 
 def run(db: Db, config: Config, shop: Shop, name: str, since: datetime, progress: Progress) -> Imported:
@@ -49,19 +73,19 @@ def run(db: Db, config: Config, shop: Shop, name: str, since: datetime, progress
     """
     state = _begin(db, config, shop, name, since)
     store = Stores(db, config).get(name)
-    imported = Imported()
+    imported = Imported(not_imported=state.get("not_imported", []))
     for phase in PHASES[PHASES.index(state["phase"]) :]:
         if phase != state["phase"]:
             state = _note(db, name, state, phase=phase, window=None, place=Place())
-        counts = imported.outcomes[phase] = Counter()
+        imported.outcomes[phase] = Counter()
         total = shop.count(phase, **(_since(since) if phase == "orders" else {}))
         progress(phase, 0, total)
         for page, window, read_at in _pages(shop, phase, since, state):
             bodies = [envelope(_EVENTS[phase], row) for row in page.rows]
-            counts.update(outcome.outcome for outcome in pull.take_in(db, store, bodies, read_at))
-            imported.unread += page.unread
+            imported.note(phase, page, pull.take_in(db, store, bodies, read_at))
+            state["not_imported"] = imported.not_imported[:_KEPT]
             state = _note(db, name, state, phase=phase, window=window, place=page.after)
-            progress(phase, counts.total(), total)
+            progress(phase, imported.outcomes[phase].total(), total)
     db.pulls.update_one({"_id": name}, {"$set": {"import.finished_at": now()}})
     imported.report = _true_up(db, config, shop, name, state["started_at"])
     tally.refresh(db)

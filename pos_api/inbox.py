@@ -224,11 +224,27 @@ def replay(db: Db, wanted: Filter | Iterable[str]) -> int:
     keys = None if isinstance(wanted, Filter) else list(wanted)
     query: Document = wanted.query() if isinstance(wanted, Filter) else {"_id": {"$in": keys}}
     changes = {"$set": {"state": "waiting", "attempts": 0, "due_at": now()}}
-    removed = {"$unset": {"attention_at": "", "done_at": "", "lease": "", "reason": "", "details": ""}}
+    removed = {"$unset": _ENDED | {"lease": ""}}
     replayed = db.inbox.update_many(query, changes | removed).matched_count
     if keys is not None and not replayed:
         raise NotFound("There is no such event in the inbox.")
     return replayed
+
+
+_ENDED = {"attention_at": "", "done_at": "", "reason": "", "details": ""}
+
+
+def states(db: Db, keys: Iterable[str]) -> dict[str, str]:
+    """The state of each of these events that the inbox has."""
+    wanted = list(keys)
+    found = db.inbox.find({"_id": {"$in": wanted}}, {"state": 1}) if wanted else ()
+    return {entry["_id"]: entry["state"] for entry in found}
+
+
+def reopen(db: Db, keys: Iterable[str], lease: str) -> None:
+    """Lease these events to `lease` once more, though they ended before; those that wait stay with whoever has them."""
+    changes = {"$set": {"state": "waiting", "attempts": 0, "due_at": now() + LEASE, "lease": lease}}
+    db.inbox.update_many({"_id": {"$in": list(keys)}, "state": {"$ne": "waiting"}}, changes | {"$unset": _ENDED})
 
 
 def waiting(db: Db) -> int:

@@ -10,13 +10,17 @@ from . import inbox, worker
 from .db import Db
 from .inbox import Outcome
 from .stores import Store
+from .worker import Work
 
 _HEADERS = {"content-type": "application/json", "user-agent": "pos-api"}
 
 
-def take_in(db: Db, store: Store, bodies: Iterable[bytes], read_at: datetime) -> list[Outcome]:
+def take_in(db: Db, store: Store, bodies: Iterable[bytes], read_at: datetime, *, again: bool = False) -> list[Outcome]:
     """Store and apply these events, as `woocommerce_rest.envelope` makes them, read from the shop at `read_at`; returns
-    what became of each, `duplicate` for one known already, `waiting` for one that failed and is tried again later.
+    what became of each, `duplicate` for one applied before, `waiting` for one that failed and is tried again later.
+
+    One that was parked or failed before is tried again, and with `again` also one that was applied: a repair is needed
+    now, whatever its bytes came to then.
 
     Raises PyMongoError when the database is away: what was stored by then is applied later, the rest is not known.
     """
@@ -26,11 +30,24 @@ def take_in(db: Db, store: Store, bodies: Iterable[bytes], read_at: datetime) ->
         works = [worker.understand(store, _HEADERS, body, read_at) for body in batch]
         unique = {work.event.key: work for work in works}
         new = inbox.store(db, [work.event for work in unique.values()], lease)
-        ended = worker.process(db, lease, [work for key, work in unique.items() if key in new])
-        for work in works:
-            known = work.event.key not in new
-            outcomes.append(ended.get(work.event.key) or Outcome("duplicate" if known else "waiting"))
+        known = inbox.states(db, unique.keys() - new)
+        once_more = {key for key, state in known.items() if state != "waiting" and (again or state != "done")}
+        if once_more:
+            inbox.reopen(db, once_more, lease)
+        outcomes += _outcomes(db, lease, works, new, once_more)
     return outcomes
+
+
+def _outcomes(db: Db, lease: str, works: list[Work], new: set[str], once_more: set[str]) -> list[Outcome]:
+    """Process what is new, or due once more; the outcome of every event of the batch."""
+    unique = {work.event.key: work for work in works}
+    to_do = [work if key in new else worker.again(work) for key, work in unique.items() if key in new | once_more]
+    ended = worker.process(db, lease, to_do)
+    known = inbox.states(db, unique.keys() - ended.keys())
+    return [
+        ended.get(key) or Outcome("duplicate" if known.get(key) == "done" else "waiting")
+        for key in (work.event.key for work in works)
+    ]
 
 
 def _batches(bodies: Iterable[bytes]) -> Iterator[list[bytes]]:

@@ -1,4 +1,4 @@
-"""What is done again and again beside the deliveries: figures kept fresh, connected shops compared and mended.
+"""What is done again and again beside the deliveries: figures kept fresh, connected shops compared and repaired.
 
 Figures are exact whenever they are looked at; bringing them up to date meanwhile makes the next look short, also
 after an import. Shops are compared by one process at a time.
@@ -128,14 +128,16 @@ def _report(db: Db, config: Config, name: str, since: datetime, sweep: bool) -> 
 def _tell(report: Report) -> None:
     if report.problem:
         log.warning("shop could not be compared", store=report.store, problem=report.problem)
-    elif report.in_step:
-        log.info("shop compared", store=report.store, orders=report.compared, mended=len(report.orders))
+    elif report.in_sync:
+        log.info("shop compared", store=report.store, orders=report.compared, repaired=len(report.orders))
     else:
         log.warning(
             "shop and POS differ",
             store=report.store,
-            orders=sum(not reconcile.mended(each) for each in report.orders),
+            orders=sum(not reconcile.repaired(each) for each in report.orders),
+            products=sum(not reconcile.repaired(each) for each in report.products),
             stock=sum(bool(each["unexplained"]) for each in report.stock),
+            unread=[each["what"] for each in report.unread],
             senders=[each["problem"] for each in report.senders],
             silent_since=(report.silence or {}).get("since") if (report.silence or {}).get("alarming") else None,
         )

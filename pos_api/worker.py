@@ -86,10 +86,10 @@ def _surprise(error: Exception) -> PosError:
 def _understand_again(event: Event, stores: Stores) -> Work:
     work = understand(stores.get(event.store), event.headers, event.body, event.received_at)
     work.event = event
-    return _again(work)
+    return again(work)
 
 
-def _again(work: Work) -> Work:
+def again(work: Work) -> Work:
     """The same work, begun before: a crash or a failure may have left it half done."""
     if isinstance(work.subject, OrderSnapshot):
         work.subject = replace(work.subject, again=True)
@@ -163,7 +163,7 @@ def _apply_one_by_one(db: Db, lease: str, works: list[Work]) -> dict[str, Outcom
     outcomes: dict[str, Outcome] = {}
     for work in works:
         try:
-            outcomes |= _apply(db, [_again(work)])
+            outcomes |= _apply(db, [again(work)])
         except Exception as error:
             if is_outage(error):
                 raise

@@ -31,7 +31,7 @@ from pymysql.cursors import DictCursor
 from pos_api import cli, importer
 from pos_api.config import Config
 from pos_api.db import Db
-from pos_api.sources.woocommerce_rest import GONE, Answer, Credentials, Row, Shop, ShopError
+from pos_api.sources.woocommerce_rest import GONE, Answer, Credentials, Row, Shop, ShopError, Unread
 from pos_api.values import now, quantity
 
 Rows: TypeAlias = list[dict[str, Any]]
@@ -185,16 +185,16 @@ class DatabaseShop(Shop):
                 return self._list(_CUSTOMERS, self._customers, params)
         raise ShopError("unauthorized", f"A database does not tell {path}.")
 
-    def _with_refund_lines(self, order: Row) -> Row:
-        return order  # it has them already
+    def _with_refund_lines(self, order: Row) -> tuple[Row, None]:
+        return order, None  # it has them already
 
-    def _variations(self, product: Row) -> list[Row]:
+    def _variations(self, product: Row) -> tuple[Rows, list[Unread]]:
         found = self._database.rows(
             "SELECT ID AS id FROM {posts} WHERE post_type = 'product_variation' AND post_parent = %s "
             "AND post_status NOT IN ('trash', 'auto-draft') ORDER BY ID",
             [product["id"]],
         )
-        return self._products([row["id"] for row in found])
+        return self._products([row["id"] for row in found]), []
 
     # --- orders -----------------------------------------------------------------------------------------------
 

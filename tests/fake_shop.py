@@ -20,6 +20,8 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
 Fault: TypeAlias = Callable[[Request], Response | None]
+Tampering: TypeAlias = Callable[[str, Any], Any]
+"""What becomes of an answer's data, from its path below `wc/v3` and the data."""
 
 KEY, SECRET = "ck_test", "cs_test"
 HTML = "<!DOCTYPE html><title>Just a moment…</title>"
@@ -72,6 +74,7 @@ class FakeShop:
         self.webhooks: dict[int, dict[str, Any]] = {}
         self.plugins: list[dict[str, Any]] = [{"plugin": "woocommerce-pos-sync/woocommerce-pos-sync.php"}]
         self.faults: list[Fault] = []
+        self.tampering: list[Tampering] = []
         self.requests: list[str] = []
         self.at_once = 0
         self.most_at_once = 0
@@ -124,8 +127,15 @@ class FakeShop:
             return Response(HTML, 404, content_type="text/html")
         if (refused := _refusal(request, self.url)) is not None:
             return refused
+        path = route.removeprefix("/wc/v3/")
         with self._lock:
-            return self._route(request, route.removeprefix("/wc/v3/").split("/"))
+            response = self._route(request, path.split("/"))
+        if self.tampering and response.status_code == 200:
+            data = response.get_json()
+            for tamper in self.tampering:
+                data = tamper(path, data)
+            response.set_data(json.dumps(data))
+        return response
 
     def _route(self, request: Request, path: list[str]) -> Response:
         match path:

@@ -50,7 +50,7 @@ def test_a_shop_is_connected_imported_compared_and_mended(
     code, out, err = run("import", "default", "--since", "2026-01-01")
     assert code == 0, err
     assert "orders    3 created" in out
-    assert out.endswith("In step.\n")
+    assert out.endswith("In sync.\n")
     fake.put_order(order(2, status="completed", date_modified_gmt="2026-10-02T10:00:00"))
     code, out, _ = run("reconcile", "default", "--since", "2026-10-01")
     assert code == 1

@@ -202,7 +202,7 @@ def test_an_order_that_changes_between_products_and_orders_leaves_the_shops_stoc
     imported = run(fake, db, config, progress=change)
     assert stock(db) == {"A": left}
     assert imported.report is not None
-    assert imported.report.in_step
+    assert imported.report.in_sync
 
 
 def test_the_first_import_is_when_a_store_goes_live(fake: FakeShop, db: Db, config: Config) -> None:
@@ -241,6 +241,36 @@ def test_an_error_among_the_orders_is_parked_and_the_rest_comes_over(fake: FakeS
     imported = run(fake, db, config)
     assert imported.outcomes["orders"] == {"created": 1, "parked": 1}
     assert "line_items" in str(db.inbox.find_one({"state": "parked"}))
+    assert imported.not_imported == [{"what": "order 2", "cause": "The order is not valid."}]
+    assert not imported.in_sync
+    again = run(fake, db, config)
+    assert [each["what"] for each in again.not_imported] == ["order 2"], "known, and still not here"
+    fake.put_order(order(2))
+    assert run(fake, db, config).in_sync
+
+
+def test_an_order_whose_refunds_can_not_be_read_comes_over_and_is_named(fake: FakeShop, db: Db, config: Config) -> None:
+    fake.put_order(order(1, refunds=[{"id": 70, "total": "-5.00"}]), [{"id": 70, "amount": "5.00", "line_items": []}])
+    fake.faults.append(lambda request: html(403) if request.path.endswith("/refunds") else None)
+    imported = run(fake, db, config)
+    assert imported.outcomes["orders"] == {"created": 1}
+    assert [each["what"] for each in imported.not_imported] == ["the refunds of order 1"]
+    assert not imported.in_sync
+
+
+def test_what_an_interrupted_import_could_not_bring_in_is_named_at_its_end(
+    fake: FakeShop, db: Db, config: Config
+) -> None:
+    fake.products[1] = product(1, "A", 1, price="free")
+    fake.put_order(order(1))
+    down = html(503)
+    fake.faults.append(lambda request: down if request.path.endswith("/customers") else None)
+    with pytest.raises(ShopError):
+        run(fake, db, config)
+    fake.faults.clear()
+    imported = run(fake, db, config)
+    assert set(imported.outcomes) == {"customers", "orders"}
+    assert [each["what"] for each in imported.not_imported] == ["product 1 (Product 1)"]
 
 
 def test_memory_does_not_grow_with_the_shop(fake: FakeShop, db: Db, config: Config) -> None:

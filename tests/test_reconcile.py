@@ -70,14 +70,14 @@ def made_now(number: int, **more: Any) -> dict[str, Any]:
 # --- orders -------------------------------------------------------------------------------------------------------
 
 
-def test_a_shop_in_step_has_nothing_to_mend(fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any) -> None:
+def test_a_shop_in_sync_has_nothing_to_repair(fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any) -> None:
     refund = {"id": 70, "amount": "5.00", "reason": "", "line_items": []}
     one = order(1, refunds=[{"id": 70, "reason": "", "total": "-5.00"}])
     fake.put_order(one, [refund])
     known("order.created", {**one, "refunds": [refund]}, sequence=3)
     report = compare(db, config, shop)
     assert report.orders == []
-    assert report.in_step
+    assert report.in_sync
     assert report.compared == 1
 
 
@@ -90,11 +90,11 @@ def test_a_missing_order_is_found_and_mended_once(
     fake.put_order(made_now(1, quantity=2, date_created_gmt=later))
     found = compare(db, config, shop)
     assert [each["problem"] for each in found.orders] == ["missing"]
-    assert not found.in_step
+    assert not found.in_sync
     assert db.woocommerceorders.count_documents({}) == 0
     mended = compare(db, config, shop, repair=True)
     assert [each["repair"] for each in mended.orders] == ["created"]
-    assert mended.in_step
+    assert mended.in_sync
     assert in_stock(db) == 8
     assert compare(db, config, shop, repair=True).orders == []
 
@@ -115,7 +115,7 @@ def test_a_missed_change_is_found_and_mended(fake: FakeShop, shop: Shop, db: Db,
     )
     assert {"status", "line_items", "modified_at"} <= set(difference["fields"])
     assert in_stock(db) == 12
-    assert report.in_step
+    assert report.in_sync
 
 
 def test_a_deleted_refund_is_found_though_no_time_and_no_sequence_tells(
@@ -164,10 +164,10 @@ def test_an_order_deleted_before_it_was_paid_gives_its_units_back_and_restored_t
     known("order.created", unpaid)
     assert in_stock(db) == 8
     fake.products[1] = product(1, "A", 10)
-    assert compare(db, config, shop, repair=True).in_step
+    assert compare(db, config, shop, repair=True).in_sync
     assert in_stock(db) == 10
     fake.put_order(unpaid)
-    assert compare(db, config, shop, repair=True).in_step
+    assert compare(db, config, shop, repair=True).in_sync
     assert in_stock(db) == 8
 
 
@@ -229,8 +229,8 @@ def test_no_order_counts_as_gone_because_the_shop_fails(
     known("order.created", order(1))
     fake.faults.append(lambda request: fault if request.path.endswith("/orders/1") else None)
     report = compare(db, config, shop, repair=True)
-    assert report.problem
-    assert not report.in_step
+    assert [each["what"] for each in report.unread] == ["order 1"]
+    assert not report.in_sync
     assert db.woocommerceorders.count_documents({"deleted_at": {"$exists": True}}) == 0
     assert reconcile.reconciled_until(db, "default") is None
 
@@ -311,6 +311,109 @@ def test_a_draft_is_no_missing_order(fake: FakeShop, shop: Shop, db: Db, config:
     assert compare(db, config, shop).orders == []
 
 
+def test_an_order_whose_refunds_can_not_be_read_is_named_and_not_in_sync(
+    fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any
+) -> None:
+    """It was left out of the comparison, and the rest called in sync."""
+    one = order(1, refunds=[{"id": 70, "reason": "", "total": "-5.00"}])
+    known("order.created", one)
+    fake.put_order(one, [{"id": 70, "amount": "5.00", "line_items": []}])
+    fake.put_order(order(2, status="completed"))
+    fake.faults.append(lambda request: html(403) if request.path.endswith("/refunds") else None)
+    report = compare(db, config, shop, repair=True)
+    assert [(each["what"], each["kind"]) for each in report.unread] == [("the refunds of order 1", "orders")]
+    assert not report.in_sync
+    assert [(each["order_id"], each["repair"]) for each in report.orders] == [(2, "created")]
+    assert reconcile.reconciled_until(db, "default") is None
+    fake.faults.clear()
+    assert compare(db, config, shop, repair=True).in_sync
+
+
+@pytest.mark.parametrize(
+    ("wrong", "what"),
+    [
+        ({"code": "woocommerce_rest_cannot_view", "message": "Sorry"}, "a row of orders after id 1"),
+        (None, "a row of orders after id 1"),
+        ({"id": 2, "number": "2"}, "order 2"),
+    ],
+    ids=["an error", "nothing", "half an order"],
+)
+def test_a_row_that_is_no_order_is_named_and_not_in_sync(
+    fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any, wrong: Any, what: str
+) -> None:
+    fake.put_order(order(1))
+    fake.put_order(order(2))
+    known("order.created", order(1))
+    fake.tampering.append(lambda path, data: [data[0], wrong] if path == "orders" else wrong)
+    report = compare(db, config, shop)
+    assert [each["what"] for each in report.unread] == [what]
+    assert report.orders == []
+    assert not report.in_sync
+
+
+def test_rows_that_the_shop_counts_and_does_not_list_are_not_in_sync(
+    fake: FakeShop, shop: Shop, db: Db, config: Config
+) -> None:
+    fake.put_order(order(1))
+    fake.tampering.append(lambda path, data: [] if path == "orders" else data)
+    (unread,) = compare(db, config, shop).unread
+    assert (unread["what"], unread["count"]) == ("1 rows of orders after id 0", 1)
+
+
+def test_an_order_that_changes_at_every_look_is_not_in_sync(
+    fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any
+) -> None:
+    known("order.created", order(1))
+    fake.put_order(order(1, status="completed"))
+    totals = iter(range(1, 99))
+
+    def changes(request: Any) -> None:
+        if request.path.endswith("/orders/1"):
+            known("order.updated", order(1, total=f"{next(totals)}.00"), sequence=next(totals))
+
+    fake.faults.append(changes)
+    report = compare(db, config, shop)
+    assert [each["cause"] for each in report.unread] == ["It changed at every look."]
+    assert not report.in_sync
+
+
+def test_a_repair_is_made_though_the_same_event_was_processed_before(
+    fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any
+) -> None:
+    """After a restored backup, say: the inbox knows the event, the order does not show it."""
+    fake.put_order(order(1, status="completed"))
+    known("order.created", order(1))
+    assert compare(db, config, shop, repair=True).in_sync
+    db.woocommerceorders.delete_one({"_id": "default:1"})
+    known("order.created", order(1), sequence=1)
+    assert db.woocommerceorders.find_one({"_id": "default:1"})["status"] == "processing"  # type: ignore[index]
+    report = compare(db, config, shop, repair=True)
+    assert [each["repair"] for each in report.orders] == ["updated"]
+    assert report.in_sync
+    assert db.woocommerceorders.find_one({"_id": "default:1"})["status"] == "completed"  # type: ignore[index]
+
+
+def test_a_product_that_can_not_be_added_is_not_in_sync(fake: FakeShop, shop: Shop, db: Db, config: Config) -> None:
+    """The outcome of its repair was taken for a repair."""
+    fake.products[1] = product(1, "A", 5, price="free")
+    report = compare(db, config, shop, repair=True)
+    assert [each["repair"] for each in report.stock] == ["parked"]
+    assert not report.in_sync
+
+
+def test_variations_that_can_not_be_read_are_named_and_the_rest_is_compared(
+    fake: FakeShop, shop: Shop, db: Db, config: Config
+) -> None:
+    fake.products[2] = product(2, "", None, type="variable", variations=[3], name="Hoodie")
+    fake.variations[2] = [product(3, "H-S", 5, attributes=[{"option": "S"}])]
+    fake.products[4] = product(4, "B", 7)
+    fake.faults.append(lambda request: html(403) if request.path.endswith("/variations") else None)
+    report = compare(db, config, shop, repair=True)
+    assert [each["what"] for each in report.unread] == ["the variations of product 2 (Hoodie)"]
+    assert [(each["sku"], each["repair"]) for each in report.stock] == [("B", "created")]
+    assert not report.in_sync
+
+
 @pytest.mark.parametrize("recording", recordings())
 def test_a_shop_whose_webhooks_all_failed_is_mended_to_the_last_unit(
     fake: FakeShop, shop: Shop, db: Db, config: Config, recording: dict[str, Any]
@@ -365,7 +468,7 @@ def test_stock_that_differs_is_told_with_what_the_ledger_shows(
     fake.products[1] = product(1, "A", 14)
     report = compare(db, config, shop)
     assert report.stock[0]["unexplained"] == -4
-    assert not report.in_step
+    assert not report.in_sync
 
 
 def test_orders_of_another_store_explain_a_difference(
@@ -420,7 +523,7 @@ def test_a_product_unknown_here_is_told_and_added(fake: FakeShop, shop: Shop, db
     fake.products[2] = product(2, "", None, type="variable", variations=[3], name="Hoodie")
     fake.variations[2] = [product(3, "H-S", 5, attributes=[{"option": "S"}])]
     assert compare(db, config, shop).stock[0]["cause"] == "The product is not known here."
-    assert compare(db, config, shop, repair=True).in_step
+    assert compare(db, config, shop, repair=True).in_sync
     assert in_stock(db, "H-S") == 5
 
 
@@ -467,7 +570,7 @@ def test_a_webhook_that_is_off_is_told_and_switched_on_and_its_gap_filled(
     assert fake.webhooks[1]["status"] == "active"
     assert [each["repair"] for each in mended.orders] == ["created"]
     assert mended.since == datetime(2026, 11, 20, 9, 50, tzinfo=UTC)
-    assert mended.in_step
+    assert mended.in_sync
     assert compare(db, config, shop, recently).senders == []
 
 
@@ -481,7 +584,7 @@ def test_a_key_that_may_only_read_says_where_to_switch_it_on(
     fake.faults.append(lambda request: refused if request.method == "PUT" else None)
     report = compare(db, config, shop, repair_senders=True)
     assert "Settings > Advanced > Webhooks" in report.senders[0]["problem"]
-    assert not report.in_step
+    assert not report.in_sync
 
 
 def test_a_shop_with_neither_plugin_nor_webhooks_is_told(fake: FakeShop, shop: Shop, db: Db, config: Config) -> None:
@@ -561,7 +664,7 @@ def test_a_stores_silence_is_heard_from_its_orders(fake: FakeShop, shop: Shop, d
     report = compare(db, config, shop, now())
     assert report.silence is not None
     assert report.silence["alarming"]
-    assert not report.in_step
+    assert not report.in_sync
     assert silence.listen(db, "north", now()) is None
 
 
@@ -578,7 +681,7 @@ def test_a_due_shop_is_compared_and_mended_by_one_process(fake: FakeShop, shop: 
     assert timedelta(minutes=14) < due_at - now() <= timedelta(minutes=15)
     db.pulls.update_one({"_id": "default"}, {"$set": {"due_at": now()}})
     fake.requests.clear()
-    assert schedule.run_due(db, config)[0].in_step
+    assert schedule.run_due(db, config)[0].in_sync
     assert "/wp-json/wc/v3/products" not in fake.requests
 
 

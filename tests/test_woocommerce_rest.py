@@ -116,7 +116,9 @@ def test_orders_come_with_the_lines_of_their_refunds(fake: FakeShop, shop: Shop)
 
 def test_an_order_deleted_before_its_refunds_are_read_stays_as_it_is(fake: FakeShop, shop: Shop) -> None:
     gone = order(1, refunds=[{"id": 7, "total": "-5.00"}])
-    assert shop.with_refund_lines([gone]) == [gone]
+    rows, unread = shop.with_refund_lines([gone])
+    assert rows == [gone]
+    assert [each.what for each in unread] == ["the refunds of order 1"]
 
 
 def test_variations_follow_their_product_under_its_name(fake: FakeShop, shop: Shop) -> None:
@@ -130,10 +132,12 @@ def test_variations_follow_their_product_under_its_name(fake: FakeShop, shop: Sh
 
 
 def test_only_what_woocommerce_says_is_gone_is_gone(fake: FakeShop, shop: Shop) -> None:
-    assert shop.order(5) is None
+    assert shop.order(5) == (None, None)
     fake.fail(1, html(404))
-    with pytest.raises(ShopError, match="no REST API"):
-        shop.order(5)
+    order, unread = shop.order(5)
+    assert order is None
+    assert unread is not None
+    assert "no REST API" in unread.cause
 
 
 # --- faults -------------------------------------------------------------------------------------------------------
@@ -203,7 +207,9 @@ def test_an_order_that_the_shop_can_not_tell_is_passed_over_and_counted(fake: Fa
     fake.faults.append(fails_with_order_33)
     pages = list(shop.orders())
     assert [row["id"] for page in pages for row in page.rows] == [n for n in range(1, 61) if n != 33]
-    assert sum(page.unread for page in pages) == 1
+    (unread,) = [each for page in pages for each in page.unread]
+    assert unread.what == "up to 2 rows of orders after id 32"
+    assert "500" in unread.cause
 
 
 def test_a_shop_that_is_down_is_given_up(fake: FakeShop, shop: Shop) -> None:

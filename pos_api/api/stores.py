@@ -17,6 +17,11 @@ blp = Blueprint("stores", __name__, url_prefix="/api/stores", description="Shops
 PROBLEMS = ("missing", "stale", "different", "gone", "deleted here", "unusable")
 
 
+def _repair() -> fields.String:
+    done = "created, updated, unchanged, aligned or switched on: repaired. Anything else: not repaired, see cause."
+    return fields.String(metadata={"description": f"{done} Absent where nothing was tried.", "example": "updated"})
+
+
 class OrderTold(Schema):
     """What one side says about an order."""
 
@@ -39,7 +44,7 @@ class OrderDifference(Schema):
     here = fields.Nested(OrderTold, required=True, allow_none=True)
     shop = fields.Nested(OrderTold, required=True, allow_none=True)
     cause = fields.String(required=True, metadata={"example": "A change in the shop has not arrived."})
-    repair = fields.String(metadata={"description": "What mending it came to; absent where it is open."})
+    repair = _repair()
 
 
 class Explanation(Schema):
@@ -62,7 +67,16 @@ class StockDifference(Schema):
     explained = fields.List(fields.Nested(Explanation), required=True)
     unexplained = Quantity(required=True, metadata={"description": "0 where the ledger shows the whole cause."})
     cause = fields.String(required=True, metadata={"example": "counted, sold or adjusted here: -3"})
-    repair = fields.String(metadata={"description": "What mending it came to; absent where it is open."})
+    repair = _repair()
+
+
+class NotRead(Schema):
+    """What the shop has and could not be read, so that nobody knows whether it is in sync."""
+
+    kind = fields.String(required=True, validate=validate.OneOf([reconcile.ORDERS, reconcile.PRODUCTS]))
+    what = fields.String(required=True, metadata={"example": "the refunds of order 4711"})
+    count = fields.Integer(required=True, metadata={"description": "How many rows, at most.", "example": 1})
+    cause = fields.String(required=True, metadata={"example": "The shop answers HTTP 500: PHP ran out of time …"})
 
 
 class SenderProblem(Schema):
@@ -74,7 +88,7 @@ class SenderProblem(Schema):
     topic = fields.String(metadata={"example": "order.updated"})
     problem = fields.String(required=True, metadata={"example": "The webhook is disabled."})
     off_since = Time(allow_none=True, metadata={"example": "2026-11-22T06:51:08Z"})
-    repair = fields.String(metadata={"description": "What mending it came to; absent where it is open."})
+    repair = _repair()
 
 
 class Silence(Schema):
@@ -93,12 +107,19 @@ class Drift(Schema):
     since = Time(required=True, metadata={"description": "Orders changed since were compared."})
     started_at = Time(required=True, metadata={"example": "2026-11-22T06:51:08Z"})
     finished_at = Time(required=True, allow_none=True, metadata={"example": "2026-11-22T06:51:11Z"})
-    in_step = fields.Boolean(required=True, metadata={"description": "Nothing is left to mend or to look at."})
+    in_step = fields.Boolean(
+        required=True, metadata={"description": "In sync: nothing is left to repair or to look at."}
+    )
     compared = fields.Integer(required=True, metadata={"description": "Orders compared.", "example": 120})
-    stock_compared = fields.Integer(required=True, metadata={"description": "Products compared.", "example": 40})
+    products_compared = fields.Integer(required=True, metadata={"description": "Products compared.", "example": 42})
+    stock_compared = fields.Integer(
+        required=True, metadata={"description": "Those whose stock the shop manages.", "example": 40}
+    )
     orders = fields.List(fields.Nested(OrderDifference), required=True)
     stock = fields.List(fields.Nested(StockDifference), required=True)
+    unread = fields.List(fields.Nested(NotRead), required=True)
     senders = fields.List(fields.Nested(SenderProblem), required=True)
+    notes = fields.List(fields.String(), required=True, metadata={"description": "What was not looked at, and why."})
     silence = fields.Nested(Silence, required=True, allow_none=True)
     problem = fields.String(
         required=True, allow_none=True, metadata={"description": "Why the comparison could not be finished."}

@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 import requests
@@ -30,12 +30,15 @@ from ..errors import PosError
 from ..values import now
 
 Row: TypeAlias = dict[str, Any]
+T = TypeVar("T")
 
 CONCURRENCY = 2
 CLOCK_LEEWAY = 300.0
 """Seconds by which the shop's clock may be off before it is said. OAuth's own limit is 15 minutes."""
 GONE = "woocommerce_rest_shop_order_invalid_id"
 """What WooCommerce answers for an order that was deleted for good, with status 404."""
+PRODUCT_GONE = frozenset({"woocommerce_rest_product_invalid_id", "woocommerce_rest_product_variation_invalid_id"})
+"""The same for a product or variation."""
 
 _CLOCKS_AGREE = 2.0
 """The shop's clock is known to a second, so less than this is no difference."""
@@ -49,6 +52,9 @@ _LONGEST_PAUSE = 120.0
 _BUSY = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 _SIZE_DEPENDENT = frozenset({"timeout", "server_error", "not_json", "cut_off"})
 """What asking for less at once may cure: a shop that runs out of time or memory over a hundred orders."""
+_SHOP_FAILS = _SIZE_DEPENDENT | {"refused", "dns", "tls", "too_many_requests"}
+_FAILURES_IN_A_ROW = 4
+"""So many rows in a row that each fail: it is the shop that fails, rather than some of its rows."""
 
 
 class ShopError(PosError):
@@ -96,12 +102,21 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Unread:
+    """Something in the shop that could not be read: what, in words, and why; `count` where it is several rows."""
+
+    what: str
+    cause: str
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
-    """Rows not seen before, the place after them, and whether some had to be passed over unread."""
+    """Rows not seen before, the place after them, and what could not be read of them or between them."""
 
     rows: list[Row]
     after: Place
-    unread: int = 0
+    unread: tuple[Unread, ...] = ()
 
 
 class Shop:
@@ -122,6 +137,7 @@ class Shop:
         self._local = threading.local()
         self._sessions: list[requests.Session] = []
         self._clock = 0.0
+        self._failures = 0
         self._pool = ThreadPoolExecutor(CONCURRENCY, thread_name_prefix="pos-shop")
 
     def __enter__(self) -> Shop:
@@ -141,70 +157,114 @@ class Shop:
     def orders(self, start: Place | None = None, **filters: Any) -> Iterator[Page]:
         """Orders by ascending id, drafts and trash excepted, with their refunds' lines; `filters` are the API's."""
         for page in self.rows("orders", start, **filters):
-            yield replace(page, rows=self.with_refund_lines(page.rows))
+            rows, unread = self.with_refund_lines(page.rows)
+            yield replace(page, rows=rows, unread=(*page.unread, *unread))
 
-    def with_refund_lines(self, orders: list[Row]) -> list[Row]:
-        """These orders with `refunds` as `/orders/<id>/refunds` tells them: with lines, which the order itself does not
-        show. An order that is deleted meanwhile stays as it is."""
-        return list(self._pool.map(self._with_refund_lines, orders))
+    def with_refund_lines(self, orders: list[Row]) -> tuple[list[Row], list[Unread]]:
+        """These orders with `refunds` as `/orders/<id>/refunds` gives them: with lines, which the order itself does not
+        show; and the orders whose refunds could not be read, which stay as they are."""
+        read = list(self._pool.map(self._with_refund_lines, orders))
+        return [row for row, _ in read], [unread for _, unread in read if unread]
 
-    def _with_refund_lines(self, order: Row) -> Row:
-        if not _has_id(order) or not order.get("refunds"):
-            return order
-        try:
-            refunds = {
-                row["id"]: row
-                for page in self.rows(f"orders/{order['id']}/refunds")
-                for row in page.rows
-                if _has_id(row)
-            }
-        except ShopError as error:
-            if error.http_status != 404:
-                raise
-            return order
-        return {**order, "refunds": [refunds.get(refund.get("id"), refund) for refund in order["refunds"]]}
+    def _with_refund_lines(self, order: Row) -> tuple[Row, Unread | None]:
+        wanted = refunds_of(order)
+        if not has_id(order) or not wanted:
+            return order, None
+        what = f"the refunds of order {order['id']}"
+        nothing: dict[int, Row] = {}
+        found, unread = self._or_unread(what, lambda: self._refunds(order["id"]), nothing)
+        lacking = [each["id"] for each in wanted if not isinstance(found.get(each["id"], {}).get("line_items"), list)]
+        if unread is None and lacking:
+            names = ", ".join(map(str, lacking))
+            unread = Unread(what, f"The shop lists refund {names} with the order, and does not give its lines.")
+        return {**order, "refunds": [found.get(_id_of(refund), refund) for refund in order["refunds"]]}, unread
 
-    def order(self, order_id: int) -> Row | None:
-        """One order with its refunds' lines; None when WooCommerce says that there is none (deleted for good)."""
-        try:
-            order = self.get(f"orders/{order_id}").data
-        except ShopError as error:
-            if error.http_status == 404 and error.wc_code == GONE:
-                return None
-            raise
-        if not isinstance(order, dict) or order.get("id") != order_id:
-            raise ShopError("not_woocommerce", f"Asked for order {order_id}, the shop answered something else.")
-        return self._with_refund_lines(order)
+    def _refunds(self, order_id: int) -> dict[int, Row]:
+        """An order's refunds by id."""
+        refunds: dict[int, Row] = {}
+        for page in self.rows(f"orders/{order_id}/refunds"):
+            refunds |= {row["id"]: row for row in page.rows if has_id(row)}
+        return refunds
+
+    def order(self, order_id: int) -> tuple[Row | None, Unread | None]:
+        """One order with its refunds' lines, None when WooCommerce says that there is none (deleted for good); and what
+        could not be read of it."""
+        order, unread = self._or_unread(
+            f"order {order_id}", lambda: self._one("orders", order_id, frozenset({GONE})), None
+        )
+        return self._with_refund_lines(order) if order else (None, unread)
 
     def products(self, start: Place | None = None, **filters: Any) -> Iterator[Page]:
         """Products by ascending id, each followed by its variations."""
         for page in self.rows("products", start, **filters):
-            rows = []
-            for product, variations in zip(page.rows, self._pool.map(self._variations, page.rows), strict=True):
+            rows: list[Row] = []
+            unread = list(page.unread)
+            for product, (variations, missed) in zip(
+                page.rows, self._pool.map(self._variations, page.rows), strict=True
+            ):
                 rows += [product, *variations]
-            yield replace(page, rows=rows)
+                unread += missed
+            yield replace(page, rows=rows, unread=tuple(unread))
 
-    def _variations(self, product: Row) -> list[Row]:
-        if not _has_id(product) or not product.get("variations"):
-            return []
-        variations: list[Row] = []
-        for page in self.rows(f"products/{product['id']}/variations"):
-            variations += [_named_after(product, variation) for variation in page.rows]
-        return variations
+    def _variations(self, product: Row) -> tuple[list[Row], list[Unread]]:
+        if not has_id(product) or not product.get("variations"):
+            return [], []
+        what = f"the variations of product {product['id']} ({product.get('name') or 'no name'})"
+        nothing: list[Row] = []
+        found, unread = self._or_unread(what, lambda: self._listed_variations(product), nothing)
+        if unread is not None:
+            return [], [unread]
+        listed = {_id_of(variation) for variation in found}
+        named = product["variations"] if isinstance(product["variations"], list) else []
+        hidden = [each for each in named if isinstance(each, int) and each and each not in listed]
+        looked_up = [self.product(each) for each in hidden] if hidden else []
+        more = [row for row, _ in looked_up if row is not None and row.get("status") != "trash"]
+        return [*found, *more], [missed for _, missed in looked_up if missed]
 
-    def product(self, product_id: int) -> Row | None:
-        """One product or variation; None when there is none."""
+    def _listed_variations(self, product: Row) -> list[Row]:
         try:
-            product = self.get(f"products/{product_id}").data
+            pages = list(self.rows(f"products/{product['id']}/variations"))
         except ShopError as error:
-            if error.http_status == 404 and error.wc_code.startswith("woocommerce_rest_"):
+            if error.http_status == 404 and error.wc_code in PRODUCT_GONE:
+                return []  # the product was deleted meanwhile
+            raise
+        if unread := [each for page in pages for each in page.unread]:
+            raise ShopError("incomplete", f"{unread[0].what}: {unread[0].cause}")
+        return [_named_after(product, variation) for page in pages for variation in page.rows if has_id(variation)]
+
+    def product(self, product_id: int) -> tuple[Row | None, Unread | None]:
+        """One product or variation, None when WooCommerce says that there is none (deleted for good); or why it could
+        not be read."""
+        return self._or_unread(f"product {product_id}", lambda: self._one("products", product_id, PRODUCT_GONE), None)
+
+    def each_product(self, product_ids: list[int]) -> list[tuple[Row | None, Unread | None]]:
+        """These products or variations, in order, as `product` gives them."""
+        return list(self._pool.map(self.product, product_ids))
+
+    def _one(self, path: str, number: int, gone: frozenset[str]) -> Row | None:
+        try:
+            row = self.get(f"{path}/{number}").data
+        except ShopError as error:
+            if error.http_status == 404 and error.wc_code in gone:
                 return None
             raise
-        return product if isinstance(product, dict) else None
+        if not has_id(row) or row["id"] != number:
+            raise ShopError("not_woocommerce", f"Asked for {path}/{number}, the shop answered something else.")
+        return dict(row)
 
-    def each_product(self, product_ids: list[int]) -> list[Row | None]:
-        """These products or variations, in order."""
-        return list(self._pool.map(self.product, product_ids))
+    def _or_unread(self, what: str, read: Callable[[], T], otherwise: T) -> tuple[T, Unread | None]:
+        """What `read` gives; where the shop can't tell it, `otherwise` and why: one row that fails does not hide the
+        others. Raises ShopError when row after row fails, for then the shop does."""
+        try:
+            found = read()
+        except ShopError as error:
+            if error.cause in _SHOP_FAILS:
+                self._failures += 1
+            if self._failures >= _FAILURES_IN_A_ROW:
+                raise
+            return otherwise, Unread(what, error.message)
+        self._failures = 0
+        return found, None
 
     # --- reading ----------------------------------------------------------------------------------------------
 
@@ -217,9 +277,10 @@ class Shop:
 
         Rows that are deleted while it is being read move those after them up: each page therefore begins with a few
         rows of the one before, and where it does not, something has moved, and it is read from further up. Where a
-        page can't be had, a smaller one is asked for, and what the shop can't even tell alone is passed over.
+        page can't be had, a smaller one is asked for, and what the shop can't even tell alone is passed over and named.
         """
-        place, size, step, unread = start or Place(), _PAGE, 0, 0
+        place, size, step = start or Place(), _PAGE, 0
+        passed: tuple[Unread, ...] = ()
         while True:
             try:
                 answer = self._page(path, place.offset, size, filters)
@@ -229,26 +290,27 @@ class Shop:
                 if size > _SMALLEST_PAGE:
                     size = max(size // 4, _SMALLEST_PAGE)
                     continue
-                if unread or not place.last_id:  # twice in a row, or at once: it is not one row's fault
+                if passed or not place.last_id:  # twice in a row, or at once: it is not one row's fault
                     raise
-                place, unread = Place(place.offset + size, place.last_id), 1
+                passed = (Unread(f"up to {size} rows of {path} after id {place.last_id}", error.message, size),)
+                place = Place(place.offset + size, place.last_id)
                 continue
-            ids = [row["id"] for row in answer.data if _has_id(row)]
+            ids = [row["id"] for row in answer.data if has_id(row)]
             if ids != sorted(ids):
                 raise ShopError(
                     "not_sorted", f"The shop does not list {path} by id as asked; a plugin changes the order."
                 )
-            if ids and place.offset and ids[0] > place.last_id and not unread:
+            if ids and place.offset and ids[0] > place.last_id and not passed:
                 step = step * 2 or _OVERLAP
                 place = Place(max(place.offset - step, 0), place.last_id)
                 continue
-            fresh = [row for row in answer.data if not _has_id(row) or row["id"] > place.last_id]
+            fresh = [row for row in answer.data if not has_id(row) or row["id"] > place.last_id]
             done = place.offset + size >= answer.total if answer.total is not None else not answer.data
             after = Place(place.offset + size - min(_OVERLAP, size - 1), max([place.last_id, *ids]))
-            yield Page(fresh, after, unread)
+            yield Page(fresh, after, passed + _withheld(path, place, size, answer))
             if done:
                 return
-            place, size, step, unread = after, min(size * 2, _PAGE), 0, 0
+            place, size, step, passed = after, min(size * 2, _PAGE), 0, ()
 
     def _page(self, path: str, offset: int, size: int, filters: Document) -> Answer:
         answer = self.get(path, per_page=size, offset=offset, orderby="id", order="asc", **filters)
@@ -340,14 +402,40 @@ def _text(value: Any) -> str:
     return str(value)
 
 
-def _has_id(row: Any) -> bool:
+def has_id(row: Any) -> bool:
     """Whether it is an object of the shop, rather than an error among them."""
     return isinstance(row, dict) and isinstance(row.get("id"), int)
 
 
+def _id_of(row: Any) -> int:
+    return int(row["id"]) if has_id(row) else 0
+
+
+def refunds_of(order: Row) -> list[Row]:
+    """The refunds that an order names, as far as they have ids."""
+    refunds = order.get("refunds") if isinstance(order, dict) else None
+    return [refund for refund in refunds if has_id(refund)] if isinstance(refunds, list) else []
+
+
+def _withheld(path: str, place: Place, size: int, answer: Answer) -> tuple[Unread, ...]:
+    """Rows that the shop counts and does not list: it can't load them, or the key's user may not see them."""
+    there = 0 if answer.total is None else min(size, max(answer.total - place.offset, 0))
+    if (lacking := there - len(answer.data)) <= 0:
+        return ()
+    what = f"{lacking} rows of {path} after id {place.last_id}"
+    return (Unread(what, "The shop counts them and does not list them; the key's user may not see them.", lacking),)
+
+
 def _named_after(product: Row, variation: Row) -> Row:
-    """A variation as `/products/<variation>` tells it: named after its product, and knowing it."""
-    options = ", ".join(str(each.get("option", "")) for each in variation.get("attributes") or [])
+    """A variation as `/products/<variation>` gives it: named after its product, and knowing it. WooCommerce leaves out
+    the attributes where there are three, or several of which one has a name of two words
+    (`WC_Product_Variation_Data_Store_CPT::generate_product_title`)."""
+    given = variation.get("attributes")
+    attributes = [each for each in given if isinstance(each, dict)] if isinstance(given, list) else []
+    options = ", ".join(str(each.get("option", "")) for each in attributes)
+    of_two_words = any(set(" -") & set(str(each.get("name", ""))) for each in attributes)
+    if len(attributes) > 2 or (len(attributes) > 1 and of_two_words):
+        options = ""
     name = f"{product.get('name', '')} - {options}" if options else str(product.get("name", ""))
     return {**variation, "name": name, "parent_id": product["id"]}
 
@@ -492,7 +580,8 @@ def envelope(event: str, data: Any, *, opening: bool = False, replaces: int | No
 def from_trash(order: Row) -> Row:
     """What an order in the trash still tells: its lines and refunds, and the status it had before."""
     told: Row = {name: order[name] for name in ("id", "line_items", "refunds") if name in order}
-    for meta in order.get("meta_data") or ():
-        if meta.get("key") == "_wp_trash_meta_status":
-            told["status"] = meta.get("value")
+    meta = order.get("meta_data")
+    for each in meta if isinstance(meta, list) else ():
+        if isinstance(each, dict) and each.get("key") == "_wp_trash_meta_status":
+            told["status"] = each.get("value")
     return told

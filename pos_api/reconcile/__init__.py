@@ -1,0 +1,72 @@
+"""Compare the POS with a shop, list the discrepancies with their causes, and repair what is asked.
+
+`orders`, `products`, `stock` and `senders` each compare one kind; `report` is what they found. Whatever the shop has
+and could not be read is in the report too: a comparison never says in sync about what nobody has seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import datetime, timedelta
+
+from .. import silence
+from ..config import Config
+from ..db import Db
+from ..sources.woocommerce_rest import Shop, ShopError
+from ..stores import Stores
+from ..values import now
+from . import orders, products, senders, stock
+from .report import ORDERS, PRODUCTS, SWEEP, Report, keep, last_report, reconciled_until, repaired
+from .senders import OVERLAP
+
+__all__ = [
+    "ORDERS",
+    "OVERLAP",
+    "PRODUCTS",
+    "SWEEP",
+    "Report",
+    "last_report",
+    "reconciled_until",
+    "repaired",
+    "run",
+]
+
+
+def run(
+    db: Db,
+    config: Config,
+    shop: Shop,
+    name: str,
+    since: datetime,
+    *,
+    repair: bool = False,
+    repair_senders: bool = False,
+    every_product: bool = True,
+    align: Iterable[str] = (),
+    grace: timedelta = timedelta(),
+) -> Report:
+    """Compare the store `name` with its shop from `since` on, and keep the report.
+
+    `repair` applies what the shop says to orders and products that differ and adds those that are missing;
+    `repair_senders` switches the shop's disabled webhooks on again, and then compares from before they went off;
+    `align` brings the stock of these SKUs to the shop's. What changed within `grace` may still be on its way and is
+    left for the next time. A shop that can't be read is a report with a `problem`.
+    """
+    store = Stores(db, config).get(name)
+    report = Report(name, since, now())
+    until = report.started_at - grace
+    try:
+        senders.compare(shop, report, repair=repair_senders)
+        asked_at = shop.time()
+        report.since = senders.before_the_gap(db, report)
+        touched = orders.compare(db, store, shop, report, repair=repair, until=until)
+        products.compare(db, store, shop, report, None if every_product else touched, repair=repair)
+        stock.align(db, store, shop, report, align, asked_at)
+    except ShopError as error:
+        report.problem = error.message
+    outage = silence.listen(db, name, now())
+    report.silence = {**asdict(outage), "alarming": outage.alarming} if outage else None
+    report.finished_at = now()
+    keep(db, config, report, until)
+    return report

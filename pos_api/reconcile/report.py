@@ -1,0 +1,115 @@
+"""What a comparison found, and where a store stands with its shop (`pulls`: `reconciled_until`, `report`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+
+from ..config import Config
+from ..db import Db, Document
+from ..sources.woocommerce_rest import Row, Unread, has_id
+from ..stores import Stores
+
+SWEEP = timedelta(days=30)
+"""How far back the daily comparison looks."""
+ORDERS, PRODUCTS = "orders", "products"
+
+_SHOWN = 500
+_DONE = frozenset({"created", "updated", "unchanged", "aligned", "switched on"})
+
+
+@dataclass(slots=True)
+class Report:
+    """What a comparison found. `unread` is what the shop has and could not be read, so nobody knows whether it is in
+    sync; `notes` are what was not looked at; `problem` is why the comparison could not be finished."""
+
+    store: str
+    since: datetime
+    started_at: datetime
+    compared: int = 0
+    orders: list[Document] = field(default_factory=list)
+    products_compared: int = 0
+    products: list[Document] = field(default_factory=list)
+    stock_compared: int = 0
+    stock: list[Document] = field(default_factory=list)
+    unread: list[Document] = field(default_factory=list)
+    senders: list[Document] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    silence: Document | None = None
+    problem: str | None = None
+    finished_at: datetime | None = None
+
+    @property
+    def data_in_sync(self) -> bool:
+        """Whether all that the shop has was read, and is here as it is there. Stock that is explained is in sync."""
+        open_stock = any(each["unexplained"] and not repaired(each) for each in self.stock)
+        open_rows = not all(map(repaired, (*self.orders, *self.products)))
+        return not (open_stock or open_rows or self.unread or self.problem)
+
+    @property
+    def in_sync(self) -> bool:
+        """Whether there is nothing left to repair or to look at, in the data or in what sends them."""
+        alarming = (self.silence or {}).get("alarming")
+        return self.data_in_sync and all(map(repaired, self.senders)) and not alarming
+
+    def document(self) -> Document:
+        """The report as it is stored and shown."""
+        return {**asdict(self), "in_step": self.in_sync}
+
+    def not_read(self, kind: str, unread: Iterable[Unread]) -> None:
+        """Note what could not be read of the shop's orders or products, once each."""
+        for each in unread:
+            document = {"kind": kind, "what": each.what, "count": each.count, "cause": each.cause}
+            if document not in self.unread:
+                self.unread.append(document)
+
+    def with_ids(self, kind: str, rows: Iterable[Row]) -> list[Row]:
+        """These rows as far as they are objects of the shop; the others, errors among them, are noted as not read."""
+        usable: list[Row] = []
+        for row in rows:
+            if has_id(row):
+                usable.append(row)
+            else:
+                after = f" after id {usable[-1]['id']}" if usable else ""
+                said = row.get("code") or row.get("message") if isinstance(row, dict) else None
+                cause = f"The shop lists an error in its place: {str(said)[:100]}" if said else "It has no id."
+                self.not_read(kind, [Unread(f"a row of {kind}{after}", cause)])
+        return usable
+
+
+def repaired(discrepancy: Document) -> bool:
+    """Whether a repair was made, and held."""
+    return discrepancy.get("repair") in _DONE
+
+
+def keep(db: Db, config: Config, report: Report, until: datetime) -> None:
+    """Store the report, and where all is in sync until then, that it is."""
+    document = report.document()
+    for part in ("orders", "products", "stock", "unread"):
+        document[part] = document[part][:_SHOWN]
+    changes: Document = {"report": document}
+    unread = any(each["kind"] == ORDERS for each in report.unread)
+    if not (report.problem or unread) and all(map(repaired, report.orders)) and _connects(db, config, report):
+        changes["reconciled_until"] = until
+    db.pulls.update_one({"_id": report.store}, {"$set": changes}, upsert=True)
+
+
+def _connects(db: Db, config: Config, report: Report) -> bool:
+    """Whether nothing before what was compared is unknown: it begins where the last comparison ended, or when the store
+    went live, or a sweep ago."""
+    known = reconciled_until(db, report.store)
+    if known is None:
+        known = report.started_at - SWEEP
+        known = max(known, Stores(db, config).get(report.store).live_since or known)
+    return report.since <= known
+
+
+def last_report(db: Db, name: str) -> Document | None:
+    """The latest report about a store; None when it was never compared."""
+    return (db.pulls.find_one({"_id": name}, {"report": 1}) or {}).get("report")
+
+
+def reconciled_until(db: Db, name: str) -> datetime | None:
+    """Up to when the store's orders are known to be in sync."""
+    return (db.pulls.find_one({"_id": name}, {"reconciled_until": 1}) or {}).get("reconciled_until")

@@ -1,0 +1,94 @@
+"""What should send a shop's orders here and does not: webhooks that are off, or nothing at all."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..db import Db, Document
+from ..sources.woocommerce_rest import Row, Shop, ShopError, has_id
+from ..values import utc
+from .report import Report, reconciled_until
+
+WEBHOOKS_PATH = "/api/webhooks/orders"
+PLUGIN = "woocommerce-pos-sync/"
+OVERLAP = timedelta(minutes=10)
+_UNSEEN = "Whether webhooks and the plugin are on was not looked at: the key may not see it."
+
+
+def compare(shop: Shop, report: Report, *, repair: bool) -> None:
+    """Note the webhooks to the POS that are not active, and switch them on again; or that nothing sends orders. Raises
+    ShopError."""
+    try:
+        webhooks = [each for each in _list(shop) if _ours(each)]
+        plugin = _plugin_active(shop)
+    except ShopError as error:
+        if error.cause not in ("unauthorized", "read_only"):
+            raise
+        report.notes.append(_UNSEEN)
+        return
+    off = [_sender(each) for each in webhooks if each.get("status") != "active"]
+    if repair:
+        for each in off:
+            _switch_on(shop, each)
+    topics = {each.get("topic") for each in webhooks}
+    if not plugin and not {"order.created", "order.updated"} <= topics:
+        problem = "Neither the plugin nor webhooks for order.created and order.updated are there; nothing sends orders."
+        off.append({"sender": "plugin", "id": None, "name": "WooCommerce POS Sync", "problem": problem})
+    report.senders = off
+
+
+def before_the_gap(db: Db, report: Report) -> datetime:
+    """Where to compare from: where a webhook was off, from when the store was last known to be in sync."""
+    off = [each["off_since"] for each in report.senders if each.get("repair") and each.get("off_since")]
+    if not off:
+        return report.since
+    return min(report.since, (reconciled_until(db, report.store) or min(off)) - OVERLAP)
+
+
+def _list(shop: Shop) -> list[Any]:
+    webhooks = shop.get("webhooks", per_page=100, status="all").data
+    if not isinstance(webhooks, list):
+        raise ShopError("not_woocommerce", "The shop answered no list of webhooks.")
+    return webhooks
+
+
+def _ours(webhook: Any) -> bool:
+    if not has_id(webhook):
+        return False
+    return urlsplit(str(webhook.get("delivery_url"))).path.rstrip("/").endswith(WEBHOOKS_PATH)
+
+
+def _plugin_active(shop: Shop) -> bool:
+    status = shop.get("system_status", _fields="active_plugins").data
+    active = status.get("active_plugins") or [] if isinstance(status, dict) else []
+    return any(str(each.get("plugin", "")).startswith(PLUGIN) for each in active if isinstance(each, dict))
+
+
+def _sender(webhook: Row) -> Document:
+    return {
+        "sender": "webhook",
+        "id": webhook["id"],
+        "name": webhook.get("name"),
+        "topic": webhook.get("topic"),
+        "problem": f"The webhook is {webhook.get('status')}; WooCommerce switches it off on the 7th failure in a row.",
+        "off_since": _time(webhook.get("date_modified_gmt")),
+    }
+
+
+def _time(value: Any) -> datetime | None:
+    try:
+        return utc(value)
+    except ValueError:
+        return None
+
+
+def _switch_on(shop: Shop, sender: Document) -> None:
+    try:
+        shop.put(f"webhooks/{sender['id']}", {"status": "active"})
+        sender["repair"] = "switched on"
+    except ShopError as error:
+        if error.cause not in ("read_only", "unauthorized"):
+            raise
+        sender["problem"] += " The key may not write, so switch it on in WooCommerce > Settings > Advanced > Webhooks."

@@ -1,0 +1,159 @@
+"""Stock: expected here is the shop's, less what orders still pending hold here and not there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from .. import pull
+from .. import stock as ledger
+from ..db import Db, Document
+from ..sources.woocommerce_rest import Row, Shop, envelope
+from ..stores import Store
+from ..values import Quantity, now, quantity, whole
+from .report import PRODUCTS, Report
+
+ALIGNED = "reconcile"
+"""The reason of a movement that brings a SKU to the shop's stock. What came before it explains no difference after."""
+
+
+def units(row: Row) -> Quantity | None:
+    """The stock that the shop keeps of a product or variation; None where it does not manage it, or says no number."""
+    if row.get("manage_stock") is not True or row.get("stock_quantity") is None:
+        return None
+    try:
+        return quantity(row["stock_quantity"])
+    except ValueError:
+        return None
+
+
+def is_sound(row: Row) -> bool:
+    """Whether the stock of a row is a number, or none that the shop manages."""
+    return row.get("manage_stock") is not True or row.get("stock_quantity") is None or units(row) is not None
+
+
+def held_by_pending(db: Db, store: Store, product_id: str | None = None) -> dict[str, Quantity]:
+    """Units by product that orders still pending hold here and not in the shop, which takes them from `processing`
+    on."""
+    query: Document = {"status": "pending", "store": store.id}
+    if product_id is not None:
+        query["skus"] = product_id
+    held: dict[str, Quantity] = {}
+    for order in db.woocommerceorders.find(query, {"held": 1, "line_items": 1}):
+        reduced: dict[str, Quantity] = {}
+        for line in order["line_items"]:
+            if "product" in line:
+                reduced[line["product"]] = reduced.get(line["product"], 0) + line.get("reduced_stock", 0)
+        for each in order["held"]:
+            held[each["sku"]] = whole(held.get(each["sku"], 0) + each["quantity"] - reduced.get(each["sku"], 0))
+    return held
+
+
+def compare(
+    db: Db, store: Store, shop: Shop, report: Report, row: Row, product_id: str, pending: dict[str, Quantity]
+) -> None:
+    """Note where the stock of a product is not what the shop's makes one expect; confirmed by a second look at it."""
+    if (there := units(row)) is None:
+        return
+    report.stock_compared += 1
+    held = pending.get(product_id, 0)
+    product, difference = _here(db, product_id, there, held)
+    if not difference:
+        return
+    again, unread = shop.product(row["id"])  # the list may be older than what came in meanwhile
+    report.not_read(PRODUCTS, [unread] if unread else [])
+    if again is None or (there := units(again)) is None:
+        return
+    held = held_by_pending(db, store, product_id).get(product_id, 0)
+    product, difference = _here(db, product_id, there, held)
+    if difference:
+        report.stock.append(_discrepancy(db, store, product, there, held, difference))
+
+
+def _discrepancy(
+    db: Db, store: Store, product: Document, there: Quantity, held: Quantity, difference: Quantity
+) -> Document:
+    moved = _moved_here(db, store, product["_id"])
+    explained = [{"cause": cause, "quantity": moved_units} for cause, moved_units in moved.items() if moved_units]
+    unexplained = whole(difference - sum(moved.values()))
+    return {
+        "product": product["_id"],
+        "sku": product["sku"],
+        "name": product["name"],
+        "here": product["stock"],
+        "shop": there,
+        "held_by_pending": held,
+        "difference": difference,
+        "explained": explained,
+        "unexplained": unexplained,
+        "cause": _cause(explained, unexplained),
+    }
+
+
+def _here(db: Db, product_id: str, there: Quantity, held: Quantity) -> tuple[Document, Quantity]:
+    """The product as it is here, and by how much its stock is off what the shop's makes one expect."""
+    product = db.products.find_one({"_id": product_id}, {"stock": 1, "sku": 1, "name": 1})
+    assert product is not None
+    return product, whole(product["stock"] - (there - held))
+
+
+def _moved_here(db: Db, store: Store, product_id: str) -> dict[str, Quantity]:
+    """Units by cause that moved here and not in the shop, since both were last the same."""
+    start = db.stock_movements.find_one({"sku": product_id, "reason": ALIGNED}, {"seq": 1}, sort=[("seq", -1)])
+    by = {"$ifNull": [{"$first": {"$split": ["$order", ":"]}}, ""]}
+    sums = db.stock_movements.aggregate(
+        [
+            {"$match": {"sku": product_id, "seq": {"$gt": start["seq"] if start else 1}}},
+            {"$project": {"quantity": 1, "by": by}},
+            {"$match": {"by": {"$ne": store.id}}},
+            {"$group": {"_id": {"$eq": ["$by", ""]}, "units": {"$sum": "$quantity"}}},
+        ]
+    )
+    names = {True: "counted, sold or adjusted here", False: "orders of other stores"}
+    return {names[each["_id"]]: whole(each["units"]) for each in sums}
+
+
+def _cause(explained: list[Document], unexplained: Quantity) -> str:
+    causes = [f"{each['cause']}: {each['quantity']:+g}" for each in explained]
+    if unexplained:
+        causes.append(f"{unexplained:+g} by a change of stock in the shop that was no order, or an order not in sync")
+    return "; ".join(causes)
+
+
+def unknown(db: Db, store: Store, report: Report, row: Row, *, repair: bool) -> None:
+    """Note a product of the shop whose stock is not kept here, and add it."""
+    there = units(row)
+    assert there is not None
+    entry: Document = {
+        "product": None,
+        "sku": str(row["sku"]).strip(),
+        "name": row.get("name"),
+        "here": None,
+        "shop": there,
+        "held_by_pending": 0,
+        "difference": None,
+        "explained": [],
+        "unexplained": there,
+        "cause": "The product is not known here.",
+    }
+    if repair:
+        (outcome,) = pull.take_in(db, store, [envelope("product.created", row)], now(), again=True)
+        entry["repair"] = outcome.outcome
+        if outcome.reason or outcome.warnings:
+            entry["cause"] = outcome.reason or str(outcome.warnings[0])
+    report.stock.append(entry)
+
+
+def align(db: Db, store: Store, shop: Shop, report: Report, skus: Iterable[str], asked_at: datetime) -> None:
+    """Bring the stock of these SKUs to the shop's, unless orders came in since `asked_at`: theirs may be on the way."""
+    wanted = set(skus)
+    entries = [each for each in report.stock if each["difference"] and {each["sku"], each["product"]} & wanted]
+    if not entries:
+        return
+    if shop.count("orders", modified_after=asked_at - timedelta(seconds=1), dates_are_gmt=True):
+        report.problem = "Orders came in while stock was compared, so none was aligned; try again in a moment."
+        return
+    for entry in entries:
+        note = f"{store.name} has {entry['shop']:g}"
+        ledger.move(db, entry["product"], -entry["difference"], reason=ALIGNED, cause=f"store:{store.id}", note=note)
+        entry["repair"] = "aligned"
