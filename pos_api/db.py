@@ -73,6 +73,8 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel("shop_ids"),
         IndexModel("search"),
         _of_those_with("low_stock_threshold"),
+        _of_those_with("variation_of.parent"),
+        _of_those_with("deleted_ids.because"),
     ],
     "stock_movements": [
         IndexModel([("sku", ASCENDING), ("seq", ASCENDING)], unique=True),

@@ -31,7 +31,8 @@ from .values import Quantity, now
 @dataclass(frozen=True, slots=True)
 class ProductSnapshot:
     """What a shop says about a product or variation. `stock` is None where the shop does not manage it, or where it is
-    `pooled`: a variation's that is its parent's."""
+    `pooled`: a variation's that is its parent's. `seen_at` is when the shop had the product, as far as it says;
+    `restored` that it came back from the trash."""
 
     store: str
     shop_id: int
@@ -44,6 +45,8 @@ class ProductSnapshot:
     modified_at: datetime
     taken_at: datetime
     cause: str
+    seen_at: datetime
+    restored: bool = False
     warnings: tuple[EventWarning, ...] = ()
 
 
@@ -467,6 +470,8 @@ def change(db: Db, sku: str, changes: Document) -> Document:
         if name in changes and changes[name] is unset:
             del update["$set"][name]
             update.setdefault("$unset", {})[name] = ""
+    if "archived" in changes:
+        update.setdefault("$unset", {})["archived_by"] = ""  # from now on it is what staff say
     if "name" in changes:
         update["$set"]["search"] = search_words(changes["name"], *product["skus"])
     changed = db.products.find_one_and_update(

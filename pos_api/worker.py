@@ -17,7 +17,7 @@ from datetime import datetime
 
 from pymongo.errors import ConnectionFailure, ExecutionTimeout, OperationFailure, PyMongoError, WTimeoutError
 
-from . import customers, inbox, metrics, orders, products
+from . import customers, inbox, metrics, orders, product_archive, products
 from .config import Config
 from .customers import CustomerSnapshot
 from .db import Db, one_primary
@@ -25,6 +25,7 @@ from .errors import Invalid, PosError, Unavailable
 from .inbox import Event, Outcome
 from .logs import get_logger
 from .orders import OrderSnapshot
+from .product_archive import ProductDeletion
 from .products import ProductSnapshot
 from .sources import woocommerce
 from .sources.woocommerce import Subject
@@ -154,7 +155,11 @@ def _apply(db: Db, works: list[Work]) -> dict[str, Outcome]:
 def _apply_other(db: Db, subject: Subject | None) -> Outcome:
     if isinstance(subject, ProductSnapshot):
         outcome, warnings = products.apply(db, subject)
+        if (outcome != "stale" or subject.restored) and product_archive.exists(db, subject) and outcome != "created":
+            outcome = "updated"
         return Outcome(outcome, (*subject.warnings, *warnings))
+    if isinstance(subject, ProductDeletion):
+        return Outcome(product_archive.delete(db, subject))
     assert isinstance(subject, CustomerSnapshot)
     return Outcome(customers.apply(db, subject), subject.warnings)
 

@@ -43,6 +43,7 @@ def said(
         pooled=pooled,
         modified_at=at,
         taken_at=at,
+        seen_at=at,
         cause=f"{shop_id}{sku}{minutes}".ljust(64, "0"),
     )
 

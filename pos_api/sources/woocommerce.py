@@ -21,6 +21,7 @@ from ..customers import CustomerSnapshot
 from ..db import Document
 from ..errors import Invalid
 from ..orders import OrderSnapshot, status_of
+from ..product_archive import ProductDeletion
 from ..products import ProductSnapshot
 from ..stores import Store
 from ..values import ZERO, decimal
@@ -50,7 +51,7 @@ from .fields import (
 from .json_body import parse
 from .meta import read_meta
 
-Subject: TypeAlias = OrderSnapshot | ProductSnapshot | CustomerSnapshot
+Subject: TypeAlias = OrderSnapshot | ProductSnapshot | ProductDeletion | CustomerSnapshot
 
 TOPIC_HEADER = "x-wc-webhook-topic"
 SIGNATURE_HEADER = "x-wc-webhook-signature"
@@ -74,7 +75,7 @@ _IMPLIED_STATUS = {
     "order.completed": "completed",
 }
 _ORDER_TOPICS = frozenset({"order.created", "order.updated", "order.restored", "order.deleted", *_IMPLIED_STATUS})
-_PRODUCT_TOPICS = frozenset({"product.created", "product.updated"})
+_PRODUCT_TOPICS = frozenset({"product.created", "product.updated", "product.restored", "product.deleted"})
 _CUSTOMER_TOPICS = frozenset({"customer.created", "customer.updated"})
 TOPICS = _ORDER_TOPICS | _PRODUCT_TOPICS | _CUSTOMER_TOPICS
 
@@ -168,6 +169,8 @@ def translate(message: Message, store: Store, received_at: datetime, cause: str)
         return None
     if "code" in data and "message" in data and "id" not in data:
         raise Invalid(f"WooCommerce sent an error instead of the object: {visible(str(data['code'])[:100])}")
+    if message.topic == "product.deleted" or (message.topic in _PRODUCT_TOPICS and data.get("status") == "trash"):
+        return _product_deletion(message, store, received_at)
     if message.topic in _PRODUCT_TOPICS:
         return _product(message, store, received_at, cause)
     if message.topic in _CUSTOMER_TOPICS:
@@ -460,8 +463,28 @@ def _product(message: Message, store: Store, received_at: datetime, cause: str) 
         modified_at=identity.get("modified_at") or received_at,
         taken_at=(message.sent_at or received_at).replace(microsecond=0),  # as whole as an order's date_created_gmt
         cause=cause,
+        seen_at=_seen_at(message, identity.get("modified_at"), received_at),
+        restored=message.topic == "product.restored",
         warnings=found.warnings,
     )
+
+
+def _seen_at(message: Message, modified_at: datetime | None, received_at: datetime) -> datetime:
+    """When the shop had the product, by its own clock where it says so. WooCommerce's own `product.restored` counts in
+    order of arrival, as its `product.deleted` does, which bears no time."""
+    if message.sent_at or message.topic == "product.restored":
+        return message.sent_at or received_at
+    return modified_at or received_at
+
+
+def _product_deletion(message: Message, store: Store, received_at: datetime) -> ProductDeletion:
+    """A product in the trash or deleted for good: `{"id": N}` under product.deleted, or one whose status is trash."""
+    identity = _identity(message.data, Place(message.found))
+    message.found.check("The product is not valid.")
+    at = message.sent_at
+    if at is None and message.topic != "product.deleted":
+        at = identity.get("modified_at")
+    return ProductDeletion(store.id, identity["id"], at, received_at)
 
 
 _CUSTOMER = {
