@@ -25,7 +25,7 @@ from .db import Db, Document, one_primary, only_collisions
 from .errors import Conflict, Invalid, NotFound
 from .event_warnings import EventWarning, warn
 from .stock import Balance
-from .values import Quantity, now
+from .values import Quantity, decimal, now
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,6 +347,17 @@ def _keep_in_step(
         [{"$set": literal | _named(product["_id"], sku)}],
     )
     return (outcome if changed.matched_count else "stale"), warnings
+
+
+def differing(product: Document, snapshot: ProductSnapshot) -> list[str]:
+    """The fields of a stored product that are not as a shop says they are; its stock is not among them."""
+    fields = [] if product["sku"] == snapshot.sku else ["sku"]
+    if snapshot.name and product["name"] != snapshot.name:
+        fields.append("name")
+    known = product.get("price")
+    if snapshot.price is not None and (known is None or decimal(known) != decimal(snapshot.price)):
+        fields.append("price")
+    return fields
 
 
 @one_primary()

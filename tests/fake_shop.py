@@ -148,7 +148,7 @@ class FakeShop:
                     return _one(None, "shop_order")
                 return _list(request, self.refunds.get(int(order_id), []))
             case ["products"]:
-                return _list(request, list(self.products.values()))
+                return _list(request, [p for p in self.products.values() if p.get("status") != "trash"])
             case ["products", product_id]:
                 each = {row["id"]: row for rows in self.variations.values() for row in rows} | self.products
                 return _one(each.get(int(product_id)), "product")

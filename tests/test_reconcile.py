@@ -344,7 +344,8 @@ def test_a_row_that_is_no_order_is_named_and_not_in_sync(
     fake.put_order(order(1))
     fake.put_order(order(2))
     known("order.created", order(1))
-    fake.tampering.append(lambda path, data: [data[0], wrong] if path == "orders" else wrong)
+    answers = {"orders": [order(1), wrong], "orders/2": wrong}
+    fake.tampering.append(lambda path, data: answers.get(path, data))
     report = compare(db, config, shop)
     assert [each["what"] for each in report.unread] == [what]
     assert report.orders == []
@@ -538,6 +539,140 @@ def test_only_the_products_of_compared_orders_are_asked_for_on_the_way(
     report = compare(db, config, shop, every_product=False)
     assert [each["sku"] for each in report.stock] == ["A"]
     assert "/wp-json/wc/v3/products" not in fake.requests
+
+
+# --- the catalogue ------------------------------------------------------------------------------------------------
+
+
+def test_a_price_a_name_and_a_sku_changed_behind_the_plugins_back_are_found_and_repaired(
+    fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any
+) -> None:
+    """The time of change is that of before, as after a change in the shop's database."""
+    for number, sku in ((1, "A"), (2, "B"), (3, "C")):
+        known("product.created", product(number, sku, 10))
+        fake.products[number] = product(number, sku, 10)
+    assert compare(db, config, shop).in_sync
+    fake.products[1] |= {"price": "12.50"}
+    fake.products[2] |= {"name": "Big mug"}
+    fake.products[3] |= {"sku": "C-2"}
+    found = compare(db, config, shop)
+    assert {each["shop_id"]: (each["problem"], each["fields"]) for each in found.products} == {
+        1: ("changed", ["price"]),
+        2: ("changed", ["name"]),
+        3: ("changed", ["sku"]),
+    }
+    assert found.products[0]["cause"] == "Price 10.00 here, 12.50 in the shop."
+    assert not found.in_sync
+    repaired = compare(db, config, shop, repair=True)
+    assert [each["repair"] for each in repaired.products] == ["updated"] * 3
+    assert repaired.in_sync
+    stored = {each["_id"]: each for each in db.products.find()}
+    assert (str(stored["A"]["price"]), stored["B"]["name"], stored["C"]["sku"]) == ("12.50", "Big mug", "C-2")
+    assert in_stock(db, "C") == 10
+    assert compare(db, config, shop).products == []
+
+
+def test_swapped_skus_are_found_and_repaired(fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any) -> None:
+    for number, sku, units in ((1, "A", 10), (2, "B", 99)):
+        known("product.created", product(number, sku, units))
+    fake.products = {1: product(1, "B", 10), 2: product(2, "A", 99)}
+    compare(db, config, shop, repair=True)
+    assert compare(db, config, shop, repair=True).in_sync
+    assert {each["sku"]: each["stock"] for each in db.products.find()} == {"B": 10, "A": 99}
+
+
+@pytest.mark.parametrize("how", ["for good", "into the trash"])
+def test_a_product_deleted_behind_the_plugins_back_is_archived_and_restored_is_active_again(
+    fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any, how: str
+) -> None:
+    known("product.created", product(1, "A", 10))
+    if how == "into the trash":
+        fake.products[1] = product(1, "A", 10, status="trash")
+    found = compare(db, config, shop)
+    assert [(each["problem"], each["sku"]) for each in found.products] == [("gone", "A")]
+    assert not found.in_sync
+    assert compare(db, config, shop, repair=True).in_sync
+    assert db.products.find_one({"_id": "A"})["archived"]  # type: ignore[index]
+    fake.requests.clear()
+    assert compare(db, config, shop).in_sync
+    assert "/wp-json/wc/v3/products/1" not in fake.requests, "what is known to be deleted costs nothing"
+    fake.products[1] = product(1, "A", 10)
+    report = compare(db, config, shop, repair=True)
+    assert [(each["problem"], each["repair"]) for each in report.products] == [("restored", "updated")]
+    assert report.in_sync
+    assert "archived" not in db.products.find_one({"_id": "A"})  # type: ignore[operator]
+    assert in_stock(db) == 10
+    fake.products.clear()
+    assert compare(db, config, shop, repair=True).products[0]["repair"] == "updated", "the same event as before"
+
+
+@pytest.mark.parametrize(
+    "fault", [html(404), error(404, "rest_no_route"), error(403, "woocommerce_rest_cannot_view"), html(503)]
+)
+def test_no_product_counts_as_deleted_because_the_shop_fails(
+    fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any, fault: Any
+) -> None:
+    known("product.created", product(1, "A", 10))
+    fake.faults.append(lambda request: fault if request.path.endswith("/products/1") else None)
+    report = compare(db, config, shop, repair=True)
+    assert [(each["what"], each["kind"]) for each in report.unread] == [("product 1", "products")]
+    assert not report.in_sync
+    assert db.products.count_documents({"archived": True}) == 0
+
+
+def test_a_change_that_came_in_meanwhile_is_not_undone_by_the_repair_of_an_older_one(
+    fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any
+) -> None:
+    known("product.created", product(1, "A", 10))
+    fake.products[1] = product(1, "A", 10, name="Old")
+
+    def change(request: Any) -> None:
+        if request.path.endswith("/products/1"):
+            newest = product(1, "A", 10, name="Newest", date_modified_gmt="2026-11-01T00:00:00")
+            known("product.updated", newest)
+
+    fake.faults.append(change)
+    report = compare(db, config, shop, repair=True)
+    assert [each["repair"] for each in report.products] == ["stale"]
+    assert not report.in_sync
+    assert db.products.find_one({"_id": "A"})["name"] == "Newest"  # type: ignore[index]
+
+
+def test_a_product_without_a_sku_any_more_is_named(
+    fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any
+) -> None:
+    known("product.created", product(1, "A", 10))
+    fake.products[1] = product(1, "", 10)
+    report = compare(db, config, shop, repair=True)
+    assert [(each["fields"], each["repair"]) for each in report.products] == [(["sku"], "ignored")]
+    assert "no SKU" in report.products[0]["cause"]
+    assert not report.in_sync
+
+
+def test_variations_named_as_woocommerce_names_them_cost_no_second_look(
+    fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any
+) -> None:
+    """With three attributes, or several of which one has a name of two words, the title has none."""
+    fake.products[2] = product(2, "", None, type="variable", variations=[3, 4], name="Hoodie")
+    two = [{"name": "Colour", "option": "Red"}, {"name": "Sleeve length", "option": "Long"}]
+    fake.variations[2] = [product(3, "R", 5, attributes=two), product(4, "L", 5, attributes=two[1:])]
+    for number, sku, name in ((3, "R", "Hoodie"), (4, "L", "Hoodie - Long")):
+        known("product.created", product(number, sku, 5, parent_id=2, name=name))
+    assert compare(db, config, shop).in_sync
+    assert not [path for path in fake.requests if path.endswith(("/products/3", "/products/4"))]
+
+
+def test_the_newer_update_of_another_shop_is_no_discrepancy(
+    fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any
+) -> None:
+    """Two shops that sell one product under two names would never be in sync, each in turn."""
+    known("product.created", product(1, "A", 10))
+    fake.products[1] = product(1, "A", 10)
+    north = replace(Stores(db, config).get("default"), id="north")
+    newer = product(7, "A", 10, name="Northern", date_modified_gmt="2026-11-01T00:00:00")
+    pull.take_in(db, north, [envelope("product.updated", newer)], now())
+    db.products.update_one({"_id": "A"}, {"$addToSet": {"shop_ids": "north:7"}})
+    assert compare(db, config, shop).products == []
 
 
 # --- what sends ---------------------------------------------------------------------------------------------------

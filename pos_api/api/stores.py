@@ -47,6 +47,32 @@ class OrderDifference(Schema):
     repair = _repair()
 
 
+class ProductTold(Schema):
+    """What one side says about a product."""
+
+    sku = fields.String(required=True, metadata={"example": "MUG-1"})
+    name = fields.String(required=True, allow_none=True, metadata={"example": "Mug"})
+    price = fields.String(required=True, allow_none=True, metadata={"example": "12.50"})
+    archived = fields.Boolean(required=True)
+
+
+class ProductDifference(Schema):
+    """A product that is not here as it is in the shop, or that the shop has deleted; its stock is apart."""
+
+    product = fields.String(required=True, metadata={"example": "MUG-1"})
+    sku = fields.String(required=True, metadata={"example": "MUG-1"})
+    name = fields.String(required=True, allow_none=True, metadata={"example": "Mug"})
+    shop_id = fields.Integer(required=True, metadata={"description": "Its id in the shop.", "example": 17})
+    problem = fields.String(required=True, validate=validate.OneOf(["changed", "gone", "restored"]))
+    fields_ = fields.List(
+        fields.String(), required=True, attribute="fields", data_key="fields", metadata={"example": ["price"]}
+    )
+    here = fields.Nested(ProductTold, required=True)
+    shop = fields.Nested(ProductTold, required=True, allow_none=True)
+    cause = fields.String(required=True, metadata={"example": "Price 12.50 here, 14.00 in the shop."})
+    repair = _repair()
+
+
 class Explanation(Schema):
     """Units that moved here and not in the shop."""
 
@@ -116,6 +142,7 @@ class Drift(Schema):
         required=True, metadata={"description": "Those whose stock the shop manages.", "example": 40}
     )
     orders = fields.List(fields.Nested(OrderDifference), required=True)
+    products = fields.List(fields.Nested(ProductDifference), required=True)
     stock = fields.List(fields.Nested(StockDifference), required=True)
     unread = fields.List(fields.Nested(NotRead), required=True)
     senders = fields.List(fields.Nested(SenderProblem), required=True)

@@ -1,70 +1,235 @@
-"""The catalogue: every product and variation of the shop, or those of the orders compared."""
+"""The catalogue: names, prices, SKUs, and which products there are at all; every product and variation of the shop, or
+those of the orders compared.
+
+A discrepancy is confirmed by a second look at the product alone. The time of the newest update here is read first and
+the shop asked then, and the repair bears that time (`replaces`): it is applied whatever time of change the shop gives,
+unless something newer came in meanwhile.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
 
-from .. import products
-from ..db import Db
-from ..sources.woocommerce_rest import Row, Shop, Unread
+from .. import product_archive, products, pull, worker
+from ..db import Db, Document
+from ..products import ProductSnapshot, shop_key
+from ..sources.woocommerce_rest import Row, Shop, Unread, envelope
 from ..stores import Store
+from ..values import Quantity, decimal, now
 from . import stock
 from .report import PRODUCTS, Report
 
 _BATCH = 100
 _NEEDED = ("name", "sku", "price", "manage_stock", "stock_quantity")
+"""Without these a product's answer is cut short: what it leaves out would count as unchanged."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Comparison:
+    """What every step of comparing a catalogue needs; `pending` are units by product that pending orders hold."""
+
+    db: Db
+    store: Store
+    shop: Shop
+    report: Report
+    repair: bool
+    pending: dict[str, Quantity]
+
+    def key(self, shop_id: int) -> str:
+        return shop_key(self.store.id, shop_id)
+
+    def by_shop_id(self, shop_id: int) -> Document | None:
+        return self.db.products.find_one({"shop_ids": self.key(shop_id)})
 
 
 def compare(db: Db, store: Store, shop: Shop, report: Report, skus: set[str] | None, *, repair: bool) -> None:
-    """Note the products whose stock differs, and those not known here, which `repair` adds; `skus` None are all.
-    Raises ShopError."""
-    pending = stock.held_by_pending(db, store)
-    for rows in _read(db, store, shop, report, skus):
-        named = [(row, str(row.get("sku") or "").strip()) for row in rows]
-        known = products.lookup(
-            db, [sku for _, sku in named if sku], [products.shop_key(store.id, row["id"]) for row in rows]
-        )
-        for row, sku in named:
-            report.products_compared += 1
-            if lacking := _lacking(row):
-                report.not_read(PRODUCTS, [Unread(_name(row), f"The shop's answer lacks {', '.join(lacking)}.")])
-                continue
-            product = known.find(store.id, sku, row["id"])
-            if product is not None:
-                stock.compare(db, store, shop, report, row, product.id, pending)
-            elif sku and stock.units(row) is not None:
-                stock.unknown(db, store, report, row, repair=repair)
-
-
-def _lacking(row: Row) -> list[str]:
-    """What a product's answer must have to be compared, and does not."""
-    lacking = [name for name in _NEEDED if name not in row]
-    return lacking or ([] if stock.is_sound(row) else ["a number of units"])
-
-
-def _name(row: Row) -> str:
-    return f"product {row['id']} ({row.get('name') or 'no name'})"
-
-
-def _read(db: Db, store: Store, shop: Shop, report: Report, skus: set[str] | None) -> Iterator[list[Row]]:
-    """The products and variations to compare, as the shop has them."""
-    if skus is None:
-        for page in shop.products():
-            report.not_read(PRODUCTS, page.unread)
-            yield report.with_ids(PRODUCTS, page.rows)
+    """Note the products that differ, are gone from the shop, or are not known here, and where the stock differs;
+    `repair` brings them to what the shop says, stock excepted. `skus` None are all products. Raises ShopError."""
+    comparison = _Comparison(db, store, shop, report, repair, stock.held_by_pending(db, store))
+    if skus is not None:
+        for ids in _batches(_ids_of(db, store, {"_id": {"$in": sorted(skus)}})):
+            _compare_each(comparison, ids)
         return
-    for ids in _shop_ids(db, store, skus):
-        read = shop.each_product(ids)
-        report.not_read(PRODUCTS, [unread for _, unread in read if unread])
-        yield [row for row, _ in read if row is not None]
+    listed: set[int] = set()
+    for page in shop.products():
+        report.not_read(PRODUCTS, page.unread)
+        rows = [row for row in report.with_ids(PRODUCTS, page.rows) if row.get("status") != "trash"]
+        listed.update(row["id"] for row in rows)
+        _compare_rows(comparison, rows)
+    of_this_shop = _ids_of(db, store, {"shop_ids": {"$regex": f"^{shop_key(store.id, 0)[:-1]}"}})
+    for ids in _batches(each for each in of_this_shop if each not in listed):
+        _compare_each(comparison, ids)
 
 
-def _shop_ids(db: Db, store: Store, skus: set[str]) -> Iterator[list[int]]:
-    prefix = products.shop_key(store.id, 0)[:-1]
-    found = db.products.find({"_id": {"$in": sorted(skus)}}, {"shop_ids": 1})
-    ids = (
-        int(key.removeprefix(prefix)) for each in found for key in each.get("shop_ids", ()) if key.startswith(prefix)
-    )
+def _ids_of(db: Db, store: Store, query: Document) -> Iterator[int]:
+    """The ids in this shop of the products that match, but those that it is known to have deleted."""
+    prefix = shop_key(store.id, 0)[:-1]
+    for product in db.products.find(query, {"shop_ids": 1, "deleted_ids": 1}):
+        for key in product.get("shop_ids", ()):
+            if key.startswith(prefix) and not product_archive.is_deleted(product, key):
+                yield int(key.removeprefix(prefix))
+
+
+def _batches(ids: Iterator[int]) -> Iterator[list[int]]:
     while batch := list(islice(ids, _BATCH)):
         yield batch
+
+
+def _compare_each(comparison: _Comparison, ids: list[int]) -> None:
+    """Compare these products and variations, each asked for alone."""
+    read = comparison.shop.each_product(ids)
+    comparison.report.not_read(PRODUCTS, [unread for _, unread in read if unread])
+    there = [row for row, _ in read if row is not None and row.get("status") != "trash"]
+    _compare_rows(comparison, there)
+    for shop_id, (row, unread) in zip(ids, read, strict=True):
+        if unread is None and (row is None or row.get("status") == "trash"):
+            _gone(comparison, shop_id, in_trash=row is not None)
+
+
+def _compare_rows(comparison: _Comparison, rows: list[Row]) -> None:
+    named = [(row, str(row.get("sku") or "").strip()) for row in rows if not _is_cut_short(comparison, row)]
+    keys = [comparison.key(row["id"]) for row, _ in named]
+    known = products.lookup(comparison.db, [sku for _, sku in named if sku], keys)
+    stored = comparison.db.products.find({"shop_ids": {"$in": keys}})
+    by_key = {key: product for product in stored for key in product["shop_ids"]}
+    for (row, sku), key in zip(named, keys, strict=True):
+        comparison.report.products_compared += 1
+        product = known.find(comparison.store.id, sku, row["id"]) if sku else None
+        if key in by_key:
+            _compare_content(comparison, row, by_key[key])
+        if product is not None:
+            stock.compare(
+                comparison.db, comparison.store, comparison.shop, comparison.report, row, product.id, comparison.pending
+            )
+        elif sku and stock.units(row) is not None:
+            stock.unknown(comparison.db, comparison.store, comparison.report, row, repair=comparison.repair)
+
+
+def _is_cut_short(comparison: _Comparison, row: Row) -> bool:
+    """Whether a product's answer lacks what is compared, which is noted."""
+    lacking = [name for name in _NEEDED if name not in row] or ([] if stock.is_sound(row) else ["a number of units"])
+    if lacking:
+        what = f"product {row['id']} ({row.get('name') or 'no name'})"
+        comparison.report.not_read(PRODUCTS, [Unread(what, f"The shop's answer lacks {', '.join(lacking)}.")])
+    return bool(lacking)
+
+
+# --- what is said of a product ------------------------------------------------------------------------------------
+
+
+def _compare_content(comparison: _Comparison, row: Row, product: Document) -> None:
+    """Note a product whose name, price or SKU differs, or that is archived as deleted; confirmed by a second look."""
+    if not _differing(comparison, row, product):
+        return
+    product = comparison.by_shop_id(row["id"]) or product
+    rival = comparison.db.products.find_one({"skus": str(row.get("sku") or "").strip()}) or {}
+    again, unread = comparison.shop.product(row["id"])
+    comparison.report.not_read(PRODUCTS, [unread] if unread else [])
+    if again is None or again.get("status") == "trash":
+        if unread is None:
+            _gone(comparison, row["id"], in_trash=again is not None)
+        return
+    if not _is_cut_short(comparison, again) and (fields := _differing(comparison, again, product)):
+        known_at = max((each["synced_at"] for each in (product, rival) if "synced_at" in each), default=None)
+        _note(comparison, _changed(comparison, again, product, fields, known_at))
+
+
+def _differing(comparison: _Comparison, row: Row, product: Document) -> list[str]:
+    """The fields of a product here that are not as the shop has them; `archived` where the shop has it again."""
+    snapshot = _snapshot(comparison, row)
+    if not isinstance(snapshot, ProductSnapshot):
+        return ["unusable"]
+    fields = products.differing(product, snapshot)
+    others = [key for key in product.get("shop_ids", ()) if not key.startswith(comparison.key(0)[:-1])]
+    if others and product.get("synced_at", snapshot.modified_at) > snapshot.modified_at:
+        fields = [name for name in fields if name == "sku"]  # the newer update was another shop's
+    return [*fields, "archived"] if product_archive.is_deleted(product, comparison.key(row["id"])) else fields
+
+
+def _snapshot(comparison: _Comparison, row: Row) -> object:
+    return worker.understand(comparison.store, {}, envelope("product.updated", row), now()).subject
+
+
+def _changed(
+    comparison: _Comparison, row: Row, product: Document, fields: list[str], known_at: datetime | None
+) -> Document:
+    here = _shown(product)
+    there = {"sku": str(row["sku"] or "").strip(), "name": row["name"], "price": str(row["price"]), "archived": False}
+    causes = [f"{name} {here[name]!r} here, {there[name]!r} in the shop" for name in fields if name in ("sku", "name")]
+    causes += [f"price {here['price']} here, {there['price']} in the shop" for name in fields if name == "price"]
+    causes += [f"{name} differs" for name in fields if name not in ("sku", "name", "price", "archived", "unusable")]
+    if "archived" in fields:
+        causes.append("it was restored in the shop, and is archived here as deleted")
+    if "sku" in fields and not there["sku"]:
+        causes = ["it has no SKU in the shop any more"]
+    if "unusable" in fields:
+        causes.append("the shop's answer can't be used")
+    event = "product.restored" if "archived" in fields else "product.updated"
+    replaces = int(known_at.timestamp() * 1000) if known_at else None
+    cause = "; ".join(causes)
+    return {
+        "product": product["_id"],
+        "sku": product["sku"],
+        "name": product["name"],
+        "shop_id": row["id"],
+        "problem": "restored" if "archived" in fields else "changed",
+        "fields": fields,
+        "here": here,
+        "shop": there,
+        "cause": f"{cause[0].upper()}{cause[1:]}.",
+        "body": envelope(event, row, replaces=replaces),
+        "row": row,
+    }
+
+
+def _gone(comparison: _Comparison, shop_id: int, *, in_trash: bool) -> None:
+    """Note a product that is here and that the shop has deleted."""
+    product = comparison.by_shop_id(shop_id)
+    if product is None or product_archive.is_deleted(product, comparison.key(shop_id)):
+        return
+    discrepancy = {
+        "product": product["_id"],
+        "sku": product["sku"],
+        "name": product["name"],
+        "shop_id": shop_id,
+        "problem": "gone",
+        "fields": ["archived"],
+        "here": _shown(product),
+        "shop": None,
+        "cause": "It is in the shop's trash." if in_trash else "It was deleted in the shop.",
+        "body": envelope("product.deleted", {"id": shop_id}),
+    }
+    _note(comparison, discrepancy)
+
+
+def _shown(product: Document) -> Document:
+    price = None if product.get("price") is None else str(decimal(product["price"]))
+    archived = bool(product.get("archived"))
+    return {"sku": product["sku"], "name": product["name"], "price": price, "archived": archived}
+
+
+def _note(comparison: _Comparison, discrepancy: Document) -> None:
+    """Add a discrepancy to the report, repaired where that is asked: the repair counts when it holds."""
+    if comparison.repair:
+        body = discrepancy["body"]
+        (outcome,) = pull.take_in(comparison.db, comparison.store, [body], now(), again=True)
+        holds = _holds(comparison, discrepancy)
+        done = outcome.outcome in ("updated", "unchanged", "created")
+        discrepancy["repair"] = "incomplete" if done and not holds else outcome.outcome
+        if not holds and (outcome.reason or outcome.warnings):
+            discrepancy["cause"] = outcome.reason or outcome.warnings[0].message
+    kept = {name: value for name, value in discrepancy.items() if name not in ("body", "row")}
+    comparison.report.products.append(kept)
+
+
+def _holds(comparison: _Comparison, discrepancy: Document) -> bool:
+    """Whether the product is here now as the shop gave it."""
+    product = comparison.by_shop_id(discrepancy["shop_id"])
+    if product is None:
+        return False
+    if discrepancy["problem"] == "gone":
+        return product_archive.is_deleted(product, comparison.key(discrepancy["shop_id"]))
+    return not _differing(comparison, discrepancy["row"], product)

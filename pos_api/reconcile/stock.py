@@ -140,7 +140,7 @@ def unknown(db: Db, store: Store, report: Report, row: Row, *, repair: bool) -> 
         (outcome,) = pull.take_in(db, store, [envelope("product.created", row)], now(), again=True)
         entry["repair"] = outcome.outcome
         if outcome.reason or outcome.warnings:
-            entry["cause"] = outcome.reason or str(outcome.warnings[0])
+            entry["cause"] = outcome.reason or outcome.warnings[0].message
     report.stock.append(entry)
 
 

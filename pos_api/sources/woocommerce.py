@@ -12,7 +12,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 from bson import Decimal128
@@ -460,13 +460,24 @@ def _product(message: Message, store: Store, received_at: datetime, cause: str) 
         price=fields.get("price"),
         stock=fields.get("stock"),
         pooled=fields.get("managed") == "parent",
-        modified_at=identity.get("modified_at") or received_at,
+        modified_at=_known_at(message, identity.get("modified_at") or received_at),
         taken_at=(message.sent_at or received_at).replace(microsecond=0),  # as whole as an order's date_created_gmt
         cause=cause,
         seen_at=_seen_at(message, identity.get("modified_at"), received_at),
         restored=message.topic == "product.restored",
         warnings=found.warnings,
     )
+
+
+def _known_at(message: Message, modified_at: datetime) -> datetime:
+    """The version of a product: its time of change, or the time of the update that it `replaces` (Unix milliseconds),
+    which was read here before the shop was asked."""
+    if not message.replaces:
+        return modified_at
+    try:
+        return max(modified_at, datetime.fromtimestamp(message.replaces / 1000, UTC))
+    except (OverflowError, ValueError, OSError):
+        return modified_at
 
 
 def _seen_at(message: Message, modified_at: datetime | None, received_at: datetime) -> datetime:
