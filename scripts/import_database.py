@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_DOWN, ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -147,6 +147,8 @@ class Database:
         wanted = [
             "woocommerce_custom_orders_table_enabled",
             "woocommerce_price_num_decimals",
+            "woocommerce_prices_include_tax",
+            "woocommerce_tax_round_at_subtotal",
             "timezone_string",
             "gmt_offset",
             "woocommerce_version",
@@ -165,6 +167,9 @@ class DatabaseShop(Shop):
         if "woocommerce_version" not in options:
             raise click.ClickException("There is no WooCommerce in this database; is the table prefix right?")
         self._decimals = int(options.get("woocommerce_price_num_decimals") or 2)
+        with_tax = options.get("woocommerce_prices_include_tax") == "yes"
+        self._tax_rounding = ROUND_HALF_DOWN if with_tax else ROUND_HALF_UP
+        self._rounds_each_tax = options.get("woocommerce_tax_round_at_subtotal") != "yes"
         self._timezone = _timezone(options)
         hpos = options.get("woocommerce_custom_orders_table_enabled") == "yes"
         self._heads = _hpos_heads if hpos else _legacy_heads
@@ -256,6 +261,8 @@ class DatabaseShop(Shop):
                 found[row["order_id"]]["line_item"].append(self._line_item(row, values, meta, known))
             elif tell := _OTHER_LINES.get(row["type"]):
                 line = {"id": row["id"], **tell(row["name"], values, self._money), "taxes": self._taxes(values)}
+                if row["type"] in ("shipping", "fee"):
+                    line["total_tax"] = self._sum_of_taxes(values, "total")
                 found[row["order_id"]][f"{row['type']}_line"].append(line)
         return found
 
@@ -273,9 +280,9 @@ class DatabaseShop(Shop):
             "quantity": units,
             "tax_class": values.get("_tax_class", ""),
             "subtotal": self._money(values.get("_line_subtotal")),
-            "subtotal_tax": self._money(values.get("_line_subtotal_tax")),
+            "subtotal_tax": self._sum_of_taxes(values, "subtotal"),
             "total": self._money(values.get("_line_total")),
-            "total_tax": self._money(values.get("_line_tax")),
+            "total_tax": self._sum_of_taxes(values, "total"),
             "taxes": self._taxes(values),
             "meta_data": [{"key": key, "value": value} for key, value in meta if key not in _ITEM_INTERNAL],
             "sku": sold["sku"] if (sold := variation or product) else None,
@@ -283,12 +290,25 @@ class DatabaseShop(Shop):
         }
 
     def _taxes(self, values: dict[str, str]) -> Rows:
-        """The taxes of a line by rate, which WooCommerce keeps PHP-serialized."""
-        kept = _unserialized(values.get("_line_tax_data") or values.get("taxes") or "")
-        total = kept.get("total", {}) if isinstance(kept, dict) else {}
-        if not isinstance(total, dict):
-            return []
-        return [{"id": rate, "total": self._money(amount)} for rate, amount in total.items() if _number(rate)]
+        """The taxes of a line by rate."""
+        return [{"id": rate, "total": self._money(amount)} for rate, amount in _kept_taxes(values, "total").items()]
+
+    def _sum_of_taxes(self, values: dict[str, str], kind: str) -> str:
+        """A line's `total_tax` or `subtotal_tax`: WooCommerce adds up the taxes by rate whenever it reads a line, each
+        rounded as the shop is set now; what it once stored beside them may have had other decimals."""
+        taxes = [self._exact(amount) for amount in _kept_taxes(values, kind).values()]
+        if kind == "subtotal":  # never less than the total (`WC_Order_Item_Product::set_taxes`)
+            total = [self._exact(amount) for amount in _kept_taxes(values, "total").values()]
+            taxes = total if sum(taxes) < sum(total) else taxes
+        if self._rounds_each_tax:
+            taxes = [amount.quantize(Decimal(1).scaleb(-self._decimals), self._tax_rounding) for amount in taxes]
+        return self._money(sum(taxes, Decimal(0)))
+
+    def _exact(self, amount: Any) -> Decimal:
+        try:
+            return Decimal(str(amount).strip() or "0")
+        except InvalidOperation:
+            return Decimal(0)
 
     def _money(self, value: Any) -> str:
         """As `wc_format_decimal` with the shop's decimals; what is empty stays so, and counts as 0."""
@@ -302,7 +322,7 @@ class DatabaseShop(Shop):
     def _products(self, ids: list[int]) -> Rows:
         """These products and variations as REST tells them, by ascending id."""
         rows = self._database.rows(
-            "SELECT ID AS id, post_title AS name, post_parent AS parent_id, post_type AS type, "
+            "SELECT ID AS id, post_title AS name, post_parent AS parent_id, post_type AS type, post_status AS status, "
             "post_date_gmt AS created, post_modified_gmt AS modified FROM {posts} "
             "WHERE post_type IN ('product', 'product_variation') AND ID IN [] ORDER BY ID",
             [ids],
@@ -509,12 +529,10 @@ _OTHER_LINES: dict[str, Callable[[str, dict[str, str], Callable[[Any], str]], Ro
         "method_title": name,
         "method_id": values.get("method_id", ""),
         "total": money(values.get("cost")),
-        "total_tax": money(values.get("total_tax")),
     },
     "fee": lambda name, values, money: {
         "name": name,
         "total": money(values.get("_line_total")),
-        "total_tax": money(values.get("_line_tax")),
     },
     "coupon": lambda name, values, money: {
         "code": name,
@@ -523,6 +541,18 @@ _OTHER_LINES: dict[str, Callable[[str, dict[str, str], Callable[[Any], str]], Ro
     },
 }
 """Lines other than products, from their name and meta, as REST tells them."""
+
+
+def _kept_taxes(values: dict[str, str], kind: str) -> dict[Any, Any]:
+    """The taxes of a line by rate, which WooCommerce keeps PHP-serialized: `{"total": {rate: amount}, "subtotal": …}`;
+    a product's count where it has both. Old shipping lines have the rates alone."""
+    kept = _unserialized(values.get("_line_tax_data") or values.get("taxes") or "")
+    if not isinstance(kept, dict):
+        return {}
+    if "_product_id" in values and not (kept.get("total") and kept.get("subtotal")):
+        return {}
+    found = kept.get(kind, {} if "total" in kept or kind != "total" else kept)
+    return found if isinstance(found, dict) else {}
 
 
 def _product(row: Row, metas: Meta, zone: tzinfo) -> Row:
@@ -535,6 +565,7 @@ def _product(row: Row, metas: Meta, zone: tzinfo) -> Row:
         "id": row["id"],
         "parent_id": row["parent_id"] if variation else 0,
         "name": row["name"],
+        "status": row["status"],
         "sku": sku,
         "price": meta.get("_price", ""),
         "manage_stock": "parent" if pooled else managed,
@@ -612,8 +643,8 @@ def main(config: Config, db: Db, /, name: str, since: str, prefix: str, socket: 
         start = importer.parse_since(since, now())
         with closing(Database(prefix, unix_socket=socket, **connect)) as database:
             imported = take_over(db, config, database, name, start)
-    except ValueError:
-        raise click.BadParameter("2024-01-01, or how long ago: 12h, 2d, 3w", param_hint="--since") from None
+    except ValueError as error:
+        raise click.BadParameter(cli.since_problem(since, error), param_hint="--since") from None
     except pymysql.MySQLError as error:
         raise click.ClickException(f"The database: {error.args[-1]}") from None
     cli.show_import(imported)

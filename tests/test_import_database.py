@@ -143,6 +143,35 @@ def test_the_database_tells_what_rest_tells(
         from_tables.client.close()
 
 
+def test_an_order_made_with_no_decimals_has_the_taxes_that_rest_gives(
+    tables: Database, mariadb: dict[str, Any], rest: FakeShop
+) -> None:
+    """WooCommerce adds up a line's taxes by rate as the shop is set now; the sum it stored then was rounded to none."""
+    taxes = "('_line_tax', '_line_subtotal_tax', 'total_tax')"
+    with closing(pymysql.connect(**mariadb, autocommit=True)) as connected:
+        cursor = connected.cursor()
+        cursor.execute("CREATE TABLE kept AS SELECT * FROM wp_woocommerce_order_itemmeta")
+        cursor.execute(
+            "UPDATE wp_woocommerce_order_itemmeta SET meta_value = ROUND(meta_value) "  # noqa: S608 - names of ours
+            f"WHERE meta_key IN {taxes} AND meta_value <> ''"
+        )
+        try:
+            with DatabaseShop(tables) as shop:
+                orders = {row["id"]: row for page in shop.orders() for row in page.rows}
+        finally:
+            cursor.execute("DELETE FROM wp_woocommerce_order_itemmeta")
+            cursor.execute("INSERT INTO wp_woocommerce_order_itemmeta SELECT * FROM kept")
+            cursor.execute("DROP TABLE kept")
+    compared = 0
+    for number, order in orders.items():
+        for kind in ("line_items", "shipping_lines", "fee_lines"):
+            for ours, theirs in zip(order[kind], rest.orders[number][kind], strict=True):
+                names = [name for name in ("total_tax", "subtotal_tax") if name in theirs]
+                assert {name: ours[name] for name in names} == {name: theirs[name] for name in names}
+                compared += any(float(theirs[name]) % 1 for name in names)
+    assert compared, "there are taxes with decimals"
+
+
 def test_php_serialized_meta_and_taxes_are_read(tables: Database) -> None:
     with DatabaseShop(tables) as shop:
         rich, _ = shop.order(286)
