@@ -494,8 +494,14 @@ def verify_stock(db: Db, repair: bool) -> None:
 def _since(_: click.Context, __: click.Parameter, text: str) -> datetime:
     try:
         return importer.parse_since(text, now())
-    except ValueError:
-        raise click.BadParameter("2024-01-01, or how long ago: 12h, 2d, 3w") from None
+    except ValueError as error:
+        raise click.BadParameter(since_problem(text, error)) from None
+
+
+def since_problem(text: str, error: ValueError) -> str:
+    """What is wrong with a --since, and how one looks."""
+    problem = "is in the future" if "future" in str(error) else "is no date, and no time before now"
+    return f"{text!r} {problem}; 2024-01-01, or how long ago: 12h, 2d, 3w"
 
 
 @store.command("connect")

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlsplit
 
 from . import stores
 from .config import Config
 from .db import Db
-from .errors import Invalid, NotFound
-from .sources.woocommerce_rest import CLOCK_LEEWAY, Credentials, Shop, ShopError, answers_without_permalinks
+from .errors import NotFound
+from .sources.woocommerce_rest import CLOCK_LEEWAY, Credentials, Shop, ShopError, namespaces
 from .values import now
 
 _PERMALINKS_OFF = (
     "Permalinks are off in the shop, and WooCommerce takes no API key then: choose anything but Plain in "
     "Settings > Permalinks."
 )
+_NO_WOOCOMMERCE = "WordPress answers, but WooCommerce's API is not there: WooCommerce is not active."
 
 
 def connect(db: Db, config: Config, name: str, url: str, consumer_key: str, consumer_secret: str) -> list[str]:
@@ -27,7 +27,9 @@ def connect(db: Db, config: Config, name: str, url: str, consumer_key: str, cons
     """
     if name != stores.DEFAULT and db.stores.find_one({"_id": name}, {"_id": 1}) is None:
         raise NotFound(f"There is no store {name!r}; `pos-api store add {name}` makes it.")
-    credentials, hints = diagnose(_checked(url), consumer_key.strip(), consumer_secret.strip())
+    credentials, hints = diagnose(
+        stores.checked_url(url).removesuffix("/wp-json"), consumer_key.strip(), consumer_secret.strip()
+    )
     rest = {
         "url": credentials.url,
         "consumer_key": stores.seal(credentials.consumer_key, config),
@@ -39,25 +41,18 @@ def connect(db: Db, config: Config, name: str, url: str, consumer_key: str, cons
     return hints
 
 
-def _checked(url: str) -> str:
-    try:
-        parts = urlsplit(url.strip())
-        usable = parts.scheme in ("http", "https") and parts.hostname and not parts.username and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable:
-        raise Invalid(f"{url!r} is no address of a shop; it looks like https://shop.example.")
-    return f"{parts.scheme}://{parts.netloc}{parts.path}".rstrip("/").removesuffix("/wp-json")
-
-
 def diagnose(url: str, consumer_key: str, consumer_secret: str) -> tuple[Credentials, list[str]]:
     """The way to read the shop's orders, and what else should be known. Raises ShopError with the cause."""
     usual = Credentials(url, consumer_key, consumer_secret, "basic" if url.startswith("https:") else "oauth")
     try:
         return _tried(usual)
     except ShopError as problem:
-        if problem.cause in ("no_rest_api", "not_json", "redirect") and answers_without_permalinks(url):
-            raise ShopError("permalinks_off", _PERMALINKS_OFF) from None
+        if problem.cause in ("no_rest_api", "not_json", "redirect"):
+            found = namespaces(url)
+            if "wc/v3" in found:
+                raise ShopError("permalinks_off", _PERMALINKS_OFF) from None
+            if "wp/v2" in found:
+                raise ShopError("no_woocommerce", _NO_WOOCOMMERCE) from None
         if problem.cause != "unauthorized" or usual.auth == "oauth":
             raise
         try:
@@ -74,7 +69,7 @@ def _tried(credentials: Credentials) -> tuple[Credentials, list[str]]:
 def _hints(shop: Shop) -> list[str]:
     answer = shop.get("orders", per_page=1)
     if not isinstance(answer.data, list):
-        raise ShopError("not_woocommerce", "The shop answered something that is no list of orders.")
+        raise ShopError("not_woocommerce", "Something answers at this address, but no WooCommerce: no list of orders.")
     hints = []
     if shop.credentials.auth == "oauth" and shop.credentials.url.startswith("https:"):
         hints.append("The server drops the Authorization header, so requests are signed instead (OAuth 1.0a).")

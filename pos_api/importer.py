@@ -27,6 +27,8 @@ PHASES = ("products", "customers", "orders")
 _EVENTS = {"products": "product.created", "customers": "customer.created", "orders": "order.created"}
 _SECOND = timedelta(seconds=1)
 _TRIES = 3
+_FARTHEST_EAST = timedelta(hours=14)
+"""Where the day begins first: a date is in the future only where it has begun nowhere."""
 _KEPT = 1000
 """So many of what was not imported are kept for an import that goes on; more of them are one cause."""
 
@@ -180,7 +182,7 @@ def _months(start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime
 def parse_since(text: str, moment: datetime) -> datetime:
     """The start of a period: a date or time in ISO 8601 (UTC), or how long before `moment`: `30m`, `12h`, `2d`, `3w`.
 
-    Raises ValueError.
+    Raises ValueError, for a day that has not begun anywhere too.
     """
     units = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
     if text[-1:] in units and text[:-1].isdigit() and len(text) < 7:
@@ -188,4 +190,6 @@ def parse_since(text: str, moment: datetime) -> datetime:
     since = utc(text)
     if since is None:
         raise ValueError("must not be empty")
+    if since > moment + _FARTHEST_EAST:
+        raise ValueError("is in the future")
     return min(since, moment).astimezone(UTC)

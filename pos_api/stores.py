@@ -11,9 +11,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import pymongo
+from babel.numbers import list_currencies
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
@@ -201,17 +203,17 @@ def add(
     db: Db, config: Config, name: str, *, url: str = "", timezone: str = "UTC", currency: str = ""
 ) -> tuple[str, str]:
     """Add a store under the slug `name`. Returns its API key and the secret of its native webhooks, which are shown
-    this once; two, so that a revoked key is of no use for anything. Raises Invalid for a name that is no slug, Conflict
-    when it exists."""
+    this once; two, so that a revoked key is of no use for anything. Raises Invalid for a name that is no slug and for
+    settings that can't be used, Conflict when it exists."""
     if not _SLUG.fullmatch(name) or name == DEFAULT:
         raise Invalid(f"{name!r} is no name for a store: small letters, digits and hyphens, not {DEFAULT!r}.")
     key, webhook_secret = _new_key(), secrets.token_urlsafe(32)
     document = {
         "_id": name,
         "name": name,
-        "url": url,
+        "url": checked_url(url) if url else "",
         "timezone": _checked_timezone(timezone),
-        "currency": currency,
+        "currency": _checked_currency(currency) if currency else "",
         "keys": [_key_document(key)],
         "webhook_secret": seal(webhook_secret, config),
         "created_at": now(),
@@ -227,8 +229,9 @@ def update(db: Db, config: Config, name: str, *, webhook_secret: str | None = No
     """Change settings of a store (`url`, `timezone`, `currency`, `live_since`, `webhook_secret`); None leaves one as
     it is. Raises Invalid, NotFound."""
     changes = {field: value for field, value in settings.items() if value is not None}
-    if "timezone" in changes:
-        _checked_timezone(changes["timezone"])
+    for setting, check in (("url", checked_url), ("timezone", _checked_timezone), ("currency", _checked_currency)):
+        if changes.get(setting):
+            changes[setting] = check(changes[setting])
     if webhook_secret is not None:
         if name == DEFAULT:
             raise Invalid(f"The webhook secret of {DEFAULT!r} is the setting WEBHOOK_SECRET.")
@@ -291,6 +294,26 @@ def _key_document(key: str, expires_at: datetime | None = None) -> Document:
         "expires_at": expires_at,
         "last_used_at": None,
     }
+
+
+def checked_url(url: str) -> str:
+    """A shop's address without what follows its path. Raises Invalid where it is none."""
+    try:
+        parts = urlsplit(url.strip())
+        usable = parts.scheme in ("http", "https") and parts.hostname and not parts.username and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or re.search(r"\s", url.strip()):
+        raise Invalid(f"{url!r} is no address of a shop; it looks like https://shop.example.")
+    return f"{parts.scheme}://{parts.netloc}{parts.path}".rstrip("/")
+
+
+def _checked_currency(code: str) -> str:
+    """A currency's code, as ISO 4217 has it. Raises Invalid."""
+    known = code.strip().upper()
+    if known not in list_currencies():
+        raise Invalid(f"{code!r} is not a currency of ISO 4217; try SEK or EUR.")
+    return known
 
 
 def _checked_timezone(name: str) -> str:

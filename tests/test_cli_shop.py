@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pos_api import connection
 from pos_api.config import Config
 from pos_api.db import Db
 from tests.fake_shop import KEY, SECRET, FakeShop, order, product, serving
@@ -64,6 +65,29 @@ def test_a_shop_is_connected_imported_compared_and_mended(
     code, _, err = run("reconcile", "default", "--since", "2026-10-01", "--align", "no such SKU")
     assert (code, err) == (0, "no such SKU: nothing to align.\n")
     assert run("reconcile", "default", "--since", "yesterday")[0] == 2
+    code, _, err = run("import", "default", "--since", "2099-01-01")
+    assert code == 2
+    assert "'2099-01-01' is in the future; 2024-01-01, or how long ago" in err
+
+
+def test_an_import_names_what_it_could_not_bring_in_and_exits_1(
+    fake: FakeShop, db: Db, config: Config, tmp_path: Path
+) -> None:
+    connection.connect(db, config, "default", fake.url, KEY, SECRET)
+    fake.put_order(order(1))
+    fake.put_order(order(2, line_items="broken"))
+    ended = pos_api(
+        *("import", "default", "--since", "2026-01-01"),
+        cwd=tmp_path,
+        MONGODB_URI=str(config.mongodb_uri),
+        WEBHOOK_API_KEY=config.webhook_api_key,
+        JWT_SECRET=config.jwt_secret,
+        SECRETS_KEYS=config.secrets_keys[0],
+    )
+    assert ended.returncode == 1
+    assert "orders    1 created, 1 parked" in ended.stdout
+    assert "1 not imported:\n  order 2: The order is not valid.\n" in ended.stderr
+    assert "In sync." not in ended.stdout
 
 
 def test_the_secret_of_a_shop_may_come_in_by_a_pipe(fake: FakeShop, db: Db, config: Config, tmp_path: Path) -> None:

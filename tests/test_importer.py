@@ -298,6 +298,14 @@ def test_a_period_starts_at_a_date_or_so_long_ago(text: str, since: datetime) ->
     assert importer.parse_since(text, datetime(2026, 11, 22, 12, tzinfo=UTC)) == since
 
 
+def test_a_day_that_has_not_begun_anywhere_is_refused() -> None:
+    """An import since tomorrow took over nothing and said so to nobody."""
+    moment = datetime(2026, 11, 22, 12, tzinfo=UTC)
+    with pytest.raises(ValueError, match="future"):
+        importer.parse_since("2026-11-24", moment)
+    assert importer.parse_since("2026-11-23", moment) == moment, "it is that day in the far east already"
+
+
 @pytest.mark.parametrize("text", ["", "yesterday", "d", "-2d", "2x", "99999999d"])
 def test_no_period_is_an_error(text: str) -> None:
     with pytest.raises(ValueError, match=r"not a time|empty"):

@@ -139,3 +139,23 @@ def test_who_waits_for_a_database_that_is_away_waits_once_not_one_after_another(
         list(threads.map(ask, range(24)))
     assert time.monotonic() - started < 2, "24 in a row would take 12 s"
     away.client.close()
+
+
+@pytest.mark.parametrize(
+    "url", ["north.example", "ftp://north.example", "https://", "https://u:p@north.example", "https://a b"]
+)
+def test_an_unusable_address_is_refused(db: Db, config: Config, url: str) -> None:
+    with pytest.raises(Invalid, match="no address of a shop"):
+        stores.add(db, config, "north", url=url)
+    with pytest.raises(Invalid, match="no address of a shop"):
+        stores.update(db, config, "default", url=url)
+    assert db.stores.count_documents({}) == 0
+
+
+def test_a_currency_that_does_not_exist_is_refused_and_small_letters_are_not(db: Db, config: Config) -> None:
+    with pytest.raises(Invalid, match="ISO 4217"):
+        stores.add(db, config, "north", currency="XYZ1")
+    stores.add(db, config, "north", url=" https://north.example/ ", currency="nok")
+    stored = db.stores.find_one({"_id": "north"})
+    assert stored is not None
+    assert (stored["url"], stored["currency"]) == ("https://north.example", "NOK")

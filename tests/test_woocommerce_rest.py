@@ -137,7 +137,7 @@ def test_only_what_woocommerce_says_is_gone_is_gone(fake: FakeShop, shop: Shop) 
     order, unread = shop.order(5)
     assert order is None
     assert unread is not None
-    assert "no REST API" in unread.cause
+    assert "no WordPress" in unread.cause
 
 
 # --- faults -------------------------------------------------------------------------------------------------------
@@ -318,6 +318,11 @@ def test_permalinks_that_are_off_are_said(fake: FakeShop, instead: Response) -> 
         (error(404, "rest_no_route"), "no_woocommerce"),
         (error(403, "woocommerce_rest_cannot_view"), "unauthorized"),
         (html(503), "server_error"),
+        (answer({"success": False, "error": {"code": "not_found"}}, 404), "no_wordpress"),
+        (answer({"detail": "Method Not Allowed"}, 405), "no_wordpress"),
+        (answer({"error": "forbidden"}, 403), "firewall"),
+        (answer("hello"), "not_woocommerce"),
+        (html(405), "not_json"),
         (answer({"id": 1}), "not_woocommerce"),
         (error(401, "woocommerce_rest_authentication_error", "Invalid timestamp."), "clock"),
     ],
@@ -326,6 +331,35 @@ def test_permalinks_that_are_off_are_said(fake: FakeShop, instead: Response) -> 
 def test_what_is_wrong_with_a_shop_is_named(fake: FakeShop, fault: Response, cause: str) -> None:
     fake.faults.append(lambda _: fault)
     assert cause_of(fake) == cause
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (answer({"success": False}, 404), "is no WordPress at this address; is it the shop's address"),
+        (html(404), "no WordPress with a REST API at this address; is it the shop's address, with its folder"),
+        (html(), "a page instead of JSON (HTTP 200): a firewall, maintenance mode, PHP errors shown, or no WordPress"),
+        (error(404, "rest_no_route"), "WooCommerce is not active, or a plugin blocks wc/v3"),
+    ],
+    ids=["another API", "a web server", "a page", "WordPress alone"],
+)
+def test_what_is_no_shop_is_said_in_words(fake: FakeShop, fault: Response, words: str) -> None:
+    """It said `HTTP 404`."""
+    fake.faults.append(lambda _: fault)
+    with pytest.raises(ShopError) as caught:
+        connect(fake)
+    assert words in caught.value.message
+
+
+def test_a_wordpress_without_woocommerce_and_without_permalinks_is_said(fake: FakeShop) -> None:
+    index = answer({"name": "Blog", "namespaces": ["wp/v2"]})
+    fake.faults.append(lambda request: index if request.args.get("rest_route") == "/" else html(404))
+    assert cause_of(fake) == "no_woocommerce"
+
+
+def test_a_server_that_speaks_no_tls_is_said(fake: FakeShop) -> None:
+    with pytest.raises(ShopError, match="speaks no TLS there; is the address http://"):
+        connection.diagnose(fake.url.replace("http:", "https:"), KEY, SECRET)
 
 
 def test_a_redirect_is_told_with_its_target_and_never_followed(fake: FakeShop) -> None:

@@ -372,15 +372,17 @@ class Shop:
         return session
 
 
-def answers_without_permalinks(url: str) -> bool:
-    """Whether WooCommerce's API is there, but only by `?rest_route=`. Its keys are not taken there
-    (`WC_REST_Authentication::is_request_to_rest_api` looks for `wp-json/wc/` in the address)."""
+def namespaces(url: str) -> frozenset[str]:
+    """The APIs that a WordPress has, asked for by `?rest_route=`, which works without permalinks; none where it is no
+    WordPress. WooCommerce takes no key there (`WC_REST_Authentication::is_request_to_rest_api` looks for `wp-json/wc/`
+    in the address)."""
     try:
         response = requests.get(f"{url}/", params={"rest_route": "/"}, timeout=_TIMEOUT, allow_redirects=False)
         index = response.json()
     except (requests.RequestException, ValueError):
-        return False
-    return isinstance(index, dict) and "wc/v3" in (index.get("namespaces") or ())
+        return frozenset()
+    found = index.get("namespaces") if isinstance(index, dict) else None
+    return frozenset(map(str, found)) if isinstance(found, list) else frozenset()
 
 
 def _auth(credentials: Credentials) -> AuthBase:
@@ -440,6 +442,9 @@ def _named_after(product: Row, variation: Row) -> Row:
     return {**variation, "name": name, "parent_id": product["id"]}
 
 
+_HERE = "at this address; is it the shop's address, with its folder if it has one?"
+
+
 # --- what is wrong ------------------------------------------------------------------------------------------------
 
 
@@ -462,14 +467,15 @@ def _json(response: requests.Response) -> Any:
         pass
     start = response.content.lstrip()[:1]
     if status == 404:
-        raise ShopError("no_rest_api", "There is no REST API at this address (404).", http_status=status)
+        raise ShopError("no_rest_api", f"There is no WordPress with a REST API {_HERE}", http_status=status)
     if status in (401, 403):
         raise ShopError("firewall", f"Something before WordPress refuses (HTTP {status}, no JSON).", http_status=status)
     if start in (b"{", b"["):
         raise ShopError("cut_off", "The shop's answer broke off in the middle.", http_status=status)
     raise ShopError(
         "not_json",
-        f"The shop answered a page instead of JSON (HTTP {status}): a firewall, maintenance, or PHP errors shown.",
+        f"The shop answered a page instead of JSON (HTTP {status}): a firewall, maintenance mode, PHP errors shown, or "
+        "no WordPress at all.",
         http_status=status,
     )
 
@@ -483,6 +489,14 @@ def _redirect(response: requests.Response) -> str:
 def _refusal(status: int, data: Any) -> ShopError:
     code = str(data.get("code", "")) if isinstance(data, dict) else ""
     said = str(data.get("message", ""))[:200] if isinstance(data, dict) else ""
+    if not code:  # WordPress always says which error it is
+        if status in (401, 403):
+            message = (
+                f"Something refuses (HTTP {status}) that is no WordPress: a firewall before it, or another address."
+            )
+            return ShopError("firewall", message, http_status=status)
+        message = f"Something answers HTTP {status}, but it is no WordPress {_HERE}"
+        return ShopError("no_wordpress", message, http_status=status)
     if status in (401, 403):
         cause, message = "unauthorized", f"The shop does not take the key: {said or status}"
         if "timestamp" in said.lower():
@@ -495,7 +509,8 @@ def _refusal(status: int, data: Any) -> ShopError:
     if code == "rest_no_route":
         return ShopError(
             "no_woocommerce",
-            "WordPress answers, but WooCommerce's API is not there.",
+            "WordPress answers, but WooCommerce's API is not there: WooCommerce is not active, or a plugin blocks "
+            "wc/v3.",
             http_status=404,
             wc_code=code,
         )
@@ -535,8 +550,7 @@ def _unreachable(error: requests.RequestException, host: str) -> ShopError:
     reasons = list(_chain(error))
     for reason in reasons:
         if isinstance(reason, ssl.SSLError):
-            detail = getattr(reason, "verify_message", "") or getattr(reason, "reason", "") or "no TLS there"
-            return ShopError("tls", f"No safe connection to {host}: {detail}.")
+            return ShopError("tls", f"No safe connection to {host}: {_tls_problem(reason)}.")
         if isinstance(reason, socket.gaierror):
             return ShopError("dns", f"There is no host {host}.")
         if isinstance(reason, ConnectionRefusedError):
@@ -546,6 +560,16 @@ def _unreachable(error: requests.RequestException, host: str) -> ShopError:
     if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.MissingSchema):
         return ShopError("address", f"{host} is no address of a shop.")
     return ShopError("cut_off", f"The connection to {host} broke off.")
+
+
+def _tls_problem(error: ssl.SSLError) -> str:
+    """A certificate that nobody vouches for, in OpenSSL's words; a server that speaks no TLS, in ours."""
+    if detail := getattr(error, "verify_message", ""):
+        return f"its certificate is not accepted ({detail})"
+    reason = str(getattr(error, "reason", "") or "")
+    if reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG"):
+        return "it speaks no TLS there; is the address http://?"
+    return reason.replace("_", " ").lower() or "it speaks no TLS there"
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
