@@ -108,6 +108,8 @@ def _compare(db: Db, config: Config, name: str) -> Report:
     state = db.pulls.find_one({"_id": name}) or {}
     sweep = "swept_at" not in state or state["swept_at"] + _SWEEP_EVERY <= started_at
     since = (state.get("reconciled_until") or started_at) - (reconcile.SWEEP if sweep else reconcile.OVERLAP)
+    if not sweep:  # what is open since longer is looked at by itself, and with all else by the next sweep
+        since = max(since, state["swept_at"] - reconcile.OVERLAP)
     report = _report(db, config, name, since, sweep)
     done = {"due_at": started_at + timedelta(minutes=config.reconcile_every)}
     if sweep and not report.problem:

@@ -197,6 +197,69 @@ def test_stock_changed_in_the_shop_by_hand_is_told_and_aligned(quiet: Quiet) -> 
     assert quiet.reconcile().stock == []
 
 
+def test_a_price_a_name_and_a_sku_changed_in_the_database_are_found_and_repaired(quiet: Quiet) -> None:
+    """No hook runs then, and no time of change is raised."""
+    quiet.import_()
+    oil, salad, hoodie = (quiet.shop.products[name] for name in ("Oil", "Salad", "Hoodie S"))
+    was = {each["sku"]: each["name"] for each in quiet.database.products.find()}
+    quiet.sql("UPDATE wp_postmeta SET meta_value = '77' WHERE post_id = %s AND meta_key LIKE '%%price'", oil)
+    quiet.sql("UPDATE wp_posts SET post_title = 'Great salad' WHERE ID = %s", salad)
+    quiet.sql("UPDATE wp_postmeta SET meta_value = 'H-SMALL' WHERE post_id = %s AND meta_key = '_sku'", hoodie)
+    try:
+        found = quiet.reconcile().products
+        assert {each["shop_id"]: each["fields"] for each in found} == {oil: ["price"], salad: ["name"], hoodie: ["sku"]}
+        assert quiet.reconcile(repair=True).data_in_sync
+        assert quiet.reconcile().products == []
+        stored = {key: each for each in quiet.database.products.find() for key in each["shop_ids"]}
+        assert str(stored[f"default:{oil}"]["price"]) == "77"
+        assert stored[f"default:{salad}"]["name"] == "Great salad"
+        assert stored[f"default:{hoodie}"]["sku"] == "H-SMALL"
+        sold = quiet.order(("Hoodie S", 1))
+        quiet.shop.act("pay", id=sold)
+        assert quiet.mend() == ["missing"], "and its orders move its stock"
+    finally:
+        quiet.sql("UPDATE wp_postmeta SET meta_value = '89.90' WHERE post_id = %s AND meta_key LIKE '%%price'", oil)
+        quiet.sql("UPDATE wp_posts SET post_title = %s WHERE ID = %s", was["SALAD-01"], salad)
+        quiet.sql("UPDATE wp_postmeta SET meta_value = %s WHERE post_id = %s AND meta_key = '_sku'", "HOOD-S", hoodie)
+
+
+def test_products_deleted_and_restored_in_the_shop_are_archived_and_active_again(quiet: Quiet) -> None:
+    quiet.import_()
+    book, hoodie = quiet.shop.products["Book"], quiet.shop.products["Hoodie"]
+    sold = quiet.order(("Book", 2))
+    quiet.shop.act("pay", id=sold)
+    assert quiet.mend() == ["missing"]
+    for number in (book, hoodie):
+        assert quiet.shop.act("rest", method="DELETE", path=f"/products/{number}")["status"] == 200
+    try:
+        gone = quiet.reconcile(repair=True)
+        assert {each["problem"] for each in gone.products} == {"gone"}
+        assert {each["cause"] for each in gone.products} == {"It is in the shop's trash."}
+        assert {each["repair"] for each in gone.products} == {"updated"}
+        archived = {each["sku"] for each in quiet.database.products.find({"archived": True})}
+        assert "BOOK-1" in archived
+        assert len(archived) > 2, "the hoodie's variations too"
+        assert quiet.reconcile().products == []
+        before = quiet.stock()["BOOK-1"]
+        quiet.shop.act("status", id=sold, to="cancelled")
+        assert quiet.reconcile(repair=True).orders[0]["repair"] == "updated"
+        assert quiet.stock()["BOOK-1"] == before + 2, "an order for it still moves its stock"
+    finally:
+        for number in (book, hoodie):
+            restored = quiet.shop.act("rest", method="PUT", path=f"/products/{number}", body={"status": "publish"})
+            assert restored["status"] == 200
+        quiet.sql(
+            "UPDATE wp_posts SET post_status = 'publish' WHERE post_type = 'product_variation' AND post_parent = %s",
+            hoodie,
+        )
+        quiet.shop.act("maintain")
+    back = quiet.reconcile(repair=True)
+    assert {each["problem"] for each in back.products} == {"restored"}
+    assert back.data_in_sync
+    assert quiet.database.products.count_documents({"archived": True}) == 0
+    assert quiet.reconcile().products == []
+
+
 def test_a_disabled_webhook_is_switched_on_again(quiet: Quiet) -> None:
     quiet.sql(
         "INSERT INTO wp_wc_webhooks (status, name, user_id, delivery_url, secret, topic, date_created, "

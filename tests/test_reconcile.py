@@ -820,6 +820,40 @@ def test_a_due_shop_is_compared_and_mended_by_one_process(fake: FakeShop, shop: 
     assert "/wp-json/wc/v3/products" not in fake.requests
 
 
+def test_what_one_comparison_left_open_is_open_in_the_next_until_it_is_repaired(
+    fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any
+) -> None:
+    """The comparison a quarter of an hour later looked at what had changed since, and said in sync."""
+    known("product.created", product(1, "A", 10))
+    fake.products = {1: product(1, "A", 12), 2: product(2, "", None, name="Hoodie", variations=[3])}
+    earlier = (now() - timedelta(days=2)).strftime("%Y-%m-%dT%H:%M:%S")
+    fake.put_order(order(1, line_items="broken", date_modified_gmt=earlier))
+    fake.faults.append(lambda request: html(403) if request.path.endswith("/variations") else None)
+
+    def due() -> Report:
+        db.pulls.update_one({"_id": "default"}, {"$set": {"due_at": now()}}, upsert=True)
+        (report,) = schedule.run_due(db, config)
+        return report
+
+    for _ in range(3):
+        report = due()
+        assert [(each["order_id"], each["repair"]) for each in report.orders] == [(1, "parked")]
+        assert [(each["sku"], each["unexplained"]) for each in report.stock] == [("A", -2)]
+        assert [each["what"] for each in report.unread] == ["the variations of product 2 (Hoodie)"]
+        assert not report.in_sync
+    assert report.since > now() - timedelta(hours=1), "what is open since long does not make it read everything since"
+    fake.faults.clear()
+    fake.products[1] = product(1, "A", 10)
+    fake.put_order(order(1, date_modified_gmt=earlier))
+    fake.variations[2] = [product(3, "H-S", 5)]
+    report = due()
+    assert [each["repair"] for each in report.orders] == ["created"]
+    assert report.stock == []
+    assert [each["what"] for each in report.unread] == ["the variations of product 2 (Hoodie)"], "until the next sweep"
+    db.pulls.update_one({"_id": "default"}, {"$unset": {"swept_at": ""}})
+    assert due().in_sync
+
+
 def test_a_comparison_cut_short_by_a_restart_is_due_at_once(
     fake: FakeShop, shop: Shop, db: Db, config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -53,7 +53,7 @@ class ProductTold(Schema):
     sku = fields.String(required=True, metadata={"example": "MUG-1"})
     name = fields.String(required=True, allow_none=True, metadata={"example": "Mug"})
     price = fields.String(required=True, allow_none=True, metadata={"example": "12.50"})
-    archived = fields.Boolean(required=True)
+    archived = fields.Boolean(required=True, metadata={"example": False})
 
 
 class ProductDifference(Schema):

@@ -17,7 +17,7 @@ from ..sources.woocommerce_rest import Shop, ShopError
 from ..stores import Stores
 from ..values import now
 from . import orders, products, senders, stock
-from .report import ORDERS, PRODUCTS, SWEEP, Report, keep, last_report, reconciled_until, repaired
+from .report import ORDERS, PRODUCTS, SWEEP, Open, Report, keep, last_report, left_open, reconciled_until, repaired
 from .senders import OVERLAP
 
 __all__ = [
@@ -52,6 +52,9 @@ def run(
     `repair_senders` switches the shop's disabled webhooks on again, and then compares from before they went off;
     `align` brings the stock of these SKUs to the shop's. What changed within `grace` may still be on its way and is
     left for the next time. A shop that can't be read is a report with a `problem`.
+
+    Without `every_product` the products of the orders are compared, and what the last report left open is looked at
+    again or still open: a report is about all that is known.
     """
     store = Stores(db, config).get(name)
     report = Report(name, since, now())
@@ -60,8 +63,13 @@ def run(
         senders.compare(shop, report, repair=repair_senders)
         asked_at = shop.time()
         report.since = senders.before_the_gap(db, report)
-        touched = orders.compare(db, store, shop, report, repair=repair, until=until)
-        products.compare(db, store, shop, report, None if every_product else touched, repair=repair)
+        before = left_open(last_report(db, name))
+        if every_product:
+            before = Open(before.orders)
+        report.stock, report.unread = list(before.stock), list(before.unread)
+        touched = orders.compare(db, store, shop, report, revisit=before.orders, repair=repair, until=until)
+        wanted = None if every_product else touched | before.products
+        products.compare(db, store, shop, report, wanted, repair=repair)
         stock.align(db, store, shop, report, align, asked_at)
     except ShopError as error:
         report.problem = error.message

@@ -40,11 +40,14 @@ class _Compared:
     row: Row
 
 
-def compare(db: Db, store: Store, shop: Shop, report: Report, *, repair: bool, until: datetime) -> set[str]:
-    """Note the orders that differ, and repair them; returns the products of all that were compared. What changed after
-    `until` may still be on its way, and is left for the next comparison. Raises ShopError."""
+def compare(
+    db: Db, store: Store, shop: Shop, report: Report, *, revisit: set[int], repair: bool, until: datetime
+) -> set[str]:
+    """Note the orders that differ, and repair them; returns the products of all that were compared. Those to `revisit`
+    are compared whenever they changed. What changed after `until` may still be on its way, and is left for the next
+    comparison. Raises ShopError."""
     touched: set[str] = set()
-    for rows, unlisted in _both_ways(db, store, shop, report):
+    for rows, unlisted in _both_ways(db, store, shop, report, revisit):
         for discrepancy in _differing(db, store, shop, report, rows, unlisted):
             if _recent(discrepancy, until):
                 continue
@@ -58,9 +61,11 @@ def compare(db: Db, store: Store, shop: Shop, report: Report, *, repair: bool, u
     return touched
 
 
-def _both_ways(db: Db, store: Store, shop: Shop, report: Report) -> Iterator[tuple[list[Row], list[int]]]:
+def _both_ways(
+    db: Db, store: Store, shop: Shop, report: Report, revisit: set[int]
+) -> Iterator[tuple[list[Row], list[int]]]:
     """What changed in the shop since the report's `since`; then, as the shop has it, what was saved here since then,
-    and which of those the shop does not list any more."""
+    and which of those the shop does not list any more; and last what is to be looked at again besides."""
     seen: set[int] = set()
     for page in shop.rows("orders", modified_after=report.since, dates_are_gmt=True):
         report.not_read(ORDERS, page.unread)
@@ -68,10 +73,12 @@ def _both_ways(db: Db, store: Store, shop: Shop, report: Report) -> Iterator[tup
         seen.update(row["id"] for row in rows)
         yield rows, []
     for ids in _saved_since(db, store, report.since, seen):
+        revisit = revisit - set(ids)
         listed: dict[int, Row] = {}
         for page in shop.rows("orders", include=",".join(map(str, ids))):
             listed |= {row["id"]: row for row in page.rows if isinstance(row, dict) and row.get("id") in ids}
         yield list(listed.values()), [order_id for order_id in ids if order_id not in listed]
+    yield [], sorted(revisit - seen)
 
 
 def _saved_since(db: Db, store: Store, since: datetime, seen: set[int]) -> Iterator[list[int]]:

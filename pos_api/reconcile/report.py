@@ -78,6 +78,30 @@ class Report:
         return usable
 
 
+@dataclass(frozen=True, slots=True)
+class Open:
+    """What the last comparison left open: orders and products to look at again, whatever changed since; and what can't
+    be looked at by itself, which stays open until everything is compared again."""
+
+    orders: set[int] = field(default_factory=set)
+    products: set[str] = field(default_factory=set)
+    stock: list[Document] = field(default_factory=list)
+    unread: list[Document] = field(default_factory=list)
+
+
+def left_open(last: Document | None) -> Open:
+    """What a stored report left open."""
+    last = last or {}
+    stock = [each for each in last.get("stock", ()) if each["unexplained"] and not repaired(each)]
+    products = [*stock, *(each for each in last.get("products", ()) if not repaired(each))]
+    return Open(
+        orders={each["order_id"] for each in last.get("orders", ()) if not repaired(each)},
+        products={each["product"] for each in products if each["product"] is not None},
+        stock=[each for each in stock if each["product"] is None],
+        unread=last.get("unread", []),
+    )
+
+
 def repaired(discrepancy: Document) -> bool:
     """Whether a repair was made, and held."""
     return discrepancy.get("repair") in _DONE
