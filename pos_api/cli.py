@@ -549,7 +549,7 @@ def show_import(imported: importer.Imported) -> None:
             say(f"  {each['what']}: {each['cause']}", err=True)
         if len(imported.not_imported) > _LISTED:
             say("  …; `pos-api inbox` has those that came in and could not be used.", err=True)
-    _show_report(imported.report)
+    _show_report(imported.report, complete=not imported.not_imported)
     if not imported.in_sync:
         sys.exit(1)
 
@@ -609,7 +609,8 @@ def _json(value: Any) -> str:
     return rfc3339(value) if isinstance(value, datetime) else str(value)
 
 
-def _show_report(report: Report | None) -> None:
+def _show_report(report: Report | None, *, complete: bool = True) -> None:
+    """Print what a comparison found; that all is in sync only where what went before was `complete`."""
     if report is None:
         return
     compared = f"{report.compared:,} orders since {_moment(report.since)} and {report.products_compared:,} products"
@@ -635,7 +636,7 @@ def _show_report(report: Report | None) -> None:
         )
     if report.problem:
         say(f"Not finished: {report.problem}", err=True)
-    elif report.in_sync:
+    elif report.in_sync and complete:
         say("In sync.")
 
 

@@ -261,7 +261,7 @@ def test_an_order_whose_refunds_can_not_be_read_comes_over_and_is_named(fake: Fa
 def test_what_an_interrupted_import_could_not_bring_in_is_named_at_its_end(
     fake: FakeShop, db: Db, config: Config
 ) -> None:
-    fake.products[1] = product(1, "A", 1, price="free")
+    fake.products[1] = {**product(1, "A", 1), "sku": ["A"]}
     fake.put_order(order(1))
     down = html(503)
     fake.faults.append(lambda request: down if request.path.endswith("/customers") else None)

@@ -396,7 +396,7 @@ def test_a_repair_is_made_though_the_same_event_was_processed_before(
 
 def test_a_product_that_can_not_be_added_is_not_in_sync(fake: FakeShop, shop: Shop, db: Db, config: Config) -> None:
     """The outcome of its repair was taken for a repair."""
-    fake.products[1] = product(1, "A", 5, price="free")
+    fake.products[1] = {**product(1, "A", 5), "sku": ["A"]}
     report = compare(db, config, shop, repair=True)
     assert [each["repair"] for each in report.stock] == ["parked"]
     assert not report.in_sync
