@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -61,8 +62,48 @@ def sender(stores: Stores, headers: Mapping[str, str], body: bytes) -> Sender:
         for store in stores.all():
             if any(woocommerce.signature_matches(body, signature, secret) for secret in store.webhook_secrets):
                 return Sender(store, native=True)
-        raise Unauthorized("The webhook signature does not match any store's secret.")
-    raise Unauthorized("Send the API key as X-API-Key, or sign the webhook with the store's secret.")
+        raise Unauthorized(_WRONG_SIGNATURE)
+    raise Unauthorized(_NO_CREDENTIALS)
+
+
+class LargeSender:
+    """Authenticates a delivery whose body is too large to be kept, while it is read part by part.
+
+    With `X-API-Key` the key alone decides. Raises Unauthorized at once when there can be no right sender.
+    """
+
+    def __init__(self, stores: Stores, headers: Mapping[str, str]) -> None:
+        self.by_key: Sender | None = None
+        self._signature = headers.get(woocommerce.SIGNATURE_HEADER, "")
+        self._macs: list[tuple[Store, hmac.HMAC]] = []
+        if key := headers.get(KEY_HEADER):
+            self.by_key = Sender(of_key(stores, key), native=woocommerce.TOPIC_HEADER in headers)
+        elif self._signature:
+            self._macs = [
+                (store, hmac.new(secret.encode(), digestmod="sha256"))
+                for store in stores.all()
+                for secret in store.webhook_secrets
+            ]
+        else:
+            raise Unauthorized(_NO_CREDENTIALS)
+
+    def read(self, part: bytes) -> None:
+        """Take the next part of the body."""
+        for _, mac in self._macs:
+            mac.update(part)
+
+    def sender(self) -> Sender:
+        """Who sent it, once all is read. Raises Unauthorized."""
+        if self.by_key:
+            return self.by_key
+        for store, mac in self._macs:
+            if woocommerce.is_signature(mac.digest(), self._signature):
+                return Sender(store, native=True)
+        raise Unauthorized(_WRONG_SIGNATURE)
+
+
+_NO_CREDENTIALS = "Send the API key as X-API-Key, or sign the webhook with the store's secret."
+_WRONG_SIGNATURE = "The webhook signature does not match any store's secret."
 
 
 def of_key(stores: Stores, key: str) -> Store:

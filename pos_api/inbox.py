@@ -34,7 +34,8 @@ STATES = ("waiting", "done", "parked", "failed")
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An authenticated delivery: who sent it, what it is about, and its exact bytes."""
+    """An authenticated delivery: who sent it, what it is about, and its exact bytes. Where these could not be kept,
+    `refused` says why."""
 
     store: str
     topic: str
@@ -44,6 +45,7 @@ class Event:
     received_at: datetime
     attempts: int = 0
     key: str = field(default="")
+    refused: str = ""
 
     def __post_init__(self) -> None:
         if not self.key:
@@ -103,6 +105,8 @@ def _document(event: Event, lease: str | None) -> Document:
     }
     if lease:
         document["lease"] = lease
+    if event.refused:
+        document["refused"] = event.refused
     return document
 
 
@@ -131,6 +135,7 @@ def _event(entry: Document) -> Event:
         received_at=entry["received_at"],
         attempts=entry["attempts"],
         key=entry["_id"],
+        refused=entry.get("refused", ""),
     )
 
 

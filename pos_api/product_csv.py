@@ -1,7 +1,8 @@
 """The catalogue as a CSV file (RFC 4180, UTF-8): out for a spreadsheet, and in again.
 
-Columns: `sku`, `name`, `price`, `stock`, `low_stock_threshold`, `archived` (yes or blank). Coming in, only `sku` must
-be there; a column that is missing, and a cell that is blank, leaves what is stored.
+Columns: `sku`, `name`, `price`, `stock`, `low_stock_threshold`, `archived` (yes or blank), and what the shop alone
+decides: `gtin`, `image_url`, `categories`, `tax_class`. Coming in, only `sku` must be there; a column that is missing,
+a cell that is blank, and the shop's columns leave what is stored.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from .errors import BadRequest, Invalid, PosError
 from .values import decimal, money, quantity
 
 COLUMNS = ("sku", "name", "price", "stock", "low_stock_threshold", "archived")
+SHOPS_COLUMNS = ("gtin", "image_url", "categories", "tax_class")
 MAX_SKU = 200
 MAX_NAME = 500
 
@@ -28,11 +30,11 @@ _CHUNK = 500
 
 def write(rows: Iterable[Document]) -> Iterator[str]:
     """The lines of a CSV file of these products, some at a time; `read` finds nothing to change in it."""
-    return csv_cells.write(COLUMNS, (_row(product) for product in rows))
+    return csv_cells.write(COLUMNS + SHOPS_COLUMNS, (_row(product) for product in rows))
 
 
 def _row(product: Document) -> list[Cell]:
-    price = product.get("price")
+    price, details = product.get("price"), products.details_of(product)
     return [
         product["sku"],
         product["name"],
@@ -40,6 +42,10 @@ def _row(product: Document) -> list[Cell]:
         product["stock"],
         product.get("low_stock_threshold"),
         "yes" if product.get("archived") else "",
+        details["gtin"],
+        details["image_url"],
+        ", ".join(details["categories"]),
+        details["tax_class"],
     ]
 
 
@@ -114,7 +120,7 @@ def _open(body: bytes) -> tuple[Any, list[str]]:
         columns = [name.strip().lower() for name in next(reader, [])]
     except csv.Error:
         columns = []
-    unknown = [name for name in columns if name not in COLUMNS]
+    unknown = [name for name in columns if name not in COLUMNS + SHOPS_COLUMNS]
     if "sku" not in columns or unknown or len(set(columns)) < len(columns):
         raise Invalid(
             "The first line must name the columns.",
@@ -174,7 +180,7 @@ def _values(columns: list[str], cells: list[str]) -> Document:
         raise ValueError(f"has {len(cells)} cells, the first line names {len(columns)} columns")
     values: Document = {}
     for name, text in zip(columns, cells, strict=False):
-        if text.strip():
+        if text.strip() and name in _CONVERT:
             try:
                 values[name] = _CONVERT[name](text if name == "name" else text.strip(" "))
             except ValueError as error:

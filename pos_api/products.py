@@ -5,14 +5,14 @@ for it where the shop gave it to another product), `skus` (current and former), 
 projection of its last movement), `search` (its words), `low_stock_threshold` and `archived` (absent where there is
 none), `shop_ids` (`store:id`, one per store), `pooled` (the `store:id` of variations whose stock it is, each with the
 shop's time of that word), `synced_at` (the shop's time of the newest word about it), `opened_by` (the store whose stock
-it started with) and `opened_at`.
+it started with) and `opened_at`, `gtin`, `image_url`, `categories` and `tax_class` (what a shop sent of these).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -47,6 +47,7 @@ class ProductSnapshot:
     cause: str
     seen_at: datetime
     restored: bool = False
+    details: Document = field(default_factory=dict)
     warnings: tuple[EventWarning, ...] = ()
 
 
@@ -66,6 +67,19 @@ class Product:
         """Whether the stock this product started with was the store's own, and so lacks the units of an order
         created then already."""
         return self.opened_by == store and self.opened_at is not None and created_at < self.opened_at
+
+
+_NO_DETAILS: Document = {"gtin": "", "image_url": "", "categories": [], "tax_class": ""}
+"""What the POS keeps of a product for people and other systems, as it is where the shop has none."""
+
+
+def _details(snapshot: ProductSnapshot) -> Document:
+    return {name: snapshot.details[name] for name in _NO_DETAILS if name in snapshot.details}
+
+
+def details_of(product: Document) -> Document:
+    """A stored product's barcode (GTIN), image address, categories and tax class; blank where the shop has none."""
+    return {name: product.get(name, blank) for name, blank in _NO_DETAILS.items()}
 
 
 _FIELDS = dict.fromkeys(("sku", "skus", "shop_ids", "stock", "seq", "opened_by", "opened_at", "synced_at"), 1)
@@ -317,6 +331,7 @@ def _create_from(db: Db, snapshot: ProductSnapshot, product_id: str, key: str) -
             "skus": [snapshot.sku],
             "search": search_words(name, snapshot.sku),
             "synced_at": snapshot.modified_at,
+            **_details(snapshot),
             **opened,
         },
     )
@@ -338,6 +353,9 @@ def _keep_in_step(
     changes: Document = {"sku": sku, "name": name}
     if snapshot.price is not None:
         changes["price"] = snapshot.price
+    changes |= {
+        name: value for name, value in _details(snapshot).items() if product.get(name, _NO_DETAILS[name]) != value
+    }
     outcome = "unchanged" if all(product.get(name) == value for name, value in changes.items()) else "updated"
     former = [known for known in product["skus"] if known != _nameless(product["_id"])]
     changes |= {"synced_at": snapshot.modified_at, "search": search_words(name, *former, sku)}

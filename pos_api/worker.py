@@ -21,7 +21,7 @@ from . import customers, inbox, metrics, orders, product_archive, products
 from .config import Config
 from .customers import CustomerSnapshot
 from .db import Db, one_primary
-from .errors import Invalid, PosError, Unavailable
+from .errors import Invalid, PayloadTooLarge, PosError, Unavailable
 from .inbox import Event, Outcome
 from .logs import get_logger
 from .orders import OrderSnapshot
@@ -74,9 +74,28 @@ def understand(store: Store, headers: Mapping[str, str], body: bytes, received_a
         subject = woocommerce.translate(message, store, received_at, event.key)
     except Exception as error:
         problem = error if isinstance(error, PosError) else _surprise(error)
-        event = Event(store.id, topic, resource_id, body, kept, received_at)
-        return Work(event, None, Outcome("parked", reason=problem.message, details=problem.details), problem)
+        if not resource_id:
+            topic, resource_id = woocommerce.glimpse(headers, body)
+        return parked(Event(store.id, topic, resource_id, body, kept, received_at), problem)
     return Work(event, subject, None if subject else Outcome("ignored"))
+
+
+def parked(event: Event, problem: PosError) -> Work:
+    """An event that is kept for people to look at, because of `problem`."""
+    return Work(event, None, Outcome("parked", reason=problem.message, details=problem.details), problem)
+
+
+def without_body(
+    store: Store, headers: Mapping[str, str], beginning: bytes, size: int, received_at: datetime, problem: PosError
+) -> Work:
+    """The trace of a body that is too large to be kept: what it is about, as far as its beginning says so, and why it
+    was refused."""
+    kept = {name: headers[name] for name in woocommerce.KEPT_HEADERS if name in headers}
+    topic, resource_id = woocommerce.glimpse(headers, beginning)
+    key = inbox.event_key(store.id, topic, resource_id, b"%d:%s" % (size, beginning))
+    return parked(
+        Event(store.id, topic, resource_id, b"", kept, received_at, key=key, refused=problem.message), problem
+    )
 
 
 def _surprise(error: Exception) -> PosError:
@@ -85,6 +104,8 @@ def _surprise(error: Exception) -> PosError:
 
 
 def _understand_again(event: Event, stores: Stores) -> Work:
+    if event.refused:
+        return parked(event, PayloadTooLarge(event.refused))
     work = understand(stores.get(event.store), event.headers, event.body, event.received_at)
     work.event = event
     return again(work)

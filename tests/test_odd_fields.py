@@ -396,6 +396,23 @@ def test_an_unreadable_price_costs_no_product_and_an_unreadable_stock_is_none_to
     assert warned(snapshot) == {"price", "stock_quantity", "name"}
 
 
+def test_what_a_product_is_for_people_is_read_in_every_form_that_senders_have() -> None:
+    plugin = {"image": "https://s.example/a.jpg", "categories": [{"id": 1, "name": "Salt &amp; Pepper"}]}
+    rest = {"images": [{"src": "https://s.example/a.jpg"}, {"src": "b"}], "categories": ["Salt & Pepper"]}
+    variation = {"image": {"id": 5, "src": "https://s.example/a.jpg"}, "categories": {"3": {"name": "Salt & Pepper"}}}
+    for form in (plugin, rest, variation):
+        told = product(9, "A", 5) | form | {"global_unique_id": " 731 ", "tax_class": "reduced-rate"}
+        assert read("product.updated", told).details == {
+            "gtin": "731",
+            "image_url": "https://s.example/a.jpg",
+            "categories": ["Salt & Pepper"],
+            "tax_class": "reduced-rate",
+        }
+    assert read("product.updated", product(9, "A", 5)).details == {}
+    blank: dict[str, Any] = {"image": None, "categories": [], "global_unique_id": "", "tax_class": ""}
+    assert set(map(str, read("product.updated", product(9, "A", 5) | blank).details.values())) == {"", "[]"}
+
+
 # --- through the service -----------------------------------------------------------------------------------------
 
 

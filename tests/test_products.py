@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from typing import Any
@@ -634,3 +635,17 @@ def test_more_rows_than_are_looked_up_at_once(db: Db) -> None:
     text = "sku,stock\n" + "".join(f"S{number},{number}\n" for number in range(product_csv._CHUNK + 1))
     assert read(db, text).created == product_csv._CHUNK + 1
     assert read(db, text).unchanged == product_csv._CHUNK + 1
+
+
+def test_barcode_image_categories_and_tax_class_follow_the_shop(db: Db) -> None:
+    told = {"gtin": "731", "image_url": "https://s.example/a", "categories": ["Coffee", "Tea"], "tax_class": "reduced"}
+    assert products.apply(db, replace(said(9, "A"), details=told))[0] == "created"
+    assert products.details_of(products.get(db, "A")) == told
+    assert products.apply(db, said(9, "A", 1))[0] == "unchanged"  # it says nothing of them
+    assert products.details_of(products.get(db, "A")) == told
+    blank = {"categories": [], "tax_class": ""}
+    assert products.apply(db, replace(said(9, "A", 2), details=blank))[0] == "updated"
+    assert products.details_of(products.get(db, "A")) == {**told, **blank}
+    lines = "".join(product_csv.write(products.find(db, products.Filter())))
+    assert lines.splitlines()[1].endswith(",731,https://s.example/a,,")
+    assert product_csv.read(db, lines.encode(), by="me").unchanged == 1

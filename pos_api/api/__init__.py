@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import uuid
+from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, cast
@@ -52,17 +54,30 @@ class WholeRequest(Request):
         try:
             body = super().get_data(*args, **kwargs)
         except RequestEntityTooLarge:
-            raise PayloadTooLarge(_TOO_LARGE) from None
+            raise PayloadTooLarge(TOO_LARGE) from None
         except Exception:  # each web server has its own for chunks that are none
             raise BadRequest(_NOT_WHOLE) from None
         if len(body) > BODY_LIMIT:
-            raise PayloadTooLarge(_TOO_LARGE)
+            raise PayloadTooLarge(TOO_LARGE)
         if len(body) < (self.content_length or 0):
             raise BadRequest(_NOT_WHOLE)
         return body
 
+    def parts(self, longest: int) -> Iterator[bytes]:
+        """The body part by part, of one over the limit too, but no more than about `longest` bytes of it. Raises
+        BadRequest where it is cut off or its chunks are malformed."""
+        self.max_content_length = sys.maxsize
+        read = 0
+        try:
+            while read < longest and (part := self.stream.read(_PART)):
+                read += len(part)
+                yield part
+        except Exception:  # as above
+            raise BadRequest(_NOT_WHOLE) from None
 
-_TOO_LARGE = "The body is larger than 2 MiB."
+
+_PART = 65_536
+TOO_LARGE = "The body is larger than 2 MiB."
 _NOT_WHOLE = "The body did not arrive whole."
 
 

@@ -173,7 +173,8 @@ The plugin's envelope, or the bare REST v3 object of a WooCommerce webhook with 
 `order.created`, `order.updated`, `order.cancelled`, `order.refunded`, `order.completed`, `order.deleted`,
 `order.restored`, `product.created`, `product.updated`, `product.deleted`, `product.restored`, `customer.created`,
 `customer.updated`; others are kept and ignored. The same delivery again is answered `duplicate` and changes nothing. A
-body that can't be used is kept with its reason: WooCommerce is answered 200 and `parked`, any other sender 400 or 422.
+body that can't be used is kept with its reason, and of one over 2 MiB its size: WooCommerce is answered 200 and
+`parked`, any other sender 400, 413, 415 or 422.
 WooCommerce's ping (a form `webhook_id=N`) is answered 200.""",
     "security": [{"ApiKeyAuth": []}, {"WooCommerceSignature": []}],
     "parameters": [

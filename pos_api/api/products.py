@@ -116,6 +116,12 @@ class Product(Schema):
     low_stock_threshold = Quantity(required=True, allow_none=True, metadata={"example": 5})
     low_stock = fields.Boolean(required=True, metadata={"example": False})
     archived = fields.Boolean(required=True, metadata={"example": False})
+    gtin = fields.String(
+        required=True, metadata={"description": "Barcode (GTIN, EAN, UPC).", "example": "7310865004703"}
+    )
+    image_url = fields.String(required=True, metadata={"example": "https://shop.example/beans.jpg"})
+    categories = fields.List(fields.String(), required=True, metadata={"example": ["Coffee"]})
+    tax_class = fields.String(required=True, metadata={"description": "The shop's.", "example": "reduced-rate"})
     shop_ids = fields.List(
         fields.String(), required=True, metadata={"description": "`store:product id`", "example": ["default:16"]}
     )
@@ -243,6 +249,7 @@ def product_json(product: Document) -> Document:
         "low_stock_threshold": threshold,
         "low_stock": threshold is not None and product["stock"] <= threshold,
         "archived": product.get("archived", False),
+        **products.details_of(product),
         "shop_ids": product.get("shop_ids", []),
         "created_at": product["created_at"],
     }

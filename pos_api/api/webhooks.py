@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from concurrent.futures import TimeoutError as NotYet
-from typing import Any
+from itertools import chain
+from typing import Any, cast
 
 from flask import Response, jsonify, request
 
 from .. import auth, metrics, worker
-from ..errors import PosError, Unavailable, UnsupportedMediaType
+from ..auth import Sender
+from ..errors import BadRequest, PayloadTooLarge, PosError, Unavailable, UnsupportedMediaType
 from ..inbox import Outcome
 from ..logs import get_logger
 from ..orders import OrderSnapshot
 from ..sources import woocommerce
 from ..values import now
 from ..worker import RETRY_AFTER, Receipt, Work
-from . import docs, services, success
+from . import BODY_LIMIT, TOO_LARGE, WholeRequest, docs, services, success
 from .rest import Blueprint, documented, fails_with
 
 OUTCOME_SECONDS = 10.0
 """How long a delivery waits for its outcome before it is answered 202."""
 
+LARGEST = 64 * 1024 * 1024
+"""So much of a body over the limit is read, for its signature."""
+_BEGINNING = 65_536
 _LOGGED = 80
 """A sender's words are cut to this many letters in the log."""
 _MESSAGES = {
@@ -38,7 +44,7 @@ log = get_logger(__name__)
 blp = Blueprint("webhooks", __name__, url_prefix="/api/webhooks", description="Deliveries of shops")
 
 
-@blp.post("/orders")
+@blp.post("/orders", strict_slashes=False)
 @fails_with(400, 401, 413, 415, 422, 429, 503)
 @documented(**docs.RECEIVE)
 def receive() -> tuple[Response, int]:
@@ -46,19 +52,60 @@ def receive() -> tuple[Response, int]:
     started = time.perf_counter()
     headers = {name.lower(): value for name, value in request.headers}
     content_type = headers.get("content-type", "").lower()
-    body = request.get_data(cache=False, parse_form_data=False)
+    body, large = _body()
+    if large:
+        return _take_large(headers, large, started)
     if woocommerce.is_ping(content_type, body):
         return jsonify(success(None, message="Ping received")), 200
     sender = auth.sender(services().stores, headers, body)
-    if "json" not in content_type:
-        raise UnsupportedMediaType("Send application/json.")
     work = worker.understand(sender.store, headers, body, now())
+    if "json" not in content_type:
+        work = worker.parked(work.event, UnsupportedMediaType("Send application/json."))
+    return _take(work, sender, started)
+
+
+def _body() -> tuple[bytes, Iterable[bytes] | None]:
+    """The request's body; or, where it is over the limit, its parts. Raises BadRequest where it is not whole."""
+    whole = cast(WholeRequest, request)
+    if whole.content_length is not None and whole.content_length <= BODY_LIMIT:
+        return whole.get_data(cache=False, parse_form_data=False), None
+    parts, body = whole.parts(LARGEST), b""
+    if whole.content_length is not None:
+        return b"", parts
+    for part in parts:  # it comes in chunks, so its size shows when it is there
+        body += part
+        if len(body) > BODY_LIMIT:
+            return b"", chain([body], parts)
+    return body, None
+
+
+def _take(work: Work, sender: Sender, started: float) -> tuple[Response, int]:
+    """Store and process it, and answer."""
     _log_receipt(work)
     outcome = _outcome(services().worker.submit(work))
     _count(work, outcome, started)
     if work.problem and not sender.native:
         raise _with_key(work.problem, work.event.key)
     return _answer(work, outcome)
+
+
+def _take_large(headers: dict[str, str], parts: Iterable[bytes], started: float) -> tuple[Response, int]:
+    """Leave a trace of a body that is over the limit, where its sender is known: what it is about, and its size."""
+    large = auth.LargeSender(services().stores, headers)
+    beginning, size = b"", 0
+    try:
+        for part in parts:
+            beginning = beginning or part[:_BEGINNING]
+            size += len(part)
+            large.read(part)
+    except BadRequest:
+        if not large.by_key:  # whom the signature of the whole would show
+            raise
+    sender = large.sender()
+    size = max(size, request.content_length or 0)
+    problem = PayloadTooLarge(f"{TOO_LARGE} It has {size:,} bytes and was not kept; its sender has to make it smaller.")
+    work = worker.without_body(sender.store, headers, beginning, size, now(), problem)
+    return _take(work, sender, started)
 
 
 def _log_receipt(work: Work) -> None:

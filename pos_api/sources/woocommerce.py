@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -106,8 +107,12 @@ def is_ping(content_type: str, body: bytes) -> bool:
 def signature_matches(body: bytes, signature: str, secret: str) -> bool:
     """Whether `signature` is base64(HMAC-SHA256(body, secret)) (`WC_Webhook::generate_signature`); False for any
     malformed one."""
-    expected = base64.b64encode(hmac.digest(secret.encode(), body, hashlib.sha256))
-    return hmac.compare_digest(expected, signature.encode("utf-8", "surrogateescape"))
+    return is_signature(hmac.digest(secret.encode(), body, hashlib.sha256), signature)
+
+
+def is_signature(digest: bytes, signature: str) -> bool:
+    """Whether `signature` is this digest as WooCommerce writes it."""
+    return hmac.compare_digest(base64.b64encode(digest), signature.encode("utf-8", "surrogateescape"))
 
 
 def read(headers: Mapping[str, str], body: bytes) -> Message:
@@ -156,6 +161,22 @@ def _sent_at(envelope: Document) -> datetime | None:
 def _resource_id(data: Document) -> str:
     value = data.get("id")
     return visible(str(value)[:32]) if isinstance(value, int | str) and not isinstance(value, bool) else ""
+
+
+_BEGINNING = 65_536
+_EVENT = re.compile(rb'"event"\s*:\s*"([^"\\]{1,80})"')
+_NUMBER = re.compile(rb'"id"\s*:\s*"?(\d{1,19})\b')
+
+
+def glimpse(headers: Mapping[str, str], body: bytes) -> tuple[str, str]:
+    """What a body that can't be read is about, topic and resource id, as far as its beginning names them: the object's
+    id is its first member, in WooCommerce and in our plugin."""
+    beginning = body[:_BEGINNING]
+    event = _EVENT.search(beginning)
+    topic = headers.get(TOPIC_HEADER) or (visible(event[1].decode("utf-8", "replace")) if event else "")
+    data = beginning.find(b'"data"') if TOPIC_HEADER not in headers else 0
+    number = _NUMBER.search(beginning, max(data, 0))
+    return topic, number[1].decode() if number else ""
 
 
 def translate(message: Message, store: Store, received_at: datetime, cause: str) -> Subject | None:
@@ -438,8 +459,34 @@ _PRODUCT = {
     **same(title, "name"),
     **same(amount, "price"),
     **same(whole_number, "parent_id"),
+    "global_unique_id": Field("gtin", trimmed),
+    **same(text, "tax_class"),
+    "images": Field("image_url", lambda value: _image_url(value)),
+    "image": Field("image_url", lambda value: _image_url(value)),
+    "categories": Field("categories", list_of(lambda value, place: _category(value)), nested=True),
     "manage_stock": Field("managed", lambda value: "parent" if value == "parent" else yes_or_no(value)),
 }
+_DETAILS = ("gtin", "image_url", "categories", "tax_class")
+
+
+def _image_url(value: Any) -> str:
+    """The address of a product's first image: of `images` or, a variation's, of `image`, each with its `src`; our
+    plugin sends the address itself."""
+    if isinstance(value, list):
+        value = value[0] if value else ""
+    address = plain_text(value.get("src") if isinstance(value, dict) else value).strip()
+    if len(address) > _LONGEST_ADDRESS:
+        raise ValueError(f"is longer than {_LONGEST_ADDRESS} characters")
+    return address
+
+
+_LONGEST_ADDRESS = 2_000
+
+
+def _category(value: Any) -> str:
+    return title(value.get("name") if isinstance(value, dict) else value)
+
+
 _STOCK = {"stock_quantity": Field("stock", units)}
 
 
@@ -465,6 +512,7 @@ def _product(message: Message, store: Store, received_at: datetime, cause: str) 
         cause=cause,
         seen_at=_seen_at(message, identity.get("modified_at"), received_at),
         restored=message.topic == "product.restored",
+        details={name: fields[name] for name in _DETAILS if name in fields},
         warnings=found.warnings,
     )
 
