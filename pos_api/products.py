@@ -375,7 +375,9 @@ def differing(product: Document, snapshot: ProductSnapshot) -> list[str]:
     known = product.get("price")
     if snapshot.price is not None and (known is None or decimal(known) != decimal(snapshot.price)):
         fields.append("price")
-    return fields
+    compared = ("gtin",) if snapshot.parent_id else tuple(_NO_DETAILS)  # a variation's others may be its parent's
+    details = {name: value for name, value in _details(snapshot).items() if name in compared}
+    return fields + [name for name, value in details.items() if product.get(name, _NO_DETAILS[name]) != value]
 
 
 @one_primary()

@@ -572,6 +572,25 @@ def test_a_price_a_name_and_a_sku_changed_behind_the_plugins_back_are_found_and_
     assert compare(db, config, shop).products == []
 
 
+def test_barcode_image_categories_and_tax_class_are_compared_too(
+    fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any
+) -> None:
+    given = {
+        "global_unique_id": "4006381333931",
+        "categories": [{"id": 1, "name": "Mugs"}],
+        "tax_class": "reduced-rate",
+    }
+    row = product(1, "A", 10, **given, images=[{"src": "https://shop.example/mug.png"}])
+    known("product.created", row)
+    fake.products[1] = row
+    assert compare(db, config, shop).in_sync
+    fake.products[1] = {**row, "global_unique_id": "4006381333948", "categories": []}
+    report = compare(db, config, shop, repair=True)
+    assert [(each["fields"], each["repair"]) for each in report.products] == [(["gtin", "categories"], "updated")]
+    assert report.products[0]["cause"] == "Another barcode in the shop; another list of categories in the shop."
+    assert report.in_sync
+
+
 def test_swapped_skus_are_found_and_repaired(fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any) -> None:
     for number, sku, units in ((1, "A", 10), (2, "B", 99)):
         known("product.created", product(number, sku, units))

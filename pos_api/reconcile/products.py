@@ -160,7 +160,8 @@ def _changed(
     there = {"sku": str(row["sku"] or "").strip(), "name": row["name"], "price": str(row["price"]), "archived": False}
     causes = [f"{name} {here[name]!r} here, {there[name]!r} in the shop" for name in fields if name in ("sku", "name")]
     causes += [f"price {here['price']} here, {there['price']} in the shop" for name in fields if name == "price"]
-    causes += [f"{name} differs" for name in fields if name not in ("sku", "name", "price", "archived", "unusable")]
+    details = {"gtin": "barcode", "image_url": "image", "categories": "list of categories", "tax_class": "tax class"}
+    causes += [f"another {details[name]} in the shop" for name in fields if name in details]
     if "archived" in fields:
         causes.append("it was restored in the shop, and is archived here as deleted")
     if "sku" in fields and not there["sku"]:
