@@ -56,8 +56,8 @@ final class Loopback {
 	}
 
 	/**
-	 * Sends the request, and does not wait for its answer. Where the site can't reach itself, this is remembered
-	 * for an hour, so that no checkout pays for it again.
+	 * Sends the request, and does not wait for its answer. Where the site can't reach itself, or takes long for it, this is
+	 * remembered for ten minutes, so that checkouts do not pay for it again and again.
 	 *
 	 * @return bool Whether it went out.
 	 */
@@ -70,7 +70,7 @@ final class Loopback {
 		$started = microtime( true );
 		$sent    = $this->write( $url );
 		if ( ! $sent || microtime( true ) - $started > self::CONNECT ) {
-			update_option( self::BROKEN_UNTIL, time() + HOUR_IN_SECONDS );
+			update_option( self::BROKEN_UNTIL, time() + 10 * MINUTE_IN_SECONDS );
 		}
 		return $sent;
 	}

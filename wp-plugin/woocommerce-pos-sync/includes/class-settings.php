@@ -162,6 +162,14 @@ final class Settings {
 	}
 
 	/**
+	 * Whether the POS got the whole catalogue when the shop went live, so that it should know every product.
+	 */
+	public function sent_catalogue(): bool {
+		$live_after = get_option( self::LIVE_AFTER );
+		return is_array( $live_after ) && ! empty( $live_after['catalogue'] );
+	}
+
+	/**
 	 * Whether an order is from before the plugin was first switched on. Its id decides, as dates can be set by hand; a
 	 * checkout that was being filled in at that moment is not.
 	 *

@@ -210,7 +210,7 @@ final class Sweep {
 		if ( ! $item ) {
 			// Where the catalogue was not sent, the POS has the old products from elsewhere.
 			$created = $product->get_date_created();
-			return $this->settings->send_first() || ( $created && $created->getTimestamp() >= $this->settings->live_since() );
+			return $this->settings->sent_catalogue() || ( $created && $created->getTimestamp() >= $this->settings->live_since() );
 		}
 		return 'deleted' === $item->topic || Payload::fingerprint( $this->payload->product( $known ) ) !== $item->fingerprint;
 	}
