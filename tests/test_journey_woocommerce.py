@@ -1241,6 +1241,27 @@ def test_a_wake_up_that_this_site_did_not_sign_sends_nothing(at_once: World) -> 
     at_once.check()
 
 
+def test_a_shop_goes_live_and_sends_orders_at_once_though_its_scheduler_never_runs(
+    mongodb_uri: str, tmp_path: Path, start_service: Callable[..., Service]
+) -> None:
+    world = _world(tmp_path, fresh_database(mongodb_uri), start_service, {})
+    try:
+        before = world.shop.order(("Oil", 2))
+        world.shop.act("status", id=before, to="processing")
+        world.shop.act("options", test_at_once=1)
+        world.shop.act("setting", enabled=True, url=world.proxy.url, api_key=KEY, send_first=True)
+        wait_until(lambda: world.stock().get("CAP") == 25, 30)
+        order = Visitor(world).checkout(world.shop.products["Oil"], 3)
+        _within(AT_ONCE, lambda: world.database.woocommerceorders.find_one({"_id": f"default:{order}"}))
+        _within(AT_ONCE, lambda: world.stock()["OIL-2L"] == 95)
+        world.orders = [before, order]
+        world.check()
+    finally:
+        world.proxy.close()
+        world.shop.stop()
+        world.database.client.close()
+
+
 @pytest.mark.skipif(not shutil.which("node"), reason="Node.js is needed for the browser")
 @pytest.mark.parametrize("tables", ["yes", "no"], ids=["order tables", "posts"])
 def test_the_admin_screens_do_what_they_say(

@@ -141,7 +141,8 @@ final class Sender {
 	}
 
 	/**
-	 * Sends what a request changed, then what else is due but history, and stops at the first failure.
+	 * Sends what a request changed, then what else is due, and stops at the first failure. History is left to the job,
+	 * but for the catalogue that new orders wait for.
 	 *
 	 * @param array<string, array<int, int>> $first   Ids by type, to be sent first.
 	 * @param int                            $seconds How long.
@@ -154,10 +155,10 @@ final class Sender {
 		if ( $fine && ! $this->backfill->holds_orders( $this->settings->max_retries() ) ) {
 			$fine = $this->send_each( Queue::ORDER, $first[ Queue::ORDER ] ?? array(), $until );
 		}
-		$item = $fine ? $this->next( false ) : null;
+		$item = $fine ? $this->next_at_once() : null;
 		while ( $item && $fine && time() < $until ) {
 			$fine = $this->send_at_once( $item->type, $item->id );
-			$item = $this->next( false );
+			$item = $this->next_at_once();
 		}
 		$this->book( 0 );
 		return $fine && $item;
@@ -416,6 +417,21 @@ final class Sender {
 	private function next( bool $with_backfill = true ): ?Item {
 		$due = $this->queue->due( time(), 1, ! $this->backfill->holds_orders( $this->settings->max_retries() ), $with_backfill && ! $this->backfill->is_paused() );
 		return $due[0] ?? null;
+	}
+
+	/**
+	 * The next one that may go at once: what happens now, and the catalogue for as long as orders wait for it.
+	 */
+	private function next_at_once(): ?Item {
+		if ( ! $this->backfill->holds_orders( $this->settings->max_retries() ) ) {
+			return $this->next( false );
+		}
+		$item = $this->next();
+		if ( ! $item ) {
+			$this->backfill->step();
+			$item = $this->next();
+		}
+		return $item;
 	}
 
 	/**
