@@ -32,6 +32,7 @@ if ( 'reset' === $pos_sync_bench ) {
 		'init',
 		static function (): void {
 			global $wpdb;
+			$wpdb->query( "DELETE FROM {$wpdb->prefix}pos_sync_log WHERE result = 'retry'" ); // That the POS was down for another kind of shop.
 			$wpdb->query( "UPDATE {$wpdb->prefix}actionscheduler_actions SET status = 'complete' WHERE status = 'pending' AND hook IN ('pos_sync_send', 'woocommerce_deliver_webhook_async')" );
 			exit;
 		}
