@@ -61,6 +61,21 @@ final class WordsTest extends TestCase {
 	}
 
 	/**
+	 * The fields that the POS could not use are named.
+	 */
+	public function test_names_the_fields_that_could_not_be_used(): void {
+		$entry = array(
+			'result'  => 'failed',
+			'status'  => '422',
+			'outcome' => '',
+			'message' => 'The order is not valid.',
+			'answer'  => '{"success":false,"error":{"code":"validation_failed","message":"The order is not valid.","details":{"fields":{"data.total":"not an amount of money"}}}}',
+		);
+		$this->assertSame( 'The POS can not use it: The order is not valid. (total: not an amount of money)', Words::of_entry( $entry ) );
+		$this->assertSame( 'The POS can not use it: The order is not valid.', Words::of_entry( array( 'answer' => '' ) + $entry ) );
+	}
+
+	/**
 	 * Translations of warnings have the same values.
 	 */
 	public function test_translations_keep_the_names_of_values(): void {

@@ -84,13 +84,33 @@ final class Words {
 	 */
 	public static function of_entry( array $entry ): string {
 		if ( Reply::SENT !== $entry['result'] ) {
-			return self::of_failure( (int) $entry['status'], $entry['message'] );
+			$details = self::details( $entry['answer'] ?? '' );
+			return self::of_failure( (int) $entry['status'], $entry['message'] ) . ( '' === $details ? '' : ' (' . $details . ')' );
 		}
 		$outcome                    = self::outcomes()[ $entry['outcome'] ] ?? $entry['outcome'];
 		list( $left_out, $message ) = self::split_message( $entry['message'] );
 
 		$warnings = self::of_warnings( $entry['answer'] ?? '', $message );
 		return implode( '. ', array_filter( array( $outcome, $left_out, $warnings ) ) );
+	}
+
+	/**
+	 * Which fields the POS could not use, and why, as it names them; empty where it names none.
+	 *
+	 * @param string $answer The answer, as it was kept.
+	 */
+	private static function details( string $answer ): string {
+		$body    = json_decode( $answer, true );
+		$error   = is_array( $body ) ? ( $body['error'] ?? null ) : null;
+		$details = is_array( $error ) ? ( $error['details'] ?? null ) : null;
+		$fields  = is_array( $details ) ? ( $details['fields'] ?? null ) : null;
+		$lines   = array();
+		foreach ( is_array( $fields ) ? $fields : array() as $field => $problem ) {
+			if ( is_string( $problem ) ) {
+				$lines[] = preg_replace( '/^data\./', '', (string) $field ) . ': ' . $problem;
+			}
+		}
+		return implode( ', ', $lines );
 	}
 
 	/**
