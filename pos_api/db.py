@@ -71,11 +71,13 @@ INDEXES: dict[str, list[IndexModel]] = {
     "products": [
         IndexModel("skus", unique=True),
         IndexModel("shop_ids"),
+        _of_those_with("shared_ids"),
         IndexModel("search"),
         _of_those_with("low_stock_threshold"),
         _of_those_with("variation_of.parent"),
         _of_those_with("deleted_ids.because"),
     ],
+    "goods_without_stock": [IndexModel("sku")],
     "stock_movements": [
         IndexModel([("sku", ASCENDING), ("seq", ASCENDING)], unique=True),
         IndexModel(

@@ -19,6 +19,8 @@ SENTENCES: Mapping[str, str] = {
     "product_without_sku": "The product has no SKU, so its stock can't be kept.",
     "stock_not_managed": "The shop does not manage the stock of {sku}, so there is none to start with.",
     "shared_sku": "SKU {sku} is shared with another product of the shop.",
+    "sku_of_several": "SKU {sku} is that of products {ids} of the shop, which are one product with one stock here.",
+    "not_published": "{sku} is not published yet; it starts with the stock it is published with.",
     "unknown_parent": "The stock of {sku} is that of product {parent}, which is not known here.",
     "field_left_out": "The field {field} could not be read and is left out: {problem}.",
     "field_shortened": "The field {field} is longer than {limit} characters; only so many are kept.",

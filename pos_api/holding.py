@@ -45,6 +45,13 @@ def line_units(order: Document) -> list[Quantity]:
     ]
 
 
+def taken(order: Document) -> list[Quantity]:
+    """What of that the shop has taken from its stock: all, but not what is kept back for the buyer."""
+    if order["status"] != "pending":
+        return line_units(order)
+    return [line.get("reduced_stock", 0) for line in order["line_items"]]
+
+
 def _status_holds(order: Document, line: Document) -> bool:
     """Whether a line without `reduced_stock` holds its units because of the order's status.
 
@@ -66,7 +73,7 @@ def _only_as_reduced(order: Document, line: Document) -> bool:
     not manage it takes none."""
     if "parent" in order or order.get("suborders_hold"):
         return True
-    return bool(line.get("full")) and line.get("product") in order.get("without_stock", ())
+    return bool(line.get("full")) and line.get("product") in order.get("unmanaged", ())
 
 
 def after_status(order: Document, old_status: str) -> list[Document]:

@@ -5,7 +5,9 @@ An order document: `_id` (`store:order id`), the order's own fields under the na
 * `rev`, raised by every save;
 * `modified_at` and `sequence`, the sender's version of it, and `received_at`, when that arrived here;
 * `held`, what this version holds of each product (`[{"sku", "quantity"}]`), `opening` (SKUs whose units were gone
-  before the POS started to count), `unmatched` (SKUs no product was known for when the order first named them);
+  before the POS started to count), `unmatched` (SKUs no product was known for when the order first named them),
+  `without_stock` (SKUs of goods that the shop keeps no stock of), `unmanaged` (products whose stock the shop did not
+  manage when it looked at the order) and `carried` (see `stock.Holding`), each absent where there are none;
 * of its lines `full`, where one came with all that the shop knows of it (see `holding`);
 * `parent`, the `_id` of the order that it is a sub-order of, and `suborders_hold`, where it is a parent and the shop
   has taken stock for its sub-orders; each absent where there is none;
@@ -25,12 +27,14 @@ from bson import Timestamp
 from pymongo import InsertOne, UpdateOne
 from pymongo.errors import AutoReconnect, BulkWriteError
 
-from . import customers, holding, products, stock
+from . import customers, holding, products, stock, without_stock
 from .db import Db, Document, only_collisions
 from .event_warnings import EventWarning, from_stored, warn
 from .holding import shop_id
-from .products import Catalogue
+from .opening import FirstMade, first_made_since, is_from_before
+from .products import Catalogue, Product
 from .stock import Holding
+from .values import whole
 from .words import search_words
 
 _HISTORY = 200
@@ -48,7 +52,8 @@ class OrderSnapshot:
 
     `replaces` marks what was read from the shop after it had been compared with the stored order of that rev (0: none
     was stored), and so is newer, whatever its version says: a refund that was deleted changes no time and no sequence.
-    It is applied while the order still has that rev.
+    It is applied while the order still has that rev. `opening` says that the order is from before the POS started to
+    count, `live_since` when the store went live.
 
     `erased_as` is the key that stands for the customer whose data was erased.
 
@@ -69,6 +74,7 @@ class OrderSnapshot:
     erased_as: str | None = None
     read: frozenset[str] = frozenset()
     warnings: tuple[EventWarning, ...] = ()
+    live_since: datetime | None = None
 
     @property
     def key(self) -> str:
@@ -133,7 +139,7 @@ def _save(db: Db, snapshots: list[OrderSnapshot]) -> tuple[Catalogue, list[_Chan
             return catalogue, [saved[snapshot.key] for snapshot in snapshots]
         keys = [each.key for each in waiting if attempt or each.again or each.topic != "order.created"]
         stored = {order["_id"]: order for order in db.woocommerceorders.find({"_id": {"$in": keys}})} if keys else {}
-        catalogue = _catalogue_for(db, waiting, stored, catalogue)
+        catalogue = _catalogue_for(db, waiting, stored)
         waiting = [_named_erased(db, snapshot, stored.get(snapshot.key)) for snapshot in waiting]
         changes = [_change(snapshot, stored.get(snapshot.key), catalogue) for snapshot in waiting]
         catalogue.learn(db)  # first: once the lines are saved as matched, nothing is looked up again
@@ -143,20 +149,77 @@ def _save(db: Db, snapshots: list[OrderSnapshot]) -> tuple[Catalogue, list[_Chan
     raise RuntimeError(f"{len(waiting)} orders changed {_ROUNDS} times while they were being saved")
 
 
-def _catalogue_for(
-    db: Db, snapshots: list[OrderSnapshot], stored: Mapping[str, Document], known: Catalogue
-) -> Catalogue:
+def _catalogue_for(db: Db, snapshots: list[OrderSnapshot], stored: Mapping[str, Document]) -> Catalogue:
+    """The products that these orders may need, and what else has to be known to match their lines: for most orders
+    nothing, which costs no query."""
     skus: set[str] = set()
     shop_ids: set[str] = set()
     for snapshot in snapshots:
         order = stored.get(snapshot.key, {})
         skus.update(held["sku"] for held in order.get("held", ()))
-        for line in snapshot.fields.get("line_items", ()):
+        lines = snapshot.fields if "line_items" in snapshot.fields else order
+        for line in lines.get("line_items", ()):
             if line["sku"]:
                 skus.add(line["sku"])
                 numbers = (line.get("product_id"), line.get("variation_id"))
                 shop_ids.update(products.shop_key(snapshot.store, number) for number in numbers if number)
-    return products.lookup(db, skus, shop_ids)
+    catalogue = products.lookup(db, skus, shop_ids)
+    catalogue.without_stock = _without_stock(db, snapshots, stored, catalogue)
+    catalogue.first_made = _first_made(db, [each for each in snapshots if _first_seen(stored.get(each.key))], catalogue)
+    return catalogue
+
+
+def _without_stock(
+    db: Db, snapshots: list[OrderSnapshot], stored: Mapping[str, Document], catalogue: Catalogue
+) -> without_stock.Known:
+    """Of the lines that no product is known for, those of goods that the shop keeps no stock of."""
+    keys: set[str] = set()
+    skus: set[str] = set()
+    for snapshot in snapshots:
+        known = stored.get(snapshot.key, {}).get("without_stock", ())
+        for line in snapshot.fields.get("line_items", ()):
+            if line["sku"] and line["sku"] not in known and not catalogue.knows(snapshot.store, line):
+                skus.add(line["sku"])
+                keys.add(products.shop_key(snapshot.store, shop_id(line)))
+    return without_stock.find(db, keys, skus) if skus else without_stock.Known()
+
+
+def _first_made(db: Db, snapshots: list[OrderSnapshot], catalogue: Catalogue) -> FirstMade:
+    """What is to be known of orders seen for the first time whose date is from before, but who may be made since."""
+    dated_back = {
+        snapshot.key: (snapshot.store, snapshot.live_since)
+        for snapshot in snapshots
+        if snapshot.live_since and not snapshot.opening and _created_at(snapshot) < snapshot.live_since
+    }
+    first_made = first_made_since(db, dated_back.values()) if dated_back else {}
+    moments = {
+        (snapshot.store, moment)
+        for snapshot in snapshots
+        if not _is_from_before(snapshot, _created_at(snapshot), first_made)
+        for line in snapshot.fields.get("line_items", ())
+        if (product := catalogue.peek(snapshot.store, line))
+        and (moment := product.undecided_since(snapshot.store, _created_at(snapshot)))
+    }
+    return {**first_made, **first_made_since(db, moments)} if moments else first_made
+
+
+def _created_at(snapshot: OrderSnapshot) -> datetime:
+    created_at: datetime = snapshot.fields.get("created_at", snapshot.received_at)
+    return created_at
+
+
+def _is_from_before(snapshot: OrderSnapshot, created_at: datetime, first_made: FirstMade) -> bool:
+    """Whether an order was made before the POS counted anything of its store."""
+    live_since = snapshot.live_since
+    if snapshot.opening or live_since is None:
+        return snapshot.opening
+    first = first_made.get((snapshot.store, live_since))
+    return is_from_before(snapshot.order_id, created_at, live_since, first_made=first)
+
+
+def _first_seen(stored: Document | None) -> bool:
+    """Whether the lines of an order are seen for the first time."""
+    return not (stored and stored["line_items"])
 
 
 def _write(db: Db, changes: list[tuple[Document | None, Document]]) -> set[str]:
@@ -192,7 +255,7 @@ def compare(db: Db, snapshots: list[OrderSnapshot]) -> list[tuple[Document | Non
     """What each snapshot, taken as the truth, would change: the stored order, None where there is none, and the names
     of the fields that differ. Writes nothing."""
     stored = {order["_id"]: order for order in db.woocommerceorders.find({"_id": {"$in": [s.key for s in snapshots]}})}
-    catalogue = _catalogue_for(db, snapshots, stored, Catalogue([]))
+    catalogue = _catalogue_for(db, snapshots, stored)
     compared = []
     for snapshot in snapshots:
         before = stored.get(snapshot.key)
@@ -274,6 +337,8 @@ def merge(before: Document | None, snapshot: OrderSnapshot, catalogue: Catalogue
         _match_lines(order, before, snapshot, catalogue)
     elif before and order["status"] != before["status"]:
         order["line_items"] = holding.after_status(order, before["status"])
+    if before:
+        _follow_stock(order, before, catalogue)
     order["held"] = holding.held(order)
     _note_status(order, before, snapshot)
     order["warnings"] = [each.stored() for each in _warnings(order)] + _field_warnings(before, snapshot)
@@ -357,9 +422,8 @@ def _match_lines(order: Document, before: Document | None, snapshot: OrderSnapsh
     another SKU on the line, or none. What is unmatched once stays so for this order."""
     known = _identified(before["line_items"]) if before else {}
     ids = _identified(order["line_items"]) if known else {}
-    first_seen = not (before and before["line_items"])
-    unmatched = set(order["unmatched"])
-    opening = set(order["opening"])
+    first_seen = _first_seen(before)
+    from_before = first_seen and _is_from_before(snapshot, order["created_at"], catalogue.first_made)
     lines = []
     for told in order["line_items"]:
         old = known.get(told["id"], {}) if told.get("id") in ids else {}
@@ -368,19 +432,69 @@ def _match_lines(order: Document, before: Document | None, snapshot: OrderSnapsh
         line = {**told, "sku": told["sku"] or old.get("sku", "")}
         if "product" in old:
             line["product"] = old["product"]
-        sku = line["sku"]
-        if sku and sku not in unmatched and not _is_kept(line, old):
-            product = catalogue.find(snapshot.store, sku, line.get("product_id", 0), line.get("variation_id", 0))
-            if product:
-                line["product"] = product.id
-                if first_seen and (snapshot.opening or product.contains_orders_of(snapshot.store, order["created_at"])):
-                    opening.add(product.id)
-            elif "product" not in old:
-                unmatched.add(sku)
+        if line["sku"] and not _is_kept(line, old):
+            product = _find_product(order, line, catalogue)
+            if product and first_seen and (from_before or _contains(product, order, catalogue)):
+                order["opening"] = sorted({*order["opening"], product.id})
+        _note_management(order, line, catalogue)
         lines.append(line)
     order["line_items"] = lines
-    order["unmatched"] = sorted(unmatched)
-    order["opening"] = sorted(opening)
+
+
+def _note_management(order: Document, line: Document, catalogue: Catalogue) -> None:
+    """Where the shop does not manage a product's stock for now, it takes none for the order then nor later: it looks at
+    an order's lines once."""
+    product = catalogue.get(line["product"]) if "product" in line else None
+    if product and line.get("full") and "reduced_stock" not in line and product.is_unmanaged(order["store"], line):
+        order["unmanaged"] = sorted({*order.get("unmanaged", ()), product.id})
+
+
+def _follow_stock(order: Document, before: Document, catalogue: Catalogue) -> None:
+    """Match the lines of variations whose stock became their parent's, or their own again, with the product that has it
+    now: that is where the shop gives back what it took from the other one."""
+    moved = {
+        number: product
+        for number, line in enumerate(order["line_items"])
+        if "product" in line and line.get("variation_id") and (product := catalogue.moved_to(order["store"], line))
+    }
+    if not moved:
+        return
+    taken = dict(zip((line.get("id", 0) for line in before["line_items"]), holding.taken(before), strict=True))
+    carried = {each["sku"]: each["quantity"] for each in order.get("carried", ())}
+    lines = list(order["line_items"])
+    for number, product in moved.items():
+        line = lines[number]
+        units = taken.get(line.get("id", 0), 0)
+        carried[product.id] = whole(carried.get(product.id, 0) + units)
+        carried[line["product"]] = whole(carried.get(line["product"], 0) - units)
+        if line["product"] in order["opening"]:
+            order["opening"] = sorted({*order["opening"], product.id})
+        lines[number] = {**line, "product": product.id}
+    order["line_items"] = lines
+    order["carried"] = [{"sku": sku, "quantity": units} for sku, units in sorted(carried.items()) if units]
+
+
+def _find_product(order: Document, line: Document, catalogue: Catalogue) -> Product | None:
+    """Match a line, or note on the order why it has no product."""
+    sku, store = line["sku"], order["store"]
+    if sku in order.get("without_stock", ()):
+        return None
+    product = None
+    if sku not in order["unmatched"]:
+        product = catalogue.find(store, sku, line.get("product_id", 0), line.get("variation_id", 0))
+    if product:
+        line["product"] = product.id
+    elif "product" not in line:
+        unmatched = {*order["unmatched"], sku}
+        if catalogue.is_without_stock(store, line):
+            unmatched.discard(sku)
+            order["without_stock"] = sorted({*order.get("without_stock", ()), sku})
+        order["unmatched"] = sorted(unmatched)
+    return product
+
+
+def _contains(product: Product, order: Document, catalogue: Catalogue) -> bool:
+    return product.contains(order["store"], order["order_id"], order["created_at"], catalogue.first_made)
 
 
 def _lost_variation(line: Document, old: Document) -> bool:
@@ -471,7 +585,8 @@ def _holding(change: _Change) -> Holding:
 def holding_of(order: Document, cause: str, *, fresh: bool = False) -> Holding:
     """What the stored order holds, as the ledger is to be told."""
     held = {each["sku"]: each["quantity"] for each in order["held"]}
-    return Holding(order["_id"], held, frozenset(order["opening"]), cause, fresh)
+    carried = {each["sku"]: each["quantity"] for each in order.get("carried", ())}
+    return Holding(order["_id"], held, frozenset(order["opening"]), cause, fresh, carried)
 
 
 def _buyer(order: Document) -> customers.Buyer:
@@ -499,7 +614,7 @@ def _buyer_changed(change: _Change) -> bool:
     return any(before.get(name) != change.after.get(name) for name in _BUYER_FIELDS)
 
 
-_TO_SETTLE = {"rev": 1, "held": 1, "opening": 1, "status_history": {"$slice": -1}}
+_TO_SETTLE = {"rev": 1, "held": 1, "opening": 1, "carried": 1, "status_history": {"$slice": -1}}
 
 
 def _settle_overtaken(db: Db, revs: dict[str, int]) -> set[str]:

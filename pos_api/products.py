@@ -3,9 +3,15 @@
 A product: `_id` (the SKU it was first known by, under which its ledger stays), `sku` (the current one, or what stands
 for it where the shop gave it to another product), `skus` (current and former), `name`, `price`, `stock` and `seq` (the
 projection of its last movement), `search` (its words), `low_stock_threshold` and `archived` (absent where there is
-none), `shop_ids` (`store:id`, one per store), `pooled` (the `store:id` of variations whose stock it is, each with the
-shop's time of that word), `synced_at` (the shop's time of the newest word about it), `opened_by` (the store whose stock
-it started with) and `opened_at`, `gtin`, `image_url`, `categories` and `tax_class` (what a shop sent of these).
+none), `gtin`, `image_url`, `categories` and `tax_class` (what a shop sent of these), and of shops:
+
+* `shop_ids` (`store:id`; several of one store where several of its products have this SKU), and `unmanaged`, those of
+  them whose stock the shop does not manage for now;
+* `pooled` (the `store:id` of variations whose stock it is, each with the shop's time of that word); of such a
+  variation, if it was a product before, `shared_ids` (its `store:id`) and `shared_with` (its parent's `_id`, which
+  stays when its stock is its own again);
+* `synced_at` (the shop's time of the newest word about it), `opened_by` (the store whose stock it started with),
+  `opened_at`, and `last_order_id`, where the shop said which was its last order then.
 """
 
 from __future__ import annotations
@@ -20,19 +26,25 @@ from bson import Decimal128
 from pymongo import ReturnDocument, UpdateOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
-from . import stock
+from . import stock, without_stock
 from .db import Db, Document, one_primary, only_collisions
 from .errors import Conflict, Invalid, NotFound
 from .event_warnings import EventWarning, warn
+from .holding import shop_id
+from .opening import FirstMade, is_from_before
 from .stock import Balance
-from .values import Quantity, decimal, now
+from .values import Quantity, decimal, now, whole
+
+MANAGED_AGAIN = "managed_again"
+"""The reason of a movement that brings a product's stock to the shop's, which did not manage it for a while."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProductSnapshot:
     """What a shop says about a product or variation. `stock` is None where the shop does not manage it, or where it is
     `pooled`: a variation's that is its parent's. `seen_at` is when the shop had the product, as far as it says;
-    `restored` that it came back from the trash."""
+    `restored` that it came back from the trash. `published` is false for a draft, or what lies in the trash;
+    `last_order_id` the id of the shop's last order when the stock was read, where it says so."""
 
     store: str
     shop_id: int
@@ -49,6 +61,8 @@ class ProductSnapshot:
     restored: bool = False
     details: Document = field(default_factory=dict)
     warnings: tuple[EventWarning, ...] = ()
+    published: bool = True
+    last_order_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +76,29 @@ class Product:
     opened_by: str | None
     opened_at: datetime | None
     told: bool
+    last_order_id: int | None = None
+    pooled: tuple[str, ...] = ()
+    shared_with: str | None = None
+    unmanaged: tuple[str, ...] = ()
 
-    def contains_orders_of(self, store: str, created_at: datetime) -> bool:
-        """Whether the stock this product started with was the store's own, and so lacks the units of an order
-        created then already."""
-        return self.opened_by == store and self.opened_at is not None and created_at < self.opened_at
+    def is_unmanaged(self, store: str, line: Document) -> bool:
+        """Whether the shop does not manage the stock of what a line sells for now."""
+        numbers = (line.get("variation_id"), line.get("product_id"))
+        return any(shop_key(store, number) in self.unmanaged for number in numbers if number)
+
+    def contains(self, store: str, order_id: int, created_at: datetime, first_made: FirstMade) -> bool:
+        """Whether the stock this product started with was the store's own, and so lacks the units of an order made
+        before already."""
+        if self.opened_by != store or self.opened_at is None:
+            return False
+        first = first_made.get((store, self.opened_at))
+        return is_from_before(order_id, created_at, self.opened_at, last_order_id=self.last_order_id, first_made=first)
+
+    def undecided_since(self, store: str, created_at: datetime) -> datetime | None:
+        """From which moment on the store's orders have to be known to say whether the starting stock contains one of
+        this date; None where the date or the shop says it."""
+        undecided = self.opened_by == store and self.opened_at is not None and self.last_order_id is None
+        return self.opened_at if undecided and self.opened_at and created_at < self.opened_at else None
 
 
 _NO_DETAILS: Document = {"gtin": "", "image_url": "", "categories": [], "tax_class": ""}
@@ -82,7 +114,13 @@ def details_of(product: Document) -> Document:
     return {name: product.get(name, blank) for name, blank in _NO_DETAILS.items()}
 
 
-_FIELDS = dict.fromkeys(("sku", "skus", "shop_ids", "stock", "seq", "opened_by", "opened_at", "synced_at"), 1)
+_FIELDS = dict.fromkeys(
+    (
+        *("sku", "skus", "shop_ids", "stock", "seq", "opened_by", "opened_at", "last_order_id", "synced_at"),
+        *("pooled", "shared_with", "unmanaged"),
+    ),
+    1,
+)
 
 
 def shop_key(store: str, shop_id: int) -> str:
@@ -95,13 +133,21 @@ def _ids_in(store: str, shop_ids: Iterable[str]) -> list[str]:
 
 
 class Catalogue:
-    """The products that a batch of orders may need, by every SKU and shop id, with their balances."""
+    """The products that a batch of orders may need, by every SKU and shop id, with their balances.
+
+    `without_stock` are goods on its lines that the shop keeps no stock of; `first_made` what is known of orders made
+    since the POS started to count.
+    """
 
     def __init__(self, documents: Iterable[Document]) -> None:
         self.balances: dict[str, Balance] = {}
+        self._by_id: dict[str, Product] = {}
         self._by_sku: dict[str, Product] = {}
+        self._by_pooled: dict[str, Product] = {}
         self._by_shop_id: dict[str, Product] = {}
         self._learned: list[UpdateOne] = []
+        self.without_stock = without_stock.Known()
+        self.first_made: FirstMade = {}
         for document in documents:
             self.balances[document["_id"]] = Balance(document["seq"], document["stock"])
             self._add(
@@ -113,14 +159,20 @@ class Catalogue:
                     document.get("opened_by"),
                     document.get("opened_at"),
                     "synced_at" in document,
+                    document.get("last_order_id"),
+                    tuple(document.get("pooled", ())),
+                    document.get("shared_with"),
+                    tuple(document.get("unmanaged", ())),
                 )
             )
 
     def _add(self, product: Product) -> None:
+        self._by_id[product.id] = product
+        self._by_pooled.update(dict.fromkeys(product.pooled, product))
         for sku in product.skus:
             self._by_sku[sku] = product
-        for shop_id in product.shop_ids:
-            self._by_shop_id[shop_id] = product
+        for key in product.shop_ids:
+            self._by_shop_id[key] = product
 
     def find(self, store: str, sku: str, product_id: int, variation_id: int = 0) -> Product | None:
         """The product of a line, by its SKU and the shop's id.
@@ -146,6 +198,36 @@ class Catalogue:
         if shop_id and self._is_own(store, by_sku, product_id, variation_id):
             self._teach_id(by_sku, shop_key(store, shop_id))
         return by_sku
+
+    def knows(self, store: str, line: Document) -> bool:
+        """Whether a line's SKU or id is a product's. Where it is a former SKU, it may be another product's by now."""
+        by_sku = self._by_sku.get(line["sku"])
+        by_id = self._by_shop_id.get(shop_key(store, shop_id(line)))
+        return by_id is not None or (by_sku is not None and by_sku.sku == line["sku"])
+
+    def is_without_stock(self, store: str, line: Document) -> bool:
+        """Whether the shop is known to keep no stock of what a line sells, and has taken none for it."""
+        if line.get("reduced_stock"):
+            return False
+        known = self.without_stock
+        return shop_key(store, shop_id(line)) in known.ids or (store, line["sku"]) in known.skus
+
+    def get(self, product: str) -> Product | None:
+        """The product of this `_id`, if it is among them."""
+        return self._by_id.get(product)
+
+    def moved_to(self, store: str, line: Document) -> Product | None:
+        """The product that has the stock of a line's variation now, where it is not the one that the line was matched
+        with: its parent, since its stock is its parent's, or its own again."""
+        key = shop_key(store, line.get("variation_id") or 0)
+        if parent := self._by_pooled.get(key):
+            return parent if parent.id != line["product"] else None
+        own = self._by_shop_id.get(key)
+        return own if own and own.shared_with == line["product"] else None
+
+    def peek(self, store: str, line: Document) -> Product | None:
+        """The product that has a line's id, or else its SKU."""
+        return self._by_shop_id.get(shop_key(store, shop_id(line))) or self._by_sku.get(line["sku"])
 
     def _may_be(self, store: str, product: Product, *shop_ids: int) -> bool:
         """Whether a product that went by a line's SKU before may be meant: the shop has no other id for it."""
@@ -197,50 +279,91 @@ def apply(db: Db, snapshot: ProductSnapshot) -> tuple[str, list[EventWarning]]:
 
     An unknown one is created with the shop's stock, which counts as containing every order created before. A known
     one's name, price and SKU are kept in step, its stock never is. Where the shop does not manage the stock there is
-    nothing to start from, so nothing is created.
+    nothing to start from, so nothing is created; nor is it of a draft, whose stock is not for sale yet.
 
     The shop's id tells which product it is; of an id not known yet, the SKU does. A SKU goes to the product that the
-    newest word gives it to. Who had it before keeps its ledger, and goes without a SKU until the shop names it. The SKU
-    of a variation whose stock is its parent's is one more by which the parent is found.
+    newest word gives it to. Who had it before keeps its ledger, and goes without a SKU until the shop names it.
+    Products of the shop that share a SKU are one product here. The SKU of a variation whose stock is its parent's is
+    one more by which the parent is found.
     """
     if not snapshot.sku:
         return "ignored", [warn("product_without_sku")]
     key = shop_key(snapshot.store, snapshot.shop_id)
     if snapshot.pooled:
         return _pool(db, snapshot, key)
-    by_id, by_sku, new_id = _known(db, snapshot.sku, key)
-    if by_sku is not None and by_sku["sku"] != snapshot.sku and key in by_sku.get("pooled", {}):
-        if not _leave_pool(db, by_sku, snapshot, key):
-            return "stale", []
-        by_sku = None
-    shop_ids = by_sku.get("shop_ids", ()) if by_sku else ()
-    others = [known for known in _ids_in(snapshot.store, shop_ids) if known != key]
+    known = _known(db, snapshot, key)
+    if known.by_id is None and not snapshot.published:
+        return "ignored", [warn("not_published", sku=snapshot.sku)]
+    left = known.parent is not None and known.parent["sku"] != snapshot.sku and key in known.parent.get("pooled", {})
+    if left and not _leave_pool(db, known, snapshot, key):
+        return "stale", []
+    ended = _bring_in(db, known, snapshot, key)
+    if left and known.parent:  # last: a crash before it leaves all to be done again
+        db.products.update_one({"_id": known.parent["_id"]}, {"$unset": {f"pooled.{key}": ""}})
+    return ended
+
+
+def _bring_in(db: Db, known: _Known, snapshot: ProductSnapshot, key: str) -> tuple[str, list[EventWarning]]:
+    """Find which product a snapshot is about, or make it, and bring it to what the shop says of it."""
+    by_id, by_sku = known.by_id, known.by_sku
+    others = [each for each in _ids_in(snapshot.store, (by_sku or {}).get("shop_ids", ())) if each != key]
     current = by_sku is not None and by_sku["sku"] == snapshot.sku
     of_parent = current and shop_key(snapshot.store, snapshot.parent_id) in others
-    if of_parent or (by_id is None and others and snapshot.parent_id):
+    may_be_parents = by_id is None and others and snapshot.parent_id and not (by_sku or {}).get("variation_of")
+    parents = [each["parent"] for each in (by_sku or {}).get("variation_of", ())]
+    of_variation = by_id is None and key in parents
+    if of_parent or may_be_parents or of_variation:
         return "ignored", [warn("shared_sku", sku=snapshot.sku)]
+    rival = by_sku if by_sku is not by_id else None
     if by_id is not None:
-        return _keep_in_step(db, by_id, snapshot, rival=by_sku if by_sku is not by_id else None)
+        return _keep_in_step(db, by_id, snapshot, key, rival=rival)
+    if known.apart and snapshot.stock is not None:
+        return _own_again(db, known.apart, snapshot, key, rival=by_sku if by_sku is not known.apart else None)
     if by_sku is None:
-        return _create_from(db, snapshot, new_id, key)
+        return _create_from(db, snapshot, known, key)
     if others and not current:
         if snapshot.stock is not None:
             _give_up(db, by_sku, snapshot)
-        return _create_from(db, snapshot, new_id, key)
-    if others and _is_stale(snapshot, by_sku):
-        return "stale", []
-    _give_shop_id(db, by_sku["_id"], key, others)
-    return _keep_in_step(db, by_sku, snapshot)
+        return _create_from(db, snapshot, known, key)
+    db.products.update_one({"_id": by_sku["_id"]}, {"$addToSet": {"shop_ids": key}})
+    outcome, warnings = _keep_in_step(db, by_sku, snapshot, key)
+    if others:
+        return "updated", [*warnings, _shared_by(snapshot, others)]
+    return outcome, warnings
 
 
-def _known(db: Db, sku: str, key: str) -> tuple[Document | None, Document | None, str]:
-    """The product of a shop's id, the one of a SKU, and the `_id` for a new one: the SKU, unless the ledger under that
+def _shared_by(snapshot: ProductSnapshot, others: list[str]) -> EventWarning:
+    """Two products of the shop have one SKU: translations of one, or by mistake; or the older one was deleted."""
+    ids = sorted({snapshot.shop_id, *(int(other.rpartition(":")[2]) for other in others)})
+    return warn("sku_of_several", sku=snapshot.sku, ids=" and ".join(map(str, ids)))
+
+
+@dataclass(slots=True)
+class _Known:
+    """What is known of a product that a shop reports: the one of its id, the one of its SKU, its parent, the one it was
+    before its stock became its parent's (`apart`), and the `_id` for a new one: the SKU, unless the ledger under that
     name is a product's that was renamed since."""
-    found = list(db.products.find({"$or": [{"shop_ids": key}, {"skus": sku}, {"_id": sku}]}))
-    by_id = next((product for product in found if key in product.get("shop_ids", ())), None)
-    by_sku = next((product for product in found if sku in product["skus"]), None)
+
+    by_id: Document | None
+    by_sku: Document | None
+    parent: Document | None
+    apart: Document | None
+    new_id: str
+
+
+def _known(db: Db, snapshot: ProductSnapshot, key: str) -> _Known:
+    sku = snapshot.sku
+    parent_key = shop_key(snapshot.store, snapshot.parent_id)
+    by_ids = [{"shop_ids": {"$in": [key, parent_key]}}, {"shared_ids": key}]
+    found = list(db.products.find({"$or": [*by_ids, {"skus": sku}, {"_id": sku}]}))
     taken = any(product["_id"] == sku for product in found)
-    return by_id, by_sku, f"{sku} ({key})" if taken else sku
+    return _Known(
+        by_id=next((product for product in found if key in product.get("shop_ids", ())), None),
+        by_sku=next((product for product in found if sku in product["skus"]), None),
+        parent=next((product for product in found if parent_key in product.get("shop_ids", ())), None),
+        apart=next((product for product in found if key in product.get("shared_ids", ())), None),
+        new_id=f"{sku} ({key})" if taken else sku,
+    )
 
 
 def _pool(db: Db, snapshot: ProductSnapshot, key: str) -> tuple[str, list[EventWarning]]:
@@ -254,7 +377,9 @@ def _pool(db: Db, snapshot: ProductSnapshot, key: str) -> tuple[str, list[EventW
     known_at = parent.get("pooled", {}).get(key, snapshot.modified_at)
     if known_at > snapshot.modified_at or not all(_give_up(db, other, snapshot) for other in others):
         return "stale", []
-    db.products.update_many({"shop_ids": key}, {"$pull": {"shop_ids": key}})
+    own = {"$pull": {"shop_ids": key}, "$addToSet": {"shared_ids": key}, "$set": {"shared_with": parent["_id"]}}
+    db.products.update_many({"shop_ids": key}, own)
+    without_stock.forget(db, key, snapshot.modified_at)
     words = search_words(parent["name"], *parent["skus"], sku)
     changes: Document = {"$addToSet": {"skus": sku}, "$set": {f"pooled.{key}": snapshot.modified_at, "search": words}}
     db.products.update_one({"_id": parent["_id"]}, changes)
@@ -262,21 +387,48 @@ def _pool(db: Db, snapshot: ProductSnapshot, key: str) -> tuple[str, list[EventW
     return outcome, [_taken_from(other, sku) for other in others if other["sku"] == sku]
 
 
-def _leave_pool(db: Db, parent: Document, snapshot: ProductSnapshot, key: str) -> bool:
+def _leave_pool(db: Db, known: _Known, snapshot: ProductSnapshot, key: str) -> bool:
     """The variation's stock is its parent's no more; False where a newer word says it is."""
+    parent = known.parent
+    assert parent is not None
     if parent["pooled"][key] > snapshot.modified_at:
         return False
-    _give_up(db, parent, snapshot)
-    db.products.update_one({"_id": parent["_id"]}, {"$unset": {f"pooled.{key}": ""}})
+    if known.by_sku is parent:
+        _give_up(db, parent, snapshot)
+        known.by_sku = None
     return True
 
 
-def _give_shop_id(db: Db, product_id: str, key: str, others: list[str]) -> None:
-    """The shop made the product anew under another id: that is its id from now on, and no other product's."""
-    db.products.update_many({"shop_ids": key, "_id": {"$ne": product_id}}, {"$pull": {"shop_ids": key}})
-    if others:
-        db.products.update_one({"_id": product_id}, {"$pullAll": {"shop_ids": others}})
-    db.products.update_one({"_id": product_id}, {"$addToSet": {"shop_ids": key}})
+def _own_again(
+    db: Db, product: Document, snapshot: ProductSnapshot, key: str, *, rival: Document | None
+) -> tuple[str, list[EventWarning]]:
+    """A variation's stock is its own again: its ledger goes on with what the shop has now."""
+    restarted = _restart(db, product, snapshot)
+    changes: Document = {"$pull": {"shared_ids": key}, "$addToSet": {"shop_ids": key}, "$set": restarted}
+    db.products.update_one({"_id": product["_id"]}, changes)
+    return _keep_in_step(db, product, snapshot, key, rival=rival)
+
+
+def _restart(db: Db, product: Document, snapshot: ProductSnapshot) -> Document:
+    """Bring a product's stock to the shop's, which keeps it again after it did not: less what orders still pending hold
+    here, which the shop has not taken. Returns what says which orders are from before. Run again, it moves nothing."""
+    assert snapshot.stock is not None
+    pending = stock.held_by_pending(db, snapshot.store, product["_id"]).get(product["_id"], 0)
+    stock.move(
+        db,
+        product["_id"],
+        None,
+        count=whole(snapshot.stock - pending),
+        reason=MANAGED_AGAIN,
+        cause=snapshot.cause,
+        note=f"the shop has {snapshot.stock:g}" + (f", and pending orders hold {pending:g}" if pending else ""),
+        _id=f"{snapshot.cause}:{product['_id']}",
+    )
+    return {
+        "opened_by": snapshot.store,
+        "opened_at": snapshot.taken_at,
+        "last_order_id": snapshot.last_order_id,
+    }
 
 
 def _is_stale(snapshot: ProductSnapshot, product: Document) -> bool:
@@ -314,14 +466,21 @@ def _give_up(db: Db, product: Document, snapshot: ProductSnapshot) -> bool:
     return db.products.update_one({"_id": product["_id"], "$or": older}, [{"$set": without}]).matched_count == 1
 
 
-def _create_from(db: Db, snapshot: ProductSnapshot, product_id: str, key: str) -> tuple[str, list[EventWarning]]:
+def _create_from(db: Db, snapshot: ProductSnapshot, known: _Known, key: str) -> tuple[str, list[EventWarning]]:
     if snapshot.stock is None:
+        without_stock.remember(db, key, snapshot.store, snapshot.sku, snapshot.modified_at)
         return "ignored", [warn("stock_not_managed", sku=snapshot.sku)]
+    if not without_stock.forget(db, key, snapshot.modified_at):
+        return "stale", []
     name = snapshot.name or snapshot.sku
     opened = {"opened_by": snapshot.store, "opened_at": snapshot.taken_at, "shop_ids": [key]}
+    if snapshot.last_order_id is not None:
+        opened["last_order_id"] = snapshot.last_order_id
+    if known.parent and key in known.parent.get("pooled", {}):
+        opened["shared_with"] = known.parent["_id"]
     create(
         db,
-        product_id,
+        known.new_id,
         name=name,
         price=snapshot.price,
         quantity=snapshot.stock,
@@ -339,7 +498,7 @@ def _create_from(db: Db, snapshot: ProductSnapshot, product_id: str, key: str) -
 
 
 def _keep_in_step(
-    db: Db, product: Document, snapshot: ProductSnapshot, *, rival: Document | None = None
+    db: Db, product: Document, snapshot: ProductSnapshot, key: str, *, rival: Document | None = None
 ) -> tuple[str, list[EventWarning]]:
     """Bring a product to what the shop says of it; `rival` is another one that has, or had, the same SKU."""
     if _is_stale(snapshot, product):
@@ -359,12 +518,27 @@ def _keep_in_step(
     outcome = "unchanged" if all(product.get(name) == value for name, value in changes.items()) else "updated"
     former = [known for known in product["skus"] if known != _nameless(product["_id"])]
     changes |= {"synced_at": snapshot.modified_at, "search": search_words(name, *former, sku)}
-    literal = {name: {"$literal": value} for name, value in changes.items()}
+    restarted, unmanaged = _management(db, product, snapshot, key)
+    if unmanaged:
+        outcome = "updated"
+    literal = {name: {"$literal": value} for name, value in (changes | restarted).items()} | unmanaged
     changed = db.products.update_one(
         {"_id": product["_id"], "synced_at": {"$not": {"$gt": snapshot.modified_at}}},
         [{"$set": literal | _named(product["_id"], sku)}],
     )
     return (outcome if changed.matched_count else "stale"), warnings
+
+
+def _management(db: Db, product: Document, snapshot: ProductSnapshot, key: str) -> tuple[Document, Document]:
+    """What changes where the shop stops managing the stock of a product that started with the shop's, or manages it
+    again, which brings its stock to the shop's: values, and an expression."""
+    known, unmanaged = product.get("unmanaged", ()), {"$ifNull": ["$unmanaged", []]}
+    if snapshot.stock is None and product.get("opened_by") == snapshot.store and key not in known:
+        return {}, {"unmanaged": {"$setUnion": [unmanaged, {"$literal": [key]}]}}
+    if snapshot.stock is not None and key in known:
+        restarted = _restart(db, product, snapshot)
+        return restarted, {"unmanaged": {"$setDifference": [unmanaged, {"$literal": [key]}]}}
+    return {}, {}
 
 
 def differing(product: Document, snapshot: ProductSnapshot) -> list[str]:

@@ -5,14 +5,15 @@ Two unique indexes carry every guarantee: (sku, seq) gives each SKU one history 
 movement, and a late or repeated projection does no harm.
 
 A movement: `sku` (the product's `_id`), `seq` (1, 2, 3 … per SKU), `quantity` (signed), `balance` after it, `reason`,
-`cause` (an event key or a person), `at`; an order's also `order`, `n` (its nth for this SKU) and `held` (the units the
-order holds after it).
+`cause` (an event key or a person), `at`; an order's also `order`, `n` (its nth for this SKU), `held` (the units the
+order holds after it) and `carried` (those of them that another product's stock lacks: see `Holding`; absent where
+none).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -39,6 +40,10 @@ class Holding:
 
     `held` maps SKU to units. For SKUs in `opening`, units first seen are contained in the opening stock already and
     move nothing. `fresh` says that no movement of this order can exist yet, which saves looking for them.
+
+    `carried` are units that the order holds of one product and that were taken from another one's stock, as a
+    variation's stock became its parent's, or its own again: +2 of the one, -2 of the other. To carry them moves
+    nothing.
     """
 
     order: str
@@ -46,6 +51,7 @@ class Holding:
     opening: frozenset[str]
     cause: str
     fresh: bool = False
+    carried: Mapping[str, Quantity] = field(default_factory=dict)
 
 
 def settle(db: Db, holdings: list[Holding], balances: dict[str, Balance]) -> None:
@@ -94,7 +100,7 @@ def _last_movements(db: Db, orders: list[str]) -> dict[str, dict[str, Document]]
     """The last movement of each of these orders for each SKU, by order and SKU."""
     last: dict[str, dict[str, Document]] = {order: {} for order in orders}
     if orders:
-        fields = {"_id": 0, "sku": 1, "order": 1, "n": 1, "held": 1, "seq": 1}
+        fields = {"_id": 0, "sku": 1, "order": 1, "n": 1, "held": 1, "carried": 1, "seq": 1}
         for movement in db.stock_movements.find({"order": {"$in": orders}}, fields):
             by_sku = last[movement["order"]]
             known = by_sku.get(movement["sku"])
@@ -107,7 +113,7 @@ def _know_balances(
     db: Db, balances: dict[str, Balance], last: Mapping[str, Mapping[str, Document]], holdings: list[Holding]
 ) -> None:
     """Read the products not known yet, and those that do not show a movement of these orders: a crash left them."""
-    missing = {sku for holding in holdings for sku in holding.held if sku not in balances}
+    missing = {sku for holding in holdings for sku in (*holding.held, *holding.carried) if sku not in balances}
     for by_sku in last.values():
         for sku, movement in by_sku.items():
             if sku not in balances or balances[sku].seq < movement["seq"]:
@@ -116,48 +122,65 @@ def _know_balances(
         catch_up(db, balances, missing)
 
 
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """An order's next movement of a SKU."""
+
+    sku: str
+    holding: Holding
+    n: int
+    quantity: Quantity
+    carries: bool
+
+
 def _plan(
     holdings: list[Holding], last: Mapping[str, Mapping[str, Document]], balances: dict[str, Balance]
 ) -> list[Document]:
     """The movements that bring each order from what it holds to what it should, sorted by SKU and seq."""
-    steps: list[tuple[str, Holding, int, Quantity, Quantity]] = []
+    steps: list[_Step] = []
     for holding in holdings:
         moved = last.get(holding.order, {})
-        for sku in {**holding.held, **moved}:
-            before = moved.get(sku)
-            target = holding.held.get(sku, 0)
-            if before is None and sku in holding.opening:
-                steps.append((sku, holding, 1, 0, target))
-            elif step := whole(target - (before["held"] if before else 0)):
-                steps.append((sku, holding, before["n"] + 1 if before else 1, -step, target))
-    steps.sort(key=lambda step: (step[0], step[1].order))
+        skus = {**holding.held, **holding.carried, **moved}
+        steps += filter(None, (_step(sku, holding, moved.get(sku)) for sku in skus))
+    steps.sort(key=lambda step: (step.sku, step.holding.order))
     at = now()
-    return [_movement(balances[sku], sku, holding, n, quantity, held, at) for sku, holding, n, quantity, held in steps]
+    return [_movement(balances[step.sku], step, at) for step in steps]
 
 
-def _movement(
-    balance: Balance, sku: str, holding: Holding, n: int, quantity: Quantity, held: Quantity, at: datetime
-) -> Document:
+def _step(sku: str, holding: Holding, before: Document | None) -> _Step | None:
+    """The movement of a SKU from an order's last one to its holding; None where there is nothing to move."""
+    carried = holding.carried.get(sku, 0)
+    if before is None and sku in holding.opening and not carried:
+        return _Step(sku, holding, 1, 0, carries=False)
+    held_before, carried_before = (before["held"], before.get("carried", 0)) if before else (0, 0)
+    quantity = whole(held_before - holding.held.get(sku, 0) + carried - carried_before)
+    carries = carried != carried_before
+    return _Step(sku, holding, before["n"] + 1 if before else 1, quantity, carries) if quantity or carries else None
+
+
+def _movement(balance: Balance, step: _Step, at: datetime) -> Document:
     balance.seq += 1
-    balance.stock = whole(balance.stock + quantity)
+    balance.stock = whole(balance.stock + step.quantity)
+    holding, carried = step.holding, step.holding.carried.get(step.sku, 0)
     return {
-        "sku": sku,
+        "sku": step.sku,
         "seq": balance.seq,
-        "quantity": quantity,
+        "quantity": step.quantity,
         "balance": balance.stock,
-        "reason": _reason(quantity),
+        "reason": _reason(step),
         "order": holding.order,
-        "n": n,
-        "held": held,
+        "n": step.n,
+        "held": holding.held.get(step.sku, 0),
+        **({"carried": carried} if carried else {}),
         "cause": holding.cause,
         "at": at,
     }
 
 
-def _reason(quantity: Quantity) -> str:
-    if quantity == 0:
-        return "opening"
-    return "order" if quantity < 0 else "return"
+def _reason(step: _Step) -> str:
+    if step.quantity == 0:
+        return "transfer" if step.carries else "opening"
+    return "order" if step.quantity < 0 else "return"
 
 
 def _insert(db: Db, movements: list[Document]) -> int:
@@ -223,6 +246,23 @@ def open_ledger(db: Db, sku: str, quantity: Quantity, *, cause: str) -> Document
         assert last is not None
         return last
     return movement
+
+
+def held_by_pending(db: Db, store: str, sku: str | None = None) -> dict[str, Quantity]:
+    """Units by SKU that a store's orders still pending hold here and not in the shop, which takes them from
+    `processing` on: of one SKU, or of all."""
+    query: Document = {"status": "pending", "store": store}
+    if sku is not None:
+        query["skus"] = sku
+    held: dict[str, Quantity] = {}
+    for order in db.woocommerceorders.find(query, {"held": 1, "line_items": 1}):
+        taken: dict[str, Quantity] = {}
+        for line in order["line_items"]:
+            if "product" in line:
+                taken[line["product"]] = taken.get(line["product"], 0) + line.get("reduced_stock", 0)
+        for each in order["held"]:
+            held[each["sku"]] = whole(held.get(each["sku"], 0) + each["quantity"] - taken.get(each["sku"], 0))
+    return held
 
 
 @one_primary()

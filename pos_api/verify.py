@@ -22,7 +22,7 @@ _BETWEEN_LOOKS = 0.1
 """A running service writes the order, its movements and the product one after the other, so what seems wrong is looked
 at again before it is said: where much is wrong, only the first of it."""
 
-_ORDER_FIELDS = {"rev": 1, "held": 1, "opening": 1, "status_history": {"$slice": -1}}
+_ORDER_FIELDS = {"rev": 1, "held": 1, "opening": 1, "carried": 1, "status_history": {"$slice": -1}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ def _orders(db: Db, looks: Iterator[int], repair: bool) -> Iterator[Problem]:
 def _moved(db: Db, keys: list[str]) -> dict[str, dict[str, list[Document]]]:
     """The movements of these orders, by order and SKU, by `n`."""
     moved: dict[str, dict[str, list[Document]]] = {}
-    fields = {"_id": 0, "order": 1, "sku": 1, "n": 1, "quantity": 1, "held": 1}
+    fields = {"_id": 0, "order": 1, "sku": 1, "n": 1, "quantity": 1, "held": 1, "carried": 1}
     for movement in db.stock_movements.find({"order": {"$in": keys}}, fields):
         moved.setdefault(movement["order"], {}).setdefault(movement["sku"], []).append(movement)
     for by_sku in moved.values():
@@ -156,26 +156,31 @@ def _stored_problem(db: Db, key: str) -> str:
 def _order_problem(order: Document, moved: Mapping[str, list[Document]]) -> str:
     """What is wrong between what an order should hold and its steps in the ledger."""
     held: dict[str, Quantity] = {each["sku"]: each["quantity"] for each in order["held"]}
-    for sku in {**held, **moved}:
+    carried: dict[str, Quantity] = {each["sku"]: each["quantity"] for each in order.get("carried", ())}
+    for sku in {**held, **carried, **moved}:
         target, steps = held.get(sku, 0), moved.get(sku, [])
         if broken := _steps_problem(sku, steps):
             return broken
-        if not steps and (target or sku in order["opening"]):
+        if not steps and (target or sku in order["opening"] or carried.get(sku)):
             return f"holds {target} of {sku}, and the ledger does not know"
         if steps and steps[-1]["held"] != target:
             return f"holds {target} of {sku}, {steps[-1]['held']} in the ledger"
+        if steps and steps[-1].get("carried", 0) != carried.get(sku, 0):
+            return f"has {carried.get(sku, 0)} of {sku} from another stock, {steps[-1].get('carried', 0)} in the ledger"
     return ""
 
 
 def _steps_problem(sku: str, steps: list[Document]) -> str:
     """Whether an order's steps with a SKU count up and add up. The first may take over units that were gone before."""
     held: Any = 0
+    carried: Any = 0
     for n, step in enumerate(steps, 1):
         if step["n"] != n:
             return f"its steps with {sku} jump to {step['n']}"
-        if step["held"] != whole(held - step["quantity"]) and not (n == 1 and step["quantity"] == 0):
+        more = step.get("carried", 0) - carried
+        if step["held"] != whole(held - step["quantity"] + more) and not (n == 1 and step["quantity"] == 0):
             return f"its step {n} with {sku} does not add up"
-        held = step["held"]
+        held, carried = step["held"], step.get("carried", 0)
     return ""
 
 

@@ -167,10 +167,12 @@ def _moved(history: Mapping[str, list[dict[str, Any]]], order: Mapping[str, Any]
         own = sorted((each for each in movements if each.get("order") == order["_id"]), key=lambda each: each["n"])
         assert [each["n"] for each in own] == list(range(1, len(own) + 1)), (sku, order["_id"])
         before: Quantity = 0
+        carried: Quantity = 0
         for each in own:
-            contained = each["n"] == 1 and sku in order["opening"]
-            assert round(each["held"] - before, 6) == (each["held"] if contained else -each["quantity"]), each
-            before = each["held"]
+            contained = each["n"] == 1 and sku in order["opening"] and not each.get("carried")
+            more = each.get("carried", 0) - carried
+            assert round(each["held"] - before, 6) == (each["held"] if contained else more - each["quantity"]), each
+            before, carried = each["held"], each.get("carried", 0)
         if own and (own[-1]["held"] or sku in order["opening"]):
             held[sku] = own[-1]["held"]
     return held

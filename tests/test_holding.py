@@ -98,7 +98,7 @@ def test_of_an_order_and_its_sub_orders_each_holds_only_what_the_shop_has_taken_
 
 @pytest.mark.parametrize("status", ALL)
 def test_of_a_product_whose_stock_the_shop_does_not_manage_a_full_line_holds_what_was_taken(status: str) -> None:
-    unmanaged = {"without_stock": ["A"]}
+    unmanaged = {"unmanaged": ["A"]}
     assert held(order(status, full(2), **unmanaged)) == {"A": 0}
     assert held(order(status, full(2, reduced=2), **unmanaged)) == {"A": 2}
     assert held(after(order("pending", full(2), **unmanaged), status)) == {"A": 0}

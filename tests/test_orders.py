@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from pos_api import order_list, stores
+from pos_api import order_list, stores, verify
 from pos_api.config import Config
 from pos_api.db import Db, Document
 from pos_api.orders import OrderSnapshot, is_older
@@ -458,6 +458,180 @@ def test_a_variation_whose_stock_is_its_parents_moves_that(shop: Shop, db: Db) -
     assert stock_of(db) == {"HOOD": 7}
 
 
+def _shares(stock: int | None, minutes: int, sku: str = "HOOD-S") -> Document:
+    """The report of a variation whose stock is its own, or (None) its parent's."""
+    own = product(321, sku, stock, parent_id=320, date_modified_gmt=at(60 * minutes))
+    return own if stock is not None else own | {"manage_stock": "parent"}
+
+
+def _cancelled(shop: Shop, status_alone: bool) -> None:
+    if status_alone:
+        shop.outcome("order.cancelled", {"id": 1, "date_modified_gmt": at(86400 * 9999 + 1)})
+    else:
+        shop.outcome(
+            "order.updated",
+            order(1, _variation("HOOD-S", 321, 2), status="cancelled", date_modified_gmt=at(86400 * 9999 + 1)),
+        )
+
+
+def _sold(shop: Shop, **more: Any) -> None:
+    later: Document = {"date_created_gmt": at(86400 * 9999), "date_modified_gmt": at(86400 * 9999)}
+    shop.outcome("order.created", order(1, _variation("HOOD-S", 321, 2, reduced=2), **later, **more))
+
+
+@pytest.mark.parametrize("status_alone", [True, False])
+def test_units_taken_from_a_variation_come_back_to_its_parent_whose_stock_it_shares_now(
+    shop: Shop, db: Db, status_alone: bool
+) -> None:
+    """`wc_update_product_stock` gives back to whoever has the stock then."""
+    shop.deliver("product.created", product(320, "HOOD", 40))
+    shop.deliver("product.created", _shares(10, 0))
+    _sold(shop)
+    assert stock_of(db) == {"HOOD": 40, "HOOD-S": 8}
+    shop.deliver("product.updated", _shares(None, 1))
+    _cancelled(shop, status_alone)
+    assert stock_of(db) == {"HOOD": 42, "HOOD-S": 8}
+    assert list(verify.run(db)) == []
+    transfer = db.stock_movements.find_one({"reason": "transfer"})
+    assert transfer
+    assert (transfer["sku"], transfer["quantity"], transfer["held"], transfer["carried"]) == ("HOOD-S", 0, 0, -2)
+
+
+@pytest.mark.parametrize("status_alone", [True, False])
+@pytest.mark.parametrize("in_between", [True, False])
+def test_units_taken_from_a_parent_come_back_to_the_variation_whose_stock_is_its_own_again(
+    shop: Shop, db: Db, status_alone: bool, in_between: bool
+) -> None:
+    shop.deliver("product.created", product(320, "HOOD", 40))
+    shop.deliver("product.created", _shares(10, 0))
+    _sold(shop)
+    shop.deliver("product.updated", _shares(None, 1))
+    if in_between:
+        shop.outcome("order.completed", {"id": 1, "date_modified_gmt": at(86400 * 9999)})
+        assert stock_of(db) == {"HOOD": 40, "HOOD-S": 8}
+    shop.deliver("product.updated", _shares(30, 2))
+    assert stock_of(db) == {"HOOD": 40, "HOOD-S": 30}, "its ledger goes on with what the shop has now"
+    _cancelled(shop, status_alone)
+    assert stock_of(db) == {"HOOD": 40, "HOOD-S": 32}
+    assert list(verify.run(db)) == []
+    for minutes, stock in ((3, None), (4, 7), (5, None), (6, 9)):
+        shop.deliver("product.updated", _shares(stock, minutes))
+    assert stock_of(db) == {"HOOD": 40, "HOOD-S": 9}
+
+
+def test_units_taken_from_a_parent_come_back_to_a_variation_that_never_had_stock_before(shop: Shop, db: Db) -> None:
+    shop.deliver("product.created", product(320, "HOOD", 40))
+    shop.deliver("product.created", _shares(None, 0))
+    _sold(shop)
+    assert stock_of(db) == {"HOOD": 38}
+    shop.deliver("product.updated", _shares(10, 1))
+    _cancelled(shop, status_alone=False)
+    assert stock_of(db) == {"HOOD": 38, "HOOD-S": 12}
+
+
+def test_units_kept_back_for_a_buyer_go_to_where_the_shop_will_take_them(shop: Shop, db: Db) -> None:
+    shop.deliver("product.created", product(320, "HOOD", 40))
+    shop.deliver("product.created", _shares(10, 0))
+    pending = order(1, _variation("HOOD-S", 321, 2), status="pending", date_created_gmt=at(86400 * 9999))
+    shop.outcome("order.created", pending)
+    assert stock_of(db) == {"HOOD": 40, "HOOD-S": 8}
+    shop.deliver("product.updated", _shares(None, 1))
+    shop.outcome("order.updated", {**pending, "customer_note": "Hurry", "date_modified_gmt": at(2)})
+    assert stock_of(db) == {"HOOD": 38, "HOOD-S": 10}
+
+
+def test_units_of_an_order_from_before_are_given_back_to_the_parent_too(shop: Shop, db: Db) -> None:
+    shop.deliver("product.created", product(320, "HOOD", 40))
+    shop.deliver("product.created", _shares(10, 0))
+    shop.send("order.created", order(1, _variation("HOOD-S", 321, 2, reduced=2)), opening=True)
+    shop.deliver("product.updated", _shares(None, 1))
+    _cancelled(shop, status_alone=False)
+    assert stock_of(db) == {"HOOD": 42, "HOOD-S": 10}
+
+
+def test_a_crash_anywhere_while_units_change_stock_moves_them_once(config: Config, db: Db) -> None:
+    later: Document = {"date_created_gmt": at(86400 * 9999), "date_modified_gmt": at(86400 * 9999)}
+    sold = order(1, _variation("HOOD-S", 321, 2, reduced=2), **later)
+    told = [
+        ("product.updated", _shares(None, 1)),
+        ("order.updated", {"id": 1, "status": "cancelled", "date_modified_gmt": at(86400 * 9999 + 1)}),
+        ("product.updated", _shares(30, 2)),
+    ]
+    with processes(config, 2) as [one, two]:
+        for crash in range(1, 40, 2):
+            clear(db)
+            one.deliver("product.created", product(320, "HOOD", 40))
+            one.deliver("product.created", _shares(10, 0))
+            one.deliver("order.created", sold)
+            one.steps.crash_at(crash)
+            for event in told:
+                try:
+                    one.deliver(*event)
+                except Crash:
+                    one.steps.go_on()
+                    two.take_over()
+                    two.deliver(*event)
+            one.steps.go_on()
+            assert stock_of(db) == {"HOOD": 42, "HOOD-S": 30}, crash
+            assert list(verify.run(db)) == [], crash
+
+
+# --- stock management switched off and on -------------------------------------------------------------------------
+
+
+def _managed(stock: int | None, minutes: int) -> Document:
+    return product(shop_id("A"), "A", stock, date_modified_gmt=at(60 * minutes))
+
+
+def _made(order_id: int, minutes: int, units: int, reduced: int | None = None, **more: Any) -> Document:
+    moment = at(60 * minutes)
+    return order(order_id, line("A", units, reduced), date_created_gmt=moment, date_modified_gmt=moment, **more)
+
+
+def test_while_the_shop_does_not_manage_a_products_stock_its_orders_hold_nothing(shop: Shop, db: Db) -> None:
+    shop.send("product.created", _managed(10, 0), timestamp=f"{at(0)}Z")
+    shop.outcome("order.created", _made(1, 1, 3, reduced=3))
+    shop.outcome("order.created", _made(2, 1, 1, status="pending"))
+    assert stock_of(db) == {"A": 6}
+    assert shop.outcome("product.updated", _managed(None, 2)) == "updated"
+    shop.outcome("order.created", _made(3, 3, 2))
+    assert stock_of(db) == {"A": 6}, "the shop took nothing"
+    shop.outcome("order.updated", _made(1, 4, 3, reduced=3, status="cancelled"))
+    assert stock_of(db) == {"A": 6}, "and gives nothing back: _reduced_stock stays"
+    assert shop.send("product.updated", _managed(50, 5), timestamp=f"{at(300)}Z").status_code == 200
+    assert stock_of(db) == {"A": 49}, "the shop's, less what the pending order holds"
+    [restarted] = db.stock_movements.find({"reason": "managed_again"})
+    assert (restarted["quantity"], restarted["balance"], restarted["note"]) == (
+        43,
+        49,
+        "the shop has 50, and pending orders hold 1",
+    )
+    shop.outcome("order.updated", {**_made(3, 3, 2, status="completed"), "date_modified_gmt": at(360)})
+    assert stock_of(db) == {"A": 49}, "the shop looks at an order's lines once"
+    shop.outcome("order.created", _made(4, 4, 1, reduced=1))
+    assert stock_of(db) == {"A": 49}, "made before: contained in the 50"
+    shop.outcome("order.created", _made(5, 7, 1, reduced=1))
+    shop.outcome("order.updated", {**_made(2, 1, 1, reduced=1), "date_modified_gmt": at(480)})
+    assert stock_of(db) == {"A": 48}
+    assert list(verify.run(db)) == []
+
+
+def test_a_product_that_staff_made_keeps_its_own_stock_whatever_the_shop_manages(shop: Shop, db: Db) -> None:
+    stock_up(db, A=10)
+    shop.outcome("product.updated", _managed(None, 0))
+    shop.outcome("order.created", _made(1, 1, 3))
+    shop.outcome("product.updated", _managed(99, 2))
+    assert stock_of(db) == {"A": 7}
+
+
+def test_an_old_report_of_management_changes_nothing(shop: Shop, db: Db) -> None:
+    shop.outcome("product.created", _managed(10, 5))
+    assert shop.outcome("product.updated", _managed(None, 1)) == "stale"
+    shop.outcome("product.updated", _managed(None, 6))
+    assert shop.outcome("product.updated", _managed(77, 2)) == "stale"
+    assert stock_of(db) == {"A": 10}
+
+
 def test_a_variation_that_gets_a_sku_of_its_own_does_not_rename_the_product(shop: Shop, db: Db) -> None:
     """A variation without a SKU of its own tells its parent's: which of the two it is, a line does not say."""
     stock_up(db, TEE=50)
@@ -574,6 +748,79 @@ def test_a_line_added_later_to_an_order_from_before_takes_its_units(shop: Shop, 
     assert stock_of(db) == {"A": 10, "B": 8}
 
 
+@pytest.fixture(params=["live_since", "product"])
+def went_live(request: pytest.FixtureRequest, shop: Shop, db: Db, config: Config) -> None:
+    """Stock is counted from noon on, by the store's setting or by when the product was first read."""
+    if request.param == "live_since":
+        stock_up(db, A=10)
+        stores.update(db, config, "default", live_since=_NOON)
+        request.getfixturevalue("app").extensions["pos"].stores._read_at = float("-inf")
+    else:
+        shop.send("product.created", product(shop_id("A"), "A", 10), timestamp=f"{at(0)}Z")
+
+
+@pytest.mark.usefixtures("went_live")
+def test_an_order_made_since_whose_date_was_set_back_takes_its_units(shop: Shop, db: Db) -> None:
+    def made(order_id: int, seconds: float, units: int) -> Document:
+        return order(order_id, line("A", units, reduced=units), date_created_gmt=at(seconds))
+
+    shop.outcome("order.created", made(50, -60, 1))
+    assert stock_of(db) == {"A": 10}, "from before"
+    shop.outcome("order.created", made(60, -86400, 1))
+    assert stock_of(db) == {"A": 10}, "nothing made since is known: its date counts"
+    shop.outcome("order.created", made(100, 1, 2))
+    shop.outcome("order.created", made(101, -86400, 3))
+    assert stock_of(db) == {"A": 5}, "made after number 100, whatever its date"
+    shop.outcome("order.created", made(51, -30, 4))
+    assert stock_of(db) == {"A": 5}, "from before, and late"
+
+
+def test_where_the_shop_names_its_last_order_the_number_alone_decides(shop: Shop, db: Db) -> None:
+    """Made, sold and sent within one second, dated back, or dated ahead."""
+    shop.send("product.created", product(shop_id("A"), "A", 10), timestamp=f"{at(0)}Z", last_order_id=100)
+    for order_id, seconds, stock in ((100, 0, 10), (99, 60, 10), (101, 0, 9), (102, -86400, 8)):
+        shop.outcome("order.created", order(order_id, line("A", 1, reduced=1), date_created_gmt=at(seconds)))
+        assert stock_of(db) == {"A": stock}, order_id
+
+
+def test_without_any_order_in_the_shop_all_take_their_units(shop: Shop, db: Db) -> None:
+    shop.send("product.created", product(shop_id("A"), "A", 10), timestamp=f"{at(0)}Z", last_order_id=0)
+    shop.outcome("order.created", order(1, line("A", 1, reduced=1), date_created_gmt=at(-60)))
+    assert stock_of(db) == {"A": 9}
+
+
+# --- goods without stock ----------------------------------------------------------------------------------------
+
+
+def test_lines_of_goods_that_the_shop_keeps_no_stock_of_are_no_trouble(shop: Shop, db: Db) -> None:
+    shop.send("product.created", product(7, "WRAP", None))
+    stock_up(db, A=10)
+    data = order(1, line("A"), line("WRAP", product_id=7), line("Wrap, renamed", product_id=7))
+    assert shop.send("order.created", data).get_json()["data"]["warnings"] == []
+    [stored] = db.woocommerceorders.find()
+    assert (stored["without_stock"], stored["unmatched"]) == (["WRAP", "Wrap, renamed"], [])
+    assert stock_of(db) == {"A": 9}
+    shop.send("product.updated", product(7, "WRAP", 5, date_modified_gmt=at(1)), timestamp=f"{at(1)}Z")
+    shop.outcome("order.updated", {**data, "status": "completed", "date_modified_gmt": at(9)})
+    assert stock_of(db) == {"A": 9, "WRAP": 5}, "the order was before"
+    shop.outcome("order.created", order(2, line("WRAP", 2, reduced=2, product_id=7), date_created_gmt=at(9)))
+    assert stock_of(db) == {"A": 9, "WRAP": 3}
+
+
+def test_goods_reported_after_the_order_are_no_trouble_from_its_next_version_on(shop: Shop, db: Db) -> None:
+    [warning] = shop.send("order.created", order(1, line("WRAP", product_id=7))).get_json()["data"]["warnings"]
+    assert "WRAP is unknown" in warning
+    shop.send("product.created", product(7, "WRAP", None))
+    reply = shop.send("order.updated", order(1, line("WRAP", product_id=7), modified=1)).get_json()
+    assert reply["data"]["warnings"] == []
+
+
+def test_a_line_that_the_shop_took_stock_for_is_told_though_its_sku_is_known_to_have_none(shop: Shop, db: Db) -> None:
+    shop.send("product.created", product(7, "HOOD", None))
+    data = order(1, line("HOOD", 1, reduced=1, product_id=7, variation_id=8))
+    assert len(shop.send("order.created", data).get_json()["data"]["warnings"]) == 1
+
+
 # --- cost -------------------------------------------------------------------------------------------------------
 
 
@@ -599,6 +846,10 @@ def test_round_trips_to_the_database(process: Process, db: Db) -> None:
     process.deliver_all([("order.created", order(number, line("A"), line("B"))) for number in range(10, 60)])
     assert len(process.steps.names) <= 10, process.steps.names
     assert stock_of(db) == {"A": 1000 - 1 - 3 - 50, "B": 1000 - 1 - 50}
+    process.deliver("order.created", order(70, line("WRAP")))
+    process.steps.go_on()
+    process.deliver("order.created", order(71, line("WRAP")))
+    assert process.steps.names.count("find") <= 3, "one more, for a SKU that is unknown"
 
 
 def test_an_orders_history_is_bounded(process: Process, db: Db) -> None:

@@ -11,11 +11,15 @@ from typing import Any
 
 import pytest
 from bson import Decimal128
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from pos_api import product_csv, products, stock, verify
+from pos_api import product_archive, product_csv, products, stock, verify
 from pos_api.db import Db, Document
 from pos_api.errors import BadRequest, Conflict, Invalid, NotFound
+from pos_api.event_warnings import EventWarning
 from pos_api.products import Filter, ProductSnapshot
+from tests.steps import clear
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -30,6 +34,7 @@ def said(
     store: str = "default",
     parent_id: int = 0,
     pooled: bool = False,
+    published: bool = True,
 ) -> ProductSnapshot:
     """What a shop says about a product so many minutes after noon."""
     at = NOON + timedelta(minutes=minutes)
@@ -46,7 +51,11 @@ def said(
         taken_at=at,
         seen_at=at,
         cause=f"{shop_id}{sku}{minutes}".ljust(64, "0"),
+        published=published,
     )
+
+
+Word = tuple[int, str, int]
 
 
 def stock_by_sku(db: Db) -> dict[str, Any]:
@@ -70,9 +79,9 @@ def test_an_unknown_product_starts_with_the_shops_stock(db: Db) -> None:
     assert (movement["quantity"], movement["balance"], movement["reason"]) == (7, 7, "opening")
     known = products.lookup(db, ["A"]).find("default", "A", 1)
     assert known is not None
-    assert known.contains_orders_of("default", NOON - timedelta(seconds=1))
-    assert not known.contains_orders_of("default", NOON + timedelta(seconds=1))
-    assert not known.contains_orders_of("second", NOON - timedelta(seconds=1))
+    assert known.contains("default", 1, NOON - timedelta(seconds=1), {})
+    assert not known.contains("default", 1, NOON + timedelta(seconds=1), {})
+    assert not known.contains("second", 1, NOON - timedelta(seconds=1), {})
 
 
 def test_a_known_products_name_and_price_follow_the_shop_and_its_stock_never_does(db: Db) -> None:
@@ -183,9 +192,99 @@ def test_a_crash_while_a_former_sku_changes_hands_is_mended_by_the_next_run(
 
 def test_a_product_made_anew_under_its_sku_goes_on(db: Db) -> None:
     products.apply(db, said(1, "A", units=5))
-    assert products.apply(db, said(2, "A", 1, units=50, name="Product 1"))[0] == "unchanged"
+    outcome, (warning,) = products.apply(db, said(2, "A", 1, units=50, name="Product 1"))
+    assert outcome == "updated"
+    assert "products 1 and 2 of the shop" in warning.message
     product = products.get(db, "A")
-    assert (product["stock"], product["shop_ids"]) == (5, ["default:2"])
+    assert (product["stock"], product["shop_ids"]) == (5, ["default:1", "default:2"])
+    assert products.apply(db, said(2, "A", 1, units=50, name="Product 1")) == ("unchanged", [])
+
+
+@pytest.mark.parametrize("arrival", list(permutations([(1, "A", 5), (2, "A", 1)])))
+def test_two_products_of_a_shop_with_one_sku_are_one_here_and_that_is_told(db: Db, arrival: tuple[Word, ...]) -> None:
+    (shop_id, sku, minutes), then = arrival
+    assert products.apply(db, said(shop_id, sku, minutes)) == ("created", [])
+    outcome, (warning,) = products.apply(db, said(then[0], then[1], then[2], units=4))
+    assert (outcome, warning.code, dict(warning.values)) == (
+        "updated",
+        "sku_of_several",
+        {"sku": "A", "ids": "1 and 2"},
+    )
+    (product,) = db.products.find()
+    assert (sorted(product["shop_ids"]), product["stock"]) == (["default:1", "default:2"], 10)
+    assert line(db, "A", 1) == line(db, "A", 2) == "A"
+
+
+def _exists(db: Db, snapshot: ProductSnapshot) -> tuple[str, list[EventWarning]]:
+    """Take over a report as an event is."""
+    ended = products.apply(db, snapshot)
+    product_archive.exists(db, snapshot)
+    return ended
+
+
+def test_translated_variations_are_one_product_too(db: Db) -> None:
+    _exists(db, said(21, "CAP-S", parent_id=20))
+    assert products.apply(db, said(31, "CAP-S", 1, parent_id=30))[0] == "updated"
+    assert products.get(db, "CAP-S")["shop_ids"] == ["default:21", "default:31"]
+
+
+Renaming = tuple[int, str]
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.sampled_from([1, 2]), st.sampled_from("ABCD")), max_size=10))
+def test_products_with_one_sku_stay_one_however_often_and_in_whichever_order_they_are_renamed(
+    db: Db, renamings: list[Renaming]
+) -> None:
+    clear(db)
+    products.apply(db, said(1, "A"))
+    products.apply(db, said(2, "A", units=4))
+    current = {1: "A", 2: "A"}
+    for minutes, (shop_id, sku) in enumerate(renamings, 1):
+        products.apply(db, said(shop_id, sku, minutes, units=0))
+        current[shop_id] = sku
+        assert [line(db, current[each], each) for each in (1, 2)] == ["A", "A"]
+    (product,) = db.products.find()
+    assert product["stock"] == 10
+    assert {*current.values()} <= {*product["skus"]}
+    if renamings:
+        assert product["sku"] == renamings[-1][1]
+
+
+def test_two_products_with_one_sku_swap_it_with_a_third(db: Db) -> None:
+    _tell(db, [(1, "A", 0), (2, "A", 0), (3, "B", 0), (3, "A", 1), (1, "B", 1), (2, "B", 1)])
+    assert sorted((each["sku"], sorted(each["shop_ids"])) for each in db.products.find()) == [
+        ("A", ["default:3"]),
+        ("B", ["default:1", "default:2"]),
+    ]
+
+
+# --- drafts, and goods without stock ----------------------------------------------------------------------------
+
+
+def test_a_draft_makes_no_product_and_starts_with_the_stock_it_is_published_with(db: Db) -> None:
+    outcome, (warning,) = products.apply(db, said(1, "A", units=5, published=False))
+    assert (outcome, warning.code) == ("ignored", "not_published")
+    assert db.products.count_documents({}) == 0
+    assert products.apply(db, said(1, "A", 1, units=20))[0] == "created"
+    assert stock_by_sku(db) == {"A": 20}
+    assert products.apply(db, said(1, "A", 2, units=3, name="Back in draft", published=False))[0] == "updated"
+
+
+def test_a_draft_with_the_sku_of_a_product_changes_nothing_of_it(db: Db) -> None:
+    products.apply(db, said(1, "A"))
+    before = products.get(db, "A")
+    assert products.apply(db, said(2, "A", 1, units=4, published=False))[0] == "ignored"
+    assert products.get(db, "A") == before
+
+
+def test_goods_without_stock_become_a_product_when_the_shop_manages_it(db: Db) -> None:
+    products.apply(db, said(1, "WRAP", 5, units=None))
+    assert products.apply(db, said(1, "WRAP", 1, units=9))[0] == "stale", "an older report, come late"
+    assert products.apply(db, said(1, "WRAP", 3, units=None))[0] == "ignored"
+    assert products.apply(db, said(1, "WRAP", 6, units=9))[0] == "created"
+    assert db.goods_without_stock.count_documents({}) == 0
+    assert stock_by_sku(db) == {"WRAP": 9}
 
 
 def test_two_stores_share_a_product_by_its_sku(db: Db) -> None:
@@ -201,6 +300,14 @@ def test_a_variation_without_a_sku_of_its_own_does_not_take_its_parents_product(
     assert outcome == "ignored"
     assert "shared" in warning.message
     assert products.get(db, "HOOD")["shop_ids"] == ["default:17"]
+
+
+def test_a_parent_does_not_take_the_product_of_a_variation_without_a_sku_of_its_own(db: Db) -> None:
+    assert _exists(db, said(17, "HOOD", units=None))[0] == "ignored"
+    assert _exists(db, said(18, "HOOD", 1, units=7, parent_id=17))[0] == "created"
+    outcome, (warning,) = products.apply(db, said(17, "HOOD", 2, units=40))
+    assert (outcome, warning.code) == ("ignored", "shared_sku")
+    assert _by_shop_id(db) == {"default:18": ("HOOD", 7)}
 
 
 def test_variations_that_share_their_parents_stock_are_found_and_move_it(db: Db) -> None:
@@ -256,9 +363,6 @@ def test_renames_end_the_same_in_whatever_order_they_arrive(db: Db, order: tuple
         products.apply(db, words[index])
     (product,) = db.products.find()
     assert (product["sku"], product["name"], product["stock"]) == ("C", "Three", 10)
-
-
-Word = tuple[int, str, int]
 
 
 def _tell(db: Db, words: Iterable[Word]) -> None:
@@ -363,8 +467,8 @@ def test_a_variation_that_has_only_its_parents_sku_left_takes_it_from_nobody(db:
 def test_an_older_word_of_a_product_made_anew_does_not_take_its_place(db: Db) -> None:
     products.apply(db, said(1, "A"))
     products.apply(db, said(2, "A", 5))
-    assert products.apply(db, said(1, "A", 1))[0] == "stale"
-    assert products.get(db, "A")["shop_ids"] == ["default:2"]
+    assert products.apply(db, said(1, "A", 1, name="Older"))[0] == "stale"
+    assert products.get(db, "A")["name"] == "Product 2"
 
 
 def test_a_crash_between_giving_a_sku_and_taking_it_is_mended_by_the_next_run(

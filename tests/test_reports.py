@@ -31,8 +31,6 @@ from pos_api.config import Config
 from tests.factories import Shop, native_headers
 
 _FILES = sorted((Path(__file__).parent / "reports").glob("*.json"))
-_NOT_YET = ("15", "29b", "36", "41")
-"""Reports whose right values are still to come true."""
 
 
 class _Player:
@@ -100,13 +98,7 @@ def _at(value: Any, path: str) -> Any:
     return value
 
 
-def _report(path: Path) -> Any:
-    later = path.name.partition("-")[0] in _NOT_YET
-    marks = [pytest.mark.xfail(strict=True, reason="still to be built")] if later else []
-    return pytest.param(path, id=path.stem, marks=marks)
-
-
-@pytest.mark.parametrize("path", [_report(path) for path in _FILES])
+@pytest.mark.parametrize("path", _FILES, ids=[path.stem for path in _FILES])
 def test_report(client: FlaskClient, config: Config, path: Path) -> None:
     player = _Player(client, config)
     for number, step in enumerate(json.loads(path.read_text())["steps"], 1):

@@ -152,6 +152,10 @@ class Order(Schema):
     unmatched = fields.List(
         fields.String(), required=True, metadata={"description": "SKUs unknown here.", "example": []}
     )
+    without_stock = fields.List(
+        fields.String(),
+        metadata={"description": "SKUs of goods that the shop keeps no stock of; absent where there are none."},
+    )
     warnings = fields.List(fields.String(), required=True, metadata={"example": []})
 
 
@@ -172,6 +176,12 @@ class OrderMovement(Schema):
     n = fields.Integer(required=True, metadata={"description": "This order's nth for the SKU.", "example": 1})
     quantity = Quantity(required=True, metadata={"example": -2})
     held = Quantity(required=True, metadata={"example": 2})
+    carried = Quantity(
+        metadata={
+            "description": "Units of these that another product's stock lacks, as a variation's stock became its"
+            " parent's or its own again; absent where none."
+        }
+    )
     balance = Quantity(required=True, metadata={"description": "The stock after it.", "example": 10})
     reason = fields.String(required=True, metadata={"example": "order"})
     cause = fields.String(required=True, metadata={"description": "The key of the event; see /api/inbox."})

@@ -27,7 +27,12 @@ _BATCH = 100
 _LOOKS = 3
 _NEEDED = ("status", "total", "line_items", "refunds")
 """Without these an order's answer is cut short: what it leaves out would count as unchanged."""
-_DERIVED = frozenset({"held", "opening", "unmatched", "warnings", "skus", "search", "customer", "day"})
+_DERIVED = frozenset(
+    {
+        *("held", "opening", "unmatched", "without_stock", "unmanaged", "carried", "parent", "warnings"),
+        *("skus", "search", "customer", "day"),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)

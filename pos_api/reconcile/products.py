@@ -14,6 +14,7 @@ from datetime import datetime
 from itertools import islice
 
 from .. import product_archive, products, pull, worker
+from .. import stock as ledger
 from ..db import Db, Document
 from ..products import ProductSnapshot, shop_key
 from ..sources.woocommerce_rest import Row, Shop, Unread, envelope
@@ -48,7 +49,7 @@ class _Comparison:
 def compare(db: Db, store: Store, shop: Shop, report: Report, skus: set[str] | None, *, repair: bool) -> None:
     """Note the products that differ, are gone from the shop, or are not known here, and where the stock differs;
     `repair` brings them to what the shop says, stock excepted. `skus` None are all products. Raises ShopError."""
-    comparison = _Comparison(db, store, shop, report, repair, stock.held_by_pending(db, store))
+    comparison = _Comparison(db, store, shop, report, repair, ledger.held_by_pending(db, store.id))
     if skus is not None:
         for ids in _batches(_ids_of(db, store, {"_id": {"$in": sorted(skus)}})):
             _compare_each(comparison, ids)

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from .. import pull
 from .. import stock as ledger
 from ..db import Db, Document
+from ..products import MANAGED_AGAIN
 from ..sources.woocommerce_rest import Row, Shop, envelope
 from ..stores import Store
 from ..values import Quantity, now, quantity, whole
@@ -32,23 +33,6 @@ def is_sound(row: Row) -> bool:
     return row.get("manage_stock") is not True or row.get("stock_quantity") is None or units(row) is not None
 
 
-def held_by_pending(db: Db, store: Store, product_id: str | None = None) -> dict[str, Quantity]:
-    """Units by product that orders still pending hold here and not in the shop, which takes them from `processing`
-    on."""
-    query: Document = {"status": "pending", "store": store.id}
-    if product_id is not None:
-        query["skus"] = product_id
-    held: dict[str, Quantity] = {}
-    for order in db.woocommerceorders.find(query, {"held": 1, "line_items": 1}):
-        reduced: dict[str, Quantity] = {}
-        for line in order["line_items"]:
-            if "product" in line:
-                reduced[line["product"]] = reduced.get(line["product"], 0) + line.get("reduced_stock", 0)
-        for each in order["held"]:
-            held[each["sku"]] = whole(held.get(each["sku"], 0) + each["quantity"] - reduced.get(each["sku"], 0))
-    return held
-
-
 def compare(
     db: Db, store: Store, shop: Shop, report: Report, row: Row, product_id: str, pending: dict[str, Quantity]
 ) -> None:
@@ -64,7 +48,7 @@ def compare(
     report.not_read(PRODUCTS, [unread] if unread else [])
     if again is None or (there := units(again)) is None:
         return
-    held = held_by_pending(db, store, product_id).get(product_id, 0)
+    held = ledger.held_by_pending(db, store.id, product_id).get(product_id, 0)
     product, difference = _here(db, product_id, there, held)
     if difference:
         report.stock.append(_discrepancy(db, store, product, there, held, difference))
@@ -99,7 +83,8 @@ def _here(db: Db, product_id: str, there: Quantity, held: Quantity) -> tuple[Doc
 
 def _moved_here(db: Db, store: Store, product_id: str) -> dict[str, Quantity]:
     """Units by cause that moved here and not in the shop, since both were last the same."""
-    start = db.stock_movements.find_one({"sku": product_id, "reason": ALIGNED}, {"seq": 1}, sort=[("seq", -1)])
+    same = {"sku": product_id, "reason": {"$in": [ALIGNED, MANAGED_AGAIN]}}
+    start = db.stock_movements.find_one(same, {"seq": 1}, sort=[("seq", -1)])
     by = {"$ifNull": [{"$first": {"$split": ["$order", ":"]}}, ""]}
     sums = db.stock_movements.aggregate(
         [

@@ -77,6 +77,8 @@ _IMPLIED_STATUS = {
 }
 _ORDER_TOPICS = frozenset({"order.created", "order.updated", "order.restored", "order.deleted", *_IMPLIED_STATUS})
 _PRODUCT_TOPICS = frozenset({"product.created", "product.updated", "product.restored", "product.deleted"})
+_UNPUBLISHED = frozenset({"auto-draft", "draft", "pending", "future", "trash"})
+"""Statuses of products that are not for sale; published and private ones are."""
 _CUSTOMER_TOPICS = frozenset({"customer.created", "customer.updated"})
 TOPICS = _ORDER_TOPICS | _PRODUCT_TOPICS | _CUSTOMER_TOPICS
 
@@ -96,6 +98,7 @@ class Message:
     replaces: int | None = None
     sent_at: datetime | None = None
     found: Findings = field(default_factory=Findings)
+    last_order_id: int | None = None
 
 
 def is_ping(content_type: str, body: bytes) -> bool:
@@ -132,6 +135,7 @@ _ENVELOPE = {
     **same(whole_number, "sequence"),
     "opening": Field("opening", yes_or_no, essential=True),
     "replaces": Field("replaces", lambda value: None if value is None else whole_number(value), essential=True),
+    "last_order_id": Field("last_order_id", lambda value: None if value is None else whole_number(value)),
 }
 
 
@@ -428,7 +432,8 @@ def _order(message: Message, store: Store, received_at: datetime, cause: str) ->
         received_at=received_at,
         modified_at=identity.get("modified_at"),
         sequence=message.sequence,
-        opening=message.opening or bool(store.live_since and created_at and created_at < store.live_since),
+        opening=message.opening,
+        live_since=store.live_since,
         fields=fields,
         replaces=message.replaces,
         read=frozenset(data),
@@ -514,6 +519,8 @@ def _product(message: Message, store: Store, received_at: datetime, cause: str) 
         restored=message.topic == "product.restored",
         details={name: fields[name] for name in _DETAILS if name in fields},
         warnings=found.warnings,
+        published=str(data.get("status")) not in _UNPUBLISHED,
+        last_order_id=message.last_order_id,
     )
 
 

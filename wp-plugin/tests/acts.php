@@ -187,6 +187,9 @@ function create_order( array $input ): array {
 	if ( isset( $input['created'] ) ) {
 		$order->set_date_created( $input['created'] );
 	}
+	if ( isset( $input['parent'] ) ) {
+		$order->set_parent_id( $input['parent'] );
+	}
 	$order->save();
 	return array( 'id' => $order->get_id() );
 }
@@ -820,4 +823,61 @@ function mails( array $input ): array {
 function forget_mails( array $input ): array {
 	delete_option( 'pos_sync_mailed' );
 	return array();
+}
+
+/**
+ * What plugins of others do: statuses of their own, one SKU for two products, and a marketplace that takes stock for an
+ * order or for its sub-orders (option test_stock_is_taken_by: all, parent or children).
+ */
+function register_plugins_of_others( array $input ): array {
+	$code = <<<'PHP'
+		<?php
+		add_action( 'init', function () {
+			foreach ( array( 'quote', 'shipped' ) as $status ) {
+				register_post_status( "wc-$status", array( 'label' => $status, 'exclude_from_search' => false ) );
+			}
+		} );
+		add_filter( 'wc_order_statuses', function ( $statuses ) {
+			return $statuses + array( 'wc-quote' => 'Quote', 'wc-shipped' => 'Shipped' );
+		} );
+		add_filter( 'wc_product_has_unique_sku', '__return_false' );
+		add_filter( 'woocommerce_can_reduce_order_stock', function ( $can, $order ) {
+			$takes = get_option( 'test_stock_is_taken_by', 'all' );
+			return $can && ( 'all' === $takes || ( 'parent' === $takes ) === ! $order->get_parent_id() );
+		}, 10, 2 );
+		PHP;
+	wp_mkdir_p( WPMU_PLUGIN_DIR );
+	file_put_contents( WPMU_PLUGIN_DIR . '/plugins-of-others.php', $code );
+	return array();
+}
+
+/**
+ * New simple products.
+ */
+function make_products( array $input ): array {
+	$ids = array();
+	foreach ( $input['products'] as $name => $data ) {
+		$product = new \WC_Product_Simple();
+		$product->set_props( $data + array( 'name' => $name ) );
+		$ids[ $name ] = $product->save();
+	}
+	return $ids;
+}
+
+/**
+ * Changes properties of a product or variation.
+ */
+function set_product( array $input ): array {
+	$product = wc_get_product( $input['id'] );
+	unset( $input['id'] );
+	$product->set_props( $input );
+	$product->save();
+	return array();
+}
+
+/**
+ * The stock of a product or variation, or of the parent that has it.
+ */
+function stock_of( array $input ): array {
+	return array( 'stock' => wc_get_product( $input['id'] )->get_stock_quantity() );
 }
