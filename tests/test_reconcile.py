@@ -20,7 +20,7 @@ from pos_api.reconcile import Report
 from pos_api.sources.woocommerce_rest import Shop, envelope
 from pos_api.stores import Stores
 from pos_api.values import now
-from tests.factories import stock_of, stock_up
+from tests.factories import at, stock_of, stock_up
 from tests.fake_shop import KEY, SECRET, FakeShop, answer, error, html, order, product, serving
 from tests.test_importer import deliver, load, oracle, recordings
 
@@ -449,6 +449,33 @@ def test_a_shop_whose_webhooks_all_failed_is_mended_to_the_last_unit(
 
 
 # --- stock --------------------------------------------------------------------------------------------------------
+
+
+def test_a_quote_is_in_sync_here_and_in_the_shop(
+    fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any
+) -> None:
+    """WooCommerce takes no stock in a status of a plugin, and neither does the POS."""
+    known("product.created", product(1, "A", 10))
+    later = (now() + timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%S")
+    quote = made_now(1, quantity=2, status="quote", date_created_gmt=later)
+    quote["line_items"][0]["meta_data"] = []
+    known("order.created", quote)
+    fake.put_order(quote)
+    fake.products[1] = product(1, "A", 10)
+    report = compare(db, config, shop)
+    assert (report.orders, report.stock, report.in_sync) == ([], [], True)
+
+
+def test_what_moved_before_the_shop_managed_the_stock_again_explains_no_difference_after(
+    fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any
+) -> None:
+    known("product.created", product(1, "A", 10, date_modified_gmt=at(0)))
+    stock.move(db, "A", -3, reason="sold", cause="user:eva", note="")
+    known("product.updated", product(1, "A", None, date_modified_gmt=at(60)))
+    known("product.updated", product(1, "A", 20, date_modified_gmt=at(120)))
+    fake.products[1] = product(1, "A", 22)
+    (entry,) = compare(db, config, shop).stock
+    assert (entry["here"], entry["explained"], entry["unexplained"]) == (20, [], -2)
 
 
 def test_stock_that_differs_is_told_with_what_the_ledger_shows(
