@@ -2,8 +2,9 @@
 
 Products come first, and the stock of those not known yet is what the POS starts with. Orders from before the store went
 live move nothing then: their units are missing from that stock already. Where an import stands is kept in `pulls`
-(`_id`: the store; `import`: `since`, `started_at`, `phase`, `window`, `offset`, `last_id`, `finished_at`, and
-`not_imported`, what could not be brought in so far), so that one that was interrupted goes on.
+(`_id`: the store; `import`: `since`, `started_at`, `phase`, `window`, `offset`, `last_id`, `finished_at`,
+`not_imported`, what could not be brought in so far, and `live_order_id`), so that one that was interrupted goes on.
+`live_order_id` of the store is the shop's last order when the store went live with its first import.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from . import pull, reconcile, stores, tally
 from .config import Config
 from .db import Db, Document
 from .inbox import Outcome
+from .opening import is_from_before
 from .reconcile import Report
 from .sources.woocommerce_rest import Page, Place, Shop, envelope, has_id
 from .stores import Stores
@@ -82,9 +84,9 @@ def run(db: Db, config: Config, shop: Shop, name: str, since: datetime, progress
         imported.outcomes[phase] = Counter()
         total = shop.count(phase, **(_since(since) if phase == "orders" else {}))
         progress(phase, 0, total)
-        for page, window, read_at in _pages(shop, phase, since, state):
-            bodies = [envelope(_EVENTS[phase], row) for row in page.rows]
-            imported.note(phase, page, pull.take_in(db, store, bodies, read_at))
+        for page, window, read in _pages(shop, phase, since, state):
+            bodies = [_body(phase, row, state, read) for row in page.rows]
+            imported.note(phase, page, pull.take_in(db, store, bodies, read.at))
             state["not_imported"] = imported.not_imported[:_KEPT]
             state = _note(db, name, state, phase=phase, window=window, place=page.after)
             progress(phase, imported.outcomes[phase].total(), total)
@@ -117,11 +119,17 @@ def _begin(db: Db, config: Config, shop: Shop, name: str, since: datetime) -> Do
     last: Document = (db.pulls.find_one({"_id": name}, {"import": 1}) or {}).get("import") or {}
     if last and not last.get("finished_at") and last["since"] == since:
         return last
-    shop.get("orders", per_page=1)
+    last_order_id = shop.last_order_id()
     started_at = shop.time()
-    if Stores(db, config).get(name).live_since is None:
-        stores.update(db, config, name, live_since=_first_order(db, name) or started_at)
     state: Document = {"since": since, "started_at": started_at, "phase": PHASES[0]}
+    if Stores(db, config).get(name).live_since is None:
+        first = _first_order(db, name)
+        stores.update(db, config, name, live_since=first or started_at)
+        if first is None:
+            db.pulls.update_one({"_id": name}, {"$set": {"live_order_id": last_order_id}}, upsert=True)
+    live_order_id = (db.pulls.find_one({"_id": name}, {"live_order_id": 1}) or {}).get("live_order_id")
+    if live_order_id is not None:
+        state["live_order_id"] = live_order_id
     db.pulls.update_one({"_id": name}, {"$set": {"import": state}}, upsert=True)
     return state
 
@@ -139,29 +147,46 @@ def _note(db: Db, name: str, state: Document, *, phase: str, window: datetime | 
     return state
 
 
-def _pages(
-    shop: Shop, phase: str, since: datetime, state: Document
-) -> Iterator[tuple[Page, datetime | None, datetime]]:
-    """The pages of a phase from where it stands, each with its window and when it was asked for: products by the shop's
-    clock, which tells the orders made before from those made since."""
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """When a page was asked for; for products by the shop's clock, and with the shop's last order by then."""
+
+    at: datetime
+    last_order_id: int | None = None
+
+
+def _body(phase: str, row: Any, state: Document, read: _Read) -> bytes:
+    """The event that a row is. An order is from before where it was made before the store went live with its first
+    import, whatever date it bears; a product's stock contains the orders up to the last one when it was read."""
+    opening = None
+    if phase == "orders" and "live_order_id" in state and has_id(row):
+        opening = is_from_before(row["id"], read.at, read.at, last_order_id=state["live_order_id"])
+    return envelope(_EVENTS[phase], row, opening=opening, last_order_id=read.last_order_id)
+
+
+def _pages(shop: Shop, phase: str, since: datetime, state: Document) -> Iterator[tuple[Page, datetime | None, _Read]]:
+    """The pages of a phase from where it stands, each with its window and when it was asked for."""
     resumed = Place(state.get("offset", 0), state.get("last_id", 0))
     if phase == "orders":
         for start, end in _months(state.get("window") or since, now()):
             place = resumed if start == state.get("window") else None
-            for page, read_at in _timed(now, shop.orders(place, **_since(start, end))):
-                yield page, start, read_at
+            for page, read in _timed(lambda: _Read(now()), shop.orders(place, **_since(start, end))):
+                yield page, start, read
         return
-    pages = shop.products(resumed) if phase == "products" else shop.rows("customers", resumed)
-    for page, read_at in _timed(shop.time, pages):
-        yield page, None, read_at
+    if phase == "products":
+        for page, read in _timed(lambda: _Read(shop.time(), shop.last_order_id()), shop.products(resumed)):
+            yield page, None, read
+        return
+    for page, read in _timed(lambda: _Read(now()), shop.rows("customers", resumed)):
+        yield page, None, read
 
 
-def _timed(clock: Callable[[], datetime], pages: Iterator[Page]) -> Iterator[tuple[Page, datetime]]:
-    """Each page with the time before it was asked for: what it says is no older."""
-    asked_at = clock()
+def _timed(clock: Callable[[], _Read], pages: Iterator[Page]) -> Iterator[tuple[Page, _Read]]:
+    """Each page with the moment before it was asked for: what it says is no older."""
+    asked = clock()
     for page in pages:
-        yield page, asked_at
-        asked_at = clock()
+        yield page, asked
+        asked = clock()
 
 
 def _since(start: datetime, end: datetime | None = None) -> Document:

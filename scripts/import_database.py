@@ -362,7 +362,9 @@ class DatabaseShop(Shop):
             where += f" AND {listed.id} IN []"
             values.append([int(each) for each in asked["include"].split(",")])
         total = self._database.rows(f"SELECT COUNT(*) AS total FROM {listed.table} WHERE {where}", values)  # noqa: S608
-        page = f"ORDER BY {listed.id} LIMIT {int(asked.get('per_page', 10))} OFFSET {int(asked.get('offset', 0))}"
+        descending = "DESC" if asked.get("order") == "desc" else ""
+        limit = f"LIMIT {int(asked.get('per_page', 10))} OFFSET {int(asked.get('offset', 0))}"
+        page = f"ORDER BY {listed.id} {descending} {limit}"
         found = self._database.rows(f"SELECT {listed.id} AS id FROM {listed.table} WHERE {where} {page}", values)  # noqa: S608
         return Answer(tell([row["id"] for row in found]), total[0]["total"] if total else 0, 0.0)
 

@@ -176,6 +176,24 @@ def test_an_order_made_after_the_products_were_read_takes_its_units(fake: FakeSh
     assert stock(db) == {"A": 7}
 
 
+def test_an_order_dated_back_that_is_made_while_the_shop_is_read_takes_its_units(
+    fake: FakeShop, db: Db, config: Config
+) -> None:
+    """And one that bears a date in the future, made before, does not: the shop's own order of creation decides."""
+    fake.products[1] = product(1, "A", 10)
+    fake.put_order(order(1, date_created_gmt="2099-01-01T00:00:00"))
+
+    def enter_by_hand(phase: str, done: int, _: int) -> None:
+        if (phase, done) == ("orders", 0):
+            later = (now() + timedelta(seconds=5)).strftime("%Y-%m-%dT%H:%M:%S")
+            fake.put_order(order(2, quantity=3, date_created_gmt="2026-09-01T10:00:00", date_modified_gmt=later))
+            fake.products[1]["stock_quantity"] = 7
+
+    imported = run(fake, db, config, progress=enter_by_hand)
+    assert stock(db) == {"A": 7}
+    assert imported.in_sync
+
+
 @pytest.mark.parametrize(
     ("before", "after", "left"),
     [(("pending", 0), ("processing", 3), 7), (("processing", 3), ("cancelled", 0), 13)],

@@ -708,6 +708,33 @@ def test_variations_named_as_woocommerce_names_them_cost_no_second_look(
     assert not [path for path in fake.requests if path.endswith(("/products/3", "/products/4"))]
 
 
+def test_translations_of_a_product_are_in_sync_under_the_newest_name(
+    fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any
+) -> None:
+    """Each would have been repaired to its own name in turn, and never in sync."""
+    fake.products = {1: product(1, "A", 10, name="Mug"), 2: product(2, "A", 10, name="Mugg")}
+    for row in fake.products.values():
+        known("product.created", row)
+    assert compare(db, config, shop, repair=True).in_sync
+    fake.products[2] |= {"name": "Kopp", "date_modified_gmt": "2026-10-01T00:00:00"}
+    assert compare(db, config, shop, repair=True).in_sync
+    assert db.products.find_one({"_id": "A"})["name"] == "Kopp"  # type: ignore[index]
+    del fake.products[1]
+    assert compare(db, config, shop, repair=True).in_sync
+    assert "archived" not in db.products.find_one({"_id": "A"})  # type: ignore[operator]
+    del fake.products[2]
+    assert compare(db, config, shop, repair=True).in_sync
+    assert db.products.find_one({"_id": "A"})["archived"]  # type: ignore[index]
+
+
+def test_a_draft_is_no_missing_product(fake: FakeShop, shop: Shop, db: Db, config: Config) -> None:
+    fake.products[1] = product(1, "A", 10, status="draft")
+    assert compare(db, config, shop).in_sync
+    fake.products[1]["status"] = "publish"
+    assert compare(db, config, shop, repair=True).in_sync
+    assert in_stock(db) == 10
+
+
 def test_the_newer_update_of_another_shop_is_no_discrepancy(
     fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any
 ) -> None:

@@ -105,7 +105,7 @@ def _compare_rows(comparison: _Comparison, rows: list[Row]) -> None:
             stock.compare(
                 comparison.db, comparison.store, comparison.shop, comparison.report, row, product.id, comparison.pending
             )
-        elif sku and stock.units(row) is not None:
+        elif sku and stock.units(row) is not None and _is_for_sale(comparison, row):
             stock.unknown(comparison.db, comparison.store, comparison.report, row, repair=comparison.repair)
 
 
@@ -144,10 +144,19 @@ def _differing(comparison: _Comparison, row: Row, product: Document) -> list[str
     if not isinstance(snapshot, ProductSnapshot):
         return ["unusable"]
     fields = products.differing(product, snapshot)
-    others = [key for key in product.get("shop_ids", ()) if not key.startswith(comparison.key(0)[:-1])]
-    if others and product.get("synced_at", snapshot.modified_at) > snapshot.modified_at:
-        fields = [name for name in fields if name == "sku"]  # the newer update was another shop's
-    return [*fields, "archived"] if product_archive.is_deleted(product, comparison.key(row["id"])) else fields
+    key = comparison.key(row["id"])
+    others = [each for each in product["shop_ids"] if each != key and not product_archive.is_deleted(product, each)]
+    if others and product.get("synced_at", snapshot.modified_at) >= snapshot.modified_at:
+        # several products of shops are one here (translations, two shops): the newest update of any of them counts
+        fields = [name for name in fields if name == "sku" and snapshot.sku not in product["skus"]]
+    return [*fields, "archived"] if product_archive.is_deleted(product, key) else fields
+
+
+def _is_for_sale(comparison: _Comparison, row: Row) -> bool:
+    """Whether a product unknown here should be known: a draft starts with the stock it is published with. One that
+    can't be read as a product should be, too."""
+    snapshot = _snapshot(comparison, row)
+    return not isinstance(snapshot, ProductSnapshot) or snapshot.published
 
 
 def _snapshot(comparison: _Comparison, row: Row) -> object:

@@ -94,7 +94,7 @@ class Message:
     resource_id: str
     data: Document
     sequence: int = 0
-    opening: bool = False
+    opening: bool | None = None
     replaces: int | None = None
     sent_at: datetime | None = None
     found: Findings = field(default_factory=Findings)
@@ -432,8 +432,8 @@ def _order(message: Message, store: Store, received_at: datetime, cause: str) ->
         received_at=received_at,
         modified_at=identity.get("modified_at"),
         sequence=message.sequence,
-        opening=message.opening,
-        live_since=store.live_since,
+        opening=bool(message.opening),
+        live_since=store.live_since if message.opening is None else None,  # the sender knows better than a date
         fields=fields,
         replaces=message.replaces,
         read=frozenset(data),

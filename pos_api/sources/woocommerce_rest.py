@@ -268,6 +268,11 @@ class Shop:
 
     # --- reading ----------------------------------------------------------------------------------------------
 
+    def last_order_id(self) -> int:
+        """The highest id of its orders: it counts them up. 0 where there is none. Raises ShopError."""
+        rows = self._page("orders", 0, 1, {"orderby": "id", "order": "desc"}).data
+        return _id_of(rows[0]) if rows else 0
+
     def count(self, path: str, **filters: Any) -> int:
         """How many rows there are."""
         return self.get(path, per_page=1, **filters).total or 0
@@ -313,7 +318,7 @@ class Shop:
             place, size, step, passed = after, min(size * 2, _PAGE), 0, ()
 
     def _page(self, path: str, offset: int, size: int, filters: Document) -> Answer:
-        answer = self.get(path, per_page=size, offset=offset, orderby="id", order="asc", **filters)
+        answer = self.get(path, **{"per_page": size, "offset": offset, "orderby": "id", "order": "asc", **filters})
         if not isinstance(answer.data, list):
             raise ShopError("not_woocommerce", f"The shop answered no list of {path}.")
         return answer
@@ -588,16 +593,21 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 # --- events -------------------------------------------------------------------------------------------------------
 
 
-def envelope(event: str, data: Any, *, opening: bool = False, replaces: int | None = None) -> bytes:
-    """What was read, as the body of an event: the same reading gives the same bytes. `replaces` is the rev of the
-    stored order that it was compared with."""
+def envelope(
+    event: str, data: Any, *, opening: bool | None = None, replaces: int | None = None, last_order_id: int | None = None
+) -> bytes:
+    """What was read, as the body of an event: the same reading gives the same bytes.
+
+    `opening` says whether an order is from before, None where that is not known; `replaces` the rev of the stored order
+    that it was compared with, or a product's time; `last_order_id` the shop's last order when a product's stock was
+    read.
+    """
     if isinstance(data, dict):
         data = {name: value for name, value in data.items() if name != "_links"}
     body: Document = {"event": event, "data": data}
-    if opening:
-        body["opening"] = True
-    if replaces is not None:
-        body["replaces"] = replaces
+    for name, value in (("opening", opening), ("replaces", replaces), ("last_order_id", last_order_id)):
+        if value is not None:
+            body[name] = value
     return json.dumps(body, separators=(",", ":"), sort_keys=True).encode()
 
 
