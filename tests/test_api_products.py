@@ -55,6 +55,10 @@ def lives(client: FlaskClient, sku: str) -> None:
         "low_stock": False,
         "archived": False,
         "shop_ids": [],
+        "gtin": "",
+        "image_url": "",
+        "categories": [],
+        "tax_class": "",
         "created_at": created["created_at"],
     }
     assert data(client.get(reply.headers["Location"], headers=MANAGER)) == created
