@@ -197,20 +197,27 @@ def work(config: Config) -> None:
 
 @main.command()
 @click.argument("file", type=click.Path(path_type=Path))
+@click.option("--encrypt", is_flag=True, help="So that nobody can read it without SECRETS_KEYS.")
 @with_db
-def backup(db: Db, file: Path) -> None:
-    """Back up everything to FILE; the service may go on meanwhile."""
-    _tell("Backed up", backups.write(db, file))
-    say(f"to {file}. Keep SECRETS_KEYS of your .env with it.")
+@with_config
+def backup(config: Config, db: Db, /, file: Path, encrypt: bool) -> None:
+    """Back up everything to FILE, sealed with SECRETS_KEYS; the service may go on meanwhile."""
+    _tell("Backed up", backups.write(db, file, backups.keys(config)[0], encrypt=encrypt))
+    say(
+        f"to {file}. Restoring it needs SECRETS_KEYS of your .env: keep a copy of them, in another place than the file."
+    )
 
 
 @main.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--force", is_flag=True, help="Replace what is in the database.")
+@click.option("--unsealed", is_flag=True, help="Although none of SECRETS_KEYS sealed it: anybody may have made it.")
 @with_db
-def restore(db: Db, file: Path, force: bool) -> None:
+@with_config
+def restore(config: Config, db: Db, /, file: Path, force: bool, unsealed: bool) -> None:
     """Restore FILE into an empty database. Stop the service first."""
-    _tell("Restored", backups.restore(db, file, force=force))
+    keys = backups.keys(config) if config.secrets_keys or not unsealed else []
+    _tell("Restored", backups.restore(db, file, keys, force=force, unsealed=unsealed))
 
 
 def _tell(done: str, manifest: backups.Manifest) -> None:

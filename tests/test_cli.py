@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from cryptography.fernet import Fernet
 from dotenv import dotenv_values
 
 from pos_api import auth, cli, inbox, stores, users
@@ -119,6 +120,26 @@ def test_backup_and_restore(home: Path, db: Db, config: Config) -> None:
     assert "not empty" in again.stderr
     assert len(again.stderr.splitlines()) == 1
     assert pos_api("restore", "--force", "file", cwd=home).returncode == 0
+
+
+def test_a_backup_needs_the_key_that_made_it(home: Path, db: Db, config: Config) -> None:
+    db.woocommerceorders.insert_one({"_id": "default:1"})
+    uri = {"MONGODB_URI": str(config.mongodb_uri)}
+    another = {**uri, "SECRETS_KEYS": Fernet.generate_key().decode()}
+    pos_api("backup", "--encrypt", "secret", cwd=home, **uri)
+    pos_api("backup", "sealed", cwd=home, **uri)
+    (home / "junk").write_bytes(b"PK\x05\x06" + b"\x1b[2J" * 100)
+    for file in ("secret", "sealed", "junk"):
+        refused = pos_api("restore", "--force", file, cwd=home, **another)
+        assert refused.returncode == 1
+        assert f"{file} can't be trusted" in refused.stderr
+        assert len(refused.stderr.splitlines()) == 1
+    assert db.woocommerceorders.count_documents({}) == 1
+    assert "junk is not a backup" in pos_api("restore", "--unsealed", "--force", "junk", cwd=home, **uri).stderr
+    assert pos_api("restore", "--unsealed", "--force", "sealed", cwd=home, **another).returncode == 0
+    assert pos_api("restore", "--force", "secret", cwd=home, **uri).returncode == 0
+    without = {**uri, "SECRETS_KEYS": ""}
+    assert "SECRETS_KEYS is not set" in pos_api("backup", "file", cwd=home, **without).stderr
 
 
 def test_a_user_that_was_added_can_log_in(home: Path, db: Db, config: Config) -> None:
