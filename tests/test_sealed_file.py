@@ -115,7 +115,7 @@ def test_a_seal_of_somebody_else_is_none() -> None:
         check_seal(io.BytesIO(forged), [KEY])
 
 
-@pytest.mark.parametrize("secret", ["", "short", "x" * 44, "ö" * 44, Fernet.generate_key().decode()[:-2]])
+@pytest.mark.parametrize("secret", ["", "short", "x" * 44, "ö" * 44, "A" * 42])
 def test_what_is_no_fernet_key_is_refused(secret: str) -> None:
     with pytest.raises(ValueError, match=r".*"):
         Key(secret)
