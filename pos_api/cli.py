@@ -390,6 +390,26 @@ def list_stores(config: Config, db: Db) -> None:
         say(f"{each.id:<24} {each.url or '-'}  {each.timezone}{live}")
 
 
+@store.command("disconnect")
+@click.argument("name")
+@with_db
+def disconnect_store(db: Db, name: str) -> None:
+    """End the exchange with the shop NAME: delete its keys and secrets. All that came from it stays."""
+    stores.disconnect(db, name)
+    say("Disconnected; every process knows within five seconds. Its orders, products and customers stay.")
+    if name == stores.DEFAULT:
+        say("WEBHOOK_API_KEY and WEBHOOK_SECRET of the settings still work: change them and start the service again.")
+
+
+@store.command("remove")
+@click.argument("name")
+@with_db
+def remove_store(db: Db, name: str) -> None:
+    """Remove the shop NAME, from which nothing ever came; one that sent something can only be disconnected."""
+    stores.remove(db, name)
+    say("Removed; every process knows within five seconds.")
+
+
 @main.group()
 def key() -> None:
     """API keys of shops. Two can be active, so that a key is changed without a gap."""

@@ -282,6 +282,47 @@ def revoke_key(db: Db, name: str, prefix: str) -> None:
         raise NotFound(f"{name!r} has no key {prefix!r}.")
 
 
+def disconnect(db: Db, name: str) -> None:
+    """End the exchange with a shop: its API keys, the key pair of its REST API and the secret of its webhooks are
+    deleted. All that came from it stays. Raises NotFound.
+
+    The key and the secret of the default shop are settings, which only whoever runs the service can change.
+    """
+    ended = db.stores.update_one({"_id": name}, {"$set": {"keys": []}, "$unset": {"rest": "", "webhook_secret": ""}})
+    if not ended.matched_count and name != DEFAULT:
+        raise NotFound(f"There is no store {name!r}.")
+
+
+def remove(db: Db, name: str) -> None:
+    """Remove a shop from which nothing ever came. Raises Invalid for the default one, NotFound, and Conflict where
+    something came from it: its orders explain stock and figures, so they and their store stay."""
+    if name == DEFAULT:
+        raise Invalid(f"{DEFAULT!r} is the shop of the settings and can't be removed.")
+    if db.stores.find_one({"_id": name}, {"_id": 1}) is None:
+        raise NotFound(f"There is no store {name!r}.")
+    if found := _came_from(db, name):
+        raise Conflict(
+            f"{name!r} has {found}, which explain stock and figures, so it stays."
+            f" `pos-api store disconnect {name}` ends the exchange with it."
+        )
+    db.stores.delete_one({"_id": name})
+    db.pulls.delete_one({"_id": name})
+
+
+def _came_from(db: Db, name: str) -> str | None:
+    """What the database holds of a store, in a word."""
+    linked = {"shop_ids": {"$regex": f"^{name}:"}}  # a store's name is a slug, so it needs no escaping
+    for found, collection, wanted in (
+        ("orders", db.woocommerceorders, {"store": name}),
+        ("products", db.products, linked),
+        ("customers", db.customers, linked),
+        ("deliveries", db.inbox, {"store": name}),
+    ):
+        if collection.find_one(wanted, {"_id": 1}):
+            return found
+    return None
+
+
 def _new_key() -> str:
     return _KEY_PREFIX + secrets.token_urlsafe(32)
 

@@ -294,3 +294,18 @@ def test_every_command_prints_through_the_one_function_that_escapes() -> None:
     source = (Path(cli.__file__)).read_text()
     assert source.count("click.echo(") == 1
     assert not re.search(r"\bprint\(|\bsecho\(", source)
+
+
+def test_a_shop_is_disconnected_and_one_added_by_mistake_removed(home: Path, db: Db, config: Config) -> None:
+    uri = {"MONGODB_URI": str(config.mongodb_uri)}
+    pos_api("store", "add", "north", cwd=home, **uri)
+    assert pos_api("store", "disconnect", "north", cwd=home, **uri).returncode == 0
+    assert pos_api("key", "list", "north", cwd=home, **uri).stdout == ""
+    assert "WEBHOOK_API_KEY" in pos_api("store", "disconnect", "default", cwd=home, **uri).stdout
+    db.woocommerceorders.insert_one({"_id": "north:1", "store": "north"})
+    refused = pos_api("store", "remove", "north", cwd=home, **uri)
+    assert (refused.returncode, len(refused.stderr.splitlines())) == (1, 1)
+    assert "store disconnect north" in refused.stderr
+    db.woocommerceorders.delete_many({})
+    assert pos_api("store", "remove", "north", cwd=home, **uri).returncode == 0
+    assert "north" not in pos_api("store", "list", cwd=home, **uri).stdout

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from pymongo.errors import ServerSelectionTimeoutError
 
+from pos_api import connection, stores
 from pos_api import db as database
-from pos_api import stores
 from pos_api.config import Config
-from pos_api.db import Db
+from pos_api.db import Db, Document
 from pos_api.errors import Conflict, Invalid, NotFound
 from pos_api.stores import Stores
 from pos_api.values import now
@@ -159,3 +159,62 @@ def test_a_currency_that_does_not_exist_is_refused_and_small_letters_are_not(db:
     stored = db.stores.find_one({"_id": "north"})
     assert stored is not None
     assert (stored["url"], stored["currency"]) == ("https://north.example", "NOK")
+
+
+def test_a_disconnected_shop_can_send_and_be_asked_nothing_and_its_data_stays(config: Config, db: Db) -> None:
+    key, _ = stores.add(db, config, "second")
+    stores.add(db, config, "third")
+    db.stores.update_one({"_id": "second"}, {"$set": {"rest": {"url": "https://second.example"}}})
+    db.woocommerceorders.insert_one({"_id": "second:1", "store": "second"})
+    stores.disconnect(db, "second")
+    known = Stores(db, config)
+    assert known.of_key(key) is None
+    assert known.get("second").webhook_secrets == ()
+    assert connection.connected(db) == []
+    assert "second" in [each.id for each in known.all()], "its name is not free"
+    assert db.woocommerceorders.count_documents({"store": "second"}) == 1
+    assert len(stores.keys(db, "third")) == 1, "another shop is not touched"
+    again = stores.add_key(db, "second")
+    assert Stores(db, config).of_key(again)
+    with pytest.raises(NotFound):
+        stores.disconnect(db, "nobody")
+
+
+def test_the_default_shop_loses_what_the_database_holds_of_it(config: Config, db: Db) -> None:
+    stores.disconnect(db, "default")
+    key = stores.add_key(db, "default")
+    stores.disconnect(db, "default")
+    known = Stores(db, config)
+    assert known.of_key(key) is None
+    assert known.of_key(config.webhook_api_key), "the key of the settings is not in the database"
+
+
+@pytest.mark.parametrize(
+    ("collection", "document", "found"),
+    [
+        ("woocommerceorders", {"_id": "second:1", "store": "second"}, "orders"),
+        ("inbox", {"_id": "1", "store": "second"}, "deliveries"),
+        ("products", {"_id": "A", "skus": ["A"], "shop_ids": ["second:7"]}, "products"),
+        ("customers", {"_id": "a@example.com", "shop_ids": ["second:7"]}, "customers"),
+    ],
+)
+def test_only_a_shop_that_sent_nothing_is_removed(
+    collection: str, document: Document, found: str, config: Config, db: Db
+) -> None:
+    key, _ = stores.add(db, config, "second")
+    db[collection].insert_one(document)
+    with pytest.raises(Conflict, match=rf"has {found}.*store disconnect second"):
+        stores.remove(db, "second")
+    assert Stores(db, config).of_key(key), "nothing changed"
+    db[collection].delete_many({})
+    db[collection].insert_one({**document, "store": "second-2", "shop_ids": ["second-2:7"]})
+    stores.remove(db, "second")
+    assert Stores(db, config).of_key(key) is None
+    assert [each.id for each in Stores(db, config).all()] == ["default"]
+
+
+def test_the_default_shop_and_an_unknown_one_cant_be_removed(db: Db) -> None:
+    with pytest.raises(Invalid, match="settings"):
+        stores.remove(db, "default")
+    with pytest.raises(NotFound):
+        stores.remove(db, "nobody")
