@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -174,54 +175,84 @@ def principal(secret: str, authorization: str) -> Principal:
 
 
 class Failures:
-    """Failed attempts to authenticate, by address. Only failures count, and who has the right key or token never waits
-    for the failures of others.
+    """Failed attempts to authenticate, by address, and failed log-ins by account too. Only failures count, and who has
+    the right key or token never waits for the failures of others.
 
     They are counted in this process's memory, so each of an installation's web processes allows its part: together they
-    never allow more than 10 log-ins in 5 minutes and 60 authentications in a minute.
+    never allow more than 10 log-ins in 5 minutes and 60 authentications in a minute from an address, and 30 log-ins in
+    5 minutes to an account. An address from which somebody has logged in to it since this process started is spared the
+    latter: a stranger who knows a name can't lock its owner out.
     """
 
     def __init__(self, web_processes: int = 1) -> None:
-        self._logins = RateLimitItemPerMinute(max(10 // web_processes, 1), 5)
+        self._log_ins = RateLimitItemPerMinute(max(10 // web_processes, 1), 5)
+        self._of_account = RateLimitItemPerMinute(max(30 // web_processes, 1), 5)
         self._authentications = RateLimitItemPerMinute(max(60 // web_processes, 1))
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
+        self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
 
     def note(self, address: str) -> None:
         """Count a failed authentication. Raises TooManyRequests when there were too many."""
         if not self._limiter.hit(self._authentications, "auth", _network(address)):
-            self._refuse(self._authentications, "auth", address)
+            raise self._refusal(self._authentications, "auth", _network(address))
+
+    def check_log_in(self, address: str) -> None:
+        """Raises TooManyRequests when too many log-ins from there failed."""
+        if not self._limiter.test(self._log_ins, "login", _network(address)):
+            raise self._refusal(self._log_ins, "login", _network(address))
+
+    def note_log_in(self, address: str) -> None:
+        """Count a failed log-in."""
+        self._limiter.hit(self._log_ins, "login", _network(address))
 
     def log_in(self, db: Db, address: str, name: str, password: str) -> Principal:
         """Who this name and password belong to; a failure counts, and after too many none is even looked at.
 
         Raises Unauthorized, TooManyRequests.
         """
-        user = users.log_in(db, name, password, self._attempt(address))
+        account = users.key(name)
+        user = users.log_in(db, name, password, self._attempt(address, account))
+        self._remember(account, _network(address))
         return Principal(user.name, user.role)
 
     @contextmanager
-    def _attempt(self, address: str) -> Iterator[None]:
+    def _attempt(self, address: str, account: str) -> Iterator[None]:
         """A password check, two at a time: nobody waits in here for the database."""
+        known = (account, _network(address)) in self._known
         with _HASHES_AT_ONCE:
-            if not self._limiter.test(self._logins, "login", _network(address)):
-                self._refuse(self._logins, "login", address)
+            self.check_log_in(address)
+            if not (known or self._limiter.test(self._of_account, "account", account)):
+                raise self._refusal(self._of_account, "account", account)
             try:
                 yield
             except Unauthorized:
-                self._limiter.hit(self._logins, "login", _network(address))
+                self.note_log_in(address)
+                if not known:
+                    self._limiter.hit(self._of_account, "account", account)
                 raise
 
-    def _refuse(self, limit: RateLimitItem, what: str, address: str) -> None:
-        reset = self._limiter.get_window_stats(limit, what, _network(address)).reset_time
-        raise TooManyRequests(
-            "Too many failed attempts from this address.", retry_after=max(ceil(reset - time.time()), 1)
-        )
+    def _remember(self, account: str, network: str) -> None:
+        self._known[account, network] = None
+        self._known.move_to_end((account, network))
+        if len(self._known) > _KNOWN:
+            self._known.popitem(last=False)
+
+    def _refusal(self, limit: RateLimitItem, what: str, whose: str) -> TooManyRequests:
+        reset = self._limiter.get_window_stats(limit, what, whose).reset_time
+        source = "to this account" if what == "account" else "from this address"
+        return TooManyRequests(f"Too many failed attempts {source}.", retry_after=max(ceil(reset - time.time()), 1))
+
+
+_KNOWN = 1000
 
 
 def _network(address: str) -> str:
-    """What counts as one address: an IPv6 subscriber has a /64 to choose from."""
+    """What counts as one address: an IPv6 subscriber has a /64 to choose from, and an IPv4 address that came over an
+    IPv6 socket (`::ffff:192.0.2.1`, RFC 4291 section 2.5.5.2) is that IPv4 address."""
     try:
         parsed = ip_address(address)
     except ValueError:
         return address
-    return str(int(parsed) >> 64) if isinstance(parsed, IPv6Address) else address
+    if not isinstance(parsed, IPv6Address):
+        return str(parsed)
+    return str(parsed.ipv4_mapped) if parsed.ipv4_mapped else str(int(parsed) >> 64)

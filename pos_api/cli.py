@@ -161,7 +161,13 @@ def init() -> None:
 @with_config
 def serve(config: Config) -> None:
     """Serve webhooks, the API and the docs."""
+    _warn(config)
     server.run(config, announce=lambda: say_lines(_next_steps(config)))
+
+
+def _warn(config: Config) -> None:
+    for warning in config.warnings:
+        logs.get_logger(__name__).warning("check the settings", problem=warning)
 
 
 def _next_steps(config: Config) -> str:
@@ -186,6 +192,7 @@ def work(config: Config) -> None:
     stop = threading.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda *_: stop.set())
+    _warn(config)
     db = database.connect(config)
     with db.client:
         schedule = Schedule(db, config)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -13,6 +13,9 @@ from environs import Env, EnvError, validate
 
 JWT_SECRET_BYTES = 32
 """RFC 7518 §3.2: an HS256 key is at least as long as the hash."""
+GOOD_SECRET, SHORTEST_SECRET = 32, 16
+"""Characters of a key or secret that shops send: below the first there is a warning, below the second no start."""
+_SECRETS = ("WEBHOOK_API_KEY", "WEBHOOK_SECRET", "JWT_SECRET", "SECRETS_KEYS", "MONGODB_URI")
 _LOG_LEVELS = ["DEBUG", "INFO", "WARNING", "ERROR", "debug", "info", "warning", "error"]
 
 
@@ -43,6 +46,8 @@ class Config:
     log_format: str = "text"
     proxies: int = 0
     reconcile_every: int = 15
+    warnings: tuple[str, ...] = ()
+    """What is likely not meant as it is set, in sentences, without any value of a secret."""
 
 
 def from_environment(env_file: Path | None = Path(".env")) -> Config:
@@ -51,34 +56,65 @@ def from_environment(env_file: Path | None = Path(".env")) -> Config:
     Raises ConfigError with one line that names the setting and what to do about it.
     """
     env = Env()
+    warnings: list[str] = []
     if env_file is not None and env_file.is_file():
-        _check_file(env_file)
+        warnings += _check_file(env_file)
         env.read_env(str(env_file), recurse=False)
     try:
         config = _read(env)
     except EnvError as error:
         hint = " `pos-api init` writes a .env with fresh secrets." if "not set" in str(error) else ""
         raise ConfigError(f"{error}.{hint}") from None
+    return replace(config, warnings=(*warnings, *_check_secrets(config)))
+
+
+def _check_secrets(config: Config) -> list[str]:
+    """What is weak. Raises ConfigError for what could be guessed."""
     if len(config.jwt_secret.encode()) < JWT_SECRET_BYTES:
         raise ConfigError(f"JWT_SECRET must be {JWT_SECRET_BYTES} bytes or more; `pos-api init` makes one.")
-    if not config.webhook_api_key.strip():
-        raise ConfigError("WEBHOOK_API_KEY is empty; `pos-api init` makes one.")
-    return config
+    short: list[str] = []
+    for name, secret in (("WEBHOOK_API_KEY", config.webhook_api_key), ("WEBHOOK_SECRET", config.webhook_secret)):
+        length = len(secret.strip())
+        if length < SHORTEST_SECRET:
+            problem = f"must be {SHORTEST_SECRET} characters or more" if length else "is empty"
+            raise ConfigError(f"{name} {problem}; `pos-api init` makes one.")
+        if length < GOOD_SECRET and not (
+            short and secret == config.webhook_api_key
+        ):  # the key stands in for the secret
+            short.append(f"{name} has only {length} characters; {GOOD_SECRET} or more can't be guessed.")
+    return short
 
 
-def _check_file(env_file: Path) -> None:
-    """Raise ConfigError for what python-dotenv would pass over or fail on."""
+def _check_file(env_file: Path) -> list[str]:
+    """What in it is likely not meant so. Raises ConfigError for what python-dotenv would pass over or fail on."""
     try:
         text = env_file.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"{env_file} can't be read: {error.strerror}.") from None
     except UnicodeDecodeError:
         raise ConfigError(f"{env_file} is not UTF-8; save it so.") from None
+    warnings = []
+    if env_file.stat().st_mode & 0o007:
+        warnings.append(f"{env_file} holds secrets and others can read it: chmod 600 {env_file}.")
     for each in parse_stream(io.StringIO(text)):
         if each.error:
             lines = each.original.string
             number = each.original.line + lines[: -len(lines.lstrip())].count("\n")
             raise ConfigError(f"{env_file}: line {number} is not NAME=value, or a quote is open.")
+        if each.key in _SECRETS and each.value:
+            warnings += _misread(f"{each.key} in {env_file}", each.original.string, each.value)
+    return warnings
+
+
+def _misread(setting: str, line: str, value: str) -> list[str]:
+    """Where python-dotenv reads another secret than the eye does; `line` is the setting's line, `value` its value."""
+    problems = []
+    written = line.partition("=")[2].strip()
+    if written[:1] not in ("'", '"') and written != value:
+        problems.append(f"{setting}: ` #` and what follows is not part of it, unless the value is put in quotes.")
+    if "${" in value:
+        problems.append(f"{setting}: ${{…}} in it is replaced by the setting of that name; use other characters.")
+    return problems
 
 
 def _public_url(text: str) -> str:

@@ -49,13 +49,13 @@ def add(db: Db, name: str, password: str, role: str = "viewer") -> User:
 
 def remove(db: Db, name: str) -> None:
     """Remove a user. A token they hold is good until it runs out. Raises NotFound."""
-    if not db.users.delete_one({"_id": _key(name)}).deleted_count:
+    if not db.users.delete_one({"_id": key(name)}).deleted_count:
         raise NotFound(f"There is no user {name!r}.")
 
 
 def set_password(db: Db, name: str, password: str) -> None:
     """Give a user a new password. Raises Invalid when it is unusable, NotFound."""
-    changed = db.users.update_one({"_id": _key(name)}, {"$set": {"password_hash": _hash(password)}})
+    changed = db.users.update_one({"_id": key(name)}, {"$set": {"password_hash": _hash(password)}})
     if not changed.matched_count:
         raise NotFound(f"There is no user {name!r}.")
 
@@ -72,7 +72,7 @@ def log_in(db: Db, name: str, password: str, attempt: AbstractContextManager[Non
 
     A hash made with older parameters is renewed. Raises Unauthorized.
     """
-    document = db.users.find_one({"_id": _key(name)})
+    document = db.users.find_one({"_id": key(name)})
     stored = document["password_hash"] if document else _hash_of_nobody()
     with attempt or nullcontext():
         try:
@@ -99,14 +99,15 @@ def _hash(password: str) -> str:
     return _hasher.hash(password)
 
 
-def _key(name: str) -> str:
+def key(name: str) -> str:
+    """The `_id` of the user of this name, whether or not there is one."""
     return name.strip().casefold()
 
 
 def _checked_name(name: str) -> str:
-    if not _NAME.fullmatch(_key(name)):
+    if not _NAME.fullmatch(key(name)):
         raise Invalid(f"{name!r} is no name for a user: up to 64 letters, digits and . _ @ + -")
-    return _key(name)
+    return key(name)
 
 
 def _checked_role(role: str) -> str:

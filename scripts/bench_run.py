@@ -43,7 +43,7 @@ from tests.service import environment, free_port
 
 ROOT = Path(__file__).parent.parent
 BENCH = Path(os.environ.get("BENCH_DIR", ROOT.parent / "shared" / "bench"))
-KEY = "bench-key"
+KEY = "bench-key-of-more-than-thirty-two-characters"
 CONFIG = Config(webhook_api_key=KEY, jwt_secret="j" * 32, webhook_secret=KEY, log_level="ERROR")
 CONNECTIONS = (1, 8, 32)
 PRODUCTS = 50

@@ -114,7 +114,7 @@ def fresh_database(mongodb_uri: str) -> str:
 def config(mongodb_uri: str, tmp_path: Path) -> Config:
     """Settings with secrets for tests, and a database that no other test has."""
     return Config(
-        webhook_api_key="test-api-key",
+        webhook_api_key="test-api-key-of-more-than-32-characters",
         webhook_secret="test-webhook-secret",
         jwt_secret="test-jwt-secret-of-more-than-32-bytes",
         secrets_keys=("aG9sZCBvbiB0byB5b3VyIGtleXMsIDMyIGJ5dGVzIS4=",),

@@ -18,7 +18,7 @@ from pos_api import products
 from pos_api.db import Db, Document, make_durable
 from pos_api.values import Quantity
 
-API_KEY = "test-api-key"
+API_KEY = "test-api-key-of-more-than-32-characters"
 SECRET = "test-webhook-secret"
 PATH = "/api/webhooks/orders"
 _NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)

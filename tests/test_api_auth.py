@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 from pos_api import auth, create_app, users
 from pos_api.config import Config
 from pos_api.db import Db
+from tests.factories import API_KEY
 
 PASSWORD = "correct horse battery"
 
@@ -75,7 +76,12 @@ def test_a_right_key_and_token_pass_while_wrong_ones_of_the_same_address_are_429
     assert statuses == [401] * 60 + [429]
     order = {"event": "order.created", "data": {"id": 1}}
     assert client.post("/api/webhooks/orders", json=order, headers={"X-API-Key": "wrong"}).status_code == 429
-    assert client.post("/api/webhooks/orders", json=order, headers={"X-API-Key": "test-api-key"}).status_code == 200
+    assert (
+        client.post(
+            "/api/webhooks/orders", json=order, headers={"X-API-Key": "test-api-key-of-more-than-32-characters"}
+        ).status_code
+        == 200
+    )
     token, _ = auth.token("test-jwt-secret-of-more-than-32-bytes", "cron", "viewer")
     assert client.get("/api/auth/me", headers={"Authorization": f"Bearer {token}"}).status_code == 200
 
@@ -97,11 +103,75 @@ def test_the_web_processes_together_allow_no_more_failures_than_one(
         service.extensions["pos"].close()
 
 
+def test_what_is_no_log_in_counts_as_one_that_failed(client: FlaskClient, db: Db) -> None:
+    users.add(db, "anna", PASSWORD)
+    bodies: list[dict[str, Any]] = [
+        {"data": "{", "content_type": "application/json"},
+        {"data": "name=anna", "content_type": "application/x-www-form-urlencoded"},
+        {"json": {"name": "anna", "password": "x", "role": "admin"}},
+        {"json": {"name": "anna", "password": "x" * 5000}},
+        {"json": {"name": "anna", "password": "wrong"}},
+    ]
+    statuses = [client.post("/api/auth/login", **bodies[number % 5]).status_code for number in range(10)]
+    assert statuses == [400, 415, 422, 413, 401] * 2
+    assert log_in(client).status_code == 429
+    assert client.post("/api/auth/login", **bodies[0]).status_code == 429
+
+
+def test_an_account_is_guarded_from_guesses_by_many_addresses_and_its_owner_is_not_locked_out(
+    client: FlaskClient, db: Db
+) -> None:
+    users.add(db, "anna", PASSWORD)
+    users.add(db, "bo", PASSWORD)
+
+    def from_address(number: int, name: str = "anna", right: bool = True) -> Any:
+        base = {"REMOTE_ADDR": f"192.0.2.{number}"}
+        return log_in(client, name, PASSWORD if right else "wrong", environ_base=base)
+
+    assert from_address(200).status_code == 200
+    assert [from_address(number, right=False).status_code for number in range(30)] == [401] * 30
+    refused = from_address(100, " Anna ")
+    assert refused.status_code == 429
+    assert "this account" in refused.json["error"]["message"]
+    assert 1 <= int(refused.headers["Retry-After"]) <= 301
+    assert from_address(100, "bo").status_code == 200
+    assert from_address(200).status_code == 200, "where she has logged in before"
+
+
+def test_no_answer_names_more_than_twenty_mistakes(client: FlaskClient, config: Config) -> None:
+    token, _ = auth.token(config.jwt_secret, "anna", "manager")
+    headers = {"Authorization": f"Bearer {token}"}
+    unknown = {f"{'x' * 300}{number}": 1 for number in range(30_000)}
+    key = {"X-API-Key": API_KEY}
+    order = {"event": "order.created", "data": {"id": 1, "line_items": [{"quantity": "x"}] * 2000}}
+    for reply in (
+        client.post("/api/auth/login", json=unknown),
+        client.post("/api/products", json=dict(list(unknown.items())[:5000]), headers=headers),
+        client.get("/api/products?" + "&".join(f"a{number}=1" for number in range(2000)), headers=headers),
+        client.post("/api/webhooks/orders", json=order, headers=key),
+    ):
+        assert reply.status_code in (200, 413, 422)
+        assert len(reply.data) < 16_000, reply.data[:300]
+    reply = client.post("/api/products", json={f"a{number}": 1 for number in range(5000)}, headers=headers)
+    assert reply.json is not None
+    assert len(reply.json["error"]["details"]) == 20
+
+
+@pytest.mark.parametrize("path", ["products", "customers", "webhooks/orders", "inbox", "products/movements"])
+def test_a_forged_cursor_is_400_on_every_list(path: str, client: FlaskClient, config: Config) -> None:
+    token, _ = auth.token(config.jwt_secret, "anna", "manager")
+    for cursor in ("W251bGwsbnVsbF0", "W251bGxd", "WyIiLCIiXQ", "W3RydWVd", "e30", "W1tdLFtdXQ", "WzEuNV0", "bnVsbA"):
+        query = {"cursor": cursor, **({"sku": "A"} if "movements" in path else {})}
+        reply = client.get(f"/api/{path}", query_string=query, headers={"Authorization": f"Bearer {token}"})
+        assert reply.status_code == 400, (cursor, reply.data)
+        assert b"The cursor is not one of this list" in reply.data
+
+
 BAD_BODIES: dict[str, tuple[str | bytes, str, int]] = {
     "not JSON": ("{", "application/json", 400),
     "a key twice": ('{"name":"a","name":"b","password":"x"}', "application/json", 400),
     "NaN": ('{"name":NaN,"password":"x"}', "application/json", 400),
-    "deep": ("[" * 100_000, "application/json", 400),
+    "deep": ("[" * 4_000, "application/json", 400),
     "not UTF-8": (b'{"name":"\xff","password":"x"}', "application/json", 400),
     "a form": ("name=anna&password=x", "application/x-www-form-urlencoded", 415),
     "no type": ('{"name":"anna","password":"x"}', "", 415),
@@ -117,8 +187,9 @@ BAD_BODIES: dict[str, tuple[str | bytes, str, int]] = {
 
 
 def test_a_bad_body_has_a_defined_answer(client: FlaskClient) -> None:
-    for case, (body, content_type, status) in BAD_BODIES.items():
-        reply = client.post("/api/auth/login", data=body, content_type=content_type)
+    for number, (case, (body, content_type, status)) in enumerate(BAD_BODIES.items()):
+        address = {"REMOTE_ADDR": f"192.0.2.{number}"}  # each counts as a failed log-in
+        reply = client.post("/api/auth/login", data=body, content_type=content_type, environ_base=address)
         assert reply.status_code == status, case
         assert reply.json is not None, case
         assert reply.json["success"] is False, case

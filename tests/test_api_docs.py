@@ -29,7 +29,7 @@ from pos_api.config import Config
 from pos_api.db import Db
 
 RECORDINGS = Path(__file__).parent / "recordings"
-KEY = {"X-API-Key": "test-api-key"}
+KEY = {"X-API-Key": "test-api-key-of-more-than-32-characters"}
 
 
 @pytest.fixture

@@ -103,7 +103,7 @@ def test_a_double_click_adjusts_once(client: FlaskClient) -> None:
 def test_the_ledger_names_order_and_delivery(client: FlaskClient) -> None:
     create(client, "A", stock=10)
     order = {"id": 7, "status": "processing", "line_items": [{"id": 1, "sku": "A", "quantity": 3}]}
-    key = {"X-API-Key": "test-api-key"}
+    key = {"X-API-Key": "test-api-key-of-more-than-32-characters"}
     client.post("/api/webhooks/orders", json={"event": "order.created", "data": order}, headers=key)
     movement = data(client.get("/api/products/movements?sku=A", headers=as_("viewer")))[0]
     assert (movement["order"], movement["quantity"], movement["balance"]) == ("default:7", -3, 7)

@@ -140,6 +140,15 @@ def test_addresses_of_one_ipv6_subscriber_count_as_one() -> None:
     failures.note("2001:db8:0:1::1")
 
 
+def test_an_ipv4_address_over_an_ipv6_socket_is_that_ipv4_address_and_no_other() -> None:
+    failures = Failures()
+    for number in range(60):
+        failures.note("::ffff:192.0.2.1" if number % 2 else "192.0.2.1")
+    with pytest.raises(TooManyRequests):
+        failures.note("::ffff:192.0.2.1")
+    failures.note("::ffff:192.0.2.2")
+
+
 def test_log_ins_do_not_wait_one_after_another_for_a_database_that_is_away() -> None:
     away = database.open_database("mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=500")
     failures = Failures()

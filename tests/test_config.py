@@ -10,7 +10,7 @@ import pytest
 from pos_api import config
 from pos_api.config import ConfigError
 
-SECRETS = {"WEBHOOK_API_KEY": "a-key", "JWT_SECRET": "j" * 32}
+SECRETS = {"WEBHOOK_API_KEY": "a-key-of-more-than-thirty-two-characters", "JWT_SECRET": "j" * 32}
 
 
 @pytest.fixture(autouse=True)
@@ -34,9 +34,9 @@ def test_two_secrets_are_all_that_is_needed() -> None:
 
 
 def test_the_api_key_signs_native_webhooks_until_there_is_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert config.from_environment(None).webhook_secret == "a-key"
-    monkeypatch.setenv("WEBHOOK_SECRET", "another")
-    assert config.from_environment(None).webhook_secret == "another"
+    assert config.from_environment(None).webhook_secret == SECRETS["WEBHOOK_API_KEY"]
+    monkeypatch.setenv("WEBHOOK_SECRET", "another" * 5)
+    assert config.from_environment(None).webhook_secret == "another" * 5
 
 
 def test_the_environment_wins_over_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -94,6 +94,9 @@ def test_no_secret_has_a_default(name: str, monkeypatch: pytest.MonkeyPatch) -> 
     [
         ("JWT_SECRET", "j" * 31),
         ("WEBHOOK_API_KEY", "  "),
+        ("WEBHOOK_API_KEY", "a"),
+        ("WEBHOOK_API_KEY", "k" * 15 + "   "),
+        ("WEBHOOK_SECRET", "s" * 15),
         ("PORT", "http"),
         ("PORT", "0"),
         ("PORT", "65536"),
@@ -125,8 +128,8 @@ def test_the_level_may_be_written_small(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_the_settings_do_not_show_their_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     secrets = {
-        "WEBHOOK_API_KEY": "s3cret-a",
-        "WEBHOOK_SECRET": "s3cret-b",
+        "WEBHOOK_API_KEY": "s3cret-" + "a" * 32,
+        "WEBHOOK_SECRET": "s3cret-" + "b" * 32,
         "JWT_SECRET": "s3cret-" + "c" * 32,
         "SECRETS_KEYS": "s3cret-d,s3cret-e",
         "MONGODB_URI": "mongodb://user:s3cret-f@host/",
@@ -136,3 +139,41 @@ def test_the_settings_do_not_show_their_secrets(monkeypatch: pytest.MonkeyPatch)
     settings = config.from_environment(None)
     assert settings.secrets_keys == ("s3cret-d", "s3cret-e")
     assert "s3cret" not in repr(settings)
+
+
+@pytest.mark.parametrize(("length", "warned"), [(16, True), (31, True), (32, False)])
+def test_a_short_key_is_warned_of(length: int, warned: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEBHOOK_API_KEY", "k" * length)
+    warnings = config.from_environment(None).warnings
+    assert [each.split()[0] for each in warnings] == ["WEBHOOK_API_KEY"] * warned
+    assert "k" * length not in str(warnings)
+
+
+def test_a_file_that_others_can_read_is_warned_of(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text("PORT=9001\n")
+    file.chmod(0o644)
+    (warning,) = config.from_environment(file).warnings
+    assert f"chmod 600 {file}" in warning
+    file.chmod(0o600)
+    assert config.from_environment(file).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "warned"),
+    [
+        ("WEBHOOK_SECRET=abcdefghijklmnop #qrstuvwxyz0123456789", " #"),
+        ("WEBHOOK_SECRET=abcdefghijklmnop${HOME}qrstuvwxyz0123456789", "${…}"),
+        ("WEBHOOK_SECRET='abcdefghijklmnop${HOME}qrstuvwxyz0123456789'", "${…}"),
+        ("WEBHOOK_SECRET='abcdefghijklmnop #qrstuvwxyz0123456789'", ""),
+        ("WEBHOOK_SECRET=abcdefghijklmnop#qrstuvwxyz0123456789", ""),
+        ("PORT=9001 # where it listens", ""),
+    ],
+)
+def test_a_secret_that_is_read_otherwise_than_written_is_warned_of(line: str, warned: str, tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text(f"{line}\n")
+    file.chmod(0o600)
+    warnings = [each for each in config.from_environment(file).warnings if "characters; 32" not in each]
+    assert len(warnings) == bool(warned)
+    assert all("WEBHOOK_SECRET" in each and warned in each and "abcdef" not in each for each in warnings)

@@ -215,7 +215,7 @@ def test_the_command_takes_a_shop_over(mariadb: dict[str, Any], config: Config, 
     script = Path(__file__).parent.parent / "scripts" / "import_database.py"
     settings = environment(
         MONGODB_URI=str(config.mongodb_uri),
-        WEBHOOK_API_KEY="k",
+        WEBHOOK_API_KEY="k" * 32,
         JWT_SECRET=config.jwt_secret,
     )
     command = [sys.executable, str(script), "default", "--since", "2024-01-01", "--user", "root", "--password", ""]

@@ -30,7 +30,7 @@ from tests.test_journey_recordings import RECORDINGS, SECRET, deliveries, togeth
 from tests.waiting import wait_until
 
 ACKNOWLEDGED = (200, 202)
-SECRETS = {"WEBHOOK_API_KEY": "k", "JWT_SECRET": "j" * 32}
+SECRETS = {"WEBHOOK_API_KEY": "k" * 32, "JWT_SECRET": "j" * 32}
 Post = Callable[[Mapping[str, Any]], int]
 
 

@@ -24,7 +24,7 @@ def test_a_cursor_brings_back_the_position_it_was_made_of(moment: datetime | Non
     rows, page = pages.page([(moment, name, number)] * 2, 1, lambda row: row)
 
     assert rows == [(moment, name, number)]
-    assert pages.after(page["next"], datetime, str, int) == (moment, name, number)
+    assert pages.after(page["next"], datetime | None, str, int) == (moment, name, number)
 
 
 def test_the_last_page_has_no_next() -> None:
@@ -50,6 +50,9 @@ def made_of(text: str) -> str:
         made_of("not json"),
         made_of('["2026-01-01T00:00:00Z"]'),
         made_of('["yesterday","a"]'),
+        made_of("[null,null]"),
+        made_of('[null,"a"]'),
+        made_of('["2026-01-01T00:00:00Z",null]'),
         made_of('["2026-01-01T00:00:00Z",7]'),
         made_of('["2026-01-01T00:00:00Z",{"$gt":""}]'),
         made_of('["2026-01-01T00:00:00Z","\\ud800"]'),

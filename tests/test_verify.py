@@ -12,7 +12,7 @@ from pos_api import products, verify
 from pos_api.db import Db
 from pos_api.verify import Problem
 
-KEY = {"X-API-Key": "test-api-key"}
+KEY = {"X-API-Key": "test-api-key-of-more-than-32-characters"}
 
 
 @pytest.fixture

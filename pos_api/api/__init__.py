@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, cast
+from urllib.parse import urlsplit, urlunsplit
 
 import structlog
 from bson import Binary, Decimal128
@@ -47,18 +48,23 @@ def settings(version: str) -> dict[str, Any]:
 
 class WholeRequest(Request):
     """A request whose body is all there or refused: one that is cut off, or over the limit when it is sent in chunks,
-    werkzeug would pass on as far as it came. Its limit is therefore a byte more than ours."""
+    werkzeug would pass on as far as it came. Its limit is therefore a byte more than ours.
+
+    A route that needs less lowers `body_limit` (see `rest.body_limit`).
+    """
+
+    body_limit = BODY_LIMIT
 
     def get_data(self, *args: Any, **kwargs: Any) -> Any:
         """The body. Raises BadRequest when it is cut off or its chunks are malformed, PayloadTooLarge."""
         try:
             body = super().get_data(*args, **kwargs)
         except RequestEntityTooLarge:
-            raise PayloadTooLarge(TOO_LARGE) from None
+            raise PayloadTooLarge(self._too_large()) from None
         except Exception:  # each web server has its own for chunks that are none
             raise BadRequest(_NOT_WHOLE) from None
-        if len(body) > BODY_LIMIT:
-            raise PayloadTooLarge(TOO_LARGE)
+        if len(body) > self.body_limit:
+            raise PayloadTooLarge(self._too_large())
         if len(body) < (self.content_length or 0):
             raise BadRequest(_NOT_WHOLE)
         return body
@@ -74,6 +80,9 @@ class WholeRequest(Request):
                 yield part
         except Exception:  # as above
             raise BadRequest(_NOT_WHOLE) from None
+
+    def _too_large(self) -> str:
+        return TOO_LARGE if self.body_limit == BODY_LIMIT else f"The body is larger than {self.body_limit:,} bytes."
 
 
 _PART = 65_536
@@ -131,12 +140,36 @@ def _begin() -> None:
 
 def _finish(response: Response) -> Response:
     response.headers["X-Request-Id"] = g.request_id
+    if response.location:
+        response.headers["Location"] = _relative(response.location)
     response.headers.setdefault("Cache-Control", "no-store")  # tokens, and what only they open; files have their own
     return response
 
 
+MAX_PROBLEMS = 20
+"""Of a body with thousands of mistakes, so many are named in an answer."""
+_MAX_NAME = 100
+
+
+def _first_problems(details: Any, left: list[int]) -> Any:
+    """`details` with no more than `left[0]` texts in it, at any depth, and no name in full that a sender made up."""
+    if not isinstance(details, dict | list):
+        left[0] -= 1
+        return details
+    shown: Any = {} if isinstance(details, dict) else []
+    for name, value in details.items() if isinstance(details, dict) else enumerate(details):
+        if left[0] <= 0:
+            break
+        problem = _first_problems(value, left)
+        if isinstance(shown, dict):
+            shown[name[:_MAX_NAME] if isinstance(name, str) else name] = problem
+        else:
+            shown.append(problem)
+    return shown
+
+
 def _error(status: int, code: str, message: str, details: Any = None, retry_after: int | None = None) -> Response:
-    error = {"code": code, "message": message, "details": details}
+    error = {"code": code, "message": message, "details": _first_problems(details, [MAX_PROBLEMS])}
     response = jsonify({"success": False, "error": error, "request_id": g.get("request_id", "")})
     response.status_code = status
     if retry_after is not None:
@@ -186,6 +219,12 @@ def _http_error(error: HTTPException) -> Response:
         if name.lower() not in ("content-type", "content-length"):
             response.headers[name] = value
     return response
+
+
+def _relative(location: str) -> str:
+    """A redirect to another path of this service, whatever the Host header says that this service is."""
+    parts = urlsplit(location)
+    return urlunsplit(("", "", "/" + parts.path.lstrip("/"), parts.query, ""))
 
 
 def _database_error(error: PyMongoError) -> Response:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 from flask import request
 from marshmallow import Schema, fields, validate
 
 from .. import auth, users
+from ..errors import BadRequest, Invalid, PayloadTooLarge, UnsupportedMediaType
 from . import services, success
-from .rest import Blueprint, fails_with, speaker, staff
+from .rest import Blueprint, body_limit, fails_with, speaker, staff
 from .schemas import Time, reply
+
+LOGIN_BYTES = 4096
+
+View = TypeVar("View", bound=Callable[..., Any])
 
 blp = Blueprint("auth", __name__, url_prefix="/api/auth", description="Log in, and who am I")
 
@@ -33,6 +40,22 @@ class Who(Schema):
     role = fields.String(required=True, validate=validate.OneOf(users.ROLES), metadata={"example": "manager"})
 
 
+def _counted(view: View) -> View:
+    """Count what is no log-in at all as one that failed: a flood of them costs as much."""
+
+    @wraps(view)
+    def counted(*args: Any, **kwargs: Any) -> Any:
+        address = request.remote_addr or ""
+        services().failures.check_log_in(address)
+        try:
+            return view(*args, **kwargs)
+        except (BadRequest, PayloadTooLarge, UnsupportedMediaType, Invalid):
+            services().failures.note_log_in(address)
+            raise
+
+    return cast(View, counted)
+
+
 class Login(Who):
     """A fresh token."""
 
@@ -43,6 +66,8 @@ class Login(Who):
 
 @blp.post("/login")
 @fails_with(401, 429, 503)
+@_counted
+@body_limit(LOGIN_BYTES)
 @blp.arguments(Credentials)
 @blp.response(200, reply(Login))
 def log_in(credentials: dict[str, str]) -> dict[str, Any]:

@@ -81,7 +81,7 @@ def _json(customer: Document) -> Document:
 @blp.response(200, page_of(Customer))
 def list_customers(query: Document) -> Any:
     """List customers, who ordered last first."""
-    after = pages.after(query["cursor"], datetime, str)
+    after = pages.after(query["cursor"], datetime | None, str)
     found = customers.find(services().db, query.get("q"), query["limit"] + 1, after)
     rows, info = pages.page(found, query["limit"], lambda customer: (customer["last_order_at"], customer["_id"]))
     return jsonify(success([_json(customer) for customer in rows], page=info))

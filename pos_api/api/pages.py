@@ -8,7 +8,8 @@ import binascii
 import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from types import NoneType, UnionType
+from typing import Any, TypeVar, get_args
 
 from marshmallow import Schema, fields, validate
 
@@ -48,9 +49,9 @@ class PageInfo(Schema):
     )
 
 
-def after(cursor: str | None, *kinds: type) -> tuple[Any, ...] | None:
-    """The position a cursor stands for: one value of each of `kinds` (str, int or datetime), each of which may be
-    None; None for no cursor. Raises BadRequest for what `page` did not make."""
+def after(cursor: str | None, *kinds: type | UnionType) -> tuple[Any, ...] | None:
+    """The position a cursor stands for: one value of each of `kinds` (str, int or datetime, `| None` where it may be
+    null); None for no cursor. Raises BadRequest for what `page` did not make."""
     if cursor is None:
         return None
     try:
@@ -65,12 +66,13 @@ def after(cursor: str | None, *kinds: type) -> tuple[Any, ...] | None:
         raise BadRequest("The cursor is not one of this list; start again without it.") from None
 
 
-def _value(value: Any, kind: type) -> Any:
-    if value is None:
+def _value(value: Any, kind: type | UnionType) -> Any:
+    kinds = get_args(kind) or (kind,)
+    if value is None and NoneType in kinds:
         return None
-    if kind is datetime:
+    if datetime in kinds and value is not None:
         return utc(value)
-    if type(value) is not kind or not isinstance(value, int | str):
+    if type(value) not in kinds or not isinstance(value, int | str):
         raise ValueError("another kind of value")
     if isinstance(value, str):
         value.encode()  # a lone surrogate can't be asked for

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import wraps
 from http import HTTPStatus
+from itertools import islice
 from typing import Any, NoReturn, TypeVar, cast
 
 import flask_smorest
@@ -75,6 +76,9 @@ def _name(status: int) -> str:
     return HTTPStatus(status).name
 
 
+_MANY = 20
+
+
 class _Parser(FlaskParser):
     """Reads JSON as strictly as a webhook's, and speaks of errors in our shape."""
 
@@ -84,7 +88,12 @@ class _Parser(FlaskParser):
         """The JSON value of the body. Raises UnsupportedMediaType, BadRequest, Invalid."""
         if req.mimetype != "application/json":
             raise UnsupportedMediaType("Send application/json.")
-        return json_body.parse(req.get_data())
+        value = json_body.parse(req.get_data())
+        known = {field.data_key or name for name, field in schema.fields.items()}
+        unknown = list(islice((name for name in value if name not in known), _MANY)) if isinstance(value, dict) else []
+        if len(unknown) == _MANY:  # the schema would take its time over thousands of them
+            raise Invalid("The request is not valid.", details={name: ["Unknown field."] for name in unknown})
+        return value
 
     def load_querystring(self, req: Request, schema: Schema) -> Any:
         """The query. Raises Invalid for a NUL, which no database query can hold, and for a parameter given twice, of
@@ -132,6 +141,21 @@ def documented(**operation: Any) -> Callable[[View], View]:
             manual[name] = {**manual.get(name, {}), **value} if isinstance(value, dict) else value
         view._apidoc = {**document, "manual_doc": manual}  # type: ignore[attr-defined]
         return view
+
+    return decorate
+
+
+def body_limit(size: int) -> Callable[[View], View]:
+    """Refuse a longer body than this many bytes, unread. Put it first under the route."""
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def limited(*args: Any, **kwargs: Any) -> Any:
+            request.max_content_length = size + 1
+            request.body_limit = size  # type: ignore[attr-defined] # of WholeRequest
+            return view(*args, **kwargs)
+
+        return cast(View, limited)
 
     return decorate
 
