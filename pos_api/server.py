@@ -1,40 +1,35 @@
-"""The web server: gunicorn with threads, each worker process with a service of its own."""
+"""The web server: gunicorn starts and watches processes, uvicorn reads requests in each, threads answer them.
+
+Both are used as they come: `BaseApplication` and `UvicornWorker` are made to be derived from.
+"""
 
 from __future__ import annotations
 
 import gc
-import json
+import logging
 import os
-import select
 import socket
-import sys
 import time
-import uuid
 from collections.abc import Callable
 from contextlib import suppress
-from http import HTTPStatus
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger as GunicornLogger
-from gunicorn.http import errors
-from gunicorn.util import write_nonblock
 from gunicorn.workers.base import Worker
-from gunicorn.workers.gthread import TConn, ThreadWorker
+from uvicorn_worker import UvicornWorker
 
 from . import create_app, db, metrics
 from .config import Config, ConfigError
+from .http_protocol import RequestProtocol
 from .logs import get_logger
+from .wsgi_gateway import Gateway
 
 _RETRY_SECONDS = 1.0
-_MORE_SOON_MS = 20
-_UNREADABLE: dict[type[Exception], tuple[int, str]] = {
-    errors.LimitRequestLine: (414, "uri_too_long"),
-    errors.ExpectationFailed: (417, "expectation_failed"),
-    errors.LimitRequestHeaders: (431, "headers_too_large"),
-    errors.UnsupportedTransferCoding: (501, "not_implemented"),
-}
+GRACEFUL_SECONDS = 30
+BACKLOG = 2048
+"""Connections that may wait to be accepted; the kernel may allow fewer (net.core.somaxconn)."""
 
 log = get_logger(__name__)
 
@@ -72,54 +67,26 @@ class Logger(GunicornLogger):
         self.error_log.propagate = True
 
 
-class AttentiveWorker(ThreadWorker):
-    """Gunicorn's worker with threads, whose thread listens a moment longer to a connection that it has answered.
+class WebWorker(UvicornWorker):  # type: ignore[misc] # it has no types
+    """A process that reads requests on uvicorn's event loop, with our limits."""
 
-    A sender that has more to say says it at once, and handing a connection to the poller and back to a thread costs as
-    much as reading the request. It is done while there is a thread for every connection, so nobody waits for it.
-    """
+    CONFIG_KWARGS = {  # noqa: RUF012 - as in its base
+        "http": RequestProtocol,
+        "ws": "none",
+        "loop": "asyncio",
+        "lifespan": "on",
+        "access_log": False,
+        "server_header": False,
+        "backlog": 1,  # asyncio accepts so many at a time: one, so that connections spread over the processes
+        "proxy_headers": False,  # how many proxies are believed is a setting of ours
+        "timeout_graceful_shutdown": GRACEFUL_SECONDS - 2,
+    }
 
-    def load_wsgi(self) -> None:
-        """Make the service of this process. A database that is away just now is waited for, until SIGTERM."""
-        while True:
-            try:
-                return super().load_wsgi()
-            except ConfigError as error:
-                if not self.alive:
-                    sys.exit()
-                log.warning("a web worker waits for the database", error=str(error))
-                time.sleep(_RETRY_SECONDS)
-
-    def handle(self, conn: TConn) -> Any:
-        """Answer requests; returns what gunicorn's own does: what becomes of the connection."""
-        fate = super().handle(conn)
-        while fate is True and self.alive and self.nr_conns <= self.cfg.threads and _more_soon(conn):
-            fate = super().handle(conn)
-        return fate
-
-    def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: BaseException) -> None:
-        """Answer what is no request as the API answers errors, where gunicorn would in HTML."""
-        if req is None and isinstance(exc, errors.ParseException):
-            with suppress(OSError):
-                write_nonblock(client, _refusal(exc))
-        else:
-            super().handle_error(req, client, addr, exc)
-
-
-def _refusal(error: errors.ParseException) -> bytes:
-    status, code = _UNREADABLE.get(type(error), (400, "bad_request"))
-    reason, request_id = HTTPStatus(status).phrase, uuid.uuid4().hex
-    log.warning("not a request", error=type(error).__name__, request_id=request_id)
-    problem = {"code": code, "message": f"The request can't be read: {reason}.", "details": None}
-    body = json.dumps({"success": False, "error": problem, "request_id": request_id})
-    head = f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nX-Request-Id: {request_id}\r\n"
-    return f"{head}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
-
-
-def _more_soon(conn: TConn) -> bool:
-    poll = select.poll()
-    poll.register(conn.sock, select.POLLIN)
-    return bool(poll.poll(_MORE_SOON_MS))
+    async def callback_notify(self) -> None:
+        """As soon as it serves, and then again and again: a sign of life, and the queue as long as it should be."""
+        for listener in self.sockets:
+            listener.listen(BACKLOG)
+        await super().callback_notify()
 
 
 def _leave(arbiter: Arbiter) -> None:
@@ -141,18 +108,16 @@ class _Application(BaseApplication):
         settings = {
             "bind": f"[{config.host}]:{config.port}" if ":" in config.host else f"{config.host}:{config.port}",
             "workers": config.web_processes,
-            "worker_class": AttentiveWorker,
-            "threads": config.web_threads,
-            "reuse_port": config.web_processes > 1,  # the kernel then spreads connections evenly over the processes
+            "worker_class": WebWorker,
             "preload_app": False,  # a MongoClient does not survive a fork
             "control_socket_disable": True,
             "timeout": 60,
-            "graceful_timeout": 30,
+            "graceful_timeout": GRACEFUL_SECONDS,
             "keepalive": 75,  # longer than a reverse proxy keeps its side open
-            "limit_request_line": 8190,  # filters are long
             "accesslog": None,
             "loglevel": "warning",
             "logger_class": Logger,
+            "post_fork": self._forked,
             "post_worker_init": self._started,
             "on_exit": _leave,
         }
@@ -161,11 +126,24 @@ class _Application(BaseApplication):
         for name, value in settings.items():
             self.cfg.set(name, value)
 
-    def load(self) -> Callable[..., Any]:
-        """The service of one worker process."""
-        return create_app(self._config)
+    def load(self) -> Any:
+        """The service of one worker process. A database that is away just now is waited for."""
+        while True:
+            try:
+                app = create_app(self._config)
+            except ConfigError as error:
+                log.warning("a web worker waits for the database", error=str(error))
+                time.sleep(_RETRY_SECONDS)
+                self._worker.notify()
+            else:
+                return Gateway(app, self._config.web_threads, app.extensions["pos"].close)
+
+    def _forked(self, _arbiter: Arbiter, worker: Worker) -> None:
+        self._worker = worker
 
     def _started(self, worker: Worker) -> None:
+        logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+        logging.getLogger("uvicorn.error").propagate = True  # to the service's log
         gc.freeze()  # what is there now stays: the collector need not look at it again and again
         if worker.age == 1:
             self._announce()

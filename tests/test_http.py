@@ -12,6 +12,7 @@ import pytest
 
 from pos_api.config import Config
 from pos_api.db import Db
+from pos_api.wsgi_gateway import environ
 from tests.factories import API_KEY, PATH, native_headers
 from tests.service import POS_API, Service, environment, running
 
@@ -119,7 +120,7 @@ def test_a_body_that_does_not_arrive_whole_is_400_to_anybody_and_nothing_is_kept
             ("/api/auth/login", ""),
         ):
             headers, _, content = talk(address, more + head, body, path=path).partition(b"\r\n\r\n")
-            assert headers.split(b"\r\n")[0].endswith(b" 400 BAD REQUEST"), (name, path, headers)
+            assert headers.startswith(b"HTTP/1.1 400 "), (name, path, headers)
             assert json.loads(content)["error"]["code"] == "bad_request"
     assert "Traceback" not in service.said()
     assert db.inbox.count_documents({}) == 0
@@ -143,6 +144,9 @@ UNREADABLE = {
     "a long path": (b"GET /%s HTTP/1.1\r\n\r\n" % (b"x" * 8200), 414, "uri_too_long"),
     "another expectation": (b"GET / HTTP/1.1\r\nExpect: cake\r\n\r\n", 417, "expectation_failed"),
     "a long header": (b"GET / HTTP/1.1\r\nHost: %s\r\n\r\n" % (b"x" * 9000), 431, "headers_too_large"),
+    "a tunnel": (b"CONNECT pos:443 HTTP/1.1\r\n\r\n", 405, "method_not_allowed"),
+    "many headers": (b"GET / HTTP/1.1\r\n%s\r\n" % (b"A: b\r\n" * 101), 431, "headers_too_large"),
+    "a large head": (b"GET / HTTP/1.1\r\n" + b"A: %s\r\n" % (b"x" * 8000) * 9, 431, "headers_too_large"),
     "another coding": (b"POST / HTTP/1.1\r\nTransfer-Encoding: cake\r\n\r\n", 501, "not_implemented"),
 }
 
@@ -158,3 +162,108 @@ def test_what_is_no_request_is_answered_in_the_one_error_shape(service: Service,
         assert f"request_id={reply['request_id']}" in service.said()
     assert "Traceback" not in service.said()
     assert "secret-key" not in service.said()
+
+
+ORDER = b'{"event":"order.created","data":{"id":9}}'
+
+
+def test_requests_of_unusual_form_are_understood(address: tuple[str, int]) -> None:
+    key = f"X-API-Key: {API_KEY}\r\nContent-Type: application/json\r\nContent-Length: {len(ORDER)}\r\n"
+    post = f"POST {PATH} HTTP/1.1\r\nHost: pos\r\n{key}".encode()
+    offered = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAA\r\n\r\n"
+    assert b'"outcome":"created"' in say(address, post + offered + ORDER), "as Java's client offers HTTP/2"
+    two = say(address, post + b"\r\n" + ORDER + post + b"Connection: close\r\n\r\n" + ORDER)
+    assert two.count(b"HTTP/1.1 200 ") == two.count(b'"outcome":"duplicate"') == 2, "one behind the other"
+    assert say(address, b"GET /healthz HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.1 200 ")
+    head, _, body = say(address, b"HEAD /healthz HTTP/1.1\r\nHost: pos\r\n\r\n").partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 ")
+    assert body == b""
+    with socket.create_connection(address, timeout=20) as careful:
+        careful.sendall(post + b"Expect: 100-continue\r\n\r\n")
+        assert careful.recv(100).startswith(b"HTTP/1.1 100 Continue\r\n")
+        careful.sendall(ORDER)
+        answers = careful.makefile("rb")
+        assert answers.readline().startswith(b"HTTP/1.1 200 ")
+        while not answers.readline().startswith(b"{"):
+            pass
+        careful.sendall(post + b"\r\n" + ORDER)
+        assert answers.readline().startswith(b"HTTP/1.1 200 "), "on the same connection"
+
+
+def test_headers_of_a_proxy_are_not_believed_where_there_is_none(address: tuple[str, int]) -> None:
+    for header in ("SCRIPT_NAME: /api", "Script-Name: /api", "PATH_INFO: /healthz", "X_Forwarded_For: 192.0.2.1"):
+        reply = say(address, f"GET /api/webhooks/health HTTP/1.1\r\nHost: pos\r\n{header}\r\n\r\n".encode())
+        assert reply.startswith(b"HTTP/1.1 200 "), header
+    hidden = say(address, f"GET /api/webhooks/health HTTP/1.1\r\nHost: pos\r\nX_API_Key: {API_KEY}\r\n\r\n".encode())
+    assert b'"store"' not in hidden, "a name with _ is not the one with -"
+    replies = []
+    for number in range(61):
+        forwarded = (
+            f"X-Forwarded-For: 192.0.2.{number}\r\nX-Real-IP: 192.0.2.{number}\r\nForwarded: for=192.0.2.{number}"
+        )
+        replies.append(say(address, f"GET /api/auth/me HTTP/1.1\r\nHost: pos\r\n{forwarded}\r\n\r\n".encode())[:12])
+    assert set(replies) == {b"HTTP/1.1 401", b"HTTP/1.1 429"}, "all from one address, that of the connection"
+
+
+def test_the_environment_and_the_scheme_come_from_the_connection_alone() -> None:
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "http_version": "1.1",
+        "raw_path": b"/a%2Fb/%C3%A4",
+        "query_string": b"q=%20",
+        "server": ("127.0.0.1", 8080),
+        "client": ("192.0.2.7", 5000),
+        "headers": [
+            (b"x-forwarded-proto", b"https"),
+            (b"script_name", b"/x"),
+            (b"content-length", b"99"),
+            (b"cookie", b"a=1"),
+            (b"cookie", b"b=2"),
+            (b"accept", b"a"),
+            (b"accept", b"b"),
+        ],
+    }
+    made = environ(scope, b"{}")
+    assert (made["wsgi.url_scheme"], made["SCRIPT_NAME"], made["REMOTE_ADDR"]) == ("http", "", "192.0.2.7")
+    assert (made["PATH_INFO"], made["QUERY_STRING"]) == ("/a/b/\u00c3\u00a4", "q=%20")
+    assert (made["CONTENT_LENGTH"], made["wsgi.input"].read()) == ("2", b"{}")
+    assert (made["HTTP_COOKIE"], made["HTTP_ACCEPT"]) == ("a=1; b=2", "a,b")
+    assert "HTTP_SCRIPT_NAME" not in made
+
+
+@pytest.mark.parametrize("path", ["//evil.example/api-docs", "//api-docs", "/api//products?a=b", "///x", "/api-docs//"])
+def test_no_redirect_leads_to_where_the_host_header_says(address: tuple[str, int], path: str) -> None:
+    reply = say(
+        address, f"GET {path} HTTP/1.1\r\nHost: evil.example\r\nX-Forwarded-Host: evil.example\r\n\r\n".encode()
+    )
+    assert reply.startswith((b"HTTP/1.1 30", b"HTTP/1.1 404 ", b"HTTP/1.1 200 ")), reply
+    location = [line for line in reply.split(b"\r\n") if line.lower().startswith(b"location: ")]
+    assert len(location) == reply.startswith(b"HTTP/1.1 30")
+    assert all(line[10:11] == b"/" and line[11:12] != b"/" for line in location), location
+
+
+@pytest.mark.skipif(not socket.has_ipv6 or not Path("/proc/net/if_inet6").exists(), reason="needs IPv6")
+def test_on_an_ipv6_socket_each_ipv4_sender_counts_for_itself(config: Config, db: Db, tmp_path: Path) -> None:
+    env = environment(
+        MONGODB_URI=config.mongodb_uri or "",
+        WEBHOOK_API_KEY=API_KEY,
+        JWT_SECRET=config.jwt_secret,
+        HOST="::",
+        WEB_PROCESSES="1",
+    )
+    body = b'{"name":"anna","password":"x"'
+    request = (
+        b"POST /api/auth/login HTTP/1.1\r\nHost: pos\r\nConnection: close\r\n"
+        b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+    )
+
+    def log_in(source: str) -> bytes:
+        with socket.create_connection(("127.0.0.1", port), 20, (source, 0)) as connection:
+            connection.sendall(request)
+            return connection.recv(12)
+
+    with running([*POS_API, "serve"], tmp_path, env) as on_ipv6:
+        port = urlsplit(on_ipv6.url).port or 0
+        assert [log_in("127.0.0.1") for _ in range(11)] == [b"HTTP/1.1 400"] * 10 + [b"HTTP/1.1 429"]
+        assert log_in("127.0.0.2") == b"HTTP/1.1 400"
