@@ -117,8 +117,7 @@ def apply(db: Db, snapshots: list[OrderSnapshot]) -> list[Result]:
     stock.settle(db, [_holding(change) for change in to_settle], catalogue.balances)
     customers.upsert(db, [_buyer(change.after) for change in to_settle if _buyer_changed(change)])
     _leave_customers(db, [change.after for change in to_settle if "former_customers" in change.after])
-    revs = {change.after["_id"]: change.after["rev"] for change in to_settle}
-    for parent in sorted(_settle_overtaken(db, revs)):
+    for parent in sorted(_settle_overtaken(db, [change.after for change in to_settle])):
         _leave_to_suborders(db, parent)
     return [Result(change.outcome, from_stored(change.after.get("warnings", ()))) for change in changes]
 
@@ -417,6 +416,10 @@ def _with_known_lines(refunds: list[Document], known: list[Document]) -> list[Do
     return [refund if "line_items" in refund else {**by_id.get(refund.get("id"), {}), **refund} for refund in refunds]
 
 
+_NOTED_SKUS = ("opening", "unmatched", "without_stock", "unmanaged")
+"""What `_match_lines` notes on an order, as sets while it does: an order can have thousands of lines."""
+
+
 def _match_lines(order: Document, before: Document | None, snapshot: OrderSnapshot, catalogue: Catalogue) -> None:
     """Find each line's product. A line once matched keeps it: a product that is gone from the shop, or renamed, has
     another SKU on the line, or none. What is unmatched once stays so for this order."""
@@ -424,6 +427,8 @@ def _match_lines(order: Document, before: Document | None, snapshot: OrderSnapsh
     ids = _identified(order["line_items"]) if known else {}
     first_seen = _first_seen(before)
     from_before = first_seen and _is_from_before(snapshot, order["created_at"], catalogue.first_made)
+    noted: dict[str, set[str]] = {name: set(order.get(name, ())) for name in _NOTED_SKUS}
+    order |= noted
     lines = []
     for told in order["line_items"]:
         old = known.get(told["id"], {}) if told.get("id") in ids else {}
@@ -435,10 +440,15 @@ def _match_lines(order: Document, before: Document | None, snapshot: OrderSnapsh
         if line["sku"] and not _is_kept(line, old):
             product = _find_product(order, line, catalogue)
             if product and first_seen and (from_before or _contains(product, order, catalogue)):
-                order["opening"] = sorted({*order["opening"], product.id})
+                order["opening"].add(product.id)
         _note_management(order, line, catalogue)
         lines.append(line)
     order["line_items"] = lines
+    for name, skus in noted.items():
+        if skus or name in ("opening", "unmatched"):
+            order[name] = sorted(skus)
+        else:
+            del order[name]
 
 
 def _note_management(order: Document, line: Document, catalogue: Catalogue) -> None:
@@ -446,7 +456,7 @@ def _note_management(order: Document, line: Document, catalogue: Catalogue) -> N
     an order's lines once."""
     product = catalogue.get(line["product"]) if "product" in line else None
     if product and line.get("full") and "reduced_stock" not in line and product.is_unmanaged(order["store"], line):
-        order["unmanaged"] = sorted({*order.get("unmanaged", ()), product.id})
+        order["unmanaged"].add(product.id)
 
 
 def _follow_stock(order: Document, before: Document, catalogue: Catalogue) -> None:
@@ -477,7 +487,7 @@ def _follow_stock(order: Document, before: Document, catalogue: Catalogue) -> No
 def _find_product(order: Document, line: Document, catalogue: Catalogue) -> Product | None:
     """Match a line, or note on the order why it has no product."""
     sku, store = line["sku"], order["store"]
-    if sku in order.get("without_stock", ()):
+    if sku in order["without_stock"]:
         return None
     product = None
     if sku not in order["unmatched"]:
@@ -485,11 +495,11 @@ def _find_product(order: Document, line: Document, catalogue: Catalogue) -> Prod
     if product:
         line["product"] = product.id
     elif "product" not in line:
-        unmatched = {*order["unmatched"], sku}
         if catalogue.is_without_stock(store, line):
-            unmatched.discard(sku)
-            order["without_stock"] = sorted({*order.get("without_stock", ()), sku})
-        order["unmatched"] = sorted(unmatched)
+            order["unmatched"].discard(sku)
+            order["without_stock"].add(sku)
+        else:
+            order["unmatched"].add(sku)
     return product
 
 
@@ -614,32 +624,39 @@ def _buyer_changed(change: _Change) -> bool:
     return any(before.get(name) != change.after.get(name) for name in _BUYER_FIELDS)
 
 
-_TO_SETTLE = {"rev": 1, "held": 1, "opening": 1, "carried": 1, "status_history": {"$slice": -1}}
+_TO_SETTLE = {"rev": 1, "customer": 1, "held": 1, "opening": 1, "carried": 1, "status_history": {"$slice": -1}}
 
 
-def _settle_overtaken(db: Db, revs: dict[str, int]) -> set[str]:
-    """Settle again, as they are stored, the orders that are not at these revs any more; returns the `_id`s of parents
-    among them, or of them, for whose sub-orders the shop has taken stock.
+def _settle_overtaken(db: Db, saved: list[Document]) -> set[str]:
+    """Settle again, as they are stored, the orders that were saved anew since they were `saved`; returns the `_id`s of
+    parents among them, or of them, for whose sub-orders the shop has taken stock.
 
-    Who saved the newer rev may have settled it before the older one was settled here, and nobody else would notice.
-    Raises AutoReconnect when a save is gone: the database lost it in a crash and came back without it.
+    Who saved the newer version may have settled it before the older one was settled here, and removed the older one's
+    customer before that was recorded here; nobody else would notice. Raises AutoReconnect when a save is gone: the
+    database lost it in a crash and came back without it.
     """
     parents: set[str] = set()
     for _ in range(_ROUNDS):
-        keys = list(revs)
+        keys = [order["_id"] for order in saved]
         these_or_suborders = {"$or": [{"_id": {"$in": keys}}, {"parent": {"$in": keys}}]}
-        stored = db.woocommerceorders.find(these_or_suborders, {"rev": 1, "parent": 1, "held": 1}) if revs else ()
+        stored = db.woocommerceorders.find(these_or_suborders, {"rev": 1, "parent": 1, "held": 1}) if saved else ()
         found = {order["_id"]: order for order in stored}
-        if any(key not in found or found[key]["rev"] < rev for key, rev in revs.items()):
+        if any(order["_id"] not in found or found[order["_id"]]["rev"] < order["rev"] for order in saved):
             raise AutoReconnect("the database has lost what was just saved")
         parents |= {order["parent"] for order in found.values() if "parent" in order and _holds_any(order)}
-        overtaken = [key for key, rev in revs.items() if found[key]["rev"] > rev]
+        overtaken = {order["_id"]: order for order in saved if found[order["_id"]]["rev"] > order["rev"]}
         if not overtaken:
             return parents
-        orders = list(db.woocommerceorders.find({"_id": {"$in": overtaken}}, _TO_SETTLE))
-        stock.settle(db, [holding_of(order, order["status_history"][-1]["cause"]) for order in orders], {})
-        revs = {order["_id"]: order["rev"] for order in orders}
+        saved = list(db.woocommerceorders.find({"_id": {"$in": list(overtaken)}}, _TO_SETTLE))
+        stock.settle(db, [holding_of(order, order["status_history"][-1]["cause"]) for order in saved], {})
+        customers.remove_unused(db, sorted(_former_customers(overtaken, saved)))
     raise RuntimeError("orders kept changing while they were being settled")
+
+
+def _former_customers(before: Mapping[str, Document], now: list[Document]) -> set[str]:
+    """The customers of these orders who are not theirs any more."""
+    former = {before[order["_id"]].get("customer") for order in now} - {order.get("customer") for order in now}
+    return {customer for customer in former if customer and not customers.is_pseudonym(customer)}
 
 
 def _holds_any(order: Document) -> bool:
@@ -660,6 +677,6 @@ def _leave_to_suborders(db: Db, parent: str) -> None:
             if _write(db, [(order, after)]):
                 continue
         stock.settle(db, [holding_of(after, after["status_history"][-1]["cause"])], {})
-        _settle_overtaken(db, {parent: after["rev"]})
+        _settle_overtaken(db, [after])
         return
     raise RuntimeError(f"order {parent} kept changing while its sub-orders were looked at")

@@ -125,6 +125,28 @@ def test_another_order_that_comes_at_the_same_moment_keeps_its_customer(db: Db, 
                 _customers_are_those_of_orders(db)
 
 
+@pytest.mark.parametrize("newest", [{"email": "ida@third.example"}, ERASED])
+def test_a_version_overtaken_while_it_is_recorded_leaves_no_customer_behind(
+    db: Db, config: Config, newest: Document
+) -> None:
+    """Who saved the newer version may have removed the customer of the older one before that one is recorded."""
+    with processes(config, 2) as (first, second):
+        for i in range(1, 14):
+            for j in (4, 8, 14):
+                clear(db)
+                first.deliver("order.created", order(1, billing=TYPO))
+                interleave(
+                    first,
+                    lambda: first.deliver("order.updated", order(1, billing=RIGHT, modified=1)),
+                    second,
+                    lambda: second.deliver("order.updated", order(1, billing=newest, modified=2)),
+                    i,
+                    j,
+                )
+                kept = [newest["email"]] if newest is not ERASED else []
+                assert values(db.customers, "_id") == kept, (i, j)
+
+
 # --- erased in the shop -------------------------------------------------------------------------------------------
 
 
