@@ -59,8 +59,8 @@ class _PaidBack:
 
 
 def _paid_back(order: Document) -> _PaidBack:
-    """What refunds take back: what their lines say, an amount without lines of the net only. One that pays back all
-    the rest takes back the rest of items, tax and shipping, whatever its lines say (`_refund_type` full)."""
+    """What refunds take back: what their lines say, an amount without lines of the net only; of an order that is paid
+    back in full, all of it, whatever the lines say."""
     back = _PaidBack()
     refunds = order.get("refunds", ())
     for refund in refunds:
@@ -75,28 +75,34 @@ def _paid_back(order: Document) -> _PaidBack:
             back.by_rate[tax["rate_id"]] += decimal(tax["total"])
     if order["status"] == "refunded" and "refunds" not in order:
         back.amount = decimal(order.get("total"))
-        _take_back_all(order, back, last={})
-    elif refunds and back.amount >= decimal(order.get("total")) > 0:
-        last = max(refunds, key=lambda refund: refund.get("id", 0))
-        if not (last.get("line_items") and _free_items_remain(order, back)):
-            _take_back_all(order, back, last)
+        _take_back_all(order, back)
+    elif _is_paid_back_in_full(order):
+        _take_back_all(order, back)
     return back
 
 
-def _free_items_remain(order: Document, back: _PaidBack) -> bool:
-    """WooCommerce takes a refund by lines for a partial one while an order with a free line still has items."""
-    lines = order["line_items"]
-    return (
-        any(not decimal(line.get("total")) for line in lines) and sum(line["quantity"] for line in lines) > back.items
-    )
+def _is_paid_back_in_full(order: Document) -> bool:
+    """Whether one of the refunds paid back all that the earlier ones had left (WooCommerce's `_refund_type` full). One by
+    lines did not where an order with a free line still had items then (`wc_create_refund`)."""
+    total, lines = decimal(order.get("total")), order["line_items"]
+    if total <= 0:
+        return False
+    has_free_line = any(not decimal(line.get("total")) for line in lines)
+    amount, items = NOTHING, sum(line["quantity"] for line in lines)
+    for refund in sorted(order.get("refunds", ()), key=lambda refund: refund.get("id", 0)):
+        returned = refund.get("line_items", ())
+        amount += decimal(refund["amount"])
+        items -= sum(line["quantity"] for line in returned)
+        if amount >= total and not (returned and has_free_line and items > 0):
+            return True
+    return False
 
 
-def _take_back_all(order: Document, back: _PaidBack, last: Document) -> None:
+def _take_back_all(order: Document, back: _PaidBack) -> None:
     back.tax, back.shipping = decimal(order.get("total_tax")), decimal(order.get("shipping_total"))
     back.items = sum(line["quantity"] for line in order["line_items"])
     back.by_rate = {_rate(tax): _tax(tax) for tax in order.get("tax_lines", ())}
-    if not last.get("line_items"):
-        back.by_product = [(line, line["quantity"], decimal(line.get("total"))) for line in order["line_items"]]
+    back.by_product = [(line, line["quantity"], decimal(line.get("total"))) for line in order["line_items"]]
 
 
 def _tax(line: Document) -> Decimal:
