@@ -100,12 +100,15 @@ def after_status(order: Document, old_status: str) -> list[Document]:
 
 
 def not_returned(order: Document) -> list[Quantity]:
-    """Of each line, the quantity ordered less what refund lines returned."""
+    """Of each line, the quantity ordered less what refund lines returned. A line below zero (an exchange) is refunded
+    by units below zero; no refund takes more from a line than it has."""
     kept: list[Quantity] = [line["quantity"] for line in order["line_items"]]
     for _, returned, meant in returns(order):
         units = returned["quantity"]
         for number in meant:
-            units, kept[number] = max(whole(units - kept[number]), 0), max(whole(kept[number] - units), 0)
+            taken = min(units, kept[number]) if units > 0 else max(units, kept[number])
+            if taken * units > 0:
+                units, kept[number] = whole(units - taken), whole(kept[number] - taken)
     return kept
 
 

@@ -65,13 +65,12 @@ def _paid_back(order: Document) -> _PaidBack:
     refunds = order.get("refunds", ())
     for refund in refunds:
         back.amount += decimal(refund["amount"])
-        back.tax += decimal(refund.get("shipping_tax")) + decimal(refund.get("fee_tax"))
         back.shipping += decimal(refund.get("shipping_total"))
         for line in refund.get("line_items", ()):
-            back.tax += decimal(line.get("total_tax"))
             back.items += line["quantity"]
             back.by_product.append((line, line["quantity"], decimal(line.get("total"))))
         for tax in refund.get("taxes", ()):
+            back.tax += decimal(tax["total"])
             back.by_rate[tax["rate_id"]] += decimal(tax["total"])
     if order["status"] == "refunded" and "refunds" not in order:
         back.amount = decimal(order.get("total"))
@@ -82,8 +81,8 @@ def _paid_back(order: Document) -> _PaidBack:
 
 
 def _is_paid_back_in_full(order: Document) -> bool:
-    """Whether one of the refunds paid back all that the earlier ones had left (WooCommerce's `_refund_type` full). One by
-    lines did not where an order with a free line still had items then (`wc_create_refund`)."""
+    """Whether one of the refunds paid back all that the earlier ones had left (WooCommerce's `_refund_type` full). One
+    by lines did not where an order with a free line still had items then (`wc_create_refund`)."""
     total, lines = decimal(order.get("total")), order["line_items"]
     if total <= 0:
         return False
@@ -101,7 +100,9 @@ def _is_paid_back_in_full(order: Document) -> bool:
 def _take_back_all(order: Document, back: _PaidBack) -> None:
     back.tax, back.shipping = decimal(order.get("total_tax")), decimal(order.get("shipping_total"))
     back.items = sum(line["quantity"] for line in order["line_items"])
-    back.by_rate = {_rate(tax): _tax(tax) for tax in order.get("tax_lines", ())}
+    back.by_rate.clear()
+    for tax in order.get("tax_lines", ()):
+        back.by_rate[_rate(tax)] += _tax(tax)
     back.by_product = [(line, line["quantity"], decimal(line.get("total"))) for line in order["line_items"]]
 
 

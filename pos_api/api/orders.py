@@ -88,7 +88,7 @@ class OrderLine(Schema):
 
 
 class Refund(Schema):
-    """Money paid back; amounts are positive."""
+    """Money paid back; its lines have the signs of the sale."""
 
     id = fields.Integer(metadata={"example": 27})
     amount = Money(required=True, metadata={"example": "199.90"})

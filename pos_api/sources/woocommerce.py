@@ -25,7 +25,8 @@ from ..orders import OrderSnapshot, status_of
 from ..product_archive import ProductDeletion
 from ..products import ProductSnapshot
 from ..stores import Store
-from ..values import ZERO, decimal
+from ..values import ZERO
+from . import refunds
 from .fields import (
     Field,
     Findings,
@@ -234,7 +235,7 @@ _SHIPPING_LINE = {
     **same(amount, "total", "total_tax"),
 }
 _LINE_TAX = {"id": Field("rate_id", number_or_text), "total": Field("total", amount)}
-_TAXED_LINE = {"taxes": Field("taxes", list_of(object_of(_LINE_TAX)), nested=True)}
+_LINE_TAXES = {"taxes": Field("taxes", list_of(object_of(_LINE_TAX)), nested=True)}
 _FEE_LINE = {"id": Field("id", whole_number), **same(title, "name"), **same(amount, "total", "total_tax")}
 _COUPON_LINE = {"id": Field("id", whole_number), **same(text, "code"), **same(amount, "discount", "discount_tax")}
 _META = {"meta_data": Field("meta", read_meta, nested=True)}
@@ -285,12 +286,13 @@ _REFUND = {
 
 
 def _refund(value: Any, place: Place) -> Document:
-    """A refund, amounts positive. WooCommerce writes the order's `refunds[].total` negative and a refund's own
-    `amount` positive; only the latter (REST `orders/<id>/refunds`, our plugin) comes with lines."""
+    """A refund, its `amount` from 0 on and its lines with the signs of the sale. WooCommerce writes the order's
+    `refunds[].total` negative and a refund's own `amount` positive; only the latter (REST `orders/<id>/refunds`, our
+    plugin) comes with lines."""
     refund = read_fields(value, _REFUND, place)
     refund["amount"] = _refunded_amount(value, place)
     if not is_nothing(value.get("line_items")) or value.get("line_items") == []:
-        refund.update(_refund_lines(value, place))
+        refund.update(_refund_lines(value, refund["amount"], place))
     return refund
 
 
@@ -306,15 +308,16 @@ def _refunded_amount(value: Document, place: Place) -> Decimal128:
 
 def _refunds(values: Any, place: Place) -> list[Document]:
     """Refunds, the newest first: those of one second WooCommerce sends in any order."""
-    refunds = list_of(_refund, essential=True)(values, place)
-    return sorted(refunds, key=lambda refund: refund.get("id", 0), reverse=True)
+    read = list_of(_refund, essential=True)(values, place)
+    return sorted(read, key=lambda refund: refund.get("id", 0), reverse=True)
 
 
 _REFUND_LINE = {
     **same(whole_number, "id"),
     **same(trimmed, "sku"),
-    **same(lambda value: _positive(amount(value)), "total", "total_tax"),
-    "quantity": Field("quantity", lambda value: 0 if is_nothing(value) else abs(units(value)), essential=True),
+    **same(amount, "total", "total_tax"),
+    "quantity": Field("quantity", lambda value: 0 if is_nothing(value) else units(value), essential=True),
+    **_LINE_TAXES,
 }
 _REFUNDED_ITEM = {"_refunded_item_id": Field("line_item_id", number_or_text)}
 
@@ -329,44 +332,19 @@ def _refund_line(value: Any, place: Place) -> Document:
 
 
 _REFUND_LINES = {
-    "line_items": Field("line_items", list_of(_refund_line, essential=True), essential=True, nested=True),
-    "shipping_lines": Field("shipping", list_of(object_of(_SHIPPING_LINE)), nested=True),
-    "fee_lines": Field("fees", list_of(object_of(_FEE_LINE)), nested=True),
+    "line_items": Field("goods", list_of(_refund_line, essential=True), essential=True, nested=True),
+    "shipping_lines": Field("shipping", list_of(object_of({**_SHIPPING_LINE, **_LINE_TAXES})), nested=True),
+    "fee_lines": Field("fees", list_of(object_of({**_FEE_LINE, **_LINE_TAXES})), nested=True),
 }
 
 
-def _refund_lines(value: Document, place: Place) -> Document:
+def _refund_lines(value: Document, paid_back: Decimal128, place: Place) -> Document:
     lines = read_fields(value, _REFUND_LINES, place)
-    shipping, fees = lines.get("shipping", []), lines.get("fees", [])
-    return {
-        "line_items": lines.get("line_items", []),
-        "shipping_total": _positive_sum(shipping, "total"),
-        "shipping_tax": _positive_sum(shipping, "total_tax"),
-        "fee_total": _positive_sum(fees, "total"),
-        "fee_tax": _positive_sum(fees, "total_tax"),
-        "taxes": _refunded_taxes(value, place),
-    }
-
-
-def _refunded_taxes(value: Document, place: Place) -> list[Document]:
-    """What a refund gives back of each tax rate, from the `taxes` of its lines."""
-    by_rate: dict[int | str, Any] = {}
-    for kind in ("line_items", "shipping_lines", "fee_lines"):
-        lines = Field(kind, list_of(object_of(_TAXED_LINE)), nested=True)
-        for line in read_fields(value, {kind: lines}, place).get(kind, ()):
-            for tax in line.get("taxes", ()):
-                rate = tax.get("rate_id", 0)
-                by_rate[rate] = by_rate.get(rate, 0) + abs(decimal(tax.get("total")))
-    in_order = sorted(by_rate.items(), key=lambda each: (isinstance(each[0], str), each[0]))
-    return [{"rate_id": rate, "total": Decimal128(total)} for rate, total in in_order]
+    return refunds.given_back(paid_back, lines.get("goods", []), lines.get("shipping", []), lines.get("fees", []))
 
 
 def _positive(amount: Decimal128) -> Decimal128:
     return amount if amount.bid[15] < 0x80 else Decimal128(-amount.to_decimal())
-
-
-def _positive_sum(lines: list[Document], name: str) -> Decimal128:
-    return Decimal128(abs(sum((decimal(line.get(name)) for line in lines), decimal(ZERO))))
 
 
 def _order_meta(values: Any, place: Place) -> list[Document]:
