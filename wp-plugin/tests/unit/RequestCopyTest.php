@@ -18,30 +18,32 @@ final class RequestCopyTest extends TestCase {
 	 */
 	public function test_keeps_no_personal_data(): void {
 		$order = array(
-			'id'                  => 7,
-			'status'              => 'processing',
-			'total'               => '25.00',
-			'customer_id'         => 4,
-			'order_key'           => 'wc_order_SECRET',
-			'payment_url'         => 'https://shop.example/?key=wc_order_SECRET',
-			'customer_ip_address' => 'SECRET',
-			'customer_user_agent' => 'SECRET',
-			'customer_note'       => 'SECRET',
-			'transaction_id'      => 'SECRET',
-			'billing'             => array(
+			'id'                   => 7,
+			'status'               => 'processing',
+			'total'                => '25.00',
+			'customer_id'          => 4,
+			'order_key'            => 'wc_order_SECRET',
+			'payment_url'          => 'https://shop.example/?key=wc_order_SECRET',
+			'customer_ip_address'  => 'SECRET',
+			'customer_user_agent'  => 'SECRET',
+			'customer_note'        => 'SECRET',
+			'transaction_id'       => 'SECRET',
+			'payment_method_title' => 'Card of SECRET',
+			'license_of_a_plugin'  => array( 'key' => 'SECRET' ),
+			'billing'              => array(
 				'first_name' => 'SECRET',
 				'company'    => '',
 				'email'      => 'SECRET@example.com',
 			),
-			'shipping'            => array( 'city' => 'SECRET' ),
-			'meta_data'           => array(
+			'shipping'             => array( 'city' => 'SECRET' ),
+			'meta_data'            => array(
 				array(
 					'id'    => 3,
 					'key'   => '_vat_number',
 					'value' => array( 'number' => 'SECRET' ),
 				),
 			),
-			'line_items'          => array(
+			'line_items'           => array(
 				array(
 					'name'      => 'Mug',
 					'quantity'  => 2,
@@ -58,7 +60,7 @@ final class RequestCopyTest extends TestCase {
 					),
 				),
 			),
-			'refunds'             => array( array( 'line_items' => array( array( 'meta_data' => array( array( 'key' => '_refunded_item_id', 'value' => '31' ), array( 'key' => 'x', 'value' => 'SECRET' ) ) ) ) ) ), // phpcs:ignore WordPress.Arrays
+			'refunds'             => array( array( 'reason' => 'SECRET was ill', 'line_items' => array( array( 'meta_data' => array( array( 'key' => '_refunded_item_id', 'value' => '31' ), array( 'key' => 'x', 'value' => 'SECRET' ) ) ) ) ) ), // phpcs:ignore WordPress.Arrays
 		);
 		$body  = (string) json_encode(
 			array(
@@ -76,6 +78,7 @@ final class RequestCopyTest extends TestCase {
 		$this->assertSame( '2', $kept['data']['line_items'][0]['meta_data'][1]['value'], 'what moves stock is kept' );
 		$this->assertSame( '31', $kept['data']['refunds'][0]['line_items'][0]['meta_data'][0]['value'] );
 		$this->assertSame( '', $kept['data']['billing']['company'], 'what was empty is seen to be empty' );
+		$this->assertSame( array( 3, '_vat_number' ), array( $kept['data']['meta_data'][0]['id'], $kept['data']['meta_data'][0]['key'] ) );
 	}
 
 	/**
