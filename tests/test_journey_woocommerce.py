@@ -1050,6 +1050,9 @@ def test_the_owner_gets_an_e_mail_once_a_day_for_each_cause(live: World) -> None
     live.shop.act("run_jobs")
     live.shop.act("maintain")
     assert len(mails()) == sent + 1, "not twice a day"
+    live.shop.act("age_log")
+    live.shop.act("maintain")
+    assert len(mails()) == sent + 1, "a POS that refuses an order is not away"
     live.proxy.set("refuse")
     live.order(("Salad", 1))
     live.shop.act("setting", alert_email="owner@example.se")

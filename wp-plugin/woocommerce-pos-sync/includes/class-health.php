@@ -65,7 +65,7 @@ final class Health {
 			return '';
 		}
 		$now     = time();
-		$failure = $this->log->first_failure_after( (int) $this->log->last_success() );
+		$failure = null === $this->queue->waiting_since() ? null : $this->log->first_retry_after( (int) $this->log->last_success() );
 		if ( $failure && (int) $failure['sent_at'] < $now - self::PATIENCE ) {
 			/* translators: 1: how long, such as "2 hours", 2: error message. */
 			return sprintf( __( 'Nothing could be delivered to the POS for %1$s: %2$s. Orders are kept and sent as soon as it answers.', 'woocommerce-pos-sync' ), human_time_diff( (int) $failure['sent_at'], $now ), Words::of_failure( (int) $failure['status'], $failure['message'] ) );

@@ -206,7 +206,7 @@ final class Log {
 	 * @return array<string, string>|null
 	 */
 	public function last_attempt(): ?array {
-		$rows = $this->table->rows( 'SELECT * FROM {table} ORDER BY id DESC LIMIT 1', array() );
+		$rows = $this->table->rows( 'SELECT ' . self::COLUMNS . ' FROM {table} ORDER BY id DESC LIMIT 1', array() );
 		return $rows[0] ?? null;
 	}
 
@@ -219,13 +219,14 @@ final class Log {
 	}
 
 	/**
-	 * The first attempt that failed after a time; null if none did.
+	 * The first attempt after a time that did not arrive and is to be made again; null if there was none. What the POS
+	 * refused for good arrived.
 	 *
 	 * @param int $time Unix time.
 	 * @return array<string, string>|null
 	 */
-	public function first_failure_after( int $time ): ?array {
-		$rows = $this->table->rows( 'SELECT * FROM {table} WHERE result IN (%s, %s) AND sent_at > %d ORDER BY sent_at LIMIT 1', array( Reply::RETRY, Reply::FAILED, $time ) );
+	public function first_retry_after( int $time ): ?array {
+		$rows = $this->table->rows( 'SELECT ' . self::COLUMNS . ' FROM {table} WHERE result = %s AND sent_at > %d ORDER BY sent_at LIMIT 1', array( Reply::RETRY, $time ) );
 		return $rows[0] ?? null;
 	}
 
