@@ -1244,6 +1244,19 @@ def test_a_wake_up_that_this_site_did_not_sign_sends_nothing(at_once: World) -> 
     at_once.check()
 
 
+def test_sending_that_is_switched_off_meanwhile_ends(at_once: World) -> None:
+    at_once.shop.act("options", test_at_once=0)
+    at_once.order(("Oil", 1))
+    at_once.shop.act("options", test_at_once=1)
+    at_once.shop.act("setting", enabled=False)
+    started = time.monotonic()
+    address = f"{at_once.shop.url}/?wc-api=pos_sync_send"
+    assert requests.post(address, data=at_once.shop.act("wake_up"), timeout=60).status_code == 200
+    assert time.monotonic() - started < 15, "it would go on for twenty seconds, and start the next process"
+    at_once.shop.act("setting", enabled=True)
+    at_once.check()
+
+
 def test_a_shop_goes_live_and_sends_orders_at_once_though_its_scheduler_never_runs(
     mongodb_uri: str, tmp_path: Path, start_service: Callable[..., Service]
 ) -> None:

@@ -678,6 +678,9 @@ function change_product( array $input ): array {
 			)
 		);
 	}
+	if ( ! empty( $input['without_time'] ) ) { // As some import plugins write posts.
+		$wpdb->update( $wpdb->posts, array( 'post_modified_gmt' => '0000-00-00 00:00:00' ), array( 'ID' => $input['id'] ) );
+	}
 	if ( isset( $input['props'] ) ) {
 		$product->set_props( $input['props'] );
 		$product->save();
@@ -880,4 +883,85 @@ function set_product( array $input ): array {
  */
 function stock_of( array $input ): array {
 	return array( 'stock' => wc_get_product( $input['id'] )->get_stock_quantity() );
+}
+
+/**
+ * Signs a request of the site to itself.
+ */
+function wake_up( array $input ): array {
+	$expires = time() + 60;
+	return array(
+		'expires'   => $expires,
+		'signature' => \POS_Sync\Loopback::sign( $expires, wp_salt( 'nonce' ) ),
+	);
+}
+
+/**
+ * Runs the sender while the database takes no changes of the queue; returns how many seconds it went on.
+ */
+function send_while_read_only( array $input ): array {
+	add_filter(
+		'query',
+		static function ( string $sql ): string {
+			return preg_match( '/^\s*UPDATE \S+pos_sync_queue SET .*lease_until/s', $sql ) ? 'SELECT 1 FROM DUAL WHERE 1 = 0' : $sql;
+		}
+	);
+	$started = microtime( true );
+	do_action( \POS_Sync\Scheduler::SEND );
+	return array( 'seconds' => microtime( true ) - $started );
+}
+
+/**
+ * Runs the sender beside a plugin that ends the process whenever one order is read.
+ */
+function send_and_die_at( array $input ): array {
+	add_filter(
+		'woocommerce_rest_prepare_shop_order_object',
+		static function ( $response, $order ) use ( $input ) {
+			if ( $input['id'] === $order->get_id() ) {
+				exit( 1 );
+			}
+			return $response;
+		},
+		10,
+		2
+	);
+	do_action( \POS_Sync\Scheduler::SEND );
+	return array();
+}
+
+/**
+ * Lets time pass for the queue.
+ */
+function let_pass( array $input ): array {
+	global $wpdb;
+	$wpdb->query(
+		$wpdb->prepare(
+			"UPDATE {$wpdb->prefix}pos_sync_queue SET next_attempt = GREATEST(next_attempt, %d) - %d, lease_until = GREATEST(lease_until, %d) - %d, attempts = attempts + %d WHERE state = 'waiting'",
+			$input['seconds'],
+			$input['seconds'],
+			$input['seconds'],
+			$input['seconds'],
+			$input['attempts'] ?? 0
+		)
+	);
+	return array();
+}
+
+/**
+ * Looks for changes beside a plugin that fails at one product.
+ */
+function maintain_beside_a_broken_plugin( array $input ): array {
+	add_filter(
+		'woocommerce_product_get_tax_class',
+		static function ( $value, $product ) use ( $input ) {
+			if ( $input['id'] === $product->get_id() ) {
+				throw new \TypeError( 'A fault of another plugin.' );
+			}
+			return $value;
+		},
+		10,
+		2
+	);
+	return maintain( $input );
 }

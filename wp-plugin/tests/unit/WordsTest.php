@@ -6,6 +6,8 @@
  */
 
 use PHPUnit\Framework\TestCase;
+use POS_Sync\Queue;
+use POS_Sync\Reply;
 use POS_Sync\Words;
 
 /**
@@ -25,6 +27,8 @@ final class WordsTest extends TestCase {
 			'broken'    => array( 0, 'cURL error 52: Empty reply from server', 'broke off' ),
 			'no cURL'   => array( 0, 'stream_socket_client(): Unable to connect (Connection refused)', 'connection refused' ),
 			'unknown'   => array( 0, 'It holds data that can not be written as JSON.', 'It holds data' ),
+			'not read'  => array( Reply::NOT_SENT, 'WooCommerce could not read the order.', 'WooCommerce could not read the order.' ),
+			'broke off' => array( Reply::NOT_SENT, Queue::BROKE_OFF, 'broke off; another plugin' ),
 			'key'       => array( 401, 'The API key is not valid.', 'does not know the API key' ),
 			'page'      => array( 200, 'The address did not answer like the POS', 'Something other than the POS' ),
 			'redirect'  => array( 302, 'The POS answered with status 302.', 'redirects' ),

@@ -139,4 +139,13 @@ final class Item {
 		$this->last_state   = $row['last_state'] ?? '';
 		$this->fingerprint  = $row['fingerprint'] ?? '';
 	}
+
+	/**
+	 * Whether another row is the same order or product in the same state.
+	 *
+	 * @param Item|null $other The other row.
+	 */
+	public function is_same_as( ?Item $other ): bool {
+		return $other && array( $this->type, $this->id, $this->sequence ) === array( $other->type, $other->id, $other->sequence );
+	}
 }

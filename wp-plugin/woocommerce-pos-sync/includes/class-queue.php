@@ -21,6 +21,11 @@ final class Queue {
 	public const SENT    = 'sent';
 	public const FAILED  = 'failed';
 
+	/**
+	 * The error of one whose last attempt ended without a result.
+	 */
+	public const BROKE_OFF = 'The process that was sending it ended before it was done.';
+
 	public const LIVE     = 0;
 	public const BACKFILL = 1;
 
@@ -180,7 +185,9 @@ final class Queue {
 	}
 
 	/**
-	 * Takes one for sending, so that nobody else sends it at the same time. The attempt counts from here on.
+	 * Takes one for sending, so that nobody else sends it at the same time. The attempt counts from here on. Where the
+	 * process dies before it notes a result, the next attempt comes later each time, an hour at most: an order that
+	 * no process survives does not hold up the others.
 	 *
 	 * @param string $type ORDER or PRODUCT.
 	 * @param int    $id   Its id.
@@ -189,9 +196,11 @@ final class Queue {
 	 */
 	public function claim( string $type, int $id, int $now ): ?Item {
 		$claimed = $this->table->query(
-			"UPDATE {table} SET lease_until = %d, attempts = attempts + 1, tries = tries + 1, tried_at = %d
+			"UPDATE {table} SET status = IF(lease_until > 0, %d, status), error = IF(lease_until > 0, %s, error),
+				lease_until = %d, attempts = attempts + 1, tries = tries + 1, tried_at = %d,
+				next_attempt = %d + LEAST(attempts * %d, 3600)
 			WHERE type = %s AND object_id = %d AND state = 'waiting' AND next_attempt <= %d AND lease_until <= %d",
-			array( $now + self::LEASE, $now, $type, $id, $now, $now )
+			array( Reply::NOT_SENT, self::BROKE_OFF, $now + self::LEASE, $now, $now, self::LEASE, $type, $id, $now, $now )
 		);
 		return $claimed ? $this->find( $type, $id ) : null;
 	}

@@ -132,12 +132,15 @@ final class Sender {
 		$until    = time() + self::TIME;
 		$failures = 0;
 		$item     = $this->next();
-		while ( $item && time() < $until && $failures < self::STRIKES ) {
+		$stuck    = false;
+		while ( $item && ! $stuck && time() < $until && $failures < self::STRIKES ) {
 			$result   = $this->send( $item->type, $item->id );
 			$failures = Reply::RETRY === $result ? $failures + 1 : ( Reply::SENT === $result ? 0 : $failures );
-			$item     = $this->next();
+			$next     = $this->next();
+			$stuck    = '' === $result && $item->is_same_as( $next );
+			$item     = $next;
 		}
-		$this->book( $failures < self::STRIKES ? 0 : time() + self::REST );
+		$this->book( $failures < self::STRIKES && ! $stuck ? 0 : time() + self::REST );
 	}
 
 	/**
@@ -149,16 +152,21 @@ final class Sender {
 	 * @return bool Whether time ran out while all went well, and more is due.
 	 */
 	public function run_at_once( array $first, int $seconds ): bool {
+		if ( ! $this->may_send() ) {
+			return false;
+		}
 		$until = time() + $seconds;
-		$todo  = $first[ Queue::PRODUCT ] ?? array();
-		$fine  = $this->send_each( Queue::PRODUCT, $todo, $until );
+		$fine  = $this->send_each( Queue::PRODUCT, $first[ Queue::PRODUCT ] ?? array(), $until );
 		if ( $fine && ! $this->backfill->holds_orders( $this->settings->max_retries() ) ) {
 			$fine = $this->send_each( Queue::ORDER, $first[ Queue::ORDER ] ?? array(), $until );
 		}
 		$item = $fine ? $this->next_at_once() : null;
 		while ( $item && $fine && time() < $until ) {
-			$fine = $this->send_at_once( $item->type, $item->id );
-			$item = $this->next_at_once();
+			$result = $this->send( $item->type, $item->id, self::TIMEOUT_AT_ONCE );
+			$next   = $this->next_at_once();
+			// Going on without getting anywhere would never end: each process starts the next one.
+			$fine = Reply::RETRY !== $result && ( '' !== $result || ! $item->is_same_as( $next ) );
+			$item = $next;
 		}
 		$this->book( 0 );
 		return $fine && $item;
@@ -182,22 +190,11 @@ final class Sender {
 			if ( ! $this->send_each( Queue::PRODUCT, $products, $until ) ) {
 				return false;
 			}
-			if ( ! $this->queue->waiting_products( $products ) && ! $this->send_at_once( $type, $id ) ) {
+			if ( ! $this->queue->waiting_products( $products ) && Reply::RETRY === $this->send( $type, $id, self::TIMEOUT_AT_ONCE ) ) {
 				return false;
 			}
 		}
 		return true;
-	}
-
-	/**
-	 * Sends one, with little time for the POS.
-	 *
-	 * @param string $type Queue::ORDER or Queue::PRODUCT.
-	 * @param int    $id   Its id.
-	 * @return bool Whether going on makes sense.
-	 */
-	private function send_at_once( string $type, int $id ): bool {
-		return Reply::RETRY !== $this->send( $type, $id, self::TIMEOUT_AT_ONCE );
 	}
 
 	/**
@@ -212,6 +209,9 @@ final class Sender {
 		$item = $this->may_send() ? $this->queue->claim( $type, $id, time() ) : null;
 		if ( ! $item ) {
 			return '';
+		}
+		if ( Queue::BROKE_OFF === $item->error && null === Retry::delay( $item->attempts, $this->settings->max_retries(), null, 0 ) ) {
+			return $this->note( $item, $this->envelope( "$type.updated", $item, array(), time() ), Reply::unreadable( Queue::BROKE_OFF ) );
 		}
 		// What this process read earlier may have changed since: without this an old state could go out under the new sequence.
 		wp_cache_flush_runtime();

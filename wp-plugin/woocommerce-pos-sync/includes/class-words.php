@@ -131,10 +131,13 @@ final class Words {
 	/**
 	 * Why a delivery did not arrive.
 	 *
-	 * @param int    $status HTTP status; 0 when no answer came.
+	 * @param int    $status HTTP status; 0 when no answer came, Reply::NOT_SENT when it could not be read here.
 	 * @param string $raw    The English message of the POS or of the transport.
 	 */
 	public static function of_failure( int $status, string $raw ): string {
+		if ( Reply::NOT_SENT === $status ) {
+			return Queue::BROKE_OFF === $raw ? __( 'The process that was sending it broke off; another plugin or too little memory can be the cause', 'woocommerce-pos-sync' ) : $raw;
+		}
 		if ( 0 === $status ) {
 			return self::of_silence( $raw );
 		}
