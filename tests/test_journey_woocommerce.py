@@ -1010,10 +1010,48 @@ def test_what_happens_while_the_plugin_is_off_is_found_when_it_is_on_again(live:
 def test_a_price_written_straight_into_the_database_is_found(live: World) -> None:
     book = live.shop.products["Book"]
     live.shop.act("maintain")
-    live.shop.act("change_product", id=book, sql={"_price": "125", "_regular_price": "125"})
+    live.shop.act("change_product", id=book, sql={"_price": "125", "_regular_price": "125"}, without_time=True)
     live.shop.act("maintain")
     live.check()
     assert _money(live.database.products.find_one({"sku": "BOOK-1"})["price"]) == 125
+
+
+def test_a_product_that_another_plugin_fails_at_does_not_end_the_search(live: World) -> None:
+    skus = {live.shop.products["Book"]: "BOOK-1", live.shop.products["Oil"]: "OIL-2L"}
+    broken, changed = sorted(skus)
+    live.shop.act("maintain")
+    live.shop.act("change_product", id=changed, sql={"_price": "44", "_regular_price": "44"})
+    live.shop.act("maintain_beside_a_broken_plugin", id=broken)
+    assert _money(live.database.products.find_one({"sku": skus[changed]})["price"]) == 44
+    live.shop.act("hasten")
+    live.check()
+
+
+def test_an_order_that_no_process_survives_does_not_hold_up_the_others(live: World) -> None:
+    deadly, other = live.order(("Oil", 1)), live.order(("Oil", 1))
+    for _ in range(2):
+        live.shop.start_act("send_and_die_at", id=deadly).communicate(timeout=120)
+        live.shop.act("let_pass", seconds=130)
+    assert live.database.woocommerceorders.find_one({"_id": f"default:{other}"})
+    live.shop.start_act("send_and_die_at", id=deadly).communicate(timeout=120)
+
+    def row() -> dict[str, str]:
+        (found,) = [row for row in live.shop.act("queue")["rows"] if int(row["object_id"]) == deadly]
+        return dict(found)
+
+    assert row()["error"] == "The process that was sending it ended before it was done."
+    live.shop.act("let_pass", seconds=1000, attempts=100)
+    live.shop.start_act("send_and_die_at", id=deadly).communicate(timeout=120)
+    assert row()["state"] == "failed", "after three days the owner is asked"
+    live.shop.act("resend_failed")
+    live.check()
+
+
+def test_a_queue_that_can_not_be_written_does_not_keep_a_process_busy(live: World) -> None:
+    live.order(("Oil", 1))
+    assert live.shop.act("send_while_read_only")["seconds"] < 5, "it would run for twenty"
+    live.shop.act("hasten")
+    live.check()
 
 
 def test_odd_and_far_too_large_meta_data_costs_no_order(live: World) -> None:

@@ -110,7 +110,11 @@ final class Maintenance {
 		if ( ! $this->settings->ready() ) {
 			return;
 		}
-		$this->sweep->run( ! $this->backfill->is_running() );
+		try {
+			$this->sweep->run( ! $this->backfill->is_running() );
+		} catch ( \Throwable $problem ) { // What follows must not depend on what other plugins do to an order.
+			wc_get_logger()->error( 'Could not look for changes: ' . $problem->getMessage(), array( 'source' => Log::SOURCE ) );
+		}
 		$this->alarm->check();
 		if ( $this->backfill->is_running() && ! $this->backfill->is_paused() ) {
 			$this->scheduler->soon( Scheduler::BACKFILL );

@@ -176,13 +176,13 @@ final class Payload {
 	 *
 	 * @param int $after Only ids above this one.
 	 * @param int $limit How many at most.
-	 * @param int $since Only those saved since this Unix time.
+	 * @param int $since Only those saved since this Unix time; 0 for all, also those without a time.
 	 * @return int[]
 	 */
 	public function product_ids( int $after, int $limit, int $since = 0 ): array {
 		$rows = ( new Table( 'posts' ) )->rows(
-			"SELECT ID FROM {table} WHERE post_type IN ('product', 'product_variation') AND ID > %d AND post_modified_gmt >= %s AND post_status <> 'auto-draft' ORDER BY ID LIMIT %d",
-			array( $after, gmdate( 'Y-m-d H:i:s', $since ), $limit )
+			"SELECT ID FROM {table} WHERE post_type IN ('product', 'product_variation') AND ID > %d AND (post_modified_gmt >= %s OR 0 = %d) AND post_status <> 'auto-draft' ORDER BY ID LIMIT %d",
+			array( $after, gmdate( 'Y-m-d H:i:s', $since ), $since, $limit )
 		);
 		return array_map( 'intval', array_column( $rows, 'ID' ) );
 	}

@@ -115,6 +115,7 @@ final class Sweep {
 			$this->queue->raise( Queue::ORDER, array_fill_keys( $this->queue->missing( $modified ), 'shop_order' === $type ? 'updated' : 'refunded' ), $now );
 			$found = count( $orders );
 			++$page;
+			wp_cache_flush_runtime(); // Thousands of orders would not fit into memory.
 		} while ( self::BATCH === $found );
 	}
 
@@ -182,12 +183,21 @@ final class Sweep {
 		$rows    = $this->queue->find_all( Queue::PRODUCT, $ids );
 		$changes = array();
 		foreach ( $ids as $id ) {
-			$product = wc_get_product( $id );
-			if ( $product instanceof \WC_Product && $this->differs( $product, $rows[ $id ] ?? null ) ) {
+			$row = $rows[ $id ] ?? null;
+			try {
+				$product = wc_get_product( $id );
+				$differs = $product instanceof \WC_Product && $this->differs( $product, $row );
+			} catch ( \Throwable $problem ) {
+				// Another plugin fails at it. The search goes on; a product that the POS has is tried by the sender, which reports it.
+				wc_get_logger()->error( "Could not read product $id: " . $problem->getMessage(), array( 'source' => Log::SOURCE ) );
+				$differs = $row && Queue::SENT === $row->state;
+			}
+			if ( $differs ) {
 				$changes[ $id ] = 'updated';
 			}
 		}
 		$this->queue->raise( Queue::PRODUCT, $changes, $now );
+		wp_cache_flush_runtime(); // Thousands of products would not fit into memory.
 	}
 
 	/**
