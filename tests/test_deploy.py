@@ -43,9 +43,14 @@ def test_the_worker_is_as_closed_as_the_service() -> None:
     assert sandbox("pos-api.service") == sandbox("pos-worker.service")
 
 
+def test_a_delivery_that_is_too_large_comes_through_the_proxy_and_leaves_its_trace() -> None:
+    """The service refuses it (413) and notes which order it was; a proxy would not."""
+    assert re.search(r"client_max_body_size 16m;", (DEPLOY / "nginx.conf").read_text())
+    assert re.search(r"max_size 16MiB\n", (DEPLOY / "Caddyfile").read_text())  # Caddy's MB has 1,000,000 bytes
+
+
 def test_nginx_takes_its_example(tmp_path: Path) -> None:
     site = (DEPLOY / "nginx.conf").read_text()
-    assert "client_max_body_size 2m;" in site
     assert "X-Forwarded-For $remote_addr" in site, "not what the sender says"
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     made = run(
