@@ -400,7 +400,8 @@ def test_what_a_product_is_for_people_is_read_in_every_form_that_senders_have() 
     plugin = {"image": "https://s.example/a.jpg", "categories": [{"id": 1, "name": "Salt &amp; Pepper"}]}
     rest = {"images": [{"src": "https://s.example/a.jpg"}, {"src": "b"}], "categories": ["Salt & Pepper"]}
     variation = {"image": {"id": 5, "src": "https://s.example/a.jpg"}, "categories": {"3": {"name": "Salt & Pepper"}}}
-    for form in (plugin, rest, variation):
+    with_hole = rest | {"images": {"1": {"src": "https://s.example/a.jpg"}, "2": {"src": "b"}}}
+    for form in (plugin, rest, variation, with_hole):
         told = product(9, "A", 5) | form | {"global_unique_id": " 731 ", "tax_class": "reduced-rate"}
         assert read("product.updated", told).details == {
             "gtin": "731",

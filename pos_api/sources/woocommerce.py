@@ -32,6 +32,7 @@ from .fields import (
     Findings,
     Place,
     amount,
+    as_list,
     is_nothing,
     list_of,
     moment,
@@ -82,9 +83,6 @@ _UNPUBLISHED = frozenset({"auto-draft", "draft", "pending", "future", "trash"})
 """Statuses of products that are not for sale; published and private ones are."""
 _CUSTOMER_TOPICS = frozenset({"customer.created", "customer.updated"})
 TOPICS = _ORDER_TOPICS | _PRODUCT_TOPICS | _CUSTOMER_TOPICS
-
-_PHP_LIMIT = 16_384
-_META_DEPTH = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -444,7 +442,7 @@ _PRODUCT = {
     **same(whole_number, "parent_id"),
     "global_unique_id": Field("gtin", trimmed),
     **same(text, "tax_class"),
-    "images": Field("image_url", lambda value: _image_url(value)),
+    "images": Field("image_url", lambda value: _first_image(value)),
     "image": Field("image_url", lambda value: _image_url(value)),
     "categories": Field("categories", list_of(lambda value, place: _category(value)), nested=True),
     "manage_stock": Field("managed", lambda value: "parent" if value == "parent" else yes_or_no(value)),
@@ -452,11 +450,14 @@ _PRODUCT = {
 _DETAILS = ("gtin", "image_url", "categories", "tax_class")
 
 
+def _first_image(values: Any) -> str:
+    """The address of the first of a product's `images`."""
+    images = [] if is_nothing(values) else as_list(values)
+    return _image_url(images[0]) if images else ""
+
+
 def _image_url(value: Any) -> str:
-    """The address of a product's first image: of `images` or, a variation's, of `image`, each with its `src`; our
-    plugin sends the address itself."""
-    if isinstance(value, list):
-        value = value[0] if value else ""
+    """The address of an image, as its `src` (a variation's `image`) or, as our plugin sends it, by itself."""
     address = plain_text(value.get("src") if isinstance(value, dict) else value).strip()
     if len(address) > _LONGEST_ADDRESS:
         raise ValueError(f"is longer than {_LONGEST_ADDRESS} characters")
