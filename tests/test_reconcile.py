@@ -17,6 +17,7 @@ from pos_api import auth, connection, inbox, pull, reconcile, schedule, silence,
 from pos_api.config import Config
 from pos_api.db import Db
 from pos_api.reconcile import Report
+from pos_api.reconcile import report as report_of
 from pos_api.sources.woocommerce_rest import Shop, envelope
 from pos_api.stores import Stores
 from pos_api.values import now
@@ -925,6 +926,34 @@ def test_what_one_comparison_left_open_is_open_in_the_next_until_it_is_repaired(
     assert [each["what"] for each in report.unread] == ["the variations of product 2 (Hoodie)"], "until the next sweep"
     db.pulls.update_one({"_id": "default"}, {"$unset": {"swept_at": ""}})
     assert due().in_sync
+
+
+def test_what_is_open_is_kept_however_long_the_report_is(db: Db, config: Config) -> None:
+    """A report that kept its first 500 orders lost the one that could not be repaired, and the next said in sync."""
+
+    def kept(*repairs: str) -> report_of.Open:
+        orders = [{"order_id": number, "repair": repair} for number, repair in enumerate(repairs, 1)]
+        report_of.keep(db, config, Report("default", LONG_AGO, now(), orders=orders), now())
+        return report_of.left_open(reconcile.last_report(db, "default"))
+
+    assert kept(*["created"] * 600, "parked") == report_of.Open(orders={601})
+    too_many = kept(*["parked"] * 503)
+    assert len(too_many.orders) == 500
+    assert [(each["what"], each["count"]) for each in too_many.unread] == [("3 more discrepancies of orders", 3)]
+
+
+def test_an_order_that_is_repaired_while_orders_are_read_is_compared_once(
+    fake: FakeShop, shop: Shop, db: Db, config: Config
+) -> None:
+    """A repair saves the order, which moves it to the end of those saved since."""
+    numbers = range(1, 121)  # more than the database gives at once
+    bodies = [envelope("order.created", order(number)) for number in numbers]
+    pull.take_in(db, Stores(db, config).get("default"), bodies, now())
+    for number in numbers:
+        fake.put_order(order(number, customer_note="Ring twice"))
+    report = compare(db, config, shop, now() - timedelta(minutes=5), repair=True)
+    assert {each["repair"] for each in report.orders} == {"updated"}
+    assert (report.compared, len(report.orders)) == (120, 120)
 
 
 def test_a_comparison_cut_short_by_a_restart_is_due_at_once(

@@ -78,7 +78,6 @@ def _both_ways(
         seen.update(row["id"] for row in rows)
         yield rows, []
     for ids in _saved_since(db, store, report.since, seen):
-        revisit = revisit - set(ids)
         listed: dict[int, Row] = {}
         for page in shop.rows("orders", include=",".join(map(str, ids))):
             listed |= {row["id"]: row for row in page.rows if isinstance(row, dict) and row.get("id") in ids}
@@ -87,11 +86,13 @@ def _both_ways(
 
 
 def _saved_since(db: Db, store: Store, since: datetime, seen: set[int]) -> Iterator[list[int]]:
-    """Orders here, not deleted, that were saved or made since then, in batches."""
+    """Orders here, not deleted, that were saved or made since then and not `seen` yet, in batches; each once, though a
+    repair saves it again while they are being read."""
     saved = {"changed_at": {"$gte": Timestamp(int(since.timestamp()), 0)}, "store": store.id}
     found = db.woocommerceorders.find(saved | {"deleted_at": {"$exists": False}}, {"order_id": 1}).sort("changed_at", 1)
     waiting = (each["order_id"] for each in found if each["order_id"] not in seen)
     while batch := list(islice(waiting, _BATCH)):
+        seen.update(batch)
         yield batch
 
 

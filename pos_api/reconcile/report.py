@@ -109,14 +109,31 @@ def repaired(discrepancy: Document) -> bool:
 
 def keep(db: Db, config: Config, report: Report, until: datetime) -> None:
     """Store the report, and where all is in sync until then, that it is."""
-    document = report.document()
-    for part in ("orders", "products", "stock", "unread"):
-        document[part] = document[part][:_SHOWN]
-    changes: Document = {"report": document}
+    changes: Document = {"report": _shortened(report.document())}
     unread = any(each["kind"] == ORDERS for each in report.unread)
     if not (report.problem or unread) and all(map(repaired, report.orders)) and _connects(db, config, report):
         changes["reconciled_until"] = until
     db.pulls.update_one({"_id": report.store}, {"$set": changes}, upsert=True)
+
+
+def _shortened(document: Document) -> Document:
+    """A report of at most `_SHOWN` of each kind, those that are open first: the next comparison looks at them again.
+    Where there are more, that is noted as not read, so it stays open until everything is compared again."""
+    for part, kind in (("orders", ORDERS), ("products", PRODUCTS), ("stock", PRODUCTS)):
+        if len(document[part]) > _SHOWN:
+            rows = sorted(document[part], key=_is_open, reverse=True)
+            document[part] = rows[:_SHOWN]
+            if more := sum(map(_is_open, rows[_SHOWN:])):
+                cause = f"The report lists {_SHOWN}; the rest is looked at when everything is compared again."
+                entry = {"kind": kind, "what": f"{more} more discrepancies of {part}", "count": more, "cause": cause}
+                document["unread"].insert(0, entry)
+    document["unread"] = document["unread"][:_SHOWN]
+    return document
+
+
+def _is_open(discrepancy: Document) -> bool:
+    """Whether there is something left to repair; stock that is explained is in sync."""
+    return not repaired(discrepancy) and discrepancy.get("unexplained") != 0
 
 
 def _connects(db: Db, config: Config, report: Report) -> bool:
