@@ -19,6 +19,7 @@ from pymongo.errors import BulkWriteError
 from .db import Db, Document, only_collisions
 from .errors import Conflict, NotFound
 from .event_warnings import EventWarning
+from .values import first_meta
 from .words import search_words, wanted_words
 
 _ERASED_EMAIL = "deleted@site.invalid"
@@ -174,7 +175,7 @@ def remove_unused(db: Db, customers: list[str]) -> None:
 def is_erased(order: Document) -> bool:
     """Whether the personal data of an order was erased in the shop (`WC_Privacy_Erasers`)."""
     email = order.get("billing", {}).get("email", "").strip().lower()
-    marked = any(each["key"] == "_anonymized" and each["value"] == "yes" for each in order.get("meta", ()))
+    marked = first_meta(order.get("meta", ()), "_anonymized") == "yes"
     return email == _ERASED_EMAIL or (marked and not email)
 
 

@@ -11,6 +11,7 @@ An order document: `_id` (`store:order id`), the order's own fields under the na
 * of its lines `full`, where one came with all that the shop knows of it (see `holding`);
 * `parent`, the `_id` of the order that it is a sub-order of, and `suborders_hold`, where it is a parent and the shop
   has taken stock for its sub-orders; each absent where there is none;
+* `test_mode` (true), where it was paid in a payment provider's test mode, absent else;
 * `deleted_at`, `status_history`, `warnings` and `day` (shop-local);
 * `former_customers`, only until they are seen to (see `customers.remove_unused`);
 * `customer`, `skus` and `search`, by which it is found, and `changed_at`, the server's time of the last save (a BSON
@@ -34,7 +35,7 @@ from .holding import shop_id
 from .opening import FirstMade, first_made_since, is_from_before
 from .products import Catalogue, Product
 from .stock import Holding
-from .values import whole
+from .values import first_meta, whole
 from .words import search_words
 
 _HISTORY = 200
@@ -330,6 +331,8 @@ def merge(before: Document | None, snapshot: OrderSnapshot, catalogue: Catalogue
     order.setdefault("status", "trash" if order.get("deleted_at") else "pending")
     if "parent_id" in fields:
         _link_parent(order)
+    if "meta" in fields:
+        _note_test_mode(order)
     if "refunds" in fields and before:
         order["refunds"] = _with_known_lines(fields["refunds"], before.get("refunds", []))
     if "line_items" in fields:
@@ -408,6 +411,13 @@ def _link_parent(order: Document) -> None:
         order.pop("parent", None)
     else:
         order["parent"] = f"{order['store']}:{order['parent_id']}"
+
+
+def _note_test_mode(order: Document) -> None:
+    """Note that it was paid in a payment provider's test mode (WooPayments says so in `_wcpay_mode`)."""
+    order.pop("test_mode", None)
+    if first_meta(order["meta"], "_wcpay_mode") == "test":
+        order["test_mode"] = True
 
 
 def _with_known_lines(refunds: list[Document], known: list[Document]) -> list[Document]:

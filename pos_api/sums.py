@@ -19,8 +19,9 @@ from .values import Quantity, decimal, decimal128, whole
 
 NOT_COUNTED = ("pending", "failed", "cancelled", "trash")
 """WooCommerce's `woocommerce_excluded_report_order_statuses`; drafts are never stored here."""
-IN_FIGURES: Document = {"deleted_at": None, "parent": None}
-"""Orders that figures are about: not deleted, and no sub-orders, whose parent counts (as in WooCommerce Analytics)."""
+IN_FIGURES: Document = {"deleted_at": None, "parent": None, "test_mode": None}
+"""Orders that figures are about, as in WooCommerce Analytics: not deleted, no sub-orders, whose parent counts, and not
+paid in a payment provider's test mode (`OrdersScheduler::is_test_order`)."""
 COUNTED: Document = {**IN_FIGURES, "status": {"$nin": list(NOT_COUNTED)}}
 AMOUNTS = ("gross_sales", "coupons", "refunds", "net_revenue", "taxes", "shipping")
 NOTHING = Decimal("0.00")

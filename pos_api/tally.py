@@ -213,7 +213,7 @@ def _figures_of_day(rows: list[Document]) -> Document:
 
 
 _OF_CHANGE = dict.fromkeys(
-    ("store", "customer", "created_at", "order_id", "status", "deleted_at", "parent", "changed_at"), 1
+    ("store", "customer", "created_at", "order_id", "status", "deleted_at", "parent", "test_mode", "changed_at"), 1
 )
 
 
@@ -306,7 +306,7 @@ def _enter(name: str, order: str) -> UpdateOne:
 
 
 def _counts(order: Document) -> bool:
-    return order["status"] not in NOT_COUNTED and not order.get("deleted_at") and "parent" not in order
+    return order["status"] not in NOT_COUNTED and all(order.get(name) is None for name in IN_FIGURES)
 
 
 def _place(order: Document) -> tuple[datetime, int]:

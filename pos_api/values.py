@@ -7,6 +7,7 @@ numbers, whole ones ints. Times are aware and UTC.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -108,6 +109,12 @@ def whole(value: Quantity) -> Quantity:
         return value
     value = round(value, _QUANTITY_DECIMALS)
     return int(value) if value.is_integer() else value
+
+
+def first_meta(entries: Iterable[Mapping[str, Any]], key: str) -> Any:
+    """The value of meta data (entries with `key` and `value`) that counts where a key comes several times, as in
+    `WC_Data::get_meta`: the first; None without any."""
+    return next((entry["value"] for entry in entries if entry["key"] == key and entry["value"] is not None), None)
 
 
 def utc(value: Any) -> datetime | None:

@@ -131,6 +131,9 @@ class Order(Schema):
     discount_tax = Money(metadata={"example": "0.00"})
     payment_method = fields.String(metadata={"example": "cod"})
     payment_method_title = fields.String(metadata={"example": "Cash on delivery"})
+    test_mode = fields.Boolean(
+        metadata={"description": "Paid in a payment provider's test mode, so not in the figures; absent otherwise."}
+    )
     customer = fields.String(
         allow_none=True, metadata={"description": "Its key at /api/customers.", "example": "anna@example.se"}
     )

@@ -33,6 +33,9 @@ NOTE_LIMIT = 20_000
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 _DECIMALS = 18
 _ENTITY = re.compile(r"&(#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+_TAG = re.compile(r"<(?:/?([A-Za-z][A-Za-z0-9]*)|!--)[^<>]*>")
+_NEW_LINE = ("br", "p", "div", "li", "tr", "h1", "h2", "h3", "h4", "h5", "h6")
+_BLANKS = re.compile(r"[ \t\r\n]+")
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _ZERO_DATES = ("0000-00-00", "-0001-11-30")
 """MySQL's zero date as it is stored, and what PHP makes of it."""
@@ -208,7 +211,13 @@ def trimmed(value: Any) -> str:
 
 
 def title(value: Any) -> str:
-    """A name or title as people read it: WordPress stores some with HTML entities (`Salt &amp; Pepper`)."""
+    """The name or title of a thing as people read it: WordPress prints them as HTML, and stores some with entities and
+    tags (`Salt &amp; <b>Pepper</b>`)."""
+    return _checked(_decoded(_without_tags(_text(value))), TEXT_LIMIT)
+
+
+def person_or_place(value: Any) -> str:
+    """A part of a person's name or address: as `title`, but WordPress lets no tags in, so `<` is a character."""
     return _checked(_decoded(_text(value)), TEXT_LIMIT)
 
 
@@ -225,6 +234,14 @@ def _text(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError("must be text")
     return str(value)
+
+
+def _without_tags(text: str) -> str:
+    """The text without HTML tags; one that begins a new line leaves a blank. `<` is a tag's only before a letter."""
+    if "<" not in text:
+        return text
+    plain = _TAG.sub(lambda tag: " " if (tag[1] or "").lower() in _NEW_LINE else "", text)
+    return text if plain == text else _BLANKS.sub(" ", plain).strip()
 
 
 def _decoded(text: str) -> str:

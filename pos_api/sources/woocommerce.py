@@ -25,7 +25,7 @@ from ..orders import OrderSnapshot, status_of
 from ..product_archive import ProductDeletion
 from ..products import ProductSnapshot
 from ..stores import Store
-from ..values import ZERO
+from ..values import ZERO, first_meta
 from . import refunds
 from .fields import (
     Field,
@@ -40,6 +40,7 @@ from .fields import (
     number_or_text,
     object_of,
     percent,
+    person_or_place,
     plain_text,
     read_fields,
     same,
@@ -205,7 +206,7 @@ def translate(message: Message, store: Store, received_at: datetime, cause: str)
 # --- orders -----------------------------------------------------------------------------------------------------
 
 _ADDRESS = {
-    **same(title, "first_name", "last_name", "company", "address_1", "address_2", "city", "state"),
+    **same(person_or_place, "first_name", "last_name", "company", "address_1", "address_2", "city", "state"),
     **same(text, "postcode", "country", "email", "phone"),
 }
 _IDS = same(whole_number, "product_id", "variation_id")
@@ -254,13 +255,9 @@ def _line_item(value: Any, place: Place) -> Document:
     line.setdefault("sku", "")
     if isinstance(value.get("meta_data"), list | dict):
         line["full"] = True
-    shown = []
-    for entry in read_fields(value, _META, place).get("meta", ()):
-        if entry["key"] == "_reduced_stock":
-            line |= _reduced_stock(entry["value"], place)
-        elif not entry["key"].startswith("_"):
-            shown.append(entry)
-    if shown:
+    meta = read_fields(value, _META, place).get("meta", [])
+    line |= _reduced_stock(first_meta(meta, "_reduced_stock"), place)
+    if shown := [entry for entry in meta if not entry["key"].startswith("_")]:
         line["meta"] = shown
     return line
 
@@ -323,10 +320,8 @@ _REFUNDED_ITEM = {"_refunded_item_id": Field("line_item_id", number_or_text)}
 def _refund_line(value: Any, place: Place) -> Document:
     line = {"quantity": 0} | read_fields(value, _REFUND_LINE, place)
     line |= _ids(value, place)
-    for entry in read_fields(value, _META, place).get("meta", ()):
-        if entry["key"] == "_refunded_item_id":
-            line |= read_fields({entry["key"]: entry["value"]}, _REFUNDED_ITEM, place)
-    return line
+    item = first_meta(read_fields(value, _META, place).get("meta", []), "_refunded_item_id")
+    return line if item is None else line | read_fields({"_refunded_item_id": item}, _REFUNDED_ITEM, place)
 
 
 _REFUND_LINES = {
@@ -534,7 +529,7 @@ def _product_deletion(message: Message, store: Store, received_at: datetime) -> 
 
 _CUSTOMER = {
     **same(trimmed, "email"),
-    **same(title, "first_name", "last_name"),
+    **same(person_or_place, "first_name", "last_name"),
     **same(text, "username"),
     "billing": Field("billing", object_of(_ADDRESS), nested=True),
     "shipping": Field("shipping", object_of(_ADDRESS), nested=True),
