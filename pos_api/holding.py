@@ -2,8 +2,9 @@
 
 WooCommerce notes on a line how many units it has taken for it (`_reduced_stock`, here `reduced_stock`). A line that
 came with its `meta_data` (`full`) says all that the shop holds: without `_reduced_stock` the shop has taken nothing, or
-not yet. What it will take then follows from `wc-stock-functions.php`: stock is taken in the statuses of `TAKES`, and
-kept back for the buyer while an order is pending.
+not yet. What it will take then follows from `wc-stock-functions.php`: stock is taken in the statuses of `TAKES`, once
+for all lines of an order, and kept back for the buyer while an order is pending. So beside a line with `_reduced_stock`
+one without it was passed over, or added later: nothing is taken for it.
 """
 
 from __future__ import annotations
@@ -64,7 +65,14 @@ def _status_holds(order: Document, line: Document) -> bool:
         return False
     if status == "pending":
         return "deleted_at" not in order
-    return status in TAKES if line.get("full") else status not in HOLDS_NOTHING
+    if line.get("full"):
+        return status in TAKES and not _is_reduced(order)
+    return status not in HOLDS_NOTHING
+
+
+def _is_reduced(order: Document) -> bool:
+    """Whether the shop has taken stock for the order: it notes on each line what it took (`wc_reduce_stock_levels`)."""
+    return any("reduced_stock" in line and line.get("full") for line in order["line_items"])
 
 
 def _only_as_reduced(order: Document, line: Document) -> bool:
@@ -81,13 +89,14 @@ def after_status(order: Document, old_status: str) -> list[Document]:
 
     An order that holds nothing now, or is pending, has none. One that held and still holds keeps it. One that comes to
     hold has the units that are not returned; a full line comes to hold only in a status in which the shop takes stock,
-    and keeps in another one what it held there (`processing` to `shipped`).
+    and keeps in another one what it held there (`processing` to `shipped`). Where the shop has taken stock for the
+    order, it takes none again.
     """
     status = order["status"]
     lines: list[Document] = order["line_items"]
     if status in HOLDS_NOTHING or status == "pending":
         return [{name: value for name, value in line.items() if name != "reduced_stock"} for line in lines]
-    takes = status in TAKES or old_status in TAKES
+    takes = (status in TAKES or old_status in TAKES) and not (_is_reduced(order) and old_status != "pending")
     return [
         {**line, "reduced_stock": units}
         if "reduced_stock" not in line and not _only_as_reduced(order, line) and (takes or not line.get("full"))

@@ -108,5 +108,27 @@ def test_units_gone_before_stock_was_counted_are_followed_by_what_the_shop_has_t
     assert held(order("processing", full(2), bare(3, "B"), opening=["A", "B", "C"])) == {"A": 0, "B": 0, "C": 0}
 
 
+@pytest.mark.parametrize("status", ALL)
+def test_beside_a_line_the_shop_took_a_full_line_without_its_mark_holds_nothing_but_in_pending(status: str) -> None:
+    kept_back = 1 if status == "pending" else 0
+    assert held(order(status, full(2, reduced=2), full(1, product="B"))) == {"A": 2, "B": kept_back}
+    assert held(order(status, full(2, reduced=0), full(1, product="B"))) == {"A": 0, "B": kept_back}
+
+
+@pytest.mark.parametrize(
+    ("statuses", "units"),
+    [(["processing", "completed"], 0), (["shipped", "completed"], 0), (["pending", "processing"], 1)],
+)
+def test_a_status_alone_takes_nothing_again_where_the_shop_has_taken_stock(statuses: list[str], units: int) -> None:
+    before, later = statuses
+    assert held(after(order(before, full(2, reduced=2), full(1, product="B")), later)) == {"A": 2, "B": units}
+
+
+def test_a_line_below_zero_is_refunded_by_units_below_zero() -> None:
+    back = [{"line_items": [{"quantity": 2, "line_item_id": 1}, {"quantity": -1, "line_item_id": 2}]}]
+    lines = (bare(3) | {"id": 1}, bare(-2, "B") | {"id": 2})
+    assert held(order("processing", *lines, refunds=back)) == {"A": 1, "B": -1}
+
+
 def test_an_order_deleted_before_it_was_paid_holds_nothing() -> None:
     assert held(order("pending", full(2), bare(1, "B"), deleted_at="now")) == {"A": 0, "B": 0}
