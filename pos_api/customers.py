@@ -65,18 +65,26 @@ def upsert(db: Db, buyers: list[Buyer]) -> None:
     """Record these buyers. The newest word about a person counts, in whatever order it arrives.
 
     Who is new here, or known by nothing newer, is written at once. Where that collides on the `_id`, the customer is
-    there: what is known of the person then decides, and each part is a plain update.
+    known by something newer, and only the order's own part is recorded. That comes first: from then on
+    `remove_unused` leaves the record alone, and where it was removed just before, it is made anew.
     """
     if not buyers:
         return
+    known = [buyers[index] for index in _write(db, [_newest_word(buyer) for buyer in buyers])]
+    if known:
+        _write(db, [step for buyer in known for step in (_older_word(buyer), _newest_word(buyer))])
+
+
+def _write(db: Db, steps: list[UpdateOne]) -> list[int]:
+    """Run these steps in order; returns which of them collided on the `_id`."""
     try:
-        db.customers.bulk_write([_newest_word(buyer, upsert=True) for buyer in buyers], ordered=False)
+        db.customers.bulk_write(steps, ordered=False)
     except BulkWriteError as error:
-        known = [buyers[index] for index in only_collisions(error)]
-        db.customers.bulk_write([step for buyer in known for step in (_newest_word(buyer), _older_word(buyer))])
+        return only_collisions(error)
+    return []
 
 
-def _newest_word(buyer: Buyer, *, upsert: bool = False) -> UpdateOne:
+def _newest_word(buyer: Buyer) -> UpdateOne:
     billing = buyer.billing
     profile = {
         "email": billing.get("email", "").strip(),
@@ -85,7 +93,7 @@ def _newest_word(buyer: Buyer, *, upsert: bool = False) -> UpdateOne:
     words = search_words(*(profile[name] for name in _SEARCHED))
     told = {**profile, "billing": billing, "shipping": buyer.shipping, "search": words, "as_of": buyer.as_of}
     nothing_newer = {"_id": buyer.key, "as_of": {"$not": {"$gt": buyer.as_of}}}
-    return UpdateOne(nothing_newer, {"$set": told, **_ordered(buyer)}, upsert=upsert)
+    return UpdateOne(nothing_newer, {"$set": told, **_ordered(buyer)}, upsert=True)
 
 
 def _older_word(buyer: Buyer) -> UpdateOne:

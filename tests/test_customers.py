@@ -147,6 +147,24 @@ def test_a_version_overtaken_while_it_is_recorded_leaves_no_customer_behind(
                 assert values(db.customers, "_id") == kept, (i, j)
 
 
+def test_an_older_order_that_comes_while_its_customer_is_removed_keeps_it(db: Db, config: Config) -> None:
+    """The older version changes nothing but the times of a record that is newer, which may go at that moment."""
+    with processes(config, 2) as (first, second):
+        for i in range(6, 13):
+            for j in (4, 5, 6, 7, 8):
+                clear(db)
+                first.deliver("order.created", order(1, billing=TYPO, modified=8))
+                interleave(
+                    first,
+                    lambda: first.deliver("order.updated", order(1, billing=RIGHT, modified=9)),
+                    second,
+                    lambda: second.deliver("order.created", order(2, billing=TYPO, modified=1)),
+                    i,
+                    j,
+                )
+                _customers_are_those_of_orders(db)
+
+
 # --- erased in the shop -------------------------------------------------------------------------------------------
 
 
