@@ -44,7 +44,9 @@ class ProductSnapshot:
     """What a shop says about a product or variation. `stock` is None where the shop does not manage it, or where it is
     `pooled`: a variation's that is its parent's. `seen_at` is when the shop had the product, as far as it says;
     `restored` that it came back from the trash. `published` is false for a draft, or what lies in the trash;
-    `last_order_id` the id of the shop's last order when the stock was read, where it says so."""
+    `last_order_id` the id of the shop's last order when the stock was read, where it says so. `unpriced` is true where
+    the shop says that there is no price, so that nobody can buy it (`WC_Product::is_purchasable`); without it, a
+    `price` of None says nothing."""
 
     store: str
     shop_id: int
@@ -63,6 +65,7 @@ class ProductSnapshot:
     warnings: tuple[EventWarning, ...] = ()
     published: bool = True
     last_order_id: int | None = None
+    unpriced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -510,7 +513,7 @@ def _keep_in_step(
         warnings.append(_taken_from(rival, sku))
     name = snapshot.name or product["name"]
     changes: Document = {"sku": sku, "name": name}
-    if snapshot.price is not None:
+    if snapshot.price is not None or snapshot.unpriced:
         changes["price"] = snapshot.price
     changes |= {
         name: value for name, value in _details(snapshot).items() if product.get(name, _NO_DETAILS[name]) != value
@@ -547,7 +550,8 @@ def differing(product: Document, snapshot: ProductSnapshot) -> list[str]:
     if snapshot.name and product["name"] != snapshot.name:
         fields.append("name")
     known = product.get("price")
-    if snapshot.price is not None and (known is None or decimal(known) != decimal(snapshot.price)):
+    differs = known is None if snapshot.price is not None else snapshot.unpriced and known is not None
+    if differs or (snapshot.price is not None and decimal(known) != decimal(snapshot.price)):
         fields.append("price")
     compared = ("gtin",) if snapshot.parent_id else tuple(_NO_DETAILS)  # a variation's others may be its parent's
     details = {name: value for name, value in _details(snapshot).items() if name in compared}

@@ -44,8 +44,10 @@ def listen(db: Db, store: str, moment: datetime) -> Silence | None:
     hours = _orders_by_hour(db, store, start)
     if not hours:
         return None
-    newest = db.woocommerceorders.find_one({"store": store}, {"created_at": 1}, sort=[("created_at", -1), ("_id", -1)])
-    assert newest is not None
+    until = {"store": store, "created_at": {"$lte": moment}}  # an order dated ahead ends no silence
+    newest = db.woocommerceorders.find_one(until, {"created_at": 1}, sort=[("created_at", -1), ("_id", -1)])
+    if newest is None:
+        return None
     counts = [hours.get(start + n * _HOUR, 0) for n in range(WEEKS * _WEEK)]
     silence = judge(counts, (moment - newest["created_at"]) / _HOUR)
     return None if silence is None else Silence(newest["created_at"], *silence)

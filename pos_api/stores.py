@@ -48,6 +48,14 @@ class Store:
     currency: str = ""
     live_since: datetime | None = None
     webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
+    site: str | None = None
+
+    def is_from_elsewhere(self, address: str) -> bool:
+        """Whether a delivery that names this address comes from another site than the shop's, such as a copy of it for
+        tests. Scheme, `www.`, port, folder and language make no other site. False where either is not known; a blank
+        `site` takes all."""
+        site = site_of(address)
+        return bool(self.site and site and site != self.site)
 
     def moment(self, local: datetime) -> datetime:
         """The moment, in UTC, of a time on the shop's clock. Raises OverflowError beyond all there are."""
@@ -107,6 +115,16 @@ class Stores:
         self._mark_used(store_id, digest)
         return self._stores.get(store_id)
 
+    def remember_site(self, store: Store, address: str) -> None:
+        """Note the site of a store whose first delivery this is; it costs a write once."""
+        if store.site is not None or not (site := site_of(address)):
+            return
+        first = {"_id": store.id, "site": {"$exists": False}}
+        noted = {"$set": {"site": site}, "$setOnInsert": {"name": store.id}}
+        with suppress(PyMongoError), pymongo.timeout(_PATIENCE):  # the next delivery does it
+            self._db.stores.update_one(first, noted, upsert=store.id == DEFAULT)
+        self._read_at = float("-inf")
+
     def _refresh(self) -> None:
         if time.monotonic() - self._read_at >= self._max_age:
             with self._lock:
@@ -154,6 +172,7 @@ def _from_config(config: Config, document: Document) -> Store:
         currency=document.get("currency", ""),
         live_since=document.get("live_since"),
         webhook_secrets=(config.webhook_secret,),
+        site=document.get("site"),
     )
 
 
@@ -166,6 +185,7 @@ def _from_document(document: Document, config: Config) -> Store:
         currency=document.get("currency", ""),
         live_since=document.get("live_since"),
         webhook_secrets=_opened(document, config),
+        site=document.get("site"),
     )
 
 
@@ -227,11 +247,15 @@ def add(
 
 def update(db: Db, config: Config, name: str, *, webhook_secret: str | None = None, **settings: Any) -> None:
     """Change settings of a store (`url`, `timezone`, `currency`, `live_since`, `webhook_secret`); None leaves one as
-    it is. Raises Invalid, NotFound."""
+    it is. Deliveries are taken from the site of the `url` from then on, with a blank one from any.
+
+    Raises Invalid, NotFound."""
     changes = {field: value for field, value in settings.items() if value is not None}
     for setting, check in (("url", checked_url), ("timezone", _checked_timezone), ("currency", _checked_currency)):
         if changes.get(setting):
             changes[setting] = check(changes[setting])
+    if "url" in changes:
+        changes["site"] = site_of(changes["url"])
     if webhook_secret is not None:
         if name == DEFAULT:
             raise Invalid(f"The webhook secret of {DEFAULT!r} is the setting WEBHOOK_SECRET.")
@@ -335,6 +359,14 @@ def _key_document(key: str, expires_at: datetime | None = None) -> Document:
         "expires_at": expires_at,
         "last_used_at": None,
     }
+
+
+def site_of(address: str) -> str:
+    """The host that an address names, without `www.`; blank where it names none."""
+    try:
+        return (urlsplit(address.strip()).hostname or "").removeprefix("www.")
+    except ValueError:
+        return ""
 
 
 def checked_url(url: str) -> str:

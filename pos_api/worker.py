@@ -41,12 +41,14 @@ log = get_logger(__name__)
 
 @dataclass(slots=True)
 class Work:
-    """An event with what it says, already translated: a subject to apply, or the outcome it has without one."""
+    """An event with what it says, already translated: a subject to apply, or the outcome it has without one; and the
+    address of the shop, where it names one."""
 
     event: Event
     subject: Subject | None
     outcome: Outcome | None = None
     problem: PosError | None = None
+    site: str = ""
 
 
 @dataclass(slots=True)
@@ -77,7 +79,7 @@ def understand(store: Store, headers: Mapping[str, str], body: bytes, received_a
         if not resource_id:
             topic, resource_id = woocommerce.glimpse(headers, body)
         return parked(Event(store.id, topic, resource_id, body, kept, received_at), problem)
-    return Work(event, subject, None if subject else Outcome("ignored"))
+    return Work(event, subject, None if subject else Outcome("ignored"), site=message.site)
 
 
 def parked(event: Event, problem: PosError) -> Work:

@@ -80,6 +80,9 @@ class FakeShop:
         self.most_at_once = 0
         self.url = ""
         self.clock = timedelta()
+        self.most_at_a_time = 1000
+        self.ignored: tuple[str, ...] = ()
+        self.headers: list[Any] = []
         self._lock = threading.Lock()
 
     # --- what tests do with it --------------------------------------------------------------------------------
@@ -106,6 +109,7 @@ class FakeShop:
     def __call__(self, environ: Any, start_response: Any) -> Any:
         request = Request(environ)
         with self._lock:
+            self.headers.append(request.headers)
             self.requests.append(request.path)
             self.at_once += 1
             self.most_at_once = max(self.most_at_once, self.at_once)
@@ -130,6 +134,8 @@ class FakeShop:
         path = route.removeprefix("/wc/v3/")
         with self._lock:
             response = self._route(request, path.split("/"))
+        if "total" in self.ignored:
+            response.headers.pop("X-WP-Total", None)
         if self.tampering and response.status_code == 200:
             data = response.get_json()
             for tamper in self.tampering:
@@ -140,7 +146,8 @@ class FakeShop:
     def _route(self, request: Request, path: list[str]) -> Response:
         match path:
             case ["orders"]:
-                return _list(request, [o for o in self.orders.values() if o["status"] != "trash"])
+                orders = [o for o in self.orders.values() if o["status"] != "trash"]
+                return _list(request, orders, self.most_at_a_time, self.ignored)
             case ["orders", order_id]:
                 return _one(self.orders.get(int(order_id)), "shop_order")
             case ["orders", order_id, "refunds"]:
@@ -157,7 +164,7 @@ class FakeShop:
             case ["customers"]:
                 return _list(request, list(self.customers.values()))
             case ["webhooks"]:
-                return _list(request, list(self.webhooks.values()))
+                return _list(request, list(self.webhooks.values()), ignored=("offset",))
             case ["webhooks", webhook_id]:
                 self.webhooks[int(webhook_id)] |= request.get_json()
                 return _one(self.webhooks[int(webhook_id)], "webhook")
@@ -185,8 +192,9 @@ def _one(row: dict[str, Any] | None, kind: str) -> Response:
     return answer(row) if row is not None else error(404, f"woocommerce_rest_{kind}_invalid_id", "Invalid ID.")
 
 
-def _list(request: Request, rows: list[dict[str, Any]]) -> Response:
-    """As `WC_REST_CRUD_Controller::get_items`: `after` and `before` are exclusive, `offset` wins over `page`."""
+def _list(request: Request, rows: list[dict[str, Any]], most: int = 1000, ignored: tuple[str, ...] = ()) -> Response:
+    """As `WC_REST_CRUD_Controller::get_items`: `after` and `before` are exclusive, `offset` wins over `page`; at most
+    `most` rows at once, whatever is asked for, without these parameters."""
     asked = request.args
     for name, field, keep in (
         ("after", "date_created_gmt", lambda value, limit: value > limit),
@@ -197,7 +205,9 @@ def _list(request: Request, rows: list[dict[str, Any]]) -> Response:
         if name in asked:
             rows = [row for row in rows if keep(row[field], asked[name])]
     rows = sorted(rows, key=lambda row: row["id"], reverse=asked.get("order") != "asc")
-    size, offset = int(asked.get("per_page", 10)), int(asked.get("offset", 0))
+    size = min(int(asked.get("per_page", 10)), most)
+    offset = int(asked["offset"]) if "offset" in asked and "offset" not in ignored else 0
+    offset = offset or (int(asked.get("page", 1)) - 1) * size
     total = {"X-WP-Total": str(len(rows)), "X-WP-TotalPages": str(-(-len(rows) // size))}
     return answer(rows[offset : offset + size], headers=total)
 

@@ -325,6 +325,38 @@ def test_a_status_without_lines_decides_where_the_units_held_are_out_of_date(
 _NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
+def test_a_version_from_the_future_makes_nothing_stale_that_follows(shop: Shop, db: Db) -> None:
+    def ago(minutes: int) -> str:
+        return (now() - timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:%S")
+
+    for send in (shop.send, shop.deliver):
+        db.woocommerceorders.drop()
+        db.inbox.drop()
+        send("order.created", order(1, date_modified_gmt="2099-01-01T00:00:00"))
+        assert outcome(send("order.updated", order(1, status="completed", date_modified_gmt=ago(2)))) == "updated"
+        assert outcome(send("order.updated", order(1, status="failed", date_modified_gmt=ago(3)))) == "stale"
+        ahead = order(1, status="refunded", date_modified_gmt=ago(-2))  # the clocks differ by less than five minutes
+        assert outcome(send("order.updated", ahead)) == "updated"
+        assert outcome(send("order.updated", order(1, status="failed", date_modified_gmt=ago(1)))) == "stale"
+
+
+def test_a_sequence_without_bounds_is_none(shop: Shop) -> None:
+    shop.outcome("order.created", order(1, modified=0), sequence=2**63 - 1)
+    assert shop.outcome("order.updated", order(1, modified=1, status="completed"), sequence=5) == "updated"
+    nanoseconds = int(now().timestamp() * 1e9)
+    assert shop.outcome("order.updated", order(1, modified=0, status="failed"), sequence=nanoseconds) == "updated"
+
+
+@pytest.mark.parametrize("blank", [None, "", " ", False])
+def test_a_blank_total_is_not_one_of_0(shop: Shop, db: Db, blank: Any) -> None:
+    answers = [shop.send("order.created", order(1, total=blank)), shop.send("order.created", order(2))]
+    answers.append(shop.send("order.updated", order(2, modified=1, total=blank)))
+    assert [each.get_json()["data"]["outcome"] for each in answers] == ["created", "created", "updated"]
+    warning = {"code": "field_left_out", "values": {"field": "total", "problem": "is blank"}}
+    assert [each.get_json()["data"]["warning_codes"] for each in answers] == [[warning], [], [warning]]
+    assert [str(each.get("total")) for each in db.woocommerceorders.find().sort("order_id", 1)] == ["None", "12.50"]
+
+
 def _snapshot(modified: int | None, sequence: int = 0, received: int = 0) -> OrderSnapshot:
     modified_at = None if modified is None else _NOON + timedelta(seconds=modified)
     received_at = _NOON + timedelta(hours=1, seconds=received)

@@ -796,6 +796,13 @@ def test_a_key_that_may_only_read_says_where_to_switch_it_on(
     assert not report.in_sync
 
 
+def test_a_webhook_that_is_off_is_found_among_hundreds(fake: FakeShop, shop: Shop, db: Db, config: Config) -> None:
+    others = {number: webhook(number, delivery_url="https://erp.example/hook") for number in range(1, 251)}
+    fake.webhooks = others | {251: webhook(251, status="disabled"), 252: webhook(252)}
+    report = compare(db, config, shop)
+    assert [each["id"] for each in report.senders] == [251]
+
+
 def test_a_shop_with_neither_plugin_nor_webhooks_is_told(fake: FakeShop, shop: Shop, db: Db, config: Config) -> None:
     fake.plugins = [{"plugin": "woocommerce/woocommerce.php"}]
     fake.webhooks = {1: webhook(1, delivery_url="https://elsewhere.example/hook"), 2: webhook(2)}

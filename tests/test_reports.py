@@ -5,7 +5,8 @@ A file says which report it is made after, what hurt, and why the expected value
 order; a step does one thing and may `expect` something:
 
 * `{"product": …}`: staff make a product;
-* `{"native": topic, "body": …}`: a webhook of WooCommerce's own; `raw` has the body as text instead;
+* `{"native": topic, "body": …}`: a webhook of WooCommerce's own; `raw` has the body as text
+  instead, `headers` more headers;
 * `{"envelope": event, "data": …, …}`: the plugin's envelope, with the members that are there;
 * `{"get": path}`: staff look.
 
@@ -54,7 +55,7 @@ class _Player:
             return self._client.post("/api/products", json=step["product"], headers=self._staff)
         if "native" in step:
             body = step["raw"].encode() if "raw" in step else json.dumps(step["body"]).encode()
-            return self._shop.post(body, native_headers(step["native"], body))
+            return self._shop.post(body, native_headers(step["native"], body) | step.get("headers", {}))
         if "envelope" in step:
             more = {name: value for name, value in step.items() if name not in ("envelope", "data", "expect", "note")}
             return self._shop.send(step["envelope"], step["data"], **more)

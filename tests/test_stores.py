@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -9,15 +10,17 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from flask import Flask
 from pymongo.errors import ServerSelectionTimeoutError
 
-from pos_api import connection, stores
+from pos_api import connection, stores, worker
 from pos_api import db as database
 from pos_api.config import Config
 from pos_api.db import Db, Document
 from pos_api.errors import Conflict, Invalid, NotFound
 from pos_api.stores import Stores
 from pos_api.values import now
+from tests.factories import Shop, native_headers, order, outcome, values
 from tests.servers import standalone
 
 
@@ -218,3 +221,26 @@ def test_the_default_shop_and_an_unknown_one_cant_be_removed(db: Db) -> None:
         stores.remove(db, "default")
     with pytest.raises(NotFound):
         stores.remove(db, "nobody")
+
+
+def test_a_copy_of_the_shop_changes_nothing_and_a_move_is_one_command(config: Config, db: Db, app: Flask) -> None:
+    shop = Shop(app.test_client())
+
+    def native(number: int, source: str) -> str:
+        body = json.dumps(order(number)).encode()
+        return outcome(shop.post(body, native_headers("order.created", body) | {"X-WC-Webhook-Source": source}))
+
+    assert native(1, "https://shop.example/") == "created"
+    for number, source in enumerate(("http://www.shop.example/en/", "https://SHOP.example:8443", "", "nonsense"), 2):
+        assert native(number, source) == "created"
+    assert native(6, "https://staging.shop.example/") == "parked"
+    envelope = {"event": "order.created", "data": order(7), "site_url": "https://new.example"}
+    body = json.dumps(envelope).encode()
+    refused = shop.post(body)
+    assert refused.status_code == 422
+    assert "pos-api store set default --url https://new.example" in refused.get_json()["error"]["message"]
+    stores.update(db, config, "default", url="https://new.example")
+    assert worker.understand(Stores(db, config).get("default"), {}, body, now()).subject  # when it is replayed
+    assert values(db.woocommerceorders, "order_id") == [1, 2, 3, 4, 5]
+    stores.update(db, config, "default", url="")
+    assert not Stores(db, config).get("default").is_from_elsewhere("https://third.example")

@@ -107,6 +107,45 @@ def test_a_reading_goes_on_where_it_was(fake: FakeShop, shop: Shop) -> None:
     assert [row["id"] for page in shop.orders(place) for row in page.rows] == list(range(101, 251))
 
 
+@pytest.mark.parametrize("ignored", [(), ("total",)])
+@pytest.mark.parametrize("most", [2, 7, 10, 99])
+@pytest.mark.parametrize("count", [3, 10, 53])
+def test_a_shop_that_gives_fewer_at_once_than_asked_for_is_read_whole(
+    fake: FakeShop, shop: Shop, count: int, most: int, ignored: tuple[str, ...]
+) -> None:
+    fill(fake, count)
+    fake.most_at_a_time, fake.ignored = most, ignored
+    pages = list(shop.orders())
+    assert [row["id"] for page in pages for row in page.rows] == list(range(1, count + 1))
+    assert not [unread for page in pages for unread in page.unread]
+
+
+@pytest.mark.parametrize("ignored", [("offset",), ("offset", "total")])
+@pytest.mark.parametrize("most", [10, 1000])
+def test_a_shop_that_gives_the_same_page_over_again_is_said_not_half_read(
+    fake: FakeShop, shop: Shop, most: int, ignored: tuple[str, ...]
+) -> None:
+    fill(fake, 150)
+    fake.most_at_a_time, fake.ignored = most, ignored
+    with pytest.raises(ShopError) as raised:
+        ids(shop)
+    assert raised.value.cause == "repeats"
+
+
+def test_what_a_shop_withholds_is_said_also_where_it_gives_fewer_at_once(fake: FakeShop, shop: Shop) -> None:
+    fill(fake, 30)
+    fake.most_at_a_time = 10
+    fake.tampering.append(lambda path, rows: [row for row in rows if row["id"] != 15] if path == "orders" else rows)
+    pages = list(shop.orders())
+    assert [row["id"] for page in pages for row in page.rows] == [each for each in range(1, 31) if each != 15]
+    assert [unread.count for page in pages for unread in page.unread]
+
+
+def test_no_cache_may_answer_for_the_shop(fake: FakeShop, shop: Shop) -> None:
+    ids(shop)
+    assert [headers["Cache-Control"] for headers in fake.headers] == ["no-cache"]
+
+
 def test_orders_come_with_the_lines_of_their_refunds(fake: FakeShop, shop: Shop) -> None:
     lines = [{"id": 7, "line_items": [{"quantity": -1}]}]
     fake.put_order(order(1, refunds=[{"id": 7, "total": "-5.00"}]), lines)

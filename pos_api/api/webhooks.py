@@ -59,6 +59,8 @@ def receive() -> tuple[Response, int]:
         return jsonify(success(None, message="Ping received")), 200
     sender = auth.sender(services().stores, headers, body)
     work = worker.understand(sender.store, headers, body, now())
+    if work.subject:
+        services().stores.remember_site(sender.store, work.site)
     if "json" not in content_type:
         work = worker.parked(work.event, UnsupportedMediaType("Send application/json."))
     return _take(work, sender, started)

@@ -14,6 +14,7 @@ from .report import Report, reconciled_until
 WEBHOOKS_PATH = "/api/webhooks/orders"
 PLUGIN = "woocommerce-pos-sync/"
 OVERLAP = timedelta(minutes=10)
+_MOST_PAGES = 100
 _UNSEEN = "Whether webhooks and the plugin are on was not looked at: the key may not see it."
 
 
@@ -47,16 +48,22 @@ def before_the_gap(db: Db, report: Report) -> datetime:
     return min(report.since, (reconciled_until(db, report.store) or min(off)) - OVERLAP)
 
 
-def _list(shop: Shop) -> list[Any]:
-    webhooks = shop.get("webhooks", per_page=100, status="all").data
-    if not isinstance(webhooks, list):
-        raise ShopError("not_woocommerce", "The shop answered no list of webhooks.")
-    return webhooks
+def _list(shop: Shop) -> list[Row]:
+    """Every webhook of the shop, by pages: WooCommerce ignores `offset` here
+    (`WC_REST_Webhooks_V1_Controller::get_items`)."""
+    found: dict[int, Row] = {}
+    for number in range(1, _MOST_PAGES + 1):
+        answer = shop.get("webhooks", per_page=100, page=number, status="all", orderby="id", order="asc")
+        if not isinstance(answer.data, list):
+            raise ShopError("not_woocommerce", "The shop answered no list of webhooks.")
+        new = {row["id"]: row for row in answer.data if has_id(row) and row["id"] not in found}
+        found |= new
+        if not new or len(found) == answer.total:
+            break
+    return list(found.values())
 
 
-def _ours(webhook: Any) -> bool:
-    if not has_id(webhook):
-        return False
+def _ours(webhook: Row) -> bool:
     return urlsplit(str(webhook.get("delivery_url"))).path.rstrip("/").endswith(WEBHOOKS_PATH)
 
 

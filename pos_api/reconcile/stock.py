@@ -19,18 +19,20 @@ ALIGNED = "reconcile"
 
 
 def units(row: Row) -> Quantity | None:
-    """The stock that the shop keeps of a product or variation; None where it does not manage it, or says no number."""
-    if row.get("manage_stock") is not True or row.get("stock_quantity") is None:
+    """The stock that the shop keeps of a product or variation; None where it does not manage it, or says no number. One
+    that is managed and has no quantity is 0."""
+    if row.get("manage_stock") is not True or "stock_quantity" not in row:
         return None
+    there = row["stock_quantity"]
     try:
-        return quantity(row["stock_quantity"])
+        return 0 if there is None or there == "" else quantity(there)
     except ValueError:
         return None
 
 
 def is_sound(row: Row) -> bool:
     """Whether the stock of a row is a number, or none that the shop manages."""
-    return row.get("manage_stock") is not True or row.get("stock_quantity") is None or units(row) is not None
+    return row.get("manage_stock") is not True or units(row) is not None
 
 
 def compare(

@@ -12,8 +12,8 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
 from bson import Decimal128
@@ -24,7 +24,7 @@ from ..errors import Invalid
 from ..orders import OrderSnapshot, status_of
 from ..product_archive import ProductDeletion
 from ..products import ProductSnapshot
-from ..stores import Store
+from ..stores import Store, site_of
 from ..values import ZERO, first_meta
 from . import refunds
 from .fields import (
@@ -85,6 +85,9 @@ _UNPUBLISHED = frozenset({"auto-draft", "draft", "pending", "future", "trash"})
 _CUSTOMER_TOPICS = frozenset({"customer.created", "customer.updated"})
 TOPICS = _ORDER_TOPICS | _PRODUCT_TOPICS | _CUSTOMER_TOPICS
 
+CLOCK_LEEWAY = timedelta(minutes=5)
+"""By so much a shop's clock may be ahead of ours. What bears a later time than that was not made when it says."""
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -99,6 +102,8 @@ class Message:
     sent_at: datetime | None = None
     found: Findings = field(default_factory=Findings)
     last_order_id: int | None = None
+    native: bool = False
+    site: str = ""
 
 
 def is_ping(content_type: str, body: bytes) -> bool:
@@ -127,7 +132,7 @@ def read(headers: Mapping[str, str], body: bytes) -> Message:
     if not isinstance(payload, dict):
         raise Invalid("The body must be a JSON object.")
     if topic := headers.get(TOPIC_HEADER):
-        return Message(topic, _resource_id(payload), payload)
+        return Message(topic, _resource_id(payload), payload, native=True, site=headers.get(SOURCE_HEADER, ""))
     return _open_envelope(payload)
 
 
@@ -151,7 +156,16 @@ def _open_envelope(envelope: Document) -> Message:
     if problems:
         raise Invalid("The envelope is not valid.", details=problems)
     assert isinstance(data, dict)
-    return Message(visible(str(event)), _resource_id(data), data, **fields, sent_at=_sent_at(envelope), found=found)
+    site = envelope.get("site_url")
+    return Message(
+        visible(str(event)),
+        _resource_id(data),
+        data,
+        **fields,
+        sent_at=_sent_at(envelope),
+        found=found,
+        site=site if isinstance(site, str) else "",
+    )
 
 
 def _sent_at(envelope: Document) -> datetime | None:
@@ -189,9 +203,12 @@ def translate(message: Message, store: Store, received_at: datetime, cause: str)
     `cause` is the event key that goes into history and ledger. Raises Invalid, with a message per field, when the
     content can't be used.
     """
-    data = message.data
     if message.topic not in TOPICS:
         return None
+    if store.is_from_elsewhere(message.site):
+        raise Invalid(_ELSEWHERE.format(site=visible(site_of(message.site)[:200]), known=store.site, store=store.id))
+    message = _believed(_with_gmt(message, store), received_at)
+    data = message.data
     if "code" in data and "message" in data and "id" not in data:
         raise Invalid(f"WooCommerce sent an error instead of the object: {visible(str(data['code'])[:100])}")
     if message.topic == "product.deleted" or (message.topic in _PRODUCT_TOPICS and data.get("status") == "trash"):
@@ -201,6 +218,41 @@ def translate(message: Message, store: Store, received_at: datetime, cause: str)
     if message.topic in _CUSTOMER_TOPICS:
         return _customer(message, store, received_at)
     return _order(message, store, received_at, cause)
+
+
+_ELSEWHERE = (
+    "It comes from {site}, and {store} is {known}: a copy of the shop, for tests perhaps. If it is a copy, remove its "
+    "webhooks or deactivate its plugin. If the shop has moved, run: pos-api store set {store} --url https://{site} "
+    "and then: pos-api replay --all"
+)
+
+
+def _believed(message: Message, received_at: datetime) -> Message:
+    """The message without a time of sending or a sequence that can't be true when it arrives: either would be newer
+    than all that follows, for ever. A sequence is a count, or a time in seconds or parts of one: none is beyond the
+    nanoseconds since 1970."""
+    latest = received_at + CLOCK_LEEWAY
+    sequence = message.sequence if message.sequence <= latest.timestamp() * 1e9 else 0
+    return replace(message, sequence=sequence, sent_at=_not_after(message.sent_at, latest))
+
+
+def _with_gmt(message: Message, store: Store) -> Message:
+    """The message with its times under the names of API version 3. Version 1, which the form of a webhook still offers,
+    has those of making and change in UTC, those of payment and completion on the shop's clock, and calls none `_gmt`
+    (`WC_REST_Orders_V1_Controller::prepare_item_for_response`)."""
+    data = message.data
+    if not message.native or "date_modified" not in data or "date_modified_gmt" in data:
+        return message
+    times = {f"{name}_gmt": data.get(name) for name in ("date_created", "date_modified")}
+    for name in ("date_paid", "date_completed"):
+        if local := _local_moment(data.get(name), store):
+            times[f"{name}_gmt"] = local.isoformat()
+    kept = {name: value for name, value in data.items() if name not in ("date_created", "date_modified")}
+    return replace(message, data=kept | times)
+
+
+def _not_after(moment: datetime | None, latest: datetime) -> datetime | None:
+    return moment if moment and moment <= latest else None
 
 
 # --- orders -----------------------------------------------------------------------------------------------------
@@ -303,7 +355,7 @@ def _refunded_amount(value: Document, place: Place) -> Decimal128:
 
 def _refunds(values: Any, place: Place) -> list[Document]:
     """Refunds, the newest first: those of one second WooCommerce sends in any order."""
-    read = list_of(_refund, essential=True)(values, place)
+    read = [] if is_nothing(values) else list_of(_refund, essential=True)(values, place)
     return sorted(read, key=lambda refund: refund.get("id", 0), reverse=True)
 
 
@@ -372,18 +424,22 @@ _ID = {"id": Field("id", whole_number, essential=True)}
 _MODIFIED = {"date_modified_gmt": Field("modified_at", moment)}
 
 
-def _identity(data: Document, place: Place) -> Document:
-    """An object's `id`, and `modified_at` where it has one. Without an id from 1 on it can't be used."""
+def _identity(data: Document, place: Place, received_at: datetime) -> Document:
+    """An object's `id`, and `modified_at` where it has one that can be true: a version is not newer than its arrival.
+    Without an id from 1 on it can't be used."""
     fields = read_fields(data, {**_ID, **_MODIFIED}, place)
     if not fields.get("id") and "id" not in place.found.problems:
         place.problem("id", "is required, a whole number from 1")
-    return fields
+    return fields | {"modified_at": _not_after(fields.get("modified_at"), received_at + CLOCK_LEEWAY)}
 
 
 def _order(message: Message, store: Store, received_at: datetime, cause: str) -> OrderSnapshot | None:
     data, found = message.data, message.found
     place = Place(found)
-    identity = _identity(data, place)
+    identity = _identity(data, place, received_at)
+    if "total" in data and _is_blank(data["total"]):  # what it costs is not said, which is another thing than 0
+        place.left_out("total", "is blank")
+        data = {name: value for name, value in data.items() if name != "total"}
     fields = read_fields(data, _ORDER, place)
     found.check("The order is not valid.")
     status = fields.pop("status", None) or _IMPLIED_STATUS.get(message.topic)
@@ -407,7 +463,7 @@ def _order(message: Message, store: Store, received_at: datetime, cause: str) ->
         live_since=store.live_since if message.opening is None else None,  # the sender knows better than a date
         fields=fields,
         replaces=message.replaces,
-        read=frozenset(data),
+        read=frozenset(message.data),
         warnings=found.warnings,
     )
 
@@ -433,7 +489,7 @@ def _local_day(local: Any, created_at: datetime, store: Store) -> str:
 _PRODUCT = {
     "sku": Field("sku", trimmed, essential=True),
     **same(title, "name"),
-    **same(amount, "price"),
+    "price": Field("price", lambda value: None if _is_blank(value) else amount(value)),
     **same(whole_number, "parent_id"),
     "global_unique_id": Field("gtin", trimmed),
     **same(text, "tax_class"),
@@ -451,6 +507,10 @@ def _first_image(values: Any) -> str:
     return _image_url(images[0]) if images else ""
 
 
+def _is_blank(value: Any) -> bool:
+    return is_nothing(value) or (isinstance(value, str) and not value.strip())
+
+
 def _image_url(value: Any) -> str:
     """The address of an image, as its `src` (a variation's `image`) or, as our plugin sends it, by itself."""
     address = plain_text(value.get("src") if isinstance(value, dict) else value).strip()
@@ -466,15 +526,17 @@ def _category(value: Any) -> str:
     return title(value.get("name") if isinstance(value, dict) else value)
 
 
-_STOCK = {"stock_quantity": Field("stock", units)}
+_STOCK = {"stock_quantity": Field("stock", lambda value: 0 if _is_blank(value) else units(value))}
+"""Managed stock without a quantity is 0: WooCommerce adds the missing number as 0 before it takes from it
+(`WC_Product_Data_Store_CPT::update_product_stock`)."""
 
 
 def _product(message: Message, store: Store, received_at: datetime, cause: str) -> ProductSnapshot:
     data, found = message.data, message.found
     place = Place(found)
-    identity = _identity(data, place)
+    identity = _identity(data, place, received_at)
     fields = read_fields(data, _PRODUCT, place)
-    if fields.get("managed") is True and not is_nothing(data.get("stock_quantity")):
+    if fields.get("managed") is True:
         fields |= read_fields(data, _STOCK, place)
     found.check("The product is not valid.")
     return ProductSnapshot(
@@ -484,6 +546,7 @@ def _product(message: Message, store: Store, received_at: datetime, cause: str) 
         sku=fields.get("sku", ""),
         name=fields.get("name"),
         price=fields.get("price"),
+        unpriced="price" in fields and fields["price"] is None,
         stock=fields.get("stock"),
         pooled=fields.get("managed") == "parent",
         modified_at=_known_at(message, identity.get("modified_at") or received_at),
@@ -519,7 +582,7 @@ def _seen_at(message: Message, modified_at: datetime | None, received_at: dateti
 
 def _product_deletion(message: Message, store: Store, received_at: datetime) -> ProductDeletion:
     """A product in the trash or deleted for good: `{"id": N}` under product.deleted, or one whose status is trash."""
-    identity = _identity(message.data, Place(message.found))
+    identity = _identity(message.data, Place(message.found), received_at)
     message.found.check("The product is not valid.")
     at = message.sent_at
     if at is None and message.topic != "product.deleted":
@@ -538,7 +601,7 @@ _CUSTOMER = {
 
 def _customer(message: Message, store: Store, received_at: datetime) -> CustomerSnapshot:
     found = message.found
-    identity = _identity(message.data, Place(found))
+    identity = _identity(message.data, Place(found), received_at)
     fields = read_fields(message.data, _CUSTOMER, Place(found))
     found.check("The customer is not valid.")
     return CustomerSnapshot(

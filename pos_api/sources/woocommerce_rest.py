@@ -283,8 +283,10 @@ class Shop:
         Rows that are deleted while it is being read move those after them up: each page therefore begins with a few
         rows of the one before, and where it does not, something has moved, and it is read from further up. Where a
         page can't be had, a smaller one is asked for, and what the shop can't even tell alone is passed over and named.
+        A shop that gives fewer rows at once than it is asked for is read in steps of what it gives. Raises ShopError,
+        also where it gives the same rows over again.
         """
-        place, size, step = start or Place(), _PAGE, 0
+        place, size, step, most, first_id = start or Place(), _PAGE, 0, _PAGE, 0
         passed: tuple[Unread, ...] = ()
         while True:
             try:
@@ -300,22 +302,40 @@ class Shop:
                 passed = (Unread(f"up to {size} rows of {path} after id {place.last_id}", error.message, size),)
                 place = Place(place.offset + size, place.last_id)
                 continue
-            ids = [row["id"] for row in answer.data if has_id(row)]
-            if ids != sorted(ids):
-                raise ShopError(
-                    "not_sorted", f"The shop does not list {path} by id as asked; a plugin changes the order."
-                )
+            ids = _ids_in_order(path, answer.data)
             if ids and place.offset and ids[0] > place.last_id and not passed:
                 step = step * 2 or _OVERLAP
                 place = Place(max(place.offset - step, 0), place.last_id)
                 continue
+            if ids and ids[0] == first_id and ids[-1] <= place.last_id:
+                raise ShopError("repeats", f"Whatever page of {path} is asked for, the shop answers with the same one.")
             fresh = [row for row in answer.data if not has_id(row) or row["id"] > place.last_id]
-            done = place.offset + size >= answer.total if answer.total is not None else not answer.data
+            if (covered := self._covered(path, place, size, answer, filters)) < size:
+                size, most = covered, _PAGE if answer.total is None else covered
+            done = place.offset + size >= answer.total if answer.total is not None else not fresh
             after = Place(place.offset + size - min(_OVERLAP, size - 1), max([place.last_id, *ids]))
             yield Page(fresh, after, passed + _withheld(path, place, size, answer))
             if done:
                 return
-            place, size, step, passed = after, min(size * 2, _PAGE), 0, ()
+            place, size, step, passed = after, min(size * 2, most), 0, ()
+            first_id = ids[0] if ids else 0
+
+    def _covered(self, path: str, place: Place, size: int, answer: Answer, filters: Document) -> int:
+        """How many rows an answer covers: as many as were asked for, also where the shop withholds some of them; or,
+        where it gives fewer at once than it is asked for, as many as it gave. The row after those shows which it is."""
+        given = len(answer.data)
+        if answer.total is None or not given:
+            return given or size
+        if given >= min(size, answer.total - place.offset):
+            return size
+        try:
+            following = self._page(path, place.offset + given, 1, filters).data
+        except ShopError as error:
+            if error.cause not in _SIZE_DEPENDENT:
+                raise
+            return size
+        is_new = any(has_id(row) and row["id"] > max(map(_id_of, answer.data)) for row in following)
+        return given if is_new else size
 
     def _page(self, path: str, offset: int, size: int, filters: Document) -> Answer:
         answer = self.get(path, **{"per_page": size, "offset": offset, "orderby": "id", "order": "asc", **filters})
@@ -373,6 +393,7 @@ class Shop:
             session.auth = _auth(self.credentials)
             session.headers["User-Agent"] = "WooCommerce-POS-Sync"
             session.headers["Accept"] = "application/json"
+            session.headers["Cache-Control"] = "no-cache"  # a cache in between may not answer with what was before
             self._sessions.append(session)
         return session
 
@@ -416,6 +437,14 @@ def has_id(row: Any) -> bool:
 
 def _id_of(row: Any) -> int:
     return int(row["id"]) if has_id(row) else 0
+
+
+def _ids_in_order(path: str, rows: list[Any]) -> list[int]:
+    """The ids of these rows. Raises ShopError where they do not ascend."""
+    ids = [row["id"] for row in rows if has_id(row)]
+    if ids != sorted(ids):
+        raise ShopError("not_sorted", f"The shop does not list {path} by id as asked; a plugin changes the order.")
+    return ids
 
 
 def refunds_of(order: Row) -> list[Row]:
