@@ -488,10 +488,11 @@ function products( array $input ): array {
 }
 
 /**
- * Changes some of the plugin's settings.
+ * Changes some of the plugin's settings. A key goes with the address, unless "key_for" says what it was saved for.
  */
 function setting( array $input ): array {
-	update_option( 'pos_sync_settings', array_merge( get_option( 'pos_sync_settings', array() ), $input ) );
+	$key_for = isset( $input['url'] ) ? array( 'key_for' => '' ) : array();
+	update_option( 'pos_sync_settings', array_merge( get_option( 'pos_sync_settings', array() ), $key_for, $input ) );
 	return array();
 }
 

@@ -24,11 +24,17 @@ function act( what, input = {} ) {
 	return JSON.parse( out.trim().split( '\n' ).pop() );
 }
 
-/* A POS that refuses everything for good, in a process of its own: this one waits while the shop sends. */
+/* A POS that refuses everything for good, in a process of its own: this one waits while the shop sends. It counts its requests. */
 function refusing() {
 	const answer = JSON.stringify( { success: false, error: { code: 'validation_failed', message: 'The order is not valid, says anna@example.se.' } } );
 	const server = spawn( process.execPath, [ '-e', `
+		let asked = 0;
 		const server = require( 'http' ).createServer( ( request, response ) => {
+			if ( request.url === '/asked' ) {
+				response.end( String( asked ) );
+				return;
+			}
+			asked++;
 			response.writeHead( 422, { 'Content-Type': 'application/json' } );
 			response.end( ${ JSON.stringify( answer ) } );
 		} ).listen( 0, '127.0.0.1', () => console.log( server.address().port ) );
@@ -155,6 +161,9 @@ async function main() {
 
 		// The catalogue goes by itself.
 		await page.waitForSelector( '#pos-sync-progress:not([hidden])' );
+		// On a slow machine WooCommerce's scheduler has sent it by now: once more, and held at once.
+		await page.$eval( '[data-pos-sync="catalogue"]', ( element ) => element.click() );
+		await page.waitForSelector( '[data-pos-sync="pause"]:not([hidden])' );
 		await page.$eval( '[data-pos-sync="pause"]', ( element ) => element.click() );
 		await page.waitForFunction( () => document.querySelector( '.pos-sync-progress-text' ).textContent.startsWith( 'Paused' ) );
 		await picture( '4-paused' );
@@ -164,6 +173,46 @@ async function main() {
 		await page.waitForFunction( () => document.querySelector( '.pos-sync-progress-text' ).textContent.startsWith( 'All sent' ) );
 		await picture( '5-settings-live' );
 		await fits( '5-settings-live' );
+
+		// The saved key goes to no other server than the one it was saved for.
+		const asked = async () => ( await fetch( refuser.url.replace( '/api/webhooks/orders', '/asked' ) ) ).text();
+		const ask = 'Please enter the API key for the new address. The saved key is only sent to ' + new URL( pos ).origin;
+		await fill( '#pos-sync-url', refuser.url );
+		check( ( await test() ).startsWith( ask ), 'the test of another server asks for its key: ' + ( await text( '#pos-sync-test-result' ) ) );
+		await click( '#submit' );
+		check( ( await text( '#pos-sync-api-key-problem' ) ).startsWith( ask ), 'so does saving, beside the field' );
+		check( ( await text( '#pos-sync-api-key-problem' ) ).endsWith( `Until then, ${ pos } is used.` ), 'and says what goes on meanwhile' );
+		check( ( await valueOf( '#pos-sync-url' ) ) === refuser.url, 'the new address stays in its field' );
+		await picture( '3-key-for-another-server' );
+		await fits( '3-key-for-another-server' );
+		await go( '/wp-admin/admin.php?page=pos-sync' );
+		check( ( await valueOf( '#pos-sync-url' ) ) === pos && ( await test() ).startsWith( 'Connected' ), 'and the saved one is used' );
+		await fill( '#pos-sync-url', '' );
+		await tick( '#pos-sync-enabled', false );
+		await click( '#submit' );
+		await fill( '#pos-sync-url', refuser.url );
+		check( ( await test() ).startsWith( ask ), 'also after the address was taken away' );
+		await click( '#submit' );
+		check( ( await text( '#pos-sync-api-key-problem' ) ) === ask + '.', 'on saving, too' );
+		act( 'setting', { url: refuser.url, key_for: new URL( pos ).origin, enabled: true } );
+		for ( const command of [ 'test', 'send', 'backfill', 'status' ] ) {
+			let said = '';
+			try {
+				act( 'cli', { command } );
+			} catch ( error ) {
+				said = error.stdout + error.stderr + error.message;
+			}
+			check( said.includes( ask ), `wp pos-sync ${ command } asks for the key where the address was changed in the database: ${ said }` );
+		}
+		await go( '/wp-admin/' );
+		check( ( await text( '.pos-sync-notice' ) ).includes( ask ), 'and a notice does' );
+		act( 'run_jobs' );
+		check( ( await asked() ) === '0', 'the other server was never asked anything' );
+		await go( '/wp-admin/admin.php?page=pos-sync' );
+		await fill( '#pos-sync-url', pos.replace( '/orders', '/orders/' ) );
+		await tick( '#pos-sync-enabled', true );
+		await click( '#submit' );
+		check( ( await text() ).includes( 'Settings saved. Connected' ), 'another path on its own server needs no key' );
 
 		// Orders: one sent, one that fails for good, one that waits.
 		const product = act( 'products' ).ids[ 0 ];

@@ -182,8 +182,8 @@ final class Cli {
 	 */
 	private function need_to_be_ready(): void {
 		if ( ! $this->sender->may_send() ) {
-			$copy = $this->health->copy();
-			\WP_CLI::error( '' !== $copy ? $copy : 'Sending is off. Switch it on under WooCommerce → POS Sync in the admin area.' );
+			$problems = array_filter( array( $this->health->copy(), $this->health->outage() ) );
+			\WP_CLI::error( $problems ? implode( "\n", $problems ) : 'Sending is off. Switch it on under WooCommerce → POS Sync in the admin area.' );
 		}
 	}
 }

@@ -72,7 +72,8 @@ final class Client {
 	public function test( string $url, string $key ): Diagnosis {
 		$problem = '' === $url ? __( 'Please enter the Webhook URL.', 'woocommerce-pos-sync' ) : Settings::url_problem( $url );
 		if ( '' === $problem && '' === $key ) {
-			$problem = __( 'Please enter the API key.', 'woocommerce-pos-sync' );
+			$problem = $this->settings->key_problem( $url );
+			$problem = '' !== $problem ? $problem : __( 'Please enter the API key.', 'woocommerce-pos-sync' );
 		}
 		if ( '' !== $problem ) {
 			return Diagnosis::problem( $problem );

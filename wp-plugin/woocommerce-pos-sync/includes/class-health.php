@@ -58,11 +58,14 @@ final class Health {
 	}
 
 	/**
-	 * Why nothing was delivered for an hour although something waits; empty if it was.
+	 * Why nothing was delivered for an hour although something waits, or can't be; empty if it was.
 	 */
 	public function outage(): string {
-		if ( ! $this->settings->ready() || $this->site->is_copy() ) {
+		if ( ! $this->settings->enabled() || $this->site->is_copy() ) {
 			return '';
+		}
+		if ( ! $this->settings->ready() ) {
+			return $this->settings->key_problem( $this->settings->url() );
 		}
 		$now     = time();
 		$failure = null === $this->queue->waiting_since() ? null : $this->log->first_retry_after( (int) $this->log->last_success() );

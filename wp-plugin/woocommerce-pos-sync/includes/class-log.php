@@ -129,7 +129,7 @@ final class Log {
 	 * @param string $text Any text.
 	 */
 	private function mask( string $text ): string {
-		$key = $this->settings->api_key();
+		$key = $this->settings->saved_key();
 		if ( '' !== $key ) {
 			$text = str_replace( $key, '***', $text );
 		}

@@ -82,7 +82,7 @@ final class Rest {
 	}
 
 	/**
-	 * Tests the connection with what is typed in, saved or not; the saved key where the field is empty.
+	 * Tests the connection with what is typed in, saved or not; where the key's field is empty, with the saved key if it was saved for that server.
 	 *
 	 * @phpstan-param \WP_REST_Request<array<string, mixed>> $request
 	 * @param \WP_REST_Request $request The request.
@@ -90,11 +90,7 @@ final class Rest {
 	public function test( \WP_REST_Request $request ): \WP_REST_Response {
 		$url = $this->text( $request, 'url' );
 		$key = $this->text( $request, 'api_key' );
-		// The saved key is only shown to the address it was saved for.
-		if ( '' === $key && $url === $this->settings->url() ) {
-			$key = $this->settings->api_key();
-		}
-		return new \WP_REST_Response( $this->client->test( $url, $key ) );
+		return new \WP_REST_Response( $this->client->test( $url, '' !== $key ? $key : $this->settings->key_for( $url ) ) );
 	}
 
 	/**

@@ -138,9 +138,9 @@ final class Settings_Page {
 	 * The POS's line, or URL and key.
 	 */
 	private function show_address(): void {
-		$has_key = '' !== $this->settings->api_key();
 		$refused = $this->settings->take_refused_url();
 		$problem = Settings::url_problem( $refused );
+		$shown   = '' !== $refused ? $refused : $this->settings->url();
 		?>
 		<tr>
 			<th scope="row"><label for="pos-sync-line"><?php esc_html_e( 'Line from the POS', 'woocommerce-pos-sync' ); ?></label></th>
@@ -153,7 +153,7 @@ final class Settings_Page {
 		<tr>
 			<th scope="row"><label for="pos-sync-url"><?php esc_html_e( 'Webhook URL', 'woocommerce-pos-sync' ); ?></label></th>
 			<td>
-				<input type="text" inputmode="url" class="code" name="<?php echo esc_attr( Settings::OPTION ); ?>[url]" id="pos-sync-url" value="<?php echo esc_attr( '' !== $problem ? $refused : $this->settings->url() ); ?>" placeholder="https://pos.example.com/api/webhooks/orders" spellcheck="false" aria-describedby="<?php echo '' !== $problem ? 'pos-sync-url-problem ' : ''; ?>pos-sync-url-help"<?php echo '' !== $problem ? ' aria-invalid="true"' : ''; ?>>
+				<input type="text" inputmode="url" class="code" name="<?php echo esc_attr( Settings::OPTION ); ?>[url]" id="pos-sync-url" value="<?php echo esc_attr( $shown ); ?>" placeholder="https://pos.example.com/api/webhooks/orders" spellcheck="false" aria-describedby="<?php echo '' !== $problem ? 'pos-sync-url-problem ' : ''; ?>pos-sync-url-help"<?php echo '' !== $problem ? ' aria-invalid="true"' : ''; ?>>
 				<?php if ( '' !== $problem ) : ?>
 					<p class="pos-sync-error" id="pos-sync-url-problem"><?php echo esc_html( $problem ); ?>
 					<?php
@@ -167,11 +167,34 @@ final class Settings_Page {
 				<p class="description" id="pos-sync-url-help"><?php esc_html_e( 'It begins with https:// unless the POS is on this machine or in your own network.', 'woocommerce-pos-sync' ); ?></p>
 			</td>
 		</tr>
+		<?php
+		$this->show_key( '' === $problem ? $shown : '' );
+	}
+
+	/**
+	 * The API key: whether one is saved, and why it is not used for the address in the form where it is not.
+	 *
+	 * @param string $url That address; empty where it can't be used anyway.
+	 */
+	private function show_key( string $url ): void {
+		$has_key   = '' !== $this->settings->saved_key();
+		$problem   = $this->settings->key_problem( $url );
+		$described = '' !== $problem ? 'pos-sync-api-key-problem' : ( $has_key ? 'pos-sync-api-key-help' : '' );
+		?>
 		<tr>
 			<th scope="row"><label for="pos-sync-api-key"><?php esc_html_e( 'API Key', 'woocommerce-pos-sync' ); ?></label></th>
 			<td>
-				<input type="password" class="regular-text code" name="<?php echo esc_attr( Settings::OPTION ); ?>[api_key]" id="pos-sync-api-key" value="" autocomplete="new-password" placeholder="<?php echo $has_key ? '••••••••••••' : ''; ?>"<?php echo $has_key ? ' aria-describedby="pos-sync-api-key-help"' : ''; ?>>
-				<?php if ( $has_key ) : ?>
+				<input type="password" class="regular-text code" name="<?php echo esc_attr( Settings::OPTION ); ?>[api_key]" id="pos-sync-api-key" value="" autocomplete="new-password" placeholder="<?php echo $has_key && '' === $problem ? '••••••••••••' : ''; ?>" aria-describedby="<?php echo esc_attr( $described ); ?>"<?php echo '' !== $problem ? ' aria-invalid="true"' : ''; ?>>
+				<?php if ( '' !== $problem ) : ?>
+					<p class="pos-sync-error" id="pos-sync-api-key-problem"><?php echo esc_html( $problem ); ?>
+					<?php
+					if ( '' !== $this->settings->api_key() ) {
+						/* translators: %s: URL. */
+						echo esc_html( sprintf( __( 'Until then, %s is used.', 'woocommerce-pos-sync' ), $this->settings->url() ) );
+					}
+					?>
+					</p>
+				<?php elseif ( $has_key ) : ?>
 					<p class="description" id="pos-sync-api-key-help"><?php esc_html_e( 'A key is saved. Leave the field empty to keep it.', 'woocommerce-pos-sync' ); ?></p>
 				<?php endif; ?>
 				<p>

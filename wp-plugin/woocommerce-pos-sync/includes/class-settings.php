@@ -17,6 +17,11 @@ final class Settings {
 	public const LIVE_SINCE = 'pos_sync_live_since';
 	public const LIVE_AFTER = 'pos_sync_live_after';
 
+	/**
+	 * The option that says when the settings were last saved, in Unix time. There from the start, so that reading it costs no query.
+	 */
+	public const SAVED_AT = 'pos_sync_saved_at';
+
 	public const LOG_ERRORS     = 'error';
 	public const LOG_DELIVERIES = 'info';
 	public const LOG_DEBUG      = 'debug';
@@ -27,6 +32,7 @@ final class Settings {
 		'enabled'     => false,
 		'url'         => '',
 		'api_key'     => '',
+		'key_for'     => '',
 		'max_retries' => 3,
 		'statuses'    => array(),
 		'log_level'   => self::LOG_ERRORS,
@@ -82,7 +88,11 @@ final class Settings {
 	 * Stops sending.
 	 */
 	public function switch_off(): void {
-		update_option( self::OPTION, array_merge( $this->all(), array( 'enabled' => false ) ) );
+		$changed = array(
+			'enabled' => false,
+			'api_key' => $this->api_key(),
+		);
+		update_option( self::OPTION, array_merge( $this->all(), $changed ) );
 	}
 
 	/**
@@ -93,10 +103,50 @@ final class Settings {
 	}
 
 	/**
-	 * The key the POS knows this shop by.
+	 * The key the POS knows this shop by; empty where it was saved for another server than the Webhook URL's.
 	 */
 	public function api_key(): string {
+		return $this->key_for( $this->url() );
+	}
+
+	/**
+	 * The saved key, whatever it was saved for; never to be sent.
+	 */
+	public function saved_key(): string {
 		return $this->text( 'api_key' );
+	}
+
+	/**
+	 * The saved key where it may be sent to an address: one on the server (scheme, host, port) that it was saved for.
+	 *
+	 * @param string $url The address.
+	 */
+	public function key_for( string $url ): string {
+		return self::origin( $url ) === $this->key_origin() ? $this->saved_key() : '';
+	}
+
+	/**
+	 * Why the saved key is not sent to an address; empty where it is, or where no key is saved.
+	 *
+	 * @param string $url The address.
+	 */
+	public function key_problem( string $url ): string {
+		if ( '' === $url || '' === $this->saved_key() || '' !== $this->key_for( $url ) ) {
+			return '';
+		}
+		if ( '' === $this->key_origin() ) {
+			return __( 'Please enter the API key for this Webhook URL again.', 'woocommerce-pos-sync' );
+		}
+		/* translators: %s: the beginning of a URL, such as https://pos.example.com */
+		return sprintf( __( 'Please enter the API key for the new address. The saved key is only sent to %s.', 'woocommerce-pos-sync' ), $this->key_origin() );
+	}
+
+	/**
+	 * The server that the saved key was entered for.
+	 */
+	private function key_origin(): string {
+		$saved = $this->text( 'key_for' );
+		return '' !== $saved ? $saved : self::origin( $this->url() );
 	}
 
 	/**
@@ -195,20 +245,7 @@ final class Settings {
 		$input = is_array( $input ) ? $input : array();
 		$kept  = $this->all();
 
-		list( $url, $key ) = $this->typed_address( $input );
-
-		$problem = self::url_problem( $url );
-		if ( '' !== $problem ) {
-			add_settings_error( self::OPTION, 'pos_sync_url', $problem );
-			$this->keep_refused_url( $url );
-			$url = self::string( $kept['url'] );
-		}
-		if ( '' === $key ) {
-			$key = self::string( $kept['api_key'] );
-		} elseif ( ! self::is_usable_key( $key ) ) {
-			add_settings_error( self::OPTION, 'pos_sync_api_key', __( 'The API key holds characters that no key has. Please copy it again.', 'woocommerce-pos-sync' ) );
-			$key = self::string( $kept['api_key'] );
-		}
+		list( $url, $key, $key_for ) = $this->checked_address( $input );
 
 		$enabled = ! empty( $input['enabled'] );
 		if ( $enabled && ( '' === $url || '' === $key ) ) {
@@ -233,8 +270,9 @@ final class Settings {
 
 		return array(
 			'enabled'     => $enabled,
-			'url'         => esc_url_raw( $url ),
+			'url'         => $url,
 			'api_key'     => $key,
+			'key_for'     => $key_for,
 			'max_retries' => max( 0, min( 10, is_numeric( $retries ) ? (int) $retries : 3 ) ),
 			'statuses'    => array_values( $statuses ),
 			'send_first'  => ! empty( $input['send_first'] ),
@@ -242,6 +280,35 @@ final class Settings {
 			'alerts'      => isset( $input['alert_email'] ) ? ! empty( $input['alerts'] ) : (bool) $kept['alerts'],
 			'alert_email' => $email,
 		);
+	}
+
+	/**
+	 * Address, key and what the key is for, as they will be stored. The saved address stays where the new one can't be
+	 * used, or is on another server and came without a key: the saved key must not get there.
+	 *
+	 * @param array<mixed> $input What the form sent.
+	 * @return array{string, string, string}
+	 */
+	private function checked_address( array $input ): array {
+		list( $url, $key ) = $this->typed_address( $input );
+
+		$problem = self::url_problem( $url );
+		$code    = 'pos_sync_url';
+		if ( '' !== $key && ! self::is_usable_key( $key ) ) {
+			add_settings_error( self::OPTION, 'pos_sync_api_key', __( 'The API key holds characters that no key has. Please copy it again.', 'woocommerce-pos-sync' ) );
+			$key = '';
+		}
+		if ( '' === $problem && '' === $key ) {
+			$problem = $this->key_problem( esc_url_raw( $url ) );
+			$code    = 'pos_sync_key_for';
+		}
+		if ( '' !== $problem ) {
+			add_settings_error( self::OPTION, $code, $problem );
+			$this->keep_refused_url( $url );
+			$url = $this->text( 'url' );
+		}
+		$url = esc_url_raw( $url );
+		return '' === $key ? array( $url, $this->saved_key(), $this->key_origin() ) : array( $url, $key, self::origin( $url ) );
 	}
 
 	/**
@@ -316,6 +383,22 @@ final class Settings {
 			return __( 'The Webhook URL must begin with https:// so that orders can not be read on the way.', 'woocommerce-pos-sync' );
 		}
 		return '';
+	}
+
+	/**
+	 * The server that an address is on: scheme, host and, where it is not the usual one, port. Empty where it is no address.
+	 *
+	 * @param string $url The address.
+	 */
+	public static function origin( string $url ): string {
+		$parts = wp_parse_url( $url );
+		if ( ! is_array( $parts ) || ! isset( $parts['scheme'], $parts['host'] ) ) {
+			return '';
+		}
+		$scheme = strtolower( $parts['scheme'] );
+		$port   = $parts['port'] ?? 0;
+		$usual  = ! $port || ( 'https' === $scheme ? 443 : 80 ) === $port;
+		return $scheme . '://' . strtolower( $parts['host'] ) . ( $usual ? '' : ":$port" );
 	}
 
 	/**
