@@ -1253,6 +1253,16 @@ def test_a_pos_that_hangs_or_is_away_delays_no_checkout_and_keeps_one_process_bu
     at_once.check()
 
 
+def test_corrected_settings_send_what_waited_at_once(at_once: World) -> None:
+    at_once.shop.act("setting", api_key="wrong")
+    order = Visitor(at_once).checkout(at_once.shop.products["Oil"])
+    at_once.orders.append(order)
+    wait_until(lambda: at_once.shop.act("queue")["log"][0]["status"] == "401", 10)
+    at_once.shop.act("setting", api_key=KEY)
+    _within(AT_ONCE, lambda: at_once.database.woocommerceorders.find_one({"_id": f"default:{order}"}))
+    at_once.check()
+
+
 def test_many_at_once_are_sent_once_each_by_a_few_processes(at_once: World) -> None:
     at_once.shop.act("options", test_at_once=0)
     orders = [at_once.order(("Oil", 1)) for _ in range(8)]

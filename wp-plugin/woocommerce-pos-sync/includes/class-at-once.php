@@ -182,12 +182,15 @@ final class At_Once {
 	}
 
 	/**
-	 * Whether it is better left to the queue: the POS was found away a moment ago, or enough processes are sending.
+	 * Whether it is better left to the queue: the POS was found away a moment ago, or enough processes are sending. What
+	 * was found before the settings were saved does not count: key or address may have been corrected.
 	 */
 	private function is_held_back(): bool {
-		$last = $this->log->last_attempt();
-		$away = $last && Reply::RETRY === $last['result'] && Reply::UNREADABLE !== $last['outcome'] && Reply::means_away( (int) $last['status'] );
-		return ( $away && (int) $last['sent_at'] > time() - self::PAUSE ) || $this->queue->count_claimed( time() ) >= self::AT_A_TIME;
+		$last  = $this->log->last_attempt();
+		$saved = get_option( Settings::SAVED_AT, 0 );
+		$since = max( time() - self::PAUSE, is_numeric( $saved ) ? (int) $saved : 0 );
+		$away  = $last && Reply::RETRY === $last['result'] && Reply::UNREADABLE !== $last['outcome'] && Reply::means_away( (int) $last['status'] );
+		return ( $away && (int) $last['sent_at'] > $since ) || $this->queue->count_claimed( time() ) >= self::AT_A_TIME;
 	}
 
 	/**

@@ -104,6 +104,7 @@ final class Go_Live {
 				$this->backfill->go_live();
 			}
 		}
+		update_option( Settings::SAVED_AT, time() );
 		// Changes may wait from before it was switched off, or because key or address were wrong; others no hook saw.
 		$this->queue->hurry_all( time() );
 		$this->scheduler->soon( Scheduler::MAINTAIN );

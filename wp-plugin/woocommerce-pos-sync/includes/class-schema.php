@@ -58,6 +58,7 @@ final class Schema {
 		dbDelta( $this->queue->table_definition() );
 		dbDelta( $this->log->table_definition() );
 		add_option( Loopback::BROKEN_UNTIL, 0 );
+		add_option( Settings::SAVED_AT, 0 );
 		update_option( self::OPTION, self::VERSION );
 	}
 }
