@@ -21,6 +21,7 @@ from .db import Db, Document
 from .inbox import Outcome
 from .opening import is_from_before
 from .reconcile import Report
+from .sources import woocommerce
 from .sources.woocommerce_rest import Page, Place, Shop, envelope, has_id
 from .stores import Stores
 from .values import now, utc
@@ -122,14 +123,16 @@ def _begin(db: Db, config: Config, shop: Shop, name: str, since: datetime) -> Do
     last_order_id = shop.last_order_id()
     started_at = shop.time()
     state: Document = {"since": since, "started_at": started_at, "phase": PHASES[0]}
-    if Stores(db, config).get(name).live_since is None:
+    live_since = Stores(db, config).get(name).live_since
+    if live_since is None:
         first = _first_order(db, name)
-        stores.update(db, config, name, live_since=first or started_at)
+        live_since = first or started_at
+        stores.update(db, config, name, live_since=live_since)
         if first is None:
             db.pulls.update_one({"_id": name}, {"$set": {"live_order_id": last_order_id}}, upsert=True)
     live_order_id = (db.pulls.find_one({"_id": name}, {"live_order_id": 1}) or {}).get("live_order_id")
     if live_order_id is not None:
-        state["live_order_id"] = live_order_id
+        state |= {"live_order_id": live_order_id, "live_since": live_since}
     db.pulls.update_one({"_id": name}, {"$set": {"import": state}}, upsert=True)
     return state
 
@@ -156,11 +159,13 @@ class _Read:
 
 
 def _body(phase: str, row: Any, state: Document, read: _Read) -> bytes:
-    """The event that a row is. An order is from before where it was made before the store went live with its first
-    import, whatever date it bears; a product's stock contains the orders up to the last one when it was read."""
+    """The event that a row is. An order is from before where it took its units before the store went live with its
+    first import; a product's stock contains the orders up to the last one when it was read."""
     opening = None
     if phase == "orders" and "live_order_id" in state and has_id(row):
-        opening = is_from_before(row["id"], read.at, read.at, last_order_id=state["live_order_id"])
+        live_since = state.get("live_since") or read.at
+        taking = woocommerce.taking_of(row, read.at, otherwise=live_since)
+        opening = is_from_before(taking, live_since, last_order_id=state["live_order_id"])
     return envelope(_EVENTS[phase], row, opening=opening, last_order_id=read.last_order_id)
 
 

@@ -1,41 +1,72 @@
-"""Which orders are from before: made when their units were missing already from the stock that the POS started with."""
+"""Which orders are from before: their units were missing already from the stock that the POS started with.
+
+Neither an order's number nor its date says when its units left the shop's stock. WooCommerce's block checkout makes a
+draft at the first attempt to pay (up to 10.7 when the page is opened), and the order keeps the draft's number and date
+when it is placed hours later (`OrdersTableDataStore::update`); dates can be set by hand; numbers fall where the shop's database is restored or
+its auto-increment is reset.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
 from .db import Db
 
 FirstMade: TypeAlias = Mapping[tuple[str, datetime], int]
-"""By store and moment, the smallest id of the first orders known here that were made from that moment on."""
+"""By store and second, the smallest id of the first orders known here that were made from that second on."""
 
 _FIRST = 20
 """How many of these are looked at. Shops count orders up, so the smallest id is among the first of them; an older one
 that bears a date in the future is seldom."""
 
 
-def is_from_before(
-    order_id: int,
-    created_at: datetime,
-    moment: datetime,
-    *,
-    last_order_id: int | None = None,
-    first_made: int | None = None,
-) -> bool:
-    """Whether an order was made before `moment`, whatever date it bears.
+@dataclass(frozen=True, slots=True)
+class Taking:
+    """What is known of when the shop took an order's units from its stock.
 
-    A shop counts its orders up: where the id of its last order at that moment is known, it decides. Else the date does,
-    unless an order with a smaller id (`first_made`) was made after that moment: then the date was set back by hand.
+    `stock_taken_at` is the time that the shop noted, right after it took them. `taken_about` is what the order's other
+    dates say of that, None where they say nothing; `created_at` the date that the order bears.
     """
+
+    order_id: int
+    created_at: datetime
+    stock_taken_at: datetime | None = None
+    taken_about: datetime | None = None
+
+
+def is_from_before(
+    taking: Taking, read_at: datetime, *, last_order_id: int | None = None, first_made: int | None = None
+) -> bool:
+    """Whether stock that was read at `read_at` lacks an order's units already.
+
+    The time that the shop noted decides alone. Both times are on the safe side: the one of the taking is noted after
+    it, `read_at` before the reading. So an order counts as from before only where it is; of one taken within the
+    same milliseconds as the reading, the POS may take the units once more, and never leaves out any.
+
+    Without it all that is known has to say so: the order's other dates, the date that it bears, and its number,
+    compared with the shop's last order at the reading (`last_order_id`) or, where that is not known, with the smallest
+    one that was made since (`first_made`). Such dates are whole seconds; in the second of the reading only the number
+    says.
+    """
+    if taking.stock_taken_at is not None:
+        return taking.stock_taken_at < read_at
+    latest = whole_second(max(taking.created_at, taking.taken_about or taking.created_at))
+    second = whole_second(read_at)
     if last_order_id is not None:
-        return order_id <= last_order_id
-    return created_at < moment and (first_made is None or order_id < first_made)
+        return latest <= second and taking.order_id <= last_order_id
+    return latest < second and (first_made is None or taking.order_id < first_made)
+
+
+def whole_second(moment: datetime) -> datetime:
+    """The second of a moment: WooCommerce's dates (`_gmt`) have no fraction."""
+    return moment.replace(microsecond=0)
 
 
 def first_made_since(db: Db, moments: Iterable[tuple[str, datetime]]) -> FirstMade:
-    """The smallest id of a store's first orders made from a moment on, for each store and moment that has any."""
+    """The smallest id of a store's first orders made from a second on, for each store and second that has any."""
     found: dict[tuple[str, datetime], int] = {}
     for store, moment in sorted(set(moments)):
         made_since = {"store": store, "created_at": {"$gte": moment}}

@@ -32,7 +32,7 @@ from . import customers, holding, products, stock, without_stock
 from .db import Db, Document, only_collisions
 from .event_warnings import EventWarning, from_stored, warn
 from .holding import shop_id
-from .opening import FirstMade, first_made_since, is_from_before
+from .opening import FirstMade, Taking, first_made_since, is_from_before, whole_second
 from .products import Catalogue, Product
 from .stock import Holding
 from .values import first_meta, whole
@@ -54,7 +54,8 @@ class OrderSnapshot:
     `replaces` marks what was read from the shop after it had been compared with the stored order of that rev (0: none
     was stored), and so is newer, whatever its version says: a refund that was deleted changes no time and no sequence.
     It is applied while the order still has that rev. `opening` says that the order is from before the POS started to
-    count, `live_since` when the store went live.
+    count, `live_since` when the store went live; `stock_taken_at` is when the shop took its stock, where it noted that,
+    and `taken_about` what its dates say of that.
 
     `erased_as` is the key that stands for the customer whose data was erased.
 
@@ -76,6 +77,8 @@ class OrderSnapshot:
     read: frozenset[str] = frozenset()
     warnings: tuple[EventWarning, ...] = ()
     live_since: datetime | None = None
+    stock_taken_at: datetime | None = None
+    taken_about: datetime | None = None
 
     @property
     def key(self) -> str:
@@ -187,34 +190,38 @@ def _without_stock(
 def _first_made(db: Db, snapshots: list[OrderSnapshot], catalogue: Catalogue) -> FirstMade:
     """What is to be known of orders seen for the first time whose date is from before, but who may be made since."""
     dated_back = {
-        snapshot.key: (snapshot.store, snapshot.live_since)
+        snapshot.key: (snapshot.store, whole_second(snapshot.live_since))
         for snapshot in snapshots
-        if snapshot.live_since and not snapshot.opening and _created_at(snapshot) < snapshot.live_since
+        if snapshot.live_since
+        and not snapshot.opening
+        and snapshot.stock_taken_at is None
+        and is_from_before(_taking(snapshot), snapshot.live_since)
     }
     first_made = first_made_since(db, dated_back.values()) if dated_back else {}
     moments = {
         (snapshot.store, moment)
         for snapshot in snapshots
-        if not _is_from_before(snapshot, _created_at(snapshot), first_made)
+        if not _is_from_before(snapshot, _taking(snapshot), first_made)
         for line in snapshot.fields.get("line_items", ())
         if (product := catalogue.peek(snapshot.store, line))
-        and (moment := product.undecided_since(snapshot.store, _created_at(snapshot)))
+        and (moment := product.undecided_since(snapshot.store, _taking(snapshot)))
     }
     return {**first_made, **first_made_since(db, moments)} if moments else first_made
 
 
-def _created_at(snapshot: OrderSnapshot) -> datetime:
-    created_at: datetime = snapshot.fields.get("created_at", snapshot.received_at)
-    return created_at
+def _taking(snapshot: OrderSnapshot, created_at: datetime | None = None) -> Taking:
+    """What is known of when the shop took its units; `created_at` where an earlier version said it."""
+    created_at = snapshot.fields.get("created_at", created_at or snapshot.received_at)
+    return Taking(snapshot.order_id, created_at, snapshot.stock_taken_at, snapshot.taken_about)
 
 
-def _is_from_before(snapshot: OrderSnapshot, created_at: datetime, first_made: FirstMade) -> bool:
+def _is_from_before(snapshot: OrderSnapshot, taking: Taking, first_made: FirstMade) -> bool:
     """Whether an order was made before the POS counted anything of its store."""
     live_since = snapshot.live_since
     if snapshot.opening or live_since is None:
         return snapshot.opening
-    first = first_made.get((snapshot.store, live_since))
-    return is_from_before(snapshot.order_id, created_at, live_since, first_made=first)
+    first = first_made.get((snapshot.store, whole_second(live_since)))
+    return is_from_before(taking, live_since, first_made=first)
 
 
 def _first_seen(stored: Document | None) -> bool:
@@ -436,7 +443,8 @@ def _match_lines(order: Document, before: Document | None, snapshot: OrderSnapsh
     known = _identified(before["line_items"]) if before else {}
     ids = _identified(order["line_items"]) if known else {}
     first_seen = _first_seen(before)
-    from_before = first_seen and _is_from_before(snapshot, order["created_at"], catalogue.first_made)
+    taking = _taking(snapshot, order["created_at"])
+    from_before = first_seen and _is_from_before(snapshot, taking, catalogue.first_made)
     noted: dict[str, set[str]] = {name: set(order.get(name, ())) for name in _NOTED_SKUS}
     order |= noted
     lines = []
@@ -449,7 +457,11 @@ def _match_lines(order: Document, before: Document | None, snapshot: OrderSnapsh
             line["product"] = old["product"]
         if line["sku"] and not _is_kept(line, old):
             product = _find_product(order, line, catalogue)
-            if product and first_seen and (from_before or _contains(product, order, catalogue)):
+            if (
+                product
+                and first_seen
+                and (from_before or product.contains(order["store"], taking, catalogue.first_made))
+            ):
                 order["opening"].add(product.id)
         _note_management(order, line, catalogue)
         lines.append(line)
@@ -511,10 +523,6 @@ def _find_product(order: Document, line: Document, catalogue: Catalogue) -> Prod
         else:
             order["unmatched"].add(sku)
     return product
-
-
-def _contains(product: Product, order: Document, catalogue: Catalogue) -> bool:
-    return product.contains(order["store"], order["order_id"], order["created_at"], catalogue.first_made)
 
 
 def _lost_variation(line: Document, old: Document) -> bool:

@@ -31,7 +31,7 @@ from .db import Db, Document, one_primary, only_collisions
 from .errors import Conflict, Invalid, NotFound
 from .event_warnings import EventWarning, warn
 from .holding import shop_id
-from .opening import FirstMade, is_from_before
+from .opening import FirstMade, Taking, is_from_before, whole_second
 from .stock import Balance
 from .values import Quantity, decimal, now, whole
 
@@ -89,19 +89,20 @@ class Product:
         numbers = (line.get("variation_id"), line.get("product_id"))
         return any(shop_key(store, number) in self.unmanaged for number in numbers if number)
 
-    def contains(self, store: str, order_id: int, created_at: datetime, first_made: FirstMade) -> bool:
-        """Whether the stock this product started with was the store's own, and so lacks the units of an order made
-        before already."""
+    def contains(self, store: str, taking: Taking, first_made: FirstMade) -> bool:
+        """Whether the stock this product started with was the store's own, and lacks an order's units already."""
         if self.opened_by != store or self.opened_at is None:
             return False
-        first = first_made.get((store, self.opened_at))
-        return is_from_before(order_id, created_at, self.opened_at, last_order_id=self.last_order_id, first_made=first)
+        first = first_made.get((store, whole_second(self.opened_at)))
+        return is_from_before(taking, self.opened_at, last_order_id=self.last_order_id, first_made=first)
 
-    def undecided_since(self, store: str, created_at: datetime) -> datetime | None:
-        """From which moment on the store's orders have to be known to say whether the starting stock contains one of
-        this date; None where the date or the shop says it."""
-        undecided = self.opened_by == store and self.opened_at is not None and self.last_order_id is None
-        return self.opened_at if undecided and self.opened_at and created_at < self.opened_at else None
+    def undecided_since(self, store: str, taking: Taking) -> datetime | None:
+        """From which second on the store's orders have to be known to say whether the starting stock contains this one;
+        None where its dates or the shop say it."""
+        if self.opened_by != store or self.opened_at is None or self.last_order_id is not None:
+            return None
+        undecided = taking.stock_taken_at is None and is_from_before(taking, self.opened_at)
+        return whole_second(self.opened_at) if undecided else None
 
 
 _NO_DETAILS: Document = {"gtin": "", "image_url": "", "categories": [], "tax_class": ""}

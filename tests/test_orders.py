@@ -809,12 +809,66 @@ def test_an_order_made_since_whose_date_was_set_back_takes_its_units(shop: Shop,
     assert stock_of(db) == {"A": 5}, "from before, and late"
 
 
-def test_where_the_shop_names_its_last_order_the_number_alone_decides(shop: Shop, db: Db) -> None:
-    """Made, sold and sent within one second, dated back, or dated ahead."""
+def test_where_the_shop_names_its_last_order_both_date_and_number_must_say_that_an_order_is_from_before(
+    shop: Shop, db: Db
+) -> None:
+    """Made, sold and sent within one second, dated back, or made since with a number that has fallen."""
     shop.send("product.created", product(shop_id("A"), "A", 10), timestamp=f"{at(0)}Z", last_order_id=100)
-    for order_id, seconds, stock in ((100, 0, 10), (99, 60, 10), (101, 0, 9), (102, -86400, 8)):
+    for order_id, seconds, stock in ((100, 0, 10), (101, 0, 9), (102, -86400, 8), (99, 60, 7)):
         shop.outcome("order.created", order(order_id, line("A", 1, reduced=1), date_created_gmt=at(seconds)))
         assert stock_of(db) == {"A": stock}, order_id
+
+
+@pytest.mark.parametrize(
+    ("taken", "stock"), [(-0.001, 10), (0, 7), (0.001, 7), (3600, 7)], ids=["before", "then", "after", "later"]
+)
+@pytest.mark.parametrize(("order_id", "seconds"), [(99, -3600), (101, -3600), (99, 3600), (101, 3600)])
+def test_the_time_at_which_the_shop_took_the_stock_decides_alone(
+    shop: Shop, db: Db, taken: float, stock: int, order_id: int, seconds: float
+) -> None:
+    """A block checkout's order bears its draft's number and date; both can be wrong in either direction."""
+    read_at = _NOON + timedelta(milliseconds=500)
+    data = order(order_id, line("A", 3, reduced=3), date_created_gmt=at(seconds))
+    said = {"timestamp": read_at.isoformat(), "last_order_id": 100}
+    shop.send("product.created", product(shop_id("A"), "A", 10), **said)
+    taken_at = (read_at + timedelta(seconds=taken)).isoformat()
+    shop.outcome("order.created", data, stock_taken_at=taken_at)
+    assert stock_of(db) == {"A": stock}
+    given_back = order(order_id, line("A", 3), date_created_gmt=at(seconds))["line_items"]
+    cancelled = {**data, "status": "cancelled", "date_modified_gmt": at(9000), "line_items": given_back}
+    shop.outcome("order.updated", cancelled, stock_taken_at=taken_at)
+    assert stock_of(db) == {"A": stock + 3}, "what was contained comes on top"
+
+
+def test_an_odd_time_of_taking_costs_nothing_but_itself(shop: Shop, db: Db) -> None:
+    shop.send("product.created", product(shop_id("A"), "A", 10), timestamp=f"{at(0)}Z", last_order_id=100)
+    data = order(99, line("A", 3, reduced=3), date_created_gmt=at(-60))
+    [warning] = shop.send("order.created", data, stock_taken_at="noon").get_json()["data"]["warnings"]
+    assert "stock_taken_at" in warning
+    assert stock_of(db) == {"A": 10}
+
+
+@pytest.mark.parametrize(
+    ("event", "dates", "stock"),
+    [
+        ("order.created", {"date_paid_gmt": at(600), "payment_method": "stripe"}, 7),
+        ("order.updated", {"date_paid_gmt": at(600), "payment_method": "stripe"}, 7),
+        ("order.updated", {"date_paid_gmt": at(-600), "payment_method": "stripe"}, 10),
+        ("order.updated", {"date_paid_gmt": at(600), "payment_method": "bacs"}, 10),
+        ("order.created", {"created_via": "store-api", "date_modified_gmt": at(600), "payment_method": "cod"}, 7),
+        ("order.updated", {"created_via": "store-api", "date_modified_gmt": at(600), "payment_method": "cod"}, 10),
+        ("order.created", {"created_via": "checkout", "date_modified_gmt": at(600)}, 10),
+    ],
+    ids=["paid since", "changed too", "paid before", "taken unpaid", "placed since", "changed since", "no draft"],
+)
+def test_without_it_the_orders_other_dates_say_that_a_draft_was_placed_since(
+    shop: Shop, db: Db, event: str, dates: Document, stock: int
+) -> None:
+    stamp = {"timestamp": f"{at(0)}Z"}
+    shop.send("product.created", product(shop_id("A"), "A", 10), **stamp)
+    data = order(1, line("A", 3, reduced=3)) | {"date_created_gmt": at(-3600)} | dates
+    assert shop.deliver(event, data).status_code == 200
+    assert stock_of(db) == {"A": stock}
 
 
 def test_without_any_order_in_the_shop_all_take_their_units(shop: Shop, db: Db) -> None:

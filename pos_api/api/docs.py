@@ -143,11 +143,20 @@ _ENVELOPE: dict[str, Any] = {
         "data": {"type": "object", "description": "The order, product or customer in WooCommerce REST v3 shape."},
         "sequence": {"type": "integer", "description": "Never falls for an order; decides which version is newer."},
         "delivery_id": {"type": "string", "description": "For tracing only."},
-        "timestamp": {"description": "For tracing only."},
+        "timestamp": {"description": "With a product: when its stock was read; else for tracing only."},
         "site_url": {"type": "string"},
         "opening": {
             "type": "boolean",
             "description": "The order is from before the point of sale counted: the stock lacks its units already.",
+        },
+        "stock_taken_at": {
+            "type": "string",
+            "format": "date-time",
+            "description": "With an order: when the shop took its units from its stock, noted right after that.",
+        },
+        "last_order_id": {
+            "type": "integer",
+            "description": "With a product: the shop's last order when the stock was read.",
         },
     },
 }

@@ -21,6 +21,7 @@ from bson import Decimal128
 from ..customers import CustomerSnapshot
 from ..db import Document
 from ..errors import Invalid
+from ..opening import Taking
 from ..orders import OrderSnapshot, status_of
 from ..product_archive import ProductDeletion
 from ..products import ProductSnapshot
@@ -102,6 +103,7 @@ class Message:
     sent_at: datetime | None = None
     found: Findings = field(default_factory=Findings)
     last_order_id: int | None = None
+    stock_taken_at: datetime | None = None
     native: bool = False
     site: str = ""
 
@@ -141,6 +143,7 @@ _ENVELOPE = {
     "opening": Field("opening", yes_or_no, essential=True),
     "replaces": Field("replaces", lambda value: None if value is None else whole_number(value), essential=True),
     "last_order_id": Field("last_order_id", lambda value: None if value is None else whole_number(value)),
+    "stock_taken_at": Field("stock_taken_at", moment),
 }
 
 
@@ -461,11 +464,43 @@ def _order(message: Message, store: Store, received_at: datetime, cause: str) ->
         sequence=message.sequence,
         opening=bool(message.opening),
         live_since=store.live_since if message.opening is None else None,  # the sender knows better than a date
+        stock_taken_at=message.stock_taken_at,
+        taken_about=_taken_about(message, fields, identity.get("modified_at")),
         fields=fields,
         replaces=message.replaces,
         read=frozenset(message.data),
         warnings=found.warnings,
     )
+
+
+def taking_of(order: Document, read_at: datetime, *, otherwise: datetime) -> Taking:
+    """What an order that was read from the shop's REST API at `read_at` says of when its stock was taken. Its date is
+    `otherwise` where it has none that can be read, or one that had not come yet. Its id has to be a whole number."""
+    message = Message("order.updated", str(order["id"]), order)
+    fields = read_fields(order, {name: _ORDER[name] for name in _TAKING}, Place(message.found))
+    created_at = fields.get("created_at") or otherwise
+    return Taking(
+        order["id"], created_at if created_at <= read_at else otherwise, taken_about=_taken_about(message, fields, None)
+    )
+
+
+_TAKING = ("date_created_gmt", "date_paid_gmt", "payment_method")
+_TAKEN_UNPAID = frozenset({"bacs", "cheque", "cod"})
+"""WooCommerce's own ways to pay whose orders take stock when they are placed, and are paid later."""
+
+
+def _taken_about(message: Message, fields: Document, modified_at: datetime | None) -> datetime | None:
+    """When the shop took an order's stock, as far as its dates say; None where they don't.
+
+    Others than bank transfer, cheque and cash on delivery take it when they are paid (`woocommerce_payment_complete`).
+    An order of the block checkout bears the date of its draft; when the shop reports it as new, its last change is
+    about its placing. Orders that are read later, by an import, may have changed long after that.
+    """
+    if fields.get("paid_at") and fields.get("payment_method") not in _TAKEN_UNPAID:
+        paid_at: datetime = fields["paid_at"]
+        return paid_at
+    reported_new = message.topic == "order.created" and (message.native or message.sequence > 0)
+    return modified_at if reported_new and message.data.get("created_via") == "store-api" else None
 
 
 def _local_moment(local: Any, store: Store) -> datetime | None:
@@ -550,7 +585,7 @@ def _product(message: Message, store: Store, received_at: datetime, cause: str) 
         stock=fields.get("stock"),
         pooled=fields.get("managed") == "parent",
         modified_at=_known_at(message, identity.get("modified_at") or received_at),
-        taken_at=(message.sent_at or received_at).replace(microsecond=0),  # as whole as an order's date_created_gmt
+        taken_at=message.sent_at or received_at,
         cause=cause,
         seen_at=_seen_at(message, identity.get("modified_at"), received_at),
         restored=message.topic == "product.restored",

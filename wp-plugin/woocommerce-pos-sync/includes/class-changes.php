@@ -59,6 +59,13 @@ final class Changes {
 	private $changed = array();
 
 	/**
+	 * When the shop took the stock of orders, in Unix milliseconds by id.
+	 *
+	 * @var array<int, int>
+	 */
+	private $taken = array();
+
+	/**
 	 * How orders were that go for good, as JSON, by id.
 	 *
 	 * @var array<int, string>
@@ -112,6 +119,15 @@ final class Changes {
 	}
 
 	/**
+	 * Remembers that the shop took an order's stock just now. Costs no query: it is written with the change.
+	 *
+	 * @param int $id Id of the order.
+	 */
+	public function stock_taken( int $id ): void {
+		$this->taken[ $id ] = Envelope::milliseconds();
+	}
+
+	/**
 	 * Remembers how an order was that goes for good.
 	 *
 	 * @param int    $id         Id of the order.
@@ -126,15 +142,17 @@ final class Changes {
 	 */
 	public function write(): void {
 		$changed       = $this->changed;
+		$taken         = $this->taken;
 		$kept          = $this->kept;
 		$this->changed = array();
+		$this->taken   = array();
 		$this->kept    = array();
 		if ( ! $changed || ! $this->settings->enabled() ) {
 			return;
 		}
 		try {
 			foreach ( $changed as $type => $changes ) {
-				$this->queue->raise( $type, $changes, time() );
+				$this->queue->raise( $type, $changes, time(), Queue::ORDER === $type ? $taken : array() );
 				$this->at_once->add( $type, array_keys( $changes ) );
 			}
 			foreach ( $kept as $id => $last_state ) {

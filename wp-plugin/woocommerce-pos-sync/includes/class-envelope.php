@@ -66,11 +66,11 @@ final class Envelope {
 	 * @param string               $event      The event.
 	 * @param int                  $id         Id of the order or product.
 	 * @param int                  $sequence   Raised by every change.
-	 * @param int                  $changed_at Unix time of the change.
+	 * @param int|string           $time       Unix time of the change, or a time as timestamp() writes it.
 	 * @param array<string, mixed> $data       The order or product.
 	 * @param array<string, mixed> $about      Site URL and versions; "opening" where it is so.
 	 */
-	public function __construct( string $event, int $id, int $sequence, int $changed_at, array $data, array $about ) {
+	public function __construct( string $event, int $id, int $sequence, $time, array $data, array $about ) {
 		$site         = isset( $about['site_url'] ) && is_string( $about['site_url'] ) ? $about['site_url'] : '';
 		list( $type ) = explode( '.', $event );
 
@@ -81,7 +81,7 @@ final class Envelope {
 			'event'       => $event,
 			'delivery_id' => $this->delivery_id,
 			'sequence'    => $sequence,
-			'timestamp'   => gmdate( 'Y-m-d\TH:i:s\Z', $changed_at ),
+			'timestamp'   => is_int( $time ) ? gmdate( 'Y-m-d\TH:i:s\Z', $time ) : $time,
 		);
 		$fields = array_merge( $fields, $about );
 		$data   = self::named( Plain::value( $data ) );
@@ -96,6 +96,22 @@ final class Envelope {
 				)
 			);
 		}
+	}
+
+	/**
+	 * Now, in Unix milliseconds. Cut off, not rounded: what happens later never gets an earlier time.
+	 */
+	public static function milliseconds(): int {
+		return (int) floor( microtime( true ) * 1000 );
+	}
+
+	/**
+	 * A time in UTC with its fraction.
+	 *
+	 * @param int $milliseconds Unix milliseconds.
+	 */
+	public static function timestamp( int $milliseconds ): string {
+		return gmdate( 'Y-m-d\TH:i:s', intdiv( $milliseconds, 1000 ) ) . sprintf( '.%03dZ', $milliseconds % 1000 );
 	}
 
 	/**

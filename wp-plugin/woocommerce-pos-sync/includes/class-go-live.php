@@ -95,7 +95,6 @@ final class Go_Live {
 		if ( ! $this->settings->live_since() ) {
 			$live_after = array(
 				'order'     => $this->payload->last_order_id(),
-				'drafts'    => $this->payload->draft_order_ids(),
 				'catalogue' => $this->settings->send_first(),
 			);
 			update_option( Settings::LIVE_AFTER, $live_after, false );

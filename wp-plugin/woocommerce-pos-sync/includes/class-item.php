@@ -111,6 +111,13 @@ final class Item {
 	public $last_state;
 
 	/**
+	 * When the shop last took the order's stock, in Unix milliseconds; 0 when that was not noted.
+	 *
+	 * @var int
+	 */
+	public $stock_taken_at;
+
+	/**
 	 * The fingerprint of the product that was sent; empty for orders.
 	 *
 	 * @var string
@@ -123,21 +130,22 @@ final class Item {
 	 * @param array<string, string> $row The row.
 	 */
 	public function __construct( array $row ) {
-		$this->type         = $row['type'] ?? '';
-		$this->id           = (int) ( $row['object_id'] ?? 0 );
-		$this->state        = $row['state'] ?? '';
-		$this->sequence     = (int) ( $row['sequence'] ?? 0 );
-		$this->delivered    = (int) ( $row['delivered'] ?? 0 );
-		$this->topic        = $row['topic'] ?? '';
-		$this->changed_at   = (int) ( $row['changed_at'] ?? 0 );
-		$this->attempts     = (int) ( $row['attempts'] ?? 0 );
-		$this->tries        = (int) ( $row['tries'] ?? 0 );
-		$this->tried_at     = (int) ( $row['tried_at'] ?? 0 );
-		$this->next_attempt = (int) ( $row['next_attempt'] ?? 0 );
-		$this->status       = (int) ( $row['status'] ?? 0 );
-		$this->error        = $row['error'] ?? '';
-		$this->last_state   = $row['last_state'] ?? '';
-		$this->fingerprint  = $row['fingerprint'] ?? '';
+		$this->type           = $row['type'] ?? '';
+		$this->id             = (int) ( $row['object_id'] ?? 0 );
+		$this->state          = $row['state'] ?? '';
+		$this->sequence       = (int) ( $row['sequence'] ?? 0 );
+		$this->delivered      = (int) ( $row['delivered'] ?? 0 );
+		$this->topic          = $row['topic'] ?? '';
+		$this->changed_at     = (int) ( $row['changed_at'] ?? 0 );
+		$this->attempts       = (int) ( $row['attempts'] ?? 0 );
+		$this->tries          = (int) ( $row['tries'] ?? 0 );
+		$this->tried_at       = (int) ( $row['tried_at'] ?? 0 );
+		$this->next_attempt   = (int) ( $row['next_attempt'] ?? 0 );
+		$this->status         = (int) ( $row['status'] ?? 0 );
+		$this->error          = $row['error'] ?? '';
+		$this->last_state     = $row['last_state'] ?? '';
+		$this->stock_taken_at = (int) ( $row['stock_taken_at'] ?? 0 );
+		$this->fingerprint    = $row['fingerprint'] ?? '';
 	}
 
 	/**

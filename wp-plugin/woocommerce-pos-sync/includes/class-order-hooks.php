@@ -66,6 +66,8 @@ final class Order_Hooks {
 		// These save lines of an order, not the order itself.
 		add_action( 'woocommerce_reduce_order_stock', array( $this, 'changed' ) );
 		add_action( 'woocommerce_restore_order_stock', array( $this, 'changed' ) );
+		// Right after a line's units left the stock; the hook above also comes when there was nothing to take.
+		add_action( 'woocommerce_reduce_order_item_stock', array( $this, 'stock_taken' ), 10, 3 );
 
 		// What changes lines, and never saves the order: adding one in the order screen, for example.
 		add_action( 'woocommerce_new_order_item', array( $this, 'line_changed' ), 10, 3 );
@@ -136,6 +138,20 @@ final class Order_Hooks {
 			}
 		} elseif ( $order instanceof \WC_Order && 'shop_order' === $order->get_type() && ! in_array( $order->get_status(), Payload::DRAFTS, true ) ) {
 			$this->changes->add( Queue::ORDER, $order->get_id(), $topic );
+		}
+	}
+
+	/**
+	 * The shop took the units of a line from its stock.
+	 *
+	 * @param mixed $line   The line.
+	 * @param mixed $change What it did to the stock.
+	 * @param mixed $order  The order.
+	 */
+	public function stock_taken( $line, $change = null, $order = null ): void {
+		if ( $order instanceof \WC_Order ) {
+			$this->changes->stock_taken( $order->get_id() );
+			$this->changed( $order );
 		}
 	}
 

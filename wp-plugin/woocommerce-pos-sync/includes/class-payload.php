@@ -222,23 +222,6 @@ final class Payload {
 	}
 
 	/**
-	 * Ids of the block checkouts that are being filled in, which become orders later.
-	 *
-	 * @return int[]
-	 */
-	public function draft_order_ids(): array {
-		$ids = wc_get_orders(
-			array(
-				'type'   => 'shop_order',
-				'status' => array( 'checkout-draft' ),
-				'return' => 'ids',
-				'limit'  => 5000,
-			)
-		);
-		return array_map( 'intval', array_filter( is_array( $ids ) ? $ids : array(), 'is_numeric' ) );
-	}
-
-	/**
 	 * Whether orders are in WooCommerce's order tables rather than in posts.
 	 */
 	private function has_order_tables(): bool {

@@ -70,6 +70,7 @@ final class Queue {
 			status smallint(5) unsigned NOT NULL DEFAULT 0,
 			error varchar(255) NOT NULL DEFAULT \'\',
 			last_state longtext,
+			stock_taken_at bigint(20) unsigned NOT NULL DEFAULT 0,
 			fingerprint varchar(32) NOT NULL DEFAULT \'\',
 			refunds text,
 			PRIMARY KEY  (type,object_id),
@@ -83,20 +84,22 @@ final class Queue {
 	 * @param string             $type    ORDER or PRODUCT.
 	 * @param array<int, string> $changes Topic by id: updated, refunded, cancelled or restored.
 	 * @param int                $now     Unix time.
+	 * @param array<int, int>    $taken   When the shop took the stock of orders, in Unix milliseconds by id.
 	 */
-	public function raise( string $type, array $changes, int $now ): void {
+	public function raise( string $type, array $changes, int $now, array $taken = array() ): void {
 		ksort( $changes ); // Everybody locks rows in the same order, so that two requests do not deadlock.
 		foreach ( array_chunk( $changes, 200, true ) as $chunk ) {
 			$values = array();
 			foreach ( $chunk as $id => $topic ) {
 				// A new row starts at the time, so that a sequence does not fall even where the table was lost.
-				array_push( $values, $type, $id, $now, $topic, $now, $now );
+				array_push( $values, $type, $id, $now, $topic, $now, $now, $taken[ $id ] ?? 0 );
 			}
-			$rows = implode( ', ', array_fill( 0, count( $chunk ), "(%s, %d, 'waiting', %d, %s, %d, %d)" ) );
+			$rows = implode( ', ', array_fill( 0, count( $chunk ), "(%s, %d, 'waiting', %d, %s, %d, %d, %d)" ) );
 			// Of several changes on the way the most telling one is named; what the POS holds for deleted is there again.
 			$this->table->query(
-				"INSERT INTO {table} (type, object_id, state, sequence, topic, changed_at, next_attempt) VALUES $rows
+				"INSERT INTO {table} (type, object_id, state, sequence, topic, changed_at, next_attempt, stock_taken_at) VALUES $rows
 				ON DUPLICATE KEY UPDATE
+					stock_taken_at = GREATEST(stock_taken_at, VALUES(stock_taken_at)),
 					topic = CASE WHEN topic = 'deleted' THEN 'restored'
 						WHEN state = 'waiting' AND {$this->rank( 'topic' )} > {$this->rank( 'VALUES(topic)' )} THEN topic ELSE VALUES(topic) END,
 					state = 'waiting', priority = 0, sequence = GREATEST(sequence + 1, VALUES(sequence)),

@@ -12,7 +12,7 @@ namespace POS_Sync;
  */
 final class Schema {
 
-	private const VERSION = '4';
+	private const VERSION = '5';
 	private const OPTION  = 'pos_sync_schema';
 
 	/**

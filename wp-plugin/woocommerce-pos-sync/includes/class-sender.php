@@ -284,7 +284,7 @@ final class Sender {
 		}
 		$created  = $order->get_date_created();
 		$data     = $this->payload->order( $order );
-		$envelope = $this->envelope( 'order.' . $this->topic( $item, $order ), $item, $data, $item->changed_at, $this->opening( $item->id, $created ? $created->getTimestamp() : 0 ) );
+		$envelope = $this->envelope( 'order.' . $this->topic( $item, $order ), $item, $data, $item->changed_at, $this->stock_taken( $item, $created ? $created->getTimestamp() : 0 ) );
 
 		$envelope->refunds = array_map(
 			static function ( \WC_Order_Refund $refund ): int {
@@ -311,32 +311,36 @@ final class Sender {
 		if ( is_string( $status ) && ! $this->is_wanted( $item, $status ) ) {
 			return null;
 		}
-		$opening = $this->opening( $item->id, is_string( $created ) ? (int) strtotime( $created . 'Z' ) : 0 );
-		return $this->envelope( 'order.deleted', $item, array( 'id' => $item->id ) + $kept, $item->changed_at, $opening );
+		$taken = $this->stock_taken( $item, is_string( $created ) ? (int) strtotime( $created . 'Z' ) : 0 );
+		return $this->envelope( 'order.deleted', $item, array( 'id' => $item->id ) + $kept, $item->changed_at, $taken );
 	}
 
 	/**
-	 * Says of an order from before the shop went live that it is one. Its id decides, since its date can be set by hand.
+	 * When the shop took an order's stock, where the plugin saw that; else whether the order is from before the shop
+	 * went live.
 	 *
-	 * @param int $id      Its id.
-	 * @param int $created Unix time it was created; 0 when that is not known.
-	 * @return array<string, bool>
+	 * @param Item $item    The claimed row.
+	 * @param int  $created Unix time it was created; 0 when that is not known.
+	 * @return array<string, bool|string>
 	 */
-	private function opening( int $id, int $created ): array {
-		return $this->settings->is_from_before( $id, $created ) ? array( 'opening' => true ) : array();
+	private function stock_taken( Item $item, int $created ): array {
+		if ( $item->stock_taken_at ) {
+			return array( 'stock_taken_at' => Envelope::timestamp( $item->stock_taken_at ) );
+		}
+		return $this->settings->is_from_before( $item->id, $created ) ? array( 'opening' => true ) : array();
 	}
 
 	/**
-	 * What to send of a product; null when it need not be sent. Its time is that of reading the stock:
-	 * orders from before are contained in that. One that can't be bought any more is sent as deleted.
+	 * What to send of a product; null when it need not be sent. Its time is that of reading the stock, noted before it:
+	 * the stock lacks the units of every order whose stock was taken earlier. One that can't be bought any more is sent as deleted.
 	 *
 	 * @param Item $item The claimed row.
 	 * @throws \RuntimeException When the product is there, and can't be read.
 	 */
 	private function product_envelope( Item $item ): ?Envelope {
 		$last_order = $this->payload->last_order_id(); // Before the stock is read: what is ordered after it is not in that.
+		$read_at    = Envelope::timestamp( Envelope::milliseconds() );
 		$product    = wc_get_product( $item->id );
-		$read_at    = time();
 		if ( ! $product instanceof \WC_Product && in_array( get_post_status( $item->id ), Payload::FOR_SALE, true ) ) {
 			throw new \RuntimeException( 'WooCommerce could not read the product.' );
 		}
@@ -362,10 +366,10 @@ final class Sender {
 	 * @param string               $event The event.
 	 * @param Item                 $item  The claimed row.
 	 * @param array<string, mixed> $data  The order or product.
-	 * @param int                  $time  Unix time it is true for.
+	 * @param int|string           $time  Unix time it is true for, or a time as Envelope::timestamp() writes it.
 	 * @param array<string, mixed> $more  Further fields.
 	 */
-	private function envelope( string $event, Item $item, array $data, int $time, array $more = array() ): Envelope {
+	private function envelope( string $event, Item $item, array $data, $time, array $more = array() ): Envelope {
 		$about = array(
 			'site_url'       => $this->site->url(),
 			'plugin_version' => VERSION,

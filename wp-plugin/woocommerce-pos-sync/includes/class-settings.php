@@ -220,19 +220,19 @@ final class Settings {
 	}
 
 	/**
-	 * Whether an order is from before the plugin was first switched on. Its id decides, as dates can be set by hand; a
-	 * checkout that was being filled in at that moment is not.
+	 * Whether an order that the plugin did not see taking its stock is from before it was first switched on. Its date
+	 * and its id both have to say so: dates can be set by hand, and ids fall where a database is restored.
 	 *
 	 * @param int $id      Id of the order.
-	 * @param int $created Unix time it was created, for shops that went live when ids were not noted; 0 when not known.
+	 * @param int $created Unix time it was created; 0 when not known.
 	 */
 	public function is_from_before( int $id, int $created ): bool {
 		$live_after = get_option( self::LIVE_AFTER );
 		$last       = is_array( $live_after ) ? ( $live_after['order'] ?? null ) : null;
-		if ( ! is_numeric( $last ) || ! is_array( $live_after ) ) {
+		if ( ! is_numeric( $last ) ) { // Of shops that went live when ids were not noted.
 			return $created && $created < $this->live_since();
 		}
-		return $id <= (int) $last && ! in_array( $id, (array) ( $live_after['drafts'] ?? array() ), true );
+		return $id <= (int) $last && $created <= $this->live_since();
 	}
 
 	/**
