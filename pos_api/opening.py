@@ -2,8 +2,8 @@
 
 Neither an order's number nor its date says when its units left the shop's stock. WooCommerce's block checkout makes a
 draft at the first attempt to pay (up to 10.7 when the page is opened), and the order keeps the draft's number and date
-when it is placed hours later (`OrdersTableDataStore::update`); dates can be set by hand; numbers fall where the shop's database is restored or
-its auto-increment is reset.
+when it is placed hours later (`OrdersTableDataStore::update`); dates can be set by hand; numbers fall where the shop's
+database is restored or its auto-increment is reset.
 """
 
 from __future__ import annotations

@@ -142,8 +142,8 @@ def test_an_order_made_now_and_dated_back_takes_its_units(world: World) -> None:
 
 
 class BlockCheckout:
-    """A customer whose block checkout made a draft: at the first attempt to pay, up to WooCommerce 10.7 when the page was
-    opened. It keeps its number when it is placed."""
+    """A customer whose block checkout made a draft: at the first attempt to pay, up to WooCommerce 10.7 when the page
+    was opened. It keeps its number when it is placed."""
 
     def __init__(self, world: World, product: str, quantity: int) -> None:
         self.api = f"{world.shop.url}/wp-json/wc/store/v1"
