@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 
 from pos_api import verify
 from tests.conftest import fresh_database
@@ -141,65 +140,36 @@ def test_an_order_made_now_and_dated_back_takes_its_units(world: World) -> None:
     same(world, "Salad", before - 2)
 
 
-class BlockCheckout:
-    """A customer whose block checkout made a draft: at the first attempt to pay, up to WooCommerce 10.7 when the page
-    was opened. It keeps its number when it is placed."""
-
-    def __init__(self, world: World, product: str, quantity: int) -> None:
-        self.api = f"{world.shop.url}/wp-json/wc/store/v1"
-        self.session = requests.Session()
-        cart = self.session.get(f"{self.api}/cart", timeout=60)
-        self.session.headers.update({name: cart.headers[name] for name in ("Nonce", "Cart-Token")})
-        line = {"id": world.shop.products[product], "quantity": quantity}
-        self.session.post(f"{self.api}/cart/add-item", json=line, timeout=60).raise_for_status()
-        assert not self._pay("a way to pay that is off").ok
-
-    def place(self) -> int:
-        """Buy it; returns the order."""
-        done = self._pay("cod")
-        assert done.ok, done.text
-        return int(done.json()["order_id"])
-
-    def _pay(self, method: str) -> requests.Response:
-        address = dict.fromkeys(("company", "address_2", "state", "phone"), "") | {
-            "first_name": "Anna",
-            "last_name": "Öberg",
-            "address_1": "Gatan 1",
-            "city": "Lund",
-            "postcode": "22222",
-            "country": "SE",
-            "email": "draft@example.se",
-        }
-        order = {"billing_address": address, "shipping_address": address, "payment_method": method}
-        return self.session.post(f"{self.api}/checkout", json=order, timeout=60)
-
-
-def test_a_block_checkout_begun_before_going_live_or_before_a_product_and_placed_after_takes_its_units_once(
+def test_a_draft_order_begun_before_going_live_or_before_a_product_and_placed_after_takes_its_units_once(
     mongodb_uri: str, tmp_path: Path, start_service: Callable[..., Service]
 ) -> None:
+    """As the block checkout makes them: the order keeps its draft's number and date."""
     world = _world(tmp_path, fresh_database(mongodb_uri), start_service, {})
     try:
-        later, before = BlockCheckout(world, "Oil", 3), BlockCheckout(world, "Oil", 2)
-        last = before.place()
+        draft, last = order(world, ("Oil", 3), to="checkout-draft"), order(world, ("Oil", 2), to="processing")
+        assert draft < last
         world.shop.switch_on(world.proxy.url)
         stock = shops(world, "Oil")
         same(world, "Oil", stock)
-        assert later.place() < last
+        world.shop.act("status", id=draft, to="processing")
         same(world, "Oil", stock - 3)
 
         make(world, "Bench", sku="BENCH", manage_stock=True, stock_quantity=10)  # The POS gets it when jobs run.
-        later, before = BlockCheckout(world, "Bench", 2), BlockCheckout(world, "Bench", 4)
-        last = before.place()
+        draft, last = order(world, ("Bench", 2), to="checkout-draft"), order(world, ("Bench", 4), to="processing")
         same(world, "Bench", 6)
-        number = later.place()
-        assert number < last
+        world.shop.act("status", id=draft, to="on-hold")
         same(world, "Bench", 4)
-        [event] = world.database.inbox.find({"resource_id": str(number)})
-        assert "stock_taken_at" in json.loads(event["body"])
+        assert {"stock_taken_at", "sequence"} <= json.loads(_body(world, draft)).keys()
     finally:
         world.proxy.close()
         world.shop.stop()
         world.database.client.close()
+
+
+def _body(world: World, number: int) -> bytes:
+    """What arrived last of an order."""
+    events = world.database.inbox.find({"resource_id": str(number)}).sort("received_at", -1)
+    return bytes(events[0]["body"])
 
 
 def test_a_draft_starts_with_the_stock_it_is_published_with(world: World) -> None:
