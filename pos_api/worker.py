@@ -78,7 +78,11 @@ def understand(store: Store, headers: Mapping[str, str], body: bytes, received_a
         problem = error if isinstance(error, PosError) else _surprise(error)
         if not resource_id:
             topic, resource_id = woocommerce.glimpse(headers, body)
-        return parked(Event(store.id, topic, resource_id, body, kept, received_at), problem)
+        # A body that names nothing may be about anything, so each delivery of it is listed: a webhook whose user was
+        # deleted sends the same error for every order.
+        about = resource_id or kept.get(woocommerce.DELIVERY_HEADER, "")
+        key = inbox.event_key(store.id, topic, about, body)
+        return parked(Event(store.id, topic, resource_id, body, kept, received_at, key=key), problem)
     return Work(event, subject, None if subject else Outcome("ignored"), site=message.site)
 
 

@@ -305,6 +305,19 @@ def test_an_order_that_can_not_be_used_is_422_to_the_plugin_200_to_woocommerce_a
     assert db.woocommerceorders.count_documents({}) == 0
 
 
+def test_each_order_of_a_webhook_whose_user_was_deleted_is_listed_with_what_to_do(shop: Shop, db: Db) -> None:
+    body = json.dumps(ORDER_PROBLEMS["a REST error"]).encode()  # the same bytes for every order
+    for delivery in ("first", "second", "second"):
+        headers = native_headers("order.created", body) | {"X-WC-Webhook-Delivery-ID": delivery}
+        assert shop.post(body, headers).status_code == 200
+    reasons = [entry["reason"] for entry in parked(db)]
+    assert len(reasons) == 2, "the same delivery twice is one"
+    assert all(
+        "woocommerce_rest_cannot_view" in each and "pos-api reconcile default --repair" in each for each in reasons
+    )
+    assert inbox.replay(db, [entry["_id"] for entry in parked(db)]) == 2
+
+
 @pytest.mark.parametrize(
     ("envelope", "fields"),
     [

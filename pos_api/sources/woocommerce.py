@@ -61,13 +61,14 @@ Subject: TypeAlias = OrderSnapshot | ProductSnapshot | ProductDeletion | Custome
 TOPIC_HEADER = "x-wc-webhook-topic"
 SIGNATURE_HEADER = "x-wc-webhook-signature"
 SOURCE_HEADER = "x-wc-webhook-source"
+DELIVERY_HEADER = "x-wc-webhook-delivery-id"
 KEPT_HEADERS = (
     "content-type",
     "user-agent",
     TOPIC_HEADER,
     SOURCE_HEADER,
     "x-wc-webhook-id",
-    "x-wc-webhook-delivery-id",
+    DELIVERY_HEADER,
     "webhook-id",
     "webhook-timestamp",
 )
@@ -213,7 +214,7 @@ def translate(message: Message, store: Store, received_at: datetime, cause: str)
     message = _believed(_with_gmt(message, store), received_at)
     data = message.data
     if "code" in data and "message" in data and "id" not in data:
-        raise Invalid(f"WooCommerce sent an error instead of the object: {visible(str(data['code'])[:100])}")
+        raise Invalid(_ERROR.format(code=visible(str(data["code"])[:100]), store=store.id))
     if message.topic == "product.deleted" or (message.topic in _PRODUCT_TOPICS and data.get("status") == "trash"):
         return _product_deletion(message, store, received_at)
     if message.topic in _PRODUCT_TOPICS:
@@ -223,6 +224,10 @@ def translate(message: Message, store: Store, received_at: datetime, cause: str)
     return _order(message, store, received_at, cause)
 
 
+_ERROR = (
+    "WooCommerce sent an error instead of the object: {code}. The webhook's user was deleted, or has lost rights. Make "
+    "the webhook anew as an administrator, and then run: pos-api reconcile {store} --repair"
+)
 _ELSEWHERE = (
     "It comes from {site}, and {store} is {known}: a copy of the shop, for tests perhaps. If it is a copy, remove its "
     "webhooks or deactivate its plugin. If the shop has moved, run: pos-api store set {store} --url https://{site} "
