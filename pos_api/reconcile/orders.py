@@ -215,9 +215,9 @@ def _discrepancy(compared: _Compared) -> Document:
 def _why_different(before: Document, row: Row, fields: list[str]) -> str:
     there = {refund["id"] for refund in refunds_of(row)}
     if any(refund.get("id") not in there for refund in before.get("refunds", ())):
-        return "A refund was deleted in the shop, which its webhooks do not tell."
+        return "A refund was deleted in the shop, which its webhooks do not report."
     if fields == ["refunds"]:
-        return "The lines of a refund are not known here; WooCommerce's own webhooks do not tell them."
+        return "The lines of a refund are not known here; WooCommerce's own webhooks do not report them."
     return "It was changed in the shop without a new time of change."
 
 
@@ -231,7 +231,9 @@ def _shown(order: Document) -> Document:
 
 
 def _gone(before: Document, row: Row | None) -> Document:
-    cause = "It was deleted for good in the shop, which webhooks do not tell." if row is None else "It is in the trash."
+    cause = (
+        "It was deleted for good in the shop, which webhooks do not report." if row is None else "It is in the trash."
+    )
     data = from_trash(row) if row else {"id": before["order_id"]}
     return {
         "order": before["_id"],
