@@ -22,19 +22,35 @@ class Mongod:
 
     def __init__(self, directory: Path, *options: str) -> None:
         directory.mkdir()
-        self.port = free_port()
-        self._command = [
-            str(find_mongod()),
+        self._arguments = [
             *("--dbpath", str(directory), "--logpath", str(directory / "mongod.log"), "--logappend", "--quiet"),
-            *("--bind_ip", "127.0.0.1", "--port", str(self.port), "--nounixsocket", "--wiredTigerCacheSizeGB", "0.25"),
+            *("--bind_ip", "127.0.0.1", "--nounixsocket", "--wiredTigerCacheSizeGB", "0.25"),
             *("--setParameter", "diagnosticDataCollectionEnabled=false", *options),
         ]
         self._process: subprocess.Popen[bytes] | None = None
+        self.port = free_port()
         self.start()
+        while not self._answers():  # another process may have taken the port meanwhile
+            self.port = free_port()
+            self.start()
 
     def start(self) -> None:
         """Start it, as it was when it ended."""
-        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        command = [str(find_mongod()), *self._arguments, "--port", str(self.port)]
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def _answers(self) -> bool:
+        """Wait until it answers; false when its process has ended instead."""
+        process = self._process
+        assert process is not None
+
+        def answers() -> bool:
+            with suppress(PyMongoError), self.direct(0.2) as client:
+                return bool(client.admin.command("serverStatus")["pid"] == process.pid)
+            return False
+
+        wait_until(lambda: process.poll() is not None or answers(), 120)
+        return process.poll() is None
 
     def kill(self) -> None:
         """End it as a power cut would."""
