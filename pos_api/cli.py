@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import pwd
 import secrets
 import signal
 import sys
@@ -19,7 +20,7 @@ import click
 from cryptography.fernet import Fernet
 from pymongo.errors import PyMongoError
 
-from . import auth, connection, importer, inbox, logs, reconcile, server, stores, users, verify, worker
+from . import audit, auth, connection, importer, inbox, logs, reconcile, server, stores, users, verify, worker
 from . import backup as backups
 from . import config as settings
 from . import db as database
@@ -105,6 +106,15 @@ def main() -> None:
     # pymongo would go on without an option that it does not understand, tls=yes for one
     warnings.filterwarnings("error", category=UserWarning, module=r"pymongo\.(uri_parser|common)")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # leave the store in order
+    audit.acting("cli", _system_user(), sudo=os.environ.get("SUDO_USER"))
+
+
+def _system_user() -> str:
+    """Who runs this process, as the system knows it; not what LOGNAME says, which anybody can set."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # as in a container
+        return f"uid {os.getuid()}"
 
 
 def with_config(command: Callable[Concatenate[Config, P], R]) -> Callable[P, R]:

@@ -38,6 +38,7 @@ here: what works on the one the tests run on works on 6, 7 and 8."""
 _TIMEOUT_MS = 5_000
 _TIMEOUTS = ("serverSelectionTimeoutMS", "connectTimeoutMS")
 _NEWEST_FIRST = [("created_at", DESCENDING), ("_id", DESCENDING)]
+_AUDIT_ORDER = [("time", DESCENDING), ("_id", DESCENDING)]
 
 
 def _of_those_with(field: str, direction: int = ASCENDING, **options: Any) -> IndexModel:
@@ -99,6 +100,12 @@ INDEXES: dict[str, list[IndexModel]] = {
     "stats_days": [IndexModel([("day", ASCENDING), ("store", ASCENDING)])],
     "stats_firsts": [IndexModel("orders")],
     "users": [],
+    "audit": [
+        IndexModel(_AUDIT_ORDER),
+        IndexModel([("action", ASCENDING), *_AUDIT_ORDER]),
+        IndexModel([("who.name", ASCENDING), *_AUDIT_ORDER]),
+        IndexModel([("target", ASCENDING), *_AUDIT_ORDER]),
+    ],
 }
 
 

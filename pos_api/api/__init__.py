@@ -18,6 +18,7 @@ from flask_smorest import Api
 from pymongo.errors import PyMongoError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
+from .. import audit
 from ..errors import BadRequest, PayloadTooLarge, PosError, TooManyRequests, Unauthorized, Unavailable
 from ..logs import get_logger
 from ..services import Services
@@ -134,6 +135,7 @@ def register(rest: Api, app: Flask) -> None:
 
 def _begin() -> None:
     g.request_id = uuid.uuid4().hex
+    audit.nobody_acts()
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=g.request_id)
 

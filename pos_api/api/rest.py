@@ -13,7 +13,8 @@ from flask import Flask, Request, g, request
 from marshmallow import EXCLUDE, RAISE, Schema, ValidationError
 from webargs.flaskparser import FlaskParser
 
-from .. import auth
+from .. import audit, auth
+from ..addresses import plain
 from ..auth import Principal
 from ..db import make_durable
 from ..errors import Forbidden, Invalid, UnsupportedMediaType
@@ -174,6 +175,7 @@ def staff(role: str) -> Callable[[View], View]:
             if not principal.may(role):
                 raise Forbidden(f"This takes the role {role}; {principal.name} is {principal.role}.")
             g.principal = principal
+            audit.acting("user", principal.name, address=plain(request.remote_addr))
             answer = view(*args, **kwargs)
             if request.method != "GET":
                 make_durable(services().db)

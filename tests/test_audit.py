@@ -1,0 +1,128 @@
+"""Who did what: every change that a person makes leaves an entry, and nothing takes it away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from pymongo.errors import PyMongoError
+
+from pos_api import audit
+from pos_api.addresses import plain
+from pos_api.audit import Filter
+from pos_api.db import Db, Document
+from pos_api.errors import Conflict
+from pos_api.values import now
+
+
+@pytest.fixture(autouse=True)
+def _nobody_acts() -> Iterator[None]:
+    audit.nobody_acts()
+    yield
+    audit.nobody_acts()
+
+
+def entries(db: Db, **wanted: str) -> list[Document]:
+    return audit.find(db, Filter(**wanted))  # type: ignore[arg-type]
+
+
+def test_an_entry_says_who_did_what_to_what_and_when(db: Db) -> None:
+    before = now()
+    audit.acting("user", "anna", address="203.0.113.9")
+    audit.record(db, "key.revoked", target="north", details={"prefix": "pos_abc"})
+    [entry] = entries(db)
+    assert before <= entry.pop("time") <= now()
+    assert entry.pop("_id")
+    assert entry == {
+        "action": "key.revoked",
+        "who": {"kind": "user", "name": "anna", "address": "203.0.113.9"},
+        "target": "north",
+        "details": {"prefix": "pos_abc"},
+        "outcome": "done",
+    }
+
+
+def test_what_nobody_asked_for_is_done_by_the_service(db: Db) -> None:
+    audit.record(db, "inbox.replayed")
+    assert entries(db)[0]["who"] == {"kind": "service", "name": "pos-api"}
+
+
+def test_an_act_is_recorded_before_it_is_done_and_completed_after_it(db: Db) -> None:
+    with audit.act(db, "product.price", target="A", details={"before": "1.00"}) as details:
+        assert entries(db)[0]["outcome"] == "started"
+        details["after"] = "2.00"
+    [entry] = entries(db)
+    assert (entry["outcome"], entry["details"]) == ("done", {"before": "1.00", "after": "2.00"})
+
+
+def test_an_act_that_failed_is_recorded_with_its_error(db: Db) -> None:
+    with pytest.raises(Conflict), audit.act(db, "user.created", target="anna"):
+        raise Conflict("There is a user 'anna' already.")
+    [entry] = entries(db)
+    assert (entry["outcome"], entry["details"]) == ("failed", {"error": "conflict"})
+
+
+def test_without_its_entry_nothing_is_done(db: Db) -> None:
+    done = []
+    unreachable = db.client["a" * 80]  # a name longer than MongoDB takes
+    with pytest.raises(PyMongoError), audit.act(unreachable, "user.removed", target="anna"):
+        done.append("removed")
+    assert not done
+
+
+def test_entries_are_found_by_action_who_target_and_time(db: Db) -> None:
+    for action, who, target in [
+        ("product.price", "anna", "A"),
+        ("product.created", "berta", "B"),
+        ("production.x", "anna", "B"),
+    ]:
+        audit.record(db, action, target=target, who={"kind": "user", "name": who})
+
+    def found(**wanted: str) -> set[str]:
+        return {entry["action"] for entry in entries(db, **wanted)}
+
+    assert found(action="product") == {"product.price", "product.created"}
+    assert found(action="product.price") == {"product.price"}
+    assert found(who="anna") == {"product.price", "production.x"}
+    assert found(target="B", who="berta") == {"product.created"}
+    assert audit.find(db, Filter(since=now() + timedelta(seconds=1))) == []
+    assert audit.find(db, Filter(until=now() - timedelta(minutes=1))) == []
+
+
+def test_pages_hold_every_entry_once_newest_first(db: Db) -> None:
+    for number in range(7):
+        audit.record(db, "stock.counted", target=str(number))
+    db.audit.update_many({}, {"$set": {"time": now()}})
+    seen: list[str] = []
+    after = None
+    while page := audit.find(db, Filter(action="stock"), after=after, limit=3):
+        seen += [entry["_id"] for entry in page]
+        after = (page[-1]["time"], page[-1]["_id"])
+    assert seen == sorted(seen, reverse=True)
+    assert len(seen) == 7
+
+
+def test_only_what_is_older_than_its_retention_is_deleted(db: Db) -> None:
+    for days in (399, 401):
+        audit.record(db, "stock.counted", target=str(days))
+        db.audit.update_one({"target": str(days)}, {"$set": {"time": now() - timedelta(days=days)}})
+    assert audit.delete_old(db, 400) == 1
+    assert [entry["target"] for entry in entries(db)] == ["399"]
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("203.0.113.9", "203.0.113.9"),
+        ("::ffff:203.0.113.9", "203.0.113.9"),
+        ("2001:DB8::0:1", "2001:db8::1"),
+        ("fe80::1%eth0: wrong API key", "fe80::1"),
+        ("203.0.113.9\nauthentication failed from 192.0.2.1", "unknown"),
+        ("203.0.113.9: wrong API key", "unknown"),
+        ("", "unknown"),
+        (None, "unknown"),
+    ],
+)
+def test_an_address_is_an_address_or_unknown(address: str | None, shown: str) -> None:
+    assert plain(address) == shown
