@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from . import stores
+from . import audit, stores
 from .config import Config
 from .db import Db
 from .errors import NotFound
@@ -37,7 +37,8 @@ def connect(db: Db, config: Config, name: str, url: str, consumer_key: str, cons
         "auth": credentials.auth,
         "connected_at": now(),
     }
-    db.stores.update_one({"_id": name}, {"$set": {"rest": rest}, "$setOnInsert": {"name": name}}, upsert=True)
+    with audit.act(db, "store.connected", target=name, details={"url": credentials.url}):
+        db.stores.update_one({"_id": name}, {"$set": {"rest": rest}, "$setOnInsert": {"name": name}}, upsert=True)
     return hints
 
 

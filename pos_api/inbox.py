@@ -12,7 +12,7 @@ import hashlib
 import random
 import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,6 +20,7 @@ from bson import Binary
 from pymongo import UpdateMany
 from pymongo.errors import BulkWriteError
 
+from . import audit
 from .db import DURABLE, Db, Document, only_collisions
 from .errors import NotFound
 from .event_warnings import EventWarning
@@ -230,10 +231,23 @@ def replay(db: Db, wanted: Filter | Iterable[str]) -> int:
     query: Document = wanted.query() if isinstance(wanted, Filter) else {"_id": {"$in": keys}}
     changes = {"$set": {"state": "waiting", "attempts": 0, "due_at": now()}}
     removed = {"$unset": _ENDED | {"lease": ""}}
-    replayed = db.inbox.update_many(query, changes | removed).matched_count
-    if keys is not None and not replayed:
+    if keys is not None and not db.inbox.find_one(query, {"_id": 1}):
         raise NotFound("There is no such event in the inbox.")
-    return replayed
+    target, details = _audited(wanted if isinstance(wanted, Filter) else keys or [])
+    with audit.act(db, "inbox.replayed", target=target, details=details) as added:
+        added["replayed"] = db.inbox.update_many(query, changes | removed).matched_count
+    return int(added["replayed"])
+
+
+_AUDITED = 20
+"""So many keys of a replay are named in the audit."""
+
+
+def _audited(wanted: Filter | list[str]) -> tuple[str | None, Document]:
+    """What a replay was asked for, as the audit has it."""
+    if isinstance(wanted, Filter):
+        return None, {name: value for name, value in asdict(wanted).items() if value is not None}
+    return (wanted[0], {}) if len(wanted) == 1 else (None, {"keys": wanted[:_AUDITED], "keys_count": len(wanted)})
 
 
 _ENDED = {"attention_at": "", "done_at": "", "reason": "", "details": ""}

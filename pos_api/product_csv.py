@@ -10,11 +10,11 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import islice
 from typing import Any
 
-from . import csv_cells, products
+from . import audit, csv_cells, products
 from .csv_cells import Cell, without_apostrophes
 from .db import Db, Document
 from .errors import BadRequest, Invalid, PosError
@@ -75,6 +75,14 @@ def read(db: Db, body: bytes, *, by: str) -> Report:
     """
     report = Report()
     rows = _rows(body, report)
+    with audit.act(db, "products.imported") as details:
+        _apply_all(db, rows, by, report)
+        details |= asdict(report) | {"errors": len(report.errors)}
+    report.errors.sort(key=lambda error: error["line"])
+    return report
+
+
+def _apply_all(db: Db, rows: Iterator[_Row], by: str, report: Report) -> None:
     while chunk := list(islice(rows, _CHUNK)):
         known = _known(db, [row.values["sku"] for row in chunk])
         for row in chunk:
@@ -82,8 +90,6 @@ def read(db: Db, body: bytes, *, by: str) -> Report:
                 _apply(db, row.values, known.get(row.values["sku"]), by, report)
             except PosError as error:
                 report.errors.append({"line": row.line, "sku": row.values["sku"], "message": error.message})
-    report.errors.sort(key=lambda error: error["line"])
-    return report
 
 
 def _rows(body: bytes, report: Report) -> Iterator[_Row]:

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -26,7 +27,7 @@ from bson import Decimal128
 from pymongo import ReturnDocument, UpdateOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
-from . import stock, without_stock
+from . import audit, stock, without_stock
 from .db import Db, Document, one_primary, only_collisions
 from .errors import Conflict, Invalid, NotFound
 from .event_warnings import EventWarning, warn
@@ -653,15 +654,9 @@ def add(db: Db, details: Document, *, by: str) -> Document:
     sku = details["sku"]
     quantity = details.get("stock", 0)
     extra = {name: details[name] for name in ("low_stock_threshold",) if details.get(name) is not None}
-    product = create(
-        db,
-        sku,
-        name=details.get("name") or sku,
-        price=details.get("price"),
-        quantity=quantity,
-        cause=_person(by),
-        extra=extra,
-    )
+    name, price = details.get("name") or sku, details.get("price")
+    with audit.act(db, "product.created", target=sku, details={"price": price, "stock": quantity, **extra}):
+        product = create(db, sku, name=name, price=price, quantity=quantity, cause=_person(by), extra=extra)
     if product["stock"] != quantity:  # the ledger was opened earlier, by an attempt that a crash cut short
         return count(db, sku, quantity, by=by)[0]
     return product
@@ -684,20 +679,37 @@ def change(db: Db, sku: str, changes: Document) -> Document:
         update.setdefault("$unset", {})["archived_by"] = ""  # from now on it is what staff say
     if "name" in changes:
         update["$set"]["search"] = search_words(changes["name"], *product["skus"])
-    changed = db.products.find_one_and_update(
-        {"_id": product["_id"], "skus": product["skus"]},
-        {operator: fields for operator, fields in update.items() if fields},
-        return_document=ReturnDocument.AFTER,
-    )
-    if changed is None:
-        raise Conflict("The product was renamed at this moment; look again.")
+    with _audited(db, product, changes):
+        changed = db.products.find_one_and_update(
+            {"_id": product["_id"], "skus": product["skus"]},
+            {operator: fields for operator, fields in update.items() if fields},
+            return_document=ReturnDocument.AFTER,
+        )
+        if changed is None:
+            raise Conflict("The product was renamed at this moment; look again.")
     return changed
+
+
+@contextmanager
+def _audited(db: Db, product: Document, changes: Document) -> Iterator[None]:
+    """Record what staff change of a product, the price and the archiving each as an action of its own."""
+    actions: dict[str, Document] = {}
+    for name, value in changes.items():
+        action = {"price": "price", "archived": "archived" if value else "unarchived"}.get(name, "changed")
+        before = product.get(name, False if name == "archived" else None)
+        actions.setdefault(f"product.{action}", {})[name] = {"before": before, "after": value}
+    with ExitStack() as acts:
+        for action, details in actions.items():
+            acts.enter_context(audit.act(db, action, target=product["sku"], details=details))
+        yield
 
 
 def count(db: Db, sku: str, units: Quantity, *, by: str, note: str = "") -> tuple[Document, Document]:
     """Note that `units` were counted, and return the product and the movement. Raises NotFound."""
     product = get(db, sku)
-    movement = stock.move(db, product["_id"], None, count=units, reason="count", cause=_person(by), note=note)
+    with audit.act(db, "stock.counted", target=product["sku"]) as details:
+        movement = stock.move(db, product["_id"], None, count=units, reason="count", cause=_person(by), note=note)
+        details |= _step(movement)
     return _moved(product, movement)
 
 
@@ -713,11 +725,21 @@ def adjust(
     why: Document = {"reason": reason, "cause": _person(by), "note": note}
     if once is not None:
         why["_id"] = f"{by}:{once}"
-    movement = stock.move(db, product["_id"], units, **why)
-    said = (product["_id"], units, reason, note)
-    if (movement["sku"], movement["quantity"], movement["reason"], movement["note"]) != said:
-        raise Invalid("This Idempotency-Key was used for another adjustment.")
+    with audit.act(db, "stock.adjusted", target=product["sku"], details={"reason": reason}) as details:
+        movement = stock.move(db, product["_id"], units, **why)
+        said = (product["_id"], units, reason, note)
+        if (movement["sku"], movement["quantity"], movement["reason"], movement["note"]) != said:
+            raise Invalid("This Idempotency-Key was used for another adjustment.")
+        details |= _step(movement)
+        if movement["seq"] <= product["seq"]:
+            details["repeated"] = True  # the movement was made by an earlier request with the same key
     return _moved(product, movement)
+
+
+def _step(movement: Document) -> Document:
+    """The stock before and after a movement, and its number in the ledger."""
+    before = whole(movement["balance"] - movement["quantity"])
+    return {"before": before, "after": movement["balance"], "seq": movement["seq"]}
 
 
 def _moved(product: Document, movement: Document) -> tuple[Document, Document]:

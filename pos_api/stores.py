@@ -19,6 +19,7 @@ from babel.numbers import list_currencies
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
+from . import audit
 from .config import Config, ConfigError
 from .db import Db, Document
 from .errors import Conflict, Invalid, NotFound
@@ -238,10 +239,12 @@ def add(
         "webhook_secret": seal(webhook_secret, config),
         "created_at": now(),
     }
-    try:
-        db.stores.insert_one(document)
-    except DuplicateKeyError:
-        raise Conflict(f"There is a store {name!r} already.") from None
+    details = {setting: document[setting] for setting in ("url", "timezone", "currency")}
+    with audit.act(db, "store.created", target=name, details=details | {"prefix": key[:_SHOWN]}):
+        try:
+            db.stores.insert_one(document)
+        except DuplicateKeyError:
+            raise Conflict(f"There is a store {name!r} already.") from None
     return key, webhook_secret
 
 
@@ -262,10 +265,20 @@ def update(db: Db, config: Config, name: str, *, webhook_secret: str | None = No
         if not webhook_secret.strip():
             raise Invalid("A webhook secret can't be empty.")
         changes["webhook_secret"] = seal(webhook_secret, config)
-    if name == DEFAULT:
-        db.stores.update_one({"_id": DEFAULT}, {"$set": {"name": DEFAULT, **changes}}, upsert=True)
-    elif not db.stores.update_one({"_id": name}, {"$set": {"name": name, **changes}}).matched_count:
-        raise NotFound(f"There is no store {name!r}.")
+    known = db.stores.find_one({"_id": name}) or {}
+    with audit.act(db, "store.changed", target=name, details=_audited(known, changes)):
+        if name == DEFAULT:
+            db.stores.update_one({"_id": DEFAULT}, {"$set": {"name": DEFAULT, **changes}}, upsert=True)
+        elif not db.stores.update_one({"_id": name}, {"$set": {"name": name, **changes}}).matched_count:
+            raise NotFound(f"There is no store {name!r}.")
+
+
+def _audited(before: Document, changes: Document) -> Document:
+    """Each setting before and after; of a secret only that it is another one."""
+    details = {name: {"before": before.get(name), "after": value} for name, value in changes.items()}
+    if "webhook_secret" in details:
+        details["webhook_secret"] = {"before": "secret", "after": "secret, a new one"}
+    return details
 
 
 def add_key(db: Db, name: str, *, expires_at: datetime | None = None) -> str:
@@ -275,17 +288,18 @@ def add_key(db: Db, name: str, *, expires_at: datetime | None = None) -> str:
     Raises NotFound, and Conflict when there are two already.
     """
     key = _new_key()
-    db.stores.update_one({"_id": name}, {"$pull": {"keys": {"expires_at": {"$lte": now()}}}})
-    if name == DEFAULT:
-        db.stores.update_one({"_id": DEFAULT}, {"$setOnInsert": {"name": DEFAULT}}, upsert=True)
-    changed = db.stores.update_one(
-        {"_id": name, f"keys.{_ACTIVE_KEYS - 1}": {"$exists": False}},
-        {"$push": {"keys": _key_document(key, expires_at)}},
-    )
-    if not changed.matched_count:
-        if db.stores.find_one({"_id": name}) is None:
-            raise NotFound(f"There is no store {name!r}.")
-        raise Conflict(f"{name!r} has {_ACTIVE_KEYS} keys; revoke one first.")
+    with audit.act(db, "key.created", target=name, details={"prefix": key[:_SHOWN], "expires_at": expires_at}):
+        db.stores.update_one({"_id": name}, {"$pull": {"keys": {"expires_at": {"$lte": now()}}}})
+        if name == DEFAULT:
+            db.stores.update_one({"_id": DEFAULT}, {"$setOnInsert": {"name": DEFAULT}}, upsert=True)
+        changed = db.stores.update_one(
+            {"_id": name, f"keys.{_ACTIVE_KEYS - 1}": {"$exists": False}},
+            {"$push": {"keys": _key_document(key, expires_at)}},
+        )
+        if not changed.matched_count:
+            if db.stores.find_one({"_id": name}) is None:
+                raise NotFound(f"There is no store {name!r}.")
+            raise Conflict(f"{name!r} has {_ACTIVE_KEYS} keys; revoke one first.")
     return key
 
 
@@ -301,9 +315,10 @@ def keys(db: Db, name: str) -> list[Document]:
 
 def revoke_key(db: Db, name: str, prefix: str) -> None:
     """Take back the key that starts with `prefix`. Raises NotFound."""
-    changed = db.stores.update_one({"_id": name, "keys.prefix": prefix}, {"$pull": {"keys": {"prefix": prefix}}})
-    if not changed.matched_count:
-        raise NotFound(f"{name!r} has no key {prefix!r}.")
+    with audit.act(db, "key.revoked", target=name, details={"prefix": prefix[:_SHOWN]}):
+        changed = db.stores.update_one({"_id": name, "keys.prefix": prefix}, {"$pull": {"keys": {"prefix": prefix}}})
+        if not changed.matched_count:
+            raise NotFound(f"{name!r} has no key {prefix!r}.")
 
 
 def disconnect(db: Db, name: str) -> None:
@@ -312,9 +327,10 @@ def disconnect(db: Db, name: str) -> None:
 
     The key and the secret of the default shop are settings, which only whoever runs the service can change.
     """
-    ended = db.stores.update_one({"_id": name}, {"$set": {"keys": []}, "$unset": {"rest": "", "webhook_secret": ""}})
-    if not ended.matched_count and name != DEFAULT:
-        raise NotFound(f"There is no store {name!r}.")
+    deleted = {"$set": {"keys": []}, "$unset": {"rest": "", "webhook_secret": ""}}
+    with audit.act(db, "store.disconnected", target=name):
+        if not db.stores.update_one({"_id": name}, deleted).matched_count and name != DEFAULT:
+            raise NotFound(f"There is no store {name!r}.")
 
 
 def remove(db: Db, name: str) -> None:
@@ -329,8 +345,9 @@ def remove(db: Db, name: str) -> None:
             f"{name!r} has {found}, which explain stock and figures, so it stays."
             f" `pos-api store disconnect {name}` ends the exchange with it."
         )
-    db.stores.delete_one({"_id": name})
-    db.pulls.delete_one({"_id": name})
+    with audit.act(db, "store.removed", target=name):
+        db.stores.delete_one({"_id": name})
+        db.pulls.delete_one({"_id": name})
 
 
 def _came_from(db: Db, name: str) -> str | None:

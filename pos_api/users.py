@@ -14,6 +14,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 from pymongo.errors import DuplicateKeyError
 
+from . import audit
 from .db import Db, Document
 from .errors import Conflict, Invalid, NotFound, Unauthorized
 from .values import now
@@ -40,24 +41,27 @@ def add(db: Db, name: str, password: str, role: str = "viewer") -> User:
     """Add a user. Raises Invalid for an unusable name, password or role, Conflict when the name is taken."""
     user = User(_checked_name(name), _checked_role(role))
     document = {"_id": user.name, "password_hash": _hash(password), "role": role, "created_at": now()}
-    try:
-        db.users.insert_one(document)
-    except DuplicateKeyError:
-        raise Conflict(f"There is a user {user.name!r} already.") from None
+    with audit.act(db, "user.created", target=user.name, details={"role": role}):
+        try:
+            db.users.insert_one(document)
+        except DuplicateKeyError:
+            raise Conflict(f"There is a user {user.name!r} already.") from None
     return user
 
 
 def remove(db: Db, name: str) -> None:
     """Remove a user. A token they hold is good until it runs out. Raises NotFound."""
-    if not db.users.delete_one({"_id": key(name)}).deleted_count:
-        raise NotFound(f"There is no user {name!r}.")
+    with audit.act(db, "user.removed", target=key(name)):
+        if not db.users.delete_one({"_id": key(name)}).deleted_count:
+            raise NotFound(f"There is no user {name!r}.")
 
 
 def set_password(db: Db, name: str, password: str) -> None:
     """Give a user a new password. Raises Invalid when it is unusable, NotFound."""
-    changed = db.users.update_one({"_id": key(name)}, {"$set": {"password_hash": _hash(password)}})
-    if not changed.matched_count:
-        raise NotFound(f"There is no user {name!r}.")
+    hashed = _hash(password)
+    with audit.act(db, "user.password", target=key(name)):
+        if not db.users.update_one({"_id": key(name)}, {"$set": {"password_hash": hashed}}).matched_count:
+            raise NotFound(f"There is no user {name!r}.")
 
 
 def everyone(db: Db) -> list[Document]:

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from bson import Decimal128
 from pymongo.errors import PyMongoError
 
-from pos_api import audit
+from pos_api import audit, inbox, product_csv, products, stores, users
 from pos_api.addresses import plain
 from pos_api.audit import Filter
+from pos_api.config import Config
 from pos_api.db import Db, Document
 from pos_api.errors import Conflict
 from pos_api.values import now
@@ -126,3 +128,80 @@ def test_only_what_is_older_than_its_retention_is_deleted(db: Db) -> None:
 )
 def test_an_address_is_an_address_or_unknown(address: str | None, shown: str) -> None:
     assert plain(address) == shown
+
+
+# --- what is recorded -----------------------------------------------------------------------------------------------
+
+
+def said(db: Db, action: str) -> list[tuple[str | None, Document]]:
+    """Target and details of the entries of an action, the oldest first."""
+    return [(entry["target"], entry["details"]) for entry in reversed(entries(db, action=action))]
+
+
+def test_a_price_changed_by_staff_is_recorded_with_both_prices(db: Db) -> None:
+    products.add(db, {"sku": "A", "price": Decimal128("2"), "stock": 3}, by="anna")
+    products.change(db, "A", {"price": Decimal128("3"), "name": "Tea", "archived": True})
+    products.change(db, "A", {"archived": False})
+    assert said(db, "product.created") == [("A", {"price": Decimal128("2"), "stock": 3})]
+    assert said(db, "product.price") == [("A", {"price": {"before": Decimal128("2"), "after": Decimal128("3")}})]
+    assert said(db, "product.changed") == [("A", {"name": {"before": "A", "after": "Tea"}})]
+    assert said(db, "product.archived") == [("A", {"archived": {"before": False, "after": True}})]
+    assert said(db, "product.unarchived") == [("A", {"archived": {"before": True, "after": False}})]
+
+
+def test_stock_moved_by_staff_is_recorded_with_both_stocks(db: Db) -> None:
+    products.add(db, {"sku": "A", "stock": 3}, by="anna")
+    products.count(db, "A", 5, by="anna")
+    for _ in range(2):
+        products.adjust(db, "A", -2, reason="broken", by="anna", once="one")
+    assert said(db, "stock.counted") == [("A", {"before": 3, "after": 5, "seq": 2})]
+    adjusted = {"reason": "broken", "before": 5, "after": 3, "seq": 3}
+    assert said(db, "stock.adjusted") == [("A", adjusted), ("A", {**adjusted, "repeated": True})]
+
+
+def test_a_csv_import_records_every_product_that_it_changes(db: Db) -> None:
+    products.add(db, {"sku": "A", "price": Decimal128("2"), "stock": 3}, by="anna")
+    product_csv.read(db, b"sku,price,stock\nA,3.00,4\nB,1.00,1\n", by="anna")
+    assert [target for target, _ in said(db, "product.price")] == ["A"]
+    assert [target for target, _ in said(db, "stock.counted")] == ["A"]
+    assert [target for target, _ in said(db, "product.created")] == ["A", "B"]
+    ((_, imported),) = said(db, "products.imported")
+    assert imported == {"created": 1, "updated": 1, "unchanged": 0, "counted": 1, "errors": 0}
+
+
+def test_users_are_recorded_and_no_password_of_theirs(db: Db) -> None:
+    users.add(db, "Anna", "correct horse battery", "admin")
+    users.set_password(db, "anna", "another long password")
+    users.remove(db, "ANNA")
+    assert said(db, "user") == [("anna", {"role": "admin"}), ("anna", {}), ("anna", {})]
+    assert {entry["action"] for entry in entries(db)} == {"user.created", "user.password", "user.removed"}
+    assert "argon2" not in str(entries(db))
+    assert "password'" not in str([entry["details"] for entry in entries(db)])
+
+
+def test_stores_and_keys_are_recorded_and_no_secret_of_theirs(db: Db, config: Config) -> None:
+    key, secret = stores.add(db, config, "north", url="https://north.example")
+    stores.update(db, config, "north", url="https://new.example", webhook_secret="another-secret")
+    second = stores.add_key(db, "north")
+    stores.revoke_key(db, "north", second[:12])
+    stores.disconnect(db, "north")
+    stores.remove(db, "north")
+    assert [entry["action"] for entry in reversed(entries(db, target="north"))] == [
+        *("store.created", "store.changed", "key.created", "key.revoked", "store.disconnected", "store.removed"),
+    ]
+    ((_, changed),) = said(db, "store.changed")
+    assert changed["url"] == {"before": "https://north.example", "after": "https://new.example"}
+    everything = str(entries(db))
+    assert key[:12] in everything
+    assert not any(each in everything for each in (key, second, secret, "another-secret"))
+
+
+def test_a_replay_is_recorded_with_what_was_replayed(db: Db) -> None:
+    event = inbox.Event("default", "order.created", "1", b"{}", {}, now())
+    inbox.store(db, [event], None)
+    inbox.replay(db, [event.key])
+    inbox.replay(db, inbox.Filter("parked", "default"))
+    assert said(db, "inbox.replayed") == [
+        (event.key, {"replayed": 1}),
+        (None, {"state": "parked", "store": "default", "replayed": 0}),
+    ]
