@@ -17,13 +17,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 from pymongo.errors import PyMongoError
 
 from .db import DURABLE, Db, Document
 from .errors import PosError
-from .values import now
+from .values import day_or_moment, now
 
 KINDS = ("user", "token", "api_key", "cli", "service", "unknown")
 OUTCOMES = ("started", "done", "failed")
@@ -98,6 +98,21 @@ def _complete(db: Db, entry: Document, outcome: str) -> None:
     db.audit.update_one({"_id": entry["_id"], "outcome": "started"}, {"$set": ended})
 
 
+def first_moment(text: str | None) -> datetime | None:
+    """The first moment of a day (UTC), or a time, from text; None for none. Raises ValueError."""
+    return _moment(text, time.min)
+
+
+def last_moment(text: str | None) -> datetime | None:
+    """The last moment of a day (UTC), or a time, from text; None for none. Raises ValueError."""
+    return _moment(text, time.max)
+
+
+def _moment(text: str | None, of_day: time) -> datetime | None:
+    parsed = day_or_moment(text) if text is not None else None
+    return parsed if parsed is None or isinstance(parsed, datetime) else datetime.combine(parsed, of_day, UTC)
+
+
 @dataclass(frozen=True, slots=True)
 class Filter:
     """Which entries; None leaves a filter out. `action` is a whole name (`product.price`) or the part before its dot
@@ -128,11 +143,16 @@ def find(db: Db, wanted: Filter, *, after: tuple[datetime, str] | None = None, l
     """The entries that match, newest first, from the one after `after` (its `time` and `_id`) on."""
     query = wanted.query()
     if after is not None:
-        time, entry = after
-        until = min(time, wanted.until) if wanted.until else time
+        moment, entry = after
+        until = min(moment, wanted.until) if wanted.until else moment
         query["time"] = {**query.get("time", {}), "$lte": until}
-        query["$nor"] = [{"time": time, "_id": {"$gte": entry}}]
+        query["$nor"] = [{"time": moment, "_id": {"$gte": entry}}]
     return list(db.audit.find(query).sort(_NEWEST_FIRST).limit(limit))
+
+
+def public(entry: Document) -> Document:
+    """An entry under the names of the API."""
+    return {"id": entry["_id"], **{name: value for name, value in entry.items() if name != "_id"}}
 
 
 def delete_old(db: Db, days: int) -> int:

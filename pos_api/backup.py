@@ -31,8 +31,9 @@ from bson.raw_bson import RawBSONDocument
 from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError, OperationFailure
 
+from . import audit
 from .config import Config, ConfigError
-from .db import DURABLE, INDEXES, Db, Document, ensure_indexes
+from .db import DURABLE, INDEXES, Db, Document, ensure_indexes, only_collisions
 from .errors import Conflict, Invalid
 from .sealed_file import SEAL_BYTES, DecryptingReader, EncryptingWriter, Key, NotAuthentic, check_seal, is_encrypted
 
@@ -48,6 +49,8 @@ _COLLECTION = re.compile(r"(?!\.)[^$\0]{1,100}(?<!\.)")
 _FIRST = ["inbox", "woocommerceorders", "products"]
 """Read in this order while the service works, orders and products are at most behind the ledger, never ahead: what is
 behind, the next event or `pos-api verify --repair` brings up."""
+_KEPT = "audit"
+"""Nothing removes an entry of the audit, also no restore."""
 _COUNTED_ANEW = ["stats_firsts", "stats_blocks", "stats_days", "stats_sums", "stats_turns"]
 """What `tally` makes from the orders: read while the service works, its parts would not fit together."""
 
@@ -80,14 +83,23 @@ def write(db: Db, file: Path, key: Key, *, encrypt: bool = False) -> Manifest:
     The file is there whole or not at all; a former one of that name is replaced at the end.
     """
     with _whole(file) as out:
-        if encrypt:
-            with EncryptingWriter(out, key) as encrypting:
-                return _write_archive(db, cast("IO[bytes]", encrypting), b"")
-        manifest = _write_archive(db, out, b"0" * SEAL_BYTES)
-        seal = key.seal(out, out.seek(-SEAL_BYTES, os.SEEK_END))
-        out.seek(-SEAL_BYTES, os.SEEK_END)
-        out.write(seal)
-        return manifest
+        manifest = _encrypted(db, out, key) if encrypt else _sealed(db, out, key)
+        documents = sum(content.documents for content in manifest.values())
+        audit.record(db, "backup.written", target=file.name, details={"encrypted": encrypt, "documents": documents})
+    return manifest
+
+
+def _encrypted(db: Db, out: IO[bytes], key: Key) -> Manifest:
+    with EncryptingWriter(out, key) as encrypting:
+        return _write_archive(db, cast("IO[bytes]", encrypting), b"")
+
+
+def _sealed(db: Db, out: IO[bytes], key: Key) -> Manifest:
+    manifest = _write_archive(db, out, b"0" * SEAL_BYTES)
+    seal = key.seal(out, out.seek(-SEAL_BYTES, os.SEEK_END))
+    out.seek(-SEAL_BYTES, os.SEEK_END)
+    out.write(seal)
+    return manifest
 
 
 def _write_archive(db: Db, out: IO[bytes], comment: bytes) -> Manifest:
@@ -109,24 +121,26 @@ def restore(db: Db, file: Path, keys: Sequence[Key], *, force: bool = False, uns
     """Bring what `file` holds into `db`, and make the indexes. Stop the service first.
 
     `keys` are those of this installation; with `unsealed`, a file need not be sealed by one of them. With `force` it
-    replaces everything in `db`, once all of the file was loaded beside it, which shows that it can be. Raises Invalid
-    for a file that is no backup, or was made, cut or altered by somebody else, and Conflict for a database that is not
-    empty; in all these cases what is in `db` stays as it was.
+    replaces everything in `db`, once all of the file was loaded beside it, which shows that it can be; but the audit
+    stays, and the backup's is added to it. Raises Invalid for a file that is no backup, or was made, cut or altered by
+    somebody else, and Conflict for a database that is not empty, audit aside; in all these cases what is in `db` stays
+    as it was.
     """
     with _opened(file, keys, unsealed=unsealed) as archive:
         with _refusing(file):
             manifest = _read_manifest(archive)
             for name, content in manifest.items():
                 _check(archive, name, content)
-        present = _collections(db)
+        present = [name for name in _collections(db) if name != _KEPT]
         if force:
             _try_to_load(db, archive, manifest)
-            for name in present:
-                db.drop_collection(name)
         elif full := [name for name in present if db[name].find_one(projection=["_id"])]:
             raise Conflict(f"The database {db.name} is not empty ({', '.join(full)}); --force replaces what is there.")
-        ensure_indexes(db)
-        _load_into_empty(db, archive, manifest)
+        with audit.act(db, "backup.restored", target=file.name, details={"force": force, "unsealed": unsealed}):
+            for name in present:
+                db.drop_collection(name)
+            ensure_indexes(db)
+            _load_into_empty(db, archive, manifest)
     return manifest
 
 
@@ -180,13 +194,14 @@ def _drop_trial(db: Db) -> None:
 def _load_all(db: Db, archive: zipfile.ZipFile, manifest: Manifest, *, prefix: str = "") -> None:
     """Raises Invalid for what MongoDB does not take."""
     for name, content in manifest.items():
+        kept = name == _KEPT and not prefix
         collection = db[prefix + name].with_options(write_concern=DURABLE)
         try:
-            _load(archive, name, collection)
+            _load(archive, name, collection, add=kept)
         except (OperationFailure, InvalidDocument) as error:
             problem = error.details["writeErrors"][0]["errmsg"] if isinstance(error, BulkWriteError) else error
             raise Invalid(f"The backup's {name} can't be loaded, nothing was restored: {str(problem)[:200]}") from None
-        if (found := collection.count_documents({})) != content.documents:
+        if (found := collection.count_documents({})) != content.documents and not kept:
             raise Conflict(f"{name} has {found} documents instead of {content.documents}: something else writes.")
 
 
@@ -196,21 +211,32 @@ def _load_into_empty(db: Db, archive: zipfile.ZipFile, manifest: Manifest) -> No
         _load_all(db, archive, manifest)
     except Invalid:
         for name in manifest:
-            db.drop_collection(name)
+            if name != _KEPT:
+                db.drop_collection(name)
         raise
 
 
-def _load(archive: zipfile.ZipFile, name: str, collection: Collection[Document]) -> None:
+def _load(archive: zipfile.ZipFile, name: str, collection: Collection[Document], *, add: bool) -> None:
+    """Insert the documents; with `add` those that are there already stay as they are."""
     batch: list[RawBSONDocument] = []
     size = 0
     for raw in _documents(archive, name):
         batch.append(RawBSONDocument(raw))
         size += len(raw)
         if size >= _BATCH_BYTES:
-            collection.insert_many(batch, ordered=False)
+            _insert(batch, collection, add=add)
             batch, size = [], 0
     if batch:
+        _insert(batch, collection, add=add)
+
+
+def _insert(batch: list[RawBSONDocument], collection: Collection[Document], *, add: bool) -> None:
+    try:
         collection.insert_many(batch, ordered=False)
+    except BulkWriteError as error:
+        if not add:
+            raise
+        only_collisions(error)
 
 
 # --- checking ---------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -25,7 +26,7 @@ from . import backup as backups
 from . import config as settings
 from . import db as database
 from .config import Config, ConfigError
-from .db import Db
+from .db import Db, Document
 from .errors import Invalid, NotFound, PosError
 from .escaping import escaped
 from .reconcile import Report
@@ -355,6 +356,7 @@ def show_store(config: Config, db: Db, /, name: str, connect: bool) -> None:
     if connect:
         if name != stores.DEFAULT:
             raise Invalid(f"No API key of {name} is kept; `pos-api key add {name} --connect` makes another.")
+        audit.record(db, "key.shown", target=name)
         _print_setup_line(config, config.webhook_api_key)
         return
     for label, value in [
@@ -524,12 +526,52 @@ def replay(db: Db, keys: tuple[str, ...], everything: bool) -> None:
 def verify_stock(db: Db, repair: bool) -> None:
     """Prove that stock is right: ledgers, products and orders. Exit status 1 when something is (still) wrong."""
     found = left = 0
-    for problem in verify.run(db, repair=repair):
-        found += 1
-        left += not problem.mended
-        say(f"{'mended' if problem.mended else 'WRONG':<8} {problem.what}: {problem.message}")
+    recorded: AbstractContextManager[Document] = audit.act(db, "stock.repaired") if repair else nullcontext({})
+    with recorded as details:
+        for problem in verify.run(db, repair=repair):
+            found += 1
+            left += not problem.mended
+            say(f"{'mended' if problem.mended else 'WRONG':<8} {problem.what}: {problem.message}")
+        details |= {"found": found, "left": left}
     say(f"{found:,} problems, {left:,} left." if found else "Stock is right.")
     sys.exit(1 if left else 0)
+
+
+# --- who did what -----------------------------------------------------------------------------------------------
+
+
+def _audit_moment(find: Callable[[str | None], datetime | None]) -> Callable[..., datetime | None]:
+    def parse(_: click.Context, __: click.Parameter, text: str | None) -> datetime | None:
+        try:
+            return find(text)
+        except ValueError as error:
+            raise click.BadParameter(f"{text!r} {error}") from None
+
+    return parse
+
+
+@main.command("audit")
+@click.option("--action", help="An action, such as product.price, or all of a kind: product.")
+@click.option("--who", help="The name of who did it.")
+@click.option("--target", help="What it was done to: a SKU, a user, a store.")
+@click.option("--since", callback=_audit_moment(audit.first_moment), help="From this day (UTC) or time on.")
+@click.option("--until", callback=_audit_moment(audit.last_moment), help="Up to this day (UTC, whole) or time.")
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print each entry as a line of JSON.")
+@with_db
+def show_audit(db: Db, /, limit: int, as_json: bool, **wanted: Any) -> None:
+    """Who did what, the newest first: log-ins and failed ones, changes by staff and at the command line, exports."""
+    for entry in map(audit.public, audit.find(db, audit.Filter(**wanted), limit=limit)):
+        details = json.dumps(entry["details"], default=_json, ensure_ascii=False)
+        if as_json:
+            say(json.dumps(entry, default=_json, ensure_ascii=False))
+            continue
+        outcome = "" if entry["outcome"] == "done" else f"  [{entry['outcome']}]"
+        by = " ".join(str(entry["who"][name]) for name in ("kind", "name", "store", "address") if name in entry["who"])
+        target = "" if entry["target"] is None else f"  {entry['target']}"
+        say(
+            f"{_moment(entry['time'])}  {by}  {entry['action']}{target}{outcome}  {details if entry['details'] else ''}"
+        )
 
 
 # --- what a shop has --------------------------------------------------------------------------------------------
@@ -635,8 +677,13 @@ def reconcile_shop(
     config: Config, db: Db, /, name: str, since: datetime, repair: bool, align: tuple[str, ...], as_json: bool
 ) -> None:
     """Compare the POS with the shop NAME. Exit status 1 when something is left to repair or to look at."""
-    with connection.open_shop(db, config, name) as shop:
+    asked = {"since": since, "repair": repair, "align": list(align)}
+    recorded: AbstractContextManager[Document] = nullcontext({})
+    if repair or align:
+        recorded = audit.act(db, "store.repaired", target=name, details=asked)
+    with connection.open_shop(db, config, name) as shop, recorded as details:
         report = reconcile.run(db, config, shop, name, since, repair=repair, repair_senders=repair, align=align)
+        details |= _repairs(report)
     if as_json:
         say_lines(json.dumps(report.document(), default=_json, indent=2, ensure_ascii=False))
     else:
@@ -647,6 +694,16 @@ def reconcile_shop(
             say(f"{sku}: nothing to align.", err=True)
     if not report.in_sync:
         sys.exit(1)
+
+
+def _repairs(report: Report) -> dict[str, list[str]]:
+    """What a comparison repaired, for the audit."""
+    return {
+        "orders": [each["order"] for each in report.orders if each.get("repair")][:_LISTED],
+        "products": [each["sku"] for each in report.products if each.get("repair")][:_LISTED],
+        "stock": [each["sku"] for each in report.stock if each.get("repair")][:_LISTED],
+        "webhooks": [str(each["id"]) for each in report.senders if each.get("repair")],
+    }
 
 
 def _json(value: Any) -> str:

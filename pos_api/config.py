@@ -47,6 +47,7 @@ class Config:
     log_format: str = "text"
     proxies: int = 0
     reconcile_every: int = 15
+    audit_days: int = 400
     warnings: tuple[str, ...] = ()
     """What is likely not meant as it is set, in sentences, without any value of a secret."""
 
@@ -159,5 +160,6 @@ def _read(env: Env) -> Config:
         log_level=env.str("LOG_LEVEL", Config.log_level, validate=validate.OneOf(_LOG_LEVELS)).upper(),
         log_format=env.str("LOG_FORMAT", Config.log_format, validate=validate.OneOf(["text", "json"])),
         proxies=env.int("PROXIES", Config.proxies, validate=validate.Range(0, 5)),
+        audit_days=env.int("AUDIT_DAYS", Config.audit_days, validate=validate.Range(30, 36_500)),
         reconcile_every=env.int("RECONCILE_EVERY", Config.reconcile_every, validate=validate.Range(0, 1440)),
     )

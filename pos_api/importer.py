@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
-from . import pull, reconcile, stores, tally
+from . import audit, pull, reconcile, stores, tally
 from .config import Config
 from .db import Db, Document
 from .inbox import Outcome
@@ -76,6 +76,14 @@ def run(db: Db, config: Config, shop: Shop, name: str, since: datetime, progress
     The figures are counted then. Run again, it changes nothing but what changed in the shop. Raises ShopError when the
     shop can't be read.
     """
+    with audit.act(db, "store.imported", target=name, details={"since": since}) as details:
+        imported = _run(db, config, shop, name, since, progress)
+        details |= {phase: dict(outcomes) for phase, outcomes in imported.outcomes.items()}
+        details["not_imported"] = len(imported.not_imported)
+    return imported
+
+
+def _run(db: Db, config: Config, shop: Shop, name: str, since: datetime, progress: Progress) -> Imported:
     state = _begin(db, config, shop, name, since)
     store = Stores(db, config).get(name)
     imported = Imported(not_imported=state.get("not_imported", []))

@@ -6,7 +6,6 @@ there are. Several filters race on theirs: MongoDB tries the candidates side by 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -19,7 +18,7 @@ from .db import Db, Document
 from .errors import Conflict, NotFound
 from .event_warnings import messages
 from .orders import status_of
-from .values import INT64_MAX, utc
+from .values import INT64_MAX
 from .words import wanted_words
 
 Position = tuple[datetime, str]
@@ -36,8 +35,6 @@ _IN_FULL = dict.fromkeys(_INTERNAL, 0)
 _PRODUCTS = (("held", "sku"), ("movements", "sku"), ("line_items", "product"))
 """Where an order names products by their `_id`."""
 
-_DAY = re.compile(r"\d{4}-\d\d-\d\d")
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d.*")
 _MOST_EAST, _MOST_WEST = timedelta(hours=14), timedelta(hours=12)
 """A calendar day starts 14 hours before UTC's in the Line Islands and ends 12 hours after it on Baker Island."""
 
@@ -59,17 +56,6 @@ class Filter:
     until: date | datetime | None = None
     words: str | None = None
     deleted: bool = False
-
-
-def day_or_moment(text: str) -> date | datetime:
-    """A shop-local day or an RFC 3339 time, from text. Raises ValueError."""
-    try:
-        parsed = date.fromisoformat(text) if _DAY.fullmatch(text) else utc(_MOMENT.fullmatch(text) and text)
-    except ValueError:
-        parsed = None
-    if parsed is None or not 1 < parsed.year < 9999:
-        raise ValueError("is neither a day (2026-11-22) nor a time (2026-11-22T06:51:08Z)")
-    return parsed
 
 
 def find(db: Db, wanted: Filter, limit: int, after: Position | None = None) -> list[Document]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -24,6 +24,8 @@ _MONEY_DECIMALS = 18
 _MAX_QUANTITY = 10**9
 _QUANTITY = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 _QUANTITY_DECIMALS = 6
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d.*")
 
 
 def now() -> datetime:
@@ -132,6 +134,17 @@ def utc(value: Any) -> datetime | None:
     except (ValueError, OverflowError):
         raise ValueError("not a time") from None
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def day_or_moment(text: str) -> date | datetime:
+    """A day or an RFC 3339 time, from text. Raises ValueError."""
+    try:
+        parsed = date.fromisoformat(text) if _DAY.fullmatch(text) else utc(_MOMENT.fullmatch(text) and text)
+    except ValueError:
+        parsed = None
+    if parsed is None or not 1 < parsed.year < 9999:
+        raise ValueError("is neither a day (2026-11-22) nor a time (2026-11-22T06:51:08Z)")
+    return parsed
 
 
 def rfc3339(moment: datetime) -> str:

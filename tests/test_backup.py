@@ -64,9 +64,9 @@ def filled(db: Db) -> Db:
 
 
 def content(db: Db) -> dict[str, list[Any]]:
-    """Every document's bytes, empty collections aside."""
+    """Every document's bytes, empty collections and the audit aside, which has the backup itself."""
     found = {name: sorted(bson.encode(each) for each in db[name].find()) for name in sorted(db.list_collection_names())}
-    return {name: documents for name, documents in found.items() if documents}
+    return {name: documents for name, documents in found.items() if documents and name != "audit"}
 
 
 @pytest.mark.parametrize("encrypt", [False, True])

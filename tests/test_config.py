@@ -20,7 +20,7 @@ def only_these(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [
         *("WEBHOOK_API_KEY", "WEBHOOK_SECRET", "JWT_SECRET", "SECRETS_KEYS", "MONGODB_URI", "DATA_DIR", "HOST"),
         *("PORT", "WEB_PROCESSES", "WEB_THREADS", "WEBHOOK_PROCESSING", "STORE_NAME", "STORE_URL"),
-        *("STORE_TIMEZONE", "LOG_LEVEL", "LOG_FORMAT", "PROXIES", "PUBLIC_URL"),
+        *("STORE_TIMEZONE", "LOG_LEVEL", "LOG_FORMAT", "PROXIES", "PUBLIC_URL", "AUDIT_DAYS"),
     ]:
         monkeypatch.delenv(name, raising=False)
     for name, value in SECRETS.items():
@@ -182,3 +182,12 @@ def test_a_secret_that_is_read_otherwise_than_written_is_warned_of(line: str, wa
     warnings = [each for each in config.from_environment(file).warnings if "characters; 32" not in each]
     assert len(warnings) == bool(warned)
     assert all("WEBHOOK_SECRET" in each and warned in each and "abcdef" not in each for each in warnings)
+
+
+def test_the_audit_is_kept_for_400_days_and_never_for_less_than_30(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert config.from_environment(None).audit_days == 400
+    monkeypatch.setenv("AUDIT_DAYS", "30")
+    assert config.from_environment(None).audit_days == 30
+    monkeypatch.setenv("AUDIT_DAYS", "29")
+    with pytest.raises(ConfigError, match="AUDIT_DAYS"):
+        config.from_environment(None)

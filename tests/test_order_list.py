@@ -15,6 +15,7 @@ from pos_api.customers import Buyer
 from pos_api.db import Db
 from pos_api.errors import Conflict, NotFound
 from pos_api.order_list import Filter
+from pos_api.values import day_or_moment
 from pos_api.words import search_words
 from tests.steps import processes
 
@@ -129,7 +130,7 @@ def test_days_are_the_shops_and_both_ends_are_included(db: Db) -> None:
 )
 def test_what_is_no_day_and_no_moment_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="neither a day"):
-        order_list.day_or_moment(text)
+        day_or_moment(text)
 
 
 def test_an_order_is_found_by_either_id_with_its_movements(db: Db) -> None:

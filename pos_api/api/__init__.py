@@ -18,7 +18,7 @@ from flask_smorest import Api
 from pymongo.errors import PyMongoError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from .. import audit
+from ..audit import nobody_acts
 from ..errors import BadRequest, PayloadTooLarge, PosError, TooManyRequests, Unauthorized, Unavailable
 from ..logs import get_logger
 from ..services import Services
@@ -119,9 +119,9 @@ def success(data: Any, *, message: str | None = None, **more: Any) -> dict[str, 
 
 def register(rest: Api, app: Flask) -> None:
     """Register the blueprints, the request id and the error handlers."""
-    from . import auth, customers, docs, health, inbox, orders, products, stats, stores, webhooks
+    from . import audit, auth, customers, docs, health, inbox, orders, products, stats, stores, webhooks
 
-    for noun in (webhooks, stats, orders, customers, products, inbox, stores, auth, health):
+    for noun in (webhooks, stats, orders, customers, products, inbox, stores, auth, audit, health):
         rest.register_blueprint(noun.blp)
     app.register_blueprint(docs.blp)
     app.request_class = WholeRequest
@@ -135,7 +135,7 @@ def register(rest: Api, app: Flask) -> None:
 
 def _begin() -> None:
     g.request_id = uuid.uuid4().hex
-    audit.nobody_acts()
+    nobody_acts()
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=g.request_id)
 

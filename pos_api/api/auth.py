@@ -9,7 +9,8 @@ from typing import Any, TypeVar, cast
 from flask import request
 from marshmallow import Schema, fields, validate
 
-from .. import auth, users
+from .. import audit, auth, users
+from ..addresses import plain
 from ..errors import BadRequest, Invalid, PayloadTooLarge, UnsupportedMediaType
 from . import services, success
 from .rest import Blueprint, body_limit, fails_with, speaker, staff
@@ -73,6 +74,8 @@ class Login(Who):
 def log_in(credentials: dict[str, str]) -> dict[str, Any]:
     """Exchange name and password for a token, good for twelve hours."""
     who = services().failures.log_in(services().db, request.remote_addr or "", **credentials)
+    audit.acting("user", who.name, address=plain(request.remote_addr))
+    audit.record(services().db, "login.succeeded", target=who.name, details={"role": who.role})
     token, expires_at = auth.token(services().config.jwt_secret, who.name, who.role)
     return success(
         {"token": token, "token_type": "Bearer", "expires_at": expires_at, "name": who.name, "role": who.role}

@@ -8,9 +8,10 @@ from typing import Any
 from flask import Response, jsonify, request
 from marshmallow import Schema, fields, validate
 
-from .. import order_csv, order_list
+from .. import audit, order_csv, order_list
 from ..db import Document
 from ..errors import Invalid
+from ..values import day_or_moment
 from . import pages, services, success
 from .pages import PageQuery
 from .rest import Blueprint, fails_with, staff
@@ -222,9 +223,21 @@ def _bound(query: Document, name: str, parameter: str) -> date | None:
     if name not in query:
         return None
     try:
-        return order_list.day_or_moment(query[name])
+        return day_or_moment(query[name])
     except ValueError as error:
         raise Invalid("The request is not valid.", details={parameter: [str(error)]}) from None
+
+
+_PERSONAL = ("customer", "words")
+
+
+def _audited(query: Document) -> Document:
+    """The filters of an export as the audit has them: of those that may name a person only that they were given."""
+    given = {name: value for name, value in query.items() if value not in (None, False) and name not in _PAGING}
+    return given | {name: "given" for name in _PERSONAL if name in given}
+
+
+_PAGING = ("limit", "cursor")
 
 
 @blp.get("")
@@ -237,6 +250,7 @@ def list_orders(query: Document) -> Any:
     """List orders, newest first, a page at a time; all that match as one CSV file with `Accept: text/csv`."""
     db, filters = services().db, wanted(query)
     if request.accept_mimetypes.best_match(["application/json", "text/csv"]) == "text/csv":
+        audit.record(db, "orders.exported", details=_audited(query))
         lines = order_csv.write(order_list.stream(db, filters))
         return Response(
             lines, mimetype="text/csv", headers={"Content-Disposition": 'attachment; filename="orders.csv"'}

@@ -7,13 +7,14 @@ proxies rewrite.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 from urllib.parse import quote
 
 from flask import Response, request
 from marshmallow import Schema, ValidationError, fields, validate
 
-from .. import product_csv, products
+from .. import audit, product_csv, products
 from ..db import Document
 from ..errors import BadRequest, UnsupportedMediaType
 from ..product_csv import MAX_NAME, MAX_SKU
@@ -281,6 +282,8 @@ def list_products(query: Document) -> Any:
     """List products by SKU, a page at a time; as one CSV file with `Accept: text/csv`."""
     wanted = products.Filter(query.get("sku"), query.get("q"), query["low_stock"], query["archived"])
     if request.accept_mimetypes.best_match(["application/json", "text/csv"]) == "text/csv":
+        asked = {name: value for name, value in asdict(wanted).items() if value}
+        audit.record(services().db, "products.exported", details=asked)
         lines = product_csv.write(products.find(services().db, wanted))
         return Response(
             lines, mimetype="text/csv", headers={"Content-Disposition": 'attachment; filename="products.csv"'}
