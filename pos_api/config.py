@@ -48,6 +48,7 @@ class Config:
     proxies: int = 0
     reconcile_every: int = 15
     audit_days: int = 400
+    order_meta: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     """What is likely not meant as it is set, in sentences, without any value of a secret."""
 
@@ -132,6 +133,14 @@ def _public_url(text: str) -> str:
     return url
 
 
+def _order_meta(keys: list[str]) -> tuple[str, ...]:
+    """Keys of meta data, each with a `*` at its end or none. Raises ConfigError."""
+    named = tuple(key for each in keys if (key := each.strip()))
+    if odd := [key for key in named if "*" in key[:-1]]:
+        raise ConfigError(f"ORDER_META: {odd[0]!r} has a * that is not at its end.")
+    return named
+
+
 def _read(env: Env) -> Config:
     api_key = env.str("WEBHOOK_API_KEY")
     timezone = env.str("STORE_TIMEZONE", "UTC")
@@ -162,4 +171,5 @@ def _read(env: Env) -> Config:
         proxies=env.int("PROXIES", Config.proxies, validate=validate.Range(0, 5)),
         audit_days=env.int("AUDIT_DAYS", Config.audit_days, validate=validate.Range(30, 36_500)),
         reconcile_every=env.int("RECONCILE_EVERY", Config.reconcile_every, validate=validate.Range(0, 1440)),
+        order_meta=_order_meta(env.list("ORDER_META", [])),
     )

@@ -50,6 +50,8 @@ class Store:
     live_since: datetime | None = None
     webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
     site: str | None = None
+    order_meta: tuple[str, ...] = ()
+    """Keys of orders' meta data that are kept besides those that are needed; with `*` at the end, their beginnings."""
 
     def is_from_elsewhere(self, address: str) -> bool:
         """Whether a delivery that names this address comes from another site than the shop's, such as a copy of it for
@@ -101,7 +103,7 @@ class Stores:
     def get(self, store_id: str) -> Store:
         """The store of that id; one that was removed meanwhile is known by its id alone."""
         self._refresh()
-        return self._stores.get(store_id) or Store(store_id, store_id)
+        return self._stores.get(store_id) or Store(store_id, store_id, order_meta=self._config.order_meta)
 
     def of_key(self, key: str) -> Store | None:
         """The store an API key belongs to; None when it is unknown, revoked or expired."""
@@ -174,6 +176,7 @@ def _from_config(config: Config, document: Document) -> Store:
         live_since=document.get("live_since"),
         webhook_secrets=(config.webhook_secret,),
         site=document.get("site"),
+        order_meta=config.order_meta,
     )
 
 
@@ -187,6 +190,7 @@ def _from_document(document: Document, config: Config) -> Store:
         live_since=document.get("live_since"),
         webhook_secrets=_opened(document, config),
         site=document.get("site"),
+        order_meta=config.order_meta,
     )
 
 

@@ -28,6 +28,7 @@ from .orders import OrderSnapshot
 from .product_archive import ProductDeletion
 from .products import ProductSnapshot
 from .sources import woocommerce
+from .sources.not_kept import without_traces
 from .sources.woocommerce import Subject
 from .stores import Store, Stores
 
@@ -61,18 +62,21 @@ class Receipt:
     done: Future[Outcome | None] = field(default_factory=Future)
 
 
-def understand(store: Store, headers: Mapping[str, str], body: bytes, received_at: datetime) -> Work:
-    """The event that an authenticated body is, and what it says; `headers` are lower-cased.
+def understand(store: Store, headers: Mapping[str, str], body: bytes, received_at: datetime, *, key: str = "") -> Work:
+    """The event that an authenticated body is, and what it says; `headers` are lower-cased. An event that was stored
+    before keeps its `key`: its body may not have the bytes any more that it came with.
 
     A body that can't be used has the outcome parked, with the reason; one that says nothing to keep (a draft, another
     noun's topic) is ignored. A fault of ours while reading it parks it too: nothing said is lost.
     """
     kept = {name: headers[name] for name in woocommerce.KEPT_HEADERS if name in headers}
     topic, resource_id = headers.get(woocommerce.TOPIC_HEADER, ""), ""
+    came, body = body, without_traces(body)
     try:
         message = woocommerce.read(headers, body)
         topic, resource_id = message.topic, message.resource_id
-        event = Event(store.id, topic, resource_id, body, kept, received_at)
+        own_key = key or inbox.event_key(store.id, topic, resource_id, came)
+        event = Event(store.id, topic, resource_id, body, kept, received_at, key=own_key)
         subject = woocommerce.translate(message, store, received_at, event.key)
     except Exception as error:
         problem = error if isinstance(error, PosError) else _surprise(error)
@@ -81,8 +85,8 @@ def understand(store: Store, headers: Mapping[str, str], body: bytes, received_a
         # A body that names nothing may be about anything, so each delivery of it is listed: a webhook whose user was
         # deleted sends the same error for every order.
         about = resource_id or kept.get(woocommerce.DELIVERY_HEADER, "")
-        key = inbox.event_key(store.id, topic, about, body)
-        return parked(Event(store.id, topic, resource_id, body, kept, received_at, key=key), problem)
+        own_key = key or inbox.event_key(store.id, topic, about, came)
+        return parked(Event(store.id, topic, resource_id, body, kept, received_at, key=own_key), problem)
     return Work(event, subject, None if subject else Outcome("ignored"), site=message.site)
 
 
@@ -112,7 +116,7 @@ def _surprise(error: Exception) -> PosError:
 def _understand_again(event: Event, stores: Stores) -> Work:
     if event.refused:
         return parked(event, PayloadTooLarge(event.refused))
-    work = understand(stores.get(event.store), event.headers, event.body, event.received_at)
+    work = understand(stores.get(event.store), event.headers, event.body, event.received_at, key=event.key)
     work.event = event
     return again(work)
 

@@ -20,7 +20,7 @@ def only_these(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [
         *("WEBHOOK_API_KEY", "WEBHOOK_SECRET", "JWT_SECRET", "SECRETS_KEYS", "MONGODB_URI", "DATA_DIR", "HOST"),
         *("PORT", "WEB_PROCESSES", "WEB_THREADS", "WEBHOOK_PROCESSING", "STORE_NAME", "STORE_URL"),
-        *("STORE_TIMEZONE", "LOG_LEVEL", "LOG_FORMAT", "PROXIES", "PUBLIC_URL", "AUDIT_DAYS"),
+        *("STORE_TIMEZONE", "LOG_LEVEL", "LOG_FORMAT", "PROXIES", "PUBLIC_URL", "AUDIT_DAYS", "ORDER_META"),
     ]:
         monkeypatch.delenv(name, raising=False)
     for name, value in SECRETS.items():
@@ -190,4 +190,13 @@ def test_the_audit_is_kept_for_400_days_and_never_for_less_than_30(monkeypatch: 
     assert config.from_environment(None).audit_days == 30
     monkeypatch.setenv("AUDIT_DAYS", "29")
     with pytest.raises(ConfigError, match="AUDIT_DAYS"):
+        config.from_environment(None)
+
+
+def test_meta_data_to_keep_is_named_by_keys_or_their_beginnings(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert config.from_environment(None).order_meta == ()
+    monkeypatch.setenv("ORDER_META", "_billing_vat*, po_number,")
+    assert config.from_environment(None).order_meta == ("_billing_vat*", "po_number")
+    monkeypatch.setenv("ORDER_META", "_billing_*_vat")
+    with pytest.raises(ConfigError, match=r"ORDER_META: '_billing_\*_vat'"):
         config.from_environment(None)

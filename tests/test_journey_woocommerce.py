@@ -308,7 +308,7 @@ def _money(value: Any) -> Decimal:
     return Decimal(str(value.to_decimal() if isinstance(value, Decimal128) else value or 0))
 
 
-_TEXTS = ("number", "status", "currency", "payment_method", "customer_note", "order_key", "created_via")
+_TEXTS = ("number", "status", "currency", "payment_method", "customer_note", "created_via")
 _SUMS = ("total", "total_tax", "discount_total", "shipping_total", "cart_tax")
 _ADDRESS = ("first_name", "last_name", "address_1", "city", "postcode", "country", "email")
 

@@ -25,7 +25,7 @@ from pos_api.stores import Store
 from pos_api.worker import understand
 from tests.factories import API_KEY, Shop, line, order, product, stock_of, stock_up
 
-STORE = Store("default", "default", timezone="Europe/Stockholm")
+STORE = Store("default", "default", timezone="Europe/Stockholm", order_meta=("*",))
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 

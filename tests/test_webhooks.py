@@ -373,7 +373,9 @@ def test_strings_for_numbers_are_numbers(shop: Shop, db: Db) -> None:
     assert values(db.woocommerceorders, "order_id") == [7]
 
 
-def test_meta_is_kept_whatever_it_is_and_shown_again(shop: Shop, db: Db) -> None:
+def test_meta_that_is_asked_for_is_kept_whatever_it_is(config: Config, db: Db) -> None:
+    app = create_app(replace(config, order_meta=("*",)), db)
+    shop = Shop(app.test_client())
     values = [
         {"$gt": ""},
         {"a.b": 1, "": 2},
@@ -404,6 +406,7 @@ def test_meta_is_kept_whatever_it_is_and_shown_again(shop: Shop, db: Db) -> None
     assert kept["m12"] == values[12]
     [other] = db.woocommerceorders.find({"order_id": 8})
     json.dumps(other["meta"], allow_nan=False)
+    app.extensions["pos"].close()
 
 
 def test_500_lines_are_one_order(shop: Shop, db: Db) -> None:

@@ -113,7 +113,7 @@ def list_events(query: Document) -> Any:
 @fails_with(404)
 @blp.response(200, reply(WholeEvent))
 def get_event(key: str) -> Any:
-    """One event, with the body as it was sent."""
+    """One event, with the body as it was sent; IP address, user agent and order key are blanked."""
     entry = inbox.get(services().db, key)
     body = bytes(entry["body"]).decode("utf-8", "replace")
     return success({**event_json(entry), "headers": entry["headers"], "body": body})

@@ -405,8 +405,21 @@ def _order_meta(values: Any, place: Place) -> list[Document]:
     return sorted(read_meta(values, place), key=lambda meta: str(meta["key"]))
 
 
+NEEDED_META = ("_anonymized", "_wcpay_mode")
+"""Of an order's own meta data, what is always kept: whether the shop has erased the person's data, and whether it was
+paid in a payment provider's test mode."""
+
+
+def _kept_meta(meta: list[Document], more: tuple[str, ...]) -> list[Document]:
+    """The entries that are kept: any plugin may put a birth date or a tracker's id there. `more` are keys, or with `*`
+    at their end what keys begin with."""
+    exact = {*NEEDED_META, *more}
+    beginnings = tuple(each[:-1] for each in more if each.endswith("*"))
+    return [each for each in meta if each["key"] in exact or (beginnings and each["key"].startswith(beginnings))]
+
+
 _ORDER: dict[str, Field] = {
-    **same(text, "number", "order_key", "created_via", "payment_method", "transaction_id"),
+    **same(text, "number", "created_via", "payment_method", "transaction_id"),
     **same(title, "payment_method_title"),
     **same(note, "customer_note"),
     "status": Field("status", lambda value: status_of(plain_text(value)), essential=True),
@@ -450,6 +463,8 @@ def _order(message: Message, store: Store, received_at: datetime, cause: str) ->
         data = {name: value for name, value in data.items() if name != "total"}
     fields = read_fields(data, _ORDER, place)
     found.check("The order is not valid.")
+    if "meta" in fields:
+        fields["meta"] = _kept_meta(fields["meta"], store.order_meta)
     status = fields.pop("status", None) or _IMPLIED_STATUS.get(message.topic)
     if status:
         fields["status"] = status
