@@ -6,12 +6,14 @@ where known `store`, `address` and `sudo`. Neither secrets nor personal data are
 or by the hash of the e-mail address.
 
 An entry is written before its act is done or answered, so no act is without one. It is completed once, when the act has
-ended (`act`), or counts equal failures of its minute (`failed`). Nothing else changes or removes an entry, but
+ended (`act`), or counts equal failures of its minute (`FailedAttempts`). Nothing else changes or removes an entry, but
 `delete_old`.
 """
 
 from __future__ import annotations
 
+import hashlib
+import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,6 +21,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
+import pymongo
 from pymongo.errors import PyMongoError
 
 from .db import DURABLE, Db, Document
@@ -111,6 +114,56 @@ def last_moment(text: str | None) -> datetime | None:
 def _moment(text: str | None, of_day: time) -> datetime | None:
     parsed = day_or_moment(text) if text is not None else None
     return parsed if parsed is None or isinstance(parsed, datetime) else datetime.combine(parsed, of_day, UTC)
+
+
+class FailedAttempts:
+    """Failed authentications, recorded so that nobody can fill the database with them: one entry for equal failures
+    from an address within a minute, with their count; and beyond so many entries in an hour, one for all others of a
+    kind and minute, without their address. One for each process."""
+
+    def __init__(self, entries_an_hour: int = 300) -> None:
+        self._most = entries_an_hour
+        self._lock = threading.Lock()
+        self._hour: datetime | None = None
+        self._entries: set[tuple[str, ...]] = set()
+
+    def record(self, db: Db, action: str, reason: str, address: str, target: str | None = None) -> None:
+        """Count a failure of `reason` (a few words of ours) from `address`. Where the database can't be reached it is
+        only in the log: nothing was done, and the others wait for their answers."""
+        minute = now().replace(second=0, microsecond=0)
+        address, target = self._within_bounds(minute, action, reason, address, target)
+        key = "\0".join((minute.isoformat(), action, reason, address, target or ""))
+        first = {
+            "time": now(),
+            "action": action,
+            "who": {"kind": "unknown", "name": "unknown", "address": address},
+            "target": target,
+            "outcome": "failed",
+            "details.reason": reason,
+        }
+        with suppress(PyMongoError), pymongo.timeout(_PATIENCE):
+            db.audit.update_one(
+                {"_id": hashlib.sha256(key.encode()).hexdigest()[:32]},
+                {"$setOnInsert": first, "$inc": {"details.count": 1}},
+                upsert=True,
+            )
+
+    def _within_bounds(
+        self, minute: datetime, action: str, reason: str, address: str, target: str | None
+    ) -> tuple[str, str | None]:
+        key = (minute.isoformat(), action, reason, address, target or "")
+        with self._lock:
+            if self._hour != minute.replace(minute=0):
+                self._hour, self._entries = minute.replace(minute=0), set()
+            if key in self._entries or len(self._entries) < self._most:
+                self._entries.add(key)
+                return address, target
+        return OTHERS, None
+
+
+OTHERS = "others"
+"""In place of an address where there are too many."""
+_PATIENCE = 1.0
 
 
 @dataclass(frozen=True, slots=True)

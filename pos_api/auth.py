@@ -63,8 +63,8 @@ def sender(stores: Stores, headers: Mapping[str, str], body: bytes) -> Sender:
         for store in stores.all():
             if any(woocommerce.signature_matches(body, signature, secret) for secret in store.webhook_secrets):
                 return Sender(store, native=True)
-        raise Unauthorized(_WRONG_SIGNATURE)
-    raise Unauthorized(_NO_CREDENTIALS)
+        raise Unauthorized(_WRONG_SIGNATURE, reason="wrong webhook signature")
+    raise Unauthorized(_NO_CREDENTIALS, reason="no credentials")
 
 
 class LargeSender:
@@ -86,7 +86,7 @@ class LargeSender:
                 for secret in store.webhook_secrets
             ]
         else:
-            raise Unauthorized(_NO_CREDENTIALS)
+            raise Unauthorized(_NO_CREDENTIALS, reason="no credentials")
 
     def read(self, part: bytes) -> None:
         """Take the next part of the body."""
@@ -100,7 +100,7 @@ class LargeSender:
         for store, mac in self._macs:
             if woocommerce.is_signature(mac.digest(), self._signature):
                 return Sender(store, native=True)
-        raise Unauthorized(_WRONG_SIGNATURE)
+        raise Unauthorized(_WRONG_SIGNATURE, reason="wrong webhook signature")
 
 
 _NO_CREDENTIALS = "Send the API key as X-API-Key, or sign the webhook with the store's secret."
@@ -111,7 +111,7 @@ def of_key(stores: Stores, key: str) -> Store:
     """The store of an API key. Raises Unauthorized when it is wrong, revoked or expired."""
     store = stores.of_key(key)
     if store is None:
-        raise Unauthorized("The API key is not valid.")
+        raise Unauthorized("The API key is not valid.", reason="wrong API key")
     return store
 
 
@@ -122,7 +122,8 @@ def _verify_standard_signature(key: str, headers: Mapping[str, str], body: bytes
         Webhook(key.encode("utf-8", "surrogateescape")).verify(body, dict(headers), json_parse=False)
     except (WebhookVerificationError, ValueError) as error:  # ValueError: not base64, not UTF-8, no comma
         detail = str(error) if isinstance(error, WebhookVerificationError) else "malformed"
-        raise Unauthorized(f"The webhook signature is not valid: {detail}.") from None
+        problem = f"The webhook signature is not valid: {detail}."
+        raise Unauthorized(problem, reason="wrong webhook signature") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +154,7 @@ def principal(secret: str, authorization: str) -> Principal:
     """
     scheme, _, encoded = authorization.partition(" ")
     if scheme.lower() != "bearer" or not 0 < len(encoded) <= _MAX_TOKEN:
-        raise Unauthorized("Log in, and send the token as Authorization: Bearer ….")
+        raise Unauthorized("Log in, and send the token as Authorization: Bearer ….", reason="no credentials")
     try:
         claims = jwt.decode(
             encoded.strip(),
@@ -165,11 +166,11 @@ def principal(secret: str, authorization: str) -> Principal:
         name = claims["sub"]
         name.encode("utf-8")
     except jwt.ExpiredSignatureError:
-        raise Unauthorized("The token has run out; log in again.") from None
+        raise Unauthorized("The token has run out; log in again.", reason="expired token") from None
     except (jwt.PyJWTError, ValueError, OverflowError, RecursionError):  # the latter three: absurd JSON inside
-        raise Unauthorized("The token is not valid.") from None
+        raise Unauthorized("The token is not valid.", reason="wrong token") from None
     if not name or len(name) > _MAX_NAME or "\0" in name:
-        raise Unauthorized("The token names nobody.")
+        raise Unauthorized("The token names nobody.", reason="wrong token")
     role = claims.get("role")
     return Principal(name, role if role in ROLES else ROLES[0])
 

@@ -567,7 +567,8 @@ def show_audit(db: Db, /, limit: int, as_json: bool, **wanted: Any) -> None:
             say(json.dumps(entry, default=_json, ensure_ascii=False))
             continue
         outcome = "" if entry["outcome"] == "done" else f"  [{entry['outcome']}]"
-        by = " ".join(str(entry["who"][name]) for name in ("kind", "name", "store", "address") if name in entry["who"])
+        who = [entry["who"].get(name) for name in ("kind", "name", "sudo", "store", "address")]
+        by = " ".join(dict.fromkeys(filter(None, who)))
         target = "" if entry["target"] is None else f"  {entry['target']}"
         say(
             f"{_moment(entry['time'])}  {by}  {entry['action']}{target}{outcome}  {details if entry['details'] else ''}"

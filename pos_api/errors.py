@@ -26,10 +26,16 @@ class BadRequest(PosError):
 
 
 class Unauthorized(PosError):
-    """No credentials, or wrong ones."""
+    """No credentials, or wrong ones. `reason` says which, in a few words of ours, for the log and the audit: it begins
+    with `wrong` where somebody may be guessing. `account` is the user whose password was wrong."""
 
     status = 401
     code = "unauthorized"
+
+    def __init__(self, message: str, *, reason: str = "wrong credentials", account: str | None = None) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.account = account
 
 
 class Forbidden(PosError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .audit import FailedAttempts
 from .auth import Failures
 from .config import Config
 from .db import Db
@@ -21,6 +22,7 @@ class Services:
     stores: Stores
     worker: Worker
     failures: Failures
+    failed_attempts: FailedAttempts
     schedule: Schedule
 
     @classmethod
@@ -31,7 +33,7 @@ class Services:
         worker.start()
         schedule = Schedule(db, config)
         schedule.start()
-        return cls(config, db, stores, worker, Failures(config.web_processes), schedule)
+        return cls(config, db, stores, worker, Failures(config.web_processes), FailedAttempts(), schedule)
 
     def close(self) -> None:
         """Stop the threads; what waits is in the inbox."""

@@ -81,10 +81,12 @@ def log_in(db: Db, name: str, password: str, attempt: AbstractContextManager[Non
     with attempt or nullcontext():
         try:
             _hasher.verify(stored, password)
+            right = document is not None
         except VerifyMismatchError:
-            document = None
-        if document is None:
-            raise Unauthorized("The name or the password is wrong.")
+            right = False
+        if document is None or not right:
+            account = document["_id"] if document else None
+            raise Unauthorized("The name or the password is wrong.", reason="wrong password", account=account)
     changes: Document = {"last_login_at": now()}
     if _hasher.check_needs_rehash(stored):
         changes["password_hash"] = _hasher.hash(password)

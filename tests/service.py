@@ -52,11 +52,11 @@ class Service:
     def __init__(self, process: subprocess.Popen[bytes], port: int, output: Path) -> None:
         self.process = process
         self.url = f"http://127.0.0.1:{port}"
-        self._output = output
+        self.output = output
 
     def said(self) -> str:
         """What it printed so far."""
-        return self._output.read_text()
+        return self.output.read_text()
 
     def workers(self) -> set[int]:
         """The process ids of its web workers."""

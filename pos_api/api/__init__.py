@@ -18,6 +18,7 @@ from flask_smorest import Api
 from pymongo.errors import PyMongoError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
+from ..addresses import plain
 from ..audit import nobody_acts
 from ..errors import BadRequest, PayloadTooLarge, PosError, TooManyRequests, Unauthorized, Unavailable
 from ..logs import get_logger
@@ -185,16 +186,27 @@ def _pos_error(error: PosError) -> Response:
     return _error(error.status, error.code, error.message, error.details, error.retry_after)
 
 
-def _unauthorized(error: PosError) -> Response:
+def _unauthorized(error: Unauthorized) -> Response:
     """Every failed authentication ends here and is counted by address; a request that may be made costs nothing."""
     try:
         services().failures.note(request.remote_addr or "")
     except TooManyRequests as too_many:
-        error = too_many
+        return _pos_error(too_many)
+    _record_failure(error)
     response = _error(error.status, error.code, error.message, error.details, error.retry_after)
-    if isinstance(error, Unauthorized):
-        response.headers["WWW-Authenticate"] = _CHALLENGE
+    response.headers["WWW-Authenticate"] = _CHALLENGE
     return response
+
+
+def _record_failure(error: Unauthorized) -> None:
+    """In the log as a line of fixed form, which fail2ban reads (deploy/fail2ban), and in the audit. Of the name at a
+    log-in only a known user's is kept: another may be a password in the wrong field."""
+    address = plain(request.remote_addr)
+    log.warning(f"authentication failed from {address}: {error.reason}")
+    action, target = "authentication.failed", None
+    if request.endpoint == "auth.log_in":
+        action, target = "login.failed", error.account or "unknown"
+    services().failed_attempts.record(services().db, action, error.reason, address, target)
 
 
 _CHALLENGE = 'Bearer realm="pos-api", ApiKey realm="pos-api", header="X-API-Key"'
