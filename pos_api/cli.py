@@ -107,7 +107,6 @@ def main() -> None:
     # pymongo would go on without an option that it does not understand, tls=yes for one
     warnings.filterwarnings("error", category=UserWarning, module=r"pymongo\.(uri_parser|common)")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # leave the store in order
-    audit.acting("cli", _system_user(), sudo=os.environ.get("SUDO_USER"))
 
 
 def _system_user() -> str:
@@ -143,6 +142,7 @@ def with_db(command: Callable[Concatenate[Db, P], R]) -> Callable[P, R]:
 
 
 def _configure() -> Config:
+    audit.acting("cli", _system_user(), sudo=os.environ.get("SUDO_USER"))
     config = settings.from_environment(_ENV_FILE)
     logs.configure(config)
     return config

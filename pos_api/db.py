@@ -102,7 +102,7 @@ INDEXES: dict[str, list[IndexModel]] = {
     "users": [],
     "audit": [
         IndexModel(_AUDIT_ORDER),
-        IndexModel([("action", ASCENDING), *_AUDIT_ORDER]),
+        IndexModel([("found_by", ASCENDING), *_AUDIT_ORDER]),
         IndexModel([("who.name", ASCENDING), *_AUDIT_ORDER]),
         IndexModel([("target", ASCENDING), *_AUDIT_ORDER]),
     ],
