@@ -6,6 +6,7 @@ there are. Several filters race on theirs: MongoDB tries the candidates side by 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -45,7 +46,8 @@ class Filter:
 
     `since` and `until` are shop-local days (`2026-11-22`) or moments, both inclusive. `customer` is an e-mail address,
     a `store:#id`, or the shop's customer id; `words` are looked for in order number, id, name, company, e-mail address
-    and telephone number, each as a whole word. Deleted orders are listed only when asked for, and then alone.
+    and telephone number, each as a whole word. `number` is a whole order number or id. Deleted orders are listed
+    only when asked for, and then alone.
     """
 
     status: str | None = None
@@ -55,6 +57,7 @@ class Filter:
     since: date | datetime | None = None
     until: date | datetime | None = None
     words: str | None = None
+    number: str | None = None
     deleted: bool = False
 
 
@@ -129,6 +132,8 @@ def _query(db: Db, wanted: Filter) -> Document:
         query["customer"] = {"$in": customers.keys(db, wanted.customer, wanted.store)}
     if wanted.words is not None:
         query["search"] = {"$all": wanted_words(wanted.words)}
+    if wanted.number is not None:
+        query |= _with_number(wanted.number.strip())
     if wanted.sku is not None:
         query |= _with_sku(db, wanted.sku)
     if wanted.status is not None:
@@ -142,6 +147,12 @@ def _query(db: Db, wanted: Filter) -> Document:
             query.setdefault("day", {})[operator] = bound.isoformat()
             _narrow(query, operator, _widest(operator, bound))
     return query
+
+
+def _with_number(number: str) -> Document:
+    """Orders of this number, in capitals or not, or of this id. Their words find them, and more that is left out."""
+    same = {"number": {"$regex": f"^{re.escape(number)}$", "$options": "i"}}
+    return {"search": {"$all": wanted_words(number)}, "$or": [same, _by_id(number)]}
 
 
 def _with_sku(db: Db, sku: str) -> Document:

@@ -20,7 +20,8 @@ from .errors import Conflict, Invalid, NotFound, Unauthorized
 from .values import now
 
 ROLES = ("viewer", "manager", "admin")
-"""From least to most: a viewer reads, a manager also changes the catalogue and replays events, an admin does all."""
+"""From least to most: a viewer reads, but not who customers are; a manager reads that too, changes the catalogue and
+replays events; an admin does all."""
 
 MIN_PASSWORD = 10
 MAX_PASSWORD = 1024

@@ -15,7 +15,7 @@ from pos_api import auth
 from pos_api.db import Db
 from tests.factories import Shop, line, order, stock_up
 
-STAFF = {"Authorization": f"Bearer {auth.token('test-jwt-secret-of-more-than-32-bytes', 'anna', 'viewer')[0]}"}
+STAFF = {"Authorization": f"Bearer {auth.token('test-jwt-secret-of-more-than-32-bytes', 'anna', 'manager')[0]}"}
 PATH = "/api/webhooks/orders"
 
 

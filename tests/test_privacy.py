@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
-from pos_api import inbox, worker
+from pos_api import auth, inbox, worker
 from pos_api.config import Config
 from pos_api.db import Db
 from pos_api.sources import woocommerce
@@ -168,3 +171,120 @@ def test_an_order_paid_in_test_mode_and_an_erased_one_are_still_told_apart(shop:
     test, gone = db.woocommerceorders.find().sort("order_id", 1)
     assert test["test_mode"] is True
     assert gone["customer"].startswith("erased:")
+
+
+# --- what viewers see ----------------------------------------------------------------------------------------------
+
+MARK = "zqmark"
+EMAIL = f"{MARK}@example.se"
+ADDRESS = {
+    **dict.fromkeys(
+        ("first_name", "last_name", "company", "address_1", "address_2", "city", "state", "postcode"), MARK
+    ),
+    "country": "SE",
+    "email": EMAIL,
+    "phone": "+46709876543",
+}
+PERSON: dict[str, Any] = {
+    "customer_id": 987_654_321,
+    "billing": ADDRESS,
+    "shipping": ADDRESS,
+    "customer_note": f"leave it with {MARK}",
+    "transaction_id": f"ch_{MARK}",
+    "meta_data": [{"key": "_wcpay_mode", "value": MARK}],
+    "refunds": [{"id": 5, "amount": "1.00", "reason": f"{MARK} was unhappy", "line_items": []}],
+}
+MARKS = (MARK, "709876543", "987654321")
+ARGUMENTS = {
+    "order": ("default:1", "1", "default:2", "default:4"),
+    "customer": (EMAIL, "987654321", "default:%23987654321"),
+    "key": (),
+    "store": ("default",),
+    "filename": ("api-docs.js",),
+}
+"""What to ask for in each variable part of a route; a new part has to be named here. (The keys are the inbox's.)"""
+QUERIES = (
+    *("", f"?q={MARK}", f"?q={EMAIL}", "?q=%2B46709876543", f"?customer={EMAIL}", "?customer=%23987654321"),
+    *("?deleted=true", "?q=1", "?sku=A", "?from=2026-11-01&to=2026-11-30", "?state=waiting", "?limit=1"),
+)
+
+
+@pytest.fixture
+def marked(app: Flask, db: Db) -> Flask:
+    """A service that knows a marked person from everywhere."""
+    shop = Shop(app.test_client())
+    stock_up(db, A=10)
+    shop.outcome("order.created", order(1, line("A"), line("?"), **PERSON))
+    shop.outcome("order.created", order(2, line("A"), status="refunded", **PERSON))
+    shop.outcome("order.created", order(4, line("A"), **(PERSON | {"customer_note": [MARK], "billing": {"phone": 1}})))
+    shop.outcome("order.deleted", {"id": 2})
+    shop.outcome("customer.created", {"id": 987_654_321, "username": MARK, "email": EMAIL, "billing": ADDRESS})
+    assert shop.send("order.created", order(5, total="many", **PERSON)).status_code == 422
+    assert shop.send("order.created", {**order(6, **PERSON), "id": MARK}).status_code == 422
+    report = {"store": "default", "orders": [], "notes": []}
+    db.pulls.insert_one({"_id": "default", "report": report})
+    return app
+
+
+def pages_seen(app: Flask, db: Db, role: str) -> dict[str, tuple[int, set[str]]]:
+    """The status and the marks in the reply of every GET route, asked for all of `ARGUMENTS` and `QUERIES`, as JSON and
+    as CSV."""
+    client = app.test_client()
+    arguments = ARGUMENTS | {"key": tuple(entry["_id"] for entry in db.inbox.find({}, {"_id": 1}))}
+    seen = {}
+    for rule in app.url_map.iter_rules():
+        if "GET" not in (rule.methods or ()):
+            continue
+        parts = re.findall(r"<(?:[^:>]*:)?(\w+)>", rule.rule)
+        for values in product(*(arguments[name] for name in parts)):
+            path = re.sub("<[^>]*>", "{}", rule.rule).format(*values)
+            for query, accept in product(QUERIES, ("application/json", "text/csv")):
+                with client.get(path + query, headers={**as_(role), "Accept": accept}) as reply:
+                    text = f"{reply.headers}\n{reply.get_data(as_text=True)}".lower()
+                    seen[f"{path}{query} {accept}"] = reply.status_code, {mark for mark in MARKS if mark in text}
+    return seen
+
+
+def as_(role: str) -> dict[str, str]:
+    """The header of somebody of this role."""
+    return {"Authorization": f"Bearer {auth.token('test-jwt-secret-of-more-than-32-bytes', 'eva', role)[0]}"}
+
+
+def test_no_route_shows_a_viewer_who_customers_are(marked: Flask, db: Db) -> None:
+    seen = pages_seen(marked, db, "viewer")
+    assert {path: marks for path, (_, marks) in seen.items() if marks} == {}
+    assert {status for status, _ in seen.values()} <= {200, 302, 308, 403, 404, 409, 422}
+    read = {re.split("[? ]", path)[0] for path, (status, _) in seen.items() if status == 200}
+    assert {"/api/webhooks/orders", "/api/webhooks/orders/default:1", "/api/webhooks/orders/stats"} <= read
+    to_manager = {re.split("[? ]", path)[0] for path, (_, marks) in pages_seen(marked, db, "manager").items() if marks}
+    assert to_manager >= {"/api/webhooks/orders", "/api/webhooks/orders/default:1", f"/api/customers/{EMAIL}"}
+    assert any(path.startswith("/api/inbox/") for path in to_manager), "the marks are there to be seen"
+
+
+def test_a_viewer_can_not_find_out_by_searching_who_bought_what(marked: Flask, db: Db) -> None:
+    client = marked.test_client()
+    headers = as_("viewer")
+
+    def found(query: dict[str, str]) -> list[str]:
+        reply = client.get("/api/webhooks/orders", query_string=query, headers=headers)
+        assert reply.status_code == 200, reply.text
+        return [each["id"] for each in reply.get_json()["data"]]
+
+    db.woocommerceorders.update_one({"_id": "default:1"}, {"$set": {"number": "WEB-1", "search": ["1", "web-1", MARK]}})
+    assert found({"q": " web-1 "}) == found({"q": "1"}) == ["default:1"]
+    for words in (MARK, EMAIL, "+46 70 987 65 43", f"1 {MARK}", ".*", "WEB", "WEB-1|2", "default:1"):
+        assert found({"q": words}) == [], words
+    for customer in (EMAIL, "987654321", "default:#987654321"):
+        reply = client.get("/api/webhooks/orders", query_string={"customer": customer}, headers=headers)
+        assert reply.status_code == 403
+    assert client.get("/api/customers", headers=headers).status_code == 403
+
+
+def test_a_viewer_sees_what_was_sold(marked: Flask) -> None:
+    headers = as_("viewer")
+    shown = marked.test_client().get("/api/webhooks/orders/1", headers=headers).get_json()["data"]
+    assert [each["sku"] for each in shown["line_items"]] == ["A", "?"]
+    assert (shown["total"], shown["status"], shown["refunds"][0]["amount"]) == ("12.50", "processing", "1.00")
+    assert [each["quantity"] for each in shown["movements"]] == [-1]
+    hidden = {"billing", "shipping", "customer", "customer_id", "customer_note", "transaction_id", "meta"}
+    assert not hidden & shown.keys()

@@ -75,7 +75,7 @@ def _json(customer: Document) -> Document:
 
 
 @blp.get("")
-@staff("viewer")
+@staff("manager")
 @fails_with(400)
 @blp.arguments(CustomerQuery, location="query")
 @blp.response(200, page_of(Customer))
@@ -88,7 +88,7 @@ def list_customers(query: Document) -> Any:
 
 
 @blp.get("/<path:customer>")
-@staff("viewer")
+@staff("manager")
 @fails_with(404, 409)
 @blp.response(200, reply(FullCustomer))
 def get_customer(customer: str) -> Any:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
 
 from flask import Response, jsonify, request
 from marshmallow import Schema, fields, validate
 
-from .. import audit, order_csv, order_list
+from .. import audit, for_viewers, order_csv, order_list
 from ..db import Document
-from ..errors import Invalid
+from ..errors import Forbidden, Invalid
 from ..values import day_or_moment
 from . import pages, services, success
 from .pages import PageQuery
-from .rest import Blueprint, fails_with, staff
+from .rest import Blueprint, fails_with, sees_people, staff
 from .schemas import Id, Money, Quantity, Time, Trimmed, page_of, reply
 
 blp = Blueprint("orders", __name__, url_prefix="/api/webhooks/orders", description="Orders")
@@ -30,7 +31,7 @@ class OrderQuery(PageQuery):
 
     status = _text(40, "WooCommerce's status, with or without `wc-`.", "processing")
     store = _text(40, "The store's id.", "default")
-    customer = _text(320, "E-mail address, customer id of the shop, or `store:#id`.")
+    customer = _text(320, "E-mail address, customer id of the shop, or `store:#id`. Takes the role manager.")
     sku = _text(200, "With a line of the product that goes, or went, under this SKU; else with this SKU on a line.")
     since = fields.String(
         data_key="from",
@@ -45,7 +46,10 @@ class OrderQuery(PageQuery):
     words = fields.String(
         data_key="q",
         validate=validate.Length(1, 200),
-        metadata={"description": "Whole words of number, id, name, company, e-mail address or telephone number."},
+        metadata={
+            "description": "Whole words of number, id, name, company, e-mail address or telephone number; of viewers"
+            " the whole number or id."
+        },
     )
     deleted = fields.Boolean(load_default=False, metadata={"description": "Those deleted in the shop instead."})
 
@@ -106,7 +110,7 @@ class Held(Schema):
 
 
 class Order(Schema):
-    """An order. What the shop never told is absent."""
+    """An order. What the shop never told is absent, and for viewers all that says who the customer is."""
 
     id = fields.String(required=True, metadata={"description": "`store:order id`", "example": "default:23"})
     store = fields.String(required=True, metadata={"example": "default"})
@@ -206,7 +210,13 @@ class FullOrder(Order):
 
 
 def wanted(query: Document) -> order_list.Filter:
-    """The filter that a query asks for. Raises Invalid, naming the parameter."""
+    """The filter that a query asks for. Viewers look for numbers only: what finds a person shows who bought what.
+
+    Raises Invalid, naming the parameter, and Forbidden.
+    """
+    personal = sees_people()
+    if "customer" in query and not personal:
+        raise Forbidden("To look for a customer takes the role manager.")
     return order_list.Filter(
         status=query.get("status"),
         store=query.get("store"),
@@ -214,7 +224,8 @@ def wanted(query: Document) -> order_list.Filter:
         sku=query.get("sku"),
         since=_bound(query, "since", "from"),
         until=_bound(query, "until", "to"),
-        words=query.get("words"),
+        words=query.get("words") if personal else None,
+        number=None if personal else query.get("words"),
         deleted=query["deleted"],
     )
 
@@ -240,25 +251,32 @@ def _audited(query: Document) -> Document:
 _PAGING = ("limit", "cursor")
 
 
+def _shown() -> Callable[[Document], Document]:
+    """What makes of an order the part that is shown to who makes the request."""
+    return (lambda order: order) if sees_people() else for_viewers.order
+
+
 @blp.get("")
 @staff("viewer")
-@fails_with(400)
+@fails_with(400, 403)
 @blp.arguments(OrderQuery, location="query")
 @blp.alt_response(200, schema={"type": "string"}, content_type="text/csv", success=True)
 @blp.response(200, page_of(Order))
 def list_orders(query: Document) -> Any:
-    """List orders, newest first, a page at a time; all that match as one CSV file with `Accept: text/csv`."""
+    """List orders, newest first, a page at a time; all that match as one CSV file with `Accept: text/csv`. Viewers are
+    not shown who bought."""
     db, filters = services().db, wanted(query)
     if request.accept_mimetypes.best_match(["application/json", "text/csv"]) == "text/csv":
         audit.record(db, "orders.exported", details=_audited(query))
-        lines = order_csv.write(order_list.stream(db, filters))
+        lines = order_csv.write(map(_shown(), order_list.stream(db, filters)))
         return Response(
             lines, mimetype="text/csv", headers={"Content-Disposition": 'attachment; filename="orders.csv"'}
         )
     after = pages.after(query["cursor"], datetime, str)
     found = order_list.find(db, filters, query["limit"] + 1, after)
     rows, info = pages.page(found, query["limit"], lambda order: (order["created_at"], order["id"]))
-    return jsonify(success(rows, page=info))  # as it is: going through the schema would take longer than the query
+    shown = list(map(_shown(), rows))
+    return jsonify(success(shown, page=info))  # as it is: going through the schema would take longer than the query
 
 
 @blp.get("/<string:order>")
@@ -266,5 +284,6 @@ def list_orders(query: Document) -> Any:
 @fails_with(404, 409)
 @blp.response(200, reply(FullOrder))
 def get_order(order: str) -> Any:
-    """One order, by WooCommerce's id or as `store:id`; 409 names the candidates when several stores have that id."""
-    return jsonify(success(order_list.get(services().db, order)))
+    """One order, by WooCommerce's id or as `store:id`; 409 names the candidates when several stores have that id.
+    Viewers are not shown who bought."""
+    return jsonify(success(_shown()(order_list.get(services().db, order))))

@@ -190,3 +190,9 @@ def staff(role: str) -> Callable[[View], View]:
 def speaker() -> Principal:
     """Who makes the current request; only in a view under `staff`."""
     return cast(Principal, g.principal)
+
+
+def sees_people() -> bool:
+    """Whether who makes the current request is shown customers' personal data: managers and admins are."""
+    principal: Principal | None = g.get("principal")
+    return principal is not None and principal.may("manager")
