@@ -21,7 +21,21 @@ import click
 from cryptography.fernet import Fernet
 from pymongo.errors import PyMongoError
 
-from . import audit, auth, connection, importer, inbox, logs, reconcile, server, stores, users, verify, worker
+from . import (
+    audit,
+    auth,
+    connection,
+    importer,
+    inbox,
+    logs,
+    reconcile,
+    retention,
+    server,
+    stores,
+    users,
+    verify,
+    worker,
+)
 from . import backup as backups
 from . import config as settings
 from . import db as database
@@ -494,7 +508,8 @@ def _parse_moment(text: str | None) -> datetime | None:
 @click.option("--state", type=click.Choice(["parked", "failed", "waiting"]), help="Only these.")
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True)
 @with_db
-def list_inbox(db: Db, state: str | None, limit: int) -> None:
+@with_config
+def list_inbox(config: Config, db: Db, /, state: str | None, limit: int) -> None:
     """Deliveries that need a look, with the reason, the newest first; or those that wait."""
     _, entries = inbox.find(db, inbox.Filter(state), limit=limit)
     for each in entries:
@@ -503,6 +518,8 @@ def list_inbox(db: Db, state: str | None, limit: int) -> None:
         for field, problem in (each.get("details") or {}).items():
             say(f"  {field}: {problem}")
         say(f"  {each['_id']}")
+        if until := retention.kept_until(each, config):
+            say(f"  is deleted on {until.date()}, unless it is replayed")
 
 
 @main.command()

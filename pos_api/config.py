@@ -49,6 +49,8 @@ class Config:
     proxies: int = 0
     reconcile_every: int = 15
     audit_days: int = 400
+    inbox_days: int = 90
+    inbox_parked_days: int = 365
     order_meta: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     """What is likely not meant as it is set, in sentences, without any value of a secret."""
@@ -183,6 +185,8 @@ def _read(env: Env) -> Config:
         log_level=env.str("LOG_LEVEL", Config.log_level, validate=validate.OneOf(_LOG_LEVELS)).upper(),
         log_format=env.str("LOG_FORMAT", Config.log_format, validate=validate.OneOf(["text", "json"])),
         proxies=env.int("PROXIES", Config.proxies, validate=validate.Range(0, 5)),
+        inbox_days=env.int("INBOX_DAYS", Config.inbox_days, validate=validate.Range(1, 36_500)),
+        inbox_parked_days=env.int("INBOX_PARKED_DAYS", Config.inbox_parked_days, validate=validate.Range(1, 36_500)),
         audit_days=env.int("AUDIT_DAYS", Config.audit_days, validate=validate.Range(30, 36_500)),
         reconcile_every=env.int("RECONCILE_EVERY", Config.reconcile_every, validate=validate.Range(0, 1440)),
         order_meta=_order_meta(env.list("ORDER_META", [])),

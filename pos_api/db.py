@@ -8,12 +8,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeAlias
 
 from pymongo import ASCENDING, DESCENDING, IndexModel, MongoClient, WriteConcern
 from pymongo.database import Database
-from pymongo.errors import AutoReconnect, BulkWriteError, ConfigurationError, InvalidURI, PyMongoError
+from pymongo.errors import (
+    AutoReconnect,
+    BulkWriteError,
+    ConfigurationError,
+    InvalidURI,
+    OperationFailure,
+    PyMongoError,
+)
 from pymongo.server_api import ServerApi, ServerApiVersion
 from pymongo.server_description import ServerDescription
 
@@ -55,7 +62,7 @@ INDEXES: dict[str, list[IndexModel]] = {
             [("state", ASCENDING), ("attention_at", DESCENDING), ("_id", DESCENDING)],
             partialFilterExpression={"attention_at": {"$exists": True}},
         ),
-        IndexModel("done_at", expireAfterSeconds=90 * 86_400),
+        _of_those_with("done_at"),
     ],
     "woocommerceorders": [
         IndexModel(_NEWEST_FIRST),
@@ -185,6 +192,9 @@ def in_office(servers: Sequence[ServerDescription]) -> Sequence[ServerDescriptio
 
 def ensure_indexes(db: Db) -> None:
     """Make every index; without effect where it exists, and safe from several processes at once."""
+    if "expireAfterSeconds" in db.inbox.index_information().get("done_at_1", {}):  # from before it was a setting
+        with suppress(OperationFailure):  # another process was faster
+            db.inbox.drop_index("done_at_1")
     for name, indexes in INDEXES.items():
         if indexes:
             db[name].create_indexes(indexes)

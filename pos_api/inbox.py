@@ -2,8 +2,8 @@
 
 An entry: `_id` (the event key), `store`, `topic`, `resource_id`, `headers`, `body`, `received_at`, `state` (waiting,
 done, parked, failed), and while it waits `due_at` (when somebody may take it: at once, after a pause, or when the lease
-of whoever has it runs out) and `lease` (whose it is). `done_at` starts the 90 days after which a done entry is dropped;
-`attention_at` marks those that people should look at.
+of whoever has it runs out) and `lease` (whose it is). `done_at` and
+`attention_at`, which marks those that people should look at, say when it ended (see `retention`).
 """
 
 from __future__ import annotations

@@ -9,15 +9,19 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from prometheus_client import Counter, Histogram
-
 _SHARED = "PROMETHEUS_MULTIPROC_DIR"
+_INBOX = {
+    "waiting": "Events that wait or are being worked on.",
+    "attention": "Events that were parked or failed, for people to look at.",
+    "deleted_soon": "Those of them that are deleted within 30 days.",
+}
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -69,9 +73,9 @@ def stop_sharing() -> None:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def page(waiting: int | None) -> bytes:
-    """Every figure in Prometheus' text format; `waiting` is how many events wait in the inbox, None where that can't
-    be told."""
+def page(inbox: Mapping[str, int] | None) -> bytes:
+    """Every figure in Prometheus' text format; `inbox` has how many events are in it, by what is
+    true of them (see `_INBOX`); None where the database can't be asked."""
     from prometheus_client import REGISTRY, CollectorRegistry, generate_latest, multiprocess
     from prometheus_client.core import GaugeMetricFamily, Metric
     from prometheus_client.registry import Collector
@@ -80,9 +84,11 @@ def page(waiting: int | None) -> bytes:
         """What is so just now: no process's own figure, so it is not shared as those are."""
 
         def collect(self) -> Iterable[Metric]:
-            yield GaugeMetricFamily("pos_database_up", "Whether the database answers.", waiting is not None)
-            if waiting is not None:
-                yield GaugeMetricFamily("pos_inbox_waiting", "Events that wait or are being worked on.", waiting)
+            yield GaugeMetricFamily("pos_database_up", "Whether the database answers.", inbox is not None)
+            if inbox is None:
+                return
+            for name, text in _INBOX.items():
+                yield GaugeMetricFamily(f"pos_inbox_{name}", text, inbox[name])
 
     now = CollectorRegistry()
     now.register(Now())

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
-from . import audit, connection, reconcile, tally
+from . import audit, connection, reconcile, retention, tally
 from .config import Config, ConfigError
 from .db import Db
 from .errors import PosError
@@ -66,6 +66,7 @@ class Schedule:
                 if rounds % _FIGURES_EVERY == 0:
                     self._freshen_figures()
                     audit.delete_old(self._db, self._config.audit_days)
+                    retention.run(self._db, self._config)
                 rounds += 1
                 if self._config.reconcile_every:
                     run_due(self._db, self._config, self._comparing)

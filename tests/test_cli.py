@@ -9,7 +9,7 @@ import re
 import signal
 import stat
 import subprocess
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -265,6 +265,7 @@ def test_a_parked_delivery_is_shown_with_its_reason_and_replayed(home: Path, db:
     assert "parked   default order.created 7  The order is not valid." in shown
     assert "  data.total: not an amount of money\n  data.id: is required\n" in shown
     assert event.key in shown
+    assert f"  is deleted on {(now() + timedelta(days=365)).date()}, unless it is replayed\n" in shown
     assert pos_api("replay", event.key, cwd=home, **uri).stdout.startswith("1 due again")
     assert inbox.waiting(db) == 1
     assert pos_api("inbox", cwd=home, **uri).stdout == ""

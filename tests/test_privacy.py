@@ -6,6 +6,7 @@ import json
 import re
 import time
 from dataclasses import replace
+from datetime import datetime, timedelta
 from itertools import product
 from typing import Any
 
@@ -13,7 +14,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from pos_api import auth, inbox, worker
+from pos_api import auth, inbox, retention, worker
+from pos_api import db as database
 from pos_api.config import Config
 from pos_api.db import Db
 from pos_api.sources import woocommerce
@@ -288,3 +290,66 @@ def test_a_viewer_sees_what_was_sold(marked: Flask) -> None:
     assert [each["quantity"] for each in shown["movements"]] == [-1]
     hidden = {"billing", "shipping", "customer", "customer_id", "customer_note", "transaction_id", "meta"}
     assert not hidden & shown.keys()
+
+
+# --- what goes after a time ----------------------------------------------------------------------------------------
+
+
+def store_event(db: Db, number: int, outcome_: str, days_ago: int) -> str:
+    """An event of the inbox that ended so, so many days ago."""
+    event = inbox.Event("default", "order.created", str(number), b"{}", {}, now())
+    inbox.store(db, [event], "lease")
+    if outcome_ == "failed":
+        inbox.fail(db, "lease", replace(event, attempts=inbox.MAX_ATTEMPTS), "odd")
+    elif outcome_ != "waiting":
+        inbox.finish(db, "lease", [(event.key, inbox.Outcome(outcome_))])
+    ended = now() - timedelta(days=days_ago)
+    for name in ("done_at", "attention_at", "due_at"):
+        db.inbox.update_one({"_id": event.key, name: {"$exists": True}}, {"$set": {name: ended}})
+    return event.key
+
+
+def test_deliveries_go_after_their_time_those_to_look_at_later_and_none_that_waits(db: Db, config: Config) -> None:
+    ages = {"created": (89, 91), "parked": (364, 366), "failed": (364, 366), "waiting": (1, 1000)}
+    kept: set[str] = set()
+    for number, (outcome_, days) in enumerate((each, day) for each, both in ages.items() for day in both):
+        key = store_event(db, number, outcome_, days)
+        if days in (89, 364) or outcome_ == "waiting":
+            kept.add(key)
+    retention.run(db, config)
+    assert {entry["_id"] for entry in db.inbox.find()} == kept
+    retention.run(db, replace(config, inbox_days=10, inbox_parked_days=20))
+    assert db.inbox.count_documents({"state": {"$ne": "waiting"}}) == 0
+    assert db.inbox.count_documents({}) == 2
+
+
+def test_a_replayed_delivery_does_not_go(db: Db, config: Config) -> None:
+    key = store_event(db, 1, "parked", 366)
+    inbox.replay(db, [key])
+    retention.run(db, config)
+    assert db.inbox.count_documents({}) == 1
+
+
+def test_what_is_deleted_is_found_by_an_index(db: Db) -> None:
+    for name in ("done_at", "attention_at"):
+        plan = str(db.inbox.find({name: {"$lt": now()}}).explain())
+        assert "COLLSCAN" not in plan, name
+
+
+def test_a_deletion_of_what_nobody_looked_at_is_announced(client: FlaskClient, db: Db) -> None:
+    store_event(db, 1, "parked", 10)
+    store_event(db, 2, "failed", 340)
+    rows = client.get("/api/inbox", headers=as_("manager")).get_json()["data"]
+    days = [(datetime.fromisoformat(each["kept_until"]) - now()).days for each in rows]
+    assert days == [354, 24]
+    figures = client.get("/metrics").get_data(as_text=True)
+    assert "pos_inbox_attention 2.0" in figures
+    assert "pos_inbox_deleted_soon 1.0" in figures
+
+
+def test_the_index_of_an_older_version_that_deletes_by_itself_is_replaced(config: Config, db: Db) -> None:
+    db.inbox.drop_index("done_at_1")
+    db.inbox.create_index("done_at", expireAfterSeconds=90 * 86_400)
+    database.ensure_indexes(db)
+    database.ensure_indexes(db)
+    assert "expireAfterSeconds" not in db.inbox.index_information()["done_at_1"]

@@ -8,7 +8,7 @@ from flask import Response, current_app, request
 from marshmallow import Schema, fields
 from pymongo.errors import PyMongoError
 
-from .. import auth, inbox, metrics
+from .. import auth, metrics, retention
 from ..errors import Unavailable
 from ..values import now
 from ..worker import RETRY_AFTER
@@ -86,10 +86,10 @@ def ready() -> dict[str, Any]:
 def prometheus() -> Response:
     """Figures for Prometheus."""
     try:
-        waiting = inbox.waiting(services().db)
+        counts = retention.inbox_counts(services().db, services().config)
     except PyMongoError:
-        waiting = None
-    return Response(metrics.page(waiting), content_type=metrics.CONTENT_TYPE)
+        counts = None
+    return Response(metrics.page(counts), content_type=metrics.CONTENT_TYPE)
 
 
 def _ping() -> None:

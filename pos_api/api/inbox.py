@@ -7,7 +7,7 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate
 
-from .. import inbox
+from .. import inbox, retention
 from ..db import Document
 from ..event_warnings import messages
 from . import pages, services, success
@@ -64,6 +64,14 @@ class Event(Schema):
         required=True, allow_none=True, metadata={"description": "When it was parked or failed.", "example": None}
     )
     due_at = Time(required=True, allow_none=True, metadata={"description": "When it is tried next.", "example": None})
+    kept_until = Time(
+        required=True,
+        allow_none=True,
+        metadata={
+            "description": "When it is deleted, unless it is replayed; null while it waits.",
+            "example": "2027-11-22T06:51:08Z",
+        },
+    )
 
 
 class WholeEvent(Event):
@@ -90,6 +98,7 @@ def event_json(entry: Document) -> Document:
         **{name: entry[name] for name in known},
         **{name: entry.get(name) for name in maybe},
         "warnings": messages(entry.get("warnings", ())),
+        "kept_until": retention.kept_until(entry, services().config),
     }
 
 
