@@ -17,6 +17,7 @@ from pymongo.errors import (
     AutoReconnect,
     BulkWriteError,
     ConfigurationError,
+    DocumentTooLarge,
     InvalidURI,
     OperationFailure,
     PyMongoError,
@@ -34,6 +35,8 @@ Client: TypeAlias = MongoClient[Document]
 DEFAULT_DATABASE = "pos-system"
 _DUPLICATE_KEY = 11000
 """The server's error code for a unique index that is taken."""
+_TOO_LARGE = (10334, 17419)
+"""BSONObjectTooLarge, and the code of an update whose result is too large."""
 DURABLE = WriteConcern(w="majority", j=True)
 """For the one write that must survive everything: the inbox insert. A bare majority on a one-node replica set
 waits for the 100 ms journal tick, so the journal is asked for."""
@@ -209,6 +212,13 @@ def only_collisions(error: BulkWriteError) -> list[int]:
     if error.details["writeConcernErrors"] or any(each["code"] != _DUPLICATE_KEY for each in failed):
         raise error
     return [each["index"] for each in failed]
+
+
+def is_too_large(error: Exception) -> bool:
+    """Whether a document was refused because it is, or would become, larger than MongoDB's 16 MiB."""
+    if isinstance(error, BulkWriteError):
+        return any(each["code"] in _TOO_LARGE for each in error.details["writeErrors"])
+    return isinstance(error, DocumentTooLarge) or (isinstance(error, OperationFailure) and error.code in _TOO_LARGE)
 
 
 def _first_line(error: Exception) -> str:

@@ -9,7 +9,7 @@ one without it was passed over, or added later: nothing is taken for it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from .db import Document
@@ -40,8 +40,9 @@ def line_units(order: Document) -> list[Quantity]:
     lines = order["line_items"]
     if all("reduced_stock" in line for line in lines):
         return [line["reduced_stock"] for line in lines]
+    holds = _held_by_status(order)
     return [
-        line["reduced_stock"] if "reduced_stock" in line else units if _status_holds(order, line) else 0
+        line["reduced_stock"] if "reduced_stock" in line else units if holds(line) else 0
         for line, units in zip(lines, not_returned(order), strict=True)
     ]
 
@@ -53,21 +54,26 @@ def taken(order: Document) -> list[Quantity]:
     return [line.get("reduced_stock", 0) for line in order["line_items"]]
 
 
-def _status_holds(order: Document, line: Document) -> bool:
-    """Whether a line without `reduced_stock` holds its units because of the order's status.
+def _held_by_status(order: Document) -> Callable[[Document], bool]:
+    """A test whether a line without `reduced_stock` holds its units because of the order's status.
 
     Units gone before the POS started to count are followed by `reduced_stock` alone, and so are those of sub-orders and
     of what the shop keeps no stock of. An order that was deleted before it was paid holds nothing: the shop never took
     its units.
     """
-    status = order["status"]
-    if line.get("product") in order["opening"] or _only_as_reduced(order, line):
-        return False
-    if status == "pending":
-        return "deleted_at" not in order
-    if line.get("full"):
-        return status in TAKES and not _is_reduced(order)
-    return status not in HOLDS_NOTHING
+    status, opening = order["status"], frozenset(order["opening"])
+    only_as_reduced, is_reduced = _held_as_reduced(order), _is_reduced(order)
+
+    def holds(line: Document) -> bool:
+        if line.get("product") in opening or only_as_reduced(line):
+            return False
+        if status == "pending":
+            return "deleted_at" not in order
+        if line.get("full"):
+            return status in TAKES and not is_reduced
+        return status not in HOLDS_NOTHING
+
+    return holds
 
 
 def _is_reduced(order: Document) -> bool:
@@ -75,13 +81,13 @@ def _is_reduced(order: Document) -> bool:
     return any("reduced_stock" in line and line.get("full") for line in order["line_items"])
 
 
-def _only_as_reduced(order: Document, line: Document) -> bool:
-    """Whether a line holds what `reduced_stock` says and nothing else, whatever the status: of two orders with the same
-    lines, one of which is the other's sub-order, the shop takes the units once; and of a product whose stock it does
-    not manage it takes none."""
-    if "parent" in order or order.get("suborders_hold"):
-        return True
-    return bool(line.get("full")) and line.get("product") in order.get("unmanaged", ())
+def _held_as_reduced(order: Document) -> Callable[[Document], bool]:
+    """A test whether a line holds what `reduced_stock` says and nothing else, whatever the status: of two orders with
+    the same lines, one of which is the other's sub-order, the shop takes the units once; and of a product whose stock
+    it does not manage it takes none."""
+    all_lines = "parent" in order or bool(order.get("suborders_hold"))
+    unmanaged = frozenset(order.get("unmanaged", ()))
+    return lambda line: all_lines or (bool(line.get("full")) and line.get("product") in unmanaged)
 
 
 def after_status(order: Document, old_status: str) -> list[Document]:
@@ -97,9 +103,10 @@ def after_status(order: Document, old_status: str) -> list[Document]:
     if status in HOLDS_NOTHING or status == "pending":
         return [{name: value for name, value in line.items() if name != "reduced_stock"} for line in lines]
     takes = (status in TAKES or old_status in TAKES) and not (_is_reduced(order) and old_status != "pending")
+    only_as_reduced = _held_as_reduced(order)
     return [
         {**line, "reduced_stock": units}
-        if "reduced_stock" not in line and not _only_as_reduced(order, line) and (takes or not line.get("full"))
+        if "reduced_stock" not in line and not only_as_reduced(line) and (takes or not line.get("full"))
         else line
         for line, units in zip(lines, not_returned(order), strict=True)
     ]
@@ -112,13 +119,29 @@ def not_returned(order: Document) -> list[Quantity]:
     """Of each line, the quantity ordered less what refund lines returned. A line below zero (an exchange) is refunded
     by units below zero; no refund takes more from a line than it has."""
     kept: list[Quantity] = [line["quantity"] for line in order["line_items"]]
+    started: dict[tuple[int, bool], int] = {}
     for _, returned, meant in returns(order):
-        units = returned["quantity"]
-        for number in meant:
-            taken = min(units, kept[number]) if units > 0 else max(units, kept[number])
-            if taken * units > 0:
-                units, kept[number] = whole(units - taken), whole(kept[number] - taken)
+        if meant:
+            _take_back(returned["quantity"], kept, meant, started)
     return kept
+
+
+def _take_back(units: Quantity, kept: list[Quantity], meant: list[int], started: dict[tuple[int, bool], int]) -> None:
+    """Take units from the lines that are `meant`, in their order, as far as they have any.
+
+    What a line has only becomes less. So `started` remembers, for each list of lines and each sign, how many at its
+    beginning have nothing left to take: all refund lines together cost no more than the lines that they mean.
+    """
+    taken_so_far = (id(meant), units > 0)
+    start = started.get(taken_so_far, 0)
+    while units and start < len(meant):
+        number = meant[start]
+        taken = min(units, kept[number]) if units > 0 else max(units, kept[number])
+        if taken * units > 0:
+            units, kept[number] = whole(units - taken), whole(kept[number] - taken)
+        if units:
+            start += 1
+    started[taken_so_far] = start
 
 
 def returns(order: Document) -> Iterator[tuple[Document, Document, list[int]]]:

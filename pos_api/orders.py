@@ -35,7 +35,7 @@ from .holding import shop_id
 from .opening import FirstMade, Taking, first_made_since, is_from_before, whole_second
 from .products import Catalogue, Product
 from .stock import Holding
-from .values import first_meta, whole
+from .values import LIST_LIMIT, first_meta, whole
 from .words import search_words
 
 _HISTORY = 200
@@ -179,7 +179,7 @@ def _without_stock(
     keys: set[str] = set()
     skus: set[str] = set()
     for snapshot in snapshots:
-        known = stored.get(snapshot.key, {}).get("without_stock", ())
+        known = frozenset(stored.get(snapshot.key, {}).get("without_stock", ()))
         for line in snapshot.fields.get("line_items", ()):
             if line["sku"] and line["sku"] not in known and not catalogue.knows(snapshot.store, line):
                 skus.add(line["sku"])
@@ -428,9 +428,20 @@ def _note_test_mode(order: Document) -> None:
 
 
 def _with_known_lines(refunds: list[Document], known: list[Document]) -> list[Document]:
-    """WooCommerce's own webhooks tell refunds without lines: one whose lines were told before keeps them."""
+    """WooCommerce's own webhooks report refunds without lines: one whose lines were reported before keeps them, as far
+    as all have at most LIST_LIMIT together."""
     by_id = {refund.get("id"): refund for refund in known if "line_items" in refund}
-    return [refund if "line_items" in refund else {**by_id.get(refund.get("id"), {}), **refund} for refund in refunds]
+    left = LIST_LIMIT - sum(len(refund.get("line_items", ())) for refund in refunds)
+    merged = []
+    for refund in refunds:
+        before = by_id.get(refund.get("id"), {}) if "line_items" not in refund else {}
+        lines = len(before.get("line_items", ()))
+        if lines <= left:
+            left -= lines
+            merged.append({**before, **refund})
+        else:
+            merged.append(refund)
+    return merged
 
 
 _NOTED_SKUS = ("opening", "unmatched", "without_stock", "unmanaged")
@@ -467,6 +478,8 @@ def _match_lines(order: Document, before: Document | None, snapshot: OrderSnapsh
         lines.append(line)
     order["line_items"] = lines
     for name, skus in noted.items():
+        if len(skus) > LIST_LIMIT:  # of many versions with ever other lines: only what its lines are now counts
+            skus &= {sku for line in lines for sku in (line["sku"], line.get("product"))}
         if skus or name in ("opening", "unmatched"):
             order[name] = sorted(skus)
         else:
@@ -493,16 +506,18 @@ def _follow_stock(order: Document, before: Document, catalogue: Catalogue) -> No
         return
     taken = dict(zip((line.get("id", 0) for line in before["line_items"]), holding.taken(before), strict=True))
     carried = {each["sku"]: each["quantity"] for each in order.get("carried", ())}
+    opening = set(order["opening"])
     lines = list(order["line_items"])
     for number, product in moved.items():
         line = lines[number]
         units = taken.get(line.get("id", 0), 0)
         carried[product.id] = whole(carried.get(product.id, 0) + units)
         carried[line["product"]] = whole(carried.get(line["product"], 0) - units)
-        if line["product"] in order["opening"]:
-            order["opening"] = sorted({*order["opening"], product.id})
+        if line["product"] in opening:
+            opening.add(product.id)
         lines[number] = {**line, "product": product.id}
     order["line_items"] = lines
+    order["opening"] = sorted(opening)
     order["carried"] = [{"sku": sku, "quantity": units} for sku, units in sorted(carried.items()) if units]
 
 

@@ -17,6 +17,7 @@ none), `gtin`, `image_url`, `categories` and `tax_class` (what a shop sent of th
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -36,6 +37,9 @@ from .opening import FirstMade, Taking, is_from_before, whole_second
 from .stock import Balance
 from .values import Quantity, decimal, now, whole
 
+_RENAMINGS = 20
+"""So many new SKUs of one product are learned from the lines of one batch; lines with more of them are matched by their
+id all the same."""
 MANAGED_AGAIN = "managed_again"
 """The reason of a movement that brings a product's stock to the shop's, which did not manage it for a while."""
 
@@ -71,19 +75,21 @@ class ProductSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """A product as far as an order needs it. `told` says that a shop told of it by itself, not only by lines."""
+    """A product as far as an order needs it. `told` says that a shop told of it by itself, not only by lines. Sets, as
+    thousands of lines may be about one product that has thousands of ids."""
 
     id: str
     sku: str
-    skus: tuple[str, ...]
-    shop_ids: tuple[str, ...]
+    skus: frozenset[str]
+    shop_ids: frozenset[str]
     opened_by: str | None
     opened_at: datetime | None
     told: bool
     last_order_id: int | None = None
-    pooled: tuple[str, ...] = ()
+    pooled: frozenset[str] = frozenset()
     shared_with: str | None = None
-    unmanaged: tuple[str, ...] = ()
+    unmanaged: frozenset[str] = frozenset()
+    stores: frozenset[str] = frozenset()
 
     def is_unmanaged(self, store: str, line: Document) -> bool:
         """Whether the shop does not manage the stock of what a line sells for now."""
@@ -151,6 +157,7 @@ class Catalogue:
         self._by_pooled: dict[str, Product] = {}
         self._by_shop_id: dict[str, Product] = {}
         self._learned: list[UpdateOne] = []
+        self._renamed: Counter[str] = Counter()
         self.without_stock = without_stock.Known()
         self.first_made: FirstMade = {}
         for document in documents:
@@ -159,15 +166,16 @@ class Catalogue:
                 Product(
                     document["_id"],
                     document["sku"],
-                    tuple(document["skus"]),
-                    tuple(document.get("shop_ids", ())),
+                    frozenset(document["skus"]),
+                    frozenset(document.get("shop_ids", ())),
                     document.get("opened_by"),
                     document.get("opened_at"),
                     "synced_at" in document,
                     document.get("last_order_id"),
-                    tuple(document.get("pooled", ())),
+                    frozenset(document.get("pooled", ())),
                     document.get("shared_with"),
-                    tuple(document.get("unmanaged", ())),
+                    frozenset(document.get("unmanaged", ())),
+                    frozenset(key.rpartition(":")[0] for key in document.get("shop_ids", ())),
                 )
             )
 
@@ -201,7 +209,7 @@ class Catalogue:
         if by_sku.sku != sku and by_sku.told and not self._may_be(store, by_sku, product_id, variation_id):
             return None
         if shop_id and self._is_own(store, by_sku, product_id, variation_id):
-            self._teach_id(by_sku, shop_key(store, shop_id))
+            self._teach_id(store, by_sku, shop_key(store, shop_id))
         return by_sku
 
     def knows(self, store: str, line: Document) -> bool:
@@ -236,26 +244,30 @@ class Catalogue:
 
     def _may_be(self, store: str, product: Product, *shop_ids: int) -> bool:
         """Whether a product that went by a line's SKU before may be meant: the shop has no other id for it."""
-        known = _ids_in(store, product.shop_ids)
-        return not any(shop_ids) or not known or any(shop_key(store, shop_id) in known for shop_id in shop_ids)
+        if not any(shop_ids) or store not in product.stores:
+            return True
+        return any(shop_key(store, shop_id) in product.shop_ids for shop_id in shop_ids)
 
     def _is_own(self, store: str, product: Product, product_id: int, variation_id: int) -> bool:
         """Whether the SKU by which `product` was found is surely that of this id, and the product has no id yet. A
         variation without a SKU of its own tells its parent's (`WC_Product_Variation::get_sku`), so a variation's is
         sure where its parent goes under another one."""
-        if _ids_in(store, product.shop_ids):
+        if store in product.stores:
             return False
         parent = self._by_shop_id.get(shop_key(store, product_id))
         return not variation_id or (parent is not None and parent.id != product.id)
 
-    def _teach_id(self, product: Product, shop_id: str) -> None:
+    def _teach_id(self, store: str, product: Product, shop_id: str) -> None:
         self._learned.append(UpdateOne({"_id": product.id}, {"$addToSet": {"shop_ids": shop_id}}))
-        self._add(replace(product, shop_ids=(*product.shop_ids, shop_id)))
+        self._add(replace(product, shop_ids=product.shop_ids | {shop_id}, stores=product.stores | {store}))
 
     def _teach_sku(self, product: Product, sku: str) -> None:
+        self._renamed[product.id] += 1
+        if self._renamed[product.id] > _RENAMINGS:  # a sender that gives all its products one id
+            return
         words = {"$setUnion": ["$search", {"$literal": search_words(sku)}]}
         self._learned.append(UpdateOne({"_id": product.id}, [{"$set": _named(product.id, sku) | {"search": words}}]))
-        self._add(replace(product, sku=sku, skus=(*product.skus, sku)))
+        self._add(replace(product, sku=sku, skus=product.skus | {sku}))
 
     def learn(self, db: Db) -> None:
         """Write what `find` learned. A SKU that became another product's meanwhile stays with that one."""

@@ -19,6 +19,8 @@ Quantity: TypeAlias = int | float
 
 ZERO = Decimal128("0")
 INT64_MAX = 2**63 - 1
+LIST_LIMIT = 2_000
+"""A list of a payload has at most so many entries, and the refunds of an order so many lines together."""
 _MONEY = re.compile(r"-?\d{1,15}(\.\d{1,18})?", re.ASCII)
 _MONEY_DECIMALS = 18
 _MAX_QUANTITY = 10**9

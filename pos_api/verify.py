@@ -157,11 +157,12 @@ def _order_problem(order: Document, moved: Mapping[str, list[Document]]) -> str:
     """What is wrong between what an order should hold and its steps in the ledger."""
     held: dict[str, Quantity] = {each["sku"]: each["quantity"] for each in order["held"]}
     carried: dict[str, Quantity] = {each["sku"]: each["quantity"] for each in order.get("carried", ())}
+    opening = frozenset(order["opening"])
     for sku in {**held, **carried, **moved}:
         target, steps = held.get(sku, 0), moved.get(sku, [])
         if broken := _steps_problem(sku, steps):
             return broken
-        if not steps and (target or sku in order["opening"] or carried.get(sku)):
+        if not steps and (target or sku in opening or carried.get(sku)):
             return f"holds {target} of {sku}, and the ledger does not know"
         if steps and steps[-1]["held"] != target:
             return f"holds {target} of {sku}, {steps[-1]['held']} in the ledger"

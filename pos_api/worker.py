@@ -20,7 +20,7 @@ from pymongo.errors import ConnectionFailure, ExecutionTimeout, OperationFailure
 from . import customers, inbox, metrics, orders, product_archive, products
 from .config import Config
 from .customers import CustomerSnapshot
-from .db import Db, one_primary
+from .db import Db, is_too_large, one_primary
 from .errors import Invalid, PayloadTooLarge, PosError, Unavailable
 from .inbox import Event, Outcome
 from .logs import get_logger
@@ -205,8 +205,14 @@ def _apply_one_by_one(db: Db, lease: str, works: list[Work]) -> dict[str, Outcom
                 raise
             fault = _fault(error)
             log.error("event failed", event_key=work.event.key, topic=work.event.topic, fault=fault)
-            inbox.fail(db, lease, work.event, fault)
+            if is_too_large(error):  # which it is at the next attempt, too
+                outcomes[work.event.key] = Outcome("parked", reason=_TOO_LARGE)
+            else:
+                inbox.fail(db, lease, work.event, fault)
     return outcomes
+
+
+_TOO_LARGE = "What it changes would be larger than the database can keep in one document (16 MiB)."
 
 
 def _fault(error: Exception) -> str:

@@ -24,16 +24,20 @@ from bson import Decimal128
 from ..db import Document
 from ..errors import Invalid
 from ..event_warnings import EventWarning, warn
-from ..values import INT64_MAX, Quantity, money, quantity, utc
+from ..values import INT64_MAX, LIST_LIMIT, Quantity, money, quantity, utc
 
 TEXT_LIMIT = 1_000
 NOTE_LIMIT = 20_000
 """So many characters of a name, and of a note or a reason, are kept."""
+NUMBER_LIMIT = 100
+"""A number that is written as text has at most so many characters: the longest amount has 35."""
+PROBLEM_LIMIT = 20
+"""So many problems of an object are reported; a sender's fault is mostly the same in all lines."""
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 _DECIMALS = 18
 _ENTITY = re.compile(r"&(#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
-_TAG = re.compile(r"<(?:/?([A-Za-z][A-Za-z0-9]*)|!--)[^<>]*>")
+_TAG = re.compile(r"<(?:/?([A-Za-z][A-Za-z0-9]*+)|!--)[^<>]*+>")  # possessive: else `<aaaa…` takes quadratic time
 _NEW_LINE = ("br", "p", "div", "li", "tr", "h1", "h2", "h3", "h4", "h5", "h6")
 _BLANKS = re.compile(r"[ \t\r\n]+")
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
@@ -80,8 +84,9 @@ class Place:
         return Place(self.found, f"{self.path}.{name}" if self.path else str(name))
 
     def problem(self, name: str, text: str) -> None:
-        """Note that the object can't be used because of this field."""
-        self.found.problems[self.at(name).path] = text
+        """Note that the object can't be used because of this field; after PROBLEM_LIMIT of them it is no news."""
+        if len(self.found.problems) < PROBLEM_LIMIT:
+            self.found.problems[self.at(name).path] = text
 
     def left_out(self, name: str | int, text: str) -> None:
         """Note that this field is left out."""
@@ -169,16 +174,25 @@ def as_list(value: Any) -> list[Any]:
 
 
 def list_of(read: Callable[[Any, Place], Any], *, essential: bool = False) -> Callable[[Any, Place], list[Any]]:
-    """A reader of lists. A member that can't be read is left out; of an essential list it is a problem."""
+    """A reader of lists of at most LIST_LIMIT members; a longer one can't be read. A member that can't be read is left
+    out; of an essential list it is a problem."""
     member = Field("", read, essential, nested=True)
 
     def read_list(values: Any, place: Place) -> list[Any]:
         if not essential and is_nothing(values):
             return []
-        read = (read_value(value, member, number, place) for number, value in enumerate(as_list(values)))
+        members = as_list(values)
+        check_number(len(members), "entries")
+        read = (read_value(value, member, number, place) for number, value in enumerate(members))
         return [value for value in read if value is not _ABSENT]
 
     return read_list
+
+
+def check_number(number: int, what: str) -> None:
+    """Raise ValueError where there are more than LIST_LIMIT of something."""
+    if number > LIST_LIMIT:
+        raise ValueError(f"has {number:,} {what}; at most {LIST_LIMIT:,} are taken")
 
 
 def object_of(table: Table) -> Callable[[Any, Place], Document]:
@@ -298,7 +312,15 @@ def yes_or_no(value: Any) -> bool:
 
 def amount(value: Any) -> Decimal128:
     """An amount of money, in every form that WooCommerce's wc_format_decimal leaves (`.5`, `5.`); blank is 0."""
-    return _amount(value) if isinstance(value, str) else money(value)
+    return _amount(_short_number(value)) if isinstance(value, str) else money(value)
+
+
+def _short_number(text: str) -> str:
+    """The text, where it is short enough for a number. Raises ValueError else: to read it, and to keep what was read,
+    must not cost more than a number is worth."""
+    if len(text) > NUMBER_LIMIT:
+        raise ValueError(f"is longer than {NUMBER_LIMIT} characters")
+    return text
 
 
 @lru_cache(maxsize=8192)
@@ -313,6 +335,7 @@ def units(value: Any) -> Quantity:
     """A number of units, in the same forms."""
     if not isinstance(value, str):
         return quantity(value)
+    _short_number(value)
     try:
         return quantity(value)
     except ValueError:

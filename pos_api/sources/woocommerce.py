@@ -26,7 +26,7 @@ from ..orders import OrderSnapshot, status_of
 from ..product_archive import ProductDeletion
 from ..products import ProductSnapshot
 from ..stores import Store, site_of
-from ..values import ZERO, first_meta
+from ..values import LIST_LIMIT, ZERO, first_meta
 from . import refunds
 from .fields import (
     Field,
@@ -34,6 +34,7 @@ from .fields import (
     Place,
     amount,
     as_list,
+    check_number,
     is_nothing,
     list_of,
     moment,
@@ -54,6 +55,7 @@ from .fields import (
     yes_or_no,
 )
 from .json_body import parse
+from .large_fields import leave_out_large
 from .meta import read_meta
 
 Subject: TypeAlias = OrderSnapshot | ProductSnapshot | ProductDeletion | CustomerSnapshot
@@ -93,7 +95,7 @@ CLOCK_LEEWAY = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A readable body: what it is about, before its content is looked at."""
+    """A readable body of `size` bytes: what it is about, before its content is looked at."""
 
     topic: str
     resource_id: str
@@ -107,6 +109,7 @@ class Message:
     stock_taken_at: datetime | None = None
     native: bool = False
     site: str = ""
+    size: int = 0
 
 
 def is_ping(content_type: str, body: bytes) -> bool:
@@ -135,8 +138,9 @@ def read(headers: Mapping[str, str], body: bytes) -> Message:
     if not isinstance(payload, dict):
         raise Invalid("The body must be a JSON object.")
     if topic := headers.get(TOPIC_HEADER):
-        return Message(topic, _resource_id(payload), payload, native=True, site=headers.get(SOURCE_HEADER, ""))
-    return _open_envelope(payload)
+        site = headers.get(SOURCE_HEADER, "")
+        return Message(topic, _resource_id(payload), payload, native=True, site=site, size=len(body))
+    return _open_envelope(payload, len(body))
 
 
 _ENVELOPE = {
@@ -148,7 +152,7 @@ _ENVELOPE = {
 }
 
 
-def _open_envelope(envelope: Document) -> Message:
+def _open_envelope(envelope: Document, size: int) -> Message:
     found = Findings()
     fields = read_fields(envelope, _ENVELOPE, Place(found, "envelope"))
     problems = {path.removeprefix("envelope."): problem for path, problem in found.problems.items()}
@@ -169,6 +173,7 @@ def _open_envelope(envelope: Document) -> Message:
         sent_at=_sent_at(envelope),
         found=found,
         site=site if isinstance(site, str) else "",
+        size=size,
     )
 
 
@@ -318,8 +323,15 @@ def _line_item(value: Any, place: Place) -> Document:
     meta = read_fields(value, _META, place).get("meta", [])
     line |= _reduced_stock(first_meta(meta, "_reduced_stock"), place)
     if shown := [entry for entry in meta if not entry["key"].startswith("_")]:
-        line["meta"] = shown
+        line["meta"] = _first_entries(shown, place.at("meta_data"))
     return line
+
+
+def _first_entries(meta: list[Document], place: Place) -> list[Document]:
+    """The first LIST_LIMIT entries of meta data: what a plugin writes again and again costs no order."""
+    if len(meta) > LIST_LIMIT:
+        place.left_out(LIST_LIMIT, f"only the first {LIST_LIMIT:,} entries are kept")
+    return meta[:LIST_LIMIT]
 
 
 _REDUCED_STOCK = Field("reduced_stock", units)
@@ -362,8 +374,10 @@ def _refunded_amount(value: Document, place: Place) -> Decimal128:
 
 
 def _refunds(values: Any, place: Place) -> list[Document]:
-    """Refunds, the newest first: those of one second WooCommerce sends in any order."""
+    """Refunds, the newest first: those of one second WooCommerce sends in any order. Raises ValueError where they have
+    more than LIST_LIMIT lines together."""
     read = [] if is_nothing(values) else list_of(_refund, essential=True)(values, place)
+    check_number(sum(len(refund.get("line_items", ())) for refund in read), "lines together")
     return sorted(read, key=lambda refund: refund.get("id", 0), reverse=True)
 
 
@@ -402,7 +416,7 @@ def _positive(amount: Decimal128) -> Decimal128:
 
 def _order_meta(values: Any, place: Place) -> list[Document]:
     """An order's meta by key: from its order tables WooCommerce reads them in any order."""
-    return sorted(read_meta(values, place), key=lambda meta: str(meta["key"]))
+    return _first_entries(sorted(read_meta(values, place), key=lambda meta: str(meta["key"])), place)
 
 
 NEEDED_META = ("_anonymized", "_wcpay_mode")
@@ -461,7 +475,7 @@ def _order(message: Message, store: Store, received_at: datetime, cause: str) ->
     if "total" in data and _is_blank(data["total"]):  # what it costs is not said, which is another thing than 0
         place.left_out("total", "is blank")
         data = {name: value for name, value in data.items() if name != "total"}
-    fields = read_fields(data, _ORDER, place)
+    fields = leave_out_large(read_fields(data, _ORDER, place), _ORDER, place, message.size)
     found.check("The order is not valid.")
     if "meta" in fields:
         fields["meta"] = _kept_meta(fields["meta"], store.order_meta)
