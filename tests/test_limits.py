@@ -27,7 +27,7 @@ from pos_api.values import LIST_LIMIT, Quantity, whole
 from pos_api.verify import _order_problem
 from tests.factories import Shop, assert_books_balance, outcome, stock_of, stock_up
 
-STORE = Store("default", "default", timezone="Europe/Stockholm")
+STORE = Store("default", "default", timezone="Europe/Stockholm", order_meta=("*",))
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 BODY_LIMIT = 2 * 1024 * 1024
 

@@ -416,7 +416,7 @@ def _positive(amount: Decimal128) -> Decimal128:
 
 def _order_meta(values: Any, place: Place) -> list[Document]:
     """An order's meta by key: from its order tables WooCommerce reads them in any order."""
-    return _first_entries(sorted(read_meta(values, place), key=lambda meta: str(meta["key"])), place)
+    return sorted(read_meta(values, place), key=lambda meta: str(meta["key"]))
 
 
 NEEDED_META = ("_anonymized", "_wcpay_mode")
@@ -475,10 +475,11 @@ def _order(message: Message, store: Store, received_at: datetime, cause: str) ->
     if "total" in data and _is_blank(data["total"]):  # what it costs is not said, which is another thing than 0
         place.left_out("total", "is blank")
         data = {name: value for name, value in data.items() if name != "total"}
-    fields = leave_out_large(read_fields(data, _ORDER, place), _ORDER, place, message.size)
-    found.check("The order is not valid.")
+    fields = read_fields(data, _ORDER, place)
     if "meta" in fields:
-        fields["meta"] = _kept_meta(fields["meta"], store.order_meta)
+        fields["meta"] = _first_entries(_kept_meta(fields["meta"], store.order_meta), place.at("meta_data"))
+    fields = leave_out_large(fields, _ORDER, place, message.size)
+    found.check("The order is not valid.")
     status = fields.pop("status", None) or _IMPLIED_STATUS.get(message.topic)
     if status:
         fields["status"] = status
