@@ -43,6 +43,7 @@ from .config import Config, ConfigError
 from .db import Db, Document
 from .errors import Invalid, NotFound, PosError
 from .escaping import escaped
+from .leases import renewal
 from .reconcile import Report
 from .schedule import Schedule
 from .setup_line import setup_line, webhook_url
@@ -223,6 +224,7 @@ def work(config: Config) -> None:
         schedule = Schedule(db, config)
         schedule.start()
         say("Worker running")
+        renewal.ends_process = True  # systemd starts another one
         worker.run_forever(db, config, stop)
         schedule.stop()
 

@@ -2,8 +2,12 @@
 
 An entry: `_id` (the event key), `store`, `topic`, `resource_id`, `headers`, `body`, `received_at`, `state` (waiting,
 done, parked, failed), and while it waits `due_at` (when somebody may take it: at once, after a pause, or when the lease
-of whoever has it runs out) and `lease` (whose it is). `done_at` and
-`attention_at`, which marks those that people should look at, say when it ended (see `retention`).
+of whoever has it runs out), `lease` (whose it is) and `alone` (see `begin_alone`). `done_at` and `attention_at`, which
+marks those that people should look at, say when it ended (see `retention`).
+
+An entry whose lease ran out was being worked on by a process that ended, or hung. It is worked on by itself then, and
+`alone` says so before that begins. If its lease runs out again, the event itself is to blame: it is parked, so that it
+can't end one process after the other. Others of its batch are done one by one, and go on.
 """
 
 from __future__ import annotations
@@ -24,6 +28,7 @@ from . import audit
 from .db import DURABLE, Db, Document, only_collisions
 from .errors import NotFound
 from .event_warnings import EventWarning
+from .logs import get_logger
 from .values import now
 
 LEASE = timedelta(seconds=10)
@@ -32,11 +37,13 @@ _FIRST_PAUSE = 2.0
 _LONGEST_PAUSE = 600.0
 STATES = ("waiting", "done", "parked", "failed")
 
+log = get_logger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
     """An authenticated delivery: who sent it, what it is about, and its exact bytes. Where these could not be kept,
-    `refused` says why."""
+    `refused` says why. `interrupted` says that whoever worked on it let its lease run out."""
 
     store: str
     topic: str
@@ -47,6 +54,7 @@ class Event:
     attempts: int = 0
     key: str = field(default="")
     refused: str = ""
+    interrupted: bool = False
 
     def __post_init__(self) -> None:
         if not self.key:
@@ -111,22 +119,58 @@ def _document(event: Event, lease: str | None) -> Document:
     return document
 
 
-def claim(db: Db, lease: str, limit: int) -> list[Event]:
-    """Take up to `limit` events that are due, the longest due first; what somebody else took meanwhile is theirs."""
+def claim(db: Db, lease: str, limit: int, *, park: bool = True) -> list[Event]:
+    """Take up to `limit` events that are due, the longest due first; what somebody else took meanwhile is theirs.
+
+    Those whose lease ran out twice are parked; without `park` they stay as they are. `lease` must hold nothing that is
+    still being worked on.
+    """
     moment = now()
-    due = [
-        entry["_id"] for entry in db.inbox.find({"due_at": {"$lte": moment}}, {"_id": 1}).sort("due_at", 1).limit(limit)
-    ]
+    fields = {"_id": 1, "lease": 1, "alone": 1}
+    entries = list(db.inbox.find({"due_at": {"$lte": moment}}, fields).sort("due_at", 1).limit(limit))
+    twice = [entry["_id"] for entry in entries if entry.get("alone", lease) != lease]
+    if twice and park:
+        _park_interrupted(db, twice, moment)
+    due = [entry["_id"] for entry in entries if entry.get("alone", lease) == lease]
     if not due:
         return []
     db.inbox.update_many(
-        {"_id": {"$in": due}, "due_at": {"$lte": moment}}, {"$set": {"lease": lease, "due_at": now() + LEASE}}
+        {"_id": {"$in": due}, "due_at": {"$lte": moment}},
+        {"$set": {"lease": lease, "due_at": now() + LEASE}, "$unset": {"alone": ""}},
     )
+    interrupted = {entry["_id"] for entry in entries if entry.get("lease", lease) != lease}
     claimed = db.inbox.find({"_id": {"$in": due}, "lease": lease, "state": "waiting"})
-    return sorted(map(_event, claimed), key=lambda event: event.received_at)
+    events = [_event(entry, interrupted=entry["_id"] in interrupted) for entry in claimed]
+    return sorted(events, key=lambda event: event.received_at)
 
 
-def _event(entry: Document) -> Event:
+INTERRUPTED = (
+    "The process that worked on it ended before it was done, or hung, twice. It may be at fault: replay it once the "
+    "cause is known."
+)
+
+
+def _park_interrupted(db: Db, keys: list[str], moment: datetime) -> None:
+    log.error("events are parked: whoever worked on them ended or hung, twice", count=len(keys), first=keys[0][:16])
+    still = {"_id": {"$in": keys}, "due_at": {"$lte": moment}, "alone": {"$exists": True}}
+    db.inbox.update_many(still, _ending(Outcome("parked", reason=INTERRUPTED)))
+
+
+def begin_alone(db: Db, lease: str, key: str) -> bool:
+    """Note durably that work on this event begins, by itself, because its lease ran out before; False where `lease`
+    does not hold it any more."""
+    begun = {"$set": {"alone": lease, "due_at": now() + LEASE}}
+    inbox = db.inbox.with_options(write_concern=DURABLE)
+    return inbox.update_one({"_id": key, "lease": lease, "state": "waiting"}, begun).matched_count == 1
+
+
+def renew(db: Db, lease: str, keys: list[str]) -> None:
+    """Let these events stay leased for another while, where `lease` still holds them and they are not done."""
+    held = {"_id": {"$in": keys}, "lease": lease, "state": "waiting"}
+    db.inbox.update_many(held, {"$set": {"due_at": now() + LEASE}})
+
+
+def _event(entry: Document, *, interrupted: bool) -> Event:
     return Event(
         store=entry["store"],
         topic=entry["topic"],
@@ -137,6 +181,7 @@ def _event(entry: Document) -> Event:
         attempts=entry["attempts"],
         key=entry["_id"],
         refused=entry.get("refused", ""),
+        interrupted=interrupted,
     )
 
 
@@ -163,7 +208,7 @@ def _ending(outcome: Outcome) -> Document:
         changes["warnings"] = [each.stored() for each in outcome.warnings]
     if outcome.reason:
         changes |= {"reason": outcome.reason, "details": outcome.details}
-    return {"$set": changes, "$unset": {"due_at": "", "lease": ""}}
+    return {"$set": changes, "$unset": {"due_at": "", "lease": "", "alone": ""}}
 
 
 def fail(db: Db, lease: str, event: Event, reason: str) -> None:
@@ -171,7 +216,7 @@ def fail(db: Db, lease: str, event: Event, reason: str) -> None:
     is failed, for people to look at and to replay."""
     attempts = event.attempts + 1
     changes: Document = {"attempts": attempts, "reason": reason}
-    removed = {"lease": ""}
+    removed = {"lease": "", "alone": ""}
     if attempts < MAX_ATTEMPTS:
         pause = min(_FIRST_PAUSE * 2**attempts, _LONGEST_PAUSE) * random.uniform(0.75, 1.25)  # noqa: S311 - jitter
         changes["due_at"] = now() + timedelta(seconds=pause)
@@ -250,7 +295,7 @@ def _audited(wanted: Filter | list[str]) -> tuple[str | None, Document]:
     return (wanted[0], {}) if len(wanted) == 1 else (None, {"keys": wanted[:_AUDITED], "keys_count": len(wanted)})
 
 
-_ENDED = {"attention_at": "", "done_at": "", "reason": "", "details": ""}
+_ENDED = {"attention_at": "", "done_at": "", "reason": "", "details": "", "alone": ""}
 
 
 def states(db: Db, keys: Iterable[str]) -> dict[str, str]:

@@ -23,6 +23,7 @@ from uvicorn_worker import UvicornWorker
 from . import audit, create_app, db, metrics
 from .config import Config, ConfigError, shown
 from .http_protocol import RequestProtocol
+from .leases import renewal
 from .logs import get_logger
 from .wsgi_gateway import Gateway
 
@@ -148,6 +149,7 @@ class _Application(BaseApplication):
                 time.sleep(_RETRY_SECONDS)
                 self._worker.notify()
             else:
+                renewal.ends_process = True  # gunicorn starts another one
                 return Gateway(app, self._config.web_threads, app.extensions["pos"].close)
 
     def _forked(self, _arbiter: Arbiter, worker: Worker) -> None:

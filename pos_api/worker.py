@@ -23,6 +23,7 @@ from .customers import CustomerSnapshot
 from .db import Db, is_too_large, one_primary
 from .errors import Invalid, PayloadTooLarge, PosError, Unavailable
 from .inbox import Event, Outcome
+from .leases import renewal
 from .logs import get_logger
 from .orders import OrderSnapshot
 from .product_archive import ProductDeletion
@@ -133,20 +134,22 @@ def process(db: Db, lease: str, works: list[Work]) -> dict[str, Outcome]:
     """Apply events and note their outcomes; returns those that ended, by event key.
 
     An event that fails, fails alone: its batch is done again one by one, and it is due again after a pause. Raises
-    PyMongoError when the database is away: everything stays leased, and is due again when the lease runs out.
+    PyMongoError when the database is away: everything stays leased, and is due again when the lease runs out. Until
+    then the leases are renewed.
     """
     outcomes: dict[str, Outcome] = {}
-    for batch in _rounds(works):
-        started = time.perf_counter()
-        try:
-            ended = _apply(db, batch)
-        except Exception as error:
-            if is_outage(error):
-                raise
-            ended = _apply_one_by_one(db, lease, batch)
-        outcomes |= ended
-        metrics.applied(len(batch), time.perf_counter() - started)
-    inbox.finish(db, lease, outcomes.items())
+    with renewal.renewed(db, lease, [work.event.key for work in works]):
+        for batch in _rounds(works):
+            started = time.perf_counter()
+            try:
+                ended = _apply(db, batch)
+            except Exception as error:
+                if is_outage(error):
+                    raise
+                ended = _apply_one_by_one(db, lease, batch)
+            outcomes |= ended
+            metrics.applied(len(batch), time.perf_counter() - started)
+        inbox.finish(db, lease, outcomes.items())
     return outcomes
 
 
@@ -231,6 +234,7 @@ class Worker:
         self._stores = stores
         self._queued = queued
         self._lease = inbox.new_lease()
+        self._outage = Outage()
         self._waiting: list[Receipt] = []
         self._handed_over = threading.Condition()
         self._stopping = threading.Event()
@@ -263,8 +267,11 @@ class Worker:
             if receipts := self._gather():
                 self._receive(receipts)
             if time.monotonic() >= self._next_poll:
-                full = not self._queued and take_due(self._db, self._stores, self._lease) == BATCH
+                full = not self._queued and self._take_due() == BATCH
                 self._next_poll = time.monotonic() + (0 if full else _POLL)
+
+    def _take_due(self) -> int:
+        return take_due(self._db, self._stores, self._lease, self._outage)
 
     def _gather(self) -> list[Receipt]:
         """What was handed over since the last batch, at most a batch; waits for the first until the next poll.
@@ -310,6 +317,7 @@ class Worker:
     def _refuse(self, receipts: list[Receipt], error: Exception) -> None:
         """Tell the senders. While the database is away, what came meanwhile and what is due would wait just as long for
         the same end."""
+        self._outage.note(error)
         if is_outage(error):
             with self._handed_over:
                 receipts = receipts + self._waiting
@@ -326,27 +334,64 @@ class Worker:
         try:
             return process(self._db, self._lease, works)
         except Exception as error:
+            self._outage.note(error)
             log.error("events wait in the inbox", count=len(works), fault=_fault(error))
             return {}
 
 
-def take_due(db: Db, stores: Stores, lease: str) -> int:
+@dataclass(slots=True)
+class Outage:
+    """When this process was last without the database. Others may have been, too, and have let leases run out without
+    any fault of the events; so for a while nothing is parked for that."""
+
+    _at: float = float("-inf")
+
+    def note(self, error: Exception) -> None:
+        """Remember that there is an outage, where this error shows one."""
+        if is_outage(error):
+            self._at = time.monotonic()
+
+    def is_recent(self) -> bool:
+        """Whether those who were interrupted by it may not be back yet."""
+        return time.monotonic() - self._at < 2 * inbox.LEASE.total_seconds()
+
+
+def take_due(db: Db, stores: Stores, lease: str, outage: Outage | None = None) -> int:
     """Process up to a batch of what is due in the inbox; returns how many were taken, 0 when the database is away."""
+    outage = outage or Outage()
     try:
-        events = inbox.claim(db, lease, BATCH)
+        events = inbox.claim(db, lease, BATCH, park=not outage.is_recent())
         if events:
             log.info("taking up events from the inbox", count=len(events))
-            process(db, lease, [_understand_again(event, stores) for event in events])
+            _process_claimed(db, stores, lease, events)
     except Exception as error:  # the thread outlives whatever it is: all that waits depends on it
+        outage.note(error)
         log.warning("what is due in the inbox could not be taken up", fault=_fault(error))
         return 0
     return len(events)
 
 
+def _process_claimed(db: Db, stores: Stores, lease: str, events: list[Event]) -> None:
+    """Process these events in a batch; one by one those that interrupted a process, or were in its batch: should that
+    happen again, it is known which of them it was."""
+    with renewal.renewed(db, lease, [event.key for event in events], longest=_ALL_ONE_BY_ONE):
+        in_batch = [_understand_again(event, stores) for event in events if not event.interrupted]
+        if in_batch:
+            process(db, lease, in_batch)
+        for event in events:
+            if event.interrupted and inbox.begin_alone(db, lease, event.key):
+                with renewal.renewed(db, lease, [event.key]):
+                    process(db, lease, [_understand_again(event, stores)])
+
+
+_ALL_ONE_BY_ONE = 3_600.0
+"""Seconds. Each of the events that are processed one by one has its own limit."""
+
+
 def run_forever(db: Db, config: Config, stop: threading.Event) -> None:
     """Take what is due in the inbox until `stop` is set. Any number of these may run, on any number of machines."""
     stores = Stores(db, config)
-    lease = inbox.new_lease()
+    lease, outage = inbox.new_lease(), Outage()
     while not stop.is_set():
-        if take_due(db, stores, lease) < BATCH:
+        if take_due(db, stores, lease, outage) < BATCH:
             stop.wait(_POLL)

@@ -118,7 +118,7 @@ def test_who_came_while_the_database_was_found_to_be_away_is_told_with_the_first
 def test_the_thread_outlives_any_error(shop: Shop, db: Db, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
     broken = threading.Event()
 
-    def fail(*_: Any) -> None:
+    def fail(*_: Any, **__: Any) -> None:
         broken.set()
         raise RuntimeError("surprise")
 
