@@ -581,17 +581,17 @@ def _audit_moment(find: Callable[[str | None], datetime | None]) -> Callable[...
 def show_audit(db: Db, /, limit: int, as_json: bool, **wanted: Any) -> None:
     """Who did what, the newest first: log-ins and failed ones, changes by staff and at the command line, exports."""
     for entry in map(audit.public, audit.find(db, audit.Filter(**wanted), limit=limit)):
-        details = json.dumps(entry["details"], default=_json, ensure_ascii=False)
-        if as_json:
-            say(json.dumps(entry, default=_json, ensure_ascii=False))
-            continue
-        outcome = "" if entry["outcome"] == "done" else f"  [{entry['outcome']}]"
-        who = [entry["who"].get(name) for name in ("kind", "name", "sudo", "store", "address")]
-        by = " ".join(dict.fromkeys(filter(None, who)))
-        target = "" if entry["target"] is None else f"  {entry['target']}"
-        say(
-            f"{_moment(entry['time'])}  {by}  {entry['action']}{target}{outcome}  {details if entry['details'] else ''}"
-        )
+        say(json.dumps(entry, default=_json, ensure_ascii=False) if as_json else _audit_line(entry))
+
+
+def _audit_line(entry: Document) -> str:
+    who = [entry["who"].get(name) for name in ("kind", "name", "sudo", "store", "address")]
+    parts = [_moment(entry["time"]), " ".join(dict.fromkeys(filter(None, who))), entry["action"], entry["target"]]
+    if entry["outcome"] != "done":
+        parts.append(f"[{entry['outcome']}]")
+    if entry["details"]:
+        parts.append(json.dumps(entry["details"], default=_json, ensure_ascii=False))
+    return "  ".join(part for part in parts if part is not None)
 
 
 # --- what a shop has --------------------------------------------------------------------------------------------

@@ -118,6 +118,14 @@ def test_every_route_is_listed_here(app: Flask) -> None:
     assert changing == {*ROUTES, *NOT_RECORDED}, "a route is not in the list, or is gone"
 
 
+def test_a_delivery_of_a_shop_is_in_the_inbox_and_not_in_the_audit(client: FlaskClient, db: Db) -> None:
+    body = {"event": "order.created", "data": {"id": 1, "line_items": []}}
+    headers = {"X-API-Key": "test-api-key-of-more-than-32-characters"}
+    assert client.post("/api/webhooks/orders", json=body, headers=headers).status_code == 200
+    assert db.inbox.count_documents({}) == 1
+    assert audit.find(db, Filter()) == []
+
+
 @pytest.mark.parametrize(("path", "action"), EXPORTS.items())
 def test_an_export_is_recorded_with_its_filters_but_no_person(
     path: str, action: str, client: FlaskClient, config: Config, db: Db

@@ -86,3 +86,19 @@ def test_the_containers_run_without_root_and_cant_be_written_to() -> None:
     assert "USER 10001:10001" in lines
     assert any(line.startswith("HEALTHCHECK") for line in lines)
     assert all("--require-hashes" in line or "--no-deps" in line for line in lines if "pip install" in line)
+
+
+def test_fail2ban_takes_its_filter_and_jail(tmp_path: Path) -> None:
+    """What the filter finds is shown with a real log in test_failed_authentication."""
+    installed = Path("/etc/fail2ban")
+    if not installed.is_dir():
+        pytest.skip("fail2ban is not installed here")
+    shutil.copytree(installed, tmp_path / "etc")
+    for each in (tmp_path / "etc" / "jail.d").iterdir():
+        each.unlink()
+    shutil.copy(DEPLOY / "fail2ban" / "filter.conf", tmp_path / "etc" / "filter.d" / "pos-api.conf")
+    shutil.copy(DEPLOY / "fail2ban" / "jail.conf", tmp_path / "etc" / "jail.d" / "pos-api.conf")
+    shown = run("fail2ban-client", "-c", tmp_path / "etc", "-d")
+    assert shown.returncode == 0, shown.stderr
+    assert "['start', 'pos-api']" in shown.stdout
+    assert "_SYSTEMD_UNIT=pos-api.service" in shown.stdout
