@@ -966,3 +966,223 @@ function maintain_beside_a_broken_plugin( array $input ): array {
 	);
 	return maintain( $input );
 }
+
+/**
+ * Carries out a confirmed request to erase a person, as Tools → Erase Personal Data does: each eraser, page by page.
+ */
+function erase_person( array $input ): array {
+	require_once ABSPATH . 'wp-admin/includes/admin.php';
+	wp_set_current_user( 1 );
+	$request = wp_create_user_request( $input['email'], 'remove_personal_data', array(), 'confirmed' );
+	$erasers = apply_filters( 'wp_privacy_personal_data_erasers', array() );
+	$keys    = array_keys( $erasers );
+	$said    = array();
+	foreach ( $keys as $index => $key ) {
+		$page = 0;
+		do {
+			++$page;
+			$answer = call_user_func( $erasers[ $key ]['callback'], $input['email'], $page );
+			$answer = apply_filters( 'wp_privacy_personal_data_erasure_page', $answer, $index + 1, $input['email'], $page, $request, $key );
+			$said   = array_merge( $said, $answer['messages'] );
+		} while ( ! $answer['done'] );
+	}
+	return array(
+		'erasers'  => $keys,
+		'messages' => $said,
+		'status'   => get_post_status( $request ),
+	);
+}
+
+/**
+ * What WordPress's exporter gets from the plugin about a person.
+ */
+function export_person( array $input ): array {
+	$exporter = apply_filters( 'wp_privacy_personal_data_exporters', array() )['pos-sync'];
+	return call_user_func( $exporter['callback'], $input['email'], 1 );
+}
+
+/**
+ * What the plugin suggests for the privacy policy.
+ */
+function privacy_guide( array $input ): array {
+	require_once ABSPATH . 'wp-admin/includes/admin.php';
+	require_once ABSPATH . 'wp-admin/includes/class-wp-privacy-policy-content.php';
+	wp_set_current_user( 1 );
+	set_current_screen( 'privacy' );
+	foreach ( $GLOBALS['wp_filter']['admin_init']->callbacks as $priority => $hooks ) { // The others want a whole page.
+		foreach ( $hooks as $hook ) {
+			if ( ! is_array( $hook['function'] ) || ! $hook['function'][0] instanceof \POS_Sync\Privacy ) {
+				remove_action( 'admin_init', $hook['function'], $priority );
+			}
+		}
+	}
+	do_action( 'admin_init' );
+	$texts = array_column( \WP_Privacy_Policy_Content::get_suggested_policy_text(), 'policy_text', 'plugin_name' );
+	return array( 'text' => $texts['WooCommerce POS Sync'] ?? '' );
+}
+
+/**
+ * Removes personal data from orders as the bulk action of the list of orders does.
+ */
+function anonymize( array $input ): array {
+	require_once WC_ABSPATH . 'includes/class-wc-privacy-erasers.php';
+	\WC_Privacy_Erasers::remove_order_personal_data( wc_get_order( $input['id'] ) );
+	return array();
+}
+
+/**
+ * All rows of the plugin's tables, as texts.
+ */
+function tables( array $input ): array {
+	global $wpdb;
+	return array(
+		'queue' => $wpdb->get_results( "SELECT * FROM {$wpdb->prefix}pos_sync_queue" ),
+		'log'   => log_texts( array() ),
+	);
+}
+
+/**
+ * Sets constants from now on, as wp-config.php does; none ends it.
+ */
+function constants( array $input ): array {
+	$code = "<?php\n";
+	foreach ( $input as $name => $value ) {
+		$code .= sprintf( "define( %s, %s );\n", var_export( $name, true ), var_export( $value, true ) ); // phpcs:ignore WordPress.PHP.DevelopmentFunctions
+	}
+	wp_mkdir_p( WPMU_PLUGIN_DIR );
+	file_put_contents( WPMU_PLUGIN_DIR . '/constants.php', $code );
+	return array();
+}
+
+/**
+ * Saves the settings as a user does; returns what is stored, and what was said.
+ */
+function save_settings( array $input ): array {
+	wp_set_current_user( 1 );
+	$_POST['option_page'] = 'pos_sync';
+	require_once ABSPATH . 'wp-admin/includes/template.php';
+	$settings = new \POS_Sync\Settings();
+	$queue    = new \POS_Sync\Queue();
+	$health   = new \POS_Sync\Health( $settings, new \POS_Sync\Site(), $queue, new \POS_Sync\Log( $settings ) );
+	$settings->register_option();
+	( new \POS_Sync\Settings_Page( $settings, new \POS_Sync\Backfill( $queue, new \POS_Sync\Scheduler() ), $health, new \POS_Sync\Client( $settings ) ) )->register();
+	update_option( 'pos_sync_settings', $input['form'] );
+	return stored_settings( array() ) + array( 'said' => array_column( get_settings_errors( 'pos_sync_settings' ), 'message' ) );
+}
+
+/**
+ * The settings and the key as the database holds them, and the options that are loaded with every page.
+ */
+function stored_settings( array $input ): array {
+	global $wpdb;
+	wp_cache_flush();
+	return array(
+		'settings'   => get_option( 'pos_sync_settings' ),
+		'key'        => get_option( 'pos_sync_api_key' ),
+		'autoloaded' => array_values( array_filter( array_map( 'serialize', wp_load_alloptions() ), static fn( $text ) => false !== strpos( $text, $input['key'] ?? 'journey-key' ) ) ),
+	);
+}
+
+/**
+ * As an earlier version left its tables and settings: of schema 4, with so many orders and products that wait or were sent.
+ */
+function make_schema_4( array $input ): array {
+	global $wpdb;
+	$queue = "{$wpdb->prefix}pos_sync_queue";
+	foreach ( array( 'stock_taken_at', 'fingerprint', 'refunds' ) as $column ) {
+		$wpdb->query( "ALTER TABLE $queue DROP COLUMN $column" );
+	}
+	$wpdb->query( "ALTER TABLE $queue DROP KEY next_one, DROP KEY claimed, ADD KEY due (state, next_attempt)" );
+	$wpdb->query( "TRUNCATE $queue" );
+	$rows = array();
+	for ( $number = 1; $number <= $input['rows']; $number++ ) {
+		$type   = $number % 5 ? 'order' : 'product';
+		$state  = $number % 3 ? 'sent' : 'waiting';
+		$rows[] = "('$type', 1000000 + $number, '$state', 0, 1790000000 + $number, 5, 'updated', 1790000000, 3, 4, 1790000000, 2000000000, 0, 0, 'x', NULL)";
+		if ( 0 === $number % 1000 ) {
+			$wpdb->query( "INSERT INTO $queue (type, object_id, state, priority, sequence, delivered, topic, changed_at, attempts, tries, tried_at, next_attempt, lease_until, status, error, last_state) VALUES " . implode( ',', $rows ) );
+			$rows = array();
+		}
+	}
+	$before   = $wpdb->get_row( "SELECT COUNT(*) AS n, SUM(sequence) AS sequences, SUM(delivered) AS delivered, SUM(state = 'waiting') AS waiting FROM $queue", ARRAY_A );
+	$settings = array_merge( get_option( 'pos_sync_settings' ), (array) get_option( 'pos_sync_api_key' ) );
+
+	$settings['api_key'] = $settings['key'];
+	$settings['key_for'] = $settings['for'];
+	unset( $settings['key'], $settings['for'] );
+	$wpdb->update( $wpdb->options, array( 'option_value' => serialize( $settings ) ), array( 'option_name' => 'pos_sync_settings' ) );
+	$wpdb->delete( $wpdb->options, array( 'option_name' => 'pos_sync_api_key' ) );
+	$wpdb->update( $wpdb->options, array( 'option_value' => '4' ), array( 'option_name' => 'pos_sync_schema' ) );
+	return $before;
+}
+
+/**
+ * What the tables look like after the first page was loaded with this version.
+ */
+function after_upgrade( array $input ): array {
+	global $wpdb;
+	$queue = "{$wpdb->prefix}pos_sync_queue";
+	$begun = microtime( true );
+	$due   = ( new \POS_Sync\Queue() )->due( 2000000001, true, true );
+	$spent = microtime( true ) - $begun;
+	return array(
+		'schema'  => get_option( 'pos_sync_schema' ),
+		'columns' => $wpdb->get_col( "SHOW COLUMNS FROM $queue" ),
+		'keys'    => array_values( array_unique( $wpdb->get_col( "SHOW INDEX FROM $queue", 2 ) ) ),
+		'totals'  => $wpdb->get_row( "SELECT COUNT(*) AS n, SUM(sequence) AS sequences, SUM(delivered) AS delivered, SUM(state = 'waiting') AS waiting FROM $queue", ARRAY_A ),
+		'due'     => $due ? array( $due->type, $due->id ) : array(),
+		'seconds' => $spent,
+		'plan'    => $wpdb->get_results( "EXPLAIN SELECT * FROM $queue WHERE state = 'waiting' AND priority = 0 AND type = 'order' AND next_attempt <= 2000000001 AND lease_until <= 2000000001 ORDER BY next_attempt, object_id LIMIT 1", ARRAY_A ),
+		'claimed' => $wpdb->get_results( "EXPLAIN SELECT COUNT(*) FROM $queue WHERE state = 'waiting' AND lease_until > 2000000001", ARRAY_A ),
+	);
+}
+
+/**
+ * Looks whether an e-mail is to be sent, in a request of a user with another language.
+ */
+function check_alarm( array $input ): array {
+	if ( isset( $input['locale'] ) ) {
+		switch_to_locale( $input['locale'] );
+	}
+	$settings = new \POS_Sync\Settings();
+	$queue    = new \POS_Sync\Queue();
+	$health   = new \POS_Sync\Health( $settings, new \POS_Sync\Site(), $queue, new \POS_Sync\Log( $settings ) );
+	$alarms   = array_map( static fn() => new \POS_Sync\Alarm( $settings, $health, $queue ), range( 1, $input['at_once'] ?? 1 ) );
+	if ( isset( $input['at_once'] ) ) {
+		// All have read that there was no e-mail today, as processes do that look at the same time.
+		$read = get_option( 'pos_sync_mailed' );
+		foreach ( $alarms as $alarm ) {
+			wp_cache_set( 'pos_sync_mailed', $read, 'options' );
+			$alarm->check();
+		}
+	} else {
+		$alarms[0]->check();
+	}
+	return array( 'locale' => determine_locale() );
+}
+
+/**
+ * Many products that are for sale, written as an import does.
+ */
+function many_products( array $input ): array {
+	global $wpdb;
+	$rows = array();
+	foreach ( range( 1, $input['count'] ) as $number ) {
+		$rows[] = "('Many $number', 'many-$number', 'publish', 'product', UTC_TIMESTAMP(), UTC_TIMESTAMP(), UTC_TIMESTAMP(), UTC_TIMESTAMP(), '', '', '', '', '')";
+	}
+	$wpdb->query( "INSERT INTO $wpdb->posts (post_title, post_name, post_status, post_type, post_date, post_date_gmt, post_modified, post_modified_gmt, post_content, post_excerpt, to_ping, pinged, post_content_filtered) VALUES " . implode( ',', $rows ) );
+	$wpdb->query( "INSERT INTO $wpdb->postmeta (post_id, meta_key, meta_value) SELECT ID, '_sku', post_name FROM $wpdb->posts WHERE post_name LIKE 'many-%'" );
+	return array();
+}
+
+/**
+ * Ends the sending of history, and removes those products.
+ */
+function end_backfill( array $input ): array {
+	global $wpdb;
+	delete_option( 'pos_sync_backfill' );
+	$wpdb->query( "DELETE q FROM {$wpdb->prefix}pos_sync_queue q JOIN $wpdb->posts p ON p.ID = q.object_id WHERE q.type = 'product' AND p.post_name LIKE 'many-%'" );
+	$wpdb->query( "DELETE m FROM $wpdb->postmeta m JOIN $wpdb->posts p ON p.ID = m.post_id WHERE p.post_name LIKE 'many-%'" );
+	$wpdb->query( "DELETE FROM $wpdb->posts WHERE post_name LIKE 'many-%'" );
+	return array();
+}

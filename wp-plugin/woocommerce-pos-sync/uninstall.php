@@ -13,7 +13,7 @@ require_once __DIR__ . '/includes/class-table.php';
 
 ( static function (): void {
 	$clean = static function (): void {
-		foreach ( array( 'settings', 'live_since', 'home', 'backfill', 'schema', 'swept_to', 'loopback_broken_until', 'live_after', 'saved_at', 'sweep_position', 'mailed' ) as $option ) {
+		foreach ( array( 'settings', 'api_key', 'live_since', 'home', 'backfill', 'schema', 'swept_to', 'loopback_broken_until', 'live_after', 'saved_at', 'sweep_position', 'mailed' ) as $option ) {
 			delete_option( 'pos_sync_' . $option );
 		}
 		( new Table( 'pos_sync_queue' ) )->query( 'DROP TABLE IF EXISTS {table}', array() );

@@ -72,7 +72,7 @@ final class RequestCopyTest extends TestCase {
 		$this->assertStringNotContainsString( 'SECRET', $copy );
 		$kept = json_decode( $copy, true );
 		$this->assertSame( 'order.created', $kept['event'] );
-		$this->assertSame( array( 7, 'processing', '25.00', 4 ), array( $kept['data']['id'], $kept['data']['status'], $kept['data']['total'], $kept['data']['customer_id'] ) );
+		$this->assertSame( array( 7, 'processing', '25.00', '•••' ), array( $kept['data']['id'], $kept['data']['status'], $kept['data']['total'], $kept['data']['customer_id'] ) );
 		$this->assertSame( 'Mug', $kept['data']['line_items'][0]['name'] );
 		$this->assertSame( array( 'Engraving', '•••' ), array( $kept['data']['line_items'][0]['meta_data'][0]['key'], $kept['data']['line_items'][0]['meta_data'][0]['value'] ), 'which meta data there were' );
 		$this->assertSame( '2', $kept['data']['line_items'][0]['meta_data'][1]['value'], 'what moves stock is kept' );

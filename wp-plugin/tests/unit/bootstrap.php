@@ -8,13 +8,13 @@
 define( 'ABSPATH', __DIR__ . '/' );
 define( 'POS_Sync\VERSION', 'test' );
 
-foreach ( array( 'signature', 'retry', 'reply', 'plain', 'fitting', 'envelope', 'loopback', 'site', 'diagnosis', 'item', 'queue', 'setup-line', 'request-copy', 'words', 'settings', 'payload' ) as $slug ) {
+foreach ( array( 'signature', 'retry', 'reply', 'plain', 'fitting', 'envelope', 'loopback', 'site', 'diagnosis', 'address', 'client', 'item', 'queue', 'setup-line', 'request-copy', 'words', 'privacy', 'settings', 'payload' ) as $slug ) {
 	require_once __DIR__ . "/../../woocommerce-pos-sync/includes/class-$slug.php";
 }
 
 // phpcs:disable
 function __( string $text ): string { return $text; }
 function wp_json_encode( $value, int $flags = 0 ) { return json_encode( $value, $flags ); }
-function wp_parse_url( string $url ) { return parse_url( $url ); }
+function wp_parse_url( string $url, int $component = -1 ) { return parse_url( $url, $component ); }
 function size_format( int $bytes, int $decimals ): string { return number_format( $bytes / 1024, $decimals ) . ' KB'; }
 // phpcs:enable

@@ -17,7 +17,7 @@
 			return null;
 		}
 	};
-	const fields = [ 'pos-sync-line', 'pos-sync-url', 'pos-sync-api-key' ].map( byId ).filter( Boolean );
+	const fields = byId( 'pos-sync-line' ) ? [ 'pos-sync-line', 'pos-sync-url', 'pos-sync-api-key' ].map( byId ) : [];
 	fields.forEach( ( field ) => {
 		field.addEventListener( 'input', () => {
 			const said = byId( 'pos-sync-line-result' );
@@ -88,7 +88,8 @@
 				const answer = await wp.apiFetch( {
 					path: '/pos-sync/v1/test',
 					method: 'POST',
-					data: { url: byId( 'pos-sync-url' ).value, api_key: byId( 'pos-sync-api-key' ).value },
+					// A key that is set in wp-config.php has no field.
+					data: { url: byId( 'pos-sync-url' ).value, api_key: byId( 'pos-sync-api-key' )?.value || '' },
 				} );
 				show( answer.message, answer.ok ? 'pos-sync-ok' : 'pos-sync-error' );
 			} catch ( error ) {

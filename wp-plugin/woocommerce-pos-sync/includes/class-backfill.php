@@ -153,17 +153,19 @@ final class Backfill {
 
 	/**
 	 * Queues the next batch, and books the one after it.
+	 *
+	 * @return bool Whether it queued one: not where nothing is left, it is held, or too many wait.
 	 */
-	public function step(): void {
+	public function step(): bool {
 		$state = $this->state();
 		if ( ! $state['phases'] || $state['paused'] ) {
-			return;
+			return false;
 		}
 		$phase = $state['phases'][0];
 		$type  = 'products' === $phase ? Queue::PRODUCT : Queue::ORDER;
 		if ( $this->queue->count_backfill( $type ) >= self::FULL ) {
 			$this->scheduler->at( Scheduler::BACKFILL, time() + MINUTE_IN_SECONDS );
-			return;
+			return false;
 		}
 		$overlap = min( self::OVERLAP, $state['offset'] );
 		$ids     = $this->ids( $phase, $state['since'], $state['offset'] - $overlap, self::BATCH + $overlap );
@@ -184,6 +186,7 @@ final class Backfill {
 		if ( $state['phases'] && ! $paused ) {
 			$this->scheduler->soon( Scheduler::BACKFILL );
 		}
+		return true;
 	}
 
 	/**

@@ -101,12 +101,11 @@ final class Cli {
 		}
 		$failed = 0;
 		foreach ( array_map( 'intval', $orders ) as $id ) {
-			if ( ! wc_get_order( $id ) && ! $this->queue->find( Queue::ORDER, $id ) ) {
+			if ( ! $this->sender->resend( Queue::ORDER, array( $id ) ) ) {
 				\WP_CLI::log( "$id: no such order." );
 				++$failed;
 				continue;
 			}
-			$this->queue->resend( Queue::ORDER, array( $id ), Queue::LIVE, time() );
 			$result = $this->sender->send( Queue::ORDER, $id );
 			$item   = $this->queue->find( Queue::ORDER, $id );
 			\WP_CLI::log( trim( sprintf( '%d: %s. %s', $id, '' === $result ? 'not sent (its status is not chosen, or it is being sent)' : $result, $item ? $item->error : '' ) ) );
@@ -140,9 +139,13 @@ final class Cli {
 		} else {
 			$this->backfill->go_live();
 		}
-		while ( $this->backfill->is_running() && ! $this->backfill->is_paused() ) {
-			$this->backfill->step();
-			$this->sender->run();
+		do {
+			$queued  = $this->backfill->step();
+			$settled = $this->sender->run();
+			// With a full queue and a POS that takes nothing, going on would only burn time.
+		} while ( ( $queued || $settled ) && $this->backfill->is_running() && ! $this->backfill->is_paused() );
+		if ( $this->backfill->is_running() && ! $this->backfill->is_paused() ) {
+			\WP_CLI::log( 'Nothing arrives at the POS just now. The rest is queued and sent in the background, as soon as it does. What is wrong: wp pos-sync test' );
 		}
 		$progress = $this->backfill->progress();
 		\WP_CLI::success( sprintf( '%d queued, %d sent; what waits is sent in the background.', $progress['total'], $progress['done'] ) );

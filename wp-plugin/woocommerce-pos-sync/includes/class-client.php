@@ -18,6 +18,11 @@ final class Client {
 	public const TIMEOUT = 15;
 
 	/**
+	 * The error of what was not sent because of where it would have gone; Words has it for people.
+	 */
+	public const REFUSED_ADDRESS = 'The address is link-local or that of a metadata service; nothing is sent there.';
+
+	/**
 	 * The settings.
 	 *
 	 * @var Settings
@@ -81,7 +86,8 @@ final class Client {
 		$started  = time();
 		$response = $this->request( Settings::health_url( $url ), array( 'headers' => array( 'X-API-Key' => $key ) ) );
 		if ( is_wp_error( $response ) ) {
-			return Diagnosis::of_error( $response->get_error_message() );
+			$error = $response->get_error_message();
+			return self::REFUSED_ADDRESS === $error ? Diagnosis::problem( Settings::refusal() ) : Diagnosis::of_error( $error );
 		}
 		$clock = (int) ( ( $started + time() ) / 2 );
 		return Diagnosis::of_answer( (int) wp_remote_retrieve_response_code( $response ), wp_remote_retrieve_body( $response ), $this->header( $response, 'location' ), $clock );
@@ -89,20 +95,51 @@ final class Client {
 
 	/**
 	 * One request. Not the "safe" kind, which refuses private addresses: a POS may well stand in the shop's own network.
+	 * It goes to the addresses that were checked before it: the host can't lead somewhere else in between.
 	 *
 	 * @param string                                                                               $url       Where to.
 	 * @param array{method?: string, headers: array<string, string>, body?: string, timeout?: int} $arguments As for wp_remote_request().
 	 * @return array<string, mixed>|\WP_Error
 	 */
 	private function request( string $url, array $arguments ) {
-		return wp_remote_request(
-			$url,
-			$arguments + array(
-				'timeout'     => self::TIMEOUT,
-				'redirection' => 0,
-				'user-agent'  => 'WooCommerce-POS-Sync/' . VERSION,
-			)
-		);
+		$host      = (string) wp_parse_url( $url, PHP_URL_HOST );
+		$addresses = Address::of( $host );
+		if ( Address::is_refused( $host ) || array_filter( $addresses, array( Address::class, 'is_refused_ip' ) ) ) {
+			return new \WP_Error( 'pos_sync_address', self::REFUSED_ADDRESS );
+		}
+		$pin = $this->pin( $host, $addresses );
+		add_action( 'http_api_curl', $pin, 10, 3 );
+		try {
+			return wp_remote_request(
+				$url,
+				$arguments + array(
+					'timeout'     => self::TIMEOUT,
+					'redirection' => 0,
+					'user-agent'  => 'WooCommerce-POS-Sync/' . VERSION,
+				)
+			);
+		} finally {
+			remove_action( 'http_api_curl', $pin );
+		}
+	}
+
+	/**
+	 * What makes cURL connect to these addresses of a host, without looking it up once more.
+	 *
+	 * @param string   $host      The host; one that is an address itself needs nothing.
+	 * @param string[] $addresses Its addresses; none where they are not known here.
+	 */
+	private function pin( string $host, array $addresses ): callable {
+		$hosts = '' === Address::ip( $host ) && $addresses ? $addresses : array();
+		return static function ( $handle, $arguments, $url ) use ( $host, $hosts ): void {
+			$parts = wp_parse_url( is_string( $url ) ? $url : '' );
+			if ( ! $hosts || ! is_array( $parts ) || ( $parts['host'] ?? '' ) !== $host ) {
+				return;
+			}
+			$port = $parts['port'] ?? ( 'https' === strtolower( $parts['scheme'] ?? '' ) ? 443 : 80 );
+			// phpcs:ignore WordPress.WP.AlternativeFunctions.curl_curl_setopt -- WordPress has no other way, and offers this one.
+			curl_setopt( $handle, CURLOPT_RESOLVE, array( "$host:$port:" . implode( ',', $hosts ) ) ); // @phpstan-ignore argument.type
+		};
 	}
 
 	/**

@@ -77,7 +77,7 @@ final class Go_Live {
 	 * Registers the hooks, before and after the settings exist for the first time.
 	 */
 	public function register(): void {
-		add_filter( 'pre_update_option_' . Settings::OPTION, array( $this, 'saved_as_they_are' ), 10, 2 );
+		add_filter( 'pre_update_option_' . Settings::OPTION, array( $this, 'saved_as_they_are' ), 30, 2 ); // When the key is out of them.
 		add_action( 'add_option_' . Settings::OPTION, array( $this, 'settings_saved' ) );
 		add_action( 'update_option_' . Settings::OPTION, array( $this, 'settings_saved' ) );
 	}

@@ -65,7 +65,9 @@ final class Health {
 			return '';
 		}
 		if ( ! $this->settings->ready() ) {
-			return $this->settings->key_problem( $this->settings->url() );
+			$url      = $this->settings->url();
+			$problems = array_filter( array( $this->settings->config_problem(), Settings::url_problem( $url ), $this->settings->key_problem( $url ) ) );
+			return (string) reset( $problems );
 		}
 		$now     = time();
 		$failure = null === $this->queue->waiting_since() ? null : $this->log->first_retry_after( (int) $this->log->last_success() );

@@ -13,7 +13,7 @@ namespace POS_Sync;
 final class Item {
 
 	/**
-	 * Order or product: Queue::ORDER, Queue::PRODUCT.
+	 * Queue::ORDER, Queue::PRODUCT or Queue::ERASURE.
 	 *
 	 * @var string
 	 */
@@ -27,11 +27,18 @@ final class Item {
 	public $id;
 
 	/**
-	 * Queue::WAITING, Queue::SENT or Queue::FAILED.
+	 * Queue::WAITING, Queue::SENT, Queue::FAILED or Queue::NOTED.
 	 *
 	 * @var string
 	 */
 	public $state;
+
+	/**
+	 * Queue::LIVE or Queue::BACKFILL.
+	 *
+	 * @var int
+	 */
+	public $priority;
 
 	/**
 	 * Raised by every change, and never falls.
@@ -104,7 +111,7 @@ final class Item {
 	public $error;
 
 	/**
-	 * How an order was that went for good before the POS was told, as JSON; empty for others.
+	 * How an order was that went for good before the POS was told, or what is sent of an erasure, as JSON; empty for others.
 	 *
 	 * @var string
 	 */
@@ -133,6 +140,7 @@ final class Item {
 		$this->type           = $row['type'] ?? '';
 		$this->id             = (int) ( $row['object_id'] ?? 0 );
 		$this->state          = $row['state'] ?? '';
+		$this->priority       = (int) ( $row['priority'] ?? 0 );
 		$this->sequence       = (int) ( $row['sequence'] ?? 0 );
 		$this->delivered      = (int) ( $row['delivered'] ?? 0 );
 		$this->topic          = $row['topic'] ?? '';

@@ -221,7 +221,7 @@ final class Log_Table extends \WP_List_Table {
 			/* translators: %s: name of an order or product. */
 			esc_attr( sprintf( __( 'Details of %s', 'woocommerce-pos-sync' ), $name ) ),
 			esc_html__( 'Details', 'woocommerce-pos-sync' ),
-			Resend::button( $item['type'], (int) $item['object_id'], $name )
+			Queue::ERASURE === $item['type'] ? '' : Resend::button( $item['type'], (int) $item['object_id'], $name )
 		);
 	}
 }

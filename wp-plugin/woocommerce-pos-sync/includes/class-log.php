@@ -129,10 +129,7 @@ final class Log {
 	 * @param string $text Any text.
 	 */
 	private function mask( string $text ): string {
-		$key = $this->settings->saved_key();
-		if ( '' !== $key ) {
-			$text = str_replace( $key, '***', $text );
-		}
+		$text = str_replace( $this->settings->secrets(), '***', $text );
 		return (string) preg_replace( '/[^\s@<>"\']+@[^\s@<>"\']+/', '***', wp_check_invalid_utf8( $text, true ) );
 	}
 
@@ -228,6 +225,20 @@ final class Log {
 	public function first_retry_after( int $time ): ?array {
 		$rows = $this->table->rows( 'SELECT ' . self::COLUMNS . ' FROM {table} WHERE result = %s AND sent_at > %d ORDER BY sent_at LIMIT 1', array( Reply::RETRY, $time ) );
 		return $rows[0] ?? null;
+	}
+
+	/**
+	 * Removes the texts of the attempts for these orders: request, answer and message. That they were sent, and when, stays.
+	 *
+	 * @param int[] $ids Their ids.
+	 * @return int How many attempts had some.
+	 */
+	public function remove_texts( array $ids ): int {
+		if ( ! $ids ) {
+			return 0;
+		}
+		$holes = implode( ', ', array_fill( 0, count( $ids ), '%d' ) );
+		return $this->table->query( "UPDATE {table} SET request = '', answer = '', message = '' WHERE type = 'order' AND object_id IN ($holes)", array_values( $ids ) );
 	}
 
 	/**

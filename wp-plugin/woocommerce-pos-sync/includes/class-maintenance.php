@@ -119,7 +119,7 @@ final class Maintenance {
 		if ( $this->backfill->is_running() && ! $this->backfill->is_paused() ) {
 			$this->scheduler->soon( Scheduler::BACKFILL );
 		}
-		$next = $this->queue->next_due( true, true );
+		$next = $this->queue->next_due( time(), true, true );
 		if ( null !== $next ) {
 			$this->scheduler->at( Scheduler::SEND, $next );
 		}

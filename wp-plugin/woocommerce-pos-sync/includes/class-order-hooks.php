@@ -80,6 +80,9 @@ final class Order_Hooks {
 		// Deleted over REST or in code, a refund fires nothing but this, before it is gone.
 		add_filter( 'woocommerce_pre_delete_order_refund', array( $this, 'before_delete' ), PHP_INT_MAX, 2 );
 
+		// After WooCommerce, and what else is there, removed personal data: other plugins need not save the order for that.
+		add_action( 'woocommerce_privacy_remove_order_personal_data', array( $this, 'changed' ), PHP_INT_MAX );
+
 		add_action( 'woocommerce_before_trash_order', array( $this, 'saved' ), 10, 2 );
 		// Before WooCommerce deletes the lines (WC_Post_Data::before_delete_order).
 		add_action( 'woocommerce_before_delete_order', array( $this, 'going' ), 5 );
@@ -115,7 +118,7 @@ final class Order_Hooks {
 			return;
 		}
 		try {
-			$this->changes->keep( (int) $id, (string) wp_json_encode( $this->payload->last_state( $order ) ) );
+			$this->changes->keep( (int) $id, (string) wp_json_encode( Payload::stock_state( $this->payload->order( $order ) ) ) );
 		} catch ( \Throwable $problem ) {
 			wc_get_logger()->error( 'Could not keep a deleted order: ' . $problem->getMessage(), array( 'source' => Log::SOURCE ) );
 		}

@@ -31,6 +31,13 @@ final class Orders_Screen {
 	private $log;
 
 	/**
+	 * The sender.
+	 *
+	 * @var Sender
+	 */
+	private $sender;
+
+	/**
 	 * The scheduler.
 	 *
 	 * @var Scheduler
@@ -42,11 +49,13 @@ final class Orders_Screen {
 	 *
 	 * @param Queue     $queue     The queue.
 	 * @param Log       $log       The log.
+	 * @param Sender    $sender    The sender.
 	 * @param Scheduler $scheduler The scheduler.
 	 */
-	public function __construct( Queue $queue, Log $log, Scheduler $scheduler ) {
+	public function __construct( Queue $queue, Log $log, Sender $sender, Scheduler $scheduler ) {
 		$this->queue     = $queue;
 		$this->log       = $log;
+		$this->sender    = $sender;
 		$this->scheduler = $scheduler;
 	}
 
@@ -96,7 +105,7 @@ final class Orders_Screen {
 	public function show_column( $column, $order ): void {
 		if ( self::COLUMN === $column ) {
 			$id = $order instanceof \WC_Order ? $order->get_id() : (int) $order;
-			echo wp_kses_post( $this->badge( $this->queue->find( Queue::ORDER, $id ) ) );
+			echo wp_kses_post( $this->badge( $this->row( $id ) ) );
 		}
 	}
 
@@ -122,8 +131,7 @@ final class Orders_Screen {
 		if ( self::ACTION !== $action || ! current_user_can( 'manage_woocommerce' ) ) {
 			return (string) $redirect;
 		}
-		$this->send( array_map( 'intval', $ids ) );
-		return add_query_arg( 'pos_sync_sent', count( $ids ), $redirect );
+		return add_query_arg( 'pos_sync_sent', $this->send( array_map( 'intval', $ids ) ), $redirect );
 	}
 
 	/**
@@ -179,7 +187,7 @@ final class Orders_Screen {
 	 */
 	public function show_box( $order ): void {
 		$id      = $order instanceof \WC_Order ? $order->get_id() : $order->ID;
-		$item    = $this->queue->find( Queue::ORDER, $id );
+		$item    = $this->row( $id );
 		$entries = $this->log->entries(
 			array(
 				'type' => Queue::ORDER,
@@ -225,6 +233,16 @@ final class Orders_Screen {
 	}
 
 	/**
+	 * An order's row in the queue; null where it was not to be sent yet.
+	 *
+	 * @param int $id The order.
+	 */
+	private function row( int $id ): ?Item {
+		$item = $this->queue->find( Queue::ORDER, $id );
+		return $item && Queue::NOTED !== $item->state ? $item : null;
+	}
+
+	/**
 	 * Whether an order was never saved: its screen was only opened.
 	 *
 	 * @param \WP_Post|\WC_Order|object|null $order The order, or its post.
@@ -238,10 +256,12 @@ final class Orders_Screen {
 	 * Queues orders for being sent again.
 	 *
 	 * @param int[] $ids The orders.
+	 * @return int How many there are.
 	 */
-	private function send( array $ids ): void {
-		$this->queue->resend( Queue::ORDER, $ids, Queue::LIVE, time() );
+	private function send( array $ids ): int {
+		$sent = $this->sender->resend( Queue::ORDER, $ids );
 		$this->scheduler->soon( Scheduler::SEND );
+		return count( $sent );
 	}
 
 	/**

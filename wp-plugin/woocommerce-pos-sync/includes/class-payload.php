@@ -28,6 +28,21 @@ final class Payload {
 	private const CHANGES_BY_SALES = array( 'stock_quantity', 'stock_status', 'date_modified_gmt' );
 
 	/**
+	 * Fields of an order that the POS does not keep, so they are not sent: they are personal, or open the order's page.
+	 */
+	private const NOT_SENT = array( 'customer_ip_address', 'customer_user_agent', 'order_key', 'cart_hash', 'payment_url' );
+
+	/**
+	 * The same as meta data.
+	 */
+	private const META_NOT_SENT = array( '_customer_ip_address', '_customer_user_agent', '_order_key', '_cart_hash', '_wc_order_attribution_user_agent' );
+
+	/**
+	 * What WooCommerce notes on an order whose personal data it removed.
+	 */
+	private const ANONYMIZED = '_anonymized';
+
+	/**
 	 * An order as the REST API shows it, with the lines of its refunds. Statuses are without "wc-", money has the store's decimals.
 	 *
 	 * @param \WC_Order $order The order.
@@ -37,8 +52,14 @@ final class Payload {
 		$controller = new \WC_REST_Orders_Controller();
 		$data       = $this->rest_data( $controller, $order );
 
+		$data               = array_diff_key( $data, array_flip( self::NOT_SENT ) );
+		$data['meta_data']  = $this->meta( $this->rows( $data['meta_data'] ?? array() ), $order );
 		$data['status']     = $this->status( $order );
 		$data['line_items'] = $this->with_reduced_stock( $this->rows( $data['line_items'] ?? array() ), $order );
+
+		if ( self::is_anonymized( $order ) ) {
+			$data['customer_note'] = ''; // WooCommerce leaves it.
+		}
 
 		$refunds = array();
 		foreach ( $order->get_refunds() as $refund ) {
@@ -85,11 +106,75 @@ final class Payload {
 	/**
 	 * What moves stock of an order that goes for good, and no personal data.
 	 *
-	 * @param \WC_Order $order The order.
+	 * @param array<string, mixed> $data What order() returned, or this.
 	 * @return array<string, mixed>
 	 */
-	public function last_state( \WC_Order $order ): array {
-		return array_intersect_key( $this->order( $order ), array_flip( array( 'id', 'status', 'date_created_gmt', 'date_modified_gmt', 'line_items', 'refunds' ) ) );
+	public static function stock_state( array $data ): array {
+		$kept = array_intersect_key( $data, array_flip( array( 'id', 'status', 'date_created_gmt', 'date_modified_gmt', 'line_items', 'refunds' ) ) );
+		foreach ( $kept as $name => $value ) {
+			$kept[ $name ] = is_array( $value ) ? self::without_texts( $value ) : $value;
+		}
+		return $kept;
+	}
+
+	/**
+	 * The same without reasons of refunds and without meta data, but for those that say how stock moves.
+	 *
+	 * @param array<mixed> $data Lines, refunds and so on.
+	 * @return array<mixed>
+	 */
+	private static function without_texts( array $data ): array {
+		unset( $data['reason'] );
+		foreach ( $data as $name => $value ) {
+			if ( ! is_array( $value ) ) {
+				continue;
+			}
+			if ( 'meta_data' === $name ) {
+				$value = array_values(
+					array_filter(
+						$value,
+						static function ( $meta ): bool {
+							return is_array( $meta ) && in_array( $meta['key'] ?? '', Request_Copy::STOCK_META, true );
+						}
+					)
+				);
+			}
+			$data[ $name ] = self::without_texts( $value );
+		}
+		return $data;
+	}
+
+	/**
+	 * Whether WooCommerce removed an order's personal data.
+	 *
+	 * @param \WC_Order $order The order.
+	 */
+	private static function is_anonymized( \WC_Order $order ): bool {
+		return 'yes' === $order->get_meta( self::ANONYMIZED );
+	}
+
+	/**
+	 * An order's meta data as they are sent: without what the POS does not keep, and always with the note that personal data
+	 * were removed, by which the POS removes them, too.
+	 *
+	 * @param array<array<string, mixed>> $rows  Meta data as the REST API shows them.
+	 * @param \WC_Order                   $order Their order.
+	 * @return array<array<string, mixed>>
+	 */
+	private function meta( array $rows, \WC_Order $order ): array {
+		$meta = array();
+		foreach ( $rows as $row ) {
+			if ( ! in_array( $row['key'] ?? '', self::META_NOT_SENT, true ) ) {
+				$meta[] = $row;
+			}
+		}
+		if ( self::is_anonymized( $order ) && ! in_array( self::ANONYMIZED, array_column( $meta, 'key' ), true ) ) {
+			$meta[] = array(
+				'key'   => self::ANONYMIZED,
+				'value' => 'yes',
+			);
+		}
+		return $meta;
 	}
 
 	/**
@@ -207,6 +292,29 @@ final class Payload {
 			}
 		}
 		return $there;
+	}
+
+	/**
+	 * Which of these ids are orders, or products and variations, of this shop; not refunds, subscriptions and the like.
+	 *
+	 * @param string $type Queue::ORDER or Queue::PRODUCT.
+	 * @param int[]  $ids  Any ids.
+	 * @return int[]
+	 */
+	public function of_this_shop( string $type, array $ids ): array {
+		$found = array();
+		foreach ( array_chunk( $ids, 1000 ) as $chunk ) {
+			$holes = implode( ', ', array_fill( 0, count( $chunk ), '%d' ) );
+			if ( Queue::PRODUCT === $type ) {
+				$rows = ( new Table( 'posts' ) )->rows( "SELECT ID AS id FROM {table} WHERE post_type IN ('product', 'product_variation') AND ID IN ($holes)", $chunk );
+			} elseif ( $this->has_order_tables() ) {
+				$rows = ( new Table( 'wc_orders' ) )->rows( "SELECT id FROM {table} WHERE type = 'shop_order' AND id IN ($holes)", $chunk );
+			} else {
+				$rows = ( new Table( 'posts' ) )->rows( "SELECT ID AS id FROM {table} WHERE post_type = 'shop_order' AND ID IN ($holes)", $chunk );
+			}
+			array_push( $found, ...array_map( 'intval', array_column( $rows, 'id' ) ) );
+		}
+		return $found;
 	}
 
 	/**

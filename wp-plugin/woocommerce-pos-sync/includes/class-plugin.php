@@ -79,7 +79,7 @@ final class Plugin {
 		$maintenance = new Maintenance( $settings, $queue, $log, $backfill, $scheduler, new Sweep( $settings, $queue, $payload ), $alarm );
 
 		$parts = array(
-			new Schema( $queue, $log ),
+			new Schema( $queue, $log, $settings ),
 			$settings,
 			new Go_Live( $settings, $site, $backfill, $scheduler, $queue, $payload ),
 			$backfill,
@@ -91,6 +91,7 @@ final class Plugin {
 			new Product_Hooks( $changes ),
 			new Rest( $settings, $client, $backfill, $log ),
 			new Site_Health( $health, $queue ),
+			new Privacy( $settings, $queue, $log, $scheduler ),
 			new Cli( $settings, $queue, $client, $sender, $backfill, $health ),
 		);
 		if ( is_admin() ) {
@@ -98,7 +99,7 @@ final class Plugin {
 			$parts[] = $page;
 			$parts[] = new Menu( $page, new Log_Page( $log ) );
 			$parts[] = new Resend( $queue, $sender );
-			$parts[] = new Orders_Screen( $queue, $log, $scheduler );
+			$parts[] = new Orders_Screen( $queue, $log, $sender, $scheduler );
 			$parts[] = new Notices( $settings, $site, $queue, $scheduler, $health );
 		}
 		foreach ( $parts as $part ) {

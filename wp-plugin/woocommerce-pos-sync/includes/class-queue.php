@@ -8,7 +8,7 @@
 namespace POS_Sync;
 
 /**
- * One row for every order and product the POS should know: the sequence its changes have reached, and the one
+ * One row for every order and product the POS should know, and for every customer it is yet to erase: the sequence its changes have reached, and the one
  * that was delivered. A change only raises the sequence, so any number of changes is one delivery, and a change
  * during a delivery is never taken for delivered. Rows of what is delivered stay: they say what the POS has.
  */
@@ -16,10 +16,17 @@ final class Queue {
 
 	public const ORDER   = 'order';
 	public const PRODUCT = 'product';
+	public const ERASURE = 'erasure';
 
 	public const WAITING = 'waiting';
 	public const SENT    = 'sent';
 	public const FAILED  = 'failed';
+
+	/**
+	 * The state of an order that is not to be sent, since its status is not one of those, and of which something was noted
+	 * that must be sent with it when it is.
+	 */
+	public const NOTED = 'noted';
 
 	/**
 	 * The error of one whose last attempt ended without a result.
@@ -33,6 +40,11 @@ final class Queue {
 	 * Longer than building and sending can take. When a process dies, its delivery is done again after this time.
 	 */
 	private const LEASE = 120;
+
+	/**
+	 * The next of one priority and type that no process has claimed; read in the order of a key, so that one row is enough.
+	 */
+	private const FREE = "(SELECT next_attempt AS due FROM {table} WHERE state = 'waiting' AND priority = %d AND type = %s AND lease_until <= %d ORDER BY next_attempt LIMIT 1)";
 
 	/**
 	 * The table.
@@ -74,8 +86,18 @@ final class Queue {
 			fingerprint varchar(32) NOT NULL DEFAULT \'\',
 			refunds text,
 			PRIMARY KEY  (type,object_id),
-			KEY due (state,next_attempt)'
+			KEY next_one (state,priority,type,next_attempt,object_id),
+			KEY claimed (state,lease_until)'
 		);
+	}
+
+	/**
+	 * Removes a key that earlier versions had, and that the database would take for the better one.
+	 */
+	public function drop_old_key(): void {
+		if ( $this->table->rows( "SHOW INDEX FROM {table} WHERE Key_name = 'due'", array() ) ) {
+			$this->table->query( 'ALTER TABLE {table} DROP KEY due', array() );
+		}
 	}
 
 	/**
@@ -157,34 +179,95 @@ final class Queue {
 	}
 
 	/**
-	 * What can be sent now: products before orders, so that the POS knows what an order is about; what happens now before history.
+	 * What can be sent next: products before orders, so that the POS knows what an order is about, and erasures after both;
+	 * what happens now before history. It reads one row of each kind, however many wait.
 	 *
 	 * @param int  $now           Unix time.
-	 * @param int  $limit         How many at most.
-	 * @param bool $with_orders   Whether orders may go.
+	 * @param bool $with_orders   Whether orders may go, and erasures.
 	 * @param bool $with_backfill Whether history may go.
-	 * @return Item[]
 	 */
-	public function due( int $now, int $limit, bool $with_orders, bool $with_backfill ): array {
-		return $this->items(
-			"SELECT * FROM {table} WHERE state = 'waiting' AND next_attempt <= %d AND lease_until <= %d AND type IN ('product', %s) AND priority <= %d
-			ORDER BY priority, type DESC, next_attempt, object_id LIMIT %d",
-			array( $now, $now, $with_orders ? self::ORDER : self::PRODUCT, $with_backfill ? self::BACKFILL : self::LIVE, $limit )
-		);
+	public function due( int $now, bool $with_orders, bool $with_backfill ): ?Item {
+		$kinds  = self::kinds( $with_orders, $with_backfill );
+		$values = array();
+		foreach ( $kinds as $kind ) {
+			array_push( $values, $kind[0], $kind[1], $now, $now );
+		}
+		$select = "(SELECT * FROM {table} WHERE state = 'waiting' AND priority = %d AND type = %s AND next_attempt <= %d AND lease_until <= %d ORDER BY next_attempt, object_id LIMIT 1)";
+		$items  = $this->items( implode( ' UNION ALL ', array_fill( 0, count( $kinds ), $select ) ), $values );
+		foreach ( $kinds as list( $priority, $type ) ) {
+			foreach ( $items as $item ) {
+				if ( $item->type === $type && $item->priority === $priority ) {
+					return $item;
+				}
+			}
+		}
+		return null;
 	}
 
 	/**
 	 * When the next one is due; null when nothing waits.
 	 *
-	 * @param bool $with_orders   Whether orders may go.
+	 * @param int  $now           Unix time.
+	 * @param bool $with_orders   Whether orders may go, and erasures.
 	 * @param bool $with_backfill Whether history may go.
 	 */
-	public function next_due( bool $with_orders, bool $with_backfill ): ?int {
-		$next = $this->table->value(
-			"SELECT MIN(GREATEST(next_attempt, lease_until)) FROM {table} WHERE state = 'waiting' AND type IN ('product', %s) AND priority <= %d",
-			array( $with_orders ? self::ORDER : self::PRODUCT, $with_backfill ? self::BACKFILL : self::LIVE )
-		);
+	public function next_due( int $now, bool $with_orders, bool $with_backfill ): ?int {
+		$kinds  = self::kinds( $with_orders, $with_backfill );
+		$values = array();
+		foreach ( $kinds as $kind ) {
+			array_push( $values, $kind[0], $kind[1], $now, $kind[0], $kind[1], $now );
+		}
+		$free    = self::FREE;
+		$claimed = "(SELECT MIN(GREATEST(next_attempt, lease_until)) AS due FROM {table} WHERE state = 'waiting' AND priority = %d AND type = %s AND lease_until > %d)";
+		$selects = implode( ' UNION ALL ', array_fill( 0, count( $kinds ), "$free UNION ALL $claimed" ) );
+		$next    = $this->table->value( "SELECT MIN(due) FROM ($selects) AS parts", $values );
 		return null === $next ? null : (int) $next;
+	}
+
+	/**
+	 * Priority and type of what may be sent, in the order in which it is.
+	 *
+	 * @param bool $with_orders   Whether orders may go, and erasures.
+	 * @param bool $with_backfill Whether history may go.
+	 * @return array<int, array{int, string}>
+	 */
+	private static function kinds( bool $with_orders, bool $with_backfill ): array {
+		$kinds = array();
+		foreach ( $with_backfill ? array( self::LIVE, self::BACKFILL ) : array( self::LIVE ) as $priority ) {
+			foreach ( $with_orders ? array( self::PRODUCT, self::ORDER, self::ERASURE ) : array( self::PRODUCT ) as $type ) {
+				$kinds[] = array( $priority, $type );
+			}
+		}
+		return $kinds;
+	}
+
+	/**
+	 * Notes that the POS is to erase a customer. The row is removed when it has arrived.
+	 *
+	 * @param int    $id      Stands for the customer.
+	 * @param string $request What is sent, as JSON.
+	 * @param int    $now     Unix time.
+	 */
+	public function erase( int $id, string $request, int $now ): void {
+		$this->table->query(
+			"INSERT INTO {table} (type, object_id, state, sequence, topic, changed_at, next_attempt, last_state) VALUES ('erasure', %d, 'waiting', %d, 'erased', %d, %d, %s)
+			ON DUPLICATE KEY UPDATE
+				state = 'waiting', sequence = GREATEST(sequence + 1, VALUES(sequence)), changed_at = VALUES(changed_at), attempts = 0,
+				next_attempt = VALUES(next_attempt), status = 0, error = '', last_state = VALUES(last_state)",
+			array( $id, $now, $now, $now, $request )
+		);
+	}
+
+	/**
+	 * Removes the texts that came back about these orders: nothing else in their rows is about a person.
+	 *
+	 * @param int[] $ids Their ids.
+	 */
+	public function remove_texts( array $ids ): void {
+		if ( $ids ) {
+			$holes = implode( ', ', array_fill( 0, count( $ids ), '%d' ) );
+			$this->table->query( "UPDATE {table} SET error = '' WHERE type = 'order' AND object_id IN ($holes)", array_values( $ids ) );
+		}
 	}
 
 	/**
@@ -269,11 +352,20 @@ final class Queue {
 	}
 
 	/**
-	 * Forgets one that need not be sent, unless it changed meanwhile.
+	 * Removes one that need not be sent, unless it changed meanwhile. Where it may have to be sent later, what was noted of
+	 * it is kept, as if it had never been tried.
 	 *
-	 * @param Item $item As it was claimed.
+	 * @param Item $item     As it was claimed.
+	 * @param bool $for_good Whether it will never be sent.
 	 */
-	public function forget( Item $item ): void {
+	public function forget( Item $item, bool $for_good ): void {
+		if ( ! $for_good && $item->stock_taken_at ) {
+			$this->table->query(
+				'UPDATE {table} SET lease_until = 0, state = IF(sequence = %d, %s, state), attempts = 0, tries = 0 WHERE type = %s AND object_id = %d',
+				array( $item->sequence, self::NOTED, $item->type, $item->id )
+			);
+			return;
+		}
 		$gone = $this->table->query( 'DELETE FROM {table} WHERE type = %s AND object_id = %d AND sequence = %d', array( $item->type, $item->id, $item->sequence ) );
 		if ( ! $gone ) {
 			$this->table->query( 'UPDATE {table} SET lease_until = 0 WHERE type = %s AND object_id = %d', array( $item->type, $item->id ) );
@@ -412,7 +504,7 @@ final class Queue {
 	 * @param int $max_retries Up to so many attempts are waited for.
 	 */
 	public function products_first( int $max_retries ): bool {
-		return (bool) $this->table->value( "SELECT 1 FROM {table} WHERE state = 'waiting' AND type = 'product' AND attempts <= %d LIMIT 1", array( $max_retries ) );
+		return (bool) $this->table->value( "SELECT 1 FROM {table} WHERE state = 'waiting' AND priority IN (0, 1) AND type = 'product' AND attempts <= %d LIMIT 1", array( $max_retries ) );
 	}
 
 	/**
@@ -427,7 +519,13 @@ final class Queue {
 	 * Since when something could be sent that nobody sends; null when nothing is overdue.
 	 */
 	public function overdue_since(): ?int {
-		$since = $this->table->value( "SELECT MIN(next_attempt) FROM {table} WHERE state = 'waiting' AND priority = 0 AND lease_until <= %d", array( time() ) );
+		$now    = time();
+		$values = array();
+		foreach ( self::kinds( true, false ) as $kind ) {
+			array_push( $values, $kind[0], $kind[1], $now );
+		}
+		$selects = implode( ' UNION ALL ', array( self::FREE, self::FREE, self::FREE ) );
+		$since   = $this->table->value( "SELECT MIN(due) FROM ($selects) AS parts", $values );
 		return null === $since ? null : (int) $since;
 	}
 

@@ -45,10 +45,8 @@ final class Request_Copy {
 		'shipping_total',
 		'shipping_tax',
 		'cart_tax',
-		'cart_hash',
 		'total',
 		'total_tax',
-		'customer_id',
 		'payment_method',
 		'is_editable',
 		'needs_payment',
@@ -63,9 +61,9 @@ final class Request_Copy {
 	);
 
 	/**
-	 * Meta data of lines that say how stock moves; others may hold what a customer wrote.
+	 * Meta data of lines and refunds that say how stock moves; others may hold what a customer wrote.
 	 */
-	private const KEPT_META = array( '_reduced_stock', '_restock_refunded_items', '_refunded_item_id' );
+	public const STOCK_META = array( '_reduced_stock', '_restock_refunded_items', '_refunded_item_id' );
 
 	/**
 	 * A request without personal data, as JSON.
@@ -136,7 +134,7 @@ final class Request_Copy {
 			$rows = is_array( $part ) ? $part : array();
 			foreach ( $rows as $index => $meta ) {
 				$key            = is_array( $meta ) ? ( $meta['key'] ?? '' ) : '';
-				$rows[ $index ] = in_array( $key, self::KEPT_META, true ) ? $meta : self::hide_meta( $meta );
+				$rows[ $index ] = in_array( $key, self::STOCK_META, true ) ? $meta : self::hide_meta( $meta );
 			}
 			$value[ $name ] = $rows;
 		}

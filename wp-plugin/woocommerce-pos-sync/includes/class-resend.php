@@ -93,8 +93,9 @@ final class Resend {
 		$what = isset( $_POST['what'] ) && is_string( $_POST['what'] ) ? sanitize_text_field( wp_unslash( $_POST['what'] ) ) : '';
 		if ( preg_match( '/^(order|product):(\d+)$/', $what, $match ) ) {
 			if ( $this->sender->may_send() ) {
-				$this->queue->resend( $match[1], array( (int) $match[2] ), Queue::LIVE, time() );
-				$this->sender->send( $match[1], (int) $match[2] );
+				foreach ( $this->sender->resend( $match[1], array( (int) $match[2] ) ) as $id ) {
+					$this->sender->send( $match[1], $id );
+				}
 			}
 		}
 		$back = wp_get_referer();
@@ -137,7 +138,7 @@ final class Resend {
 		if ( ! $this->sender->may_send() ) {
 			return array( 'warning', __( 'Nothing was sent: sending is switched off in the settings of POS Sync, or this is a copy of the shop.', 'woocommerce-pos-sync' ) );
 		}
-		if ( ! $item ) {
+		if ( ! $item || Queue::NOTED === $item->state ) {
 			/* translators: %s: name of an order or product. */
 			return array( 'info', sprintf( __( '%s needs no sending: its status is not one of those that are sent, or the product has no SKU.', 'woocommerce-pos-sync' ), $name ) );
 		}

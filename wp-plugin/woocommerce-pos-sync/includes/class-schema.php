@@ -8,11 +8,11 @@
 namespace POS_Sync;
 
 /**
- * Creates the tables where they are missing or old. It needs no activation, so a copied folder works.
+ * Creates tables and options where they are missing or old. It needs no activation, so a copied folder works.
  */
 final class Schema {
 
-	private const VERSION = '5';
+	private const VERSION = '6';
 	private const OPTION  = 'pos_sync_schema';
 
 	/**
@@ -30,14 +30,23 @@ final class Schema {
 	private $log;
 
 	/**
-	 * Takes what owns a table.
+	 * The settings, which know where their key belongs.
 	 *
-	 * @param Queue $queue The queue.
-	 * @param Log   $log   The log.
+	 * @var Settings
 	 */
-	public function __construct( Queue $queue, Log $log ) {
-		$this->queue = $queue;
-		$this->log   = $log;
+	private $settings;
+
+	/**
+	 * Takes what owns a table or option.
+	 *
+	 * @param Queue    $queue    The queue.
+	 * @param Log      $log      The log.
+	 * @param Settings $settings The settings.
+	 */
+	public function __construct( Queue $queue, Log $log, Settings $settings ) {
+		$this->queue    = $queue;
+		$this->log      = $log;
+		$this->settings = $settings;
 	}
 
 	/**
@@ -56,9 +65,12 @@ final class Schema {
 		}
 		require_once ABSPATH . 'wp-admin/includes/upgrade.php';
 		dbDelta( $this->queue->table_definition() );
+		$this->queue->drop_old_key();
 		dbDelta( $this->log->table_definition() );
 		add_option( Loopback::BROKEN_UNTIL, 0 );
 		add_option( Settings::SAVED_AT, 0 );
+		add_option( Settings::OPTION, array() ); // There from the start: saving is then always an update.
+		$this->settings->move_stored_key();
 		update_option( self::OPTION, self::VERSION );
 	}
 }

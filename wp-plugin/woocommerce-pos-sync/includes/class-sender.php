@@ -124,12 +124,15 @@ final class Sender {
 
 	/**
 	 * Sends what is due, for a while, and books the next run.
+	 *
+	 * @return int How many need no further attempt: they arrived, were refused for good, or need no sending.
 	 */
-	public function run(): void {
+	public function run(): int {
 		if ( ! $this->may_send() ) {
-			return;
+			return 0;
 		}
 		$until    = time() + self::TIME;
+		$settled  = 0;
 		$failures = 0;
 		$item     = $this->next();
 		$stuck    = false;
@@ -138,9 +141,25 @@ final class Sender {
 			$failures = Reply::RETRY === $result ? $failures + 1 : ( Reply::SENT === $result ? 0 : $failures );
 			$next     = $this->next();
 			$stuck    = '' === $result && $item->is_same_as( $next );
+			$settled += $stuck || Reply::RETRY === $result ? 0 : 1;
 			$item     = $next;
 		}
 		$this->book( $failures < self::STRIKES && ! $stuck ? 0 : time() + self::REST );
+		return $settled;
+	}
+
+	/**
+	 * Has orders or products of this shop sent again. Ids of anything else do nothing.
+	 *
+	 * @param string $type Queue::ORDER or Queue::PRODUCT.
+	 * @param int[]  $ids  Their ids; also of what is gone, where it was queued.
+	 * @return int[] Those that are sent again.
+	 */
+	public function resend( string $type, array $ids ): array {
+		$queued = array_keys( $this->queue->find_all( $type, $ids ) );
+		$ids    = array_values( array_intersect( $ids, array_merge( $queued, $this->payload->of_this_shop( $type, $ids ) ) ) );
+		$this->queue->resend( $type, $ids, Queue::LIVE, time() );
+		return $ids;
 	}
 
 	/**
@@ -200,7 +219,7 @@ final class Sender {
 	/**
 	 * Sends one, if it waits and nobody else is at it.
 	 *
-	 * @param string   $type    Queue::ORDER or Queue::PRODUCT.
+	 * @param string   $type    Queue::ORDER, Queue::PRODUCT or Queue::ERASURE.
 	 * @param int      $id      Its id.
 	 * @param int|null $timeout Seconds that the POS has for its answer; null for the usual.
 	 * @return string Reply::SENT, RETRY or FAILED; empty when nothing was sent.
@@ -211,18 +230,18 @@ final class Sender {
 			return '';
 		}
 		if ( Queue::BROKE_OFF === $item->error && null === Retry::delay( $item->attempts, $this->settings->max_retries(), null, 0 ) ) {
-			return $this->note( $item, $this->envelope( "$type.updated", $item, array(), time() ), Reply::unreadable( Queue::BROKE_OFF ) );
+			return $this->note( $item, $this->unsent_envelope( $item ), Reply::unreadable( Queue::BROKE_OFF ) );
 		}
 		// What this process read earlier may have changed since: without this an old state could go out under the new sequence.
 		wp_cache_flush_runtime();
 
 		try {
-			$envelope = Queue::ORDER === $type ? $this->order_envelope( $item ) : $this->product_envelope( $item );
+			$envelope = $this->envelope_of( $item );
 		} catch ( \Throwable $problem ) {
-			return $this->note( $item, $this->envelope( "$type.updated", $item, array(), time() ), Reply::unreadable( $problem->getMessage() ) );
+			return $this->note( $item, $this->unsent_envelope( $item ), Reply::unreadable( $problem->getMessage() ) );
 		}
 		if ( ! $envelope ) {
-			$this->queue->forget( $item );
+			$this->queue->forget( $item, Queue::ORDER !== $type || ! wc_get_order( $id ) );
 			return '';
 		}
 		if ( '' === $envelope->body ) {
@@ -251,7 +270,11 @@ final class Sender {
 	private function note( Item $item, Envelope $envelope, Reply $reply ): string {
 		$result = $reply->verdict;
 		if ( Reply::SENT === $result ) {
-			$this->queue->note_sent( $item, substr( (string) strrchr( $envelope->event, '.' ), 1 ), $envelope->fingerprint, $envelope->refunds );
+			if ( Queue::ERASURE === $item->type ) {
+				$this->queue->forget( $item, true ); // Nothing of the customer is kept.
+			} else {
+				$this->queue->note_sent( $item, substr( (string) strrchr( $envelope->event, '.' ), 1 ), $envelope->fingerprint, $envelope->refunds );
+			}
 			if ( ! $this->hurried ) {
 				$this->queue->hurry( $this->settings->max_retries(), time() );
 				$this->hurried = true;
@@ -266,6 +289,30 @@ final class Sender {
 		}
 		$this->log->add( $item, $envelope, $reply, $result );
 		return $result;
+	}
+
+	/**
+	 * What to send; null when nothing need be sent.
+	 *
+	 * @param Item $item The claimed row.
+	 */
+	private function envelope_of( Item $item ): ?Envelope {
+		switch ( $item->type ) {
+			case Queue::ORDER:
+				return $this->order_envelope( $item );
+			case Queue::PRODUCT:
+				return $this->product_envelope( $item );
+		}
+		return $this->envelope( Privacy::EVENT, $item, $this->payload->named( json_decode( $item->last_state, true ) ), $item->changed_at );
+	}
+
+	/**
+	 * Stands in the log for what could not be made.
+	 *
+	 * @param Item $item The claimed row.
+	 */
+	private function unsent_envelope( Item $item ): Envelope {
+		return $this->envelope( Queue::ERASURE === $item->type ? Privacy::EVENT : $item->type . '.updated', $item, array(), time() );
 	}
 
 	/**
@@ -305,7 +352,7 @@ final class Sender {
 		if ( $this->payload->is_there( $item->id ) ) {
 			throw new \RuntimeException( 'WooCommerce could not read the order.' );
 		}
-		$kept    = $this->payload->named( json_decode( $item->last_state, true ) );
+		$kept    = Payload::stock_state( $this->payload->named( json_decode( $item->last_state, true ) ) );
 		$status  = $kept['status'] ?? null;
 		$created = $kept['date_created_gmt'] ?? null;
 		if ( is_string( $status ) && ! $this->is_wanted( $item, $status ) ) {
@@ -419,8 +466,7 @@ final class Sender {
 	 * @param bool $with_backfill Whether it may be history.
 	 */
 	private function next( bool $with_backfill = true ): ?Item {
-		$due = $this->queue->due( time(), 1, ! $this->backfill->holds_orders( $this->settings->max_retries() ), $with_backfill && ! $this->backfill->is_paused() );
-		return $due[0] ?? null;
+		return $this->queue->due( time(), ! $this->backfill->holds_orders( $this->settings->max_retries() ), $with_backfill && ! $this->backfill->is_paused() );
 	}
 
 	/**
@@ -444,7 +490,7 @@ final class Sender {
 	 * @param int $earliest Unix time before which the POS is left alone.
 	 */
 	private function book( int $earliest ): void {
-		$next = $this->queue->next_due( ! $this->backfill->holds_orders( $this->settings->max_retries() ), ! $this->backfill->is_paused() );
+		$next = $this->queue->next_due( time(), ! $this->backfill->holds_orders( $this->settings->max_retries() ), ! $this->backfill->is_paused() );
 		if ( null !== $next ) {
 			$this->scheduler->at( Scheduler::SEND, max( $next, $earliest ) );
 		}

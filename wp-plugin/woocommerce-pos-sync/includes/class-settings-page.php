@@ -73,6 +73,10 @@ final class Settings_Page {
 		$saved = isset( $_POST['option_page'] ) && Settings::GROUP === $_POST['option_page'];
 		$url   = is_array( $settings ) ? ( $settings['url'] ?? '' ) : '';
 		$key   = is_array( $settings ) ? ( $settings['api_key'] ?? '' ) : '';
+		if ( $this->settings->are_from_config() ) {
+			$url = $this->settings->url();
+			$key = $this->settings->api_key();
+		}
 		if ( ! $saved || ! is_string( $url ) || ! is_string( $key ) || '' === $url || '' === $key || get_settings_errors( Settings::OPTION ) ) {
 			return $settings;
 		}
@@ -93,7 +97,11 @@ final class Settings_Page {
 			<?php settings_fields( Settings::GROUP ); ?>
 			<table class="form-table" role="presentation">
 				<?php
-				$this->show_address();
+				if ( $this->settings->are_from_config() ) {
+					$this->show_config();
+				} else {
+					$this->show_address();
+				}
 				$this->show_enabled();
 				$this->show_details();
 				?>
@@ -140,6 +148,7 @@ final class Settings_Page {
 	private function show_address(): void {
 		$refused = $this->settings->take_refused_url();
 		$problem = Settings::url_problem( $refused );
+		$problem = '' !== $problem ? $problem : Settings::host_problem( $refused );
 		$shown   = '' !== $refused ? $refused : $this->settings->url();
 		?>
 		<tr>
@@ -197,12 +206,61 @@ final class Settings_Page {
 				<?php elseif ( $has_key ) : ?>
 					<p class="description" id="pos-sync-api-key-help"><?php esc_html_e( 'A key is saved. Leave the field empty to keep it.', 'woocommerce-pos-sync' ); ?></p>
 				<?php endif; ?>
-				<p>
-					<button type="button" class="button" id="pos-sync-test"><?php esc_html_e( 'Test connection', 'woocommerce-pos-sync' ); ?></button>
-					<span id="pos-sync-test-result" role="status" aria-live="polite"></span>
-				</p>
+				<?php if ( '' !== $this->settings->config_problem() ) : ?>
+					<p class="pos-sync-error"><?php echo esc_html( $this->settings->config_problem() ); ?></p>
+				<?php endif; ?>
+				<?php $this->show_test(); ?>
 			</td>
 		</tr>
+		<?php
+	}
+
+	/**
+	 * Address and key where they are set in wp-config.php: the address to be read, the key not even that.
+	 */
+	private function show_config(): void {
+		$problem = Settings::url_problem( $this->settings->url() );
+		?>
+		<tr>
+			<th scope="row"><?php esc_html_e( 'Webhook URL', 'woocommerce-pos-sync' ); ?></th>
+			<td>
+				<code class="pos-sync-url"><?php echo esc_html( $this->settings->url() ); ?></code>
+				<?php if ( '' !== $problem ) : ?>
+					<p class="pos-sync-error"><?php echo esc_html( $problem ); ?></p>
+				<?php endif; ?>
+				<p class="description">
+					<?php
+					/* translators: %s: POS_SYNC_URL. */
+					echo esc_html( sprintf( __( 'Set in wp-config.php (%s), and only changed there.', 'woocommerce-pos-sync' ), 'POS_SYNC_URL' ) );
+					?>
+				</p>
+				<input type="hidden" id="pos-sync-url" value="<?php echo esc_attr( $this->settings->url() ); ?>">
+			</td>
+		</tr>
+		<tr>
+			<th scope="row"><?php esc_html_e( 'API Key', 'woocommerce-pos-sync' ); ?></th>
+			<td>
+				<p>
+					<?php
+					/* translators: %s: POS_SYNC_API_KEY. */
+					echo esc_html( sprintf( __( 'Set in wp-config.php (%s). It is neither stored in the database nor shown here.', 'woocommerce-pos-sync' ), 'POS_SYNC_API_KEY' ) );
+					?>
+				</p>
+				<?php $this->show_test(); ?>
+			</td>
+		</tr>
+		<?php
+	}
+
+	/**
+	 * The button that tests the connection.
+	 */
+	private function show_test(): void {
+		?>
+		<p>
+			<button type="button" class="button" id="pos-sync-test"><?php esc_html_e( 'Test connection', 'woocommerce-pos-sync' ); ?></button>
+			<span id="pos-sync-test-result" role="status" aria-live="polite"></span>
+		</p>
 		<?php
 	}
 

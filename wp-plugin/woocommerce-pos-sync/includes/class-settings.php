@@ -8,11 +8,13 @@
 namespace POS_Sync;
 
 /**
- * Reads, checks and keeps the settings: one autoloaded option, so reading costs no query.
+ * Reads, checks and keeps the settings: one autoloaded option, so reading costs no query. The API key has an option of its
+ * own that is read only where it is needed, or is with the address in wp-config.php (POS_SYNC_API_KEY and POS_SYNC_URL).
  */
 final class Settings {
 
 	public const OPTION     = 'pos_sync_settings';
+	public const KEY_OPTION = 'pos_sync_api_key';
 	public const GROUP      = 'pos_sync';
 	public const LIVE_SINCE = 'pos_sync_live_since';
 	public const LIVE_AFTER = 'pos_sync_live_after';
@@ -26,13 +28,18 @@ final class Settings {
 	public const LOG_DELIVERIES = 'info';
 	public const LOG_DEBUG      = 'debug';
 
+	/**
+	 * The constants for wp-config.php. They only count together: whoever may change the settings could otherwise have
+	 * the key from there sent to an address of theirs.
+	 */
+	private const URL_CONSTANT = 'POS_SYNC_URL';
+	private const KEY_CONSTANT = 'POS_SYNC_API_KEY';
+
 	private const REFUSED = 'pos_sync_refused_url_';
 
 	private const DEFAULTS = array(
 		'enabled'     => false,
 		'url'         => '',
-		'api_key'     => '',
-		'key_for'     => '',
 		'max_retries' => 3,
 		'statuses'    => array(),
 		'log_level'   => self::LOG_ERRORS,
@@ -46,6 +53,9 @@ final class Settings {
 	 */
 	public function register(): void {
 		add_action( 'admin_init', array( $this, 'register_option' ) );
+		add_action( 'admin_init', array( $this, 'move_stored_key' ), 5 ); // Before the check: nobody typed anything in.
+		// After the connection was tested with what is saved, before what is saved is compared with what was.
+		add_filter( 'pre_update_option_' . self::OPTION, array( $this, 'take_out_key' ), 20 );
 		add_filter( 'option_page_capability_' . self::GROUP, array( $this, 'capability' ) );
 	}
 
@@ -81,25 +91,39 @@ final class Settings {
 	 * Whether everything that sending needs is there.
 	 */
 	public function ready(): bool {
-		return $this->enabled() && '' !== $this->url() && '' !== $this->api_key();
+		return $this->enabled() && '' !== $this->url() && '' === self::url_problem( $this->url() ) && '' !== $this->api_key();
+	}
+
+	/**
+	 * Whether address and key are set in wp-config.php.
+	 */
+	public function are_from_config(): bool {
+		return '' !== self::constant( self::URL_CONSTANT ) && '' !== self::constant( self::KEY_CONSTANT );
+	}
+
+	/**
+	 * What is wrong with the constants in wp-config.php: one without the other; empty where nothing is.
+	 */
+	public function config_problem(): string {
+		if ( '' === self::constant( self::KEY_CONSTANT ) || $this->are_from_config() ) {
+			return '';
+		}
+		/* translators: 1: POS_SYNC_API_KEY, 2: POS_SYNC_URL. */
+		return sprintf( __( '%1$s is set in wp-config.php, but not %2$s. The key is not used until both are set: it is only sent to the address that is set there.', 'woocommerce-pos-sync' ), self::KEY_CONSTANT, self::URL_CONSTANT );
 	}
 
 	/**
 	 * Stops sending.
 	 */
 	public function switch_off(): void {
-		$changed = array(
-			'enabled' => false,
-			'api_key' => $this->api_key(),
-		);
-		update_option( self::OPTION, array_merge( $this->all(), $changed ) );
+		update_option( self::OPTION, array_merge( $this->all(), array( 'enabled' => false ) ) );
 	}
 
 	/**
 	 * Where orders are sent to; without a slash at its end, which the POS does not know.
 	 */
 	public function url(): string {
-		return rtrim( $this->text( 'url' ), '/' );
+		return rtrim( $this->are_from_config() ? self::constant( self::URL_CONSTANT ) : $this->text( 'url' ), '/' );
 	}
 
 	/**
@@ -113,7 +137,16 @@ final class Settings {
 	 * The saved key, whatever it was saved for; never to be sent.
 	 */
 	public function saved_key(): string {
-		return $this->text( 'api_key' );
+		return $this->are_from_config() ? self::constant( self::KEY_CONSTANT ) : self::string( $this->stored_key()['key'] );
+	}
+
+	/**
+	 * All keys there are, to be kept out of logs.
+	 *
+	 * @return string[]
+	 */
+	public function secrets(): array {
+		return array_values( array_filter( array( self::constant( self::KEY_CONSTANT ), $this->stored_key()['key'] ) ) );
 	}
 
 	/**
@@ -145,8 +178,60 @@ final class Settings {
 	 * The server that the saved key was entered for.
 	 */
 	private function key_origin(): string {
-		$saved = $this->text( 'key_for' );
-		return '' !== $saved ? $saved : self::origin( $this->url() );
+		return $this->are_from_config() ? self::origin( $this->url() ) : $this->stored_key()['for'];
+	}
+
+	/**
+	 * The stored key with the server it was entered for: together, so that no other process pairs a key with the server
+	 * of another.
+	 *
+	 * @return array{key: string, for: string}
+	 */
+	private function stored_key(): array {
+		$stored = get_option( self::KEY_OPTION );
+		$stored = is_array( $stored ) ? $stored : array();
+		return array(
+			'key' => self::string( $stored['key'] ?? '' ),
+			'for' => self::string( $stored['for'] ?? '' ),
+		);
+	}
+
+	/**
+	 * Puts the key, where settings that are about to be stored hold one, into its own option, which is not loaded with
+	 * every page. None is stored while it is in wp-config.php.
+	 *
+	 * @param mixed $settings The settings.
+	 * @return mixed The settings without the key.
+	 */
+	public function take_out_key( $settings ) {
+		if ( ! is_array( $settings ) || ! array_intersect_key( $settings, array_flip( array( 'api_key', 'key_for' ) ) ) ) {
+			return $settings;
+		}
+		$key = self::string( $settings['api_key'] ?? $this->stored_key()['key'] );
+		$for = self::string( $settings['key_for'] ?? '' );
+		if ( '' === $key || $this->are_from_config() ) {
+			delete_option( self::KEY_OPTION );
+		} else {
+			$stored = array(
+				'key' => $key,
+				'for' => '' !== $for ? $for : self::origin( self::string( $settings['url'] ?? '' ) ),
+			);
+			update_option( self::KEY_OPTION, $stored, false );
+		}
+		return array_diff_key( $settings, array_flip( array( 'api_key', 'key_for' ) ) );
+	}
+
+	/**
+	 * Moves a key out of the settings, where earlier versions stored it, and removes one that is in wp-config.php now.
+	 */
+	public function move_stored_key(): void {
+		$settings = get_option( self::OPTION );
+		if ( is_array( $settings ) && isset( $settings['api_key'] ) ) {
+			update_option( self::OPTION, $settings );
+		}
+		if ( $this->are_from_config() && false !== get_option( self::KEY_OPTION ) ) {
+			delete_option( self::KEY_OPTION );
+		}
 	}
 
 	/**
@@ -248,7 +333,7 @@ final class Settings {
 		list( $url, $key, $key_for ) = $this->checked_address( $input );
 
 		$enabled = ! empty( $input['enabled'] );
-		if ( $enabled && ( '' === $url || '' === $key ) ) {
+		if ( $enabled && ! $this->are_from_config() && ( '' === $url || '' === $key ) ) {
 			add_settings_error( self::OPTION, 'pos_sync_enabled', __( 'Nothing is sent yet: the Webhook URL and the API key are both needed.', 'woocommerce-pos-sync' ) );
 			$enabled = false;
 		}
@@ -290,9 +375,13 @@ final class Settings {
 	 * @return array{string, string, string}
 	 */
 	private function checked_address( array $input ): array {
+		if ( $this->are_from_config() ) {
+			return array( $this->text( 'url' ), '', '' );
+		}
 		list( $url, $key ) = $this->typed_address( $input );
 
 		$problem = self::url_problem( $url );
+		$problem = '' === $problem && $url !== $this->text( 'url' ) ? self::host_problem( $url ) : $problem;
 		$code    = 'pos_sync_url';
 		if ( '' !== $key && ! self::is_usable_key( $key ) ) {
 			add_settings_error( self::OPTION, 'pos_sync_api_key', __( 'The API key holds characters that no key has. Please copy it again.', 'woocommerce-pos-sync' ) );
@@ -308,7 +397,8 @@ final class Settings {
 			$url = $this->text( 'url' );
 		}
 		$url = esc_url_raw( $url );
-		return '' === $key ? array( $url, $this->saved_key(), $this->key_origin() ) : array( $url, $key, self::origin( $url ) );
+		// A key that came with a refused address is for that one, not for the saved one.
+		return '' === $key || '' !== $problem ? array( $url, $this->saved_key(), $this->key_origin() ) : array( $url, $key, self::origin( $url ) );
 	}
 
 	/**
@@ -379,10 +469,30 @@ final class Settings {
 		if ( isset( $parts['user'] ) || isset( $parts['pass'] ) ) {
 			return __( 'The Webhook URL must not hold a user name or password; the API key has a field of its own.', 'woocommerce-pos-sync' );
 		}
+		if ( Address::is_refused( $host ) ) {
+			return self::refusal();
+		}
 		if ( 'http' === $parts['scheme'] && ! self::is_local( $host ) ) {
 			return __( 'The Webhook URL must begin with https:// so that orders can not be read on the way.', 'woocommerce-pos-sync' );
 		}
 		return '';
+	}
+
+	/**
+	 * What is wrong with the addresses that the host of a URL stands for just now; empty when nothing is.
+	 *
+	 * @param string $url The URL.
+	 */
+	public static function host_problem( string $url ): string {
+		$host = (string) wp_parse_url( $url, PHP_URL_HOST );
+		return array_filter( Address::of( $host ), array( Address::class, 'is_refused_ip' ) ) ? self::refusal() : '';
+	}
+
+	/**
+	 * What is said of an address that is never a POS.
+	 */
+	public static function refusal(): string {
+		return __( 'The Webhook URL leads to a link-local or metadata address, which is never a POS. Nothing is sent there.', 'woocommerce-pos-sync' );
 	}
 
 	/**
@@ -430,9 +540,9 @@ final class Settings {
 	 * @param string $host Lower-case host name or address.
 	 */
 	private static function is_local( string $host ): bool {
-		$host = trim( $host, '[]' );
-		if ( filter_var( $host, FILTER_VALIDATE_IP ) ) {
-			return ! filter_var( $host, FILTER_VALIDATE_IP, FILTER_FLAG_NO_PRIV_RANGE | FILTER_FLAG_NO_RES_RANGE );
+		$ip = Address::ip( $host );
+		if ( '' !== $ip ) {
+			return ! filter_var( $ip, FILTER_VALIDATE_IP, FILTER_FLAG_NO_PRIV_RANGE | FILTER_FLAG_NO_RES_RANGE );
 		}
 		return false === strpos( $host, '.' ) || (bool) preg_match( '/\.(localhost|local|test|internal|lan)$/', $host );
 	}
@@ -473,6 +583,15 @@ final class Settings {
 	 */
 	private function text( string $name ): string {
 		return self::string( $this->get( $name ) );
+	}
+
+	/**
+	 * A constant's text; empty where it is not defined.
+	 *
+	 * @param string $name Its name.
+	 */
+	private static function constant( string $name ): string {
+		return defined( $name ) ? trim( self::string( constant( $name ) ) ) : '';
 	}
 
 	/**

@@ -22,7 +22,7 @@ final class Subjects {
 	/**
 	 * Name of an order or product, with a link to its screen, as HTML.
 	 *
-	 * @param string $type Queue::ORDER or Queue::PRODUCT.
+	 * @param string $type Queue::ORDER, Queue::PRODUCT or Queue::ERASURE.
 	 * @param int    $id   Its id.
 	 */
 	public function link( string $type, int $id ): string {
@@ -32,10 +32,13 @@ final class Subjects {
 	/**
 	 * Name of an order or product.
 	 *
-	 * @param string $type Queue::ORDER or Queue::PRODUCT.
+	 * @param string $type Queue::ORDER, Queue::PRODUCT or Queue::ERASURE.
 	 * @param int    $id   Its id.
 	 */
 	public function name( string $type, int $id ): string {
+		if ( Queue::ERASURE === $type ) {
+			return __( 'Erased customer', 'woocommerce-pos-sync' );
+		}
 		if ( Queue::PRODUCT === $type ) {
 			$product = wc_get_product( $id );
 			/* translators: %d: id of a product. */
@@ -49,7 +52,7 @@ final class Subjects {
 	/**
 	 * The customer of an order, with a link to the account or, without one, to all orders of that address, as HTML.
 	 *
-	 * @param string $type Queue::ORDER or Queue::PRODUCT.
+	 * @param string $type Queue::ORDER, Queue::PRODUCT or Queue::ERASURE.
 	 * @param int    $id   Its id.
 	 */
 	public function customer( string $type, int $id ): string {
@@ -86,10 +89,13 @@ final class Subjects {
 	/**
 	 * Address of its screen; empty where there is none.
 	 *
-	 * @param string $type Queue::ORDER or Queue::PRODUCT.
+	 * @param string $type Queue::ORDER, Queue::PRODUCT or Queue::ERASURE.
 	 * @param int    $id   Its id.
 	 */
 	private function url( string $type, int $id ): string {
+		if ( Queue::ERASURE === $type ) {
+			return '';
+		}
 		if ( Queue::PRODUCT !== $type ) {
 			$order = $this->order( $id );
 			return $order ? $order->get_edit_order_url() : '';

@@ -30,6 +30,7 @@ final class Words {
 			'product.updated'  => __( 'Product changed', 'woocommerce-pos-sync' ),
 			'product.deleted'  => __( 'Product deleted', 'woocommerce-pos-sync' ),
 			'product.restored' => __( 'Product restored', 'woocommerce-pos-sync' ),
+			Privacy::EVENT     => __( 'Customer erased', 'woocommerce-pos-sync' ),
 		);
 	}
 
@@ -188,6 +189,9 @@ final class Words {
 	 * @param string $raw The transport's message.
 	 */
 	private static function of_silence( string $raw ): string {
+		if ( Client::REFUSED_ADDRESS === $raw ) {
+			return rtrim( Settings::refusal(), '.' );
+		}
 		switch ( Diagnosis::cause( $raw ) ) {
 			case Diagnosis::HOST:
 				return __( 'The POS was not found (unknown host name)', 'woocommerce-pos-sync' );
