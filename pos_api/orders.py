@@ -23,6 +23,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import islice
 
 from bson import Timestamp
 from pymongo import InsertOne, UpdateOne
@@ -561,10 +562,14 @@ def _identified(lines: list[Document]) -> dict[int, Document]:
     return {number: line for number, line in by_id.items() if number not in twice}
 
 
+_MOST_WARNINGS = 200
+"""So many of one code an order has: nobody reads more of them, and `unmatched` has all unknown SKUs."""
+
+
 def _warnings(order: Document) -> list[EventWarning]:
-    warnings = [warn("unknown_sku", sku=sku) for sku in order["unmatched"]]
+    warnings = [warn("unknown_sku", sku=sku) for sku in order["unmatched"][:_MOST_WARNINGS]]
     if any("product" in line and "reduced_stock" not in line for line in order["line_items"]):
-        warnings += [
+        unclear = (
             warn(
                 "unclear_refund_line",
                 refund=refund.get("id", ""),
@@ -573,7 +578,8 @@ def _warnings(order: Document) -> list[EventWarning]:
             )
             for refund, line, meant in holding.returns(order)
             if not meant
-        ]
+        )
+        warnings += islice(unclear, _MOST_WARNINGS)
     return warnings
 
 

@@ -17,7 +17,7 @@ from pymongo import UpdateOne
 from . import products, tally
 from .db import Db, Document
 from .errors import Invalid, Unavailable
-from .sums import AMOUNTS, COUNTED, METHOD, NEW, NOTHING, PRODUCT, RATE, RETURNING, STATUS, total
+from .sums import AMOUNTS, COUNTED, METHOD, NEW, NOTHING, PRODUCT, RATE, RETURNING, STATUS, limit_rows, total
 from .values import decimal, now, whole
 
 MOST_DAYS = 7_320
@@ -205,7 +205,8 @@ def _sum_up(db: Db, span: str, parts: list[str], version: int) -> None:
     for row in db.stats_sums.aggregate(total({"_id": {"$in": parts}}, {})):
         key = row.pop("_id")
         by_currency[key["currency"]].append({"of": key["of"], "key": key["key"], **row})
-    sums = [{"currency": currency, "rows": rows} for currency, rows in by_currency.items()]
+    limited = limit_rows(list(by_currency.values()))
+    sums = [{"currency": currency, "rows": rows} for currency, rows in zip(by_currency, limited, strict=True)]
     older = {"_id": span, "version": {"$lt": version}}
     tally.write_newer(db.stats_sums, [UpdateOne(older, {"$set": {"version": version, "sums": sums}}, upsert=True)])
 

@@ -10,6 +10,7 @@ by the database, from sums.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -137,7 +138,7 @@ class Sums:
     def add(self, order: Document, is_first: bool) -> None:
         """Add one order; one that does not count is told among the statuses only."""
         total, status = decimal(order.get("total")), order["status"]
-        self._add(STATUS, status, 1, total)
+        self._add(STATUS, _short(status), 1, total)
         if status in NOT_COUNTED:
             return
         back = _paid_back(order) if order.get("refunds") or status == "refunded" else _NONE
@@ -153,8 +154,8 @@ class Sums:
         )
         self.orders_count += 1
         self.amounts = [sum + amount for sum, amount in zip(self.amounts, amounts, strict=True)]
-        title = order.get("payment_method_title", "")
-        self._add(METHOD, order.get("payment_method", ""), 1, total - back.amount, title)
+        method, title = _short(order.get("payment_method", "")), _short(order.get("payment_method_title", ""))
+        self._add(METHOD, method, 1, total - back.amount, title)
         self._add_taxes(order, back)
         self._add_products(order, back)
         if is_first:
@@ -178,10 +179,10 @@ class Sums:
             left = {rates.pop(): back.tax}
         for tax in lines:
             rate = _rate(tax)
-            key = (rate, tax.get("label", ""), tax.get("rate_percent", "0"))
+            key = (_short_rate(rate), _short(tax.get("label", "")), tax.get("rate_percent", "0"))
             self._add(RATE, key, 0, _tax(tax) - left.pop(rate, NOTHING))
         for rate, amount in left.items():
-            self._add(RATE, (rate, "", "0"), 0, -amount)
+            self._add(RATE, (_short_rate(rate), "", "0"), 0, -amount)
 
     def _add_products(self, order: Document, back: _PaidBack) -> None:
         lines = order["line_items"]
@@ -196,7 +197,7 @@ class Sums:
             self._add_product(by_id.get(line.get("line_item_id"), line), -quantity, -total)
 
     def _add_product(self, line: Document, quantity: Quantity, total: Decimal) -> None:
-        sku, name = line.get("product") or line.get("sku", ""), line.get("name", "")
+        sku, name = _short(line.get("product") or line.get("sku", "")), _short(line.get("name", ""))
         self._add(PRODUCT, (sku, "" if sku else name), quantity, total, name)
 
     def stored(self) -> list[Document]:
@@ -211,6 +212,63 @@ class Sums:
             {"of": of, "key": key, "title": title, "count": whole(count), "amount": decimal128(amount)}
             for (of, key), (title, count, amount) in rows.items()
         ]
+
+
+_LONGEST_TEXT = 400
+"""Bytes that are kept of a text in a row."""
+MOST_ROWS = {PRODUCT: 10_000, RATE: 2_000, METHOD: 200, STATUS: 200}
+"""So many rows of a kind a document of sums has. It must not become larger than MongoDB's 16 MiB, whatever orders
+name."""
+_OTHERS: Mapping[str, tuple[Any, str]] = {
+    PRODUCT: (["", ""], "Other products"),
+    STATUS: ("other", ""),
+    METHOD: ("other", "Other"),
+    RATE: (["other", "Other", "0"], ""),
+}
+"""Key and title of the row that has what more rows of a kind add up to."""
+
+
+def _short(text: str) -> str:
+    """The beginning of a text. Most are short, so it is cut only where it may be too long."""
+    if len(text) * 4 <= _LONGEST_TEXT:
+        return text
+    return text.encode()[:_LONGEST_TEXT].decode(errors="ignore")
+
+
+def _short_rate(rate: int | str) -> int | str:
+    return _short(rate) if isinstance(rate, str) else rate
+
+
+def limit_rows(lists: list[list[Document]]) -> list[list[Document]]:
+    """The rows of one document of sums, which has several lists of them (by currency, and by day), within MOST_ROWS.
+
+    Of more, those of the largest counts and amounts stay, and each list has one row of what its others add up to; so
+    the sums of a kind are right whatever is put together.
+    """
+    for of, most in MOST_ROWS.items():
+        named = [row for rows in lists for row in rows if row["of"] == of and not _is_of_others(row)]
+        if len(named) > most:
+            named.sort(key=lambda row: (abs(row["count"]), abs(decimal(row["amount"]))), reverse=True)
+            lists = [_put_together(rows, of, {id(row) for row in named[most:]}) for rows in lists]
+    return lists
+
+
+def _is_of_others(row: Document) -> bool:
+    key, _ = _OTHERS[row["of"]]
+    return bool(key == (list(row["key"]) if isinstance(key, list) else row["key"]))
+
+
+def _put_together(rows: list[Document], of: str, least: set[int]) -> list[Document]:
+    """These rows with one in place of those whose `id()` is among the `least`."""
+    others = [row for row in rows if row["of"] == of and (id(row) in least or _is_of_others(row))]
+    if not others:
+        return rows
+    key, title = _OTHERS[of]
+    count = whole(sum(row["count"] for row in others))
+    amount = decimal128(sum((decimal(row["amount"]) for row in others), NOTHING))
+    left = {id(row) for row in others}
+    together = {"of": of, "key": key, "title": title, "count": count, "amount": amount}
+    return [*(row for row in rows if id(row) not in left), together]
 
 
 def total(documents: Document, sums: Document) -> list[Document]:

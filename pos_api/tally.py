@@ -34,7 +34,7 @@ from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError
 
 from .db import Db, Document, only_collisions
-from .sums import AMOUNTS, COUNTED, FIGURE, IN_FIGURES, NOT_COUNTED, OF_ORDER, RETURNING, Sums, total
+from .sums import AMOUNTS, COUNTED, FIGURE, IN_FIGURES, NOT_COUNTED, OF_ORDER, RETURNING, Sums, limit_rows, total
 from .values import whole
 
 BLOCK = 64
@@ -153,10 +153,14 @@ def _sums_of_blocks(db: Db, blocks: list[str]) -> dict[str, list[Document]]:
         for order in decode_iter(cast(bytes, batch)):
             of_block = sums[_block_of(order["_id"])]
             of_block[order["day"], order.get("currency", "")].add(order, order["_id"] in firsts)
-    return {
-        block: [{"day": day, "currency": currency, "rows": each.stored()} for (day, currency), each in by_day.items()]
-        for block, by_day in sums.items()
-    }
+    return {block: _of_block(by_day) for block, by_day in sums.items()}
+
+
+def _of_block(by_day: dict[tuple[str, str], Sums]) -> list[Document]:
+    rows = limit_rows([each.stored() for each in by_day.values()])
+    return [
+        {"day": day, "currency": currency, "rows": each} for (day, currency), each in zip(by_day, rows, strict=True)
+    ]
 
 
 def _sum_days(db: Db, store: str, days: list[str]) -> None:
@@ -172,7 +176,8 @@ def _sum_days(db: Db, store: str, days: list[str]) -> None:
     for day, by_currency in by_day.items():
         older = {"_id": f"{store}:{day}", "turn": {"$lt": turn}}
         currencies = sorted(by_currency)
-        of_day = [{"currency": currency, "rows": _but_figures(by_currency[currency])} for currency in currencies]
+        rows = limit_rows([_but_figures(by_currency[currency]) for currency in currencies])
+        of_day = [{"currency": currency, "rows": each} for currency, each in zip(currencies, rows, strict=True)]
         sums.append(UpdateOne(older, {"$set": {"turn": turn, "sums": of_day}}, upsert=True))
         shown = [{"currency": currency, **_figures_of_day(by_currency[currency])} for currency in currencies]
         place = {"store": store, "day": day}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -270,6 +271,15 @@ def test_unknown_skus_of_versions_with_ever_other_lines_do_not_add_up() -> None:
     assert len(order["unmatched"]) <= LIST_LIMIT
     assert set(order["unmatched"]) >= {line["sku"] for line in order["line_items"]}
     assert len(bson.encode(order)) < 2**24
+
+
+def test_an_order_has_at_most_200_warnings_of_one_code() -> None:
+    goods = [*lines(1, "A"), *({"sku": f"unknown {n}", "quantity": 1} for n in range(500))]
+    back = [{"sku": f"nothing {n}", "quantity": -1} for n in range(500)]
+    snapshot = read_order(an_order(line_items=goods, refunds=[_refund(back)]))
+    order = orders.merge(None, snapshot, catalogue())
+    assert len(order["unmatched"]) == 500
+    assert Counter(each["code"] for each in order["warnings"]) == {"unknown_sku": 200, "unclear_refund_line": 200}
 
 
 def test_an_order_of_the_largest_fields_fits_into_a_document() -> None:
