@@ -690,19 +690,30 @@ def progress_bars() -> importer.Progress:
 @click.option("--since", default="2d", show_default=True, callback=_since, help="2024-01-01, or how long ago: 12h, 3w.")
 @click.option("--repair", is_flag=True, help="Repair orders and products, switch webhooks on again.")
 @click.option("--align", metavar="SKU", multiple=True, help="Bring the stock of this SKU to the shop's.")
+@click.option("--accept-gone", is_flag=True, help="Also where many are gone from the shop at once.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @with_db
 @with_config
 def reconcile_shop(
-    config: Config, db: Db, /, name: str, since: datetime, repair: bool, align: tuple[str, ...], as_json: bool
+    config: Config,
+    db: Db,
+    /,
+    name: str,
+    since: datetime,
+    repair: bool,
+    align: tuple[str, ...],
+    accept_gone: bool,
+    as_json: bool,
 ) -> None:
     """Compare the POS with the shop NAME. Exit status 1 when something is left to repair or to look at."""
-    asked = {"since": since, "repair": repair, "align": list(align)}
+    asked = {"since": since, "repair": repair, "align": list(align), "accept_gone": accept_gone}
     recorded: AbstractContextManager[Document] = nullcontext({})
     if repair or align:
         recorded = audit.act(db, "store.repaired", target=name, details=asked)
     with connection.open_shop(db, config, name) as shop, recorded as details:
-        report = reconcile.run(db, config, shop, name, since, repair=repair, repair_senders=repair, align=align)
+        report = reconcile.run(
+            db, config, shop, name, since, repair=repair, repair_senders=repair, align=align, accept_gone=accept_gone
+        )
         details |= _repairs(report)
     if as_json:
         say_lines(json.dumps(report.document(), default=_json, indent=2, ensure_ascii=False))

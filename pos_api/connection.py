@@ -5,11 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from cryptography.fernet import InvalidToken
+
 from . import audit, stores
-from .config import Config
+from .config import Config, ConfigError
 from .db import Db
 from .errors import NotFound
-from .sources.woocommerce_rest import CLOCK_LEEWAY, Credentials, Shop, ShopError, namespaces
+from .sources.woocommerce_rest import (
+    CLOCK_LEEWAY,
+    Credentials,
+    Shop,
+    ShopError,
+    blamed_on_the_shop,
+    namespaces,
+)
 from .values import now
 
 _PERMALINKS_OFF = (
@@ -27,9 +36,9 @@ def connect(db: Db, config: Config, name: str, url: str, consumer_key: str, cons
     """
     if name != stores.DEFAULT and db.stores.find_one({"_id": name}, {"_id": 1}) is None:
         raise NotFound(f"There is no store {name!r}; `pos-api store add {name}` makes it.")
-    credentials, hints = diagnose(
-        stores.checked_url(url).removesuffix("/wp-json"), consumer_key.strip(), consumer_secret.strip()
-    )
+    address = stores.checked_url(url).removesuffix("/wp-json")
+    with blamed_on_the_shop():
+        credentials, hints = diagnose(address, consumer_key.strip(), consumer_secret.strip())
     rest = {
         "url": credentials.url,
         "consumer_key": stores.seal(credentials.consumer_key, config),
@@ -85,20 +94,19 @@ def _hints(shop: Shop) -> list[str]:
 
 
 def open_shop(db: Db, config: Config, name: str, **options: Any) -> Shop:
-    """The REST API of a store's shop; `options` are Shop's. Raises NotFound when it is not connected."""
+    """The REST API of a store's shop; `options` are Shop's. Raises NotFound when it is not connected, and ConfigError
+    when its key pair can't be opened with SECRETS_KEYS."""
     document = db.stores.find_one({"_id": name}, {"rest": 1}) or {}
     rest = document.get("rest")
     if rest is None:
         raise NotFound(f"The shop of {name!r} is not connected; see `pos-api store connect --help`.")
-    return Shop(
-        Credentials(
-            rest["url"],
-            stores.unseal(rest["consumer_key"], config),
-            stores.unseal(rest["consumer_secret"], config),
-            rest["auth"],
-        ),
-        **options,
-    )
+    try:
+        key, secret = (stores.unseal(rest[half], config) for half in ("consumer_key", "consumer_secret"))
+    except InvalidToken:
+        raise ConfigError(
+            f"The key pair of {name!r} can't be opened with SECRETS_KEYS; `pos-api store connect {name}` stores one."
+        ) from None
+    return Shop(Credentials(rest["url"], key, secret, rest["auth"]), **options)
 
 
 def connected(db: Db) -> list[str]:

@@ -22,7 +22,7 @@ from .inbox import Outcome
 from .opening import is_from_before
 from .reconcile import Report
 from .sources import woocommerce
-from .sources.woocommerce_rest import Page, Place, Shop, envelope, has_id
+from .sources.woocommerce_rest import Page, Place, Shop, blamed_on_the_shop, envelope, has_id, said
 from .stores import Stores
 from .values import now, utc
 
@@ -66,7 +66,7 @@ class Imported:
 def _name(phase: str, row: Any) -> str:
     if not has_id(row):
         return f"a row of {phase} without an id"
-    name = f" ({row['name']})" if row.get("name") else ""
+    name = f" ({said(row['name'])})" if said(row.get("name")) else ""
     return f"{phase.removesuffix('s')} {row['id']}{name}"
 
 
@@ -76,7 +76,7 @@ def run(db: Db, config: Config, shop: Shop, name: str, since: datetime, progress
     The figures are counted then. Run again, it changes nothing but what changed in the shop. Raises ShopError when the
     shop can't be read.
     """
-    with audit.act(db, "store.imported", target=name, details={"since": since}) as details:
+    with audit.act(db, "store.imported", target=name, details={"since": since}) as details, blamed_on_the_shop():
         imported = _run(db, config, shop, name, since, progress)
         details |= {phase: dict(outcomes) for phase, outcomes in imported.outcomes.items()}
         details["not_imported"] = len(imported.not_imported)
@@ -223,7 +223,7 @@ def parse_since(text: str, moment: datetime) -> datetime:
     Raises ValueError, for a day that has not begun anywhere too.
     """
     units = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-    if text[-1:] in units and text[:-1].isdigit() and len(text) < 7:
+    if text[-1:] in units and text[:-1].isdigit() and text.isascii() and len(text) < 7:
         return moment - timedelta(**{units[text[-1]]: int(text[:-1])})
     since = utc(text)
     if since is None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import islice
 
 from . import inbox, worker
 from .db import Db
+from .errors import PayloadTooLarge
 from .inbox import Outcome
+from .sources.woocommerce_rest import envelope
 from .stores import Store
 from .worker import Work
 
+_LARGEST = 8 * 1024 * 1024
+"""Bytes of one event; MongoDB keeps documents of up to 16 MiB."""
 _HEADERS = {"content-type": "application/json", "user-agent": "pos-api"}
 
 
@@ -27,7 +32,7 @@ def take_in(db: Db, store: Store, bodies: Iterable[bytes], read_at: datetime, *,
     lease = inbox.new_lease()
     outcomes: list[Outcome] = []
     for batch in _batches(bodies):
-        works = [worker.understand(store, _HEADERS, body, read_at) for body in batch]
+        works = [_understand(store, body, read_at) for body in batch]
         unique = {work.event.key: work for work in works}
         new = inbox.store(db, [work.event for work in unique.values()], lease)
         known = inbox.states(db, unique.keys() - new)
@@ -36,6 +41,17 @@ def take_in(db: Db, store: Store, bodies: Iterable[bytes], read_at: datetime, *,
             inbox.reopen(db, once_more, lease)
         outcomes += _outcomes(db, lease, works, new, once_more)
     return outcomes
+
+
+def _understand(store: Store, body: bytes, read_at: datetime) -> Work:
+    """What an event says; of one that is too large for the inbox, a trace that names it."""
+    if len(body) <= _LARGEST:
+        return worker.understand(store, _HEADERS, body, read_at)
+    problem = PayloadTooLarge(f"It has {len(body):,} bytes in the shop, and at most {_LARGEST:,} are taken.")
+    event = json.loads(body)
+    shop_id = event["data"].get("id") if isinstance(event["data"], dict) else None
+    beginning = envelope(event["event"], {"id": shop_id})
+    return worker.without_body(store, _HEADERS, beginning, len(body), read_at, problem)
 
 
 def _outcomes(db: Db, lease: str, works: list[Work], new: set[str], once_more: set[str]) -> list[Outcome]:

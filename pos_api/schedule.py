@@ -4,8 +4,8 @@ Figures are exact whenever they are looked at; bringing them up to date meanwhil
 after an import. Shops are compared by one process at a time.
 
 Every `RECONCILE_EVERY` minutes what changed since the last time is compared, and once a day what changed in the last
-month, which finds a refund deleted long after its order; then every product's stock too. A thread of its own: a shop
-that is slow keeps no delivery waiting.
+month, which finds a refund deleted long after its order; then every product's stock too. Each shop has a thread of its
+own meanwhile: one that is slow, or never ends an answer, keeps no delivery and no other shop waiting.
 """
 
 from __future__ import annotations
@@ -29,17 +29,21 @@ _FIGURES_EVERY = 30  # rounds, so ten minutes
 _LEASE = timedelta(minutes=10)
 _SWEEP_EVERY = timedelta(days=1)
 _GRACE = timedelta(minutes=2)
+_AT_ONCE = 16
+"""Shops compared at a time."""
+_LONGEST = 12 * 3600.0
+"""Seconds that a comparison may take, so that a shop that never comes to an end does not occupy a thread for ever."""
 
 log = get_logger(__name__)
 
 
 class Schedule:
-    """The thread that does it. With RECONCILE_EVERY=0 no shop is compared."""
+    """The threads that do it. With RECONCILE_EVERY=0 no shop is compared."""
 
     def __init__(self, db: Db, config: Config) -> None:
         self._db = db
         self._config = config
-        self._comparing: set[str] = set()
+        self._comparing: dict[str, threading.Thread] = {}
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pos-schedule", daemon=True)
 
@@ -50,14 +54,15 @@ class Schedule:
     def stop(self) -> None:
         """Stop; a comparison on its way ends with the process, and is due again for whoever is next."""
         self._stopping.set()
-        if not self._comparing:
-            return
-        with suppress(PyMongoError):
-            self._db.pulls.update_many({"_id": {"$in": list(self._comparing)}}, {"$set": {"due_at": now()}})
+        names = [name for name, thread in list(self._comparing.items()) if thread.is_alive()]
+        if names:
+            with suppress(PyMongoError):
+                self._db.pulls.update_many({"_id": {"$in": names}}, {"$set": {"due_at": now()}})
 
     def join(self, timeout: float) -> None:
-        """Wait for the thread to end."""
-        self._thread.join(timeout)
+        """Wait for the threads to end, for so many seconds each."""
+        for thread in (self._thread, *self._comparing.values()):
+            thread.join(timeout)
 
     def _run(self) -> None:
         rounds = 0
@@ -69,7 +74,7 @@ class Schedule:
                     retention.run(self._db, self._config)
                 rounds += 1
                 if self._config.reconcile_every:
-                    run_due(self._db, self._config, self._comparing)
+                    start_due(self._db, self._config, self._comparing)
             except Exception as error:  # the next round may do better, and deliveries go on without it
                 log.error("what is scheduled failed", error=type(error).__name__)
 
@@ -78,20 +83,37 @@ class Schedule:
             continue
 
 
-def run_due(db: Db, config: Config, comparing: set[str] | None = None) -> list[Report]:
-    """Compare the shops whose time has come and that nobody else is comparing; returns the reports. `comparing` holds
-    the one at hand meanwhile."""
-    comparing = set() if comparing is None else comparing
-    reports = []
+def run_due(db: Db, config: Config) -> list[Report]:
+    """Compare the shops whose time has come and that nobody else is comparing, and wait for all; returns the
+    reports."""
+    reports: list[Report] = []
+    comparing: dict[str, threading.Thread] = {}
+    while start_due(db, config, comparing, reports):
+        for thread in comparing.values():
+            thread.join()
+    return reports
+
+
+def start_due(
+    db: Db, config: Config, comparing: dict[str, threading.Thread], reports: list[Report] | None = None
+) -> bool:
+    """Start to compare the shops whose time has come and that nobody else is comparing, each in a thread of its own, so
+    that one that hangs keeps no other waiting; returns whether any was started. `comparing` holds the threads by
+    store, and the reports are added to `reports`."""
+    for name in [name for name, thread in comparing.items() if not thread.is_alive()]:
+        del comparing[name]
+    started = False
     try:
         for name in connection.connected(db):
-            if _claim(db, name):
-                comparing.add(name)
-                reports.append(_compare(db, config, name))
-                comparing.discard(name)
+            if name not in comparing and len(comparing) < _AT_ONCE and _claim(db, name):
+                arguments = (db, config, name, [] if reports is None else reports)
+                thread = threading.Thread(target=_compare, args=arguments, name=f"pos-compare-{name}", daemon=True)
+                comparing[name] = thread
+                thread.start()
+                started = True
     except PyMongoError as error:
         log.warning("shops can't be compared", error=type(error).__name__)
-    return reports
+    return started
 
 
 def _claim(db: Db, name: str) -> bool:
@@ -105,7 +127,17 @@ def _claim(db: Db, name: str) -> bool:
     return True
 
 
-def _compare(db: Db, config: Config, name: str) -> Report:
+def _compare(db: Db, config: Config, name: str, reports: list[Report]) -> None:
+    """Compare one shop and add its report; whatever fails is about this shop alone."""
+    try:
+        reports.append(_compared(db, config, name))
+    except PyMongoError as error:
+        log.warning("a shop can't be compared", store=name, error=type(error).__name__)
+    except Exception as error:
+        log.error("the comparison of a shop failed", store=name, error=type(error).__name__)
+
+
+def _compared(db: Db, config: Config, name: str) -> Report:
     started_at = now()
     state = db.pulls.find_one({"_id": name}) or {}
     sweep = "swept_at" not in state or state["swept_at"] + _SWEEP_EVERY <= started_at
@@ -123,10 +155,12 @@ def _compare(db: Db, config: Config, name: str) -> Report:
 
 def _report(db: Db, config: Config, name: str, since: datetime, sweep: bool) -> Report:
     try:
-        with connection.open_shop(db, config, name) as shop:
+        with connection.open_shop(db, config, name, within=_LONGEST) as shop:
             return reconcile.run(db, config, shop, name, since, repair=True, every_product=sweep, grace=_GRACE)
     except (PosError, ConfigError) as error:
-        return Report(name, since, now(), problem=str(error))
+        report = Report(name, since, now(), problem=str(error), finished_at=now())
+        reconcile.keep(db, config, report, since)
+        return report
 
 
 def _tell(report: Report) -> None:

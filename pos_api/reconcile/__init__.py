@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from .. import silence
 from ..config import Config
 from ..db import Db
-from ..sources.woocommerce_rest import Shop, ShopError
+from ..sources.woocommerce_rest import Shop, ShopError, blamed_on_the_shop
 from ..stores import Stores
 from ..values import now
 from . import orders, products, senders, stock
@@ -26,6 +26,7 @@ __all__ = [
     "PRODUCTS",
     "SWEEP",
     "Report",
+    "keep",
     "last_report",
     "reconciled_until",
     "repaired",
@@ -44,14 +45,16 @@ def run(
     repair_senders: bool = False,
     every_product: bool = True,
     align: Iterable[str] = (),
+    accept_gone: bool = False,
     grace: timedelta = timedelta(),
 ) -> Report:
     """Compare the store `name` with its shop from `since` on, and keep the report.
 
     `repair` applies what the shop says to orders and products that differ and adds those that are missing;
     `repair_senders` switches the shop's disabled webhooks on again, and then compares from before they went off;
-    `align` brings the stock of these SKUs to the shop's. What changed within `grace` may still be on its way and is
-    left for the next time. A shop that can't be read is a report with a `problem`.
+    `align` brings the stock of these SKUs to the shop's; with `accept_gone` a repair archives products and marks orders
+    deleted however many of them are gone from the shop at once. What changed within `grace` may still be on its way and
+    is left for the next time. A shop that can't be read is a report with a `problem`.
 
     Without `every_product` the products of the orders are compared, and what the last report left open is looked at
     again or still open: a report is about all that is known.
@@ -60,17 +63,20 @@ def run(
     report = Report(name, since, now())
     until = report.started_at - grace
     try:
-        senders.compare(shop, report, repair=repair_senders)
-        asked_at = shop.time()
-        report.since = senders.before_the_gap(db, report)
-        before = left_open(last_report(db, name))
-        if every_product:
-            before = Open(before.orders)
-        report.stock, report.unread = list(before.stock), list(before.unread)
-        touched = orders.compare(db, store, shop, report, revisit=before.orders, repair=repair, until=until)
-        wanted = None if every_product else touched | before.products
-        products.compare(db, store, shop, report, wanted, repair=repair)
-        stock.align(db, store, shop, report, align, asked_at)
+        with blamed_on_the_shop():
+            senders.compare(shop, report, repair=repair_senders)
+            asked_at = shop.time()
+            report.since = senders.before_the_gap(db, report)
+            before = left_open(last_report(db, name))
+            if every_product:
+                before = Open(before.orders)
+            report.stock, report.unread = list(before.stock), list(before.unread)
+            touched = orders.compare(
+                db, store, shop, report, revisit=before.orders, repair=repair, until=until, accept_gone=accept_gone
+            )
+            wanted = None if every_product else touched | before.products
+            products.compare(db, store, shop, report, wanted, repair=repair, accept_gone=accept_gone)
+            stock.align(db, store, shop, report, align, asked_at)
     except ShopError as error:
         report.problem = error.message
     outage = silence.listen(db, name, now())

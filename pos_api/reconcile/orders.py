@@ -18,10 +18,10 @@ from bson import Timestamp
 from .. import orders, pull, worker
 from ..db import Db, Document
 from ..orders import OrderSnapshot
-from ..sources.woocommerce_rest import Row, Shop, Unread, envelope, from_trash, refunds_of
+from ..sources.woocommerce_rest import Row, Shop, Unread, envelope, from_trash, has_id, refunds_of, said
 from ..stores import Store
 from ..values import decimal, now
-from .report import ORDERS, Report, repaired
+from .report import ORDERS, Report, repaired, too_many_gone
 
 _BATCH = 100
 _LOOKS = 3
@@ -46,24 +46,44 @@ class _Compared:
 
 
 def compare(
-    db: Db, store: Store, shop: Shop, report: Report, *, revisit: set[int], repair: bool, until: datetime
+    db: Db,
+    store: Store,
+    shop: Shop,
+    report: Report,
+    *,
+    revisit: set[int],
+    repair: bool,
+    until: datetime,
+    accept_gone: bool = False,
 ) -> set[str]:
     """Note the orders that differ, and repair them; returns the products of all that were compared. Those to `revisit`
     are compared whenever they changed. What changed after `until` may still be on its way, and is left for the next
-    comparison. Raises ShopError."""
+    comparison. Where many are gone from the shop at once, they stay as they are unless `accept_gone`. Raises
+    ShopError."""
     touched: set[str] = set()
+    gone: list[Document] = []
     for rows, unlisted in _both_ways(db, store, shop, report, revisit):
         for discrepancy in _differing(db, store, shop, report, rows, unlisted):
             if _recent(discrepancy, until):
                 continue
-            if repair:
-                discrepancy = _repair(db, store, shop, report, discrepancy)
-            report.orders.append({name: value for name, value in discrepancy.items() if name not in ("body", "row")})
+            if discrepancy["problem"] == "gone":
+                gone.append(discrepancy)  # repaired last: when it is known how many they are
+                continue
+            _note(report, _repair(db, store, shop, report, discrepancy) if repair else discrepancy)
         ids = [*(row["id"] for row in rows), *unlisted]
         report.compared += len(ids)
         touched.update(_products_of(db, store, ids))
+    if repair and not accept_gone and too_many_gone(len(gone), report.compared):
+        report.leave_gone(ORDERS, len(gone), report.compared)
+        repair = False
+    for discrepancy in gone:
+        _note(report, _repair(db, store, shop, report, discrepancy) if repair else discrepancy)
     _explain_with_inbox(db, store, report.orders)
     return touched
+
+
+def _note(report: Report, discrepancy: Document) -> None:
+    report.orders.append({name: value for name, value in discrepancy.items() if name not in ("body", "row")})
 
 
 def _both_ways(
@@ -80,7 +100,7 @@ def _both_ways(
     for ids in _saved_since(db, store, report.since, seen):
         listed: dict[int, Row] = {}
         for page in shop.rows("orders", include=",".join(map(str, ids))):
-            listed |= {row["id"]: row for row in page.rows if isinstance(row, dict) and row.get("id") in ids}
+            listed |= {row["id"]: row for row in page.rows if has_id(row) and row["id"] in ids}
         yield list(listed.values()), [order_id for order_id in ids if order_id not in listed]
     yield [], sorted(revisit - seen)
 
@@ -178,7 +198,7 @@ def _unusable(store: Store, row: Row, before: Document | None) -> Document | Non
     return {
         "order": f"{store.id}:{row['id']}",
         "order_id": row["id"],
-        "number": str(row.get("number") or row["id"]),
+        "number": said(row.get("number")) or str(row["id"]),
         "problem": "unusable",
         "fields": sorted(details) if isinstance(details, dict) else [],
         "here": _shown(before) if before else None,

@@ -9,7 +9,7 @@ unless something newer came in meanwhile.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 
@@ -17,11 +17,11 @@ from .. import product_archive, products, pull, worker
 from .. import stock as ledger
 from ..db import Db, Document
 from ..products import ProductSnapshot, shop_key
-from ..sources.woocommerce_rest import Row, Shop, Unread, envelope
+from ..sources.woocommerce_rest import Row, Shop, Unread, envelope, said
 from ..stores import Store
 from ..values import Quantity, decimal, now
 from . import stock
-from .report import PRODUCTS, Report
+from .report import PRODUCTS, Report, too_many_gone
 
 _BATCH = 100
 _NEEDED = ("name", "sku", "price", "manage_stock", "stock_quantity")
@@ -30,7 +30,8 @@ _NEEDED = ("name", "sku", "price", "manage_stock", "stock_quantity")
 
 @dataclass(frozen=True, slots=True)
 class _Comparison:
-    """What every step of comparing a catalogue needs; `pending` are units by product that pending orders hold."""
+    """What every step of comparing a catalogue needs; `pending` are units by product that pending orders hold, `gone`
+    the products found deleted in the shop, which are repaired last: when it is known how many they are."""
 
     db: Db
     store: Store
@@ -38,6 +39,7 @@ class _Comparison:
     report: Report
     repair: bool
     pending: dict[str, Quantity]
+    gone: list[Document] = field(default_factory=list)
 
     def key(self, shop_id: int) -> str:
         return shop_key(self.store.id, shop_id)
@@ -46,23 +48,43 @@ class _Comparison:
         return self.db.products.find_one({"shop_ids": self.key(shop_id)})
 
 
-def compare(db: Db, store: Store, shop: Shop, report: Report, skus: set[str] | None, *, repair: bool) -> None:
+def compare(
+    db: Db,
+    store: Store,
+    shop: Shop,
+    report: Report,
+    skus: set[str] | None,
+    *,
+    repair: bool,
+    accept_gone: bool = False,
+) -> None:
     """Note the products that differ, are gone from the shop, or are not known here, and where the stock differs;
-    `repair` brings them to what the shop says, stock excepted. `skus` None are all products. Raises ShopError."""
+    `repair` brings them to what the shop says, stock excepted. `skus` None are all products. Where many are gone at
+    once, they stay as they are unless `accept_gone`. Raises ShopError."""
     comparison = _Comparison(db, store, shop, report, repair, ledger.held_by_pending(db, store.id))
-    if skus is not None:
+    if skus is None:
+        _compare_all(comparison)
+    else:
         for ids in _batches(_ids_of(db, store, {"_id": {"$in": sorted(skus)}})):
             _compare_each(comparison, ids)
-        return
+    _settle_gone(comparison, accept_gone)
+
+
+def _compare_all(comparison: _Comparison) -> None:
+    db, store, shop, report = comparison.db, comparison.store, comparison.shop, comparison.report
     listed: set[int] = set()
     for page in shop.products():
         report.not_read(PRODUCTS, page.unread)
         rows = [row for row in report.with_ids(PRODUCTS, page.rows) if row.get("status") != "trash"]
         listed.update(row["id"] for row in rows)
         _compare_rows(comparison, rows)
-    of_this_shop = _ids_of(db, store, {"shop_ids": {"$regex": f"^{shop_key(store.id, 0)[:-1]}"}})
+    of_this_shop = _ids_of(db, store, _of_this_shop(store))
     for ids in _batches(each for each in of_this_shop if each not in listed):
         _compare_each(comparison, ids)
+
+
+def _of_this_shop(store: Store) -> Document:
+    return {"shop_ids": {"$regex": f"^{shop_key(store.id, 0)[:-1]}"}}
 
 
 def _ids_of(db: Db, store: Store, query: Document) -> Iterator[int]:
@@ -91,7 +113,7 @@ def _compare_each(comparison: _Comparison, ids: list[int]) -> None:
 
 
 def _compare_rows(comparison: _Comparison, rows: list[Row]) -> None:
-    named = [(row, str(row.get("sku") or "").strip()) for row in rows if not _is_cut_short(comparison, row)]
+    named = [(row, stock.sku_of(row)) for row in rows if not _is_cut_short(comparison, row)]
     keys = [comparison.key(row["id"]) for row, _ in named]
     known = products.lookup(comparison.db, [sku for _, sku in named if sku], keys)
     stored = comparison.db.products.find({"shop_ids": {"$in": keys}})
@@ -113,7 +135,7 @@ def _is_cut_short(comparison: _Comparison, row: Row) -> bool:
     """Whether a product's answer lacks what is compared, which is noted."""
     lacking = [name for name in _NEEDED if name not in row] or ([] if stock.is_sound(row) else ["a number of units"])
     if lacking:
-        what = f"product {row['id']} ({row.get('name') or 'no name'})"
+        what = f"product {row['id']} ({said(row.get('name')) or 'no name'})"
         comparison.report.not_read(PRODUCTS, [Unread(what, f"The shop's answer lacks {', '.join(lacking)}.")])
     return bool(lacking)
 
@@ -126,7 +148,7 @@ def _compare_content(comparison: _Comparison, row: Row, product: Document) -> No
     if not _differing(comparison, row, product):
         return
     product = comparison.by_shop_id(row["id"]) or product
-    rival = comparison.db.products.find_one({"skus": str(row.get("sku") or "").strip()}) or {}
+    rival = comparison.db.products.find_one({"skus": stock.sku_of(row)}) or {}
     again, unread = comparison.shop.product(row["id"])
     comparison.report.not_read(PRODUCTS, [unread] if unread else [])
     if again is None or again.get("status") == "trash":
@@ -167,7 +189,7 @@ def _changed(
     comparison: _Comparison, row: Row, product: Document, fields: list[str], known_at: datetime | None
 ) -> Document:
     here = _shown(product)
-    there = {"sku": str(row["sku"] or "").strip(), "name": row["name"], "price": str(row["price"]), "archived": False}
+    there = {"sku": stock.sku_of(row), "name": said(row["name"]), "price": said(row["price"]), "archived": False}
     causes = [f"{name} {here[name]!r} here, {there[name]!r} in the shop" for name in fields if name in ("sku", "name")]
     causes += [f"price {here['price']} here, {there['price']} in the shop" for name in fields if name == "price"]
     details = {"gtin": "barcode", "image_url": "image", "categories": "list of categories", "tax_class": "tax class"}
@@ -213,7 +235,23 @@ def _gone(comparison: _Comparison, shop_id: int, *, in_trash: bool) -> None:
         "cause": "It is in the shop's trash." if in_trash else "It was deleted in the shop.",
         "body": envelope("product.deleted", {"id": shop_id}),
     }
-    _note(comparison, discrepancy)
+    comparison.gone.append(discrepancy)
+
+
+def _settle_gone(comparison: _Comparison, accept: bool) -> None:
+    """Note the products that are gone, and archive them where that is asked; none of them where they are so many that
+    it may be the shop that fails, unless that is accepted."""
+    gone, store = comparison.gone, comparison.store
+    if comparison.repair and not accept and len(gone) > 1:
+        known = comparison.db.products.count_documents(_of_this_shop(store))
+        if too_many_gone(len(gone), known):
+            comparison.report.leave_gone(PRODUCTS, len(gone), known)
+            comparison.report.products += [_without_body(each) for each in gone]
+            return
+    for discrepancy in gone:
+        product = comparison.by_shop_id(discrepancy["shop_id"])
+        if product and not product_archive.is_deleted(product, comparison.key(discrepancy["shop_id"])):
+            _note(comparison, discrepancy)  # else it went with the product that it is a variation of
 
 
 def _shown(product: Document) -> Document:
@@ -232,8 +270,11 @@ def _note(comparison: _Comparison, discrepancy: Document) -> None:
         discrepancy["repair"] = "incomplete" if done and not holds else outcome.outcome
         if not holds and (outcome.reason or outcome.warnings):
             discrepancy["cause"] = outcome.reason or outcome.warnings[0].message
-    kept = {name: value for name, value in discrepancy.items() if name not in ("body", "row")}
-    comparison.report.products.append(kept)
+    comparison.report.products.append(_without_body(discrepancy))
+
+
+def _without_body(discrepancy: Document) -> Document:
+    return {name: value for name, value in discrepancy.items() if name not in ("body", "row")}
 
 
 def _holds(comparison: _Comparison, discrepancy: Document) -> bool:

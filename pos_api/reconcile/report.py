@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from ..config import Config
 from ..db import Db, Document
-from ..sources.woocommerce_rest import Row, Unread, has_id
+from ..sources.fields import visible
+from ..sources.woocommerce_rest import Row, Unread, has_id, said
 from ..stores import Stores
+from ..values import INT64_MAX
 
 SWEEP = timedelta(days=30)
 """How far back the daily comparison looks."""
 ORDERS, PRODUCTS = "orders", "products"
 
 _SHOWN = 500
+_FEW_GONE, _SHARE_GONE = 20, 0.1
 _DONE = frozenset({"created", "updated", "unchanged", "aligned", "switched on"})
 
 
@@ -64,6 +68,13 @@ class Report:
             if document not in self.unread:
                 self.unread.append(document)
 
+    def leave_gone(self, kind: str, gone: int, known: int) -> None:
+        """Note that these many are gone from the shop at once and stay as they are here."""
+        self.notes.append(
+            f"{gone:,} of {known:,} {kind} are gone from the shop at once, so they stay as they are here: perhaps the "
+            f"shop fails. If they were deleted, `pos-api reconcile {self.store} --repair --accept-gone` follows."
+        )
+
     def with_ids(self, kind: str, rows: Iterable[Row]) -> list[Row]:
         """These rows as far as they are objects of the shop; the others, errors among them, are noted as not read."""
         usable: list[Row] = []
@@ -72,8 +83,9 @@ class Report:
                 usable.append(row)
             else:
                 after = f" after id {usable[-1]['id']}" if usable else ""
-                said = row.get("code") or row.get("message") if isinstance(row, dict) else None
-                cause = f"The shop lists an error in its place: {str(said)[:100]}" if said else "It has no id."
+                error = row.get("code") or row.get("message") if isinstance(row, dict) else None
+                shown = said(error, 100)
+                cause = f"The shop lists an error in its place: {shown}" if shown else "It has no usable id."
                 self.not_read(kind, [Unread(f"a row of {kind}{after}", cause)])
         return usable
 
@@ -109,11 +121,24 @@ def repaired(discrepancy: Document) -> bool:
 
 def keep(db: Db, config: Config, report: Report, until: datetime) -> None:
     """Store the report, and where all is in sync until then, that it is."""
-    changes: Document = {"report": _shortened(report.document())}
+    changes: Document = {"report": _storable(_shortened(report.document()))}
     unread = any(each["kind"] == ORDERS for each in report.unread)
     if not (report.problem or unread) and all(map(repaired, report.orders)) and _connects(db, config, report):
         changes["reconciled_until"] = until
     db.pulls.update_one({"_id": report.store}, {"$set": changes}, upsert=True)
+
+
+def _storable(value: Any) -> Any:
+    """The same as a database can hold it, whatever a shop said."""
+    if isinstance(value, str):
+        return visible(value)
+    if isinstance(value, int) and abs(value) > INT64_MAX:
+        return str(value)
+    if isinstance(value, list | tuple | set):
+        return [_storable(each) for each in value]
+    if isinstance(value, dict):
+        return {name: _storable(each) for name, each in value.items()}
+    return value
 
 
 def _shortened(document: Document) -> Document:
@@ -129,6 +154,12 @@ def _shortened(document: Document) -> Document:
                 document["unread"].insert(0, entry)
     document["unread"] = document["unread"][:_SHOWN]
     return document
+
+
+def too_many_gone(gone: int, known: int) -> bool:
+    """Whether so many of what is known here are gone from the shop at once that it may rather be the shop that fails:
+    more than 20, and more than a tenth. A repair leaves them then until somebody says that it is right."""
+    return gone > _FEW_GONE and gone > known * _SHARE_GONE
 
 
 def _is_open(discrepancy: Document) -> bool:

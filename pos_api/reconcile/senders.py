@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..db import Db, Document
-from ..sources.woocommerce_rest import Row, Shop, ShopError, has_id
+from ..sources.woocommerce_rest import Row, Shop, ShopError, has_id, said
 from ..values import utc
 from .report import Report, reconciled_until
 
@@ -29,11 +29,11 @@ def compare(shop: Shop, report: Report, *, repair: bool) -> None:
             raise
         report.notes.append(_UNSEEN)
         return
-    off = [_sender(each) for each in webhooks if each.get("status") != "active"]
+    off = [_sender(each) for each in webhooks if said(each.get("status")) != "active"]
     if repair:
         for each in off:
             _switch_on(shop, each)
-    topics = {each.get("topic") for each in webhooks}
+    topics = {said(each.get("topic")) for each in webhooks}
     if not plugin and not {"order.created", "order.updated"} <= topics:
         problem = "Neither the plugin nor webhooks for order.created and order.updated are there; nothing sends orders."
         off.append({"sender": "plugin", "id": None, "name": "WooCommerce POS Sync", "problem": problem})
@@ -64,22 +64,29 @@ def _list(shop: Shop) -> list[Row]:
 
 
 def _ours(webhook: Row) -> bool:
-    return urlsplit(str(webhook.get("delivery_url"))).path.rstrip("/").endswith(WEBHOOKS_PATH)
+    try:
+        return urlsplit(said(webhook.get("delivery_url"), 2000)).path.rstrip("/").endswith(WEBHOOKS_PATH)
+    except ValueError:
+        return False
 
 
 def _plugin_active(shop: Shop) -> bool:
     status = shop.get("system_status", _fields="active_plugins").data
-    active = status.get("active_plugins") or [] if isinstance(status, dict) else []
-    return any(str(each.get("plugin", "")).startswith(PLUGIN) for each in active if isinstance(each, dict))
+    active = status.get("active_plugins") if isinstance(status, dict) else None
+    if isinstance(active, dict):  # PHP writes a list with a gap so
+        active = list(active.values())
+    plugins = [each for each in active if isinstance(each, dict)] if isinstance(active, list) else []
+    return any(said(each.get("plugin")).startswith(PLUGIN) for each in plugins)
 
 
 def _sender(webhook: Row) -> Document:
     return {
         "sender": "webhook",
         "id": webhook["id"],
-        "name": webhook.get("name"),
-        "topic": webhook.get("topic"),
-        "problem": f"The webhook is {webhook.get('status')}; WooCommerce switches it off on the 7th failure in a row.",
+        "name": said(webhook.get("name")),
+        "topic": said(webhook.get("topic")),
+        "problem": f"The webhook is {said(webhook.get('status'), 20)}; "
+        "WooCommerce switches it off on the 7th failure in a row.",
         "off_since": _time(webhook.get("date_modified_gmt")),
     }
 

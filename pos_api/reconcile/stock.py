@@ -9,13 +9,15 @@ from .. import pull
 from .. import stock as ledger
 from ..db import Db, Document
 from ..products import MANAGED_AGAIN
-from ..sources.woocommerce_rest import Row, Shop, envelope
+from ..sources.woocommerce_rest import Row, Shop, envelope, said
 from ..stores import Store
 from ..values import Quantity, now, quantity, whole
 from .report import PRODUCTS, Report
 
 ALIGNED = "reconcile"
 """The reason of a movement that brings a SKU to the shop's stock. What came before it explains no difference after."""
+
+_LONGEST_SKU = 10_000
 
 
 def units(row: Row) -> Quantity | None:
@@ -28,6 +30,12 @@ def units(row: Row) -> Quantity | None:
         return 0 if there is None or there == "" else quantity(there)
     except ValueError:
         return None
+
+
+def sku_of(row: Row) -> str:
+    """The SKU of a product of the shop; one that is no text is `(unreadable)`."""
+    given = row.get("sku")
+    return said(given, _LONGEST_SKU).strip() or ("" if given is None or isinstance(given, str) else "(unreadable)")
 
 
 def is_sound(row: Row) -> bool:
@@ -113,8 +121,8 @@ def unknown(db: Db, store: Store, report: Report, row: Row, *, repair: bool) -> 
     assert there is not None
     entry: Document = {
         "product": None,
-        "sku": str(row["sku"]).strip(),
-        "name": row.get("name"),
+        "sku": sku_of(row),
+        "name": said(row.get("name")),
         "here": None,
         "shop": there,
         "held_by_pending": 0,

@@ -7,27 +7,56 @@ the query (WooCommerce's one-legged variant, `WC_REST_Authentication`), which ne
 
 from __future__ import annotations
 
+import base64
 import json
+import os
 import random
-import socket
-import ssl
-import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
-import requests
+from pymongo.errors import PyMongoError
+from requests import PreparedRequest
 from requests.auth import AuthBase, HTTPBasicAuth
 from requests_oauthlib import OAuth1
 
+from ..config import ConfigError
 from ..db import Document
-from ..errors import PosError
-from ..values import now
+from ..errors import BadRequest, PosError
+from ..logs import get_logger
+from ..values import INT64_MAX, now
+from . import json_body
+from .fields import visible
+from .shop_http import TIMEOUT, Client, Reply, ShopError
+
+__all__ = [
+    "CLOCK_LEEWAY",
+    "CONCURRENCY",
+    "Answer",
+    "Credentials",
+    "Page",
+    "Place",
+    "Row",
+    "Shop",
+    "ShopError",
+    "Unread",
+    "blamed_on_the_shop",
+    "envelope",
+    "from_trash",
+    "has_id",
+    "namespaces",
+    "refunds_of",
+    "said",
+]
+
+log = get_logger(__name__)
 
 Row: TypeAlias = dict[str, Any]
 T = TypeVar("T")
@@ -45,29 +74,29 @@ _CLOCKS_AGREE = 2.0
 _PAGE = 100
 _SMALLEST_PAGE = 2
 _OVERLAP = 5
-_TIMEOUT = (10, 60)
 _ATTEMPTS = 5
 _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 120.0
+_PATIENCE = 180.0
+"""Seconds after which a request that keeps failing is not made again."""
+_CREDIBLE_CLOCK = 86_400.0
+"""A shop's clock that is off by more seconds than these is not reckoned with."""
+_MOST_VALUES = 1_000_000
+"""In one answer: a small one that is nothing but `[],[],[]` would need a hundred times its size."""
+_MOST_ROWS = 10_000_000
+"""Of one collection. A shop that lists more is making them up."""
+_FRUITLESS, _EMPTY = 20, 3
+"""So many pages in a row without a row not seen before end the reading, and so many where the last one has no usable
+row at all, however many rows the shop says there are."""
+_MOST_HIDDEN = 200
+"""So many variations of one product that the shop names and does not list are asked for one by one."""
+_SAID = 200
 _BUSY = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
-_SIZE_DEPENDENT = frozenset({"timeout", "server_error", "not_json", "cut_off"})
+_SIZE_DEPENDENT = frozenset({"timeout", "server_error", "not_json", "cut_off", "too_large"})
 """What asking for less at once may cure: a shop that runs out of time or memory over a hundred orders."""
 _SHOP_FAILS = _SIZE_DEPENDENT | {"refused", "dns", "tls", "too_many_requests"}
 _FAILURES_IN_A_ROW = 4
 """So many rows in a row that each fail: it is the shop that fails, rather than some of its rows."""
-
-
-class ShopError(PosError):
-    """The shop can't be read; `cause` is stable, the message says what it means and what to do."""
-
-    status = 502
-    code = "shop_unreadable"
-
-    def __init__(self, cause: str, message: str, *, http_status: int = 0, wc_code: str = "") -> None:
-        super().__init__(message, details={"cause": cause})
-        self.cause = cause
-        self.http_status = http_status
-        self.wc_code = wc_code
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,22 +149,23 @@ class Page:
 
 
 class Shop:
-    """A shop's REST API. Use it as a context manager; `attempts` is how often a failing request is made."""
+    """A shop's REST API. Use it as a context manager; `attempts` is how often a failing request is made, `timeout` how
+    many seconds it may take to connect and as a whole, `within` how many seconds may pass until the last request."""
 
     def __init__(
         self,
         credentials: Credentials,
         *,
         attempts: int = _ATTEMPTS,
-        timeout: tuple[float, float] = _TIMEOUT,
+        timeout: tuple[float, float] = TIMEOUT,
+        within: float = float("inf"),
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         self.credentials = credentials
         self._attempts = attempts
-        self._timeout = timeout
+        self._ends_at = time.monotonic() + within
         self._sleep = sleep
-        self._local = threading.local()
-        self._sessions: list[requests.Session] = []
+        self._client = Client(_auth(credentials), timeout)
         self._clock = 0.0
         self._failures = 0
         self._pool = ThreadPoolExecutor(CONCURRENCY, thread_name_prefix="pos-shop")
@@ -145,8 +175,7 @@ class Shop:
 
     def __exit__(self, *_: object) -> None:
         self._pool.shutdown(cancel_futures=True)
-        for session in self._sessions:
-            session.close()
+        self._client.close()
 
     def time(self) -> datetime:
         """The shop's present time, as far as its latest answer tells: its orders are older or newer by that clock."""
@@ -209,14 +238,16 @@ class Shop:
     def _variations(self, product: Row) -> tuple[list[Row], list[Unread]]:
         if not has_id(product) or not product.get("variations"):
             return [], []
-        what = f"the variations of product {product['id']} ({product.get('name') or 'no name'})"
+        what = f"the variations of product {product['id']} ({said(product.get('name')) or 'no name'})"
         nothing: list[Row] = []
         found, unread = self._or_unread(what, lambda: self._listed_variations(product), nothing)
         if unread is not None:
             return [], [unread]
         listed = {_id_of(variation) for variation in found}
         named = product["variations"] if isinstance(product["variations"], list) else []
-        hidden = [each for each in named if isinstance(each, int) and each and each not in listed]
+        hidden = [each for each in dict.fromkeys(filter(is_id, named)) if each not in listed]
+        if len(hidden) > _MOST_HIDDEN:
+            return found, [Unread(what, f"The shop names {len(hidden):,} more than it lists.", len(hidden))]
         looked_up = [self.product(each) for each in hidden] if hidden else []
         more = [row for row, _ in looked_up if row is not None and row.get("status") != "trash"]
         return [*found, *more], [missed for _, missed in looked_up if missed]
@@ -283,10 +314,12 @@ class Shop:
         Rows that are deleted while it is being read move those after them up: each page therefore begins with a few
         rows of the one before, and where it does not, something has moved, and it is read from further up. Where a
         page can't be had, a smaller one is asked for, and what the shop can't even tell alone is passed over and named.
-        A shop that gives fewer rows at once than it is asked for is read in steps of what it gives. Raises ShopError,
-        also where it gives the same rows over again.
+        A shop that gives fewer rows at once than it is asked for is read in steps of what it gives. Reading ends where
+        the shop gives nothing new any more; what it says it has besides is named. Raises ShopError, also where it gives
+        the same rows over again, or rows without end.
         """
         place, size, step, most, first_id = start or Place(), _PAGE, 0, _PAGE, 0
+        given = fruitless = 0
         passed: tuple[Unread, ...] = ()
         while True:
             try:
@@ -310,12 +343,16 @@ class Shop:
             if ids and ids[0] == first_id and ids[-1] <= place.last_id:
                 raise ShopError("repeats", f"Whatever page of {path} is asked for, the shop answers with the same one.")
             fresh = [row for row in answer.data if not has_id(row) or row["id"] > place.last_id]
+            if (given := given + len(fresh)) > _MOST_ROWS:
+                raise ShopError("endless", f"The shop lists more than {_MOST_ROWS:,} rows of {path}.")
+            fruitless = 0 if ids and ids[-1] > place.last_id else fruitless + 1
             if (covered := self._covered(path, place, size, answer, filters)) < size:
                 size, most = covered, _PAGE if answer.total is None else covered
-            done = place.offset + size >= answer.total if answer.total is not None else not fresh
+            done = place.offset + size >= answer.total if answer.total is not None else fruitless > 0
             after = Place(place.offset + size - min(_OVERLAP, size - 1), max([place.last_id, *ids]))
-            yield Page(fresh, after, passed + _withheld(path, place, size, answer))
-            if done:
+            ended = fruitless >= (_FRUITLESS if ids else _EMPTY)
+            yield Page(fresh, after, passed + _withheld(path, place, None if ended else size, answer))
+            if done or ended:
                 return
             place, size, step, passed = after, min(size * 2, most), 0, ()
             first_id = ids[0] if ids else 0
@@ -341,6 +378,8 @@ class Shop:
         answer = self.get(path, **{"per_page": size, "offset": offset, "orderby": "id", "order": "asc", **filters})
         if not isinstance(answer.data, list):
             raise ShopError("not_woocommerce", f"The shop answered no list of {path}.")
+        if answer.total is not None and answer.total < offset + sum(map(has_id, answer.data)):
+            return replace(answer, total=None)  # it gives more than it says it has
         return answer
 
     def get(self, path: str, **params: Any) -> Answer:
@@ -352,63 +391,83 @@ class Shop:
         return self._request("PUT", path, {}, body)
 
     def _request(self, method: str, path: str, params: Document, body: Document | None = None) -> Answer:
+        started_at = time.monotonic()
         for attempt in range(1, self._attempts + 1):
             wait = 0.0
             try:
-                response = self._send(method, path, params, body)
-                if response.status_code not in _BUSY:
-                    answer = _answer(response)
-                    self._clock = answer.clock or 0.0
+                reply = self._send(method, path, params, body)
+                if reply.status not in _BUSY:
+                    answer = _answer(reply)
+                    clock = answer.clock or 0.0
+                    self._clock = clock if abs(clock) <= _CREDIBLE_CLOCK else 0.0
                     return answer
-                problem = _busy(response)
-                wait = _retry_after(response)
+                problem = _busy(reply)
+                wait = _retry_after(reply)
             except ShopError as error:
+                problem = self._without_secrets(error)
                 if error.cause not in ("timeout", "cut_off", "not_json", "refused"):
-                    raise
-                problem = error
-            if wait > _LONGEST_PAUSE or attempt == self._attempts:
+                    raise problem from None
+            if wait > _LONGEST_PAUSE or attempt == self._attempts or time.monotonic() - started_at > _PATIENCE:
                 break
             self._sleep(max(wait, _FIRST_PAUSE * 2 ** (attempt - 1)) * random.uniform(1, 1.5))  # noqa: S311 - jitter
         raise problem
 
-    def _send(self, method: str, path: str, params: Document, body: Document | None) -> requests.Response:
-        base = self.credentials.url.rstrip("/")
-        query = {name: _text(value) for name, value in params.items()}
-        try:
-            return self._session().request(
-                method,
-                f"{base}/wp-json/wc/v3/{path}",
-                params=query,
-                json=body,
-                timeout=self._timeout,
-                allow_redirects=False,
-            )
-        except requests.RequestException as error:
-            raise _unreachable(error, urlsplit(base).hostname or base) from None
+    def _send(self, method: str, path: str, params: Document, body: Document | None) -> Reply:
+        if time.monotonic() > self._ends_at:
+            raise ShopError("too_slow", "The shop answers too slowly to be read in the time there is.")
+        url = f"{self.credentials.url.rstrip('/')}/wp-json/wc/v3/{path}"
+        return self._client.request(method, url, {name: _text(value) for name, value in params.items()}, body)
 
-    def _session(self) -> requests.Session:
-        session: requests.Session | None = getattr(self._local, "session", None)
-        if session is None:
-            session = self._local.session = requests.Session()
-            session.auth = _auth(self.credentials)
-            session.headers["User-Agent"] = "WooCommerce-POS-Sync"
-            session.headers["Accept"] = "application/json"
-            session.headers["Cache-Control"] = "no-cache"  # a cache in between may not answer with what was before
-            self._sessions.append(session)
-        return session
+    def _without_secrets(self, error: ShopError) -> ShopError:
+        """The error without the key pair: a shop may repeat in its message what it was sent."""
+        pair = (self.credentials.consumer_key, self.credentials.consumer_secret)
+        message = error.message
+        for secret in (base64.b64encode(":".join(pair).encode()).decode(), *reversed(pair)):
+            message = message.replace(secret, "…") if secret else message
+        return ShopError(error.cause, message, http_status=error.http_status, wc_code=error.wc_code)
+
+
+@contextmanager
+def blamed_on_the_shop() -> Iterator[None]:
+    """What nobody expected while a shop was read becomes a ShopError: the shop can't be read, and the log says where.
+    Our own errors and those of the database stay what they are."""
+    try:
+        yield
+    except (PosError, ConfigError, PyMongoError):
+        raise
+    except Exception as error:
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        log.error(
+            "a shop's answer was not understood",
+            error=type(error).__name__,
+            where=f"{os.path.basename(where.filename)}:{where.lineno}",
+        )
+        message = (
+            "Something in the shop's answers was not understood, so it was not read to the end; the log says where."
+        )
+        raise ShopError("not_understood", message) from None
 
 
 def namespaces(url: str) -> frozenset[str]:
     """The APIs that a WordPress has, asked for by `?rest_route=`, which works without permalinks; none where it is no
     WordPress. WooCommerce takes no key there (`WC_REST_Authentication::is_request_to_rest_api` looks for `wp-json/wc/`
     in the address)."""
+    client = Client(_NoAuth())
     try:
-        response = requests.get(f"{url}/", params={"rest_route": "/"}, timeout=_TIMEOUT, allow_redirects=False)
-        index = response.json()
-    except (requests.RequestException, ValueError):
+        index = _json(client.request("GET", f"{url}/", {"rest_route": "/"}))
+    except ShopError:
         return frozenset()
+    finally:
+        client.close()
     found = index.get("namespaces") if isinstance(index, dict) else None
     return frozenset(map(str, found)) if isinstance(found, list) else frozenset()
+
+
+class _NoAuth(AuthBase):
+    """Nothing is sent, no password of a `.netrc` either."""
+
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+        return request
 
 
 def _auth(credentials: Credentials) -> AuthBase:
@@ -431,8 +490,21 @@ def _text(value: Any) -> str:
 
 
 def has_id(row: Any) -> bool:
-    """Whether it is an object of the shop, rather than an error among them."""
-    return isinstance(row, dict) and isinstance(row.get("id"), int)
+    """Whether it is an object of the shop, rather than an error among them: its id is a whole number from 1 on that a
+    database can hold."""
+    return isinstance(row, dict) and is_id(row.get("id"))
+
+
+def is_id(value: Any) -> bool:
+    """Whether it is a number that WordPress could give to a post."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= INT64_MAX
+
+
+def said(value: Any, most: int = _SAID) -> str:
+    """Text or a number of the shop as it may be shown and stored, at most `most` characters; "" for anything else."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return ""
+    return visible(str(value))[:most]
 
 
 def _id_of(row: Any) -> int:
@@ -453,12 +525,14 @@ def refunds_of(order: Row) -> list[Row]:
     return [refund for refund in refunds if has_id(refund)] if isinstance(refunds, list) else []
 
 
-def _withheld(path: str, place: Place, size: int, answer: Answer) -> tuple[Unread, ...]:
-    """Rows that the shop counts and does not list: it can't load them, or the key's user may not see them."""
-    there = 0 if answer.total is None else min(size, max(answer.total - place.offset, 0))
+def _withheld(path: str, place: Place, size: int | None, answer: Answer) -> tuple[Unread, ...]:
+    """Rows that the shop counts and does not list, of `size` or of all that follow: it can't load them, or the key's
+    user may not see them."""
+    there = max((answer.total or 0) - place.offset, 0)
+    there = there if size is None else min(size, there)
     if (lacking := there - len(answer.data)) <= 0:
         return ()
-    what = f"{lacking} rows of {path} after id {place.last_id}"
+    what = f"{lacking:,} rows of {path} after id {place.last_id}"
     return (Unread(what, "The shop counts them and does not list them; the key's user may not see them.", lacking),)
 
 
@@ -482,30 +556,33 @@ _HERE = "at this address; is it the shop's address, with its folder if it has on
 # --- what is wrong ------------------------------------------------------------------------------------------------
 
 
-def _answer(response: requests.Response) -> Answer:
-    status = response.status_code
-    if 300 <= status < 400:
-        raise ShopError("redirect", _redirect(response), http_status=status)
-    data = _json(response)
-    if status >= 400:
-        raise _refusal(status, data)
-    total = response.headers.get("X-WP-Total", "")
-    return Answer(data, int(total) if total.isdigit() else None, clock_ahead(response))
+def _answer(reply: Reply) -> Answer:
+    if 300 <= reply.status < 400:
+        raise ShopError("redirect", _redirect(reply), http_status=reply.status)
+    data = _json(reply)
+    if reply.status >= 400:
+        raise _refusal(reply.status, data)
+    return Answer(data, whole_number(reply.headers.get("X-WP-Total", "")), clock_ahead(reply))
 
 
-def _json(response: requests.Response) -> Any:
-    status = response.status_code
+def _json(reply: Reply) -> Any:
+    """The JSON of an answer, or which answer it is instead: ShopError."""
+    status, body = reply.status, reply.body.removeprefix(b"\xef\xbb\xbf").strip()
+    if sum(map(body.count, (b",", b"[", b"{"))) > _MOST_VALUES:
+        raise ShopError("too_large", f"The shop's answer holds more than {_MOST_VALUES:,} values.", http_status=status)
+    problem = ""
     try:
-        return json.loads(response.content.decode("utf-8-sig"))
-    except (ValueError, RecursionError):
-        pass
-    start = response.content.lstrip()[:1]
+        return json_body.parse(body, any_text=True)
+    except BadRequest as error:
+        problem = error.message
     if status == 404:
         raise ShopError("no_rest_api", f"There is no WordPress with a REST API {_HERE}", http_status=status)
     if status in (401, 403):
         raise ShopError("firewall", f"Something before WordPress refuses (HTTP {status}, no JSON).", http_status=status)
-    if start in (b"{", b"["):
-        raise ShopError("cut_off", "The shop's answer broke off in the middle.", http_status=status)
+    if body[:1] in (b"{", b"["):
+        if body[-1:] not in (b"}", b"]"):
+            raise ShopError("cut_off", "The shop's answer broke off in the middle.", http_status=status)
+        raise ShopError("not_json", f"The shop's answer can't be used. {problem}", http_status=status)
     raise ShopError(
         "not_json",
         f"The shop answered a page instead of JSON (HTTP {status}): a firewall, maintenance mode, PHP errors shown, or "
@@ -514,15 +591,18 @@ def _json(response: requests.Response) -> Any:
     )
 
 
-def _redirect(response: requests.Response) -> str:
-    target = urlsplit(response.headers.get("Location", ""))
+def _redirect(reply: Reply) -> str:
+    try:
+        target = urlsplit(reply.headers.get("Location", ""))
+    except ValueError:
+        return "The shop redirects to what is no address; the key is not sent there."
     address = f"{target.scheme}://{target.netloc}{target.path.split('/wp-json')[0]}" if target.netloc else target.path
-    return f"The shop redirects to {address or 'nowhere'}; the key is not sent there. Connect with that address."
+    return f"The shop redirects to {said(address) or 'nowhere'}; the key is not sent there. Connect with that address."
 
 
 def _refusal(status: int, data: Any) -> ShopError:
-    code = str(data.get("code", "")) if isinstance(data, dict) else ""
-    said = str(data.get("message", ""))[:200] if isinstance(data, dict) else ""
+    code = said(data.get("code")) if isinstance(data, dict) else ""
+    text = said(data.get("message")) if isinstance(data, dict) else ""
     if not code:  # WordPress always says which error it is
         if status in (401, 403):
             message = (
@@ -532,12 +612,12 @@ def _refusal(status: int, data: Any) -> ShopError:
         message = f"Something answers HTTP {status}, but it is no WordPress {_HERE}"
         return ShopError("no_wordpress", message, http_status=status)
     if status in (401, 403):
-        cause, message = "unauthorized", f"The shop does not take the key: {said or status}"
-        if "timestamp" in said.lower():
+        cause, message = "unauthorized", f"The shop does not take the key: {text or status}"
+        if "timestamp" in text.lower():
             cause, message = "clock", "The shop does not take the time of the request: a clock is wrong."
         elif code == "woocommerce_rest_cannot_view":
             message = "The key is wrong, or its user may not read orders (woocommerce_rest_cannot_view)."
-        elif code == "woocommerce_rest_cannot_edit" or "write permissions" in said:
+        elif code == "woocommerce_rest_cannot_edit" or "write permissions" in text:
             cause, message = "read_only", "The key may read, but not write."
         return ShopError(cause, message, http_status=status, wc_code=code)
     if code == "rest_no_route":
@@ -548,75 +628,45 @@ def _refusal(status: int, data: Any) -> ShopError:
             http_status=404,
             wc_code=code,
         )
-    return ShopError("refused_request", f"HTTP {status} {code}: {said}", http_status=status, wc_code=code)
+    return ShopError("refused_request", f"HTTP {status} {code}: {text}", http_status=status, wc_code=code)
 
 
-def _busy(response: requests.Response) -> ShopError:
-    if response.status_code == 429:
+def _busy(reply: Reply) -> ShopError:
+    if reply.status == 429:
         return ShopError("too_many_requests", "The shop asks for fewer requests (429).", http_status=429)
     return ShopError(
         "server_error",
-        f"The shop answers HTTP {response.status_code}: PHP ran out of time or memory, or a plugin fails; see its log.",
-        http_status=response.status_code,
+        f"The shop answers HTTP {reply.status}: PHP ran out of time or memory, or a plugin fails; see its log.",
+        http_status=reply.status,
     )
 
 
-def _retry_after(response: requests.Response) -> float:
-    value = response.headers.get("Retry-After", "")
-    if value.isdigit():
-        return float(value)
-    try:
-        return max((parsedate_to_datetime(value) - now()).total_seconds(), 0.0)
-    except (ValueError, TypeError):
-        return 0.0
+def whole_number(text: str) -> int | None:
+    """The number that a header gives in plain digits; None for anything else, also for other scripts' digits and `²`,
+    which `str.isdigit` takes."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
 
 
-def clock_ahead(response: requests.Response) -> float | None:
-    """By how many seconds the shop's clock is ahead of ours; None where it does not tell the time."""
+def _retry_after(reply: Reply) -> float:
+    value = reply.headers.get("Retry-After", "")
+    if (seconds := whole_number(value)) is not None:
+        return float(seconds)
+    moment = _http_date(value)
+    return max((moment - now()).total_seconds(), 0.0) if moment else 0.0
+
+
+def clock_ahead(reply: Reply) -> float | None:
+    """By how many seconds the shop's clock is ahead of ours; None where it does not give the time."""
+    moment = _http_date(reply.headers.get("Date", ""))
+    return (moment - now()).total_seconds() if moment else None
+
+
+def _http_date(text: str) -> datetime | None:
     try:
-        return (parsedate_to_datetime(response.headers["Date"]) - now()).total_seconds()
-    except (KeyError, ValueError, TypeError):
+        moment = parsedate_to_datetime(text[:64])
+        return moment.astimezone(UTC) if moment.tzinfo else None
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None
-
-
-def _unreachable(error: requests.RequestException, host: str) -> ShopError:
-    """What failed, without the request's address: it may hold a signature."""
-    reasons = list(_chain(error))
-    for reason in reasons:
-        if isinstance(reason, ssl.SSLError):
-            return ShopError("tls", f"No safe connection to {host}: {_tls_problem(reason)}.")
-        if isinstance(reason, socket.gaierror):
-            return ShopError("dns", f"There is no host {host}.")
-        if isinstance(reason, ConnectionRefusedError):
-            return ShopError("refused", f"{host} refuses the connection: nothing listens there.")
-    if isinstance(error, requests.Timeout) or any(isinstance(each, TimeoutError) for each in reasons):
-        return ShopError("timeout", f"{host} did not answer in time.")
-    if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.MissingSchema):
-        return ShopError("address", f"{host} is no address of a shop.")
-    return ShopError("cut_off", f"The connection to {host} broke off.")
-
-
-def _tls_problem(error: ssl.SSLError) -> str:
-    """A certificate that nobody vouches for, in OpenSSL's words; a server that speaks no TLS, in ours."""
-    if detail := getattr(error, "verify_message", ""):
-        return f"its certificate is not accepted ({detail})"
-    reason = str(getattr(error, "reason", "") or "")
-    if reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG"):
-        return "it speaks no TLS there; is the address http://?"
-    return reason.replace("_", " ").lower() or "it speaks no TLS there"
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """An exception with all that it is made of; urllib3 hides the cause in `reason` and in the arguments."""
-    waiting, seen = [error], set()
-    while waiting:
-        each = waiting.pop(0)
-        if id(each) in seen:
-            continue
-        seen.add(id(each))
-        yield each
-        inner = (each.__cause__, each.__context__, getattr(each, "reason", None), *each.args)
-        waiting += [one for one in inner if isinstance(one, BaseException)]
 
 
 # --- events -------------------------------------------------------------------------------------------------------
