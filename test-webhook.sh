@@ -4,8 +4,8 @@
 #   ./test-webhook.sh [--url URL] [--key API_KEY] [--token TOKEN]
 #
 # What is not given is taken from the environment, then from .env: PORT and WEBHOOK_API_KEY; the token of staff is made
-# by `pos-api token`. It leaves nothing behind that counts: its product is archived, its orders are marked deleted, and
-# they are in XTS, the currency code for tests.
+# by `pos-api token`. It leaves nothing behind that counts: its product is archived, its orders are marked deleted, they
+# are in XTS, the currency code for tests, and its token is logged out.
 set -u
 cd "$(dirname "$0")" || exit 2
 
@@ -35,7 +35,11 @@ port=$(setting PORT)
 url=${url:-http://localhost:${port:-8080}}
 key=${key:-$(setting WEBHOOK_API_KEY)}
 [ -n "$key" ] || { echo "No API key: give --key, or run this where .env is." >&2; exit 2; }
-token=${token:-$(.venv/bin/pos-api token test-webhook --role manager 2>/dev/null)}
+own_token=
+if [ -z "$token" ]; then
+  own_token=1
+  token=$(.venv/bin/pos-api token test-webhook --role manager --hours 1 2>/dev/null)
+fi
 [ -n "$token" ] || { echo "No token: give --token, made by 'pos-api token NAME --role manager'." >&2; exit 2; }
 
 work=$(mktemp -d) || exit 2
@@ -111,6 +115,7 @@ clean_up() {
     call key POST /api/webhooks/orders "{\"event\": \"order.deleted\", \"data\": {\"id\": $id}}"
   done
   call token PATCH "/api/products/item?sku=$query" '{"archived": true}'
+  [ -z "$own_token" ] || curl -sS --max-time 30 -X POST -H "@$work/token" -o /dev/null "$url/api/auth/logout"
   rm -rf "$work"
 }
 query=$(printf '%s' "$sku" | sed 's| |%20|g; s|/|%2F|g')

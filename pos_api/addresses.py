@@ -1,8 +1,14 @@
-"""Network addresses as they are written down: in the audit, and in the log that fail2ban reads."""
+"""Network addresses as they are written down (in the audit, in the log that fail2ban reads), and lists of networks."""
 
 from __future__ import annotations
 
-from ipaddress import IPv6Address, ip_address
+from collections.abc import Iterable
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+from .errors import Invalid
+
+_MAPPED = 96
+"""Bits before the IPv4 address in an IPv4-mapped IPv6 address."""
 
 
 def plain(address: str | None) -> str:
@@ -17,3 +23,32 @@ def plain(address: str | None) -> str:
     if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped:
         return str(parsed.ipv4_mapped)
     return str(parsed)
+
+
+def plain_network(text: str) -> str:
+    """A network in its usual form: `192.0.2.0/24`, `2001:db8::/32`; an address is a network of one, and a network of
+    IPv4-mapped addresses is that IPv4 network. Raises Invalid for anything else."""
+    try:
+        network = ip_network(text.strip(), strict=False)
+    except ValueError:
+        raise Invalid(f"{text!r} is no IP address and no network such as 192.0.2.0/24.") from None
+    if "/" in text and str(network.network_address) != str(ip_address(text.strip().partition("/")[0])):
+        raise Invalid(f"{text!r} is an address in a network; the whole network is {network}.")
+    first = network.network_address
+    if isinstance(first, IPv6Address) and first.ipv4_mapped and network.prefixlen >= _MAPPED:
+        network = IPv4Network((first.ipv4_mapped, network.prefixlen - _MAPPED))
+    return str(network)
+
+
+def parsed_networks(texts: Iterable[str]) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Networks as `plain_network` writes them, for `is_in`."""
+    return tuple(ip_network(text) for text in texts)
+
+
+def is_in(address: str | None, networks: Iterable[IPv4Network | IPv6Network]) -> bool:
+    """Whether an address is in one of these networks; an IPv4-mapped one is its IPv4 address."""
+    try:
+        parsed = ip_address(plain(address))
+    except ValueError:
+        return False
+    return any(parsed in network for network in networks)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import hmac
 import threading
 import time
@@ -9,9 +11,10 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from ipaddress import IPv6Address, ip_address
 from math import ceil
+from typing import Any
 
 import jwt
 from limits import RateLimitItem, RateLimitItemPerMinute
@@ -20,12 +23,17 @@ from limits.strategies import MovingWindowRateLimiter
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from . import users
+from .addresses import plain
+from .api_keys import ORDERS, ApiKey
 from .db import Db
-from .errors import TooManyRequests, Unauthorized
+from .errors import Forbidden, TooManyRequests, Unauthorized
+from .logs import get_logger
 from .sources import woocommerce
 from .stores import Store, Stores
-from .users import ROLES
+from .users import ROLES, User
 from .values import now
+
+log = get_logger(__name__)
 
 KEY_HEADER = "x-api-key"
 _SIGNED_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
@@ -34,7 +42,7 @@ TOKEN_LIFETIME = timedelta(hours=12)
 _ALGORITHM = "HS256"
 _CLOCK_LEEWAY = timedelta(seconds=30)
 _MAX_TOKEN = 4096
-_MAX_NAME = 200
+MAX_NAME = 200
 
 _HASHES_AT_ONCE = threading.BoundedSemaphore(2)
 """A password check takes 64 MiB and a core: a flood of them must leave both to the shops' orders."""
@@ -48,14 +56,15 @@ class Sender:
     native: bool
 
 
-def sender(stores: Stores, headers: Mapping[str, str], body: bytes) -> Sender:
-    """Authenticate a delivery by its raw bytes; `headers` are lower-cased.
+def sender(stores: Stores, headers: Mapping[str, str], body: bytes, address: str | None) -> Sender:
+    """Authenticate a delivery by its raw bytes; `headers` are lower-cased, `address` is where it came from.
 
     With `X-API-Key` the key decides, and Standard Webhooks headers are verified where there are any. Without, a
-    WooCommerce signature made with a store's webhook secret does. Raises Unauthorized.
+    WooCommerce signature made with a store's webhook secret does. Raises Unauthorized, and Forbidden for a key that may
+    not send deliveries.
     """
     if key := headers.get(KEY_HEADER):
-        store = of_key(stores, key)
+        store = stores.get(api_key(stores, key, address, ORDERS).store)
         if any(name in headers for name in _SIGNED_HEADERS):
             _verify_standard_signature(key, headers, body)
         return Sender(store, native=woocommerce.TOPIC_HEADER in headers)
@@ -70,15 +79,16 @@ def sender(stores: Stores, headers: Mapping[str, str], body: bytes) -> Sender:
 class LargeSender:
     """Authenticates a delivery whose body is too large to be kept, while it is read part by part.
 
-    With `X-API-Key` the key alone decides. Raises Unauthorized at once when there can be no right sender.
+    With `X-API-Key` the key alone decides. Raises Unauthorized or Forbidden at once when there can be no right sender.
     """
 
-    def __init__(self, stores: Stores, headers: Mapping[str, str]) -> None:
+    def __init__(self, stores: Stores, headers: Mapping[str, str], address: str | None) -> None:
         self.by_key: Sender | None = None
         self._signature = headers.get(woocommerce.SIGNATURE_HEADER, "")
         self._macs: list[tuple[Store, hmac.HMAC]] = []
         if key := headers.get(KEY_HEADER):
-            self.by_key = Sender(of_key(stores, key), native=woocommerce.TOPIC_HEADER in headers)
+            store = stores.get(api_key(stores, key, address, ORDERS).store)
+            self.by_key = Sender(store, native=woocommerce.TOPIC_HEADER in headers)
         elif self._signature:
             self._macs = [
                 (store, hmac.new(secret.encode(), digestmod="sha256"))
@@ -107,12 +117,22 @@ _NO_CREDENTIALS = "Send the API key as X-API-Key, or sign the webhook with the s
 _WRONG_SIGNATURE = "The webhook signature does not match any store's secret."
 
 
-def of_key(stores: Stores, key: str) -> Store:
-    """The store of an API key. Raises Unauthorized when it is wrong, revoked or expired."""
-    store = stores.of_key(key)
-    if store is None:
+def api_key(stores: Stores, key: str, address: str | None, scope: str | None) -> ApiKey:
+    """The API key that was sent from `address`, which must have `scope` where one is named.
+
+    Raises Unauthorized when it is wrong, revoked or expired, Forbidden when it may not be used from there or not for
+    this.
+    """
+    found = stores.of_key(key)
+    if found is None:
         raise Unauthorized("The API key is not valid.", reason="wrong API key")
-    return store
+    if not found.is_allowed_from(address):
+        log.warning("API key from an address that is not allowed", store=found.store, address=plain(address))
+        raise Forbidden(f"The API key {found.name} may not be used from the address {plain(address)}.")
+    if scope is not None and not found.may(scope):
+        raise Forbidden(f"This takes an API key with the scope {scope}; {found.name} has {', '.join(found.scopes)}.")
+    stores.mark_used(found)
+    return found
 
 
 def _verify_standard_signature(key: str, headers: Mapping[str, str], body: bytes) -> None:
@@ -128,7 +148,7 @@ def _verify_standard_signature(key: str, headers: Mapping[str, str], body: bytes
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A member of staff, or a script, by the token it sent."""
+    """Who makes a request: a member of staff or a script by its token, or a shop by its API key."""
 
     name: str
     role: str
@@ -138,19 +158,34 @@ class Principal:
         return ROLES.index(self.role) >= ROLES.index(role)
 
 
-def token(secret: str, name: str, role: str, lifetime: timedelta = TOKEN_LIFETIME) -> tuple[str, datetime]:
-    """A signed token for a principal, and when it runs out (JWT, RFC 7519; HS256)."""
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What a token says, once its signature and its time are known to be right."""
+
+    name: str
+    role: str
+    id: str
+    """Its `jti`; of one that has none the hash of its signature."""
+    counts_until: datetime
+    version: str | None = None
+    """The version of the user it was made for; None where it was made elsewhere, or for a script."""
+    script: bool = False
+    """Whether it counts only while it is listed."""
+
+
+def token(secret: str, name: str, role: str, lifetime: timedelta = TOKEN_LIFETIME, **more: Any) -> tuple[str, datetime]:
+    """A signed token for a principal, and when it expires (JWT, RFC 7519; HS256); `more` are further claims."""
     issued_at = now().replace(microsecond=0)
     expires_at = issued_at + lifetime
-    claims = {"sub": name, "role": role, "iat": issued_at, "exp": expires_at}
+    claims = {"sub": name, "role": role, "iat": issued_at, "exp": expires_at, **more}
     return jwt.encode(claims, secret, _ALGORITHM), expires_at
 
 
-def principal(secret: str, authorization: str) -> Principal:
-    """Who an `Authorization: Bearer …` header speaks for.
+def read_token(secret: str, authorization: str) -> Token:
+    """The token of an `Authorization: Bearer …` header.
 
-    Any HS256 token made with `secret` counts, also one made elsewhere: it needs `sub` and `exp`; without one of our
-    roles it is a viewer's. Raises Unauthorized.
+    Any HS256 token made with `secret` can be read, also one made elsewhere: it needs `sub` and `exp`; without one of
+    our roles it is a viewer's. Raises Unauthorized.
     """
     scheme, _, encoded = authorization.partition(" ")
     if scheme.lower() != "bearer" or not 0 < len(encoded) <= _MAX_TOKEN:
@@ -166,13 +201,31 @@ def principal(secret: str, authorization: str) -> Principal:
         name = claims["sub"]
         name.encode("utf-8")
     except jwt.ExpiredSignatureError:
-        raise Unauthorized("The token has run out; log in again.", reason="expired token") from None
+        raise Unauthorized("The token has expired; log in again.", reason="expired token") from None
     except (jwt.PyJWTError, ValueError, OverflowError, RecursionError):  # the latter three: absurd JSON inside
         raise Unauthorized("The token is not valid.", reason="wrong token") from None
-    if not name or len(name) > _MAX_NAME or "\0" in name:
+    if not name or len(name) > MAX_NAME or "\0" in name:
         raise Unauthorized("The token names nobody.", reason="wrong token")
-    role = claims.get("role")
-    return Principal(name, role if role in ROLES else ROLES[0])
+    role, version = claims.get("role"), claims.get("ver")
+    return Token(
+        name,
+        role if role in ROLES else ROLES[0],
+        _token_id(claims, encoded.strip()),
+        datetime.fromtimestamp(min(int(claims["exp"]), _LAST_SECOND), UTC) + _CLOCK_LEEWAY,
+        None if version is None else str(version),
+        claims.get("script") is True,
+    )
+
+
+_LAST_SECOND = int(datetime(9999, 1, 1, tzinfo=UTC).timestamp())
+
+
+def _token_id(claims: Mapping[str, Any], encoded: str) -> str:
+    own = claims.get("jti")
+    if isinstance(own, str) and 0 < len(own) <= MAX_NAME and own.isprintable():
+        return own
+    signature = encoded.rpartition(".")[2]
+    return hashlib.sha256(base64.urlsafe_b64decode(signature + "=" * (-len(signature) % 4))).hexdigest()
 
 
 class Failures:
@@ -206,7 +259,7 @@ class Failures:
         """Count a failed log-in."""
         self._limiter.hit(self._log_ins, "login", _network(address))
 
-    def log_in(self, db: Db, address: str, name: str, password: str) -> Principal:
+    def log_in(self, db: Db, address: str, name: str, password: str) -> User:
         """Who this name and password belong to; a failure counts, and after too many none is even looked at.
 
         Raises Unauthorized, TooManyRequests.
@@ -214,7 +267,7 @@ class Failures:
         account = users.key(name)
         user = users.log_in(db, name, password, self._attempt(address, account))
         self._remember(account, _network(address))
-        return Principal(user.name, user.role)
+        return user
 
     @contextmanager
     def _attempt(self, address: str, account: str) -> Iterator[None]:

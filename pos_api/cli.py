@@ -22,8 +22,8 @@ from cryptography.fernet import Fernet
 from pymongo.errors import PyMongoError
 
 from . import (
+    api_keys,
     audit,
-    auth,
     connection,
     importer,
     inbox,
@@ -32,6 +32,7 @@ from . import (
     retention,
     server,
     stores,
+    tokens,
     users,
     verify,
     worker,
@@ -274,6 +275,9 @@ def _secret(what: str, *, twice: bool = True) -> str:
     return sys.stdin.readline().rstrip("\n")
 
 
+_TOKENS_ENDED = "Every process refuses their tokens within five seconds."
+
+
 @user.command("add")
 @click.argument("name")
 @click.option("--role", type=click.Choice(users.ROLES), default="manager", show_default=True)
@@ -288,18 +292,28 @@ def add_user(db: Db, name: str, role: str) -> None:
 @click.argument("name")
 @with_db
 def change_password(db: Db, name: str) -> None:
-    """Give NAME a new password."""
+    """Give NAME a new password. Their tokens are refused from then on."""
     users.set_password(db, name, _secret("Password"))
-    say("Changed.")
+    say(f"Changed. {_TOKENS_ENDED}")
+
+
+@user.command("role")
+@click.argument("name")
+@click.argument("role", type=click.Choice(users.ROLES))
+@with_db
+def change_role(db: Db, name: str, role: str) -> None:
+    """Give NAME the role ROLE. Their tokens are refused from then on: they log in again."""
+    users.set_role(db, name, role)
+    say(f"Changed. {_TOKENS_ENDED}")
 
 
 @user.command("remove")
 @click.argument("name")
 @with_db
 def remove_user(db: Db, name: str) -> None:
-    """Remove NAME; a token they hold is good until it runs out."""
+    """Remove NAME. Their tokens are refused from then on."""
     users.remove(db, name)
-    say("Removed.")
+    say(f"Removed. {_TOKENS_ENDED}")
 
 
 @user.command("list")
@@ -310,17 +324,50 @@ def list_users(db: Db) -> None:
         say(f"{each['name']:<24} {each['role']:<8} last seen {_moment(each.get('last_login_at'))}")
 
 
-@main.command("token")
+class _TokenCommands(_Commands):
+    """Where the first argument names no command, `create` is meant."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """The command and its arguments."""
+        if args and args[0] not in (*self.commands, *ctx.help_option_names):
+            args = ["create", *args]
+        return super().parse_args(ctx, args)
+
+
+@main.group("token", cls=_TokenCommands)
+def token() -> None:
+    """Tokens for scripts. `pos-api token NAME` is short for `pos-api token create NAME`."""
+
+
+@token.command("create")
 @click.argument("name")
 @click.option("--role", type=click.Choice(users.ROLES), default="viewer", show_default=True)
-@click.option("--hours", type=click.IntRange(1, 24 * 366), default=12, show_default=True)
+@click.option("--hours", type=click.IntRange(1, 24 * 366), default=12, show_default=True, help="How long it counts.")
+@with_db
 @with_config
-def make_token(config: Config, name: str, role: str, hours: int) -> None:
+def create_token(config: Config, db: Db, /, name: str, role: str, hours: int) -> None:
     """Print a token for a script called NAME, to be sent as `Authorization: Bearer …`."""
-    if not name.strip():
-        raise click.BadParameter("can't be empty", param_hint="'NAME'")
-    token, _ = auth.token(config.jwt_secret, name, role, timedelta(hours=hours))
-    say(token)
+    encoded, _ = tokens.create(db, config.jwt_secret, name, role, timedelta(hours=hours))
+    say(encoded)
+
+
+@token.command("list")
+@with_db
+def list_tokens(db: Db) -> None:
+    """The tokens of scripts that count, each with the ID to revoke it by; used: to the hour."""
+    for each in tokens.scripts(db):
+        times = ("created", each["created_at"]), ("used", each["last_used_at"]), ("expires", each["expires_at"])
+        when = ", ".join(f"{what} {_moment(moment)}" for what, moment in times)
+        say(f"{each['id']}  {each['name']:<24} {each['role']:<8} {when}")
+
+
+@token.command("revoke")
+@click.argument("token_id", metavar="ID")
+@with_db
+def revoke_token(db: Db, token_id: str) -> None:
+    """End the token with this ID, as `pos-api token list` shows it."""
+    tokens.revoke(db, token_id)
+    say("Revoked; every process refuses it within five seconds.")
 
 
 # --- shops ------------------------------------------------------------------------------------------------------
@@ -447,20 +494,48 @@ def remove_store(db: Db, name: str) -> None:
 
 @main.group()
 def key() -> None:
-    """API keys of shops. Two can be active, so that a key is changed without a gap."""
+    """API keys of shops. Two with the same scopes can be active, so that a key is changed without a gap."""
 
 
 @key.command("add")
 @click.argument("name")
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    type=click.Choice(api_keys.SCOPES),
+    default=[api_keys.ORDERS],
+    show_default=True,
+    help="What it may do: send deliveries (orders), read what a viewer may, of all shops (read), use the routes of"
+    " subscriptions once there are any (subscriptions), or all of these. Can be given several times.",
+)
+@click.option(
+    "--ip",
+    "networks",
+    multiple=True,
+    metavar="NETWORK",
+    help="Accept it only from this address or network, such as 192.0.2.0/24. Can be given several times.",
+)
 @click.option("--expires", callback=lambda _, __, text: _parse_moment(text), help="When it stops to work: 2027-01-01.")
 @click.option("--connect", is_flag=True, help="Print it in the line to paste into the plugin.")
 @with_db
 @with_config
-def add_key(config: Config, db: Db, /, name: str, expires: datetime | None, connect: bool) -> None:
+def add_key(
+    config: Config,
+    db: Db,
+    /,
+    name: str,
+    scopes: tuple[str, ...],
+    networks: tuple[str, ...],
+    expires: datetime | None,
+    connect: bool,
+) -> None:
     """Give the shop NAME another key and print it, this once."""
     if expires and expires <= now():
         raise click.BadParameter("it is past", param_hint="'--expires'")
-    key = stores.add_key(db, name, expires_at=expires)
+    if connect and not {api_keys.ORDERS, api_keys.ALL} & set(scopes):
+        raise click.BadParameter("the plugin needs the scope orders", param_hint="'--scope'")
+    key = stores.add_key(db, name, expires_at=expires, scopes=scopes, networks=networks)
     if connect:
         _print_setup_line(config, key)
     else:
@@ -468,15 +543,30 @@ def add_key(config: Config, db: Db, /, name: str, expires: datetime | None, conn
 
 
 @key.command("list")
-@click.argument("name")
+@click.argument("name", required=False)
 @with_db
-def list_keys(db: Db, name: str) -> None:
-    """The keys of the shop NAME by their first letters."""
-    if name == stores.DEFAULT:
-        say("WEBHOOK_API_KEY of the settings, which works as long as it is there")
-    for each in stores.keys(db, name):
-        expires = f", expires {_moment(each['expires_at'])}" if each["expires_at"] else ""
-        say(f"{each['prefix']}…  made {_moment(each['created_at'])}, used {_moment(each['last_used_at'])}{expires}")
+@with_config
+def list_keys(config: Config, db: Db, /, name: str | None) -> None:
+    """The keys of the shop NAME, or of all shops, by their first letters; used: to the minute."""
+    for store in [name] if name else [each.id for each in stores.Stores(db, config).all()]:
+        if store == stores.DEFAULT and stores.SETTINGS_KEY not in {each["prefix"] for each in stores.keys(db, store)}:
+            say(f"{store}  {stores.SETTINGS_KEY}  of the settings; no service has run with it yet")
+        for each in stores.keys(db, store):
+            say(f"{store}  {_key_in_words(each)}")
+
+
+def _key_in_words(each: dict[str, Any]) -> str:
+    of_settings = each["prefix"] == stores.SETTINGS_KEY
+    days = (now() - each["created_at"]).days
+    parts = [
+        f"{each['prefix']}{'' if of_settings else '…'}  {', '.join(each['scopes'])}",
+        f"{'known since' if of_settings else 'made'} {_moment(each['created_at'])}",
+        f"{days} {'day' if days == 1 else 'days'} old",
+        f"used {_moment(each['last_used_at'])}",
+    ]
+    parts += [f"expires {_moment(each['expires_at'])}"] if each["expires_at"] else []
+    parts += [f"only from {', '.join(each['networks'])}"] if each["networks"] else []
+    return ", ".join(parts)
 
 
 @key.command("revoke")

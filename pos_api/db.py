@@ -110,6 +110,8 @@ INDEXES: dict[str, list[IndexModel]] = {
     "stats_days": [IndexModel([("day", ASCENDING), ("store", ASCENDING)])],
     "stats_firsts": [IndexModel("orders")],
     "users": [],
+    "script_tokens": [IndexModel("expires_at", expireAfterSeconds=0)],
+    "ended_tokens": [IndexModel("expires_at", expireAfterSeconds=0)],
     "audit": [
         IndexModel(_AUDIT_ORDER),
         IndexModel([("found_by", ASCENDING), *_AUDIT_ORDER]),

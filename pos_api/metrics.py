@@ -73,9 +73,10 @@ def stop_sharing() -> None:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def page(inbox: Mapping[str, int] | None) -> bytes:
-    """Every figure in Prometheus' text format; `inbox` has how many events are in it, by what is
-    true of them (see `_INBOX`); None where the database can't be asked."""
+def page(inbox: Mapping[str, int] | None, key_ages: Mapping[str, float]) -> bytes:
+    """Every figure in Prometheus' text format; `inbox` has how many events are in it, by what is true of them (see
+    `_INBOX`); None where the database can't be asked. `key_ages` has the age of each store's oldest API key in
+    seconds."""
     from prometheus_client import REGISTRY, CollectorRegistry, generate_latest, multiprocess
     from prometheus_client.core import GaugeMetricFamily, Metric
     from prometheus_client.registry import Collector
@@ -89,6 +90,12 @@ def page(inbox: Mapping[str, int] | None) -> bytes:
                 return
             for name, text in _INBOX.items():
                 yield GaugeMetricFamily(f"pos_inbox_{name}", text, inbox[name])
+            ages = GaugeMetricFamily(
+                "pos_api_key_age_seconds", "Age of the store's oldest API key that counts.", labels=["store"]
+            )
+            for store, age in key_ages.items():
+                ages.add_metric([store], age)
+            yield ages
 
     now = CollectorRegistry()
     now.register(Now())

@@ -9,7 +9,8 @@ from .auth import Failures
 from .config import Config
 from .db import Db
 from .schedule import Schedule
-from .stores import Stores
+from .stores import Stores, note_settings_key
+from .tokens import Tokens
 from .worker import Worker
 
 
@@ -21,6 +22,7 @@ class Services:
     db: Db
     stores: Stores
     worker: Worker
+    tokens: Tokens
     failures: Failures
     failed_attempts: FailedAttempts
     schedule: Schedule
@@ -28,12 +30,14 @@ class Services:
     @classmethod
     def start(cls, config: Config, db: Db) -> Services:
         """Wire them up and start their threads."""
+        note_settings_key(db, config)
         stores = Stores(db, config)
         worker = Worker(db, stores, queued=config.webhook_processing == "queued")
         worker.start()
         schedule = Schedule(db, config)
         schedule.start()
-        return cls(config, db, stores, worker, Failures(config.web_processes), FailedAttempts(), schedule)
+        tokens, failures = Tokens(db, config.jwt_secret), Failures(config.web_processes)
+        return cls(config, db, stores, worker, tokens, failures, FailedAttempts(), schedule)
 
     def close(self) -> None:
         """Stop the threads; what waits is in the inbox."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import secrets
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,7 +19,8 @@ from babel.numbers import list_currencies
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
-from . import audit
+from . import api_keys, audit
+from .api_keys import ApiKey
 from .config import Config, ConfigError
 from .db import Db, Document
 from .errors import Conflict, Invalid, NotFound
@@ -29,10 +30,10 @@ from .values import now
 log = get_logger(__name__)
 
 DEFAULT = "default"
+SETTINGS_KEY = "WEBHOOK_API_KEY"
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
-_KEY_PREFIX = "pos_"
-_SHOWN = 12
 _ACTIVE_KEYS = 2
+"""So many keys with the same scopes a store can have."""
 _LAST_USED_EVERY = 60.0
 _PATIENCE = 1.0
 """Seconds that a request waits here for a database whose stores are known already: it has its own steps to do there."""
@@ -72,11 +73,6 @@ class Store:
             return moment.date().isoformat()
 
 
-def key_hash(key: str) -> str:
-    """What is kept of an API key: its SHA-256. A random key of 256 bits needs no slow hash."""
-    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
-
-
 class Stores:
     """Every store and API key, from the environment and the database, re-read after `max_age` seconds.
 
@@ -92,7 +88,7 @@ class Stores:
         self._failure: PyMongoError | None = None
         self._lock = threading.Lock()
         self._stores: dict[str, Store] = {}
-        self._keys: dict[str, tuple[str, datetime | None]] = {}
+        self._keys: dict[str, ApiKey] = {}
         self._marked: dict[str, float] = {}
 
     def all(self) -> list[Store]:
@@ -105,18 +101,34 @@ class Stores:
         self._refresh()
         return self._stores.get(store_id) or Store(store_id, store_id, order_meta=self._config.order_meta)
 
-    def of_key(self, key: str) -> Store | None:
-        """The store an API key belongs to; None when it is unknown, revoked or expired."""
+    def of_key(self, key: str) -> ApiKey | None:
+        """What an API key may do and for which store; None when it is unknown, revoked or expired."""
         self._refresh()
-        digest = key_hash(key)
-        known = self._keys.get(digest)
-        if known is None:
-            return None
-        store_id, expires_at = known
-        if expires_at is not None and expires_at <= now():
-            return None
-        self._mark_used(store_id, digest)
-        return self._stores.get(store_id)
+        known = self._keys.get(api_keys.key_hash(key))
+        return None if known is None or known.is_expired(now()) else known
+
+    def mark_used(self, key: ApiKey) -> None:
+        """Note that a key was used just now, to the minute."""
+        moment = time.monotonic()
+        if self._failure or moment - self._marked.get(key.hash, float("-inf")) < _LAST_USED_EVERY:
+            return
+        self._marked[key.hash] = moment
+        with suppress(PyMongoError), pymongo.timeout(_PATIENCE):  # it is for people to see; no request fails for it
+            for field, used in (("keys.hash", "keys.$"), ("settings_key.hash", "settings_key")):
+                marked = {"$set": {f"{used}.last_used_at": now()}}
+                if self._db.stores.update_one({"_id": key.store, field: key.hash}, marked).matched_count:
+                    break
+
+    def key_ages(self) -> dict[str, float]:
+        """How old each store's oldest key that still counts is, in seconds. Of the key of the settings that is how long
+        the service has known it."""
+        self._refresh()
+        moment = now()
+        ages: dict[str, float] = {}
+        for key in list(self._keys.values()):
+            if key.created_at and not key.is_expired(moment):
+                ages[key.store] = max(ages.get(key.store, 0.0), (moment - key.created_at).total_seconds())
+        return ages
 
     def remember_site(self, store: Store, address: str) -> None:
         """Note the site of a store whose first delivery this is; it costs a write once."""
@@ -149,21 +161,35 @@ class Stores:
     def _read(self) -> None:
         documents = {document["_id"]: document for document in self._db.stores.find()}
         stores = {DEFAULT: _from_config(self._config, documents.get(DEFAULT, {}))}
-        keys: dict[str, tuple[str, datetime | None]] = {key_hash(self._config.webhook_api_key): (DEFAULT, None)}
+        keys: dict[str, ApiKey] = {}
         for name, document in documents.items():
             if name != DEFAULT:
                 stores[name] = _from_document(document, self._config)
             for key in document.get("keys", []):
-                keys[key["hash"]] = (name, key.get("expires_at"))
+                keys[key["hash"]] = api_keys.of_document(name, key)
+        of_settings = _key_of_settings(self._config, documents.get(DEFAULT, {}))
+        keys[of_settings.hash] = of_settings
         self._stores, self._keys = stores, keys
 
-    def _mark_used(self, store_id: str, digest: str) -> None:
-        moment = time.monotonic()
-        if self._failure or moment - self._marked.get(digest, float("-inf")) < _LAST_USED_EVERY:
-            return
-        self._marked[digest] = moment
-        with suppress(PyMongoError), pymongo.timeout(_PATIENCE):  # it is for people to see; no request fails for it
-            self._db.stores.update_one({"_id": store_id, "keys.hash": digest}, {"$set": {"keys.$.last_used_at": now()}})
+
+def _key_of_settings(config: Config, document: Document) -> ApiKey:
+    """WEBHOOK_API_KEY: it may send deliveries, from anywhere, as long as it is set."""
+    digest = api_keys.key_hash(config.webhook_api_key)
+    known: Document = document.get("settings_key") or {}
+    return ApiKey(DEFAULT, SETTINGS_KEY, digest, created_at=known["since"] if known.get("hash") == digest else None)
+
+
+def note_settings_key(db: Db, config: Config) -> None:
+    """Note since when WEBHOOK_API_KEY is what it is; called when the service starts."""
+    digest = api_keys.key_hash(config.webhook_api_key)
+    noted = {"hash": digest, "since": now(), "last_used_at": None}
+    # DuplicateKeyError: it is the same as before. Where the database is away, the next start notes it.
+    with suppress(PyMongoError), pymongo.timeout(_PATIENCE):
+        db.stores.update_one(
+            {"_id": DEFAULT, "settings_key.hash": {"$ne": digest}},
+            {"$set": {"settings_key": noted}, "$setOnInsert": {"name": DEFAULT}},
+            upsert=True,
+        )
 
 
 def _from_config(config: Config, document: Document) -> Store:
@@ -232,19 +258,19 @@ def add(
     settings that can't be used, Conflict when it exists."""
     if not _SLUG.fullmatch(name) or name == DEFAULT:
         raise Invalid(f"{name!r} is no name for a store: small letters, digits and hyphens, not {DEFAULT!r}.")
-    key, webhook_secret = _new_key(), secrets.token_urlsafe(32)
+    key, webhook_secret = api_keys.generate(), secrets.token_urlsafe(32)
     document = {
         "_id": name,
         "name": name,
         "url": checked_url(url) if url else "",
         "timezone": _checked_timezone(timezone),
         "currency": _checked_currency(currency) if currency else "",
-        "keys": [_key_document(key)],
+        "keys": [api_keys.new_document(key)],
         "webhook_secret": seal(webhook_secret, config),
         "created_at": now(),
     }
     details = {setting: document[setting] for setting in ("url", "timezone", "currency")}
-    with audit.act(db, "store.created", target=name, details=details | {"prefix": key[:_SHOWN]}):
+    with audit.act(db, "store.created", target=name, details=details | {"prefix": api_keys.prefix(key)}):
         try:
             db.stores.insert_one(document)
         except DuplicateKeyError:
@@ -285,41 +311,61 @@ def _audited(before: Document, changes: Document) -> Document:
     return details
 
 
-def add_key(db: Db, name: str, *, expires_at: datetime | None = None) -> str:
-    """Give a store another API key and return it; two can be active, so that a key is changed without a gap. Those that
-    have run out make room.
+def add_key(
+    db: Db,
+    name: str,
+    *,
+    expires_at: datetime | None = None,
+    scopes: Sequence[str] = (api_keys.ORDERS,),
+    networks: Sequence[str] = (),
+) -> str:
+    """Give a store another API key and return it. Two with the same scopes can be active, so that a key is changed
+    without a gap; those that have expired make room. With `networks` it counts only when it is sent from one of them.
 
-    Raises NotFound, and Conflict when there are two already.
+    Raises Invalid for an unknown scope or an unusable network, NotFound, and Conflict when there are two already.
     """
-    key = _new_key()
-    with audit.act(db, "key.created", target=name, details={"prefix": key[:_SHOWN], "expires_at": expires_at}):
+    key = api_keys.generate()
+    document = api_keys.new_document(key, expires_at, scopes, networks)
+    audited = {field: document[field] for field in ("prefix", "scopes", "networks", "expires_at")}
+    with audit.act(db, "key.created", target=name, details=audited):
         db.stores.update_one({"_id": name}, {"$pull": {"keys": {"expires_at": {"$lte": now()}}}})
         if name == DEFAULT:
             db.stores.update_one({"_id": DEFAULT}, {"$setOnInsert": {"name": DEFAULT}}, upsert=True)
-        changed = db.stores.update_one(
-            {"_id": name, f"keys.{_ACTIVE_KEYS - 1}": {"$exists": False}},
-            {"$push": {"keys": _key_document(key, expires_at)}},
-        )
-        if not changed.matched_count:
+        room = {"$lt": [_keys_with(document["scopes"]), _ACTIVE_KEYS]}
+        if not db.stores.update_one({"_id": name, "$expr": room}, {"$push": {"keys": document}}).matched_count:
             if db.stores.find_one({"_id": name}) is None:
                 raise NotFound(f"There is no store {name!r}.")
-            raise Conflict(f"{name!r} has {_ACTIVE_KEYS} keys; revoke one first.")
+            scope = ", ".join(document["scopes"])
+            raise Conflict(f"{name!r} has {_ACTIVE_KEYS} keys with the scope {scope}; revoke one first.")
     return key
 
 
+def _keys_with(scopes: list[str]) -> Document:
+    """As an expression: how many keys with exactly these scopes a store has."""
+    of_key = {"$ifNull": ["$$key.scopes", [api_keys.ORDERS]]}
+    keys = {"$ifNull": ["$keys", []]}
+    return {"$size": {"$filter": {"input": keys, "as": "key", "cond": {"$eq": [of_key, scopes]}}}}
+
+
 def keys(db: Db, name: str) -> list[Document]:
-    """A store's keys as `{"prefix", "created_at", "expires_at", "last_used_at"}`. Raises NotFound."""
+    """A store's keys as `{"prefix", "scopes", "networks", "created_at", "expires_at", "last_used_at"}`; the first of
+    the default store is that of the settings, if a service ran with it. Raises NotFound."""
     document = db.stores.find_one({"_id": name})
     if document is None:
         if name == DEFAULT:
             return []
         raise NotFound(f"There is no store {name!r}.")
-    return [{field: value for field, value in key.items() if field != "hash"} for key in document.get("keys", [])]
+    found = list(document.get("keys", []))
+    if of_settings := document.get("settings_key"):
+        found.insert(0, {"prefix": SETTINGS_KEY, "created_at": of_settings["since"], **of_settings})
+    shown = ("prefix", "scopes", "networks", "created_at", "expires_at", "last_used_at")
+    without = {"scopes": [api_keys.ORDERS], "networks": []}
+    return [{field: key.get(field, without.get(field)) for field in shown} for key in found]
 
 
 def revoke_key(db: Db, name: str, prefix: str) -> None:
     """Take back the key that starts with `prefix`. Raises NotFound."""
-    with audit.act(db, "key.revoked", target=name, details={"prefix": prefix[:_SHOWN]}):
+    with audit.act(db, "key.revoked", target=name, details={"prefix": api_keys.prefix(prefix)}):
         changed = db.stores.update_one({"_id": name, "keys.prefix": prefix}, {"$pull": {"keys": {"prefix": prefix}}})
         if not changed.matched_count:
             raise NotFound(f"{name!r} has no key {prefix!r}.")
@@ -366,20 +412,6 @@ def _came_from(db: Db, name: str) -> str | None:
         if collection.find_one(wanted, {"_id": 1}):
             return found
     return None
-
-
-def _new_key() -> str:
-    return _KEY_PREFIX + secrets.token_urlsafe(32)
-
-
-def _key_document(key: str, expires_at: datetime | None = None) -> Document:
-    return {
-        "prefix": key[:_SHOWN],
-        "hash": key_hash(key),
-        "created_at": now(),
-        "expires_at": expires_at,
-        "last_used_at": None,
-    }
 
 
 def site_of(address: str) -> str:

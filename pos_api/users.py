@@ -1,11 +1,13 @@
 """Staff: who may log in, with which password and role.
 
-A user: `_id` (the name, lower-cased), `password_hash` (argon2id), `role`, `created_at`, `last_login_at`.
+A user: `_id` (the name, lower-cased), `password_hash` (argon2id), `role`, `version` (a random text, another one after
+every change of password or role: a token made before counts no longer), `created_at`, `last_login_at`.
 """
 
 from __future__ import annotations
 
 import re
+import secrets
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cache
@@ -36,12 +38,20 @@ class User:
 
     name: str
     role: str
+    version: str = ""
+    """Blank of a user from before there were versions, until password or role change."""
 
 
 def add(db: Db, name: str, password: str, role: str = "viewer") -> User:
     """Add a user. Raises Invalid for an unusable name, password or role, Conflict when the name is taken."""
-    user = User(_checked_name(name), _checked_role(role))
-    document = {"_id": user.name, "password_hash": _hash(password), "role": role, "created_at": now()}
+    user = User(_checked_name(name), _checked_role(role), _new_version())
+    document = {
+        "_id": user.name,
+        "password_hash": _hash(password),
+        "role": role,
+        "version": user.version,
+        "created_at": now(),
+    }
     with audit.act(db, "user.created", target=user.name, details={"role": role}):
         try:
             db.users.insert_one(document)
@@ -51,18 +61,38 @@ def add(db: Db, name: str, password: str, role: str = "viewer") -> User:
 
 
 def remove(db: Db, name: str) -> None:
-    """Remove a user. A token they hold is good until it runs out. Raises NotFound."""
+    """Remove a user. Their tokens count no longer. Raises NotFound."""
     with audit.act(db, "user.removed", target=key(name)):
         if not db.users.delete_one({"_id": key(name)}).deleted_count:
             raise NotFound(f"There is no user {name!r}.")
 
 
 def set_password(db: Db, name: str, password: str) -> None:
-    """Give a user a new password. Raises Invalid when it is unusable, NotFound."""
+    """Give a user a new password. Tokens made before count no longer. Raises Invalid when it is unusable, NotFound."""
     hashed = _hash(password)
     with audit.act(db, "user.password", target=key(name)):
-        if not db.users.update_one({"_id": key(name)}, {"$set": {"password_hash": hashed}}).matched_count:
-            raise NotFound(f"There is no user {name!r}.")
+        _change(db, name, {"password_hash": hashed})
+
+
+def set_role(db: Db, name: str, role: str) -> None:
+    """Give a user another role. Tokens made before count no longer. Raises Invalid for an unknown role, NotFound."""
+    checked = _checked_role(role)
+    with audit.act(db, "user.role", target=key(name), details={"after": checked}) as details:
+        details["before"] = _change(db, name, {"role": checked})["role"]
+
+
+def _change(db: Db, name: str, changes: Document) -> Document:
+    """The user as it was before. Raises NotFound."""
+    found = db.users.find_one_and_update({"_id": key(name)}, {"$set": {**changes, "version": _new_version()}})
+    if found is None:
+        raise NotFound(f"There is no user {name!r}.")
+    return found
+
+
+def version(db: Db, name: str) -> str | None:
+    """The version of the user of exactly this name; None where there is no such user."""
+    document = db.users.find_one({"_id": name}, {"version": 1})
+    return None if document is None else str(document.get("version", ""))
 
 
 def everyone(db: Db) -> list[Document]:
@@ -92,12 +122,17 @@ def log_in(db: Db, name: str, password: str, attempt: AbstractContextManager[Non
     if _hasher.check_needs_rehash(stored):
         changes["password_hash"] = _hasher.hash(password)
     db.users.update_one({"_id": document["_id"], "password_hash": stored}, {"$set": changes})
-    return User(document["_id"], document["role"])
+    return User(document["_id"], document["role"], document.get("version", ""))
 
 
 @cache
 def _hash_of_nobody() -> str:
     return _hasher.hash("nobody has this password")
+
+
+def _new_version() -> str:
+    """Random, so that a user who was removed and added again has another one too."""
+    return secrets.token_urlsafe(8)
 
 
 def _hash(password: str) -> str:

@@ -20,10 +20,11 @@ from click.testing import CliRunner, Result
 from flask import Flask
 from flask.testing import FlaskClient
 
-from pos_api import audit, auth, cli, products, users
+from pos_api import audit, auth, cli, products, tokens, users
 from pos_api.audit import Filter
 from pos_api.config import Config
 from pos_api.db import Db, Document
+from pos_api.tokens import Tokens
 from tests.fake_shop import KEY, SECRET, FakeShop, serving
 from tests.fake_shop import product as shop_product
 from tests.test_api_inbox import park
@@ -41,6 +42,7 @@ ROUTES: dict[str, tuple[dict[str, Any], str]] = {
     "POST /api/products/import": ({"data": "sku,price\nA,7\n", "content_type": "text/csv"}, "products.imported"),
     "POST /api/inbox/<key>/replay": ({}, "inbox.replayed"),
     "POST /api/inbox/replay": ({"json": {}}, "inbox.replayed"),
+    "POST /api/auth/logout": ({}, "login.ended"),  # the last: it ends the token that all are sent with
 }
 
 EXPORTS = {"/api/products": "products.exported", "/api/webhooks/orders": "orders.exported"}
@@ -52,7 +54,7 @@ READING = {
     "key list": "shows keys by their beginnings",
     "serve": "is the service",
     "store list": "shows stores",
-    "token": "to come",
+    "token list": "shows tokens by their ids",
     "user list": "shows users",
     "worker": "is the service",
 }
@@ -60,7 +62,10 @@ READING = {
 COMMANDS: list[tuple[str, str, str]] = [
     ("user add berta --role viewer", f"{PASSWORD}\n", "user.created"),
     ("user password berta", "another long password\n", "user.password"),
+    ("user role berta manager", "", "user.role"),
     ("user remove berta", "", "user.removed"),
+    ("token create nightly", "", "token.created"),
+    ("token revoke {token}", "", "token.revoked"),
     ("store add north --timezone Europe/Oslo", "", "store.created"),
     ("store set north --currency NOK", "", "store.changed"),
     ("store connect north --url {url} --consumer-key {key} --consumer-secret {secret}", "", "store.connected"),
@@ -94,10 +99,10 @@ def recorded(db: Db, action: str) -> list[Document]:
 def test_every_route_that_changes_something_leaves_an_entry(
     app: Flask, client: FlaskClient, db: Db, config: Config
 ) -> None:
-    users.add(db, "anna", PASSWORD, "admin")
+    anna = users.add(db, "anna", PASSWORD, "admin")
     products.add(db, {"sku": "A", "stock": 5}, by="anna")
     event = park(client)
-    token = {"Authorization": f"Bearer {auth.token(config.jwt_secret, 'anna', 'admin')[0]}"}
+    token = {"Authorization": f"Bearer {Tokens(db, config.jwt_secret).of_log_in(anna)[0]}"}
     for route, (call, action) in ROUTES.items():
         method, path = route.split(" ")
         before = len(recorded(db, action))
@@ -188,6 +193,7 @@ def test_every_command_that_changes_something_leaves_an_entry(run: Any, client: 
             before = len(recorded(db, action))
             if stores_key := db.stores.find_one({"_id": "north", "keys": {"$ne": []}}):
                 values["prefix"] = stores_key["keys"][0]["prefix"]
+            values["token"] = next((each["id"] for each in tokens.scripts(db)), "")
             ended = run(line.format_map(values), stdin)
             assert ended.exit_code == 0, f"{line}: {ended.output}"
             entries = recorded(db, action)

@@ -16,11 +16,12 @@ import pytest
 from cryptography.fernet import Fernet
 from dotenv import dotenv_values
 
-from pos_api import auth, cli, inbox, stores, users
+from pos_api import cli, inbox, stores, tokens, users
 from pos_api import config as settings
 from pos_api.config import Config
 from pos_api.db import Db
 from pos_api.errors import Unauthorized
+from pos_api.tokens import Tokens
 from pos_api.values import now
 from tests.service import POS_API, environment, mongod_of, pos_api
 from tests.waiting import wait_until
@@ -147,24 +148,48 @@ def test_a_user_that_was_added_can_log_in(home: Path, db: Db, config: Config) ->
     added = pos_api("user", "add", "Anna", "--role", "admin", cwd=home, stdin="correct horse\n", **uri)
     assert (added.returncode, added.stdout) == (0, "Added anna, admin.\n")
     assert users.log_in(db, "anna", "correct horse").role == "admin"
+    pos_api("user", "role", "Anna", "manager", cwd=home, **uri)
     pos_api("user", "password", "anna", cwd=home, stdin="battery staple\n", **uri)
-    assert users.log_in(db, "anna", "battery staple").role == "admin"
+    assert users.log_in(db, "anna", "battery staple").role == "manager"
     assert "anna" in pos_api("user", "list", cwd=home, **uri).stdout
     assert pos_api("user", "remove", "anna", cwd=home, **uri).returncode == 0
     with pytest.raises(Unauthorized):
         users.log_in(db, "anna", "battery staple")
 
 
-def test_a_token_speaks_for_a_script(home: Path) -> None:
-    made = pos_api("token", "nightly", "--role", "manager", cwd=home)
+def test_a_token_speaks_for_a_script_is_listed_and_revoked(home: Path, db: Db, config: Config) -> None:
+    uri = {"MONGODB_URI": str(config.mongodb_uri)}
     secret = dotenv_values(home / ".env")["JWT_SECRET"] or ""
-    assert auth.principal(secret, f"Bearer {made.stdout.strip()}") == auth.Principal("nightly", "manager")
+    made = pos_api("token", "nightly", "--role", "manager", cwd=home, **uri)
+    header = f"Bearer {made.stdout.strip()}"
+    found = Tokens(db, secret, max_age=0).check(header)
+    assert (found.name, found.role, made.stderr) == ("nightly", "manager", "")
+    listed = pos_api("token", "list", cwd=home, **uri).stdout
+    assert listed.startswith(f"{found.id}  nightly")
+    assert "manager" in listed
+    revoked = pos_api("token", "revoke", found.id, cwd=home, **uri)
+    assert revoked.stdout == "Revoked; every process refuses it within five seconds.\n"
+    with pytest.raises(Unauthorized):
+        Tokens(db, secret).check(header)
+    assert pos_api("token", "list", cwd=home, **uri).stdout == ""
+    again = pos_api("token", "revoke", found.id, cwd=home, **uri)
+    assert (again.returncode, len(again.stderr.splitlines())) == (1, 1)
 
 
-def test_a_token_for_nobody_is_refused(home: Path) -> None:
-    made = pos_api("token", " ", cwd=home)
-    assert (made.returncode, made.stdout) == (2, "")
-    assert "NAME" in made.stderr
+@pytest.mark.parametrize(
+    "arguments", [("nightly",), ("--hours", "1", "nightly"), ("create", "nightly"), ("create", "list", "--hours", "1")]
+)
+def test_a_token_is_made_with_or_without_the_word_create(
+    home: Path, db: Db, config: Config, arguments: tuple[str, ...]
+) -> None:
+    assert pos_api("token", *arguments, cwd=home, MONGODB_URI=str(config.mongodb_uri)).returncode == 0
+    assert [each["name"] for each in tokens.scripts(db)] == ["list" if "list" in arguments else "nightly"]
+
+
+def test_a_token_for_nobody_is_refused(home: Path, config: Config) -> None:
+    made = pos_api("token", " ", cwd=home, MONGODB_URI=str(config.mongodb_uri))
+    assert (made.returncode, made.stdout) == (1, "")
+    assert "name has 1 to 200 characters" in made.stderr
 
 
 def test_a_key_that_would_never_work_is_refused(home: Path, db: Db, config: Config) -> None:
@@ -175,24 +200,24 @@ def test_a_key_that_would_never_work_is_refused(home: Path, db: Db, config: Conf
     assert stores.keys(db, "default") == []
 
 
+def store_of(db: Db, config: Config, key: str) -> str | None:
+    found = stores.Stores(db, config).of_key(key)
+    return found.store if found else None
+
+
 def test_a_shop_is_added_and_its_keys_are_changed(home: Path, db: Db, config: Config) -> None:
     uri = {"MONGODB_URI": str(config.mongodb_uri), "SECRETS_KEYS": config.secrets_keys[0]}
-
-    def store_of(key: str) -> str | None:
-        found = stores.Stores(db, config).of_key(key)
-        return found.id if found else None
-
     printed = pos_api("store", "add", "shop-b", "--url", "https://b.example", cwd=home, **uri).stdout
     words = {line.split(":")[0].strip(): line.split()[-1] for line in printed.splitlines()}
     added = words["API key"]
-    assert store_of(added) == "shop-b"
+    assert store_of(db, config, added) == "shop-b"
     assert stores.Stores(db, config).get("shop-b").webhook_secrets == (words["secret, for WooCommerce's own webhooks"],)
     second = pos_api("key", "add", "shop-b", "--expires", "2999-01-01", cwd=home, **uri).stdout.strip()
-    assert store_of(second) == "shop-b"
+    assert store_of(db, config, second) == "shop-b"
     prefix = added[:12]
     assert prefix in pos_api("key", "list", "shop-b", cwd=home, **uri).stdout
     assert pos_api("key", "revoke", "shop-b", prefix, cwd=home, **uri).returncode == 0
-    assert (store_of(added), store_of(second)) == (None, "shop-b")
+    assert (store_of(db, config, added), store_of(db, config, second)) == (None, "shop-b")
     assert "https://b.example" in pos_api("store", "list", cwd=home, **uri).stdout
 
 
@@ -210,10 +235,10 @@ def test_adding_a_shop_prints_one_line_that_sets_up_its_plugin(home: Path, db: D
     assert held["url"] == "https://pos.example/till/api/webhooks/orders"
     assert held["key"] in added.stdout.splitlines()[1], "the key of the line is the one that is printed"
     assert added.stderr == ""
-    assert stores.Stores(db, config).of_key(held["key"]) == stores.Stores(db, config).get("shop-c")
+    assert store_of(db, config, held["key"]) == "shop-c"
     another = in_line(pos_api("key", "add", "shop-c", "--connect", cwd=home, **given).stdout.strip())
     assert another["url"] == held["url"]
-    assert stores.Stores(db, config).of_key(another["key"]) == stores.Stores(db, config).get("shop-c")
+    assert store_of(db, config, another["key"]) == "shop-c"
 
 
 def test_the_line_of_the_default_shop_is_printed_only_on_request(home: Path, db: Db, config: Config) -> None:
@@ -241,11 +266,35 @@ def test_a_line_needs_a_key_that_is_known(home: Path, db: Db, config: Config) ->
 def test_the_key_of_the_settings_is_listed_with_the_default_shops_others(home: Path, db: Db, config: Config) -> None:
     uri = {"MONGODB_URI": str(config.mongodb_uri)}
     listed = pos_api("key", "list", "default", cwd=home, **uri).stdout
-    assert listed == "WEBHOOK_API_KEY of the settings, which works as long as it is there\n"
-    key = pos_api("key", "add", "default", cwd=home, **uri).stdout.strip()
-    first, second = pos_api("key", "list", "default", cwd=home, **uri).stdout.splitlines()
-    assert "WEBHOOK_API_KEY" in first
-    assert second.startswith(key[:12])
+    assert listed == "default  WEBHOOK_API_KEY  of the settings; no service has run with it yet\n"
+    stores.note_settings_key(db, config)
+    limits = ("--scope", "read", "--scope", "orders", "--ip", "192.0.2.7", "--ip", "::ffff:198.51.100.0/120")
+    key = pos_api("key", "add", "default", *limits, cwd=home, **uri).stdout.strip()
+    pos_api("store", "add", "north", cwd=home, **uri)
+    first, second, third = pos_api("key", "list", cwd=home, **uri).stdout.splitlines()
+    assert first.startswith("default  WEBHOOK_API_KEY  orders, known since 20")
+    assert first.endswith("0 days old, used never")
+    assert second.startswith(f"default  {key[:12]}…  orders, read, made 20")
+    assert second.endswith("only from 192.0.2.7/32, 198.51.100.0/24")
+    assert third.startswith("north  pos_")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--scope", "write"), "'write' is not one of"),
+        (("--ip", "shop.example"), "'shop.example' is no IP address and no network"),
+        (("--ip", "192.0.2.7/24"), "the whole network is 192.0.2.0/24"),
+        (("--scope", "read", "--connect"), "the plugin needs the scope orders"),
+    ],
+)
+def test_a_key_with_limits_that_make_no_sense_is_not_made(
+    home: Path, db: Db, config: Config, arguments: tuple[str, ...], said: str
+) -> None:
+    made = pos_api("key", "add", "default", *arguments, cwd=home, MONGODB_URI=str(config.mongodb_uri))
+    assert made.returncode != 0
+    assert said in made.stderr
+    assert stores.keys(db, "default") == []
 
 
 def test_when_a_shop_went_live_is_a_setting(home: Path, db: Db, config: Config) -> None:

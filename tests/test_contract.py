@@ -57,7 +57,7 @@ def test_the_plugins_signature_is_the_one_the_standard_gives(
         "webhook-signature": case["signature"],
     }
     known = Stores(db, _with_key(config, case["key"]))
-    assert auth.sender(known, headers, case["body"].encode()).store.id == stores.DEFAULT
+    assert auth.sender(known, headers, case["body"].encode(), None).store.id == stores.DEFAULT
 
 
 def _with_key(config: Config, key: str) -> Config:
@@ -69,7 +69,7 @@ def test_a_signature_that_is_not_valid_is_refused(case: dict[str, Any], db: Db, 
     clock(case.get("now", SIGNATURES["now"]))
     headers = {"x-api-key": case["key"], **{name.lower(): value for name, value in case["headers"].items()}}
     with pytest.raises(Unauthorized):
-        auth.sender(Stores(db, _with_key(config, case["key"])), headers, case["body"].encode())
+        auth.sender(Stores(db, _with_key(config, case["key"])), headers, case["body"].encode(), None)
 
 
 @_named(ENVELOPES)

@@ -125,6 +125,7 @@ def register(rest: Api, app: Flask) -> None:
     for noun in (webhooks, stats, orders, customers, products, inbox, stores, auth, audit, health):
         rest.register_blueprint(noun.blp)
     app.register_blueprint(docs.blp)
+    _check_access(app)
     app.request_class = WholeRequest
     app.before_request(_begin)
     app.after_request(_finish)
@@ -132,6 +133,14 @@ def register(rest: Api, app: Flask) -> None:
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(PyMongoError, _database_error)
     app.register_error_handler(Exception, _unexpected)
+
+
+def _check_access(app: Flask) -> None:
+    """Raises RuntimeError where a route does not declare who may call it: none is open by mistake."""
+    from .rest import access_of
+
+    if missing := sorted(name for name in app.view_functions if access_of(app, name) is None):
+        raise RuntimeError(f"No access is declared for {', '.join(missing)}; see api.rest.Access.")
 
 
 def _begin() -> None:

@@ -9,11 +9,11 @@ from typing import Any, TypeVar, cast
 from flask import request
 from marshmallow import Schema, fields, validate
 
-from .. import audit, auth, users
+from .. import audit, users
 from ..addresses import plain
 from ..errors import BadRequest, Invalid, PayloadTooLarge, UnsupportedMediaType
 from . import services, success
-from .rest import Blueprint, body_limit, fails_with, speaker, staff
+from .rest import Blueprint, body_limit, fails_with, public, sent_token, speaker, staff
 from .schemas import Time, reply
 
 LOGIN_BYTES = 4096
@@ -66,6 +66,7 @@ class Login(Who):
 
 
 @blp.post("/login")
+@public
 @fails_with(401, 429, 503)
 @_counted
 @body_limit(LOGIN_BYTES)
@@ -76,7 +77,7 @@ def log_in(credentials: dict[str, str]) -> dict[str, Any]:
     who = services().failures.log_in(services().db, request.remote_addr or "", **credentials)
     audit.acting("user", who.name, address=plain(request.remote_addr))
     audit.record(services().db, "login.succeeded", target=who.name, details={"role": who.role})
-    token, expires_at = auth.token(services().config.jwt_secret, who.name, who.role)
+    token, expires_at = services().tokens.of_log_in(who)
     return success(
         {"token": token, "token_type": "Bearer", "expires_at": expires_at, "name": who.name, "role": who.role}
     )
@@ -88,3 +89,16 @@ def log_in(credentials: dict[str, str]) -> dict[str, Any]:
 def me() -> dict[str, Any]:
     """Whom this token speaks for."""
     return success(speaker())
+
+
+class Nothing(Schema):
+    """No data."""
+
+
+@blp.post("/logout")
+@staff("viewer")
+@blp.response(200, reply(Nothing))
+def log_out() -> dict[str, Any]:
+    """End the token that is sent. It counts no longer: here at once, in other processes within five seconds."""
+    services().tokens.end(sent_token())
+    return success({}, message="Logged out")

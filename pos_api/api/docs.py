@@ -35,7 +35,8 @@ SECURITY_SCHEMES: dict[str, dict[str, str]] = {
         "type": "apiKey",
         "in": "header",
         "name": "X-API-Key",
-        "description": "A shop's key: WEBHOOK_API_KEY of the settings, or one of `pos-api store add`.",
+        "description": "A shop's key: WEBHOOK_API_KEY of the settings, or one of `pos-api store add` and `pos-api key"
+        " add`. Its scopes say what it may: `orders`, `read`, `subscriptions` or `all`.",
     },
     "BearerAuth": {
         "type": "http",
@@ -185,7 +186,6 @@ The plugin's envelope, or the bare REST v3 object of a WooCommerce webhook with 
 body that can't be used is kept with its reason, and of one over 2 MiB its size: WooCommerce is answered 200 and
 `parked`, any other sender 400, 413, 415 or 422.
 WooCommerce's ping (a form `webhook_id=N`) is answered 200.""",
-    "security": [{"ApiKeyAuth": []}, {"WooCommerceSignature": []}],
     "parameters": [
         {"name": name, "in": "header", "required": False, "description": text, "schema": {"type": "string"}}
         for name, text in _HEADERS

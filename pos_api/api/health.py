@@ -9,11 +9,12 @@ from marshmallow import Schema, fields
 from pymongo.errors import PyMongoError
 
 from .. import auth, metrics, retention
+from ..api_keys import ORDERS
 from ..errors import Unavailable
 from ..values import now
 from ..worker import RETRY_AFTER
 from . import services
-from .rest import Blueprint, documented, fails_with
+from .rest import Access, Blueprint, declared, fails_with, public
 from .schemas import Time
 
 blp = Blueprint("health", __name__, description="Is it up?")
@@ -46,8 +47,7 @@ class Health(Ready):
 
 
 @blp.get("/api/webhooks/health")
-@fails_with(401, 429, 503)
-@documented(security=[{}, {"ApiKeyAuth": []}])
+@declared(Access(public=True, scope=ORDERS))
 @blp.response(200, Health)
 def webhook_health() -> dict[str, Any]:
     """Whether deliveries are taken; an API key that is sent is checked."""
@@ -60,12 +60,14 @@ def webhook_health() -> dict[str, Any]:
         "version": current_app.config["API_VERSION"],
     }
     if key := request.headers.get("X-API-Key"):
-        store = auth.of_key(services().stores, key)
+        api_key = auth.api_key(services().stores, key, request.remote_addr, ORDERS)
+        store = services().stores.get(api_key.store)
         reply["store"] = {"id": store.id, "name": store.name}
     return reply
 
 
 @blp.get("/healthz")
+@public
 @blp.response(200, Alive)
 def alive() -> dict[str, Any]:
     """The process answers."""
@@ -73,6 +75,7 @@ def alive() -> dict[str, Any]:
 
 
 @blp.get("/readyz")
+@public
 @fails_with(503)
 @blp.response(200, Ready)
 def ready() -> dict[str, Any]:
@@ -82,14 +85,16 @@ def ready() -> dict[str, Any]:
 
 
 @blp.get("/metrics")
+@public
 @blp.response(200, {"type": "string"}, content_type="text/plain", description="Prometheus' text format")
 def prometheus() -> Response:
     """Figures for Prometheus."""
     try:
         counts = retention.inbox_counts(services().db, services().config)
+        key_ages = services().stores.key_ages()
     except PyMongoError:
-        counts = None
-    return Response(metrics.page(counts), content_type=metrics.CONTENT_TYPE)
+        counts, key_ages = None, {}
+    return Response(metrics.page(counts, key_ages), content_type=metrics.CONTENT_TYPE)
 
 
 def _ping() -> None:

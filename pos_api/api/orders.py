@@ -10,6 +10,7 @@ from flask import Response, jsonify, request
 from marshmallow import Schema, fields, validate
 
 from .. import audit, for_viewers, order_csv, order_list
+from ..api_keys import READ
 from ..db import Document
 from ..errors import Forbidden, Invalid
 from ..values import day_or_moment
@@ -257,8 +258,8 @@ def _shown() -> Callable[[Document], Document]:
 
 
 @blp.get("")
-@staff("viewer")
-@fails_with(400, 403)
+@staff("viewer", scope=READ)
+@fails_with(400)
 @blp.arguments(OrderQuery, location="query")
 @blp.alt_response(200, schema={"type": "string"}, content_type="text/csv", success=True)
 @blp.response(200, page_of(Order))
@@ -280,7 +281,7 @@ def list_orders(query: Document) -> Any:
 
 
 @blp.get("/<string:order>")
-@staff("viewer")
+@staff("viewer", scope=READ)
 @fails_with(404, 409)
 @blp.response(200, reply(FullOrder))
 def get_order(order: str) -> Any:

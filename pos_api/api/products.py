@@ -15,6 +15,7 @@ from flask import Response, request
 from marshmallow import Schema, ValidationError, fields, validate
 
 from .. import audit, product_csv, products
+from ..api_keys import READ
 from ..db import Document
 from ..errors import BadRequest, UnsupportedMediaType
 from ..product_csv import MAX_NAME, MAX_SKU
@@ -273,7 +274,7 @@ def _moved_json(moved: tuple[Document, Document]) -> Document:
 
 
 @blp.get("")
-@staff("viewer")
+@staff("viewer", scope=READ)
 @fails_with(400)
 @blp.arguments(ProductQuery, location="query")
 @blp.alt_response(200, schema={"type": "string"}, content_type="text/csv", success=True)
@@ -308,7 +309,7 @@ def create_product(details: Document) -> Any:
 
 
 @blp.get("/item")
-@staff("viewer")
+@staff("viewer", scope=READ)
 @fails_with(404)
 @blp.arguments(ItemQuery, location="query")
 @blp.response(200, reply(Product))
@@ -360,7 +361,7 @@ def adjust_product(headers: Document, said: Document) -> Any:
 
 
 @blp.get("/movements")
-@staff("viewer")
+@staff("viewer", scope=READ)
 @fails_with(400, 404)
 @blp.arguments(MovementQuery, location="query")
 @blp.response(200, page_of(Movement))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import wraps
 from http import HTTPStatus
 from itertools import islice
@@ -15,10 +16,11 @@ from webargs.flaskparser import FlaskParser
 
 from .. import audit, auth
 from ..addresses import plain
-from ..auth import Principal
+from ..auth import Principal, Token
 from ..db import make_durable
 from ..errors import Forbidden, Invalid, UnsupportedMediaType
 from ..sources import json_body
+from ..users import ROLES
 from . import services
 from .docs import DESCRIPTION, SECURITY_SCHEMES
 from .schemas import OPENAPI_TYPES, Error
@@ -28,7 +30,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 _ERRORS = {
     400: "The request can't be read: not JSON, a key twice, a malformed cursor.",
     401: "No credentials, or wrong ones.",
-    403: "The token's role does not allow this.",
+    403: "The token's role, or the API key's scope or the address it comes from, does not allow this.",
     404: "There is no such thing.",
     405: "The route does not take this method.",
     409: "It exists already, or changed meanwhile.",
@@ -161,8 +163,73 @@ def body_limit(size: int) -> Callable[[View], View]:
     return decorate
 
 
-def staff(role: str) -> Callable[[View], View]:
-    """Only for staff of this role or a higher one, by `Authorization: Bearer <token>`; see `speaker`.
+# --- who may call a route ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who may call a route. Every route declares it, by one of the decorators below; see `access_of`."""
+
+    role: str | None = None
+    """The least role of staff that may; None: no staff."""
+    scope: str | None = None
+    """The scope an API key must have; None: no API key may."""
+    signature: bool = False
+    """Whether a signature of WooCommerce's own webhooks opens it too."""
+    public: bool = False
+    """Whether it needs no credential. An API key that is sent is checked where there is a scope."""
+
+    def in_words(self) -> str:
+        """A sentence for the API document."""
+        ways = [f"a token of the role {self.role} or a higher one" if self.role in ROLES[:-1] else ""]
+        ways += [f"a token of the role {self.role}" if self.role == ROLES[-1] else ""]
+        ways += [f"an API key with the scope `{self.scope}`" if self.scope else ""]
+        ways += ["a signed webhook" if self.signature else ""]
+        if self.public:
+            return f"Needs nothing; an API key that is sent must have the scope `{self.scope}`." if self.scope else ""
+        return f"Needs {', or '.join(filter(None, ways))}."
+
+    def security(self) -> list[dict[str, list[str]]]:
+        """The same for programs: OpenAPI's security requirements."""
+        ways: list[dict[str, list[str]]] = [{}] if self.public and self.scope else []
+        ways += [{"BearerAuth": [self.role]}] if self.role else []
+        ways += [{"ApiKeyAuth": [self.scope]}] if self.scope else []
+        return ways + ([{"WooCommerceSignature": []}] if self.signature else [])
+
+
+def declared(access: Access) -> Callable[[View], View]:
+    """Declare who may call a view, for `access_of` and the API document. What it declares the view itself enforces."""
+
+    def decorate(view: View) -> View:
+        view.access = access  # type: ignore[attr-defined]
+        if access.public and not access.scope:
+            return view
+        described = getattr(view, "_apidoc", {}).get("manual_doc", {}).get("description")
+        if described:
+            documented(description=f"{described}\n\n{access.in_words()}")(view)
+        else:
+            view.__doc__ = f"{view.__doc__}\n\n    {access.in_words()}"
+        return fails_with(401, 403, 429, 503)(documented(security=access.security())(view))
+
+    return decorate
+
+
+_PUBLIC = Access(public=True)
+_PAGES = ("static", "api-docs.openapi_json", "docs.page")
+"""The API document and its files: views that are not ours, or that know nothing of this module."""
+
+public = declared(_PUBLIC)
+"""Anybody may, without a credential."""
+
+
+def access_of(app: Flask, endpoint: str) -> Access | None:
+    """Who may call a route; None where nothing is declared, and then the service does not start."""
+    return _PUBLIC if endpoint in _PAGES else getattr(app.view_functions[endpoint], "access", None)
+
+
+def staff(role: str, *, scope: str | None = None) -> Callable[[View], View]:
+    """Only for staff of this role or a higher one, by `Authorization: Bearer <token>`; with `scope` also for API keys
+    that have it. See `speaker`.
 
     Put it first under the route, so that nothing is read of a request that may not be made. What it changed is on disk
     before it is answered.
@@ -171,20 +238,38 @@ def staff(role: str) -> Callable[[View], View]:
     def decorate(view: View) -> View:
         @wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> Any:
-            principal = auth.principal(services().config.jwt_secret, request.headers.get("Authorization", ""))
-            if not principal.may(role):
-                raise Forbidden(f"This takes the role {role}; {principal.name} is {principal.role}.")
-            g.principal = principal
-            audit.acting("user", principal.name, address=plain(request.remote_addr))
+            _authenticate(role, scope)
             answer = view(*args, **kwargs)
-            if request.method != "GET":
+            if request.method not in ("GET", "HEAD"):
                 make_durable(services().db)
             return answer
 
-        failures = (401, 429, 503) if role == "viewer" else (401, 403, 429, 503)
-        return cast(View, fails_with(*failures)(documented(security=[{"BearerAuth": []}])(guarded)))
+        return declared(Access(role, scope))(cast(View, guarded))
 
     return decorate
+
+
+def _authenticate(role: str, scope: str | None) -> None:
+    """Find out who makes the request. Raises Unauthorized, Forbidden."""
+    authorization, key = request.headers.get("Authorization", ""), request.headers.get("X-API-Key")
+    if key and not authorization:
+        _authenticate_key(key, role, scope)
+        return
+    token = services().tokens.check(authorization)
+    g.principal, g.token = Principal(token.name, token.role), token
+    if not g.principal.may(role):
+        raise Forbidden(f"This takes the role {role}; {token.name} is {token.role}.")
+    kind = "user" if token.version is not None else "token"
+    audit.acting(kind, token.name, address=plain(request.remote_addr))
+
+
+def _authenticate_key(key: str, role: str, scope: str | None) -> None:
+    address = request.remote_addr
+    found = auth.api_key(services().stores, key, address, scope)
+    if scope is None:
+        raise Forbidden(f"No API key may do this; it takes a token of the role {role}.")
+    g.principal = Principal(f"{found.name} of {found.store}", ROLES[0])
+    audit.acting("api_key", found.name, store=found.store, address=plain(address))
 
 
 def speaker() -> Principal:
@@ -196,3 +281,8 @@ def sees_people() -> bool:
     """Whether who makes the current request is shown customers' personal data: managers and admins are."""
     principal: Principal | None = g.get("principal")
     return principal is not None and principal.may("manager")
+
+
+def sent_token() -> Token:
+    """The token of the current request; only in a view under `staff` without a scope."""
+    return cast(Token, g.token)

@@ -8,6 +8,7 @@ from flask import jsonify
 from marshmallow import Schema, fields, validate
 
 from .. import stats
+from ..api_keys import READ
 from . import services, success
 from .rest import Blueprint, staff
 from .schemas import Id, Money, Quantity, reply
@@ -139,7 +140,7 @@ class Stats(Schema):
 
 
 @blp.get("")
-@staff("viewer")
+@staff("viewer", scope=READ)
 @blp.arguments(StatsQuery, location="query")
 @blp.response(200, reply(Stats))
 def get_stats(query: dict[str, Any]) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 from marshmallow import Schema, fields, validate
 
 from .. import reconcile
+from ..api_keys import READ
 from ..errors import NotFound
 from . import services, success
 from .rest import Blueprint, fails_with, staff
@@ -154,7 +155,7 @@ class Drift(Schema):
 
 
 @blp.get("/<store>/drift")
-@staff("viewer")
+@staff("viewer", scope=READ)
 @fails_with(404)
 @blp.response(200, reply(Drift))
 def get_drift(store: str) -> Any:

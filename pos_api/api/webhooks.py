@@ -11,6 +11,7 @@ from typing import Any, cast
 from flask import Response, jsonify, request
 
 from .. import auth, metrics, worker
+from ..api_keys import ORDERS
 from ..auth import Sender
 from ..errors import BadRequest, PayloadTooLarge, PosError, Unavailable, UnsupportedMediaType
 from ..inbox import Outcome
@@ -20,7 +21,7 @@ from ..sources import woocommerce
 from ..values import now
 from ..worker import RETRY_AFTER, Receipt, Work
 from . import BODY_LIMIT, TOO_LARGE, WholeRequest, docs, services, success
-from .rest import Blueprint, documented, fails_with
+from .rest import Access, Blueprint, declared, documented, fails_with
 
 OUTCOME_SECONDS = 10.0
 """How long a delivery waits for its outcome before it is answered 202."""
@@ -45,7 +46,8 @@ blp = Blueprint("webhooks", __name__, url_prefix="/api/webhooks", description="D
 
 
 @blp.post("/orders", strict_slashes=False)
-@fails_with(400, 401, 413, 415, 422, 429, 503)
+@declared(Access(scope=ORDERS, signature=True))
+@fails_with(400, 413, 415, 422)
 @documented(**docs.RECEIVE)
 def receive() -> tuple[Response, int]:
     """Take a delivery: the plugin's envelope, or WooCommerce's own webhook."""
@@ -57,7 +59,7 @@ def receive() -> tuple[Response, int]:
         return _take_large(headers, large, started)
     if woocommerce.is_ping(content_type, body):
         return jsonify(success(None, message="Ping received")), 200
-    sender = auth.sender(services().stores, headers, body)
+    sender = auth.sender(services().stores, headers, body, request.remote_addr)
     work = worker.understand(sender.store, headers, body, now())
     if work.subject:
         services().stores.remember_site(sender.store, work.site)
@@ -93,7 +95,7 @@ def _take(work: Work, sender: Sender, started: float) -> tuple[Response, int]:
 
 def _take_large(headers: dict[str, str], parts: Iterable[bytes], started: float) -> tuple[Response, int]:
     """Leave a trace of a body that is over the limit, where its sender is known: what it is about, and its size."""
-    large = auth.LargeSender(services().stores, headers)
+    large = auth.LargeSender(services().stores, headers, request.remote_addr)
     beginning, size = b"", 0
     try:
         for part in parts:
