@@ -23,6 +23,7 @@ from pos_api import shop_addresses
 from pos_api.sources import shop_http
 from pos_api.sources.shop_http import MOST_BYTES, ShopError
 from pos_api.sources.woocommerce_rest import Credentials, Shop, namespaces
+from pos_api.values import now
 from tests.fake_shop import KEY, SECRET, FakeShop, answer, error, serving
 from tests.hostile_shop import Answering, hostile
 
@@ -277,13 +278,14 @@ def test_a_shop_that_repeats_the_key_does_not_get_it_into_the_log() -> None:
     ids=str,
 )
 def test_no_header_is_trusted_to_be_what_it_should(headers: dict[str, str]) -> None:
-    with serving(FakeShop()) as fake:
-        encoded = {name: value.encode().decode("latin-1") for name, value in headers.items()}
-        fake.faults.append(lambda _: answer([{"id": 1}], headers=encoded))
-        with Shop(Credentials(fake.url, KEY, SECRET, "oauth"), attempts=1) as shop:
-            assert shop.get("orders").data == [{"id": 1}]
-            assert shop.get("orders").total is None
-            shop.time()
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    encoded = lines.encode("latin-1", "replace")
+    with hostile(whole(b'[{"id": 1}]', encoded)) as server:
+        shop = Shop(Credentials(server.url, KEY, SECRET, "oauth"), attempts=1)
+        with shop:
+            answered = shop.get("orders")
+            assert (answered.data, answered.total) == ([{"id": 1}], None)
+            assert abs((shop.time() - now()).total_seconds()) < 2 * 86_400
 
 
 # --- where requests go --------------------------------------------------------------------------------------------
