@@ -1,9 +1,9 @@
 """Who did what: an append-only record of every change that a person makes, of log-ins and of what was taken out.
 
-An entry: `_id`, `time`, `action` (a dotted name such as `product.price`), `found_by` (see `_found_by`), `who`, `target`
-(what it was done to), `details` and `outcome`. `who` has `kind` (user, token, api_key, cli, service; unknown of a
-failed authentication), `name`, and where known `store`, `address` and `sudo`. Neither secrets nor personal data are in
-`details`: a customer is named by id or by the hash of the e-mail address.
+An entry: `_id`, `time`, `action` (a dotted name such as `product.price`), `who`, `target` (what it was done to),
+`details` and `outcome`. `who` has `kind` (user, token, api_key, cli, service; unknown of a failed log-in), `name`, and
+where known `store`, `address` and `sudo`. Neither secrets nor personal data are in `details`: a customer is named by id
+or by the hash of the e-mail address.
 
 An entry is written before its act is done or answered, so no act is without one. It is completed once, when the act has
 ended (`act`), or counts equal failures of its minute (`FailedAttempts`). Nothing else changes or removes an entry, but
@@ -89,17 +89,11 @@ def _entry(action: str, target: str | None, details: Document | None, who: Docum
         "_id": uuid.uuid4().hex,
         "time": now(),
         "action": action,
-        "found_by": _found_by(action),
         "who": who or actor(),
         "target": None if target is None else target[:_MAX_TEXT],
         "details": dict(details or {}),
         "outcome": outcome,
     }
-
-
-def _found_by(action: str) -> list[str]:
-    """What an action is asked for by: its whole name, or the part before the dot."""
-    return [action.partition(".")[0], action]
 
 
 def _complete(db: Db, entry: Document, outcome: str) -> None:
@@ -142,7 +136,6 @@ class FailedAttempts:
         first = {
             "time": now(),
             "action": action,
-            "found_by": _found_by(action),
             "who": {"kind": "unknown", "name": "unknown", "address": address},
             "target": target,
             "outcome": "failed",
@@ -186,10 +179,17 @@ class Filter:
 
     def query(self) -> Document:
         """As a query on the collection."""
-        wanted: Document = {"found_by": self.action, "who.name": self.who, "target": self.target}
+        wanted: Document = {"who.name": self.who, "target": self.target}
+        if self.action is not None:
+            wanted["action"] = self.action if "." in self.action else _under(self.action)
         bounds = {"$gte": self.since, "$lte": self.until}
         wanted["time"] = {operator: bound for operator, bound in bounds.items() if bound is not None} or None
         return {field: value for field, value in wanted.items() if value is not None}
+
+
+def _under(noun: str) -> Document:
+    """All actions of a noun: those between `noun.` and the next character after the dot."""
+    return {"$gte": f"{noun}.", "$lt": f"{noun}/"}
 
 
 def find(db: Db, wanted: Filter, *, after: tuple[datetime, str] | None = None, limit: int = 0) -> list[Document]:
@@ -205,7 +205,7 @@ def find(db: Db, wanted: Filter, *, after: tuple[datetime, str] | None = None, l
 
 def public(entry: Document) -> Document:
     """An entry under the names of the API."""
-    return {"id": entry["_id"], **{name: value for name, value in entry.items() if name not in ("_id", "found_by")}}
+    return {"id": entry["_id"], **{name: value for name, value in entry.items() if name != "_id"}}
 
 
 def delete_old(db: Db, days: int) -> int:

@@ -49,8 +49,9 @@ _COLLECTION = re.compile(r"(?!\.)[^$\0]{1,100}(?<!\.)")
 _FIRST = ["inbox", "woocommerceorders", "products"]
 """Read in this order while the service works, orders and products are at most behind the ledger, never ahead: what is
 behind, the next event or `pos-api verify --repair` brings up."""
-_KEPT = "audit"
-"""Nothing removes an entry of the audit, also no restore."""
+_KEPT = ("audit", "erasures", "erasure_keys", "erased_orders")
+"""What a restore adds to and does not replace: nothing removes an entry of the audit, and who was erased since the
+backup stays so (see `erase.after_restore`)."""
 _COUNTED_ANEW = ["stats_firsts", "stats_blocks", "stats_days", "stats_sums", "stats_turns"]
 """What `tally` makes from the orders: read while the service works, its parts would not fit together."""
 
@@ -131,7 +132,7 @@ def restore(db: Db, file: Path, keys: Sequence[Key], *, force: bool = False, uns
             manifest = _read_manifest(archive)
             for name, content in manifest.items():
                 _check(archive, name, content)
-        present = [name for name in _collections(db) if name != _KEPT]
+        present = [name for name in _collections(db) if name not in _KEPT]
         if force:
             _try_to_load(db, archive, manifest)
         elif full := [name for name in present if db[name].find_one(projection=["_id"])]:
@@ -194,8 +195,11 @@ def _drop_trial(db: Db) -> None:
 def _load_all(db: Db, archive: zipfile.ZipFile, manifest: Manifest, *, prefix: str = "") -> None:
     """Raises Invalid for what MongoDB does not take."""
     for name, content in manifest.items():
-        kept = name == _KEPT and not prefix
+        kept = name in _KEPT and not prefix
         collection = db[prefix + name].with_options(write_concern=DURABLE)
+        if name == "erasures" and kept:
+            _add_erasures(archive, collection)
+            continue
         try:
             _load(archive, name, collection, add=kept)
         except (OperationFailure, InvalidDocument) as error:
@@ -211,9 +215,18 @@ def _load_into_empty(db: Db, archive: zipfile.ZipFile, manifest: Manifest) -> No
         _load_all(db, archive, manifest)
     except Invalid:
         for name in manifest:
-            if name != _KEPT:
+            if name not in _KEPT:
                 db.drop_collection(name)
         raise
+
+
+def _add_erasures(archive: zipfile.ZipFile, collection: Collection[Document]) -> None:
+    """Add the erasures that are not remembered here yet, and the times of those that are."""
+    for raw in _documents(archive, "erasures"):
+        new: Document = bson.decode(raw, CodecOptions(tz_aware=True))
+        times = {"$addToSet": {"times": {"$each": new.pop("times")}}} if "times" in new else {}
+        key = {"_id": new.pop("_id")}
+        collection.update_one(key, {"$setOnInsert": new, **times}, upsert=True)
 
 
 def _load(archive: zipfile.ZipFile, name: str, collection: Collection[Document], *, add: bool) -> None:

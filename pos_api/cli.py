@@ -25,9 +25,11 @@ from . import (
     api_keys,
     audit,
     connection,
+    erase,
     importer,
     inbox,
     logs,
+    person_export,
     reconcile,
     retention,
     server,
@@ -42,6 +44,7 @@ from . import config as settings
 from . import db as database
 from .config import Config, ConfigError
 from .db import Db, Document
+from .erasures import Erasures
 from .errors import Invalid, NotFound, PosError
 from .escaping import escaped
 from .leases import renewal
@@ -123,6 +126,7 @@ def main() -> None:
     # pymongo would go on without an option that it does not understand, tls=yes for one
     warnings.filterwarnings("error", category=UserWarning, module=r"pymongo\.(uri_parser|common)")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # leave the store in order
+    audit.acting("cli", _system_user(), sudo=os.environ.get("SUDO_USER"))
 
 
 def _system_user() -> str:
@@ -158,7 +162,6 @@ def with_db(command: Callable[Concatenate[Db, P], R]) -> Callable[P, R]:
 
 
 def _configure() -> Config:
-    audit.acting("cli", _system_user(), sudo=os.environ.get("SUDO_USER"))
     config = settings.from_environment(_ENV_FILE)
     logs.configure(config)
     return config
@@ -252,7 +255,11 @@ def backup(config: Config, db: Db, /, file: Path, encrypt: bool) -> None:
 def restore(config: Config, db: Db, /, file: Path, force: bool, unsealed: bool) -> None:
     """Restore FILE into an empty database. Stop the service first."""
     keys = backups.keys(config) if config.secrets_keys or not unsealed else []
+    erasures = Erasures(db, config)
+    erasures.restore_begins()
     _tell("Restored", backups.restore(db, file, keys, force=force, unsealed=unsealed))
+    if erased := erase.after_restore(db, erasures):
+        say(f"Erased again what the backup had of people erased since: their personal data in {erased:,} orders.")
 
 
 def _tell(done: str, manifest: backups.Manifest) -> None:
@@ -624,6 +631,69 @@ def replay(db: Db, keys: tuple[str, ...], everything: bool) -> None:
         raise click.UsageError("Give the keys that `pos-api inbox` shows, or --all.")
     count = inbox.replay(db, inbox.Filter() if everything else keys)
     say(f"{count} due again; a running service takes them up within a second or so.")
+
+
+# --- people -----------------------------------------------------------------------------------------------------
+
+
+@main.group()
+def customer() -> None:
+    """What is held about a person: take it out, or erase it."""
+
+
+@customer.command("export")
+@click.argument("email", metavar="E-MAIL")
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file, which is new.")
+@with_db
+@with_config
+def export_customer(config: Config, db: Db, /, email: str, output: Path | None) -> None:
+    """Print everything held about the person with this E-MAIL, as JSON; `store:#id` is one without an address."""
+    found = person_export.export(db, Erasures(db, config), _person(email))
+    text = json.dumps(found, indent=2, ensure_ascii=False)
+    if output is None:
+        say_lines(text)
+    else:
+        _write_private(output, text + "\n")
+    if others := found["other_addresses"]:
+        say(f"The same account has ordered with other addresses, which are not in it: {', '.join(others)}.", err=True)
+
+
+def _person(text: str) -> str:
+    """A customer's key, as it was typed. Raises Invalid."""
+    key = text.strip().lower()
+    if "@" not in key and ":#" not in key:
+        raise Invalid(f"{text!r} is no e-mail address, and no store:#id.")
+    return key
+
+
+def _write_private(file: Path, text: str) -> None:
+    """Write a new file that only its owner can read."""
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise Invalid(f"{file} can't be written: {error.strerror}.") from None
+    with open(descriptor, "w", encoding="utf-8") as out:
+        out.write(text)
+
+
+@customer.command("erase")
+@click.argument("email", metavar="E-MAIL")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@with_db
+@with_config
+def erase_customer(config: Config, db: Db, /, email: str, yes: bool) -> None:
+    """Erase the person with this E-MAIL everywhere. Orders, stock and figures stay, without who it was."""
+    key = _person(email)
+    if not yes:
+        click.confirm(f"Erase all personal data of {escaped(key)}? It can't be undone.", abort=True)
+    erased = erase.person(db, Erasures(db, config), key)
+    if not erased.anything():
+        say("Nothing was held about this person. It is remembered: what comes from before today is not kept.")
+        return
+    say(f"Erased: personal data in {erased.orders:,} orders and {erased.deliveries:,} deliveries, and the record.")
+    if erased.orders:
+        say(f"The orders are of {erased.customer} now, one customer in the figures as before.")
+    say("Backups made until now still have it: what is restored from them is erased again.")
 
 
 # --- stock ------------------------------------------------------------------------------------------------------

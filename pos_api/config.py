@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass, field, fields, replace
-from hashlib import sha256
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -54,19 +53,6 @@ class Config:
     order_meta: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     """What is likely not meant as it is set, in sentences, without any value of a secret."""
-
-
-def shown(config: Config) -> dict[str, str]:
-    """Every setting as it may be shown: of a secret only enough of its hash (16 bits) to see that it is another one."""
-    values: dict[str, str] = {}
-    for each in fields(config):
-        value = getattr(config, each.name)
-        if each.name == "warnings":
-            continue
-        values[each.name] = str(value)
-        if not each.repr:
-            values[each.name] = f"secret {sha256(repr(value).encode()).hexdigest()[:4]}" if value else "unset"
-    return values
 
 
 def from_environment(env_file: Path | None = Path(".env")) -> Config:

@@ -17,13 +17,11 @@ from pymongo import ReturnDocument, UpdateOne
 from pymongo.errors import BulkWriteError
 
 from .db import Db, Document, only_collisions
+from .erasures import Erasure, customer_key
 from .errors import Conflict, NotFound
 from .event_warnings import EventWarning
-from .values import first_meta
 from .words import search_words, wanted_words
 
-_ERASED_EMAIL = "deleted@site.invalid"
-"""What WordPress writes for an e-mail address when a person's data is erased (wp_privacy_anonymize_data)."""
 _ERASED = "erased:"
 _SHOP_ID = re.compile(r"(?:([a-z0-9][a-z0-9-]{0,39}):)?#?(\d{1,19})")
 _SEARCHED = ("email", "first_name", "last_name", "company", "phone")
@@ -44,7 +42,8 @@ class Buyer:
 
 @dataclass(frozen=True, slots=True)
 class CustomerSnapshot:
-    """What a shop's customer webhook says."""
+    """What a shop's customer webhook says. `said_at` is when, None where it does not say that; `erasures` are those of
+    this customer."""
 
     store: str
     shop_id: int
@@ -52,13 +51,23 @@ class CustomerSnapshot:
     as_of: datetime
     fields: Document
     warnings: tuple[EventWarning, ...] = ()
+    said_at: datetime | None = None
+    erasures: tuple[Erasure, ...] = ()
+
+    @property
+    def is_erased(self) -> bool:
+        """Whether all that it says is from before the customer was erased."""
+        return any(self.said_at is None or self.said_at <= erasure.until for erasure in self.erasures)
 
 
-def key(store: str, email: str, shop_id: int) -> str | None:
-    """The `_id` of a customer; None for a guest without an e-mail address, who makes no customer."""
-    if email := email.strip().lower():
-        return email
-    return f"{store}:#{shop_id}" if shop_id else None
+@dataclass(frozen=True, slots=True)
+class CustomerErasure:
+    """What a shop says when it has erased a person: `until` when, and whether from their orders too."""
+
+    store: str
+    email: str
+    until: datetime
+    orders: bool
 
 
 def upsert(db: Db, buyers: list[Buyer]) -> None:
@@ -85,15 +94,19 @@ def _write(db: Db, steps: list[UpdateOne]) -> list[int]:
 
 
 def _newest_word(buyer: Buyer) -> UpdateOne:
+    nothing_newer = {"_id": buyer.key, "as_of": {"$not": {"$gt": buyer.as_of}}}
+    return UpdateOne(nothing_newer, {"$set": _profile(buyer), **_ordered(buyer)}, upsert=True)
+
+
+def _profile(buyer: Buyer) -> Document:
+    """What an order says about its customer."""
     billing = buyer.billing
     profile = {
         "email": billing.get("email", "").strip(),
         **{name: billing.get(name, "") for name in ("first_name", "last_name", "company", "phone")},
     }
     words = search_words(*(profile[name] for name in _SEARCHED))
-    told = {**profile, "billing": billing, "shipping": buyer.shipping, "search": words, "as_of": buyer.as_of}
-    nothing_newer = {"_id": buyer.key, "as_of": {"$not": {"$gt": buyer.as_of}}}
-    return UpdateOne(nothing_newer, {"$set": told, **_ordered(buyer)}, upsert=True)
+    return {**profile, "billing": billing, "shipping": buyer.shipping, "search": words, "as_of": buyer.as_of}
 
 
 def _older_word(buyer: Buyer) -> UpdateOne:
@@ -116,7 +129,9 @@ def apply(db: Db, snapshot: CustomerSnapshot) -> str:
     Where the shop's customer has another e-mail address now, the record of the former one is no account any more, and
     is removed where it has no order.
     """
-    customer = key(snapshot.store, snapshot.email, snapshot.shop_id)
+    if snapshot.is_erased:
+        return "stale"
+    customer = customer_key(snapshot.store, snapshot.email, snapshot.shop_id)
     account = f"{snapshot.store}:{snapshot.shop_id}"
     if any(newer > snapshot.as_of for _, newer in _records_of(db, account, besides=customer)):
         return "stale"
@@ -180,13 +195,6 @@ def remove_unused(db: Db, customers: list[str]) -> None:
         db.customers.delete_one({"_id": customer, **unchanged})
 
 
-def is_erased(order: Document) -> bool:
-    """Whether the personal data of an order was erased in the shop (`WC_Privacy_Erasers`)."""
-    email = order.get("billing", {}).get("email", "").strip().lower()
-    marked = first_meta(order.get("meta", ()), "_anonymized") == "yes"
-    return email == _ERASED_EMAIL or (marked and not email)
-
-
 def is_pseudonym(customer: str | None) -> bool:
     """Whether this key stands for a person whose data was erased. It has no record."""
     return bool(customer) and str(customer).startswith(_ERASED)
@@ -197,16 +205,68 @@ def unknown_person(order: str) -> str:
     return f"{_ERASED}{order}"
 
 
+def new_pseudonym() -> str:
+    """A key that stands for an erased person: random, so nobody can be found by it."""
+    return f"{_ERASED}{secrets.token_hex(8)}"
+
+
 def pseudonym(db: Db, customer: str) -> str:
     """The key that stands for a customer in orders that were erased: always the same one, so that figures go on to
-    count one customer. It is random and kept with the customer's record alone, so once that is gone, nobody can be
-    found by it."""
-    chosen = [{"$set": {"erased_as": {"$ifNull": ["$erased_as", f"{_ERASED}{secrets.token_hex(8)}"]}}}]
+    count one customer. It is kept with the customer's record until that is erased too, or has no order any more."""
+    chosen = [{"$set": {"erased_as": {"$ifNull": ["$erased_as", new_pseudonym()]}}}]
     record: Document | None = db.customers.find_one_and_update(
         {"_id": customer}, chosen, {"erased_as": 1}, upsert=True, return_document=ReturnDocument.AFTER
     )
     assert record is not None  # as it upserts
     return str(record["erased_as"])
+
+
+def known_pseudonym(db: Db, customer: str) -> str:
+    """The same, but where there is no record of the customer, a new one, and no record is made."""
+    return pseudonym(db, customer) if db.customers.find_one({"_id": customer}, {"_id": 1}) else new_pseudonym()
+
+
+# --- erasing ----------------------------------------------------------------------------------------------------------
+
+
+def erase(db: Db, customer: str, until: datetime, store: str | None, first: Buyer | None, last: Buyer | None) -> bool:
+    """Erase what the record says of before `until`, in the name of a store (None: of all); returns False when somebody
+    changed it meanwhile: read again which orders are left.
+
+    `first` and `last` are the oldest and the newest order that the customer still has: those of after the erasure, or
+    of other stores. Without any, and without an account reported since, the record is deleted.
+    """
+    record = db.customers.find_one({"_id": customer})
+    if record is None:
+        return True
+    accounts = {
+        account: as_of
+        for account, as_of in record.get("accounts", {}).items()
+        if as_of > until or (store and not account.startswith(f"{store}:"))
+    }
+    unchanged = {"_id": customer} | {name: record.get(name) for name in ("orders_seen", "accounts", "as_of")}
+    if last is None and not accounts:
+        return bool(db.customers.delete_one(unchanged).deleted_count)
+    kept = _without_erased(record, until, accounts, first, last)
+    return bool(db.customers.replace_one(unchanged, kept).matched_count)
+
+
+def _without_erased(
+    record: Document, until: datetime, accounts: dict[str, datetime], first: Buyer | None, last: Buyer | None
+) -> Document:
+    """The record with what is known since the erasure, or from other stores."""
+    kept = {name: value for name, value in record.items() if name not in ("erased_as", "accounts", "first_order_at")}
+    if accounts:
+        kept["accounts"] = accounts
+    shop_ids = {f"{buyer.store}:{buyer.shop_id}" for buyer in (first, last) if buyer and buyer.shop_id}
+    kept["shop_ids"] = sorted(shop_ids | accounts.keys())
+    kept |= {"first_order_at": first.ordered_at} if first else {}
+    kept["last_order_at"] = last.ordered_at if last else None
+    if record.get("as_of") and record["as_of"] > until:
+        return kept
+    for name in ("first_name", "last_name", "company", "phone", "username", "billing", "shipping", "search"):
+        kept.pop(name, None)
+    return kept | _profile(last) if last else kept | {"search": search_words(record.get("email", ""))}
 
 
 def _filled(fields: Document) -> Document:

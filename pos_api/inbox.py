@@ -3,7 +3,9 @@
 An entry: `_id` (the event key), `store`, `topic`, `resource_id`, `headers`, `body`, `received_at`, `state` (waiting,
 done, parked, failed), and while it waits `due_at` (when somebody may take it: at once, after a pause, or when the lease
 of whoever has it runs out), `lease` (whose it is) and `alone` (see `begin_alone`). `done_at` and `attention_at`, which
-marks those that people should look at, say when it ended (see `retention`).
+marks those that people should look at, say when it ended (see `retention`). `about` has what an entry is found by when
+a person is looked for: `store:resource_id`, and the e-mail addresses in its body. `erased_at` is when its body was
+erased; what is left then is what it was about, when it came and what became of it.
 
 An entry whose lease ran out was being worked on by a process that ended, or hung. It is worked on by itself then, and
 `alone` says so before that begins. If its lease runs out again, the event itself is to blame: it is parked, so that it
@@ -24,9 +26,9 @@ from bson import Binary
 from pymongo import UpdateMany
 from pymongo.errors import BulkWriteError
 
-from . import audit
+from . import audit, personal_data
 from .db import DURABLE, Db, Document, only_collisions
-from .errors import NotFound
+from .errors import Conflict, NotFound
 from .event_warnings import EventWarning
 from .logs import get_logger
 from .values import now
@@ -43,7 +45,8 @@ log = get_logger(__name__)
 @dataclass(frozen=True, slots=True)
 class Event:
     """An authenticated delivery: who sent it, what it is about, and its exact bytes. Where these could not be kept,
-    `refused` says why. `interrupted` says that whoever worked on it let its lease run out."""
+    `refused` says why; `erased` says that they were, and have been erased since. `interrupted` says that whoever worked
+    on it let its lease run out."""
 
     store: str
     topic: str
@@ -55,6 +58,7 @@ class Event:
     key: str = field(default="")
     refused: str = ""
     interrupted: bool = False
+    erased: bool = False
 
     def __post_init__(self) -> None:
         if not self.key:
@@ -71,12 +75,14 @@ def event_key(store: str, topic: str, resource_id: str, body: bytes) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an event ended: `outcome` is created, updated, unchanged, stale, ignored or parked."""
+    """How an event ended: `outcome` is created, updated, unchanged, stale, ignored or parked. `erased` says that it is
+    about a person whose data was erased: its body is not kept."""
 
     outcome: str
     warnings: tuple[EventWarning, ...] = ()
     reason: str | None = None
     details: Any = None
+    erased: bool = False
 
 
 def new_lease() -> str:
@@ -107,6 +113,7 @@ def _document(event: Event, lease: str | None) -> Document:
         "resource_id": event.resource_id,
         "headers": dict(event.headers),
         "body": Binary(event.body),
+        "about": about(event),
         "received_at": event.received_at,
         "state": "waiting",
         "attempts": 0,
@@ -117,6 +124,12 @@ def _document(event: Event, lease: str | None) -> Document:
     if event.refused:
         document["refused"] = event.refused
     return document
+
+
+def about(event: Event) -> list[str]:
+    """What an event is found by when a person is looked for."""
+    named = [f"{event.store}:{event.resource_id}"] if event.resource_id else []
+    return named + personal_data.addresses(event.body)
 
 
 def claim(db: Db, lease: str, limit: int, *, park: bool = True) -> list[Event]:
@@ -182,6 +195,7 @@ def _event(entry: Document, *, interrupted: bool) -> Event:
         key=entry["_id"],
         refused=entry.get("refused", ""),
         interrupted=interrupted,
+        erased="erased_at" in entry,
     )
 
 
@@ -208,7 +222,14 @@ def _ending(outcome: Outcome) -> Document:
         changes["warnings"] = [each.stored() for each in outcome.warnings]
     if outcome.reason:
         changes |= {"reason": outcome.reason, "details": outcome.details}
-    return {"$set": changes, "$unset": {"due_at": "", "lease": "", "alone": ""}}
+    ending: Document = {"$set": changes, "$unset": {"due_at": "", "lease": "", "alone": ""}}
+    if outcome.erased:
+        ending["$set"] |= {"body": Binary(b""), "erased_at": now()}
+        ending["$pull"] = _ADDRESSES
+    return ending
+
+
+_ADDRESSES = {"about": {"$regex": "@"}}
 
 
 def fail(db: Db, lease: str, event: Event, reason: str) -> None:
@@ -270,19 +291,33 @@ def get(db: Db, key: str) -> Document:
 def replay(db: Db, wanted: Filter | Iterable[str]) -> int:
     """Make events due again: these keys, in whatever state, or those that match. Returns how many.
 
-    Raises NotFound when keys were given and none of them is known.
+    Raises NotFound when keys were given and none of them is known, and Conflict when the bodies of all were erased.
     """
     keys = None if isinstance(wanted, Filter) else list(wanted)
     query: Document = wanted.query() if isinstance(wanted, Filter) else {"_id": {"$in": keys}}
     changes = {"$set": {"state": "waiting", "attempts": 0, "due_at": now()}}
     removed = {"$unset": _ENDED | {"lease": ""}}
-    if keys is not None and not db.inbox.find_one(query, {"_id": 1}):
-        raise NotFound("There is no such event in the inbox.")
+    if keys is not None:
+        _check_replayable(db, query)
+    query["erased_at"] = None
     target, details = _audited(wanted if isinstance(wanted, Filter) else keys or [])
     with audit.act(db, "inbox.replayed", target=target, details=details) as added:
         added["replayed"] = db.inbox.update_many(query, changes | removed).matched_count
     return int(added["replayed"])
 
+
+def _check_replayable(db: Db, query: Document) -> None:
+    if db.inbox.find_one({**query, "erased_at": None}, {"_id": 1}):
+        return
+    if db.inbox.find_one(query, {"_id": 1}):
+        raise Conflict(ERASED)
+    raise NotFound("There is no such event in the inbox.")
+
+
+ERASED = (
+    "Its body was erased, with the personal data in it, so it can't be tried again. What the shop has now comes with:"
+    " pos-api reconcile STORE --repair"
+)
 
 _AUDITED = 20
 """So many keys of a replay are named in the audit."""
@@ -309,6 +344,29 @@ def reopen(db: Db, keys: Iterable[str], lease: str) -> None:
     """Lease these events to `lease` once more, though they ended before; those that wait stay with whoever has them."""
     changes = {"$set": {"state": "waiting", "attempts": 0, "due_at": now() + LEASE, "lease": lease}}
     db.inbox.update_many({"_id": {"$in": list(keys)}, "state": {"$ne": "waiting"}}, changes | {"$unset": _ENDED})
+
+
+def of_person(about: Iterable[str], *, store: str | None = None, noun: str = "") -> Document:
+    """A query for the events that are `about` any of these, of a store where one is named, and of topics of one noun
+    (`order`): orders, products and customers of a shop may have the same number."""
+    query: Document = {"about": {"$in": list(about)}, "erased_at": None}
+    if store:
+        query["store"] = store
+    if noun:
+        query["topic"] = {"$regex": rf"^{noun}\."}
+    return query
+
+
+def erase(db: Db, query: Document) -> int:
+    """Erase the bodies of the events that match and have ended, with what was odd in them; returns how many. Those that
+    needed a look are done: there is nothing left to look at. Those that wait are erased when they end."""
+    moment = now()
+    changes: Document = {
+        "$set": {"body": Binary(b""), "erased_at": moment, "state": "done", "done_at": moment},
+        "$unset": {"details": "", "warnings": "", "attention_at": ""},
+        "$pull": _ADDRESSES,
+    }
+    return db.inbox.update_many({**query, "state": {"$ne": "waiting"}}, changes).modified_count
 
 
 def waiting(db: Db) -> int:

@@ -13,6 +13,7 @@ An order document: `_id` (`store:order id`), the order's own fields under the na
   has taken stock for its sub-orders; each absent where there is none;
 * `test_mode` (true), where it was paid in a payment provider's test mode, absent else;
 * `deleted_at`, `status_history`, `warnings` and `day` (shop-local);
+* `erased_at`, where its personal data was erased, absent else (see `personal_data`);
 * `former_customers`, only until they are seen to (see `customers.remove_unused`);
 * `customer`, `skus` and `search`, by which it is found, and `changed_at`, the server's time of the last save (a BSON
   timestamp, which MongoDB fills in on inserts too).
@@ -29,8 +30,9 @@ from bson import Timestamp
 from pymongo import InsertOne, UpdateOne
 from pymongo.errors import AutoReconnect, BulkWriteError
 
-from . import customers, holding, products, stock, without_stock
+from . import customers, holding, personal_data, products, stock, without_stock
 from .db import Db, Document, only_collisions
+from .erasures import Erasure, customer_key
 from .event_warnings import EventWarning, from_stored, warn
 from .holding import shop_id
 from .opening import FirstMade, Taking, first_made_since, is_from_before, whole_second
@@ -42,6 +44,7 @@ from .words import search_words
 _HISTORY = 200
 _SERVER_TIME = Timestamp(0, 0)
 _ROUNDS = 50
+_MOST_BATCHES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,8 @@ class OrderSnapshot:
     count, `live_since` when the store went live; `stock_taken_at` is when the shop took its stock, where it noted that,
     and `taken_about` what its dates say of that.
 
-    `erased_as` is the key that stands for the customer whose data was erased.
+    `erasures` are those of the customer whom it names, the oldest first; `erased` is the one that it is subject to,
+    which shows when it is applied: personal data in it is not kept.
 
     `read` has the sender's names of the fields that were there, and `warnings` what was odd about them.
     """
@@ -74,7 +78,8 @@ class OrderSnapshot:
     fields: Document
     again: bool = False
     replaces: int | None = None
-    erased_as: str | None = None
+    erasures: tuple[Erasure, ...] = ()
+    erased: Erasure | None = None
     read: frozenset[str] = frozenset()
     warnings: tuple[EventWarning, ...] = ()
     live_since: datetime | None = None
@@ -86,13 +91,20 @@ class OrderSnapshot:
         """The order's `_id`."""
         return f"{self.store}:{self.order_id}"
 
+    @property
+    def anonymized(self) -> bool:
+        """Whether the shop has erased the order's personal data."""
+        return personal_data.is_anonymized(self.fields)
+
 
 @dataclass(slots=True)
 class Result:
-    """What became of a snapshot: created, updated, unchanged or stale; and what people should know about it."""
+    """What became of a snapshot: created, updated, unchanged or stale; what people should know about it; and the
+    erasure that it was subject to, for which nothing of what it said may stay."""
 
     outcome: str
     warnings: list[EventWarning] = field(default_factory=list)
+    erased: Erasure | None = None
 
 
 @dataclass(slots=True)
@@ -120,11 +132,14 @@ def apply(db: Db, snapshots: list[OrderSnapshot]) -> list[Result]:
     catalogue, changes = _save(db, snapshots)
     to_settle = [change for change in changes if change.to_settle()]
     stock.settle(db, [_holding(change) for change in to_settle], catalogue.balances)
-    customers.upsert(db, [_buyer(change.after) for change in to_settle if _buyer_changed(change)])
+    customers.upsert(db, [buyer_of(change.after) for change in to_settle if _buyer_changed(change)])
     _leave_customers(db, [change.after for change in to_settle if "former_customers" in change.after])
     for parent in sorted(_settle_overtaken(db, [change.after for change in to_settle])):
         _leave_to_suborders(db, parent)
-    return [Result(change.outcome, from_stored(change.after.get("warnings", ()))) for change in changes]
+    return [
+        Result(change.outcome, from_stored(change.after.get("warnings", ())), change.snapshot.erased)
+        for change in changes
+    ]
 
 
 # --- saving -----------------------------------------------------------------------------------------------------
@@ -144,7 +159,7 @@ def _save(db: Db, snapshots: list[OrderSnapshot]) -> tuple[Catalogue, list[_Chan
         keys = [each.key for each in waiting if attempt or each.again or each.topic != "order.created"]
         stored = {order["_id"]: order for order in db.woocommerceorders.find({"_id": {"$in": keys}})} if keys else {}
         catalogue = _catalogue_for(db, waiting, stored)
-        waiting = [_named_erased(db, snapshot, stored.get(snapshot.key)) for snapshot in waiting]
+        waiting = [_with_erasure(snapshot, stored.get(snapshot.key), db) for snapshot in waiting]
         changes = [_change(snapshot, stored.get(snapshot.key), catalogue) for snapshot in waiting]
         catalogue.learn(db)  # first: once the lines are saved as matched, nothing is looked up again
         lost = _write(db, [(change.before, change.after) for change in changes if change.to_save()])
@@ -267,7 +282,8 @@ def compare(db: Db, snapshots: list[OrderSnapshot]) -> list[tuple[Document | Non
     compared = []
     for snapshot in snapshots:
         before = stored.get(snapshot.key)
-        after = _change(replace(snapshot, replaces=before["rev"] if before else 0), before, catalogue).after
+        newest = _with_erasure(replace(snapshot, replaces=before["rev"] if before else 0), before)
+        after = _change(newest, before, catalogue).after
         differing = sorted(name for name in {*after, *(before or {})} if (before or {}).get(name) != after.get(name))
         compared.append((before, [name for name in differing if name not in _NOT_COMPARED]))
     return compared
@@ -278,6 +294,11 @@ def compare(db: Db, snapshots: list[OrderSnapshot]) -> list[tuple[Document | Non
 
 def _change(snapshot: OrderSnapshot, before: Document | None, catalogue: Catalogue) -> _Change:
     if before is not None and is_older(snapshot, before):
+        if snapshot.anonymized and "erased_at" not in before:  # whatever it was that came before, this ends it
+            assert snapshot.erased is not None
+            after = _erased(before, snapshot.erased)
+            _note_former_customer(after, before)
+            return _Change(snapshot, before, after, "updated")
         return _Change(snapshot, before, before, "stale")
     after = merge(before, snapshot, catalogue)
     outcome = "updated"
@@ -352,22 +373,53 @@ def merge(before: Document | None, snapshot: OrderSnapshot, catalogue: Catalogue
     order["held"] = holding.held(order)
     _note_status(order, before, snapshot)
     order["warnings"] = [each.stored() for each in _warnings(order)] + _field_warnings(before, snapshot)
+    if snapshot.erased:
+        order = {**personal_data.without(order), "erased_at": snapshot.erased.until}
     if fields or before is None:
-        _index(order, snapshot.erased_as)
+        _index(order, snapshot.erased)
         _note_former_customer(order, before)
     return order
 
 
-def _named_erased(db: Db, snapshot: OrderSnapshot, before: Document | None) -> OrderSnapshot:
-    """The snapshot with the key that stands for a customer whose data it erases."""
-    if not customers.is_erased(snapshot.fields):
-        return snapshot
-    if before is None:
-        return replace(snapshot, erased_as=customers.unknown_person(snapshot.key))
-    customer = before.get("customer")
-    if customer is None or customers.is_pseudonym(customer):
-        return snapshot
-    return replace(snapshot, erased_as=customers.pseudonym(db, customer))
+# --- erasing ----------------------------------------------------------------------------------------------------
+
+
+def erase(db: Db, wanted: Document, erasure: Erasure, limit: int = 500) -> int:
+    """Erase the personal data of the orders that match, and return of how many. Their stock and figures stay as they
+    are; the customer's record is for the caller to erase.
+
+    Run again, it does the rest. An index of `wanted` should find them.
+    """
+    query = {**wanted, "erased_at": None}
+    erased = 0
+    for _ in range(_MOST_BATCHES):
+        found = list(db.woocommerceorders.find(query).limit(limit))
+        if not found:
+            return erased
+        erased += len(found) - len(_write(db, [(order, _erased(order, erasure)) for order in found]))
+    raise RuntimeError("orders kept changing while they were being erased")
+
+
+def _erased(before: Document, erasure: Erasure) -> Document:
+    """The stored order without personal data."""
+    after = {**personal_data.without(before), "erased_at": erasure.until, "rev": before["rev"] + 1}
+    _index(after, erasure)
+    return after
+
+
+def _with_erasure(snapshot: OrderSnapshot, before: Document | None, db: Db | None = None) -> OrderSnapshot:
+    """The snapshot with the erasure that it is subject to. An order once erased stays so, whatever comes. Without a
+    database, as to compare, a customer who has no pseudonym yet gets none."""
+    if before is not None and "erased_at" in before:
+        return replace(snapshot, erased=Erasure(before["erased_at"], before["customer"]))
+    made_at = snapshot.fields.get("created_at") or (before or {}).get("created_at") or snapshot.received_at
+    asked = next((each for each in snapshot.erasures if each.orders and made_at <= each.until), None)
+    if asked or not snapshot.anonymized:
+        return replace(snapshot, erased=asked)
+    customer = customers.unknown_person(snapshot.key) if before is None else before["customer"]
+    if customer and db is not None and not customers.is_pseudonym(customer):
+        customer = customers.pseudonym(db, customer)
+    return replace(snapshot, erased=Erasure(snapshot.modified_at or snapshot.received_at, customer))
 
 
 def _note_former_customer(order: Document, before: Document | None) -> None:
@@ -608,13 +660,13 @@ def _note_status(order: Document, before: Document | None, snapshot: OrderSnapsh
     order["status_history"] = [*order["status_history"], entry][-_HISTORY:]
 
 
-def _index(order: Document, erased_as: str | None) -> None:
+def _index(order: Document, erased: Erasure | None) -> None:
     """What the order is found by."""
     billing = order.get("billing", {})
-    if not customers.is_erased(order):
-        order["customer"] = customers.key(order["store"], billing.get("email", ""), order.get("customer_id", 0))
-    elif not customers.is_pseudonym(order.get("customer")):
-        order["customer"] = erased_as
+    if erased:
+        order["customer"] = erased.customer
+    else:
+        order["customer"] = customer_key(order["store"], billing.get("email", ""), order.get("customer_id", 0))
     lines = order["line_items"]
     order["skus"] = sorted({sku for line in lines for sku in (line["sku"], line.get("product")) if sku})
     order["search"] = search_words(
@@ -638,7 +690,8 @@ def holding_of(order: Document, cause: str, *, fresh: bool = False) -> Holding:
     return Holding(order["_id"], held, frozenset(order["opening"]), cause, fresh, carried)
 
 
-def _buyer(order: Document) -> customers.Buyer:
+def buyer_of(order: Document) -> customers.Buyer:
+    """What a stored order says about its customer."""
     return customers.Buyer(
         key=order["customer"],
         store=order["store"],

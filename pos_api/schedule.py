@@ -1,4 +1,5 @@
-"""What is done again and again beside the deliveries: figures kept fresh, connected shops compared and repaired.
+"""What is done again and again beside the deliveries: figures kept fresh, connected shops compared and repaired, and
+erasures of people carried out once more.
 
 Figures are exact whenever they are looked at; bringing them up to date meanwhile makes the next look short, also
 after an import. Shops are compared by one process at a time.
@@ -16,9 +17,10 @@ from datetime import datetime, timedelta
 
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
-from . import audit, connection, reconcile, retention, tally
+from . import audit, connection, erase, reconcile, retention, tally
 from .config import Config, ConfigError
 from .db import Db
+from .erasures import Erasures
 from .errors import PosError
 from .logs import get_logger
 from .reconcile import Report
@@ -44,6 +46,7 @@ class Schedule:
         self._db = db
         self._config = config
         self._comparing: dict[str, threading.Thread] = {}
+        self._erasures = Erasures(db, config)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pos-schedule", daemon=True)
 
@@ -73,6 +76,7 @@ class Schedule:
                     audit.delete_old(self._db, self._config.audit_days)
                     retention.run(self._db, self._config)
                 rounds += 1
+                erase.run_due(self._db, self._erasures)
                 if self._config.reconcile_every:
                     start_due(self._db, self._config, self._comparing)
             except Exception as error:  # the next round may do better, and deliveries go on without it

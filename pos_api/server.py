@@ -20,8 +20,8 @@ from gunicorn.glogging import Logger as GunicornLogger
 from gunicorn.workers.base import Worker
 from uvicorn_worker import UvicornWorker
 
-from . import audit, create_app, db, metrics
-from .config import Config, ConfigError, shown
+from . import create_app, db, metrics
+from .config import Config, ConfigError
 from .http_protocol import RequestProtocol
 from .leases import renewal
 from .logs import get_logger
@@ -43,22 +43,10 @@ def run(config: Config, announce: Callable[[], None]) -> None:
     _check_address(config)
     # Here once, before any worker: a mistake in the settings is told in one line. The store that we bring ourselves
     # stays up while this process does, whatever becomes of the workers.
-    opened = db.connect(config)
-    with opened.client:
-        record_settings(opened, config)
+    db.connect(config).client.close()
     if config.web_processes > 1:
         metrics.share()
     _Application(config, announce).run()
-
-
-def record_settings(opened: db.Db, config: Config) -> None:
-    """Record the settings in the audit where they are not those of the last start that the audit has."""
-    settings = shown(config)
-    last = audit.find(opened, audit.Filter(action="settings.changed"), limit=1)
-    before = last[0]["details"]["settings"] if last else settings
-    if not last or before != settings:
-        changed = sorted(name for name in {*before, *settings} if before.get(name) != settings.get(name))
-        audit.record(opened, "settings.changed", details={"changed": changed, "settings": settings})
 
 
 def _check_address(config: Config) -> None:

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,6 +23,7 @@ from . import api_keys, audit
 from .api_keys import ApiKey
 from .config import Config, ConfigError
 from .db import Db, Document
+from .erasures import Erasure, Erasures, customer_key
 from .errors import Conflict, Invalid, NotFound
 from .logs import get_logger
 from .values import now
@@ -53,6 +54,11 @@ class Store:
     site: str | None = None
     order_meta: tuple[str, ...] = ()
     """Keys of orders' meta data that are kept besides those that are needed; with `*` at the end, their beginnings."""
+    erasures: Erasures | None = field(default=None, repr=False, compare=False)
+
+    def erasures_of(self, email: str, shop_id: int) -> tuple[Erasure, ...]:
+        """The erasures of the customer with this e-mail address, or without one this id; nearly always none."""
+        return self.erasures.of(self.id, customer_key(self.id, email, shop_id)) if self.erasures else ()
 
     def is_from_elsewhere(self, address: str) -> bool:
         """Whether a delivery that names this address comes from another site than the shop's, such as a copy of it for
@@ -84,6 +90,7 @@ class Stores:
         self._db = db
         self._config = config
         self._max_age = max_age
+        self.erasures = Erasures(db, config, max_age)
         self._read_at = float("-inf")
         self._failure: PyMongoError | None = None
         self._lock = threading.Lock()
@@ -99,7 +106,9 @@ class Stores:
     def get(self, store_id: str) -> Store:
         """The store of that id; one that was removed meanwhile is known by its id alone."""
         self._refresh()
-        return self._stores.get(store_id) or Store(store_id, store_id, order_meta=self._config.order_meta)
+        return self._stores.get(store_id) or Store(
+            store_id, store_id, order_meta=self._config.order_meta, erasures=self.erasures
+        )
 
     def of_key(self, key: str) -> ApiKey | None:
         """What an API key may do and for which store; None when it is unknown, revoked or expired."""
@@ -159,6 +168,7 @@ class Stores:
         self._read_at = time.monotonic()
 
     def _read(self) -> None:
+        self.erasures.refresh()
         documents = {document["_id"]: document for document in self._db.stores.find()}
         stores = {DEFAULT: _from_config(self._config, documents.get(DEFAULT, {}))}
         keys: dict[str, ApiKey] = {}
@@ -169,7 +179,8 @@ class Stores:
                 keys[key["hash"]] = api_keys.of_document(name, key)
         of_settings = _key_of_settings(self._config, documents.get(DEFAULT, {}))
         keys[of_settings.hash] = of_settings
-        self._stores, self._keys = stores, keys
+        self._stores = {name: replace(store, erasures=self.erasures) for name, store in stores.items()}
+        self._keys = keys
 
 
 def _key_of_settings(config: Config, document: Document) -> ApiKey:

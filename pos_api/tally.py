@@ -8,7 +8,7 @@ order costs the reading of its block, however busy the shop.
 * `stats_days` (`_id` `store:day`): the day's figures by currency, which is all that most looks read of it.
 * `stats_sums` (`_id` `store:day`, and of longer spans): all sums.
 * `stats_firsts` (`_id` `store:customer`): `order`, each customer's first counted one in a store, and `orders`, all that
-  ever were it or might have been.
+    ever were it or might have been.
 * `stats_turns`: `seen`, up to when changes were noted, by the server's `changed_at`; and the number of the last turn.
 
 A turn is a number the database gives out, drawn before reading. What was read at a later turn is never replaced by what
@@ -29,7 +29,7 @@ from itertools import islice
 from typing import Any, TypeVar, cast
 
 from bson import Timestamp, decode_iter
-from pymongo import ReturnDocument, UpdateOne
+from pymongo import DeleteOne, ReturnDocument, UpdateOne
 from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError
 
@@ -285,29 +285,57 @@ def _decide_firsts(db: Db, names: set[str], candidates: dict[str, str]) -> set[s
     """Find out and save who is first now; returns the orders that are, were or might have been.
 
     An order is put among a customer's `orders` before it is found to be first, so that who sees it change after that
-    finds it there and decides again, at a later turn; whatever it was found to be before is then not saved.
+    finds it there and decides again, at a later turn; whatever it was found to be before is then not saved. Where
+    somebody has deleted an entry meanwhile, it is decided again.
     """
+    concerned: set[str] = set()
+    while names:
+        turn, firsts, entries = _find_firsts(db, names, candidates)
+        concerned.update(order for entry in entries.values() for order in entry["orders"])
+        _save_firsts(db, turn, firsts, entries)
+        there = {each["_id"] for each in db.stats_firsts.find({"_id": {"$in": list(names)}}, {"_id": 1})}
+        names = {name for name, first in firsts.items() if first["order"] and name not in there}
+        candidates = {name: firsts[name]["order"] for name in names}
+    return concerned
+
+
+def _find_firsts(
+    db: Db, names: set[str], candidates: dict[str, str]
+) -> tuple[int, dict[str, Document], dict[str, Document]]:
+    """A turn, the first orders as they were at it, and the entries, which were read before and have all of these."""
     while True:
         write_newer(db.stats_firsts, [_enter(name, order) for name, order in candidates.items()])
+        entries = {each["_id"]: each for each in db.stats_firsts.find({"_id": {"$in": list(names)}})}
         turn = _draw_turn(db)
         firsts = _firsts(db, names)
-        entered = {each["_id"]: set(each["orders"]) for each in db.stats_firsts.find({"_id": {"$in": list(names)}})}
         candidates = {
             name: first["order"]
             for name, first in firsts.items()
-            if first["order"] and first["order"] not in entered[name]
+            if first["order"] and (name not in entries or first["order"] not in entries[name]["orders"])
         }
         if not candidates:
-            break
+            return turn, firsts, entries
+
+
+def _save_firsts(db: Db, turn: int, firsts: dict[str, Document], entries: dict[str, Document]) -> None:
+    """Save who is first. Of a customer without a counted order nothing is kept, as it may be somebody who was erased;
+    unless an order was entered since `entries` were read, which was before the orders were looked at."""
     older = {"turn": {"$lt": turn}}
-    saved = [UpdateOne({"_id": name, **older}, {"$set": {**firsts[name], "turn": turn}}) for name in names]
-    write_newer(db.stats_firsts, saved)
-    return set().union(*entered.values())
+    changes: list[UpdateOne | DeleteOne] = [
+        UpdateOne({"_id": name, **older}, {"$set": {**first, "turn": turn}}) for name, first in firsts.items()
+    ]
+    changes += [
+        DeleteOne({"_id": name, "turn": turn, "entered": entries[name].get("entered")})
+        for name, first in firsts.items()
+        if first["order"] is None and name in entries
+    ]
+    db.stats_firsts.bulk_write(changes)
 
 
 def _enter(name: str, order: str) -> UpdateOne:
     new = {"order": None, "turn": 0}
-    return UpdateOne({"_id": name}, {"$addToSet": {"orders": order}, "$setOnInsert": new}, upsert=True)
+    entered = {"$addToSet": {"orders": order}, "$inc": {"entered": 1}}
+    return UpdateOne({"_id": name}, {**entered, "$setOnInsert": new}, upsert=True)
 
 
 def _counts(order: Document) -> bool:

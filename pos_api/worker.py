@@ -17,11 +17,12 @@ from datetime import datetime
 
 from pymongo.errors import ConnectionFailure, ExecutionTimeout, OperationFailure, PyMongoError, WTimeoutError
 
-from . import customers, inbox, metrics, orders, product_archive, products
+from . import customers, erase, inbox, metrics, orders, product_archive, products
 from .config import Config
-from .customers import CustomerSnapshot
+from .customers import CustomerErasure, CustomerSnapshot
 from .db import Db, is_too_large, one_primary
-from .errors import Invalid, PayloadTooLarge, PosError, Unavailable
+from .erasures import Erasures
+from .errors import Conflict, Invalid, PayloadTooLarge, PosError, Unavailable
 from .inbox import Event, Outcome
 from .leases import renewal
 from .logs import get_logger
@@ -51,6 +52,7 @@ class Work:
     outcome: Outcome | None = None
     problem: PosError | None = None
     site: str = ""
+    erasures: Erasures | None = None
 
 
 @dataclass(slots=True)
@@ -88,7 +90,8 @@ def understand(store: Store, headers: Mapping[str, str], body: bytes, received_a
         about = resource_id or kept.get(woocommerce.DELIVERY_HEADER, "")
         own_key = key or inbox.event_key(store.id, topic, about, came)
         return parked(Event(store.id, topic, resource_id, body, kept, received_at, key=own_key), problem)
-    return Work(event, subject, None if subject else Outcome("ignored"), site=message.site)
+    outcome = None if subject else Outcome("ignored")
+    return Work(event, subject, outcome, site=message.site, erasures=store.erasures)
 
 
 def parked(event: Event, problem: PosError) -> Work:
@@ -117,6 +120,8 @@ def _surprise(error: Exception) -> PosError:
 def _understand_again(event: Event, stores: Stores) -> Work:
     if event.refused:
         return parked(event, PayloadTooLarge(event.refused))
+    if event.erased:
+        return parked(event, Conflict(inbox.ERASED))
     work = understand(stores.get(event.store), event.headers, event.body, event.received_at, key=event.key)
     work.event = event
     return again(work)
@@ -180,13 +185,23 @@ def _apply(db: Db, works: list[Work]) -> dict[str, Outcome]:
         if isinstance(work.subject, OrderSnapshot):
             of_orders[work.event.key] = work.subject
         else:
-            outcomes[work.event.key] = work.outcome or _apply_other(db, work.subject)
-    for key, result in zip(of_orders, orders.apply(db, list(of_orders.values())), strict=True):
-        outcomes[key] = Outcome(result.outcome, tuple(result.warnings))
+            outcomes[work.event.key] = work.outcome or _apply_other(db, work)
+    results = orders.apply(db, list(of_orders.values()))
+    for key, result in zip(of_orders, results, strict=True):
+        outcomes[key] = Outcome(result.outcome, tuple(result.warnings), erased=result.erased is not None)
+    erase.anonymized(
+        db,
+        {
+            snapshot.key: result.erased
+            for snapshot, result in zip(of_orders.values(), results, strict=True)
+            if result.erased and snapshot.anonymized
+        },
+    )
     return outcomes
 
 
-def _apply_other(db: Db, subject: Subject | None) -> Outcome:
+def _apply_other(db: Db, work: Work) -> Outcome:
+    subject = work.subject
     if isinstance(subject, ProductSnapshot):
         outcome, warnings = products.apply(db, subject)
         if (outcome != "stale" or subject.restored) and product_archive.exists(db, subject) and outcome != "created":
@@ -194,8 +209,11 @@ def _apply_other(db: Db, subject: Subject | None) -> Outcome:
         return Outcome(outcome, (*subject.warnings, *warnings))
     if isinstance(subject, ProductDeletion):
         return Outcome(product_archive.delete(db, subject))
+    if isinstance(subject, CustomerErasure):
+        assert work.erasures is not None
+        return Outcome(erase.in_shop(db, work.erasures, subject), erased=True)
     assert isinstance(subject, CustomerSnapshot)
-    return Outcome(customers.apply(db, subject), subject.warnings)
+    return Outcome(customers.apply(db, subject), subject.warnings, erased=subject.is_erased)
 
 
 def _apply_one_by_one(db: Db, lease: str, works: list[Work]) -> dict[str, Outcome]:

@@ -42,6 +42,7 @@ ROUTES: dict[str, tuple[dict[str, Any], str]] = {
     "POST /api/products/import": ({"data": "sku,price\nA,7\n", "content_type": "text/csv"}, "products.imported"),
     "POST /api/inbox/<key>/replay": ({}, "inbox.replayed"),
     "POST /api/inbox/replay": ({"json": {}}, "inbox.replayed"),
+    "DELETE /api/customers/<path:customer>": ({}, "customer.erased"),
     "POST /api/auth/logout": ({}, "login.ended"),  # the last: it ends the token that all are sent with
 }
 
@@ -76,6 +77,8 @@ COMMANDS: list[tuple[str, str, str]] = [
     ("reconcile north --repair", "", "store.repaired"),
     ("verify --repair", "", "stock.repaired"),
     ("replay {event}", "", "inbox.replayed"),
+    ("customer export a@b.example", "", "customer.exported"),
+    ("customer erase a@b.example --yes", "", "customer.erased"),
     ("backup file", "", "backup.written"),
     ("restore --force file", "", "backup.restored"),
     ("store disconnect north", "", "store.disconnected"),
@@ -106,7 +109,9 @@ def test_every_route_that_changes_something_leaves_an_entry(
     for route, (call, action) in ROUTES.items():
         method, path = route.split(" ")
         before = len(recorded(db, action))
-        reply = client.open(path.replace("<key>", event), method=method, headers=token, **call)
+        reply = client.open(
+            path.replace("<key>", event).replace("<path:customer>", "a@b.example"), method=method, headers=token, **call
+        )
         assert reply.status_code < 300, f"{route}: {reply.text}"
         entries = recorded(db, action)
         assert len(entries) == before + 1, f"{route} left no entry {action}"

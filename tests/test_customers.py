@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 from pos_api import customers
 from pos_api.config import Config
 from pos_api.db import Db, Document
+from pos_api.erasures import customer_key
 from pos_api.errors import Conflict, NotFound
 from tests.factories import Shop, at, order, outcome, values
 from tests.steps import Crash, clear, interleave, processes
@@ -30,7 +31,7 @@ def only(db: Db) -> Document:
     [(" Anna@Example.SE ", 7, "anna@example.se"), ("", 7, "s:#7"), ("   ", 7, "s:#7"), ("", 0, None)],
 )
 def test_who_a_customer_is(email: str, shop_id: int, key: str | None) -> None:
-    assert customers.key("s", email, shop_id) == key
+    assert customer_key("s", email, shop_id) == key
 
 
 def test_a_guest_without_email_makes_no_customer(shop: Shop, db: Db) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from flask import jsonify
 from marshmallow import Schema, fields, validate
 
-from .. import customers, order_list, stats
+from .. import customers, erase, order_list, person_export, stats
 from ..db import Document
+from ..errors import NotFound
 from . import pages, services, success
 from .orders import Address, Order
 from .pages import PageQuery
@@ -70,6 +72,51 @@ class FullCustomer(Customer):
     )
 
 
+class PersonExport(Schema):
+    """Everything held about a person."""
+
+    exported_at = Time(required=True, metadata={"example": "2026-11-28T09:30:00Z"})
+    id = fields.String(required=True, metadata={"example": "anna@example.se"})
+    customer = fields.Dict(
+        required=True,
+        allow_none=True,
+        metadata={"description": "The customer's record; null where there is none.", "example": {"first_name": "Anna"}},
+    )
+    other_addresses = fields.List(
+        fields.String(),
+        required=True,
+        metadata={
+            "description": "With which the same account has ordered. What is held about them is not in here.",
+            "example": [],
+        },
+    )
+    orders = fields.List(
+        fields.Dict(), required=True, metadata={"description": "Each whole, newest first.", "example": []}
+    )
+    deliveries = fields.List(
+        fields.Dict(),
+        required=True,
+        metadata={"description": "What shops sent about the person, as long as it is kept.", "example": []},
+    )
+    audit = fields.List(
+        fields.Dict(), required=True, metadata={"description": "Earlier exports and erasures.", "example": []}
+    )
+
+
+class Erased(Schema):
+    """What was erased."""
+
+    customer = fields.String(
+        required=True,
+        metadata={"description": "Under which the orders go on to be counted.", "example": "erased:9c1f04c2a7d3b58e"},
+    )
+    orders = fields.Integer(required=True, metadata={"example": 3})
+    deliveries = fields.Integer(required=True, metadata={"example": 7})
+    record = fields.Boolean(
+        required=True, metadata={"description": "Whether there was a customer's record.", "example": True}
+    )
+
+
 def _json(customer: Document) -> Document:
     return {"id": customer.pop("_id"), **customer}
 
@@ -100,3 +147,34 @@ def get_customer(customer: str) -> Any:
     orders = order_list.of_customer(db, found["_id"], LAST_ORDERS)
     count = sum(each["orders_count"] for each in spent)
     return jsonify(success({**_json(found), "orders_count": count, "total_spent": spent, "orders": orders}))
+
+
+@blp.get("/<path:customer>/export")
+@staff("admin")
+@fails_with(404, 409)
+@blp.response(200, reply(PersonExport))
+def export_customer(customer: str) -> Any:
+    """Everything held about a person, by e-mail address or the shop's id: record, orders, deliveries."""
+    exported = person_export.export(services().db, services().stores.erasures, _key(customer))
+    return jsonify(success(exported))
+
+
+@blp.delete("/<path:customer>")
+@staff("admin")
+@fails_with(404, 409)
+@blp.response(200, reply(Erased))
+def erase_customer(customer: str) -> Any:
+    """Erase a person everywhere, for good. Orders, stock and figures stay, without who it was. An e-mail address of
+    whom nothing is held is remembered, too: what comes from before is not kept."""
+    return success(asdict(erase.person(services().db, services().stores.erasures, _key(customer))))
+
+
+def _key(text: str) -> str:
+    """The key of the customer whom a path names; an e-mail address may have no record. Raises NotFound, Conflict."""
+    try:
+        key: str = customers.get(services().db, text)["_id"]
+    except NotFound:
+        key = text.strip().lower()
+        if "@" not in key:
+            raise
+    return key

@@ -127,6 +127,9 @@ class Order(Schema):
     paid_at = Time(allow_none=True, metadata={"example": "2026-11-22T06:50:57Z"})
     completed_at = Time(allow_none=True, metadata={"example": "2026-11-22T06:50:58Z"})
     deleted_at = Time(metadata={"description": "When the shop's deletion came in; absent otherwise."})
+    erased_at = Time(
+        metadata={"description": "When the personal data in it was erased; absent otherwise. See docs/privacy.md."}
+    )
     currency = fields.String(metadata={"example": "SEK"})
     total = Money(metadata={"example": "295.68"})
     total_tax = Money(metadata={"example": "31.68"})

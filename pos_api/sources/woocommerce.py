@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 
 from bson import Decimal128
 
-from ..customers import CustomerSnapshot
+from ..customers import CustomerErasure, CustomerSnapshot
 from ..db import Document
 from ..errors import Invalid
 from ..opening import Taking
@@ -58,7 +58,7 @@ from .json_body import parse
 from .large_fields import leave_out_large
 from .meta import read_meta
 
-Subject: TypeAlias = OrderSnapshot | ProductSnapshot | ProductDeletion | CustomerSnapshot
+Subject: TypeAlias = OrderSnapshot | ProductSnapshot | ProductDeletion | CustomerSnapshot | CustomerErasure
 
 TOPIC_HEADER = "x-wc-webhook-topic"
 SIGNATURE_HEADER = "x-wc-webhook-signature"
@@ -87,7 +87,8 @@ _PRODUCT_TOPICS = frozenset({"product.created", "product.updated", "product.rest
 _UNPUBLISHED = frozenset({"auto-draft", "draft", "pending", "future", "trash"})
 """Statuses of products that are not for sale; published and private ones are."""
 _CUSTOMER_TOPICS = frozenset({"customer.created", "customer.updated"})
-TOPICS = _ORDER_TOPICS | _PRODUCT_TOPICS | _CUSTOMER_TOPICS
+_ERASED = "customer.erased"
+TOPICS = _ORDER_TOPICS | _PRODUCT_TOPICS | _CUSTOMER_TOPICS | {_ERASED}
 
 CLOCK_LEEWAY = timedelta(minutes=5)
 """By so much a shop's clock may be ahead of ours. What bears a later time than that was not made when it says."""
@@ -226,6 +227,8 @@ def translate(message: Message, store: Store, received_at: datetime, cause: str)
         return _product(message, store, received_at, cause)
     if message.topic in _CUSTOMER_TOPICS:
         return _customer(message, store, received_at)
+    if message.topic == _ERASED:
+        return _customer_erasure(message, store, received_at)
     return _order(message, store, received_at, cause)
 
 
@@ -503,6 +506,7 @@ def _order(message: Message, store: Store, received_at: datetime, cause: str) ->
         taken_about=_taken_about(message, fields, identity.get("modified_at")),
         fields=fields,
         replaces=message.replaces,
+        erasures=store.erasures_of(fields.get("billing", {}).get("email", ""), fields.get("customer_id", 0)),
         read=frozenset(message.data),
         warnings=found.warnings,
     )
@@ -669,16 +673,44 @@ _CUSTOMER = {
 }
 
 
+_CREATED = {"date_created_gmt": Field("created_at", moment)}
+
+
 def _customer(message: Message, store: Store, received_at: datetime) -> CustomerSnapshot:
     found = message.found
     identity = _identity(message.data, Place(found), received_at)
     fields = read_fields(message.data, _CUSTOMER, Place(found))
+    created_at = read_fields(message.data, _CREATED, Place(Findings())).get("created_at")
     found.check("The customer is not valid.")
+    email = fields.pop("email", "")
     return CustomerSnapshot(
         store=store.id,
         shop_id=identity["id"],
-        email=fields.pop("email", ""),
+        email=email,
         as_of=identity.get("modified_at") or received_at,
         fields=fields,
         warnings=found.warnings,
+        said_at=identity.get("modified_at") or created_at,
+        erasures=store.erasures_of(email, identity["id"]),
     )
+
+
+_REST_OF_SECOND = timedelta(milliseconds=999)
+_ERASURE = {
+    "email": Field("email", trimmed, essential=True),
+    "orders": Field("orders", yes_or_no, essential=True),
+}
+
+
+def _customer_erasure(message: Message, store: Store, received_at: datetime) -> CustomerErasure:
+    """`{"email": …, "orders": true}`: the shop has erased this person; `orders` is false where it kept what is in their
+    orders (WooCommerce's setting `woocommerce_erasure_request_removes_order_data`)."""
+    place = Place(message.found)
+    fields = read_fields(message.data, _ERASURE, place)
+    if "@" not in fields.get("email", "") and "email" not in place.found.problems:
+        place.problem("email", "is required, an e-mail address")
+    message.found.check("The erasure is not valid.")
+    until = message.sent_at or received_at
+    if until.microsecond == 0:  # a shop's time is in seconds: all of that one
+        until += _REST_OF_SECOND
+    return CustomerErasure(store.id, fields["email"].lower(), until, fields.get("orders", True))

@@ -1,0 +1,237 @@
+"""Erasing a person, everywhere: orders, deliveries in the inbox, the customer's record, and what figures know them by.
+
+An erasure is remembered first (see `erasures`), and is then a list of steps that find by themselves what is left to
+do. So after a crash it is carried out from its beginning, by `run_due`; and in any case once more some minutes later,
+for what was on its way meanwhile.
+
+What remains: the order with what was sold, its money and its stock, under a pseudonym that is the same for all orders
+of the person, so that figures stay as they are; of a delivery what it was about, when it came and what became of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import TypeVar
+
+from pymongo import UpdateOne
+
+from . import audit, customers, inbox, orders, tally
+from .customers import CustomerErasure
+from .db import Db, Document
+from .erasures import Erasure, Erasures
+from .values import now
+
+_BATCH = 500
+_ROUNDS = 50
+_FIGURES_SECONDS = 20.0
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Erased:
+    """What an erasure was of: so many orders, so many deliveries."""
+
+    customer: str | None = None
+    """The pseudonym of the orders."""
+    orders: int = 0
+    deliveries: int = 0
+    record: bool = False
+    """Whether there was a customer's record."""
+
+    def anything(self) -> bool:
+        """Whether there was anything to erase."""
+        return bool(self.orders or self.deliveries or self.record)
+
+
+def person(db: Db, erasures: Erasures, customer: str) -> Erased:
+    """Erase a customer (its key: an e-mail address in small letters, or `store:#id`), in all stores, and bring the
+    figures up to date. What they do from now on is a new customer's.
+
+    Raises PyMongoError when the database is away; what was begun by then is carried out later.
+    """
+    name = erasures.name(customer, None)
+    with audit.act(db, "customer.erased", target=name) as added:
+        erased = _begin(db, erasures, customer, None, now(), orders_too=True)
+        added |= {"customer": erased.customer, "orders": erased.orders, "deliveries": erased.deliveries}
+    tally.refresh(db, seconds=_FIGURES_SECONDS)
+    return erased
+
+
+def in_shop(db: Db, erasures: Erasures, said: CustomerErasure) -> str:
+    """Carry out an erasure that a shop reports, for what came from that shop; returns the outcome. Where the shop has
+    kept what is in the orders, it stays here as well, and the customer is what the orders say."""
+    details = {"store": said.store, "orders_too": said.orders}
+    with audit.act(db, "customer.erased", target=erasures.name(said.email, said.store), details=details) as added:
+        erased = _begin(db, erasures, said.email, said.store, said.until, orders_too=said.orders)
+        added |= {"customer": erased.customer, "orders": erased.orders, "deliveries": erased.deliveries}
+    return "updated" if erased.anything() else "unchanged"
+
+
+def anonymized(db: Db, erased: Mapping[str, Erasure]) -> None:
+    """See to orders (by `_id`) that their shop has anonymized and that are saved so: it is remembered, and what earlier
+    deliveries said of them is erased."""
+    if not erased:
+        return
+    remembered = [
+        UpdateOne({"_id": order}, {"$set": {"at": each.until, "customer": each.customer}}, upsert=True)
+        for order, each in erased.items()
+    ]
+    db.erased_orders.bulk_write(remembered, ordered=False)
+    inbox.erase(db, inbox.of_person(erased, noun="order"))
+
+
+# --- the steps --------------------------------------------------------------------------------------------------------
+
+
+def _begin(
+    db: Db, erasures: Erasures, customer: str, store: str | None, until: datetime, *, orders_too: bool
+) -> Erased:
+    pseudonym = customers.known_pseudonym(db, customer) if orders_too else None
+    erasure = erasures.remember(customer, store, Erasure(until, pseudonym, orders_too))
+    started_at = now()
+    erased = _carry_out(db, customer, store, erasure)
+    erasures.carried_out(customer, store, started_at)
+    return erased
+
+
+def _carry_out(db: Db, customer: str, store: str | None, erasure: Erasure) -> Erased:
+    """All steps of one erasure."""
+    erased = Erased(erasure.customer)
+    if erasure.orders:
+        of_person = {"customer": customer, "created_at": {"$lte": erasure.until}}
+        erased.orders = orders.erase(db, of_person | ({"store": store} if store else {}), erasure)
+        erased.deliveries += _erase_deliveries_of_orders(db, erasure)
+    erased.deliveries += _erase_deliveries_of_accounts(db, customer, store, erasure)
+    erased.record = _erase_record(db, customer, store, erasure)
+    erased.deliveries += _erase_deliveries_with_address(db, customer, store, erasure)
+    return erased
+
+
+def _erase_deliveries_of_orders(db: Db, erasure: Erasure) -> int:
+    """Of all orders under the pseudonym: those that were erased just now, or before a crash."""
+    found = db.woocommerceorders.find({"customer": erasure.customer}, {"_id": 1})
+    return sum(
+        inbox.erase(db, inbox.of_person(batch, noun="order"))
+        for batch in _in_batches((order["_id"] for order in found), _BATCH)
+    )
+
+
+def _erase_deliveries_of_accounts(db: Db, customer: str, store: str | None, erasure: Erasure) -> int:
+    """What shops reported about the accounts of the person's record, which goes after this step: under whatever
+    address, until the erasure."""
+    record = db.customers.find_one({"_id": customer}, {"accounts": 1}) or {}
+    accounts = [*record.get("accounts", ()), *([] if "@" in customer else [customer.replace("#", "")])]
+    of_accounts = inbox.of_person(accounts, store=store, noun="customer")
+    return inbox.erase(db, of_accounts | _until(erasure)) if accounts else 0
+
+
+def _erase_deliveries_with_address(db: Db, customer: str, store: str | None, erasure: Erasure) -> int:
+    """What names the person's address, in whatever kind of delivery. Where nothing is held of the person any more, that
+    is all there is, also what came since: it is from before. Else they have come back, and it is what came until the
+    erasure."""
+    if "@" not in customer:
+        return 0
+    record = db.customers.find_one({"_id": customer}, {"accounts": 1})
+    accounts = [
+        account for account in (record or {}).get("accounts", ()) if not store or account.startswith(f"{store}:")
+    ]
+    of_account = inbox.of_person([customer], store=store, noun="customer")
+    erased = inbox.erase(db, of_account | (_until(erasure) if accounts else {}))
+    if erasure.orders:
+        erased += inbox.erase(db, inbox.of_person([customer], store=store) | (_until(erasure) if record else {}))
+    return erased
+
+
+def _until(erasure: Erasure) -> Document:
+    return {"received_at": {"$lte": erasure.until}}
+
+
+def _erase_record(db: Db, customer: str, store: str | None, erasure: Erasure) -> bool:
+    """Whether there was a record of the person."""
+    if db.customers.find_one({"_id": customer}, {"_id": 1}) is None:
+        return False
+    for _ in range(_ROUNDS):
+        left = [
+            db.woocommerceorders.find_one({"customer": customer}, sort=[("created_at", way), ("_id", way)])
+            for way in (1, -1)
+        ]
+        first, last = (orders.buyer_of(order) if order else None for order in left)
+        if customers.erase(db, customer, erasure.until, store, first, last):
+            return True
+    raise RuntimeError("a customer kept changing while it was being erased")
+
+
+def _in_batches(things: Iterable[T], size: int) -> Iterator[list[T]]:
+    iterator = iter(things)
+    while batch := list(islice(iterator, size)):
+        yield batch
+
+
+# --- again ------------------------------------------------------------------------------------------------------------
+
+
+def run_due(db: Db, erasures: Erasures) -> None:
+    """Carry out the erasures that are due: those that a crash cut short, each once more some minutes after it was asked
+    for, and all after a restore whose end nobody saw to."""
+    if erasures.restore_is_due():
+        after_restore(db, erasures)
+    anything = False
+    for customer, store, times in erasures.due():
+        started_at = now()
+        for erasure in times:
+            _carry_out(db, customer, store, erasure)
+        erasures.carried_out(customer, store, started_at)
+        anything = True
+    if anything:
+        tally.refresh(db, seconds=_FIGURES_SECONDS)
+
+
+def after_restore(db: Db, erasures: Erasures) -> int:
+    """Carry out again all that is remembered, as a backup brings back what was erased since; returns how many orders
+    were erased.
+
+    It looks at every customer and every delivery once, as a restore does.
+    """
+    erasures.refresh()
+    erased = 0
+    for customer in _everybody(db):
+        for store, times in erasures.everywhere(customer):
+            for erasure in times:
+                erased += _carry_out(db, customer, store, erasure).orders
+    for batch in _in_batches(db.erased_orders.find(), _BATCH):
+        erased += sum(_anonymize_again(db, each["_id"], Erasure(each["at"], each["customer"])) for each in batch)
+        inbox.erase(db, inbox.of_person([each["_id"] for each in batch], noun="order"))
+    erasures.restore_ended()
+    return erased
+
+
+def _anonymize_again(db: Db, order: str, erasure: Erasure) -> int:
+    """Erase an order that its shop had anonymized; returns whether there was anything to erase."""
+    stored = db.woocommerceorders.find_one({"_id": order, "erased_at": None}, {"customer": 1})
+    if stored is None:
+        return 0
+    customer = stored["customer"]
+    if customer and not customers.is_pseudonym(customer):  # those that the shop anonymizes later are the same person's
+        unknown = {"_id": customer, "erased_as": None}
+        db.customers.update_one(unknown, {"$set": {"erased_as": erasure.customer}})
+    erased = orders.erase(db, {"_id": order}, erasure)
+    if customer:
+        customers.remove_unused(db, [customer])
+    return erased
+
+
+def _everybody(db: Db) -> Iterator[str]:
+    """The keys of all customers, and all e-mail addresses in deliveries."""
+    for record in db.customers.find({}, {"_id": 1}):
+        yield record["_id"]
+    addresses: list[Document] = [
+        {"$unwind": "$about"},
+        {"$match": {"about": {"$regex": "@"}}},
+        {"$group": {"_id": "$about"}},
+    ]
+    for group in db.inbox.aggregate(addresses):
+        yield group["_id"]

@@ -1,0 +1,111 @@
+"""Everything that is held about a person, for the person: as a document of plain JSON values."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+from bson import Decimal128
+
+from . import audit, inbox
+from .db import Db, Document
+from .erasures import Erasures
+from .errors import NotFound
+from .event_warnings import messages
+from .values import now, rfc3339
+
+_NOT_OF_AN_ORDER = dict.fromkeys(
+    (
+        *("rev", "search", "skus", "changed_at", "parent", "suborders_hold", "held", "opening", "carried", "unmanaged"),
+        *("unmatched", "without_stock", "former_customers", "line_items.full", "warnings"),
+    ),
+    0,
+)
+"""How an order is found, and where its stock stands."""
+_NOT_OF_A_PERSON = ("search", "as_of", "orders_seen", "accounts", "erased_as")
+
+
+def export(db: Db, erasures: Erasures, customer: str) -> Document:
+    """What is held about a customer (its key: an e-mail address in small letters, or `store:#id`): `customer`, the
+    record; `orders`, each whole; `deliveries`, what shops sent about the person, as long as it is kept; `audit`, when
+    this was exported or erased before. `other_addresses` are those with which the same account has ordered: they may be
+    somebody else's, so what is held about them is not in here.
+
+    Records in the audit that it was exported, first. Raises NotFound where nothing is held.
+    """
+    record = db.customers.find_one({"_id": customer})
+    orders = list(db.woocommerceorders.find({"customer": customer}, _NOT_OF_AN_ORDER).sort("created_at", -1))
+    deliveries = list(_deliveries(db, customer, record or {}, [order["_id"] for order in orders]))
+    if not (record or orders or deliveries):
+        raise NotFound(f"Nothing is held about {customer[:80]!r}.")
+    name = erasures.name(customer, None)
+    entries = audit.find(db, audit.Filter(action="customer", target=name), limit=100)
+    audit.record(db, "customer.exported", target=name, details={"orders": len(orders), "deliveries": len(deliveries)})
+    found: Document = {
+        "exported_at": now(),
+        "id": customer,
+        "customer": _record(record),
+        "other_addresses": _other_addresses(db, record or {}),
+        "orders": [_order(order) for order in orders],
+        "deliveries": deliveries,
+        "audit": [{name: entry[name] for name in ("time", "action", "details", "outcome")} for entry in entries],
+    }
+    plain: Document = _plain(found)
+    return plain
+
+
+def _order(order: Document) -> Document:
+    return {"id": order["_id"]} | {name: value for name, value in order.items() if name != "_id"}
+
+
+def _record(record: Document | None) -> Document | None:
+    if record is None:
+        return None
+    return {"accounts": sorted(record.get("accounts", ()))} | {
+        name: value for name, value in record.items() if name not in (*_NOT_OF_A_PERSON, "_id")
+    }
+
+
+def _other_addresses(db: Db, record: Document) -> list[str]:
+    accounts = list(record.get("accounts", ()))
+    others = db.customers.find({"shop_ids": {"$in": accounts}, "_id": {"$ne": record.get("_id")}}, {"_id": 1})
+    return sorted(each["_id"] for each in others) if accounts else []
+
+
+def _deliveries(db: Db, customer: str, record: Document, orders: list[str]) -> Any:
+    """Those that name the person's address, account or orders, the oldest first."""
+    accounts = [*record.get("accounts", ()), *([] if "@" in customer else [customer.replace("#", "")])]
+    queries = [
+        inbox.of_person([customer]),
+        inbox.of_person(accounts, noun="customer"),
+        inbox.of_person(orders, noun="order"),
+    ]
+    for entry in db.inbox.find({"$or": queries}).sort([("received_at", 1), ("_id", 1)]):
+        yield {
+            "key": entry["_id"],
+            **{name: entry[name] for name in ("store", "topic", "resource_id", "received_at", "state")},
+            **{name: entry[name] for name in ("outcome", "reason", "details") if entry.get(name) is not None},
+            "warnings": messages(entry.get("warnings", ())),
+            "body": _body(bytes(entry["body"])),
+        }
+
+
+def _body(body: bytes) -> Any:
+    """What was sent: as JSON, where it is that, else as text."""
+    text = body.decode("utf-8", "replace")
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it: amounts as decimal text, times as RFC 3339."""
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, Decimal128):
+        return str(value)
+    return rfc3339(value) if isinstance(value, datetime) else value
