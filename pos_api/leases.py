@@ -13,28 +13,33 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+import pymongo
 
 from . import inbox
 from .db import Db
 from .logs import get_logger
 
 EVERY = 3.0
+_PATIENCE = 2.0
 LONGEST = 180.0
 """Seconds. A hundred of the largest orders at once take about one minute."""
 
 log = get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Work:
     """Events that are being worked on, and since when (`time.monotonic`)."""
 
     db: Db
     lease: str
     keys: list[str]
-    since: float
     longest: float
+    since: float = field(default_factory=time.monotonic)
+    ended: bool = False
+    looked_at: threading.Lock = field(default_factory=threading.Lock)
 
 
 class Renewal:
@@ -42,22 +47,24 @@ class Renewal:
 
     def __init__(self) -> None:
         self.ends_process = False
-        self._at_hand: dict[object, _Work] = {}
+        self._at_hand: dict[int, _Work] = {}
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
 
     @contextmanager
     def renewed(self, db: Db, lease: str, keys: Iterable[str], *, longest: float | None = None) -> Iterator[None]:
         """Inside, these events stay leased to `lease`, which holds them already; for `longest` seconds, by default
-        LONGEST."""
-        mark = object()
-        self._at_hand[mark] = _Work(db, lease, list(keys), time.monotonic(), LONGEST if longest is None else longest)
+        LONGEST. Afterwards nothing renews them."""
+        work = _Work(db, lease, list(keys), LONGEST if longest is None else longest)
+        self._at_hand[id(work)] = work
         if self._thread is None or not self._thread.is_alive():  # a thread does not survive a fork
             self._start()
         try:
             yield
         finally:
-            del self._at_hand[mark]
+            del self._at_hand[id(work)]
+            with work.looked_at:  # which waits for a renewal that is on its way
+                work.ended = True
 
     def _start(self) -> None:
         with self._starting:
@@ -69,7 +76,9 @@ class Renewal:
         while True:
             time.sleep(EVERY)
             for work in list(self._at_hand.values()):
-                self._look_at(work)
+                with work.looked_at:
+                    if not work.ended:
+                        self._look_at(work)
 
     def _look_at(self, work: _Work) -> None:
         lasting = time.monotonic() - work.since
@@ -79,7 +88,8 @@ class Renewal:
                 os.kill(os.getpid(), signal.SIGKILL)
         elif lasting >= EVERY:
             try:
-                inbox.renew(work.db, work.lease, work.keys)
+                with pymongo.timeout(_PATIENCE):
+                    inbox.renew(work.db, work.lease, work.keys)
             except Exception as error:  # the database is away, or its client is closed; the next look may do better
                 log.warning("leases could not be renewed", count=len(work.keys), error=type(error).__name__)
 

@@ -58,7 +58,7 @@ def is_deleted(product: Document, key: str) -> bool:
 def _without(product: Document, key: str, deletion: ProductDeletion) -> Document | str:
     """The product after a deletion; or the outcome where that changes nothing."""
     mine = product.get("shop_ids", ())
-    variations = [each["id"] for each in product.get("variation_of", ()) if each["parent"] == key]
+    variations = {each["id"] for each in product.get("variation_of", ()) if each["parent"] == key}
     deleted = [each for each in mine if each == key or each in variations]
     newest = product.get("synced_at", deletion.received_at)
     if deletion.at is not None and newest > deletion.at:

@@ -71,6 +71,33 @@ def test_what_is_being_worked_on_is_nobody_elses_however_long_it_takes(db: Db, r
     assert len(inbox.claim(db, "two", 10)) == 2, "nobody renews what is not at hand any more"
 
 
+def test_a_renewal_that_is_on_its_way_when_the_work_ends_is_waited_for(
+    db: Db, renewal: Renewal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renew, renewing, go_on = inbox.renew, threading.Event(), threading.Event()
+
+    def slow(*arguments: Any) -> None:
+        renewing.set()
+        assert go_on.wait(10)
+        renew(*arguments)
+
+    def work() -> None:
+        with renewal.renewed(db, "one", [event().key]):
+            assert renewing.wait(10)
+
+    inbox.store(db, [event()], "one")
+    monkeypatch.setattr(inbox, "renew", slow)
+    working = threading.Thread(target=work)
+    working.start()
+    assert renewing.wait(10)
+    working.join(0.1)
+    assert working.is_alive()
+    go_on.set()
+    working.join(10)
+    run_out(db)
+    assert len(inbox.claim(db, "two", 10)) == 1
+
+
 def test_a_lease_that_was_lost_is_not_renewed(db: Db, renewal: Renewal) -> None:
     inbox.store(db, [event(1), event(2)], "one")
     run_out(db)
