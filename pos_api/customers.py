@@ -1,7 +1,8 @@
 """Customers: one record per e-mail address, kept up to date by orders and by the shop's customer webhooks.
 
 A customer: `_id` (the e-mail address, lower-cased; else `store:#customer id`), `email`, `first_name`, `last_name`,
-`phone`, `company`, `billing`, `shipping`, `as_of` (how recent these are), `shop_ids` (`store:id`), `first_order_at`,
+`phone`, `company`, `billing`, `shipping`, `as_of` (how recent these are), `home` (the store that they come from: the
+first one that had this customer; none after it was disconnected), `shop_ids` (`store:id`), `first_order_at`,
 `last_order_at`, `search`, `accounts` (of the shops' own customers that were reported under this address, by `store:id`:
 how recent that is), `orders_seen` (raised whenever an order is recorded here), and `erased_as` (see `pseudonym`).
 """
@@ -20,11 +21,11 @@ from .db import Db, Document, only_collisions
 from .erasures import Erasure, customer_key
 from .errors import Conflict, NotFound
 from .event_warnings import EventWarning
-from .words import search_words, wanted_words
+from .words import MOST_KEPT, search_words, wanted_words
 
 _ERASED = "erased:"
 _SHOP_ID = re.compile(r"(?:([a-z0-9][a-z0-9-]{0,39}):)?#?(\d{1,19})")
-_SEARCHED = ("email", "first_name", "last_name", "company", "phone")
+_SEARCHED = ("email", "phone", "last_name", "first_name", "company")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +72,11 @@ class CustomerErasure:
 
 
 def upsert(db: Db, buyers: list[Buyer]) -> None:
-    """Record these buyers. The newest word about a person counts, in whatever order it arrives.
+    """Record these buyers. The newest report about a person by their own store counts, in whatever order it arrives.
 
     Who is new here, or known by nothing newer, is written at once. Where that collides on the `_id`, the customer is
-    known by something newer, and only the order's own part is recorded. That comes first: from then on
-    `remove_unused` leaves the record alone, and where it was removed just before, it is made anew.
+    known by something newer, or from another store, and only the order's own part is recorded. That comes first: from
+    then on `remove_unused` leaves the record alone, and where it was removed just before, it is made anew.
     """
     if not buyers:
         return
@@ -94,7 +95,7 @@ def _write(db: Db, steps: list[UpdateOne]) -> list[int]:
 
 
 def _newest_word(buyer: Buyer) -> UpdateOne:
-    nothing_newer = {"_id": buyer.key, "as_of": {"$not": {"$gt": buyer.as_of}}}
+    nothing_newer = {"_id": buyer.key, "home": {"$in": [buyer.store, None]}, "as_of": {"$not": {"$gt": buyer.as_of}}}
     return UpdateOne(nothing_newer, {"$set": _profile(buyer), **_ordered(buyer)}, upsert=True)
 
 
@@ -106,7 +107,14 @@ def _profile(buyer: Buyer) -> Document:
         **{name: billing.get(name, "") for name in ("first_name", "last_name", "company", "phone")},
     }
     words = search_words(*(profile[name] for name in _SEARCHED))
-    return {**profile, "billing": billing, "shipping": buyer.shipping, "search": words, "as_of": buyer.as_of}
+    return {
+        **profile,
+        "home": buyer.store,
+        "billing": billing,
+        "shipping": buyer.shipping,
+        "search": words,
+        "as_of": buyer.as_of,
+    }
 
 
 def _older_word(buyer: Buyer) -> UpdateOne:
@@ -166,7 +174,7 @@ def _report(db: Db, snapshot: CustomerSnapshot, customer: str | None, account: s
         "last_order_at": {"$ifNull": ["$last_order_at", None]},
     }
     done = db.customers.update_one(
-        {"_id": customer}, [{"$set": update | _if_newest(profile, snapshot.as_of)}], upsert=True
+        {"_id": customer}, [{"$set": update | _if_newest(profile, snapshot.as_of, snapshot.store)}], upsert=True
     )
     if done.upserted_id is not None:
         return "created"
@@ -264,7 +272,7 @@ def _without_erased(
     kept["last_order_at"] = last.ordered_at if last else None
     if record.get("as_of") and record["as_of"] > until:
         return kept
-    for name in ("first_name", "last_name", "company", "phone", "username", "billing", "shipping", "search"):
+    for name in ("first_name", "last_name", "company", "phone", "username", "billing", "shipping", "search", "home"):
         kept.pop(name, None)
     return kept | _profile(last) if last else kept | {"search": search_words(record.get("email", ""))}
 
@@ -282,20 +290,22 @@ def _filled(fields: Document) -> Document:
     return kept
 
 
-def _if_newest(profile: Document, as_of: datetime) -> Document:
-    """Aggregation expressions that set `profile` where it is at least as recent as what is stored. Values are literal:
-    a name may start with a dollar sign. What it leaves out stays, and so do the words that may be of that."""
-    newest = {"$gte": [as_of, {"$ifNull": ["$as_of", as_of]}]}
+def _if_newest(profile: Document, as_of: datetime, store: str) -> Document:
+    """Aggregation expressions that set `profile` where the customer is this store's, and it is at least as recent as
+    what is stored. Values are literal: a name may start with a dollar sign. What it leaves out stays, and so do the
+    words that may be of that."""
+    own = {"$eq": [{"$ifNull": ["$home", store]}, store]}
+    newest = {"$and": [own, {"$gte": [as_of, {"$ifNull": ["$as_of", as_of]}]}]}
     words: Document = {"$literal": search_words(*(profile.get(name, "") for name in _SEARCHED))}
     if not profile.keys() >= set(_SEARCHED):
-        words = {"$setUnion": [{"$ifNull": ["$search", []]}, words]}
-    values = {name: {"$literal": value} for name, value in {**profile, "as_of": as_of}.items()}
+        words = {"$slice": [{"$setUnion": [words, {"$ifNull": ["$search", []]}]}, MOST_KEPT]}
+    values = {name: {"$literal": value} for name, value in {**profile, "as_of": as_of, "home": store}.items()}
     return {name: {"$cond": [newest, value, f"${name}"]} for name, value in {**values, "search": words}.items()}
 
 
 # --- reading --------------------------------------------------------------------------------------------------------
 
-_INTERNAL = dict.fromkeys(("search", "as_of", "accounts", "orders_seen", "erased_as"), 0)
+_INTERNAL = dict.fromkeys(("search", "as_of", "accounts", "orders_seen", "erased_as", "home"), 0)
 
 Position = tuple[datetime | None, str]
 """Where a list stands: `last_order_at` and `_id` of its last customer."""

@@ -12,7 +12,8 @@ An order document: `_id` (`store:order id`), the order's own fields under the na
 * `parent`, the `_id` of the order that it is a sub-order of, and `suborders_hold`, where it is a parent and the shop
   has taken stock for its sub-orders; each absent where there is none;
 * `test_mode` (true), where it was paid in a payment provider's test mode, absent else;
-* `deleted_at`, `status_history`, `warnings` and `day` (shop-local);
+* `deleted_at`, and with it `deleted_version` (the `modified_at` of the version that was deleted), `status_history`,
+  `warnings` and `day` (shop-local);
 * `erased_at`, where its personal data was erased, absent else (see `personal_data`);
 * `former_customers`, only until they are seen to (see `customers.remove_unused`);
 * `customer`, `skus` and `search`, by which it is found, and `changed_at`, the server's time of the last save (a BSON
@@ -23,7 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 
 from bson import Timestamp
@@ -45,6 +46,8 @@ _HISTORY = 200
 _SERVER_TIME = Timestamp(0, 0)
 _ROUNDS = 50
 _MOST_BATCHES = 10_000
+_SEQUENCE_RULES = timedelta(days=1)
+"""For so long a greater sequence outranks a later time of change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +274,7 @@ def _save_operation(before: Document | None, after: Document) -> InsertOne[Docum
     return UpdateOne({"_id": after["_id"], "rev": before["rev"]}, update, upsert=True)
 
 
-_NOT_COMPARED = ("rev", "received_at", "status_history", "former_customers")
+_NOT_COMPARED = ("rev", "received_at", "status_history", "former_customers", "deleted_version")
 
 
 def compare(db: Db, snapshots: list[OrderSnapshot]) -> list[tuple[Document | None, list[str]]]:
@@ -328,16 +331,19 @@ def is_older(snapshot: OrderSnapshot, stored: Document) -> bool:
     """Whether a snapshot is older than what is stored.
 
     Where both have a sequence it decides: the plugin raises it with every change, also where the shop's clock
-    stood still or went back. Else `modified_at` does; of two equal ones the plugin's is the newer. Without one, and
-    where all is equal, events count in order of arrival, also when a crash or another worker turned that order round.
+    stood still or went back. But what was changed more than a day after the stored version is newer in any case, so
+    that one false sequence does not outrank all that follows. Else `modified_at` does; of two equal ones the plugin's
+    is the newer. Without one, and where all is equal, events count in order of arrival, also when a crash or another
+    worker turned that order round.
     What `replaces` the stored order was read after it.
     """
     if snapshot.replaces is not None:
         return False
     sequence, known_sequence = snapshot.sequence, stored.get("sequence", 0)
-    if sequence and known_sequence and sequence != known_sequence:
-        return bool(sequence < known_sequence)
     modified_at, known = snapshot.modified_at, stored.get("modified_at")
+    if sequence and known_sequence and sequence != known_sequence:
+        much_later = bool(modified_at and known and modified_at - known > _SEQUENCE_RULES)
+        return bool(sequence < known_sequence) and not much_later
     if modified_at and known and modified_at != known:
         return bool(modified_at < known)
     if modified_at and known and bool(sequence) != bool(known_sequence):
@@ -457,12 +463,34 @@ def _mark_deleted(order: Document, snapshot: OrderSnapshot) -> None:
     """`order.deleted` marks; `order.restored`, or what was changed after the deletion and is not in the trash, takes
     the mark off. WooCommerce's own `order.deleted` has no time but that of its arrival."""
     if snapshot.topic == "order.deleted":
-        order.setdefault("deleted_at", snapshot.modified_at or snapshot.received_at)
+        if "deleted_at" not in order and not _deleted_before(order, snapshot):
+            order["deleted_at"] = snapshot.modified_at or snapshot.received_at
+            order["deleted_version"] = order.get("modified_at")
     elif deleted_at := order.get("deleted_at"):
         changed_since = snapshot.modified_at is not None and snapshot.modified_at > deleted_at
         in_trash = snapshot.fields.get("status") == "trash"
-        if (changed_since and not in_trash) or snapshot.topic == "order.restored":
+        if (changed_since and not in_trash) or _is_restored(order, snapshot):
             del order["deleted_at"]
+            order.pop("deleted_version", None)
+
+
+def _deleted_before(order: Document, snapshot: OrderSnapshot) -> bool:
+    """Whether this very event has marked the order already, and it was restored since: a copy of it, sent again after
+    the inbox has dropped the first one."""
+    if snapshot.sequence or snapshot.replaces is not None:
+        return False
+    return any(each["deleted"] and each["cause"] == snapshot.cause for each in order["status_history"])
+
+
+def _is_restored(order: Document, snapshot: OrderSnapshot) -> bool:
+    """Whether an event says that the order came back from the trash. WooCommerce's own signature leaves out the topic,
+    so a copy of an older delivery could be sent as `order.restored`; but a restore changes the order. The plugin's
+    sequence can't be copied so."""
+    if snapshot.topic != "order.restored":
+        return False
+    version = order.get("deleted_version")
+    cant_be_a_copy = snapshot.sequence or snapshot.replaces is not None
+    return bool(cant_be_a_copy or not (snapshot.modified_at and version) or snapshot.modified_at > version)
 
 
 def _link_parent(order: Document) -> None:
@@ -672,7 +700,7 @@ def _index(order: Document, erased: Erasure | None) -> None:
     order["search"] = search_words(
         str(order["order_id"]),
         order.get("number", ""),
-        *(billing.get(name, "") for name in ("first_name", "last_name", "company", "email", "phone")),
+        *(billing.get(name, "") for name in ("email", "phone", "last_name", "first_name", "company")),
     )
 
 

@@ -1,9 +1,9 @@
 """Products that a shop deleted: archived with their ledger while no shop has them, and active again when one does.
 
-On the product: `deleted_ids` (`[{"id", "at", "because"}]`: those of its shop ids that the shop has deleted, when, and
-whose deletion it was, which for a variation may be its parent's), `variation_of` (`[{"id", "parent"}]`: which of its
-shop ids are variations, and of what), and `archived_by` ("shop") where `archived` follows from that. What staff archive
-or take out of the archive stays so.
+On the product: `deleted_ids` (`[{"id", "at", "because", "version"}]`: those of its shop ids that the shop has deleted,
+when, whose deletion it was, which for a variation may be its parent's, and the `synced_at` of the product then),
+`variation_of` (`[{"id", "parent"}]`: which of its shop ids are variations, and of what), and `archived_by` ("shop")
+where `archived` follows from that. What staff archive or take out of the archive stays so.
 """
 
 from __future__ import annotations
@@ -65,7 +65,8 @@ def _without(product: Document, key: str, deletion: ProductDeletion) -> Document
         return "stale"
     at = deletion.at or max(newest, deletion.received_at)
     entries = {each["id"]: each for each in product.get("deleted_ids", ())}
-    entries |= {each: {"id": each, "at": at, "because": key} for each in deleted if each not in entries}
+    entry = {"at": at, "because": key, "version": product.get("synced_at")}
+    entries |= {each: {"id": each, **entry} for each in deleted if each not in entries}
     return _archived_as_needed(product, {"deleted_ids": list(entries.values())})
 
 
@@ -78,12 +79,18 @@ def _with(product: Document, key: str, parent: str, snapshot: ProductSnapshot) -
     changes["deleted_ids"] = [
         each
         for each in product.get("deleted_ids", ())
-        if key not in (each["id"], each["because"]) or not _is_newer(snapshot, each["at"])
+        if key not in (each["id"], each["because"]) or not _is_newer(snapshot, each)
     ]
     return _archived_as_needed(product, changes)
 
 
-def _is_newer(snapshot: ProductSnapshot, deleted_at: datetime) -> bool:
+def _is_newer(snapshot: ProductSnapshot, deletion: Document) -> bool:
+    """Whether the shop had the product after a deletion. WooCommerce's own signature leaves out the topic, so a copy of
+    an older delivery could be sent as `product.restored`; but a restore changes the product."""
+    version = deletion.get("version")
+    if snapshot.restored and snapshot.by_arrival and version and snapshot.modified_at <= version:
+        return False
+    deleted_at: datetime = deletion["at"]
     return snapshot.seen_at > deleted_at or (snapshot.restored and snapshot.seen_at == deleted_at)
 
 

@@ -10,7 +10,9 @@ none), `gtin`, `image_url`, `categories` and `tax_class` (what a shop sent of th
 * `pooled` (the `store:id` of variations whose stock it is, each with the shop's time of that word); of such a
   variation, if it was a product before, `shared_ids` (its `store:id`) and `shared_with` (its parent's `_id`, which
   stays when its stock is its own again);
-* `synced_at` (the shop's time of the newest word about it), `opened_by` (the store whose stock it started with),
+* `home` (the store whose name, price and other details it has; blank after that store was disconnected: the next to
+  report it is), and `linked` (by `store:id` of other stores, the version that said which product it is);
+* `synced_at` (the home store's time of the newest update), `opened_by` (the store whose stock it started with),
   `opened_at`, and `last_order_id`, where the shop said which was its last order then.
 """
 
@@ -36,6 +38,7 @@ from .holding import shop_id
 from .opening import FirstMade, Taking, is_from_before, whole_second
 from .stock import Balance
 from .values import Quantity, decimal, now, whole
+from .words import MOST_KEPT, first_words
 
 _RENAMINGS = 20
 """So many new SKUs of one product are learned from the lines of one batch; lines with more of them are matched by their
@@ -48,10 +51,10 @@ MANAGED_AGAIN = "managed_again"
 class ProductSnapshot:
     """What a shop says about a product or variation. `stock` is None where the shop does not manage it, or where it is
     `pooled`: a variation's that is its parent's. `seen_at` is when the shop had the product, as far as it says;
-    `restored` that it came back from the trash. `published` is false for a draft, or what lies in the trash;
-    `last_order_id` the id of the shop's last order when the stock was read, where it says so. `unpriced` is true where
-    the shop says that there is no price, so that nobody can buy it (`WC_Product::is_purchasable`); without it, a
-    `price` of None says nothing."""
+    `restored` that it came back from the trash, and `by_arrival` that this native event has no time of its own.
+    `published` is false for a draft, or what lies in the trash; `last_order_id` the id of the shop's last order when
+    the stock was read, where it says so. `unpriced` is true where the shop says that there is no price, so that nobody
+    can buy it (`WC_Product::is_purchasable`); without it, a `price` of None says nothing."""
 
     store: str
     shop_id: int
@@ -66,6 +69,7 @@ class ProductSnapshot:
     cause: str
     seen_at: datetime
     restored: bool = False
+    by_arrival: bool = False
     details: Document = field(default_factory=dict)
     warnings: tuple[EventWarning, ...] = ()
     published: bool = True
@@ -90,6 +94,7 @@ class Product:
     shared_with: str | None = None
     unmanaged: frozenset[str] = frozenset()
     stores: frozenset[str] = frozenset()
+    home: str | None = None
 
     def is_unmanaged(self, store: str, line: Document) -> bool:
         """Whether the shop does not manage the stock of what a line sells for now."""
@@ -128,7 +133,7 @@ def details_of(product: Document) -> Document:
 _FIELDS = dict.fromkeys(
     (
         *("sku", "skus", "shop_ids", "stock", "seq", "opened_by", "opened_at", "last_order_id", "synced_at"),
-        *("pooled", "shared_with", "unmanaged"),
+        *("pooled", "shared_with", "unmanaged", "home"),
     ),
     1,
 )
@@ -141,6 +146,21 @@ def shop_key(store: str, shop_id: int) -> str:
 
 def _ids_in(store: str, shop_ids: Iterable[str]) -> list[str]:
     return [shop_id for shop_id in shop_ids if shop_id.startswith(f"{store}:")]
+
+
+def home_of(product: Document) -> str | None:
+    """The store whose name, price and other details a stored product has; None where the next store to report it
+    decides them: it was made by staff, or its store was disconnected."""
+    return product.get("home", product.get("opened_by")) or None
+
+
+def is_of_another_store(product: Document, store: str) -> bool:
+    """Whether a product's details are another store's. Where that one has deleted it, they are anybody's."""
+    home = home_of(product)
+    if home in (None, store):
+        return False
+    deleted = {each["id"] for each in product.get("deleted_ids", ())}
+    return any(shop_id not in deleted for shop_id in _ids_in(str(home), product.get("shop_ids", ())))
 
 
 class Catalogue:
@@ -176,6 +196,7 @@ class Catalogue:
                     document.get("shared_with"),
                     frozenset(document.get("unmanaged", ())),
                     frozenset(key.rpartition(":")[0] for key in document.get("shop_ids", ())),
+                    home_of(document),
                 )
             )
 
@@ -202,7 +223,7 @@ class Catalogue:
         by_sku = self._by_sku.get(sku)
         if by_sku is None:
             if by_id is not None:
-                self._teach_sku(by_id, sku)
+                self._teach_sku(by_id, sku, store)
             return by_id
         if by_id is not None:
             return by_id if by_id.told or by_sku.sku != sku else by_sku
@@ -261,11 +282,15 @@ class Catalogue:
         self._learned.append(UpdateOne({"_id": product.id}, {"$addToSet": {"shop_ids": shop_id}}))
         self._add(replace(product, shop_ids=product.shop_ids | {shop_id}, stores=product.stores | {store}))
 
-    def _teach_sku(self, product: Product, sku: str) -> None:
+    def _teach_sku(self, product: Product, sku: str, store: str) -> None:
         self._renamed[product.id] += 1
         if self._renamed[product.id] > _RENAMINGS:  # a sender that gives all its products one id
             return
-        words = {"$setUnion": ["$search", {"$literal": search_words(sku)}]}
+        if product.home not in (None, store):  # it is not this store's to rename
+            self._learned.append(UpdateOne({"_id": product.id}, {"$addToSet": {"skus": sku}}))
+            self._add(replace(product, skus=product.skus | {sku}))
+            return
+        words = {"$slice": [{"$setUnion": [{"$literal": search_words(sku)}, "$search"]}, MOST_KEPT]}
         self._learned.append(UpdateOne({"_id": product.id}, [{"$set": _named(product.id, sku) | {"search": words}}]))
         self._add(replace(product, sku=sku, skus=product.skus | {sku}))
 
@@ -331,10 +356,14 @@ def _bring_in(db: Db, known: _Known, snapshot: ProductSnapshot, key: str) -> tup
     of_variation = by_id is None and key in parents
     if of_parent or may_be_parents or of_variation:
         return "ignored", [warn("shared_sku", sku=snapshot.sku)]
+    if by_id is not None and (done := _stays_apart(db, by_id, by_sku, snapshot, key)):
+        return done
+    if by_id is not None and key not in by_id["shop_ids"]:
+        by_id = None
     rival = by_sku if by_sku is not by_id else None
     if by_id is not None:
         return _keep_in_step(db, by_id, snapshot, key, rival=rival)
-    if known.apart and snapshot.stock is not None:
+    if known.apart and snapshot.stock is not None and not is_of_another_store(known.apart, snapshot.store):
         return _own_again(db, known.apart, snapshot, key, rival=by_sku if by_sku is not known.apart else None)
     if by_sku is None:
         return _create_from(db, snapshot, known, key)
@@ -342,11 +371,40 @@ def _bring_in(db: Db, known: _Known, snapshot: ProductSnapshot, key: str) -> tup
         if snapshot.stock is not None:
             _give_up(db, by_sku, snapshot)
         return _create_from(db, snapshot, known, key)
-    db.products.update_one({"_id": by_sku["_id"]}, {"$addToSet": {"shop_ids": key}})
+    link: Document = {"$addToSet": {"shop_ids": key}}
+    if is_of_another_store(by_sku, snapshot.store):
+        db.products.update_one({"_id": by_sku["_id"]}, link | {"$set": {f"linked.{key}": snapshot.modified_at}})
+        return "updated", [_shared_by(snapshot, others)] if others else []
+    db.products.update_one({"_id": by_sku["_id"]}, link)
     outcome, warnings = _keep_in_step(db, by_sku, snapshot, key)
     if others:
         return "updated", [*warnings, _shared_by(snapshot, others)]
     return outcome, warnings
+
+
+def _stays_apart(
+    db: Db, product: Document, by_sku: Document | None, snapshot: ProductSnapshot, key: str
+) -> tuple[str, list[EventWarning]] | None:
+    """What becomes of an update about another store's product, known by its id. None where it is to be applied: to a
+    product of this store's own, or, as the id is unlinked now, to the one that has the SKU.
+
+    The SKU is one more by which the product is found, and never its name here. Where it is another product's, the id is
+    that one's from now on.
+    """
+    if not is_of_another_store(product, snapshot.store):
+        return None
+    if by_sku is product:
+        return "unchanged", []
+    if product.get("linked", {}).get(key, snapshot.modified_at) > snapshot.modified_at:
+        return "stale", []
+    if by_sku is not None:
+        product["shop_ids"] = [each for each in product["shop_ids"] if each != key]
+        db.products.update_one({"_id": product["_id"]}, {"$pull": {"shop_ids": key}, "$unset": {f"linked.{key}": ""}})
+        return None
+    words = first_words(dict.fromkeys([*product.get("search", ()), *search_words(snapshot.sku)]))
+    linked = {f"linked.{key}": snapshot.modified_at, "search": words}
+    db.products.update_one({"_id": product["_id"]}, {"$addToSet": {"skus": snapshot.sku}, "$set": linked})
+    return "updated", []
 
 
 def _shared_by(snapshot: ProductSnapshot, others: list[str]) -> EventWarning:
@@ -391,13 +449,18 @@ def _pool(db: Db, snapshot: ProductSnapshot, key: str) -> tuple[str, list[EventW
     if parent is None:
         return "ignored", [warn("unknown_parent", sku=sku, parent=snapshot.parent_id)]
     others = [product for product in found if product is not parent]
+    if any(other["sku"] == sku and is_of_another_store(other, snapshot.store) for other in others):
+        return "ignored", [warn("shared_sku", sku=sku)]
     known_at = parent.get("pooled", {}).get(key, snapshot.modified_at)
     if known_at > snapshot.modified_at or not all(_give_up(db, other, snapshot) for other in others):
         return "stale", []
     own = {"$pull": {"shop_ids": key}, "$addToSet": {"shared_ids": key}, "$set": {"shared_with": parent["_id"]}}
-    db.products.update_many({"shop_ids": key}, own)
+    for other in others:
+        if key in other.get("shop_ids", ()):
+            foreign = is_of_another_store(other, snapshot.store)
+            db.products.update_one({"_id": other["_id"]}, {"$pull": {"shop_ids": key}} if foreign else own)
     without_stock.forget(db, key, snapshot.modified_at)
-    words = search_words(parent["name"], *parent["skus"], sku)
+    words = search_words(sku, *parent["skus"], parent["name"])
     changes: Document = {"$addToSet": {"skus": sku}, "$set": {f"pooled.{key}": snapshot.modified_at, "search": words}}
     db.products.update_one({"_id": parent["_id"]}, changes)
     outcome = "unchanged" if sku in parent["skus"] else "updated"
@@ -472,7 +535,10 @@ def _skus_without(*gone: str, and_then: Any) -> Document:
 
 
 def _give_up(db: Db, product: Document, snapshot: ProductSnapshot) -> bool:
-    """Take the SKU that a snapshot names from another product; False where a newer word gave it to that one."""
+    """Take the SKU that a snapshot names from another product; False where a newer word gave it to that one, or it is
+    the current one of another store's product."""
+    if product["sku"] == snapshot.sku and is_of_another_store(product, snapshot.store):
+        return False
     has_it = {"$eq": ["$sku", {"$literal": snapshot.sku}]}
     nameless = {"$literal": _nameless(product["_id"])}
     without = {
@@ -490,7 +556,7 @@ def _create_from(db: Db, snapshot: ProductSnapshot, known: _Known, key: str) -> 
     if not without_stock.forget(db, key, snapshot.modified_at):
         return "stale", []
     name = snapshot.name or snapshot.sku
-    opened = {"opened_by": snapshot.store, "opened_at": snapshot.taken_at, "shop_ids": [key]}
+    opened = {"home": snapshot.store, "opened_by": snapshot.store, "opened_at": snapshot.taken_at, "shop_ids": [key]}
     if snapshot.last_order_id is not None:
         opened["last_order_id"] = snapshot.last_order_id
     if known.parent and key in known.parent.get("pooled", {}):
@@ -505,7 +571,7 @@ def _create_from(db: Db, snapshot: ProductSnapshot, known: _Known, key: str) -> 
         extra={
             "sku": snapshot.sku,
             "skus": [snapshot.sku],
-            "search": search_words(name, snapshot.sku),
+            "search": search_words(snapshot.sku, name),
             "synced_at": snapshot.modified_at,
             **_details(snapshot),
             **opened,
@@ -523,6 +589,8 @@ def _keep_in_step(
     sku, warnings = snapshot.sku, list[EventWarning]()
     if rival and not _give_up(db, rival, snapshot):
         sku = _nameless(product["_id"])
+        if is_of_another_store(rival, snapshot.store):
+            warnings.append(warn("shared_sku", sku=snapshot.sku))
     elif rival and rival["sku"] == sku:
         warnings.append(_taken_from(rival, sku))
     name = snapshot.name or product["name"]
@@ -534,7 +602,7 @@ def _keep_in_step(
     }
     outcome = "unchanged" if all(product.get(name) == value for name, value in changes.items()) else "updated"
     former = [known for known in product["skus"] if known != _nameless(product["_id"])]
-    changes |= {"synced_at": snapshot.modified_at, "search": search_words(name, *former, sku)}
+    changes |= {"home": snapshot.store, "synced_at": snapshot.modified_at, "search": search_words(sku, *former, name)}
     restarted, unmanaged = _management(db, product, snapshot, key)
     if unmanaged:
         outcome = "updated"
@@ -598,7 +666,7 @@ def create(
         "price": price,
         "stock": movement["balance"],
         "seq": movement["seq"],
-        "search": search_words(name, sku),
+        "search": search_words(sku, name),
         "created_at": now(),
         **(extra or {}),
     }
@@ -690,7 +758,7 @@ def change(db: Db, sku: str, changes: Document) -> Document:
     if "archived" in changes:
         update.setdefault("$unset", {})["archived_by"] = ""  # from now on it is what staff say
     if "name" in changes:
-        update["$set"]["search"] = search_words(changes["name"], *product["skus"])
+        update["$set"]["search"] = search_words(*product["skus"], changes["name"])
     with _audited(db, product, changes):
         changed = db.products.find_one_and_update(
             {"_id": product["_id"], "skus": product["skus"]},
@@ -782,5 +850,5 @@ def person(cause: str) -> str | None:
 
 
 def search_words(*texts: str) -> list[str]:
-    """The words a product is found by, folded for comparison."""
-    return sorted({word for text in texts for word in text.casefold().split()})
+    """The words a product is found by, folded for comparison; the text that matters most comes first."""
+    return first_words(dict.fromkeys(word for text in texts for word in text.casefold().split()))

@@ -17,12 +17,16 @@ from pymongo import UpdateOne
 from . import products, tally
 from .db import Db, Document
 from .errors import Invalid, Unavailable
-from .sums import AMOUNTS, COUNTED, METHOD, NEW, NOTHING, PRODUCT, RATE, RETURNING, STATUS, limit_rows, total
+from .sums import AMOUNTS, COUNTED, METHOD, NEW, NOTHING, OTHERS, PRODUCT, RATE, RETURNING, STATUS, limit_rows, total
 from .values import decimal, now, whole
 
 MOST_DAYS = 7_320
 """Twenty years: what a range may span, and how far from today a day may lie to be shown unasked."""
 TOP_PRODUCTS = 20
+MOST_DAY_ROWS = 3 * MOST_DAYS
+"""So many days of all currencies together are listed in `by_day`; of more, only those with orders."""
+MOST_GROUPS = 1_000
+"""So many statuses, tax rates and payment methods are listed by themselves."""
 
 _PATIENCE = 10.0
 _RETRY_AFTER = 5
@@ -62,10 +66,14 @@ def figures(
                 _add_day(by_currency[each["currency"]], day["day"], each)
     rows = _rows(db, _parts(db, days, earliest, latest), currency) if by_currency else {}
     calendar = _calendar(first, last)
+    every_day = len(calendar) * len(by_currency) <= MOST_DAY_ROWS
     return {
         "from": first.isoformat(),
         "to": last.isoformat(),
-        "currencies": [_of_currency(name, by_currency[name], rows[name], calendar) for name in sorted(by_currency)],
+        "currencies": [
+            _of_currency(name, by_currency[name], rows[name], calendar if every_day else sorted(by_currency[name]))
+            for name in sorted(by_currency)
+        ],
     }
 
 
@@ -214,26 +222,45 @@ def _sum_up(db: Db, span: str, parts: list[str], version: int) -> None:
 def _rows(db: Db, parts: list[str], currency: str | None) -> dict[str, _Rows]:
     """What these parts add up to, by currency; of the products, those of most units sold, under the SKU they have
     now."""
+    most = {"$cond": [{"$eq": ["$of", PRODUCT]}, TOP_PRODUCTS, MOST_GROUPS]}
     best_first = {"count": -1, "amount": -1, "_id.key": 1}
-    top = {"$topN": {"n": TOP_PRODUCTS, "sortBy": best_first, "output": "$$ROOT"}}
-    best = [
-        {"$match": {"_id.of": PRODUCT}},
-        {"$group": {"_id": "$_id.currency", "rows": top}},
-        {"$unwind": "$rows"},
-        {"$replaceRoot": {"newRoot": "$rows"}},
-    ]
-    others = [{"$match": {"_id.of": {"$ne": PRODUCT}}}, {"$sort": {"_id.key": 1}}]
+    largest = {
+        "_id": {"currency": "$_id.currency", "of": "$_id.of"},
+        "rows": {"$topN": {"n": most, "sortBy": best_first, "output": "$$ROOT"}},
+        "number": {"$sum": 1},
+        "count": {"$sum": "$count"},
+        "amount": {"$sum": "$amount"},
+    }
     summed = total({"_id": {"$in": parts}}, {} if currency is None else {"sums.currency": currency})
-    [found] = db.stats_sums.aggregate([*summed, {"$facet": {"products": best, "others": others}}])
-    renamed = products.current_skus(db, [row["_id"]["key"][0] for row in found["products"]])
     rows: dict[str, _Rows] = defaultdict(lambda: defaultdict(list))
-    for row in (*found["products"], *found["others"]):
-        key = row.pop("_id")
-        row |= {"key": key["key"], "amount": decimal(row["amount"])}
-        if key["of"] == PRODUCT:
-            row["key"][0] = renamed.get(row["key"][0], row["key"][0])
-        rows[key["currency"]][key["of"]].append(row)
+    for group in db.stats_sums.aggregate([*summed, {"$group": largest}]):
+        of = group["_id"]["of"]
+        found = [{**row, "key": row["_id"]["key"], "amount": decimal(row["amount"])} for row in group["rows"]]
+        if of != PRODUCT:
+            found = _with_rest(group, sorted(found, key=_by_key))
+        rows[group["_id"]["currency"]][of] = found
+    best = [row for of_currency in rows.values() for row in of_currency[PRODUCT]]
+    renamed = products.current_skus(db, [row["key"][0] for row in best])
+    for row in best:
+        row["key"][0] = renamed.get(row["key"][0], row["key"][0])
     return rows
+
+
+def _by_key(row: Document) -> list[tuple[bool, int | str]]:
+    """The order of keys, numbers before texts: a rate's id may be either."""
+    key = row["key"] if isinstance(row["key"], list) else [row["key"]]
+    return [(isinstance(part, str), part) for part in key]
+
+
+def _with_rest(group: Document, shown: list[Document]) -> list[Document]:
+    """These rows of a group, and what all its others add up to as one row, which may be among these already."""
+    if group["number"] == len(shown):
+        return shown
+    key, title = OTHERS[group["_id"]["of"]]
+    named = [row for row in shown if row["key"] != key]
+    count = whole(group["count"] - sum(row["count"] for row in named))
+    amount = decimal(group["amount"]) - sum((row["amount"] for row in named), NOTHING)
+    return [*named, {"key": key, "title": title, "count": count, "amount": amount}]
 
 
 # --- a customer -------------------------------------------------------------------------------------------------------

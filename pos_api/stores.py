@@ -15,13 +15,13 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import pymongo
-from babel.numbers import list_currencies
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from . import api_keys, audit
 from .api_keys import ApiKey
 from .config import Config, ConfigError
+from .currencies import CURRENCIES
 from .db import Db, Document
 from .erasures import Erasure, Erasures, customer_key
 from .errors import Conflict, Invalid, NotFound
@@ -384,7 +384,8 @@ def revoke_key(db: Db, name: str, prefix: str) -> None:
 
 def disconnect(db: Db, name: str) -> None:
     """End the exchange with a shop: its API keys, the key pair of its REST API and the secret of its webhooks are
-    deleted. All that came from it stays. Raises NotFound.
+    deleted. All that came from it stays; names and prices of its products, and what its customers are called, are from
+    now on what the next store says that has them. Raises NotFound.
 
     The key and the secret of the default shop are settings, which only whoever runs the service can change.
     """
@@ -392,6 +393,9 @@ def disconnect(db: Db, name: str) -> None:
     with audit.act(db, "store.disconnected", target=name):
         if not db.stores.update_one({"_id": name}, deleted).matched_count and name != DEFAULT:
             raise NotFound(f"There is no store {name!r}.")
+        products = {"$or": [{"home": name}, {"home": {"$exists": False}, "opened_by": name}]}
+        db.products.update_many(products, {"$set": {"home": ""}})
+        db.customers.update_many({"home": name}, {"$unset": {"home": ""}})
 
 
 def remove(db: Db, name: str) -> None:
@@ -446,9 +450,9 @@ def checked_url(url: str) -> str:
 
 
 def _checked_currency(code: str) -> str:
-    """A currency's code, as ISO 4217 has it. Raises Invalid."""
+    """A currency's code. Raises Invalid."""
     known = code.strip().upper()
-    if known not in list_currencies():
+    if known not in CURRENCIES:
         raise Invalid(f"{code!r} is not a currency of ISO 4217; try SEK or EUR.")
     return known
 

@@ -219,7 +219,7 @@ _LONGEST_TEXT = 400
 MOST_ROWS = {PRODUCT: 10_000, RATE: 2_000, METHOD: 200, STATUS: 200}
 """So many rows of a kind a document of sums has. It must not become larger than MongoDB's 16 MiB, whatever orders
 name."""
-_OTHERS: Mapping[str, tuple[Any, str]] = {
+OTHERS: Mapping[str, tuple[Any, str]] = {
     PRODUCT: (["", ""], "Other products"),
     STATUS: ("other", ""),
     METHOD: ("other", "Other"),
@@ -254,7 +254,7 @@ def limit_rows(lists: list[list[Document]]) -> list[list[Document]]:
 
 
 def _is_of_others(row: Document) -> bool:
-    key, _ = _OTHERS[row["of"]]
+    key, _ = OTHERS[row["of"]]
     return bool(key == (list(row["key"]) if isinstance(key, list) else row["key"]))
 
 
@@ -263,7 +263,7 @@ def _put_together(rows: list[Document], of: str, least: set[int]) -> list[Docume
     others = [row for row in rows if row["of"] == of and (id(row) in least or _is_of_others(row))]
     if not others:
         return rows
-    key, title = _OTHERS[of]
+    key, title = OTHERS[of]
     count = whole(sum(row["count"] for row in others))
     amount = decimal128(sum((decimal(row["amount"]) for row in others), NOTHING))
     left = {id(row) for row in others}

@@ -3,26 +3,39 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from itertools import islice
 
 _NOT_WORDS = re.compile(r"[^\w@.+-]+")
 _TELEPHONE = re.compile(r"[\d\s()+./-]+")
 _TELEPHONE_DIGITS = 6
+_MOST_WORDS = 100
+_LONGEST_WORD = 320
+"""So many words of a thing are indexed, each with so many characters: an e-mail address is one word."""
+MOST_KEPT = 3 * _MOST_WORDS
+"""So many there may be where those of an earlier name are kept beside those of a new one."""
 
 
 def search_words(*texts: str) -> list[str]:
-    """The words of these texts, folded for comparison; a telephone number also as its digits."""
-    words: set[str] = set()
+    """The words of these texts, folded for comparison; a telephone number also as its digits. Of very many the first
+    ones, so the text that matters most comes first."""
+    words: dict[str, None] = {}
     for text in texts:
-        words.update(word for word in _NOT_WORDS.split(text.casefold()) if word)
         digits = _digits(text)
         if len(digits) >= _TELEPHONE_DIGITS:
-            words.add(digits)
-    return sorted(words)
+            words[digits[:_LONGEST_WORD]] = None
+        words |= dict.fromkeys(word[:_LONGEST_WORD] for word in _NOT_WORDS.split(text.casefold()) if word)
+    return first_words(words)
+
+
+def first_words(words: Iterable[str]) -> list[str]:
+    """As many of these words as are indexed, sorted."""
+    return sorted(islice(words, _MOST_WORDS))
 
 
 def wanted_words(text: str) -> list[str]:
     """What to look for, the longest, which is the rarest, first; a telephone number by its digits."""
-    digits = _digits(text)
+    digits = _digits(text)[:_LONGEST_WORD]
     if len(digits) >= _TELEPHONE_DIGITS and _TELEPHONE.fullmatch(text):
         return [digits]
     return sorted(search_words(text), key=len, reverse=True)

@@ -29,6 +29,10 @@ def at(seconds: float) -> str:
     return (_NOON + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
 
 
+AHEAD = (datetime.now(UTC) + timedelta(hours=23)).strftime("%Y-%m-%dT%H:%M:%S")
+"""A `_gmt` time that has not come yet, near enough to be believed."""
+
+
 def line(sku: str | None, quantity: Quantity = 1, reduced: Quantity | None = None, **more: Any) -> dict[str, Any]:
     """A line item; `reduced` is WooCommerce's `_reduced_stock`."""
     meta = [] if reduced is None else [{"id": 1, "key": "_reduced_stock", "value": str(reduced)}]

@@ -55,6 +55,7 @@ def lives(client: FlaskClient, sku: str) -> None:
         "low_stock": False,
         "archived": False,
         "shop_ids": [],
+        "home": None,
         "gtin": "",
         "image_url": "",
         "categories": [],

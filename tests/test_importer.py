@@ -18,6 +18,7 @@ from pos_api.importer import Imported
 from pos_api.sources.woocommerce_rest import ShopError
 from pos_api.stores import Stores
 from pos_api.values import now
+from tests.factories import AHEAD
 from tests.fake_shop import KEY, SECRET, FakeShop, html, order, product, serving
 
 RECORDINGS = Path(__file__).parent / "recordings"
@@ -181,7 +182,7 @@ def test_an_order_dated_back_that_is_made_while_the_shop_is_read_takes_its_units
 ) -> None:
     """And one that bears a date in the future, made before, does not: the shop's own order of creation decides."""
     fake.products[1] = product(1, "A", 10)
-    fake.put_order(order(1, date_created_gmt="2099-01-01T00:00:00"))
+    fake.put_order(order(1, date_created_gmt=AHEAD))
 
     def enter_by_hand(phase: str, done: int, _: int) -> None:
         if (phase, done) == ("orders", 0):

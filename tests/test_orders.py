@@ -18,7 +18,19 @@ from pos_api.orders import OrderSnapshot, is_older, merge
 from pos_api.products import Catalogue
 from pos_api.values import now
 from pos_api.words import search_words
-from tests.factories import Shop, assert_books_balance, at, line, order, outcome, product, shop_id, stock_of, stock_up
+from tests.factories import (
+    AHEAD,
+    Shop,
+    assert_books_balance,
+    at,
+    line,
+    order,
+    outcome,
+    product,
+    shop_id,
+    stock_of,
+    stock_up,
+)
 from tests.steps import Crash, Process, clear, processes
 
 
@@ -459,7 +471,7 @@ def test_skus_that_two_products_swap_stay_with_their_ids(shop: Shop, db: Db) -> 
             outcome(shop.deliver("product.updated", product(identity, sku, 1, date_modified_gmt=at(number))))
             != "parked"
         )
-    later: Document = {"date_created_gmt": "2099-01-01T00:00:00"}  # not of the time before the POS had the stock
+    later: Document = {"date_created_gmt": AHEAD}  # not of the time before the POS had the stock
     shop.outcome("order.created", order(1, line("A", 3, product_id=two), **later))
     shop.outcome("order.created", order(2, line("B", 4, product_id=one), **later))
     assert stock_of(db) == {"A": 6, "B": 17}
@@ -485,7 +497,7 @@ def test_a_line_whose_variation_was_deleted_keeps_its_product(shop: Shop, db: Db
 def test_a_variation_whose_stock_is_its_parents_moves_that(shop: Shop, db: Db) -> None:
     shop.deliver("product.created", product(320, "HOOD", 7))
     shop.deliver("product.created", product(321, "HOOD-S", None, parent_id=320) | {"manage_stock": "parent"})
-    later: Document = {"date_created_gmt": "2099-01-01T00:00:00"}
+    later: Document = {"date_created_gmt": AHEAD}
     shop.outcome("order.created", order(1, _variation("HOOD-S", 321, 2, reduced=2), **later))
     assert stock_of(db) == {"HOOD": 5}
     shop.outcome("order.updated", order(1, _variation("HOOD-S", 321, 2), status="cancelled", modified=9, **later))
@@ -687,7 +699,7 @@ def test_a_variations_line_teaches_its_id_where_its_parent_goes_under_another_sk
 
 def test_a_variation_known_from_the_shop_is_renamed_by_a_line(shop: Shop, db: Db) -> None:
     shop.deliver("product.created", product(321, "TEE-S", 10, parent_id=320))
-    shop.outcome("order.created", order(1, _variation("TEE-SMALL", 321, 2), date_created_gmt="2099-01-01T00:00:00"))
+    shop.outcome("order.created", order(1, _variation("TEE-SMALL", 321, 2), date_created_gmt=AHEAD))
     [stored] = db.products.find()
     assert (stored["sku"], stored["stock"]) == ("TEE-SMALL", 8)
 

@@ -11,7 +11,7 @@ from pos_api import inbox, products, worker
 from pos_api.config import Config
 from pos_api.db import Db
 from pos_api.stores import Stores
-from tests.factories import Shop, assert_books_balance, at, line, order, product, stock_of
+from tests.factories import AHEAD, Shop, assert_books_balance, at, line, order, product, stock_of
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_a_deleted_product_is_archived_with_its_ledger_and_a_line_of_it_still_mo
     assert [each["_id"] for each in products.find(db, products.Filter())] == []
     assert [each["_id"] for each in products.find(db, products.Filter(archived=True))] == ["A"]
     sold = line("A", 2, 2, product_id=1)
-    shop.outcome("order.created", order(5, sold, date_created_gmt="2099-01-01T00:00:00"))
+    shop.outcome("order.created", order(5, sold, date_created_gmt=AHEAD))
     assert stock_of(db) == {"A": 8}
     assert_books_balance(db)
 

@@ -14,7 +14,7 @@ from pos_api.config import Config
 from pos_api.db import Db, Document
 from pos_api.stock import Holding, settle
 from tests.conftest import fresh_database
-from tests.factories import assert_books_balance, at, line, order, product, stock_of, stock_up
+from tests.factories import AHEAD, assert_books_balance, at, line, order, product, stock_of, stock_up
 from tests.steps import Crash, Process, clear, processes, state
 
 bounded = settings(
@@ -231,7 +231,7 @@ def renamings(draw: st.DrawFn) -> tuple[list[Message], dict[int, str], dict[int,
     for second, (identity, sku) in enumerate(draw(st.lists(steps, max_size=8)), 1):
         if sku is None:
             each = line(skus[identity], 2, product_id=identity)
-            told.append(("order.created", order(second, each, date_created_gmt="2099-01-01T00:00:00")))
+            told.append(("order.created", order(second, each, date_created_gmt=AHEAD)))
             stock[identity] -= 2
         elif sku not in skus.values():
             skus[identity] = sku

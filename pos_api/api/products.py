@@ -127,6 +127,14 @@ class Product(Schema):
     shop_ids = fields.List(
         fields.String(), required=True, metadata={"description": "`store:product id`", "example": ["default:16"]}
     )
+    home = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={
+            "description": "The store that name, price and the like come from; null where the next to report it is.",
+            "example": "default",
+        },
+    )
     created_at = Time(required=True, metadata={"example": "2026-11-22T06:51:08Z"})
 
 
@@ -253,6 +261,7 @@ def product_json(product: Document) -> Document:
         "archived": product.get("archived", False),
         **products.details_of(product),
         "shop_ids": product.get("shop_ids", []),
+        "home": products.home_of(product),
         "created_at": product["created_at"],
     }
 

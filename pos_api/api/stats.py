@@ -107,6 +107,9 @@ class PaymentMethodSales(Schema):
     total_sales = Money(required=True, metadata={"example": "825.41"})
 
 
+_GROUPS = {"description": f"The {stats.MOST_GROUPS:,} largest; where there are more, the last row adds up the others."}
+
+
 class CurrencyFigures(Figures):
     """The figures in one currency; amounts of several are never added."""
 
@@ -118,17 +121,22 @@ class CurrencyFigures(Figures):
         required=True,
         metadata={"description": "Who had ordered before; counted once for each day they came back.", "example": 1},
     )
-    by_status = fields.List(fields.Nested(StatusCount), required=True)
+    by_status = fields.List(fields.Nested(StatusCount), required=True, metadata=_GROUPS)
     by_day = fields.List(
-        fields.Nested(DayFigures), required=True, metadata={"description": "Every day, also those without orders."}
+        fields.Nested(DayFigures),
+        required=True,
+        metadata={
+            "description": "Every day, also those without orders; of more than "
+            f"{stats.MOST_DAY_ROWS:,} days in all currencies only those with orders."
+        },
     )
     top_products = fields.List(
         fields.Nested(ProductSales),
         required=True,
         metadata={"description": f"At most {stats.TOP_PRODUCTS}, most units sold first."},
     )
-    tax_by_rate = fields.List(fields.Nested(RateTotal), required=True)
-    by_payment_method = fields.List(fields.Nested(PaymentMethodSales), required=True)
+    tax_by_rate = fields.List(fields.Nested(RateTotal), required=True, metadata=_GROUPS)
+    by_payment_method = fields.List(fields.Nested(PaymentMethodSales), required=True, metadata=_GROUPS)
 
 
 class Stats(Schema):

@@ -166,6 +166,8 @@ def _differing(comparison: _Comparison, row: Row, product: Document) -> list[str
     if not isinstance(snapshot, ProductSnapshot):
         return ["unusable"]
     fields = products.differing(product, snapshot)
+    if products.is_of_another_store(product, comparison.store.id):
+        fields = ["sku"] if snapshot.sku not in product["skus"] else []
     key = comparison.key(row["id"])
     others = [each for each in product["shop_ids"] if each != key and not product_archive.is_deleted(product, each)]
     if others and product.get("synced_at", snapshot.modified_at) >= snapshot.modified_at:

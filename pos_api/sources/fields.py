@@ -33,6 +33,12 @@ NUMBER_LIMIT = 100
 """A number that is written as text has at most so many characters: the longest amount has 35."""
 PROBLEM_LIMIT = 20
 """So many problems of an object are reported; a sender's fault is mostly the same in all lines."""
+STATUS_LIMIT = 40
+"""Of a status. WooCommerce's own table has room for 20."""
+SKU_LIMIT = 200
+EMAIL_LIMIT = 320
+"""A longer one is left out: a part of it could be another product's SKU, or another person's address. 320 characters
+are what WooCommerce's own table has room for."""
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 _DECIMALS = 18
@@ -96,7 +102,7 @@ class Place:
 class InPart(ValueError):
     """Raised by a reader that can keep a value in part only: `kept` is that part, `code` the warning about it."""
 
-    def __init__(self, kept: Any, code: str, **values: int) -> None:
+    def __init__(self, kept: Any, code: str, **values: int | str) -> None:
         super().__init__(code)
         self.kept = kept
         self.code = code
@@ -222,6 +228,30 @@ def trimmed(value: Any) -> str:
     """Text of any length without the blanks around it."""
     plain = _text(value)
     return _checked(plain.strip(), len(plain))
+
+
+def sku(value: Any) -> str:
+    """A SKU. One that is too long is left out, so its product has no stock here and its line moves none; the order goes
+    through."""
+    text = _text(value).strip()
+    if len(text) > SKU_LIMIT:
+        raise InPart("", "field_left_out", problem=f"is longer than {SKU_LIMIT} characters")
+    return _checked(text, SKU_LIMIT)
+
+
+def email_address(value: Any) -> str:
+    """An e-mail address, by which a customer is known. Raises ValueError for one that is too long."""
+    text = _text(value).strip()
+    if len(text) > EMAIL_LIMIT:
+        raise ValueError(f"is longer than {EMAIL_LIMIT} characters")
+    return _checked(text, EMAIL_LIMIT)
+
+
+def limited(text: str, limit: int) -> str:
+    """The text with unstorable characters replaced. Raises InPart where it had to be shortened."""
+    if len(text) > limit:
+        raise InPart(visible(text[:limit]), "field_shortened", limit=limit)
+    return visible(text)
 
 
 def title(value: Any) -> str:

@@ -18,6 +18,7 @@ from typing import Any, TypeAlias
 
 from bson import Decimal128
 
+from ..currencies import CURRENCIES
 from ..customers import CustomerErasure, CustomerSnapshot
 from ..db import Document
 from ..errors import Invalid
@@ -29,13 +30,16 @@ from ..stores import Store, site_of
 from ..values import LIST_LIMIT, ZERO, first_meta
 from . import refunds
 from .fields import (
+    STATUS_LIMIT,
     Field,
     Findings,
     Place,
     amount,
     as_list,
     check_number,
+    email_address,
     is_nothing,
+    limited,
     list_of,
     moment,
     note,
@@ -46,9 +50,9 @@ from .fields import (
     plain_text,
     read_fields,
     same,
+    sku,
     text,
     title,
-    trimmed,
     units,
     visible,
     whole_number,
@@ -57,6 +61,7 @@ from .fields import (
 from .json_body import parse
 from .large_fields import leave_out_large
 from .meta import read_meta
+from .native import check_topic
 
 Subject: TypeAlias = OrderSnapshot | ProductSnapshot | ProductDeletion | CustomerSnapshot | CustomerErasure
 
@@ -90,6 +95,9 @@ _CUSTOMER_TOPICS = frozenset({"customer.created", "customer.updated"})
 _ERASED = "customer.erased"
 TOPICS = _ORDER_TOPICS | _PRODUCT_TOPICS | _CUSTOMER_TOPICS | {_ERASED}
 
+MOST_AHEAD = timedelta(days=1)
+"""By so much an order's date may be later than its arrival. One with a later date would stand first in the lists of
+orders and customers for as long."""
 CLOCK_LEEWAY = timedelta(minutes=5)
 """By so much a shop's clock may be ahead of ours. What bears a later time than that was not made when it says."""
 
@@ -138,7 +146,7 @@ def read(headers: Mapping[str, str], body: bytes) -> Message:
     payload = parse(body, any_text=True)
     if not isinstance(payload, dict):
         raise Invalid("The body must be a JSON object.")
-    if topic := headers.get(TOPIC_HEADER):
+    if topic := headers.get(TOPIC_HEADER, "")[:_LONGEST_TOPIC]:
         site = headers.get(SOURCE_HEADER, "")
         return Message(topic, _resource_id(payload), payload, native=True, site=site, size=len(body))
     return _open_envelope(payload, len(body))
@@ -167,7 +175,7 @@ def _open_envelope(envelope: Document, size: int) -> Message:
     assert isinstance(data, dict)
     site = envelope.get("site_url")
     return Message(
-        visible(str(event)),
+        visible(str(event)[:_LONGEST_TOPIC]),
         _resource_id(data),
         data,
         **fields,
@@ -191,6 +199,7 @@ def _resource_id(data: Document) -> str:
     return visible(str(value)[:32]) if isinstance(value, int | str) and not isinstance(value, bool) else ""
 
 
+_LONGEST_TOPIC = 300
 _BEGINNING = 65_536
 _EVENT = re.compile(rb'"event"\s*:\s*"([^"\\]{1,80})"')
 _NUMBER = re.compile(rb'"id"\s*:\s*"?(\d{1,19})\b')
@@ -201,7 +210,9 @@ def glimpse(headers: Mapping[str, str], body: bytes) -> tuple[str, str]:
     id is its first member, in WooCommerce and in our plugin."""
     beginning = body[:_BEGINNING]
     event = _EVENT.search(beginning)
-    topic = headers.get(TOPIC_HEADER) or (visible(event[1].decode("utf-8", "replace")) if event else "")
+    topic = headers.get(TOPIC_HEADER, "")[:_LONGEST_TOPIC] or (
+        visible(event[1].decode("utf-8", "replace")) if event else ""
+    )
     data = beginning.find(b'"data"') if TOPIC_HEADER not in headers else 0
     number = _NUMBER.search(beginning, max(data, 0))
     return topic, number[1].decode() if number else ""
@@ -221,6 +232,8 @@ def translate(message: Message, store: Store, received_at: datetime, cause: str)
     data = message.data
     if "code" in data and "message" in data and "id" not in data:
         raise Invalid(_ERROR.format(code=visible(str(data["code"])[:100]), store=store.id))
+    if message.native:
+        check_topic(message.topic, data)
     if message.topic == "product.deleted" or (message.topic in _PRODUCT_TOPICS and data.get("status") == "trash"):
         return _product_deletion(message, store, received_at)
     if message.topic in _PRODUCT_TOPICS:
@@ -275,7 +288,8 @@ def _not_after(moment: datetime | None, latest: datetime) -> datetime | None:
 
 _ADDRESS = {
     **same(person_or_place, "first_name", "last_name", "company", "address_1", "address_2", "city", "state"),
-    **same(text, "postcode", "country", "email", "phone"),
+    **same(text, "postcode", "country", "phone"),
+    **same(email_address, "email"),
 }
 _IDS = same(whole_number, "product_id", "variation_id")
 
@@ -283,7 +297,7 @@ _LINE = {
     "id": Field("id", number_or_text, essential=True),
     **same(title, "name"),
     **same(text, "tax_class"),
-    "sku": Field("sku", trimmed, essential=True),
+    "sku": Field("sku", sku, essential=True),
     "quantity": Field("quantity", units, essential=True),
     **same(amount, "price", "subtotal", "subtotal_tax", "total", "total_tax"),
 }
@@ -386,7 +400,7 @@ def _refunds(values: Any, place: Place) -> list[Document]:
 
 _REFUND_LINE = {
     **same(whole_number, "id"),
-    **same(trimmed, "sku"),
+    **same(sku, "sku"),
     **same(amount, "total", "total_tax"),
     "quantity": Field("quantity", lambda value: 0 if is_nothing(value) else units(value), essential=True),
     **_LINE_TAXES,
@@ -417,6 +431,15 @@ def _positive(amount: Decimal128) -> Decimal128:
     return amount if amount.bid[15] < 0x80 else Decimal128(-amount.to_decimal())
 
 
+def _currency(value: Any) -> str:
+    """A currency's code; nothing is "". Raises ValueError for one that does not exist: what the order costs can't be
+    known."""
+    code = plain_text(value).strip().upper()
+    if code and code not in CURRENCIES:
+        raise ValueError("is no currency of ISO 4217, and none of WooCommerce's own")
+    return code
+
+
 def _order_meta(values: Any, place: Place) -> list[Document]:
     """An order's meta by key: from its order tables WooCommerce reads them in any order."""
     return sorted(read_meta(values, place), key=lambda meta: str(meta["key"]))
@@ -439,8 +462,8 @@ _ORDER: dict[str, Field] = {
     **same(text, "number", "created_via", "payment_method", "transaction_id"),
     **same(title, "payment_method_title"),
     **same(note, "customer_note"),
-    "status": Field("status", lambda value: status_of(plain_text(value)), essential=True),
-    "currency": Field("currency", lambda value: plain_text(value).strip().upper()[:8], essential=True),
+    "status": Field("status", lambda value: limited(status_of(plain_text(value)), STATUS_LIMIT), essential=True),
+    "currency": Field("currency", lambda value: _currency(value), essential=True),
     "prices_include_tax": Field("prices_include_tax", yes_or_no),
     **same(amount, "total", essential=True),
     **same(amount, "discount_total", "discount_tax", "shipping_total", "shipping_tax", "cart_tax", "total_tax"),
@@ -489,7 +512,9 @@ def _order(message: Message, store: Store, received_at: datetime, cause: str) ->
     if status in DRAFTS:
         return None
     created_at = fields.pop("created_at", None) or _local_moment(data.get("date_created"), store)
-    if created_at:
+    if created_at and created_at > received_at + MOST_AHEAD:
+        place.left_out("date_created_gmt", "is more than a day after its arrival")
+    elif created_at:
         fields["created_at"] = created_at
         fields["day"] = _local_day(data.get("date_created"), created_at, store)
     return OrderSnapshot(
@@ -561,11 +586,11 @@ def _local_day(local: Any, created_at: datetime, store: Store) -> str:
 # --- products and customers -------------------------------------------------------------------------------------
 
 _PRODUCT = {
-    "sku": Field("sku", trimmed, essential=True),
+    "sku": Field("sku", sku, essential=True),
     **same(title, "name"),
     "price": Field("price", lambda value: None if _is_blank(value) else amount(value)),
     **same(whole_number, "parent_id"),
-    "global_unique_id": Field("gtin", trimmed),
+    "global_unique_id": Field("gtin", lambda value: text(plain_text(value).strip())),
     **same(text, "tax_class"),
     "images": Field("image_url", lambda value: _first_image(value)),
     "image": Field("image_url", lambda value: _image_url(value)),
@@ -623,11 +648,12 @@ def _product(message: Message, store: Store, received_at: datetime, cause: str) 
         unpriced="price" in fields and fields["price"] is None,
         stock=fields.get("stock"),
         pooled=fields.get("managed") == "parent",
-        modified_at=_known_at(message, identity.get("modified_at") or received_at),
+        modified_at=_known_at(message, identity.get("modified_at") or received_at, received_at),
         taken_at=message.sent_at or received_at,
         cause=cause,
         seen_at=_seen_at(message, identity.get("modified_at"), received_at),
         restored=message.topic == "product.restored",
+        by_arrival=message.native,
         details={name: fields[name] for name in _DETAILS if name in fields},
         warnings=found.warnings,
         published=str(data.get("status")) not in _UNPUBLISHED,
@@ -635,15 +661,12 @@ def _product(message: Message, store: Store, received_at: datetime, cause: str) 
     )
 
 
-def _known_at(message: Message, modified_at: datetime) -> datetime:
+def _known_at(message: Message, modified_at: datetime, received_at: datetime) -> datetime:
     """The version of a product: its time of change, or the time of the update that it `replaces` (Unix milliseconds),
-    which was read here before the shop was asked."""
-    if not message.replaces:
+    which was read here before the shop was asked. One that had not come by then says nothing."""
+    if not message.replaces or message.replaces > (received_at + CLOCK_LEEWAY).timestamp() * 1000:
         return modified_at
-    try:
-        return max(modified_at, datetime.fromtimestamp(message.replaces / 1000, UTC))
-    except (OverflowError, ValueError, OSError):
-        return modified_at
+    return max(modified_at, datetime.fromtimestamp(message.replaces / 1000, UTC))
 
 
 def _seen_at(message: Message, modified_at: datetime | None, received_at: datetime) -> datetime:
@@ -665,7 +688,7 @@ def _product_deletion(message: Message, store: Store, received_at: datetime) -> 
 
 
 _CUSTOMER = {
-    **same(trimmed, "email"),
+    **same(email_address, "email"),
     **same(person_or_place, "first_name", "last_name"),
     **same(text, "username"),
     "billing": Field("billing", object_of(_ADDRESS), nested=True),
