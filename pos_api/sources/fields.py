@@ -224,12 +224,6 @@ def plain_text(value: Any) -> str:
     return visible(_text(value))
 
 
-def trimmed(value: Any) -> str:
-    """Text of any length without the blanks around it."""
-    plain = _text(value)
-    return _checked(plain.strip(), len(plain))
-
-
 def sku(value: Any) -> str:
     """A SKU. One that is too long is left out, so its product has no stock here and its line moves none; the order goes
     through."""

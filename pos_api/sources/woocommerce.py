@@ -720,7 +720,7 @@ def _customer(message: Message, store: Store, received_at: datetime) -> Customer
 
 _REST_OF_SECOND = timedelta(milliseconds=999)
 _ERASURE = {
-    "email": Field("email", trimmed, essential=True),
+    "email": Field("email", email_address, essential=True),
     "orders": Field("orders", yes_or_no, essential=True),
 }
 
