@@ -115,7 +115,10 @@ clean_up() {
     call key POST /api/webhooks/orders "{\"event\": \"order.deleted\", \"data\": {\"id\": $id}}"
   done
   call token PATCH "/api/products/item?sku=$query" '{"archived": true}'
-  [ -z "$own_token" ] || curl -sS --max-time 30 -X POST -H "@$work/token" -o /dev/null "$url/api/auth/logout"
+  leave
+}
+leave() { # end the token that was made here
+  [ -z "$own_token" ] || curl -sS --max-time 30 -X POST -H "@$work/token" -o /dev/null "$url/api/auth/logout" 2>/dev/null
   rm -rf "$work"
 }
 query=$(printf '%s' "$sku" | sed 's| |%20|g; s|/|%2F|g')
@@ -129,11 +132,12 @@ if [ "$status" != 200 ]; then
   case $status in
     000) echo "The service does not answer at $url; ./scripts/serve starts it." ;;
     401) echo "The service does not know this API key; WEBHOOK_API_KEY in its .env is one it knows." ;;
+    403) echo "This API key may not send orders, or not from this address; 'pos-api key list' shows what it may." ;;
     429) echo "Too many requests with a wrong API key came from here; wait a minute." ;;
     503) echo "The service runs, but can't reach its database." ;;
     *) echo "What answers at $url is not this service, or not well." ;;
   esac
-  trap 'rm -rf "$work"' EXIT
+  trap leave EXIT
   exit 1
 fi
 call wrong-key POST /api/webhooks/orders "$(order order.created "$first" processing 3 1)"
