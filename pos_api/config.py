@@ -50,6 +50,7 @@ class Config:
     audit_days: int = 400
     inbox_days: int = 90
     inbox_parked_days: int = 365
+    order_personal_days: int = 0
     order_meta: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     """What is likely not meant as it is set, in sentences, without any value of a secret."""
@@ -173,6 +174,9 @@ def _read(env: Env) -> Config:
         proxies=env.int("PROXIES", Config.proxies, validate=validate.Range(0, 5)),
         inbox_days=env.int("INBOX_DAYS", Config.inbox_days, validate=validate.Range(1, 36_500)),
         inbox_parked_days=env.int("INBOX_PARKED_DAYS", Config.inbox_parked_days, validate=validate.Range(1, 36_500)),
+        order_personal_days=env.int(
+            "ORDER_PERSONAL_DAYS", Config.order_personal_days, validate=validate.Range(0, 36_500)
+        ),
         audit_days=env.int("AUDIT_DAYS", Config.audit_days, validate=validate.Range(30, 36_500)),
         reconcile_every=env.int("RECONCILE_EVERY", Config.reconcile_every, validate=validate.Range(0, 1440)),
         order_meta=_order_meta(env.list("ORDER_META", [])),

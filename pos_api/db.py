@@ -79,6 +79,7 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel("order_id"),
         _of_those_with("parent"),
         IndexModel("changed_at"),
+        _of_those_with("closed_at"),
     ],
     "products": [
         IndexModel("skus", unique=True),
@@ -113,6 +114,7 @@ INDEXES: dict[str, list[IndexModel]] = {
     "erasures": [IndexModel("changed_at"), _of_those_with("due_at")],
     "erasure_keys": [],
     "erased_orders": [],
+    "upkeep": [],
     "users": [],
     "script_tokens": [IndexModel("expires_at", expireAfterSeconds=0)],
     "ended_tokens": [IndexModel("expires_at", expireAfterSeconds=0)],

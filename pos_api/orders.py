@@ -14,6 +14,7 @@ An order document: `_id` (`store:order id`), the order's own fields under the na
 * `test_mode` (true), where it was paid in a payment provider's test mode, absent else;
 * `deleted_at`, and with it `deleted_version` (the `modified_at` of the version that was deleted), `status_history`,
   `warnings` and `day` (shop-local);
+* `closed_at`, while it is closed and its personal data is there: since when (see `closed_at`);
 * `erased_at`, where its personal data was erased, absent else (see `personal_data`);
 * `former_customers`, only until they are seen to (see `customers.remove_unused`);
 * `customer`, `skus` and `search`, by which it is found, and `changed_at`, the server's time of the last save (a BSON
@@ -274,7 +275,7 @@ def _save_operation(before: Document | None, after: Document) -> InsertOne[Docum
     return UpdateOne({"_id": after["_id"], "rev": before["rev"]}, update, upsert=True)
 
 
-_NOT_COMPARED = ("rev", "received_at", "status_history", "former_customers", "deleted_version")
+_NOT_COMPARED = ("rev", "closed_at", "received_at", "status_history", "former_customers", "deleted_version")
 
 
 def compare(db: Db, snapshots: list[OrderSnapshot]) -> list[tuple[Document | None, list[str]]]:
@@ -378,6 +379,7 @@ def merge(before: Document | None, snapshot: OrderSnapshot, catalogue: Catalogue
         _follow_stock(order, before, catalogue)
     order["held"] = holding.held(order)
     _note_status(order, before, snapshot)
+    _note_closing(order)
     order["warnings"] = [each.stored() for each in _warnings(order)] + _field_warnings(before, snapshot)
     if snapshot.erased:
         order = {**personal_data.without(order), "erased_at": snapshot.erased.until}
@@ -686,6 +688,24 @@ def _note_status(order: Document, before: Document | None, snapshot: OrderSnapsh
         "cause": snapshot.cause,
     }
     order["status_history"] = [*order["status_history"], entry][-_HISTORY:]
+
+
+_OPEN = frozenset({"pending", "on-hold", "processing"})
+
+
+def closed_at(order: Document) -> datetime | None:
+    """Since when a stored order is closed. None while it is open (in a status with something left to do, and not
+    deleted), and where it was erased: nothing is left to erase. A plugin's own status counts as closed."""
+    if "erased_at" in order or (order["status"] in _OPEN and "deleted_at" not in order):
+        return None
+    at: datetime = order["status_history"][-1]["at"]
+    return at
+
+
+def _note_closing(order: Document) -> None:
+    order.pop("closed_at", None)
+    if at := closed_at(order):
+        order["closed_at"] = at
 
 
 def _index(order: Document, erased: Erasure | None) -> None:

@@ -1,31 +1,78 @@
-"""What is deleted after a time: deliveries in the inbox, those that ended well and, later, those that need a look.
+"""What goes after a time: deliveries in the inbox, those that ended well and, later, those that need a look; and, where
+ORDER_PERSONAL_DAYS is set, the personal data of orders that are closed.
 
-A delivery that is due to go can be replayed until then; one that is replayed, or has a place in the audit, is no
-exception. Each query is an index's.
+Every step finds by an index what is left to do, and can be done again: after a crash the next run goes on.
 """
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from . import inbox
+from . import customers, inbox, orders, tally
 from .config import Config
 from .db import Db, Document
+from .erasures import Erasure
 from .logs import get_logger
 from .values import now
 
 WARNED_BEFORE = timedelta(days=30)
 """So long before a delivery that needs a look is deleted, it is counted as one that goes soon."""
 
+_BATCH = 200
+_MOST_BATCHES = 1000
+_FIGURES_SECONDS = 20.0
+_NEEDED = {"customer": 1, "closed_at": 1}
+
 log = get_logger(__name__)
 
 
 def run(db: Db, config: Config) -> None:
     """Delete what is due. Run as often as you like, by any number of processes."""
+    _delete_deliveries(db, config)
+    if config.order_personal_days:
+        _erase_closed_orders(db, now() - timedelta(days=config.order_personal_days))
+
+
+def _delete_deliveries(db: Db, config: Config) -> None:
     done, left = _ended_before(config)
     db.inbox.delete_many({"done_at": {"$lt": done}})
     if deleted := db.inbox.delete_many({"attention_at": {"$lt": left}}).deleted_count:
         log.warning("parked and failed deliveries were deleted, as nobody replayed them", count=deleted)
+
+
+def _erase_closed_orders(db: Db, closed_before: datetime) -> None:
+    """Erase the personal data of orders that were closed before then, of the deliveries about them, and of customers
+    with no other order and no account; and bring the figures up to date, which know customers by their keys."""
+    due = {"closed_at": {"$lt": closed_before}}
+    for _ in range(_MOST_BATCHES):
+        batch = list(db.woocommerceorders.find(due, _NEEDED).sort("closed_at", 1).limit(_BATCH))
+        if not batch:
+            return
+        _erase_batch(db, batch, due)
+        tally.refresh(db, seconds=_FIGURES_SECONDS)
+        log.info("personal data of closed orders was erased", orders=len(batch))
+
+
+def _erase_batch(db: Db, batch: list[Document], due: Document) -> None:
+    """Erase these orders. Whose they were is kept with them until nothing is left to do, for who goes on after a crash;
+    `closed_at`, by which they are found, goes last."""
+    of_customer: dict[str | None, list[str]] = {}
+    for order in batch:
+        of_customer.setdefault(order["customer"], []).append(order["_id"])
+    keys = [order["_id"] for order in batch]
+    for customer, orders_ in of_customer.items():
+        if customer and not customers.is_pseudonym(customer):
+            noted = {"$addToSet": {"former_customers": customer}}
+            db.woocommerceorders.update_many({"_id": {"$in": orders_}}, noted)
+    inbox.erase(db, inbox.of_person(keys, noun="order"))
+    for customer, orders_ in of_customer.items():
+        known = customer and not customers.is_pseudonym(customer)
+        erasure = Erasure(now(), customers.pseudonym(db, customer) if customer and known else customer)
+        orders.erase(db, {"_id": {"$in": orders_}, **due}, erasure)
+    erased = {"_id": {"$in": keys}, "erased_at": {"$exists": True}}
+    former = db.woocommerceorders.find({**erased, "former_customers": {"$exists": True}}, {"former_customers": 1})
+    customers.remove_unused(db, sorted({name for order in former for name in order["former_customers"]}))
+    db.woocommerceorders.update_many(erased, {"$unset": {"closed_at": "", "former_customers": ""}})
 
 
 def _ended_before(config: Config) -> tuple[datetime, datetime]:

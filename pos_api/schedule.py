@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
-from . import audit, connection, erase, reconcile, retention, tally
+from . import audit, connection, erase, order_upkeep, reconcile, retention, tally
 from .config import Config, ConfigError
 from .db import Db
 from .erasures import Erasures
@@ -74,6 +74,7 @@ class Schedule:
                 if rounds % _FIGURES_EVERY == 0:
                     self._freshen_figures()
                     audit.delete_old(self._db, self._config.audit_days)
+                    order_upkeep.run(self._db, self._config, self._stopping.is_set)
                     retention.run(self._db, self._config)
                 rounds += 1
                 erase.run_due(self._db, self._erasures)

@@ -21,7 +21,7 @@ def only_these(monkeypatch: pytest.MonkeyPatch) -> None:
         *("WEBHOOK_API_KEY", "WEBHOOK_SECRET", "JWT_SECRET", "SECRETS_KEYS", "MONGODB_URI", "DATA_DIR", "HOST"),
         *("PORT", "WEB_PROCESSES", "WEB_THREADS", "WEBHOOK_PROCESSING", "STORE_NAME", "STORE_URL"),
         *("STORE_TIMEZONE", "LOG_LEVEL", "LOG_FORMAT", "PROXIES", "PUBLIC_URL", "AUDIT_DAYS", "ORDER_META"),
-        *("INBOX_DAYS", "INBOX_PARKED_DAYS"),
+        *("INBOX_DAYS", "INBOX_PARKED_DAYS", "ORDER_PERSONAL_DAYS"),
     ]:
         monkeypatch.delenv(name, raising=False)
     for name, value in SECRETS.items():
@@ -205,7 +205,7 @@ def test_meta_data_to_keep_is_named_by_keys_or_their_beginnings(monkeypatch: pyt
 
 def test_deliveries_are_kept_for_90_days_and_those_to_look_at_for_a_year(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = config.from_environment(None)
-    assert (settings.inbox_days, settings.inbox_parked_days) == (90, 365)
+    assert (settings.inbox_days, settings.inbox_parked_days, settings.order_personal_days) == (90, 365, 0)
     monkeypatch.setenv("INBOX_PARKED_DAYS", "0")
     with pytest.raises(ConfigError, match="INBOX_PARKED_DAYS"):
         config.from_environment(None)

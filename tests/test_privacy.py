@@ -14,16 +14,18 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from pos_api import auth, inbox, retention, worker
+from pos_api import auth, inbox, order_upkeep, orders, retention, stats, stores, worker
 from pos_api import db as database
 from pos_api.config import Config
 from pos_api.db import Db
+from pos_api.orders import OrderSnapshot
 from pos_api.sources import woocommerce
 from pos_api.sources.not_kept import without_traces
 from pos_api.stores import Store, Stores
 from pos_api.values import now
 from pos_api.worker import take_due
 from tests.factories import Shop, line, order, outcome, stock_of, stock_up
+from tests.steps import Crash, processes
 
 TRACES: dict[str, Any] = {
     "customer_ip_address": "198.51.100.23",
@@ -212,7 +214,13 @@ QUERIES = (
 
 
 @pytest.fixture
-def marked(app: Flask, db: Db) -> Flask:
+def reading_key(db: Db) -> str:
+    """An API key that may read and do nothing else."""
+    return stores.add_key(db, "default", scopes=["read"])
+
+
+@pytest.fixture
+def marked(reading_key: str, app: Flask, db: Db) -> Flask:
     """A service that knows a marked person from everywhere."""
     shop = Shop(app.test_client())
     stock_up(db, A=10)
@@ -228,7 +236,7 @@ def marked(app: Flask, db: Db) -> Flask:
     return app
 
 
-def pages_seen(app: Flask, db: Db, role: str) -> dict[str, tuple[int, set[str]]]:
+def pages_seen(app: Flask, db: Db, credentials: dict[str, str]) -> dict[str, tuple[int, set[str]]]:
     """The status and the marks in the reply of every GET route, asked for all of `ARGUMENTS` and `QUERIES`, as JSON and
     as CSV."""
     client = app.test_client()
@@ -241,7 +249,7 @@ def pages_seen(app: Flask, db: Db, role: str) -> dict[str, tuple[int, set[str]]]
         for values in product(*(arguments[name] for name in parts)):
             path = re.sub("<[^>]*>", "{}", rule.rule).format(*values)
             for query, accept in product(QUERIES, ("application/json", "text/csv")):
-                with client.get(path + query, headers={**as_(role), "Accept": accept}) as reply:
+                with client.get(path + query, headers={**credentials, "Accept": accept}) as reply:
                     text = f"{reply.headers}\n{reply.get_data(as_text=True)}".lower()
                     seen[f"{path}{query} {accept}"] = reply.status_code, {mark for mark in MARKS if mark in text}
     return seen
@@ -252,13 +260,16 @@ def as_(role: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {auth.token('test-jwt-secret-of-more-than-32-bytes', 'eva', role)[0]}"}
 
 
-def test_no_route_shows_a_viewer_who_customers_are(marked: Flask, db: Db) -> None:
-    seen = pages_seen(marked, db, "viewer")
+@pytest.mark.parametrize("reader", ["viewer", "key that reads"])
+def test_no_route_shows_a_viewer_who_customers_are(marked: Flask, db: Db, reading_key: str, reader: str) -> None:
+    seen = pages_seen(marked, db, as_("viewer") if reader == "viewer" else {"X-API-Key": reading_key})
     assert {path: marks for path, (_, marks) in seen.items() if marks} == {}
     assert {status for status, _ in seen.values()} <= {200, 302, 308, 403, 404, 409, 422}
     read = {re.split("[? ]", path)[0] for path, (status, _) in seen.items() if status == 200}
     assert {"/api/webhooks/orders", "/api/webhooks/orders/default:1", "/api/webhooks/orders/stats"} <= read
-    to_manager = {re.split("[? ]", path)[0] for path, (_, marks) in pages_seen(marked, db, "manager").items() if marks}
+    to_manager = {
+        re.split("[? ]", path)[0] for path, (_, marks) in pages_seen(marked, db, as_("manager")).items() if marks
+    }
     assert to_manager >= {"/api/webhooks/orders", "/api/webhooks/orders/default:1", f"/api/customers/{EMAIL}"}
     assert any(path.startswith("/api/inbox/") for path in to_manager), "the marks are there to be seen"
 
@@ -353,3 +364,180 @@ def test_the_index_of_an_older_version_that_deletes_by_itself_is_replaced(config
     database.ensure_indexes(db)
     database.ensure_indexes(db)
     assert "expireAfterSeconds" not in db.inbox.index_information()["done_at_1"]
+
+
+def closed_days_ago(days: int, number: int = 1, status: str = "completed", **more: Any) -> dict[str, Any]:
+    """An order that came to its status so many days ago."""
+    at = (now() - timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%S")
+    times = {"date_created_gmt": at, "date_modified_gmt": at}
+    return order(number, line("A"), status=status, **{**PERSON, "refunds": [], **more}) | times
+
+
+@pytest.fixture
+def short(config: Config) -> Config:
+    """Settings by which closed orders are of nobody after 100 days."""
+    return replace(config, order_personal_days=100)
+
+
+def test_personal_data_of_closed_orders_goes_after_its_time_and_figures_stay(
+    shop: Shop, db: Db, config: Config, short: Config
+) -> None:
+    stock_up(db, A=10)
+    shop.outcome("order.created", closed_days_ago(101))
+    shop.outcome("order.created", closed_days_ago(101, 2, customer_id=0))
+    figures = stats_of(db)
+    retention.run(db, config)
+    assert MARK in everything(db), "it is off unless it is set"
+    retention.run(db, short)
+    left = everything(db)
+    assert not {mark for mark in MARKS if mark in left.lower()}
+    one, two = db.woocommerceorders.find().sort("order_id", 1)
+    assert one["customer"] == two["customer"] != EMAIL
+    assert (str(one["total"]), one["status"], one["line_items"][0]["sku"]) == ("12.50", "completed", "A")
+    assert "closed_at" not in one
+    assert db.customers.count_documents({}) == 0
+    assert stats_of(db) == figures
+    assert stock_of(db) == {"A": 8}
+
+
+@pytest.mark.parametrize(
+    ("days", "status", "goes"),
+    [
+        *((101, status, True) for status in ("completed", "cancelled", "refunded", "failed", "shipped")),
+        *((101, status, False) for status in ("processing", "on-hold", "pending")),
+        (99, "completed", False),
+    ],
+)
+def test_an_order_goes_so_long_after_it_was_closed(
+    shop: Shop, db: Db, short: Config, days: int, status: str, goes: bool
+) -> None:
+    shop.outcome("order.created", closed_days_ago(days, status=status))
+    retention.run(db, short)
+    assert (MARK not in everything(db)) is goes
+
+
+def test_a_deleted_order_is_closed_and_a_reopened_one_is_not(shop: Shop, db: Db, short: Config) -> None:
+    shop.outcome("order.created", closed_days_ago(200, 1, "processing"))
+    shop.outcome("order.deleted", closed_days_ago(150, 1, "processing"))
+    shop.outcome("order.created", closed_days_ago(200, 2))
+    shop.outcome("order.updated", closed_days_ago(150, 2, "processing"))
+    retention.run(db, short)
+    assert ["billing" in each for each in db.woocommerceorders.find().sort("order_id", 1)] == [False, True]
+
+
+def test_what_the_shop_says_later_of_an_erased_order_brings_nobody_back(shop: Shop, db: Db, short: Config) -> None:
+    shop.outcome("order.created", closed_days_ago(200))
+    retention.run(db, short)
+    assert shop.outcome("order.updated", closed_days_ago(1, status="refunded")) == "updated"
+    retention.run(db, short)
+    [stored] = db.woocommerceorders.find()
+    assert stored["status"] == "refunded"
+    assert MARK not in everything(db)
+
+
+def test_an_erased_order_is_no_difference_to_the_shop(shop: Shop, db: Db, short: Config) -> None:
+    data = closed_days_ago(200)
+    shop.outcome("order.created", data)
+    retention.run(db, short)
+    body = json.dumps({"event": "order.updated", "data": data}).encode()
+    subject = worker.understand(Stores(db, short).get("default"), {}, body, now()).subject
+    assert isinstance(subject, OrderSnapshot)
+    [(before, differing)] = orders.compare(db, [subject])
+    assert before is not None
+    assert differing == []
+
+
+def test_a_customer_who_has_a_newer_order_stays(shop: Shop, db: Db, short: Config) -> None:
+    shop.outcome("order.created", closed_days_ago(200, 1))
+    shop.outcome("order.created", closed_days_ago(1, 2))
+    retention.run(db, short)
+    [customer] = db.customers.find()
+    assert customer["_id"] == EMAIL
+    old, new = db.woocommerceorders.find().sort("order_id", 1)
+    assert old["customer"].startswith("erased:")
+    assert new["billing"]["email"] == EMAIL
+
+
+def test_after_a_crash_at_any_step_the_next_run_goes_on(shop: Shop, db: Db, short: Config) -> None:
+    for step in range(1, 40):
+        for name in ("woocommerceorders", "customers", "inbox"):
+            db[name].delete_many({})
+        shop.outcome("order.created", closed_days_ago(200))
+        with processes(short, 1) as [process]:
+            process.steps.crash_at(step)
+            try:
+                retention.run(process.db, short)
+            except Crash:
+                pass
+            else:
+                break
+        retention.run(db, short)
+        assert not {mark for mark in MARKS if mark in everything(db).lower()}, step
+        assert db.customers.count_documents({}) == 0, step
+    assert step > 8
+
+
+def test_closed_orders_are_found_by_an_index(shop: Shop, db: Db) -> None:
+    shop.outcome("order.created", closed_days_ago(200))
+    plan = str(db.woocommerceorders.find({"closed_at": {"$lt": now()}}).sort("closed_at", 1).explain())
+    assert "COLLSCAN" not in plan
+    assert "SORT" not in plan
+
+
+def stats_of(db: Db) -> Any:
+    """The figures of all time."""
+    return stats.figures(db)
+
+
+# --- orders from before --------------------------------------------------------------------------------------------
+
+
+def test_orders_that_are_stored_are_brought_to_what_is_kept_now(shop: Shop, db: Db, config: Config) -> None:
+    before = [{"key": name, "value": MARK} for name in ("_wcpay_mode", "birth_date", "po_number", "vat")]
+    for number, status in ((1, "completed"), (2, "processing"), (3, "completed")):
+        shop.outcome("order.created", order(number, line("A"), status=status))
+    old = {"$set": {"meta": before, "order_key": "wc_order_x"}, "$unset": {"closed_at": ""}}
+    db.woocommerceorders.update_many({"order_id": {"$ne": 3}}, old)
+    untouched = db.woocommerceorders.find_one({"order_id": 3})
+
+    def kept_of_all() -> list[list[str]]:
+        found = db.woocommerceorders.find({"order_id": {"$ne": 3}}).sort("order_id", 1)
+        return [[each["key"] for each in order_["meta"]] for order_ in found]
+
+    order_upkeep.run(db, replace(config, order_meta=("po_number", "v*")))
+    assert kept_of_all() == [["_wcpay_mode", "po_number", "vat"]] * 2
+    order_upkeep.run(db, config)
+    assert kept_of_all() == [["_wcpay_mode"]] * 2
+    assert db.woocommerceorders.count_documents({"order_key": {"$exists": True}}) == 0
+    one, two = db.woocommerceorders.find({"order_id": {"$ne": 3}}).sort("order_id", 1)
+    assert one["closed_at"] == one["status_history"][-1]["at"]
+    assert "closed_at" not in two
+    assert db.woocommerceorders.find_one({"order_id": 3}) == untouched
+
+
+def test_orders_are_gone_over_once(shop: Shop, db: Db, config: Config) -> None:
+    shop.outcome("order.created", order(1))
+    with processes(config, 1) as [process]:
+        order_upkeep.run(process.db, config)
+        process.steps.go_on()
+        order_upkeep.run(process.db, config)
+        assert process.steps.names == ["find"]
+
+
+def test_an_order_saved_meanwhile_is_gone_over_again(
+    shop: Shop, db: Db, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(order_upkeep, "_BATCH", 1)
+    for number in (1, 2):
+        shop.outcome("order.created", order(number))
+    db.woocommerceorders.update_many({}, {"$set": {"order_key": "wc_order_x"}})
+    with processes(config, 1) as [process]:
+
+        def save(step: int) -> None:
+            if process.steps.names == ["find", "find", "update"]:
+                db.woocommerceorders.update_one({"order_id": 1}, {"$inc": {"rev": 1}})
+
+        process.steps.before = save
+        process.steps.names.clear()
+        order_upkeep.run(process.db, config)
+    assert db.woocommerceorders.count_documents({"order_key": {"$exists": True}}) == 0

@@ -450,7 +450,7 @@ NEEDED_META = ("_anonymized", "_wcpay_mode")
 paid in a payment provider's test mode."""
 
 
-def _kept_meta(meta: list[Document], more: tuple[str, ...]) -> list[Document]:
+def kept_meta(meta: list[Document], more: tuple[str, ...]) -> list[Document]:
     """The entries that are kept: any plugin may put a birth date or a tracker's id there. `more` are keys, or with `*`
     at their end what keys begin with."""
     exact = {*NEEDED_META, *more}
@@ -503,7 +503,7 @@ def _order(message: Message, store: Store, received_at: datetime, cause: str) ->
         data = {name: value for name, value in data.items() if name != "total"}
     fields = read_fields(data, _ORDER, place)
     if "meta" in fields:
-        fields["meta"] = _first_entries(_kept_meta(fields["meta"], store.order_meta), place.at("meta_data"))
+        fields["meta"] = _first_entries(kept_meta(fields["meta"], store.order_meta), place.at("meta_data"))
     fields = leave_out_large(fields, _ORDER, place, message.size)
     found.check("The order is not valid.")
     status = fields.pop("status", None) or _IMPLIED_STATUS.get(message.topic)
