@@ -69,6 +69,15 @@ def test_a_link_local_or_metadata_address_is_neither_saved_nor_asked(live: World
     live.check()
 
 
+def test_a_host_with_a_name_is_reached_at_the_address_that_was_checked(live: World) -> None:
+    live.shop.act("setting", url=live.proxy.url.replace("127.0.0.1", "localhost"), api_key=KEY)
+    assert "Success: Connected" in live.shop.cli("test")
+    order = live.order(("Oil", 1))
+    live.shop.act("pay", id=order)
+    live.check()
+    live.shop.act("setting", url=live.proxy.url, api_key=KEY)
+
+
 def test_address_and_key_from_wp_config_are_used_and_nothing_is_stored(live: World) -> None:
     live.shop.act("setting", url="http://127.0.0.1:9/api/webhooks/orders", api_key="stored-key")
     try:
@@ -170,8 +179,11 @@ def test_e_mails_are_in_the_sites_language(live: World, site: str, user: str, sa
     live.shop.act("language", locale=site)
     live.shop.act("forget_mails")
     live.shop.act("setting", alerts=True)
+    before = len(_mails(live))
     try:
-        live.shop.act("check_alarm", locale=user)
+        request = live.shop.act("check_alarm", locale=user)
+        assert request == {"locale": user, "sent": "Skickad" if user == "sv_SE" else "Sent"}, "it goes on in its own"
+        assert len(_mails(live)) == before + 1
         assert said in _mails(live)[-1]["subject"] + _mails(live)[-1]["message"]
     finally:
         live.shop.act("language", locale="en_US")

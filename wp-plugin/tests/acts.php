@@ -1141,7 +1141,7 @@ function after_upgrade( array $input ): array {
  * Looks whether an e-mail is to be sent, in a request of a user with another language.
  */
 function check_alarm( array $input ): array {
-	if ( isset( $input['locale'] ) ) {
+	if ( isset( $input['locale'] ) && determine_locale() !== $input['locale'] ) {
 		switch_to_locale( $input['locale'] );
 	}
 	$settings = new \POS_Sync\Settings();
@@ -1150,15 +1150,18 @@ function check_alarm( array $input ): array {
 	$alarms   = array_map( static fn() => new \POS_Sync\Alarm( $settings, $health, $queue ), range( 1, $input['at_once'] ?? 1 ) );
 	if ( isset( $input['at_once'] ) ) {
 		// All have read that there was no e-mail today, as processes do that look at the same time.
-		$read = get_option( 'pos_sync_mailed' );
+		update_option( 'pos_sync_mailed', array( 'before' => 0 ), false );
 		foreach ( $alarms as $alarm ) {
-			wp_cache_set( 'pos_sync_mailed', $read, 'options' );
+			wp_cache_set( 'pos_sync_mailed', array( 'before' => 0 ), 'options' );
 			$alarm->check();
 		}
 	} else {
 		$alarms[0]->check();
 	}
-	return array( 'locale' => determine_locale() );
+	return array(
+		'locale' => determine_locale(),
+		'sent'   => \POS_Sync\Words::results()['sent'],
+	);
 }
 
 /**
