@@ -82,6 +82,7 @@ class Proxy:
         self.target = target
         self.mode = "pass"
         self.received = 0
+        self.passed_on: list[bytes] = []
         self.open = 0
         self.most_open = 0
         self._counting = threading.Lock()
@@ -138,6 +139,7 @@ class Proxy:
                 if proxy.mode == "422":
                     self._answer(422, b'{"success":false,"error":{"message":"No."}}', "application/json")
                     return
+                proxy.passed_on.append(body)
                 try:
                     reply = requests.post(
                         f"{proxy.target}/api/webhooks/orders", data=body, headers=dict(self.headers), timeout=30
