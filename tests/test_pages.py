@@ -12,7 +12,10 @@ from hypothesis import strategies as st
 
 from pos_api.api import pages
 from pos_api.errors import BadRequest
+from pos_api.sources.fields import EMAIL_LIMIT, SKU_LIMIT
 from pos_api.values import INT64_MAX
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 MOMENTS = st.datetimes(datetime(1970, 1, 1), datetime(9000, 1, 1), timezones=st.just(UTC)).map(  # noqa: DTZ001
     lambda moment: moment.replace(microsecond=moment.microsecond // 1000 * 1000)
@@ -25,6 +28,16 @@ def test_a_cursor_brings_back_the_position_it_was_made_of(moment: datetime | Non
 
     assert rows == [(moment, name, number)]
     assert pages.after(page["next"], datetime | None, str, int) == (moment, name, number)
+
+
+@given(
+    st.sampled_from(["a", '"', "\\", "\x01", "ä", "İ", "\u2028", "👕"]), st.sampled_from([1, SKU_LIMIT, EMAIL_LIMIT])
+)
+def test_the_cursor_of_the_longest_email_address_and_sku_is_taken(letter: str, length: int) -> None:
+    name = (letter * length).lower()
+    _, page = pages.page([(NOON, name)] * 2, 1, lambda row: row)
+    assert len(page["next"]) <= pages.MAX_CURSOR
+    assert pages.after(page["next"], datetime, str) == (NOON, name)
 
 
 def test_the_last_page_has_no_next() -> None:
@@ -58,6 +71,7 @@ def made_of(text: str) -> str:
         made_of('["2026-01-01T00:00:00Z","\\ud800"]'),
         made_of('["2026-01-01T00:00:00Z", "a"]'),
         made_of("[" * 700),
+        made_of(json.dumps(["2026-01-01T00:00:00Z", "a" * 5_000], separators=(",", ":"))),
         made_of(json.dumps(["2026-01-01T00:00:00Z", "a"], separators=(",", ":"))) + "=",
     ],
 )
