@@ -183,7 +183,7 @@ def fill(db: database.Db, number: int) -> None:
 def measure(app: Flask, db: database.Db) -> dict[str, float]:
     """Median milliseconds of each read."""
     client = app.test_client()
-    headers = {"Authorization": f"Bearer {auth.token(SECRET, 'bench', 'viewer')[0]}"}
+    headers = {"Authorization": f"Bearer {auth.token(SECRET, 'bench', 'manager')[0]}"}
     newest = [("created_at", -1), ("_id", -1)]
     deep = db.woocommerceorders.find({}, {"created_at": 1}).sort(newest).skip(9_989).limit(2)
     _, page = pages.page(list(deep), 1, lambda order: (order["created_at"], order["_id"]))
