@@ -84,6 +84,19 @@ class Outcome:
     details: Any = None
     erased: bool = False
 
+    @property
+    def cause(self) -> str | None:
+        """The reason, with the field that it is about."""
+        return cause_of(self.reason, self.details)
+
+
+def cause_of(reason: str | None, details: Any) -> str | None:
+    """A stored reason, with the first field that `details` names; None without a reason."""
+    if not reason or not isinstance(details, dict) or not details:
+        return reason
+    name, problem = next(iter(details.items()))
+    return f"{reason} {name}: {problem}"
+
 
 def new_lease() -> str:
     """A token that fences one process's hold on events from the next one's."""

@@ -86,7 +86,7 @@ def test_an_import_names_what_it_could_not_bring_in_and_exits_1(
     )
     assert ended.returncode == 1
     assert "orders    1 created, 1 parked" in ended.stdout
-    assert "1 not imported:\n  order 2: The order is not valid.\n" in ended.stderr
+    assert "1 not imported:\n  order 2: The order is not valid. data.line_items: must be a list\n" in ended.stderr
     assert "In sync." not in ended.stdout
 
 

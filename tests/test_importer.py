@@ -260,7 +260,9 @@ def test_an_error_among_the_orders_is_parked_and_the_rest_comes_over(fake: FakeS
     imported = run(fake, db, config)
     assert imported.outcomes["orders"] == {"created": 1, "parked": 1}
     assert "line_items" in str(db.inbox.find_one({"state": "parked"}))
-    assert imported.not_imported == [{"what": "order 2", "cause": "The order is not valid."}]
+    assert imported.not_imported == [
+        {"what": "order 2", "cause": "The order is not valid. data.line_items: must be a list"}
+    ]
     assert not imported.in_sync
     again = run(fake, db, config)
     assert [each["what"] for each in again.not_imported] == ["order 2"], "known, and still not here"

@@ -304,7 +304,7 @@ def test_a_parked_event_is_told_as_the_cause(fake: FakeShop, shop: Shop, db: Db,
     assert known("order.created", order(1, line_items="broken")) == "parked"
     fake.put_order(order(1))
     (difference,) = compare(db, config, shop).orders
-    assert "is parked: The order is not valid." in difference["cause"]
+    assert "is parked: The order is not valid. data." in difference["cause"]
 
 
 def test_a_draft_is_no_missing_order(fake: FakeShop, shop: Shop, db: Db, config: Config) -> None:

@@ -15,7 +15,7 @@ from itertools import islice
 
 from bson import Timestamp
 
-from .. import orders, pull, worker
+from .. import inbox, orders, pull, worker
 from ..db import Db, Document
 from ..orders import OrderSnapshot
 from ..sources.woocommerce_rest import Row, Shop, Unread, envelope, from_trash, has_id, refunds_of, said
@@ -279,8 +279,8 @@ def _repair(db: Db, store: Store, shop: Shop, report: Report, discrepancy: Docum
     for _ in range(_LOOKS):
         (outcome,) = pull.take_in(db, store, [discrepancy["body"]], now(), again=True)
         discrepancy["repair"] = outcome.outcome
-        if outcome.reason:
-            discrepancy["cause"] = outcome.reason
+        if outcome.cause:
+            discrepancy["cause"] = outcome.cause
         if outcome.outcome in ("parked", "waiting"):
             return discrepancy
         if repaired(discrepancy) and _holds(db, store, discrepancy):
@@ -311,6 +311,8 @@ def _explain_with_inbox(db: Db, store: Store, discrepancies: list[Document]) -> 
     wanted = {str(each["order_id"]): each for each in discrepancies if not repaired(each)}
     if wanted:
         query = {"attention_at": {"$exists": True}, "store": store.id, "resource_id": {"$in": list(wanted)}}
-        for entry in db.inbox.find(query, {"resource_id": 1, "state": 1, "reason": 1}, hint="attention_at_-1"):
-            cause = f"Its event {entry['_id'][:16]} is {entry['state']}: {entry.get('reason') or 'unknown'}"
+        fields = {"resource_id": 1, "state": 1, "reason": 1, "details": 1}
+        for entry in db.inbox.find(query, fields, hint="attention_at_-1"):
+            reason = inbox.cause_of(entry.get("reason"), entry.get("details")) or "unknown"
+            cause = f"Its event {entry['_id'][:16]} is {entry['state']}: {reason}"
             wanted[entry["resource_id"]]["cause"] = cause
