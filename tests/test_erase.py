@@ -7,6 +7,7 @@ import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +18,18 @@ from cryptography.fernet import Fernet
 from flask import Flask
 from flask.testing import FlaskClient
 
-from pos_api import auth, backup, cli, erase, inbox, pull, stats, tally, verify
+from pos_api import auth, backup, cli, erase, inbox, orders, pull, stats, tally, verify, worker
 from pos_api.config import Config
 from pos_api.customers import CustomerErasure
 from pos_api.db import Db, Document
 from pos_api.erasures import AGAIN_AFTER, Erasures
 from pos_api.errors import Conflict
+from pos_api.orders import OrderSnapshot
 from pos_api.sources.woocommerce_rest import envelope
 from pos_api.stores import Stores
 from pos_api.values import now
 from tests.factories import Shop, at, line, order, stock_of, stock_up, values
-from tests.steps import Crash, Process, clear, processes
+from tests.steps import Crash, Process, clear, interleave, processes
 from tests.test_api_orders import conforms, data
 
 ANNA = "anna.svensson@example.se"
@@ -180,9 +182,9 @@ def test_orders_of_different_erased_people_are_of_different_customers(shop: Shop
 def test_erasing_twice_changes_nothing_more(shop: Shop, db: Db, erasures: Erasures) -> None:
     life(shop)
     erase.person(db, erasures, ANNA)
-    orders = list(db.woocommerceorders.find())
+    stored = list(db.woocommerceorders.find())
     assert not erase.person(db, erasures, ANNA).anything()
-    assert list(db.woocommerceorders.find()) == orders
+    assert list(db.woocommerceorders.find()) == stored
 
 
 def test_who_has_no_address_is_erased_by_the_shops_id(shop: Shop, db: Db, client: FlaskClient) -> None:
@@ -329,8 +331,8 @@ def test_a_shop_reports_the_person_and_the_orders_in_any_order(first: str, shop:
     life(shop)
     before = figures(db)
     said = ("customer.erased", {"email": ANNA, "orders": True})
-    orders = [("order.updated", anonymized(number, modified=200)) for number in (1, 2)]
-    for topic, about in [*orders, said] if first == "the orders" else [said, *orders]:
+    versions = [("order.updated", anonymized(number, modified=200)) for number in (1, 2)]
+    for topic, about in [*versions, said] if first == "the orders" else [said, *versions]:
         shop.outcome(topic, about, timestamp=now().isoformat())
     assert figures(db) == before
     assert traces(db) == []
@@ -461,6 +463,80 @@ def test_what_a_process_that_does_not_know_yet_saves_is_erased_by_the_next_pass(
     assert traces(db) == []
     assert values(db.woocommerceorders, "customer") == [pseudonym]
     assert list(verify.run(db)) == []
+
+
+WHILE: dict[str, tuple[str, Document]] = {
+    "a new version": ("order.updated", annas(1, modified=50, status="completed")),
+    "another order": ("order.created", annas(2, line("A", 2))),
+    "her account": ("customer.updated", {"id": 7, "email": ANNA, "first_name": "Annalisa", "date_modified_gmt": at(9)}),
+    "the order is anonymized": ("order.updated", anonymized(1, modified=50)),
+}
+
+
+@pytest.mark.parametrize("meanwhile", WHILE.values(), ids=WHILE.keys())
+def test_a_delivery_at_the_same_moment_leaves_nothing_in_any_interleaving(
+    meanwhile: Any, pair: list[Process], db: Db, config: Config
+) -> None:
+    first, second = pair
+    for i in range(1, 24, 3):
+        for j in range(1, 10, 2):
+            clear(db)
+            stock_up(db, A=10)
+            first.deliver("order.created", annas(1))
+            erasures = Erasures(first.db, config)
+            interleave(
+                first,
+                partial(erase.person, first.db, erasures, ANNA),
+                second,
+                lambda: second.deliver(*meanwhile, timestamp=at(60)),
+                i,
+                j,
+            )
+            pass_again(db, Erasures(db, config))
+            assert traces(db) == [], (i, j)
+            assert len(values(db.woocommerceorders, "customer")) == 1, (i, j)
+            assert db.customers.count_documents({}) == 0, (i, j)
+            assert list(verify.run(db)) == [], (i, j)
+
+
+def test_figures_counted_at_the_same_moment_stay_and_know_nobody_by_address(
+    pair: list[Process], db: Db, config: Config
+) -> None:
+    first, second = pair
+    for i in range(1, 20, 2):
+        for j in range(2, 24, 4):
+            clear(db)
+            for name in ("stats_sums", "stats_turns"):
+                db[name].delete_many({})
+            for number in (1, 2):
+                first.deliver("order.created", annas(number))
+            if j % 8 == 2:
+                tally.refresh(db)
+            interleave(
+                first,
+                partial(tally.refresh, first.db),
+                second,
+                partial(erase.person, second.db, Erasures(second.db, config), ANNA),
+                i,
+                j,
+            )
+            [counted] = figures(db)
+            assert (counted["new_customers"], counted["returning_customers"]) == (1, 1), (i, j)
+            assert traces(db) == [], (i, j)
+            assert len(values(db.stats_firsts, "_id")) == 1, (i, j)
+
+
+def test_a_shop_that_keeps_an_erased_orders_data_is_in_sync(
+    shop: Shop, db: Db, config: Config, erasures: Erasures
+) -> None:
+    shop.outcome("order.created", annas(1))
+    erase.person(db, erasures, ANNA)
+    store = Stores(db, config).get("default")
+    read = worker.understand(store, {"content-type": "application/json"}, envelope("order.updated", annas(1)), now())
+    assert isinstance(read.subject, OrderSnapshot)
+    [(stored, differing)] = orders.compare(db, [read.subject])
+    assert stored is not None
+    assert differing == []
 
 
 def test_an_order_costs_no_step_more_where_people_were_erased(db: Db, config: Config) -> None:
