@@ -82,6 +82,7 @@ class Erasures:
         self._read_at = float("-inf")
         self._lock = threading.Lock()
         self._keys: dict[str, bytes] = {}
+        self._lost: set[str] = set()
         self._known: dict[str, tuple[Erasure, ...]] = {}
         self._stores: set[str | None] = set()
         self._seen = Timestamp(0, 0)
@@ -126,8 +127,9 @@ class Erasures:
 
     def _read(self) -> None:
         keys = {document["_id"]: document for document in self._db.erasure_keys.find()}
-        opened = {name: self._open(keys[name]) for name in keys.keys() - self._keys.keys()}
+        opened = {name: self._open(keys[name]) for name in keys.keys() - self._keys.keys() - self._lost}
         self._keys = self._keys | {name: key for name, key in opened.items() if key}
+        self._lost = self._lost | {name for name, key in opened.items() if not key}
         since = Timestamp(max(self._seen.time - _OVERLAP, 0), 0)
         changed = list(self._db.erasures.find({"changed_at": {"$gte": since}}))
         self._known = self._known | {document["_id"]: _times(document) for document in changed}

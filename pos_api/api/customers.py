@@ -19,6 +19,8 @@ from .rest import Blueprint, fails_with, staff
 from .schemas import Money, Time, page_of, reply
 
 LAST_ORDERS = 20
+_LONGEST_KEY = 1_000
+"""So many letters of an e-mail address are read of what shops send."""
 
 blp = Blueprint("customers", __name__, url_prefix="/api/customers", description="Customers")
 
@@ -175,6 +177,6 @@ def _key(text: str) -> str:
         key: str = customers.get(services().db, text)["_id"]
     except NotFound:
         key = text.strip().lower()
-        if "@" not in key:
+        if "@" not in key or len(key) > _LONGEST_KEY:
             raise
     return key
