@@ -693,6 +693,8 @@ def erase_customer(config: Config, db: Db, /, email: str, yes: bool) -> None:
     say(f"Erased: personal data in {erased.orders:,} orders and {erased.deliveries:,} deliveries, and the record.")
     if erased.orders:
         say(f"The orders are of {erased.customer} now, one customer in the figures as before.")
+    if erased.other_addresses:
+        say(f"The same account has ordered with other addresses, not erased: {', '.join(erased.other_addresses)}.")
     say("Backups made until now still have it: what is restored from them is erased again.")
 
 

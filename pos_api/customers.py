@@ -234,6 +234,17 @@ def known_pseudonym(db: Db, customer: str) -> str:
     return pseudonym(db, customer) if db.customers.find_one({"_id": customer}, {"_id": 1}) else new_pseudonym()
 
 
+def other_addresses(db: Db, customer: str) -> list[str]:
+    """The other customers with whose address an account of this one has ordered. It may be the same person, or somebody
+    who used the account."""
+    record = db.customers.find_one({"_id": customer}, {"accounts": 1}) or {}
+    accounts = list(record.get("accounts", ()))
+    others = (
+        db.customers.find({"shop_ids": {"$in": accounts}, "_id": {"$ne": customer}}, {"_id": 1}) if accounts else ()
+    )
+    return sorted(each["_id"] for each in others)
+
+
 # --- erasing ----------------------------------------------------------------------------------------------------------
 
 

@@ -11,7 +11,7 @@ of the person, so that figures stay as they are; of a delivery what it was about
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 from typing import TypeVar
@@ -42,6 +42,8 @@ class Erased:
     deliveries: int = 0
     record: bool = False
     """Whether there was a customer's record."""
+    other_addresses: list[str] = field(default_factory=list)
+    """With which the same account has ordered; they are customers of their own, and are not erased."""
 
     def anything(self) -> bool:
         """Whether there was anything to erase."""
@@ -55,10 +57,12 @@ def person(db: Db, erasures: Erasures, customer: str) -> Erased:
     Raises PyMongoError when the database is away; what was begun by then is carried out later.
     """
     name = erasures.name(customer, None)
+    others = customers.other_addresses(db, customer)
     with audit.act(db, "customer.erased", target=name) as added:
         erased = _begin(db, erasures, customer, None, now(), orders_too=True)
         added |= {"customer": erased.customer, "orders": erased.orders, "deliveries": erased.deliveries}
     tally.refresh(db, seconds=_FIGURES_SECONDS)
+    erased.other_addresses = others
     return erased
 
 

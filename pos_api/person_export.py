@@ -8,7 +8,7 @@ from typing import Any
 
 from bson import Decimal128
 
-from . import audit, inbox
+from . import audit, customers, inbox
 from .db import Db, Document
 from .erasures import Erasures
 from .errors import NotFound
@@ -46,7 +46,7 @@ def export(db: Db, erasures: Erasures, customer: str) -> Document:
         "exported_at": now(),
         "id": customer,
         "customer": _record(record),
-        "other_addresses": _other_addresses(db, record or {}),
+        "other_addresses": customers.other_addresses(db, customer),
         "orders": [_order(order) for order in orders],
         "deliveries": deliveries,
         "audit": [{name: entry[name] for name in ("time", "action", "details", "outcome")} for entry in entries],
@@ -65,12 +65,6 @@ def _record(record: Document | None) -> Document | None:
     return {"accounts": sorted(record.get("accounts", ()))} | {
         name: value for name, value in record.items() if name not in (*_NOT_OF_A_PERSON, "_id")
     }
-
-
-def _other_addresses(db: Db, record: Document) -> list[str]:
-    accounts = list(record.get("accounts", ()))
-    others = db.customers.find({"shop_ids": {"$in": accounts}, "_id": {"$ne": record.get("_id")}}, {"_id": 1})
-    return sorted(each["_id"] for each in others) if accounts else []
 
 
 def _deliveries(db: Db, customer: str, record: Document, orders: list[str]) -> Any:

@@ -652,12 +652,16 @@ def test_what_was_exported_and_erased_is_in_the_audit_without_who_it_was(
     assert "anna" not in str(entries)
 
 
-def test_an_export_names_other_addresses_of_the_account_and_nothing_of_them(shop: Shop, client: FlaskClient) -> None:
+def test_other_addresses_of_the_account_are_named_and_nothing_more_is_said_or_done_of_them(
+    shop: Shop, client: FlaskClient
+) -> None:
     life(shop)
     shop.outcome("order.created", annas(20, billing={"first_name": "Nils", "email": "nils@example.se"}, meta_data=[]))
     exported = data(client.get(f"/api/customers/{ANNA}/export", headers=ADMIN))
     assert exported["other_addresses"] == ["nils@example.se"]
     assert [each["id"] for each in exported["orders"]] == ["default:2", "default:1"]
+    erased = data(client.delete(f"/api/customers/{ANNA}", headers=ADMIN))
+    assert erased["other_addresses"] == ["nils@example.se"]
 
 
 def test_nothing_held_is_not_found(client: FlaskClient) -> None:

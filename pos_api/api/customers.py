@@ -117,6 +117,14 @@ class Erased(Schema):
     record = fields.Boolean(
         required=True, metadata={"description": "Whether there was a customer's record.", "example": True}
     )
+    other_addresses = fields.List(
+        fields.String(),
+        required=True,
+        metadata={
+            "description": "With which the same account has ordered: customers of their own, and not erased.",
+            "example": [],
+        },
+    )
 
 
 def _json(customer: Document) -> Document:
