@@ -331,7 +331,7 @@ def test_what_a_shop_sent_cant_command_the_terminal_or_fake_a_line(home: Path, d
     parked = inbox.Outcome("parked", reason=f"Not valid: {ATTACK}", details={f"data.{ATTACK}": ATTACK})
     inbox.finish(db, "lease", [(event.key, parked)])
     shown = pos_api("inbox", cwd=home, MONGODB_URI=str(config.mongodb_uri))
-    assert len(shown.stdout.splitlines()) == 3, "the delivery, its detail, its key"
+    assert len(shown.stdout.splitlines()) == 4, "the delivery, its detail, its key, until when it is kept"
     assert all(line.isprintable() for line in shown.stdout.splitlines())
     assert shown.stdout.count("\\u001b]0;owned\\u0007") == 5, "shown, not hidden"
     failed = pos_api("key", "list", ATTACK, cwd=home, MONGODB_URI=str(config.mongodb_uri))
