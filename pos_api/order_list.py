@@ -28,7 +28,7 @@ Position = tuple[datetime, str]
 _NEWEST_FIRST = [("created_at", -1), ("_id", -1)]
 _INTERNAL = (
     *("rev", "settled", "search", "skus", "changed_at", "received_at", "order_key", "parent", "suborders_hold"),
-    *("carried", "unmanaged", "former_customers", "deleted_version"),
+    *("carried", "unmanaged", "former_customers", "closed_at", "deleted_version"),
     "line_items.full",
 )
 _IN_LIST = dict.fromkeys((*_INTERNAL, "status_history", "meta", "opening"), 0)

@@ -18,7 +18,7 @@ from .values import now, rfc3339
 _NOT_OF_AN_ORDER = dict.fromkeys(
     (
         *("rev", "search", "skus", "changed_at", "parent", "suborders_hold", "held", "opening", "carried", "unmanaged"),
-        *("unmatched", "without_stock", "former_customers", "line_items.full", "warnings"),
+        *("unmatched", "without_stock", "former_customers", "closed_at", "line_items.full", "warnings"),
     ),
     0,
 )
