@@ -2,14 +2,16 @@
 
 An entry: `_id` (the event key), `store`, `topic`, `resource_id`, `headers`, `body`, `received_at`, `state` (waiting,
 done, parked, failed), and while it waits `due_at` (when somebody may take it: at once, after a pause, or when the lease
-of whoever has it runs out), `lease` (whose it is) and `alone` (see `begin_alone`). `done_at` and `attention_at`, which
-marks those that people should look at, say when it ended (see `retention`). `about` has what an entry is found by when
-a person is looked for: `store:resource_id`, and the e-mail addresses in its body. `erased_at` is when its body was
-erased; what is left then is what it was about, when it came and what became of it.
+of whoever has it runs out), `lease` (whose it is), `alone` (see `begin_alone`) and `interrupted_alone` (how often the
+lease ran out while `alone` was there). `done_at` and `attention_at`, which marks those that people should look at, say
+when it ended (see `retention`). `about` has what an entry is found by when a person is looked for: `store:resource_id`,
+and the e-mail addresses in its body. `erased_at` is when its body was erased; what is left then is what it was about,
+when it came and what became of it.
 
 An entry whose lease ran out was being worked on by a process that ended, or hung. It is worked on by itself then, and
-`alone` says so before that begins. If its lease runs out again, the event itself is to blame: it is parked, so that it
-can't end one process after the other. Others of its batch are done one by one, and go on.
+`alone` says so before that begins. If its lease runs out like that MOST_INTERRUPTED times, the event itself is to
+blame: it is parked, so that it can't end one process after the other. Once is not enough: a process is also killed
+without any fault of the event, and some event is at hand then. Others of its batch are done one by one, and go on.
 """
 
 from __future__ import annotations
@@ -35,6 +37,8 @@ from .values import now
 
 LEASE = timedelta(seconds=10)
 MAX_ATTEMPTS = 8
+MOST_INTERRUPTED = 2
+"""So often work on an event by itself may be interrupted; then it is parked."""
 _FIRST_PAUSE = 2.0
 _LONGEST_PAUSE = 600.0
 STATES = ("waiting", "done", "parked", "failed")
@@ -148,36 +152,47 @@ def about(event: Event) -> list[str]:
 def claim(db: Db, lease: str, limit: int, *, park: bool = True) -> list[Event]:
     """Take up to `limit` events that are due, the longest due first; what somebody else took meanwhile is theirs.
 
-    Those whose lease ran out twice are parked; without `park` they stay as they are. `lease` must hold nothing that is
-    still being worked on.
+    Those on which work by itself was interrupted too often are parked; without `park`, all on which it was interrupted
+    stay as they are. `lease` must hold nothing that is still being worked on.
     """
     moment = now()
-    fields = {"_id": 1, "lease": 1, "alone": 1}
+    fields = {"_id": 1, "lease": 1, "alone": 1, "interrupted_alone": 1}
     entries = list(db.inbox.find({"due_at": {"$lte": moment}}, fields).sort("due_at", 1).limit(limit))
-    twice = [entry["_id"] for entry in entries if entry.get("alone", lease) != lease]
-    if twice and park:
-        _park_interrupted(db, twice, moment)
     due = [entry["_id"] for entry in entries if entry.get("alone", lease) == lease]
-    if not due:
+    again: list[str] = []
+    too_often: list[str] = []
+    if park:
+        for entry in (each for each in entries if each.get("alone", lease) != lease):
+            times = entry.get("interrupted_alone", 0) + 1
+            (again if times < MOST_INTERRUPTED else too_often).append(entry["_id"])
+    if too_often:
+        _park_interrupted(db, too_often, moment)
+    _take(db, lease, due, moment, {})
+    _take(db, lease, again, moment, {"$inc": {"interrupted_alone": 1}})
+    if not (due or again):
         return []
-    db.inbox.update_many(
-        {"_id": {"$in": due}, "due_at": {"$lte": moment}},
-        {"$set": {"lease": lease, "due_at": now() + LEASE}, "$unset": {"alone": ""}},
-    )
-    interrupted = {entry["_id"] for entry in entries if entry.get("lease", lease) != lease}
-    claimed = db.inbox.find({"_id": {"$in": due}, "lease": lease, "state": "waiting"})
-    events = [_event(entry, interrupted=entry["_id"] in interrupted) for entry in claimed]
+    of_others = {entry["_id"] for entry in entries if entry.get("lease", lease) != lease}
+    claimed = db.inbox.find({"_id": {"$in": due + again}, "lease": lease, "state": "waiting"})
+    events = [_event(entry, interrupted=entry["_id"] in of_others) for entry in claimed]
     return sorted(events, key=lambda event: event.received_at)
 
 
+def _take(db: Db, lease: str, keys: list[str], moment: datetime, changes: Document) -> None:
+    """Lease those of these events that are due still."""
+    if keys:
+        still = {"_id": {"$in": keys}, "due_at": {"$lte": moment}}
+        taken = {"$set": {"lease": lease, "due_at": now() + LEASE}, "$unset": {"alone": ""}}
+        db.inbox.update_many(still, taken | changes)
+
+
 INTERRUPTED = (
-    "The process that worked on it ended before it was done, or hung, twice. It may be at fault: replay it once the "
-    "cause is known."
+    "The process that worked on it ended before it was done, or hung, three times. It may be at fault: replay it once "
+    "the cause is known."
 )
 
 
 def _park_interrupted(db: Db, keys: list[str], moment: datetime) -> None:
-    log.error("events are parked: whoever worked on them ended or hung, twice", count=len(keys), first=keys[0][:16])
+    log.error("events are parked: who worked on them ended or hung, three times", count=len(keys), first=keys[0][:16])
     still = {"_id": {"$in": keys}, "due_at": {"$lte": moment}, "alone": {"$exists": True}}
     db.inbox.update_many(still, _ending(Outcome("parked", reason=INTERRUPTED)))
 
@@ -235,13 +250,14 @@ def _ending(outcome: Outcome) -> Document:
         changes["warnings"] = [each.stored() for each in outcome.warnings]
     if outcome.reason:
         changes |= {"reason": outcome.reason, "details": outcome.details}
-    ending: Document = {"$set": changes, "$unset": {"due_at": "", "lease": "", "alone": ""}}
+    ending: Document = {"$set": changes, "$unset": {"due_at": "", "lease": "", **_INTERRUPTIONS}}
     if outcome.erased:
         ending["$set"] |= {"body": Binary(b""), "erased_at": now()}
         ending["$pull"] = _ADDRESSES
     return ending
 
 
+_INTERRUPTIONS = {"alone": "", "interrupted_alone": ""}
 _ADDRESSES = {"about": {"$regex": "@"}}
 
 
@@ -250,7 +266,7 @@ def fail(db: Db, lease: str, event: Event, reason: str) -> None:
     is failed, for people to look at and to replay."""
     attempts = event.attempts + 1
     changes: Document = {"attempts": attempts, "reason": reason}
-    removed = {"lease": "", "alone": ""}
+    removed = {"lease": "", **_INTERRUPTIONS}
     if attempts < MAX_ATTEMPTS:
         pause = min(_FIRST_PAUSE * 2**attempts, _LONGEST_PAUSE) * random.uniform(0.75, 1.25)  # noqa: S311 - jitter
         changes["due_at"] = now() + timedelta(seconds=pause)
@@ -343,7 +359,7 @@ def _audited(wanted: Filter | list[str]) -> tuple[str | None, Document]:
     return (wanted[0], {}) if len(wanted) == 1 else (None, {"keys": wanted[:_AUDITED], "keys_count": len(wanted)})
 
 
-_ENDED = {"attention_at": "", "done_at": "", "reason": "", "details": "", "alone": ""}
+_ENDED = {"attention_at": "", "done_at": "", "reason": "", "details": "", **_INTERRUPTIONS}
 
 
 def states(db: Db, keys: Iterable[str]) -> dict[str, str]:

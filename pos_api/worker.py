@@ -289,7 +289,7 @@ class Worker:
                 self._next_poll = time.monotonic() + (0 if full else _POLL)
 
     def _take_due(self) -> int:
-        return take_due(self._db, self._stores, self._lease, self._outage)
+        return take_due(self._db, self._stores, self._lease, self._outage, self._stopping)
 
     def _gather(self) -> list[Receipt]:
         """What was handed over since the last batch, at most a batch; waits for the first until the next poll.
@@ -374,14 +374,17 @@ class Outage:
         return time.monotonic() - self._at < 2 * inbox.LEASE.total_seconds()
 
 
-def take_due(db: Db, stores: Stores, lease: str, outage: Outage | None = None) -> int:
-    """Process up to a batch of what is due in the inbox; returns how many were taken, 0 when the database is away."""
+def take_due(
+    db: Db, stores: Stores, lease: str, outage: Outage | None = None, stop: threading.Event | None = None
+) -> int:
+    """Process up to a batch of what is due in the inbox; returns how many were taken, 0 when the database is away. Once
+    `stop` is set, events that are processed one by one and have not begun are left to others."""
     outage = outage or Outage()
     try:
         events = inbox.claim(db, lease, BATCH, park=not outage.is_recent())
         if events:
             log.info("taking up events from the inbox", count=len(events))
-            _process_claimed(db, stores, lease, events)
+            _process_claimed(db, stores, lease, events, stop or threading.Event())
     except Exception as error:  # the thread outlives whatever it is: all that waits depends on it
         outage.note(error)
         log.warning("what is due in the inbox could not be taken up", fault=_fault(error))
@@ -389,14 +392,17 @@ def take_due(db: Db, stores: Stores, lease: str, outage: Outage | None = None) -
     return len(events)
 
 
-def _process_claimed(db: Db, stores: Stores, lease: str, events: list[Event]) -> None:
+def _process_claimed(db: Db, stores: Stores, lease: str, events: list[Event], stop: threading.Event) -> None:
     """Process these events in a batch; one by one those that interrupted a process, or were in its batch: should that
-    happen again, it is known which of them it was."""
+    happen again, it is known which of them it was. A process that is to stop begins none of these: a hundred of them
+    may take longer than it has, and the one at hand when it is killed would be suspected."""
     with renewal.renewed(db, lease, [event.key for event in events], longest=_ALL_ONE_BY_ONE):
         in_batch = [_understand_again(event, stores) for event in events if not event.interrupted]
         if in_batch:
             process(db, lease, in_batch)
         for event in events:
+            if stop.is_set():
+                return
             if event.interrupted and inbox.begin_alone(db, lease, event.key):
                 with renewal.renewed(db, lease, [event.key]):
                     process(db, lease, [_understand_again(event, stores)])
@@ -411,5 +417,5 @@ def run_forever(db: Db, config: Config, stop: threading.Event) -> None:
     stores = Stores(db, config)
     lease, outage = inbox.new_lease(), Outage()
     while not stop.is_set():
-        if take_due(db, stores, lease, outage) < BATCH:
+        if take_due(db, stores, lease, outage, stop) < BATCH:
             stop.wait(_POLL)

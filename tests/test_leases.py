@@ -1,4 +1,4 @@
-"""Leases: renewed while the work goes on, and an event on which two processes died or hung stops no others."""
+"""Leases: renewed while the work goes on, and an event on which process after process ends or hangs stops no others."""
 
 from __future__ import annotations
 
@@ -30,6 +30,12 @@ from tests.waiting import wait_until
 def three(config: Config, db: Db) -> Iterator[list[Process]]:
     with processes(config, 3) as three:
         yield three
+
+
+@pytest.fixture
+def four(config: Config, db: Db) -> Iterator[list[Process]]:
+    with processes(config, 4) as four:
+        yield four
 
 
 @pytest.fixture
@@ -174,35 +180,37 @@ def deadly(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("deadly")
-def test_an_event_on_which_two_processes_ended_is_parked_and_the_others_of_its_batch_are_done(
-    three: list[Process], db: Db
+def test_an_event_on_which_three_processes_ended_is_parked_and_the_others_of_its_batch_are_done(
+    four: list[Process], db: Db
 ) -> None:
     stock_up(db, A=10)
-    first, second, third = three
+    first, second, third, fourth = four
     with suppress(Crash):
         first.deliver_all([("order.created", order(number, line("A"))) for number in (1, 2, 3, 4)])
     run_out(db)
-    assert take(second) == -1, "it ended as well"
-    run_out(db)
-    assert take(third) >= 0
+    for process in (second, third):
+        assert take(process) == -1, "it ended as well"
+        assert db.inbox.count_documents({"state": "parked"}) == 0
+        run_out(db)
+    assert take(fourth) >= 0
     states = {each["resource_id"]: each["state"] for each in db.inbox.find()}
     assert states == {"1": "done", "2": "parked", "3": "done", "4": "done"}
     [parked] = db.inbox.find({"state": "parked"})
-    assert "ended before it was done, or hung, twice" in parked["reason"]
-    assert {"lease", "due_at", "alone"}.isdisjoint(parked)
+    assert "ended before it was done, or hung, three times" in parked["reason"]
+    assert {"lease", "due_at", "alone", "interrupted_alone"}.isdisjoint(parked)
     assert stock_of(db) == {"A": 7}
     assert_books_balance(db)
 
 
 @pytest.mark.usefixtures("deadly")
 def test_one_that_arrives_alone_is_parked_as_well_and_can_be_replayed(
-    three: list[Process], db: Db, monkeypatch: pytest.MonkeyPatch
+    four: list[Process], db: Db, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stock_up(db, A=10)
-    first, second, third = three
+    first, second, third, fourth = four
     with suppress(Crash):
         first.deliver("order.created", order(2, line("A")))
-    for process in (second, third):
+    for process in (second, third, fourth):
         run_out(db)
         take(process)
     assert [each["state"] for each in db.inbox.find()] == ["parked"]
@@ -211,6 +219,48 @@ def test_one_that_arrives_alone_is_parked_as_well_and_can_be_replayed(
     assert take(first) == 1
     assert [each["state"] for each in db.inbox.find()] == ["done"]
     assert stock_of(db) == {"A": 9}
+
+
+def test_a_healthy_order_that_was_at_hand_when_two_processes_were_killed_is_done_by_the_third(
+    three: list[Process], db: Db
+) -> None:
+    stock_up(db, A=10)
+    first, second, third = three
+    first.steps.crash_at(2)  # after it was stored
+    with suppress(Crash):
+        first.deliver("order.created", order(1, line("A")))
+    run_out(db)
+
+    def killed(step: int) -> None:
+        if second.steps.names[step - 1] == "insert":
+            raise Crash
+
+    second.steps.before = killed
+    assert take(second) == -1
+    assert db.inbox.count_documents({"alone": second.lease}) == 1
+    run_out(db)
+    assert take(third) == 1
+    assert [{*each} & {"state", "due_at", "alone", "interrupted_alone"} for each in db.inbox.find()] == [{"state"}]
+    assert [each["state"] for each in db.inbox.find()] == ["done"]
+    assert stock_of(db) == {"A": 9}
+    assert_books_balance(db)
+
+
+def test_a_process_that_is_to_stop_ends_the_order_at_hand_and_begins_no_other(three: list[Process], db: Db) -> None:
+    stock_up(db, A=10)
+    first, second, third = three
+    first.steps.crash_at(2)  # after they were stored
+    with suppress(Crash):
+        first.deliver_all([("order.created", order(number, line("A"))) for number in (1, 2, 3)])
+    run_out(db)
+    stop = threading.Event()
+    second.steps.before = lambda step: stop.set() if second.steps.names[step - 1] == "insert" else None
+    worker.take_due(second.db, second.stores, second.lease, stop=stop)
+    assert db.inbox.count_documents({"state": "done"}) == 1
+    assert db.inbox.count_documents({"alone": {"$exists": True}}) == 0
+    run_out(db)
+    assert take(third) == 2
+    assert stock_of(db) == {"A": 7}
 
 
 def test_what_a_process_could_not_end_because_the_database_was_away_is_no_fault_of_the_event(
