@@ -1,5 +1,5 @@
-"""Backup and restore: every collection of a database in one file, checked before it is trusted; but for the sums of
-figures, which follow from the orders.
+"""Backup and restore: every collection of a database in one file, checked before it is trusted; but for what follows
+from the orders, such as the figures' sums.
 
 The file is a zip of `<collection>.bson` (as mongodump writes them, so MongoDB's own tools read them too) and a
 `manifest.json` with counts and checksums. Its comment is a seal that only the holder of SECRETS_KEYS can make
@@ -52,8 +52,9 @@ behind, the next event or `pos-api verify --repair` brings up."""
 _KEPT = ("audit", "erasures", "erasure_keys", "erased_orders")
 """What a restore adds to and does not replace: nothing removes an entry of the audit, and who was erased since the
 backup stays so (see `erase.after_restore`)."""
-_COUNTED_ANEW = ["stats_firsts", "stats_blocks", "stats_days", "stats_sums", "stats_turns"]
-"""What `tally` makes from the orders: read while the service works, its parts would not fit together."""
+_LEFT_OUT = ["stats_firsts", "stats_blocks", "stats_days", "stats_sums", "stats_turns", "upkeep"]
+"""What follows from the orders, and is made anew after a restore: the figures of `tally`, and how far `order_upkeep`
+is. Read while the service works, it would not fit the orders in the same file."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def _sealed(db: Db, out: IO[bytes], key: Key) -> Manifest:
 def _write_archive(db: Db, out: IO[bytes], comment: bytes) -> Manifest:
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
         archive.comment = comment
-        names = [name for name in _collections(db) if name not in _COUNTED_ANEW]
+        names = [name for name in _collections(db) if name not in _LEFT_OUT]
         manifest = {name: _dump(db, name, archive) for name in names}
         about = {
             "format": _FORMAT,

@@ -690,7 +690,8 @@ def erase_customer(config: Config, db: Db, /, email: str, yes: bool) -> None:
     if not erased.anything():
         say("Nothing was held about this person. It is remembered: what comes from before today is not kept.")
         return
-    say(f"Erased: personal data in {erased.orders:,} orders and {erased.deliveries:,} deliveries, and the record.")
+    record = ", and the record" if erased.record else ""
+    say(f"Erased: personal data in {erased.orders:,} orders and {erased.deliveries:,} deliveries{record}.")
     if erased.orders:
         say(f"The orders are of {erased.customer} now, one customer in the figures as before.")
     if erased.other_addresses:

@@ -184,7 +184,7 @@ class Erasures:
             durable.update_one(new, update, upsert=True)
         with self._lock:
             self._read()
-        return next(each for each in self._known[name] if each.until == erasure.until)
+        return next((each for each in self._known[name] if each.until == erasure.until), erasure)
 
     def carried_out(self, customer: str, store: str | None, started_at: datetime) -> None:
         """Note that an erasure was carried out by a pass that began at `started_at`; it is done when all processes knew

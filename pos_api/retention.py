@@ -69,9 +69,13 @@ def _erase_batch(db: Db, batch: list[Document], due: Document) -> None:
         known = customer and not customers.is_pseudonym(customer)
         erasure = Erasure(now(), customers.pseudonym(db, customer) if customer and known else customer)
         orders.erase(db, {"_id": {"$in": orders_}, **due}, erasure)
+    inbox.erase(db, inbox.of_person(keys, noun="order"))  # those that came since
     erased = {"_id": {"$in": keys}, "erased_at": {"$exists": True}}
     former = db.woocommerceorders.find({**erased, "former_customers": {"$exists": True}}, {"former_customers": 1})
-    customers.remove_unused(db, sorted({name for order in former for name in order["former_customers"]}))
+    left = {name for order in former for name in order["former_customers"]}
+    # of this batch too, as a delivery that came meanwhile has taken the note away
+    left |= {customer for customer in of_customer if customer and not customers.is_pseudonym(customer)}
+    customers.remove_unused(db, sorted(left))
     db.woocommerceorders.update_many(erased, {"$unset": {"closed_at": "", "former_customers": ""}})
 
 

@@ -12,6 +12,7 @@ own meanwhile: one that is slow, or never ends an answer, keeps no delivery and 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -27,7 +28,7 @@ from .reconcile import Report
 from .values import now
 
 _LOOK_EVERY = 20.0
-_FIGURES_EVERY = 30  # rounds, so ten minutes
+_OTHERS_EVERY = 30  # rounds, so ten minutes
 _LEASE = timedelta(minutes=10)
 _SWEEP_EVERY = timedelta(days=1)
 _GRACE = timedelta(minutes=2)
@@ -70,17 +71,28 @@ class Schedule:
     def _run(self) -> None:
         rounds = 0
         while not self._stopping.wait(_LOOK_EVERY):
+            self.run_round(every_job=rounds % _OTHERS_EVERY == 0)
+            rounds += 1
+
+    def run_round(self, *, every_job: bool) -> None:
+        """Do once what is done every 20 seconds; with `every_job` also what is done every ten minutes. One that fails
+        keeps no other from being done: the next round may do better."""
+        jobs: list[Callable[[], object]] = [lambda: erase.run_due(self._db, self._erasures)]
+        if self._config.reconcile_every:
+            jobs.append(lambda: start_due(self._db, self._config, self._comparing))
+        if every_job:
+            jobs += [
+                self._freshen_figures,
+                lambda: audit.delete_old(self._db, self._config.audit_days),
+                lambda: order_upkeep.run(self._db, self._config, self._stopping.is_set),
+                lambda: retention.run(self._db, self._config),
+            ]
+        for job in jobs:
+            if self._stopping.is_set():
+                return
             try:
-                if rounds % _FIGURES_EVERY == 0:
-                    self._freshen_figures()
-                    audit.delete_old(self._db, self._config.audit_days)
-                    order_upkeep.run(self._db, self._config, self._stopping.is_set)
-                    retention.run(self._db, self._config)
-                rounds += 1
-                erase.run_due(self._db, self._erasures)
-                if self._config.reconcile_every:
-                    start_due(self._db, self._config, self._comparing)
-            except Exception as error:  # the next round may do better, and deliveries go on without it
+                job()
+            except Exception as error:
                 log.error("what is scheduled failed", error=type(error).__name__)
 
     def _freshen_figures(self) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -303,3 +304,20 @@ def test_the_audit_is_listed_by_page_and_filter(client: FlaskClient, db: Db, adm
 @pytest.mark.parametrize("query", ["since=yesterday", "until=2026-13-01", "action=", "cursor=x", "other=1"])
 def test_what_the_audit_can_not_be_asked_is_refused(client: FlaskClient, admin: dict[str, str], query: str) -> None:
     assert client.get(f"/api/audit?{query}", headers=admin).status_code in (400, 422)
+
+
+def test_every_action_and_reason_is_in_the_docs() -> None:
+    root = Path(__file__).parent.parent
+    text = (root / "docs/operations.md").read_text()
+    documented: set[str] = set()
+    for row in re.findall(r"^\| (`[a-z]+\.[a-z]+`.*?) \|", text, re.MULTILINE):
+        names = re.findall(r"`([a-z]*\.[a-z]+)`", row)
+        noun = names[0].partition(".")[0]
+        documented |= {noun + name if name.startswith(".") else name for name in names}
+    recorded = {action for _, action in ROUTES.values()} | set(EXPORTS.values())
+    recorded |= {action for _, _, action in COMMANDS} | {"login.failed", "authentication.failed"}
+    assert recorded <= documented
+    source = "".join(file.read_text() for file in (root / "pos_api").rglob("*.py"))
+    reasons = re.findall(r"Unauthorized\(.*?reason=\"([^\"]+)\"", source, re.DOTALL)
+    assert len(set(reasons)) > 5
+    assert {reason for reason in reasons if f"`{reason}`" not in text} == set()

@@ -101,6 +101,15 @@ def test_figures_are_counted_anew_from_the_orders_that_came_back(db: Db, other: 
     assert stats.figures(other)["from"] == "2026-11-01"
 
 
+def test_a_restored_database_does_not_pass_for_gone_over(db: Db, other: Db, tmp_path: Path) -> None:
+    """A pass over the orders that ends while they are backed up would count for orders that it had not come to."""
+    db.woocommerceorders.insert_one(ORDER)
+    db.upkeep.insert_one({"_id": "orders", "wanted": {"version": 1, "order_meta": []}, "last": None})
+    backup.write(db, tmp_path / "file", KEY)
+    backup.restore(other, tmp_path / "file", [KEY], force=True)
+    assert other.upkeep.count_documents({}) == 0
+
+
 def test_a_restored_database_has_its_indexes(filled: Db, other: Db, tmp_path: Path) -> None:
     backup.write(filled, tmp_path / "file", KEY)
     backup.restore(other, tmp_path / "file", [KEY])
@@ -398,7 +407,7 @@ def test_every_collection_of_the_service_is_in_it(config: Config, tmp_path: Path
         for name in INDEXES:
             db[name].insert_one({"_id": name, "sku": name, "seq": 1, "n": 1, "skus": [name]})
         written = {name for name, each in backup.write(db, tmp_path / "file", KEY).items() if each.documents}
-        assert INDEXES.keys() - written == {"stats_firsts", "stats_blocks", "stats_days"}, "what is counted anew"
+        assert INDEXES.keys() - written == {"stats_firsts", "stats_blocks", "stats_days", "upkeep"}, "what is made anew"
     finally:
         db.client.drop_database(db.name)
         db.client.close()

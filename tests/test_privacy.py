@@ -14,11 +14,13 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from pos_api import auth, inbox, order_upkeep, orders, retention, stats, stores, worker
+from pos_api import auth, erase, inbox, order_upkeep, orders, retention, stats, stores, worker
 from pos_api import db as database
 from pos_api.config import Config
 from pos_api.db import Db
+from pos_api.erasures import Erasures
 from pos_api.orders import OrderSnapshot
+from pos_api.schedule import Schedule
 from pos_api.sources import woocommerce
 from pos_api.sources.not_kept import without_traces
 from pos_api.stores import Store, Stores
@@ -475,6 +477,37 @@ def test_after_a_crash_at_any_step_the_next_run_goes_on(shop: Shop, db: Db, shor
         assert not {mark for mark in MARKS if mark in everything(db).lower()}, step
         assert db.customers.count_documents({}) == 0, step
     assert step > 8
+
+
+def test_what_comes_while_an_order_is_erased_leaves_nothing(shop: Shop, db: Db, short: Config) -> None:
+    data = closed_days_ago(200)
+    shop.outcome("order.created", data)
+    with processes(short, 1) as [process]:
+
+        def deliver(step: int) -> None:
+            if process.steps.names[-1] == "findAndModify":  # the deliveries were erased, the order was not yet
+                process.steps.go_on()
+                assert shop.outcome("order.updated", {**data, "customer_note": f"{MARK} again"}) == "updated"
+
+        process.steps.go_on()
+        process.steps.before = deliver
+        retention.run(process.db, short)
+    assert db.inbox.count_documents({}) == 2
+    assert not {mark for mark in MARKS if mark in everything(db).lower()}
+
+
+def test_one_scheduled_job_that_fails_keeps_no_other_from_being_done(shop: Shop, db: Db, config: Config) -> None:
+    shop.outcome("order.created", order(1))
+    db.woocommerceorders.update_one({}, {"$set": {"meta": [1]}})  # as nothing here writes it: upkeep fails on it
+    store_event(db, 2, "updated", 91)
+    erasures = Erasures(db, config)
+    erase.person(db, erasures, EMAIL)
+    db.erasures.update_one(
+        {"asked_at": {"$exists": True}}, {"$set": {"due_at": now(), "asked_at": now() - timedelta(hours=2)}}
+    )
+    Schedule(db, config).run_round(every_job=True)
+    assert db.inbox.count_documents({"resource_id": "2"}) == 0
+    assert db.erasures.count_documents({"asked_at": {"$exists": True}}) == 0
 
 
 def test_closed_orders_are_found_by_an_index(shop: Shop, db: Db) -> None:
