@@ -26,7 +26,7 @@ from . import users
 from .addresses import plain
 from .api_keys import ORDERS, ApiKey
 from .db import Db
-from .errors import Forbidden, TooManyRequests, Unauthorized
+from .errors import Forbidden, TooManyRequests, Unauthorized, Unavailable
 from .logs import get_logger
 from .sources import woocommerce
 from .stores import Store, Stores
@@ -46,6 +46,8 @@ MAX_NAME = 200
 
 _HASHES_AT_ONCE = threading.BoundedSemaphore(2)
 """A password check takes 64 MiB and a core: a flood of them must leave both to the shops' orders."""
+_LOG_INS_AT_ONCE = 8
+"""Log-ins that are checked or wait for it, each in a web thread: a flood of them must leave threads to the orders."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,12 +240,13 @@ class Failures:
     latter: a stranger who knows a name can't lock its owner out.
     """
 
-    def __init__(self, web_processes: int = 1) -> None:
+    def __init__(self, web_processes: int = 1, web_threads: int = 32) -> None:
         self._log_ins = RateLimitItemPerMinute(max(10 // web_processes, 1), 5)
         self._of_account = RateLimitItemPerMinute(max(30 // web_processes, 1), 5)
         self._authentications = RateLimitItemPerMinute(max(60 // web_processes, 1))
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
         self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._places = threading.BoundedSemaphore(max(min(_LOG_INS_AT_ONCE, web_threads // 4), 1))
 
     def note(self, address: str) -> None:
         """Count a failed authentication. Raises TooManyRequests when there were too many."""
@@ -262,7 +265,7 @@ class Failures:
     def log_in(self, db: Db, address: str, name: str, password: str) -> User:
         """Who this name and password belong to; a failure counts, and after too many none is even looked at.
 
-        Raises Unauthorized, TooManyRequests.
+        Raises Unauthorized, TooManyRequests, and Unavailable where too many log in at once.
         """
         account = users.key(name)
         user = users.log_in(db, name, password, self._attempt(address, account))
@@ -273,7 +276,7 @@ class Failures:
     def _attempt(self, address: str, account: str) -> Iterator[None]:
         """A password check, two at a time: nobody waits in here for the database."""
         known = (account, _network(address)) in self._known
-        with _HASHES_AT_ONCE:
+        with self._place(known), _HASHES_AT_ONCE:
             self.check_log_in(address)
             if not (known or self._limiter.test(self._of_account, "account", account)):
                 raise self._refusal(self._of_account, "account", account)
@@ -284,6 +287,20 @@ class Failures:
                 if not known:
                     self._limiter.hit(self._of_account, "account", account)
                 raise
+
+    @contextmanager
+    def _place(self, known: bool) -> Iterator[None]:
+        """A place among those that are checked or wait for it. Raises Unavailable where all are taken, but not for who
+        has logged in from there before."""
+        if known:
+            yield
+        elif self._places.acquire(blocking=False):
+            try:
+                yield
+            finally:
+                self._places.release()
+        else:
+            raise Unavailable("Too many log-ins at once; try again.", retry_after=5)
 
     def _remember(self, account: str, network: str) -> None:
         self._known[account, network] = None

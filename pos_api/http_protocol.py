@@ -16,7 +16,6 @@ from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -42,9 +41,13 @@ MAX_FIELDS = 100
 MAX_HEAD = 65_536
 MAX_UNFINISHED_BYTES = 64 * 2**20
 """Of all bodies of this process that are not answered yet."""
+MAX_PIPELINED = 16
+"""Requests that a connection may send ahead, before the answer to an earlier one; whoever sends more is cut off."""
 MAX_CONNECTIONS = 10_000
 _AT_ONCE = 100
 """Connections refused before other requests are looked at again."""
+_LOGGED_AT_ONCE = 20
+"""Refused requests with a line of the log each, between two checks; what is more is logged together."""
 _SPARE_FILES = 256
 """Files that a process needs besides the connections that count."""
 
@@ -99,7 +102,9 @@ class _Connections:
         self._sweeping = False
         self.body_bytes = 0
         self.refused: Counter[str] = Counter()
-        """Refused for no fault that its sender could mend, by code; logged together, as they come in floods."""
+        """Refused for no fault that its sender could mend, or too many at once, by code; logged together."""
+        self.logged = 0
+        """Refused since the last check, with a line each."""
 
     def add(self, connection: RequestProtocol) -> None:
         """One more. Above the limit the one that has waited longest for its sender is closed."""
@@ -137,6 +142,7 @@ class _Connections:
         if self.refused:
             log.warning("requests refused", **self.refused)
             self.refused.clear()
+        self.logged = 0
         loop.call_later(0.05 if late == _AT_ONCE else 1.0, self._sweep, loop)
 
 
@@ -252,6 +258,8 @@ class RequestProtocol(HttpToolsProtocol):
         self._upgrading = bool(self.parser.should_upgrade())
         if self._upgrading:
             return
+        if len(self.pipeline) >= MAX_PIPELINED:
+            self._stop(FULL)
         super().on_headers_complete()
         self._size, self._large = 0, False
         if self._declared > BODY_LIMIT:
@@ -385,22 +393,34 @@ class RequestProtocol(HttpToolsProtocol):
 
 
 def _answer(refusal: Refusal) -> bytes:
-    request_id = uuid.uuid4().hex
-    if refusal in (SLOW, FULL):
+    request_id, head, body = answer_parts(refusal)
+    _log(refusal, request_id)
+    lines = [f"HTTP/1.1 {refusal.status} {HTTPStatus(refusal.status).phrase}"]
+    lines += [f"{name}: {value}" for name, value in head.items()]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode() + body
+
+
+def _log(refusal: Refusal, request_id: str) -> None:
+    """A line of the log, as long as nobody fills it with them."""
+    if refusal in (SLOW, FULL) or _connections.logged >= _LOGGED_AT_ONCE:
         _connections.refused[refusal.code] += 1
     else:
+        _connections.logged += 1
         log.warning("request refused", status=refusal.status, code=refusal.code, request_id=request_id)
+
+
+def answer_parts(refusal: Refusal) -> tuple[str, dict[str, str], bytes]:
+    """The request id, headers and body of the answer to a refused request."""
+    request_id = uuid.uuid4().hex
     problem = {"code": refusal.code, "message": refusal.message, "details": None}
-    body = json.dumps({"success": False, "error": problem, "request_id": request_id})
-    head: dict[str, Any] = {
+    body = json.dumps({"success": False, "error": problem, "request_id": request_id}).encode()
+    head = {
         "Connection": "close",
         "X-Request-Id": request_id,
         "Cache-Control": "no-store",
         "Content-Type": "application/json",
-        "Content-Length": len(body),
+        "Content-Length": str(len(body)),
     }
     if refusal.status == HTTPStatus.SERVICE_UNAVAILABLE:
-        head["Retry-After"] = 5
-    lines = [f"HTTP/1.1 {refusal.status} {HTTPStatus(refusal.status).phrase}"]
-    lines += [f"{name}: {value}" for name, value in head.items()]
-    return ("\r\n".join(lines) + "\r\n\r\n" + body).encode()
+        head["Retry-After"] = "5"
+    return request_id, head, body

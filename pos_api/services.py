@@ -36,7 +36,7 @@ class Services:
         worker.start()
         schedule = Schedule(db, config)
         schedule.start()
-        tokens, failures = Tokens(db, config.jwt_secret), Failures(config.web_processes)
+        tokens, failures = Tokens(db, config.jwt_secret), Failures(config.web_processes, config.web_threads)
         return cls(config, db, stores, worker, tokens, failures, FailedAttempts(), schedule)
 
     def close(self) -> None:

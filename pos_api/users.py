@@ -108,8 +108,8 @@ def log_in(db: Db, name: str, password: str, attempt: AbstractContextManager[Non
     A hash made with older parameters is renewed. Raises Unauthorized.
     """
     document = db.users.find_one({"_id": key(name)})
-    stored = document["password_hash"] if document else _hash_of_nobody()
     with attempt or nullcontext():
+        stored = document["password_hash"] if document else _hash_of_nobody()  # the first time, this takes memory too
         try:
             _hasher.verify(stored, password)
             right = document is not None

@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from .api import BODY_LIMIT
+from .http_protocol import FULL, answer_parts
 
 Scope = dict[str, Any]
 Message = dict[str, Any]
@@ -27,6 +28,8 @@ Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 _PART = 65_536
 """Bytes of an answer that are computed at a time."""
 _LARGE_AT_ONCE = 2
+_LARGE_HELD = 8
+"""Bodies over the limit that are read or wait for it; of each, 2 MiB can be in memory already."""
 _JOINED = {"cookie": "; "}
 
 
@@ -48,6 +51,7 @@ class Gateway:
         self._threads = ThreadPoolExecutor(threads, "pos-web")
         self._large = ThreadPoolExecutor(_LARGE_AT_ONCE, "pos-web-large")
         self._at_exit = at_exit
+        self._large_held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or start and stop with the server."""
@@ -55,13 +59,27 @@ class Gateway:
             await self._live(receive, send)
         elif scope["type"] == "http" and (read := await _read(scope, receive)) is not None:
             body, more = read
-            loop = asyncio.get_running_loop()
             environment = environ(scope, body)
             if more:
-                _let_arrive(environment, ArrivingBody(body, receive, loop), _declared(scope))
-            threads = self._large if more else self._threads
-            answer = await loop.run_in_executor(threads, self._call, environment)
+                answer = await self._answer_large(scope, receive, environment, body)
+            else:
+                answer = await asyncio.get_running_loop().run_in_executor(self._threads, self._call, environment)
             await self._send(answer, receive, send)
+
+    async def _answer_large(self, scope: Scope, receive: Receive, environment: dict[str, Any], body: bytes) -> _Answer:
+        """The answer to a body over the limit, of which `body` is there; where too many wait, it is to be sent again.
+
+        One counts until it is answered, also when its sender has left: what has arrived of it is held until then.
+        """
+        if self._large_held >= _LARGE_HELD:
+            return _full()
+        loop = asyncio.get_running_loop()
+        _let_arrive(environment, ArrivingBody(body, receive, loop), _declared(scope))
+        self._large_held += 1
+        try:
+            return await loop.run_in_executor(self._large, self._call, environment)
+        finally:
+            self._large_held -= 1
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -106,6 +124,12 @@ class Gateway:
         if not more:
             close()
         return _Answer(status, headers, first, rest, not more, close)
+
+
+def _full() -> _Answer:
+    _, head, body = answer_parts(FULL)
+    headers = [(name.lower().encode(), value.encode()) for name, value in head.items()]
+    return _Answer(FULL.status, headers, body, iter(()), True, lambda: None)
 
 
 def environ(scope: Scope, body: bytes) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import socket
 import statistics
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
@@ -17,9 +18,10 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
+from pos_api.api import BODY_LIMIT
 from pos_api.config import Config
 from pos_api.db import Db
-from pos_api.http_protocol import BODY_RATE, BODY_SECONDS, HEAD_RATE, HEAD_SECONDS, RATE_FROM, Arrival
+from pos_api.http_protocol import BODY_RATE, BODY_SECONDS, HEAD_RATE, HEAD_SECONDS, MAX_PIPELINED, RATE_FROM, Arrival
 from tests.factories import API_KEY, PATH
 from tests.service import POS_API, Service, environment, running
 from tests.waiting import wait_until
@@ -259,3 +261,56 @@ def test_a_restart_of_the_web_processes_loses_and_resets_no_request(config: Conf
         assert not service.workers() & first
         assert sent >= 8
         wait_until(lambda: db.woocommerceorders.count_documents({}) >= sent)
+
+
+AHEAD = b"GET /healthz HTTP/1.1\r\nHost: pos\r\n"
+
+
+@pytest.mark.parametrize(
+    "request_", [AHEAD + b"\r\n", AHEAD + b"Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n"], ids=["plain", "upgrades"]
+)
+def test_who_sends_thousands_of_requests_ahead_of_their_answers_is_cut_off(service: Service, request_: bytes) -> None:
+    with socket.create_connection(of(service), 20) as ahead:
+        answers = b""
+        with suppress(ConnectionError):
+            ahead.sendall(request_ * 3000)
+            answers = read_all(ahead)
+    assert answers.count(b"HTTP/1.1 200 ") <= MAX_PIPELINED
+    seconds_of_an_order(service)
+    assert "Traceback" not in service.said()
+
+
+def test_some_requests_are_answered_ahead(service: Service) -> None:
+    for request_ in (AHEAD, AHEAD + b"Connection: Upgrade\r\nUpgrade: h2c\r\n"):
+        with connections(of(service), 1, (request_ + b"\r\n") * 9 + AHEAD + b"Connection: close\r\n\r\n") as [ahead]:
+            assert read_all(ahead).count(b"HTTP/1.1 200 ") == 10
+
+
+def test_bodies_over_the_limit_that_wait_are_so_many_at_most(service: Service) -> None:
+    size = BODY_LIMIT + 1
+    head = f"POST {PATH} HTTP/1.1\r\nHost: pos\r\nX-WC-Webhook-Signature: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    endless = head.encode() + b"%x\r\n%s\r\n" % (size, b"x" * size)
+    with connections(of(service), 8, endless), connections(of(service), 2, endless) as more:
+        answers = [read_all(each, 4) for each in more]
+        seconds_of_an_order(service)
+    assert [answer.split(b"\r\n")[0] for answer in answers] == [b"HTTP/1.1 503 Service Unavailable"] * 2
+    assert b'"code": "unavailable"' in answers[0]
+
+
+def test_a_flood_of_log_ins_from_many_addresses_leaves_threads_to_the_orders(service: Service) -> None:
+    body = b'{"name":"nobody","password":"wrong password"}'
+    log_in = b"POST /api/auth/login HTTP/1.1\r\nHost: pos\r\nContent-Type: application/json\r\nConnection: close\r\n"
+    log_in += b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
+    with connections(of(service), 100, log_in, sources=100) as flood:
+        seconds = seconds_of_an_order(service)
+        statuses = Counter(read_all(each)[9:12] for each in flood)
+    print(f"an order took {seconds:.2f} s; log-ins {statuses}")
+    assert statuses[b"503"] > 50, "they wait for no password check"
+    assert statuses[b"401"] >= 2
+
+
+def test_refused_requests_do_not_fill_the_log(service: Service) -> None:
+    with connections(of(service), 200, b"NO REQUEST\r\n\r\n") as flood:
+        assert {read_all(each)[9:12] for each in flood} == {b"400"}
+        wait_until(lambda: "bad_request=" in service.said())
+    assert service.said().count("status=400") < 150
