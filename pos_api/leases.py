@@ -55,10 +55,10 @@ class Renewal:
     def renewed(self, db: Db, lease: str, keys: Iterable[str], *, longest: float | None = None) -> Iterator[None]:
         """Inside, these events stay leased to `lease`, which holds them already; for `longest` seconds, by default
         LONGEST. Afterwards nothing renews them."""
-        work = _Work(db, lease, list(keys), LONGEST if longest is None else longest)
-        self._at_hand[id(work)] = work
         if self._thread is None or not self._thread.is_alive():  # a thread does not survive a fork
             self._start()
+        work = _Work(db, lease, list(keys), LONGEST if longest is None else longest)
+        self._at_hand[id(work)] = work  # after the start, which fails where the system has no thread left
         try:
             yield
         finally:

@@ -147,6 +147,23 @@ def test_work_that_hangs_is_not_renewed_for_ever(db: Db, renewal: Renewal) -> No
         wait_until(lambda: bool(inbox.claim(db, "two", 10)))
 
 
+def test_work_for_which_no_thread_could_be_started_is_not_taken_for_work_that_hangs(
+    db: Db, renewal: Renewal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_thread_left(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    inbox.store(db, [event(1), event(2)], "one")
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", no_thread_left)
+        with pytest.raises(RuntimeError), renewal.renewed(db, "one", [event(1).key]):
+            pass
+    with renewal.renewed(db, "one", [event(2).key]):
+        run_out(db)
+        wait_until(lambda: db.inbox.count_documents({"due_at": {"$gt": now()}}) == 1)
+    assert [each.key for each in inbox.claim(db, "two", 10)] == [event(1).key]
+
+
 HANGING = """
 import sys, time
 from pos_api import leases
