@@ -14,11 +14,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from pymongo import UpdateOne
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
-from . import audit, connection, erase, order_upkeep, reconcile, retention, tally
+from . import audit, connection, erase, inbox, order_upkeep, reconcile, retention, tally
 from .config import Config, ConfigError
 from .db import Db
 from .erasures import Erasures
@@ -40,13 +42,21 @@ _LONGEST = 12 * 3600.0
 log = get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class _Comparison:
+    """A shop's comparison that is on its way: its thread, and the lease under which it has the shop."""
+
+    thread: threading.Thread
+    lease: str
+
+
 class Schedule:
     """The threads that do it. With RECONCILE_EVERY=0 no shop is compared."""
 
     def __init__(self, db: Db, config: Config) -> None:
         self._db = db
         self._config = config
-        self._comparing: dict[str, threading.Thread] = {}
+        self._comparing: dict[str, _Comparison] = {}
         self._erasures = Erasures(db, config)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pos-schedule", daemon=True)
@@ -58,14 +68,15 @@ class Schedule:
     def stop(self) -> None:
         """Stop; a comparison on its way ends with the process, and is due again for whoever is next."""
         self._stopping.set()
-        names = [name for name, thread in list(self._comparing.items()) if thread.is_alive()]
+        names = [name for name, each in list(self._comparing.items()) if each.thread.is_alive()]
         if names:
+            due = {"$set": {"due_at": now()}, "$unset": {"lease": ""}}
             with suppress(PyMongoError):
-                self._db.pulls.update_many({"_id": {"$in": names}}, {"$set": {"due_at": now()}})
+                self._db.pulls.update_many({"_id": {"$in": names}}, due)
 
     def join(self, timeout: float) -> None:
         """Wait for the threads to end, for so many seconds each."""
-        for thread in (self._thread, *self._comparing.values()):
+        for thread in (self._thread, *(each.thread for each in self._comparing.values())):
             thread.join(timeout)
 
     def _run(self) -> None:
@@ -104,28 +115,27 @@ def run_due(db: Db, config: Config) -> list[Report]:
     """Compare the shops whose time has come and that nobody else is comparing, and wait for all; returns the
     reports."""
     reports: list[Report] = []
-    comparing: dict[str, threading.Thread] = {}
+    comparing: dict[str, _Comparison] = {}
     while start_due(db, config, comparing, reports):
-        for thread in comparing.values():
-            thread.join()
+        for each in comparing.values():
+            each.thread.join()
     return reports
 
 
-def start_due(
-    db: Db, config: Config, comparing: dict[str, threading.Thread], reports: list[Report] | None = None
-) -> bool:
+def start_due(db: Db, config: Config, comparing: dict[str, _Comparison], reports: list[Report] | None = None) -> bool:
     """Start to compare the shops whose time has come and that nobody else is comparing, each in a thread of its own, so
-    that one that hangs keeps no other waiting; returns whether any was started. `comparing` holds the threads by
-    store, and the reports are added to `reports`."""
-    for name in [name for name, thread in comparing.items() if not thread.is_alive()]:
+    that one that hangs keeps no other waiting; returns whether any was started. `comparing` holds those on their way by
+    store, whose leases are renewed, and the reports are added to `reports`."""
+    for name in [name for name, each in comparing.items() if not each.thread.is_alive()]:
         del comparing[name]
     started = False
     try:
+        _renew(db, comparing)
         for name in connection.connected(db):
-            if name not in comparing and len(comparing) < _AT_ONCE and _claim(db, name):
+            if name not in comparing and len(comparing) < _AT_ONCE and (lease := _claim(db, name)):
                 arguments = (db, config, name, [] if reports is None else reports)
                 thread = threading.Thread(target=_compare, args=arguments, name=f"pos-compare-{name}", daemon=True)
-                comparing[name] = thread
+                comparing[name] = _Comparison(thread, lease)
                 thread.start()
                 started = True
     except PyMongoError as error:
@@ -133,15 +143,23 @@ def start_due(
     return started
 
 
-def _claim(db: Db, name: str) -> bool:
-    """Whether the store is due and now ours. Should this process die, it is due again when the lease
-    runs out; a comparison that takes longer may be made twice, which does no harm."""
+def _claim(db: Db, name: str) -> str | None:
+    """The lease under which the store, which is due, is ours now; None where it is not. Should this process die, it is
+    due again when the lease runs out."""
     due = {"_id": name, "$or": [{"due_at": {"$lte": now()}}, {"due_at": {"$exists": False}}]}
+    lease = inbox.new_lease()
     try:
-        db.pulls.update_one(due, {"$set": {"due_at": now() + _LEASE}}, upsert=True)
+        db.pulls.update_one(due, {"$set": {"due_at": now() + _LEASE, "lease": lease}}, upsert=True)
     except DuplicateKeyError:
-        return False
-    return True
+        return None
+    return lease
+
+
+def _renew(db: Db, comparing: dict[str, _Comparison]) -> None:
+    """Keep the stores that are being compared: one that takes hours would be read by every process at once."""
+    due = {"$set": {"due_at": now() + _LEASE}}
+    if operations := [UpdateOne({"_id": name, "lease": each.lease}, due) for name, each in comparing.items()]:
+        db.pulls.bulk_write(operations, ordered=False)
 
 
 def _compare(db: Db, config: Config, name: str, reports: list[Report]) -> None:
@@ -165,7 +183,7 @@ def _compared(db: Db, config: Config, name: str) -> Report:
     done = {"due_at": started_at + timedelta(minutes=config.reconcile_every)}
     if sweep and not report.problem:
         done["swept_at"] = started_at
-    db.pulls.update_one({"_id": name}, {"$set": done})
+    db.pulls.update_one({"_id": name}, {"$set": done, "$unset": {"lease": ""}})
     _tell(report)
     return report
 

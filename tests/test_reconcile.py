@@ -24,6 +24,7 @@ from pos_api.values import now
 from tests.factories import at, stock_of, stock_up
 from tests.fake_shop import KEY, SECRET, FakeShop, answer, error, html, order, product, serving
 from tests.test_importer import deliver, load, oracle, recordings
+from tests.waiting import wait_until
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
@@ -982,6 +983,31 @@ def test_a_comparison_cut_short_by_a_restart_is_due_at_once(
     assert db.pulls.find_one({"_id": "default"})["due_at"] <= now()  # type: ignore[index]
     released.set()
     stopped.join(30)
+
+
+def test_a_shop_is_compared_by_one_process_however_long_that_takes(
+    fake: FakeShop, shop: Shop, db: Db, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schedule, "_LOOK_EVERY", 0.01)
+    asked, released = threading.Event(), threading.Event()
+
+    def hangs(_: Any) -> None:
+        asked.set()
+        released.wait(30)
+
+    fake.faults.append(hangs)
+    slow = schedule.Schedule(db, config)
+    slow.start()
+    assert asked.wait(30)
+    try:
+        db.pulls.update_one({"_id": "default"}, {"$set": {"due_at": now() + timedelta(seconds=5)}})
+        wait_until(lambda: db.pulls.count_documents({"due_at": {"$gt": now() + timedelta(minutes=9)}}) == 1)
+        assert schedule.run_due(db, config) == []
+    finally:
+        slow.stop()
+        released.set()
+        slow.join(30)
+    assert db.pulls.count_documents({"lease": {"$exists": True}}) == 0
 
 
 def test_a_shop_that_is_down_is_looked_at_again_from_where_it_was(
