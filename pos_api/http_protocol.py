@@ -172,6 +172,8 @@ class RequestProtocol(HttpToolsProtocol):
     """Whether the body at hand is over the limit."""
     _body_bytes = 0
     """What counts of it as held in memory."""
+    _aside = 0
+    """Bytes since the last part of the body: of fields after the body, or of a chunk's extensions."""
     _refusal: Refusal | None = None
     _refused_at: float | None = None
     _unread_since: float | None = None
@@ -203,8 +205,10 @@ class RequestProtocol(HttpToolsProtocol):
         head = self._arrival if self._arrival is not None and not self._arrival.in_body else None
         if head is not None:
             head.received += len(data)
+        self._aside += len(data)
         self._parse(data)
-        if head is not None and head is self._arrival and head.received > MAX_HEAD and self._refused_at is None:
+        long_head = head is not None and head is self._arrival and head.received > MAX_HEAD
+        if (long_head or (self.arrives() and self._aside > MAX_HEAD)) and self._refused_at is None:
             self.refuse(LONG_HEAD)
 
     def eof_received(self) -> bool:  # type: ignore[override]
@@ -239,7 +243,9 @@ class RequestProtocol(HttpToolsProtocol):
             self._stop(LONG_LINE)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A header."""
+        """A header. What comes after a body is none (RFC 9110, section 6.5.1): no proxy in front has looked at it."""
+        if self.arrives():
+            return
         lowered = name.lower()
         if len(name) + len(value) > MAX_LINE or len(self.headers) >= MAX_FIELDS:
             self._stop(LONG_HEAD)
@@ -261,7 +267,7 @@ class RequestProtocol(HttpToolsProtocol):
         if len(self.pipeline) >= MAX_PIPELINED:
             self._stop(FULL)
         super().on_headers_complete()
-        self._size, self._large = 0, False
+        self._size, self._large, self._aside = 0, False, 0
         if self._declared > BODY_LIMIT:
             self._pass_on()
         self._declared = 0
@@ -272,6 +278,7 @@ class RequestProtocol(HttpToolsProtocol):
         """A part of the body."""
         if self._arrival is not None:
             self._arrival.received += len(body)
+        self._aside = 0
         self._size += len(body)
         if not self._large:
             self._body_bytes += len(body)

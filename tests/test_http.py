@@ -190,6 +190,17 @@ def test_requests_of_unusual_form_are_understood(address: tuple[str, int]) -> No
         assert answers.readline().startswith(b"HTTP/1.1 200 "), "on the same connection"
 
 
+def test_no_field_after_a_body_counts_as_a_header(address: tuple[str, int]) -> None:
+    """A reverse proxy may pass such fields on (trailers) without a look: X-Forwarded-For would come from the sender."""
+    head = f"POST {PATH} HTTP/1.1\r\nHost: pos\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n"
+    body = b"%x\r\n%s\r\n0\r\n" % (len(ORDER), ORDER)
+    trailers = f"X-API-Key: {API_KEY}\r\nX-WC-Webhook-Topic: order.deleted\r\n\r\n".encode()
+    keyed = head.encode() + f"X-API-Key: {API_KEY}\r\nConnection: close\r\n\r\n".encode() + body + b"\r\n"
+    first, second = say(address, head.encode() + b"\r\n" + body + trailers + keyed).split(b"HTTP/1.1 ")[1:]
+    assert first.startswith(b"401 ")
+    assert second.startswith(b"200 "), "on the same connection"
+
+
 def test_headers_of_a_proxy_are_not_believed_where_there_is_none(address: tuple[str, int]) -> None:
     for header in ("SCRIPT_NAME: /api", "Script-Name: /api", "PATH_INFO: /healthz", "X_Forwarded_For: 192.0.2.1"):
         reply = say(address, f"GET /api/webhooks/health HTTP/1.1\r\nHost: pos\r\n{header}\r\n\r\n".encode())

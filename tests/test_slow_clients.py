@@ -314,3 +314,14 @@ def test_refused_requests_do_not_fill_the_log(service: Service) -> None:
         assert {read_all(each)[9:12] for each in flood} == {b"400"}
         wait_until(lambda: "bad_request=" in service.said())
     assert service.said().count("status=400") < 150
+
+
+@pytest.mark.parametrize("endless", [b"0\r\nX-A: ", b"0;a="], ids=["a field after it", "an extension of a chunk"])
+def test_what_surrounds_a_body_has_a_limit_too(service: Service, endless: bytes) -> None:
+    said = f"{HEAD}Transfer-Encoding: chunked\r\n\r\n2\r\n{{}}\r\n".encode() + endless
+    with connections(of(service), 1, said) as [sender]:
+        with suppress(ConnectionError):
+            sender.sendall(b"a" * 2**20)
+        with suppress(ConnectionError):
+            answer = read_all(sender, 4)
+    assert answer.startswith(b"HTTP/1.1 431 "), answer
