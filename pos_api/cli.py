@@ -388,7 +388,9 @@ def store() -> None:
 _store_settings = (
     click.option("--url", help="The shop's address."),
     click.option("--timezone", help="Where its days begin and end, for example Europe/Stockholm."),
-    click.option("--currency", help="For example SEK."),
+    click.option(
+        "--currency", help="For example SEK. One that the shop has made up is taken in its orders from then on."
+    ),
 )
 
 

@@ -10,3 +10,6 @@ Jersey, the Iranian toman and the Transnistrian rouble. A shop can take them wit
 
 CURRENCIES = frozenset((*list_currencies(), *_NOT_IN_ISO_4217))
 """The codes of ISO 4217, those no longer in use included, and those."""
+
+LONGEST_CODE = 20
+"""Characters of a code that a shop has made up itself."""

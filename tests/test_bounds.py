@@ -11,10 +11,12 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from pos_api import products, stats, words
+from pos_api import products, stats, stores, words, worker
+from pos_api.config import Config
 from pos_api.currencies import CURRENCIES
 from pos_api.db import Db, Document
 from pos_api.sources.fields import EMAIL_LIMIT, PROBLEM_LIMIT, SKU_LIMIT, STATUS_LIMIT, TEXT_LIMIT
+from pos_api.stores import Stores
 from pos_api.values import now
 from tests.factories import Shop, at, line, order, outcome, product, stock_of, stock_up
 
@@ -134,7 +136,24 @@ def test_an_order_in_an_invented_currency_is_parked_with_the_reason(shop: Shop, 
     assert db.woocommerceorders.count_documents({}) == 0
     entry = db.inbox.find_one({"state": "parked"})
     assert entry is not None
-    assert entry["details"] == {"data.currency": "is no currency of ISO 4217, and none of WooCommerce's own"}
+    assert "is no currency of ISO 4217" in entry["details"]["data.currency"]
+    assert "pos-api store set default --currency" in entry["details"]["data.currency"]
+
+
+@pytest.mark.parametrize("code", ["IRHT", "Đồng", "usdt"])
+def test_a_currency_that_the_shop_has_made_up_is_taken_once_staff_have_set_it(
+    db: Db, config: Config, code: str
+) -> None:
+    def received() -> worker.Work:
+        body = json.dumps({"event": "order.created", "data": order(1, currency=code)}).encode()
+        store = Stores(db, config).get("default")
+        return worker.understand(store, {"content-type": "application/json"}, body, now())
+
+    assert received().problem is not None
+    stores.update(db, config, "default", currency=code)
+    worker.process(db, "lease", [received()])
+    assert stored(db)["currency"] == code.upper()
+    assert [each["currency"] for each in stats.figures(db)["currencies"]] == [code.upper()]
 
 
 def test_days_without_orders_are_left_out_of_very_long_answers(shop: Shop, db: Db, client: FlaskClient) -> None:

@@ -9,6 +9,7 @@ from marshmallow import Schema, fields, validate
 
 from .. import stats
 from ..api_keys import READ
+from ..currencies import LONGEST_CODE
 from . import services, success
 from .rest import Blueprint, staff
 from .schemas import Id, Money, Quantity, reply
@@ -36,7 +37,7 @@ class StatsQuery(Schema):
         load_default=None, validate=validate.Length(1, 40), metadata={"description": "Of this store only."}
     )
     currency = fields.String(
-        load_default=None, validate=validate.Length(1, 8), metadata={"description": "In this currency only."}
+        load_default=None, validate=validate.Length(1, LONGEST_CODE), metadata={"description": "In this currency only."}
     )
 
 

@@ -431,13 +431,18 @@ def _positive(amount: Decimal128) -> Decimal128:
     return amount if amount.bid[15] < 0x80 else Decimal128(-amount.to_decimal())
 
 
-def _currency(value: Any) -> str:
-    """A currency's code; nothing is "". Raises ValueError for one that does not exist: what the order costs can't be
-    known."""
-    code = plain_text(value).strip().upper()
-    if code and code not in CURRENCIES:
-        raise ValueError("is no currency of ISO 4217, and none of WooCommerce's own")
-    return code
+def _check_currency(fields: Document, store: Store, place: Place) -> None:
+    """Note a problem where an order's currency is none that exists, nor the one that was set for the store: what the
+    order costs can't be known."""
+    code = fields.get("currency")
+    if code and code not in CURRENCIES and code != store.currency:
+        place.problem("currency", _NO_CURRENCY.format(store=store.id))
+
+
+_NO_CURRENCY = (
+    "is no currency of ISO 4217, and none of WooCommerce's own. If the shop has made it up itself, run: pos-api store "
+    "set {store} --currency CODE and then: pos-api replay --all"
+)
 
 
 def _order_meta(values: Any, place: Place) -> list[Document]:
@@ -463,7 +468,7 @@ _ORDER: dict[str, Field] = {
     **same(title, "payment_method_title"),
     **same(note, "customer_note"),
     "status": Field("status", lambda value: limited(status_of(plain_text(value)), STATUS_LIMIT), essential=True),
-    "currency": Field("currency", lambda value: _currency(value), essential=True),
+    "currency": Field("currency", lambda value: plain_text(value).strip().upper(), essential=True),
     "prices_include_tax": Field("prices_include_tax", yes_or_no),
     **same(amount, "total", essential=True),
     **same(amount, "discount_total", "discount_tax", "shipping_total", "shipping_tax", "cart_tax", "total_tax"),
@@ -504,6 +509,7 @@ def _order(message: Message, store: Store, received_at: datetime, cause: str) ->
     fields = read_fields(data, _ORDER, place)
     if "meta" in fields:
         fields["meta"] = _first_entries(kept_meta(fields["meta"], store.order_meta), place.at("meta_data"))
+    _check_currency(fields, store, place)
     fields = leave_out_large(fields, _ORDER, place, message.size)
     found.check("The order is not valid.")
     status = fields.pop("status", None) or _IMPLIED_STATUS.get(message.topic)
