@@ -204,8 +204,8 @@ def remove_unused(db: Db, customers: list[str]) -> None:
 
 
 def is_pseudonym(customer: str | None) -> bool:
-    """Whether this key stands for a person whose data was erased. It has no record."""
-    return bool(customer) and str(customer).startswith(_ERASED)
+    """Whether this key stands for a person whose data was erased. It has no record. (What has an @ is an address.)"""
+    return customer is not None and customer.startswith(_ERASED) and "@" not in customer
 
 
 def unknown_person(order: str) -> str:
@@ -266,19 +266,34 @@ def erase(db: Db, customer: str, until: datetime, store: str | None, first: Buye
     unchanged = {"_id": customer} | {name: record.get(name) for name in ("orders_seen", "accounts", "as_of")}
     if last is None and not accounts:
         return bool(db.customers.delete_one(unchanged).deleted_count)
-    kept = _without_erased(record, until, accounts, first, last)
+    of_others = [each for each in record.get("shop_ids", ()) if store and not each.startswith(f"{store}:")]
+    kept = _without_erased(record, until, accounts, of_others, first, last)
+    if store and record.get("home") not in (None, store):  # its names and addresses are another store's
+        kept |= {name: record[name] for name in _PROFILE if name in record}
     return bool(db.customers.replace_one(unchanged, kept).matched_count)
 
 
+_PROFILE = (
+    *("first_name", "last_name", "company", "phone", "username", "billing", "shipping", "search", "home"),
+    *("email", "as_of"),
+)
+"""What a record says of the person; all of it comes from its home store."""
+
+
 def _without_erased(
-    record: Document, until: datetime, accounts: dict[str, datetime], first: Buyer | None, last: Buyer | None
+    record: Document,
+    until: datetime,
+    accounts: dict[str, datetime],
+    of_others: list[str],
+    first: Buyer | None,
+    last: Buyer | None,
 ) -> Document:
     """The record with what is known since the erasure, or from other stores."""
     kept = {name: value for name, value in record.items() if name not in ("erased_as", "accounts", "first_order_at")}
     if accounts:
         kept["accounts"] = accounts
     shop_ids = {f"{buyer.store}:{buyer.shop_id}" for buyer in (first, last) if buyer and buyer.shop_id}
-    kept["shop_ids"] = sorted(shop_ids | accounts.keys())
+    kept["shop_ids"] = sorted(shop_ids | accounts.keys() | {*of_others})
     kept |= {"first_order_at": first.ordered_at} if first else {}
     kept["last_order_at"] = last.ordered_at if last else None
     if record.get("as_of") and record["as_of"] > until:

@@ -52,8 +52,12 @@ AFTER_RESTORE = "after a restore"
 
 
 def customer_key(store: str, email: str, shop_id: int) -> str | None:
-    """The key (`_id`) of a customer; None for a guest without an e-mail address, who makes no customer."""
-    if email := email.strip().lower():
+    """The key (`_id`) of a customer; None for a guest without an e-mail address, who makes no customer.
+
+    What has no @ is no address. It could else be the key of another store's customer, or of somebody erased.
+    """
+    email = email.strip().lower()
+    if "@" in email:
         return email
     return f"{store}:#{shop_id}" if shop_id else None
 

@@ -11,7 +11,8 @@ none), `gtin`, `image_url`, `categories` and `tax_class` (what a shop sent of th
   variation, if it was a product before, `shared_ids` (its `store:id`) and `shared_with` (its parent's `_id`, which
   stays when its stock is its own again);
 * `home` (the store whose name, price and other details it has; blank after that store was disconnected: the next to
-  report it is), and `linked` (by `store:id` of other stores, the version that said which product it is);
+  report it is), `linked` (by `store:id` of other stores, the version that said which product it is), and `aliases`
+  (`store:sku`: which of `skus` other stores gave it);
 * `synced_at` (the home store's time of the newest update), `opened_by` (the store whose stock it started with),
   `opened_at`, and `last_order_id`, where the shop said which was its last order then.
 """
@@ -43,6 +44,8 @@ from .words import MOST_KEPT, first_words
 _RENAMINGS = 20
 """So many new SKUs of one product are learned from the lines of one batch; lines with more of them are matched by their
 id all the same."""
+MOST_LINKED = 500
+"""So many ids, and so many SKUs, other stores may have for one product."""
 MANAGED_AGAIN = "managed_again"
 """The reason of a movement that brings a product's stock to the shop's, which did not manage it for a while."""
 
@@ -95,6 +98,7 @@ class Product:
     unmanaged: frozenset[str] = frozenset()
     stores: frozenset[str] = frozenset()
     home: str | None = None
+    aliases: int = 0
 
     def is_unmanaged(self, store: str, line: Document) -> bool:
         """Whether the shop does not manage the stock of what a line sells for now."""
@@ -133,14 +137,14 @@ def details_of(product: Document) -> Document:
 _FIELDS = dict.fromkeys(
     (
         *("sku", "skus", "shop_ids", "stock", "seq", "opened_by", "opened_at", "last_order_id", "synced_at"),
-        *("pooled", "shared_with", "unmanaged", "home"),
+        *("pooled", "shared_with", "unmanaged", "home", "aliases"),
     ),
     1,
 )
 
 
-def shop_key(store: str, shop_id: int) -> str:
-    """How a shop's product or variation id is kept in `shop_ids`."""
+def shop_key(store: str, shop_id: int | str) -> str:
+    """How a shop's product or variation id is kept in `shop_ids`, and a SKU of its own in `aliases`."""
     return f"{store}:{shop_id}"
 
 
@@ -160,7 +164,8 @@ def is_of_another_store(product: Document, store: str) -> bool:
     if home in (None, store):
         return False
     deleted = {each["id"] for each in product.get("deleted_ids", ())}
-    return any(shop_id not in deleted for shop_id in _ids_in(str(home), product.get("shop_ids", ())))
+    ids = (*product.get("shop_ids", ()), *product.get("shared_ids", ()))
+    return any(shop_id not in deleted for shop_id in _ids_in(str(home), ids))
 
 
 class Catalogue:
@@ -197,6 +202,7 @@ class Catalogue:
                     frozenset(document.get("unmanaged", ())),
                     frozenset(key.rpartition(":")[0] for key in document.get("shop_ids", ())),
                     home_of(document),
+                    len(document.get("aliases", ())),
                 )
             )
 
@@ -287,8 +293,10 @@ class Catalogue:
         if self._renamed[product.id] > _RENAMINGS:  # a sender that gives all its products one id
             return
         if product.home not in (None, store):  # it is not this store's to rename
-            self._learned.append(UpdateOne({"_id": product.id}, {"$addToSet": {"skus": sku}}))
-            self._add(replace(product, skus=product.skus | {sku}))
+            if product.aliases < MOST_LINKED:
+                names = {"skus": sku, "aliases": shop_key(store, sku)}
+                self._learned.append(UpdateOne({"_id": product.id}, {"$addToSet": names}))
+                self._add(replace(product, skus=product.skus | {sku}, aliases=product.aliases + 1))
             return
         words = {"$slice": [{"$setUnion": [{"$literal": search_words(sku)}, "$search"]}, MOST_KEPT]}
         self._learned.append(UpdateOne({"_id": product.id}, [{"$set": _named(product.id, sku) | {"search": words}}]))
@@ -367,12 +375,14 @@ def _bring_in(db: Db, known: _Known, snapshot: ProductSnapshot, key: str) -> tup
         return _own_again(db, known.apart, snapshot, key, rival=by_sku if by_sku is not known.apart else None)
     if by_sku is None:
         return _create_from(db, snapshot, known, key)
-    if others and not current:
+    if others and not current and _may_take(by_sku, snapshot):
         if snapshot.stock is not None:
             _give_up(db, by_sku, snapshot)
         return _create_from(db, snapshot, known, key)
     link: Document = {"$addToSet": {"shop_ids": key}}
     if is_of_another_store(by_sku, snapshot.store):
+        if len(by_sku.get("linked", ())) >= MOST_LINKED:
+            return "ignored", [warn("shared_sku", sku=snapshot.sku)]
         db.products.update_one({"_id": by_sku["_id"]}, link | {"$set": {f"linked.{key}": snapshot.modified_at}})
         return "updated", [_shared_by(snapshot, others)] if others else []
     db.products.update_one({"_id": by_sku["_id"]}, link)
@@ -402,8 +412,11 @@ def _stays_apart(
         db.products.update_one({"_id": product["_id"]}, {"$pull": {"shop_ids": key}, "$unset": {f"linked.{key}": ""}})
         return None
     words = first_words(dict.fromkeys([*product.get("search", ()), *search_words(snapshot.sku)]))
+    if len(product.get("aliases", ())) >= MOST_LINKED:
+        return "ignored", [warn("shared_sku", sku=snapshot.sku)]
     linked = {f"linked.{key}": snapshot.modified_at, "search": words}
-    db.products.update_one({"_id": product["_id"]}, {"$addToSet": {"skus": snapshot.sku}, "$set": linked})
+    names = {"skus": snapshot.sku, "aliases": shop_key(snapshot.store, snapshot.sku)}
+    db.products.update_one({"_id": product["_id"]}, {"$addToSet": names, "$set": linked})
     return "updated", []
 
 
@@ -449,7 +462,9 @@ def _pool(db: Db, snapshot: ProductSnapshot, key: str) -> tuple[str, list[EventW
     if parent is None:
         return "ignored", [warn("unknown_parent", sku=sku, parent=snapshot.parent_id)]
     others = [product for product in found if product is not parent]
-    if any(other["sku"] == sku and is_of_another_store(other, snapshot.store) for other in others):
+    foreign = is_of_another_store(parent, snapshot.store)
+    full = foreign and sku not in parent["skus"] and len(parent.get("aliases", ())) >= MOST_LINKED
+    if full or not all(_may_take(other, snapshot) for other in others):
         return "ignored", [warn("shared_sku", sku=sku)]
     known_at = parent.get("pooled", {}).get(key, snapshot.modified_at)
     if known_at > snapshot.modified_at or not all(_give_up(db, other, snapshot) for other in others):
@@ -457,11 +472,13 @@ def _pool(db: Db, snapshot: ProductSnapshot, key: str) -> tuple[str, list[EventW
     own = {"$pull": {"shop_ids": key}, "$addToSet": {"shared_ids": key}, "$set": {"shared_with": parent["_id"]}}
     for other in others:
         if key in other.get("shop_ids", ()):
-            foreign = is_of_another_store(other, snapshot.store)
-            db.products.update_one({"_id": other["_id"]}, {"$pull": {"shop_ids": key}} if foreign else own)
+            others_own = is_of_another_store(other, snapshot.store)
+            db.products.update_one({"_id": other["_id"]}, {"$pull": {"shop_ids": key}} if others_own else own)
     without_stock.forget(db, key, snapshot.modified_at)
     words = search_words(sku, *parent["skus"], parent["name"])
     changes: Document = {"$addToSet": {"skus": sku}, "$set": {f"pooled.{key}": snapshot.modified_at, "search": words}}
+    if foreign and sku not in parent["skus"]:
+        changes["$addToSet"]["aliases"] = shop_key(snapshot.store, sku)
     db.products.update_one({"_id": parent["_id"]}, changes)
     outcome = "unchanged" if sku in parent["skus"] else "updated"
     return outcome, [_taken_from(other, sku) for other in others if other["sku"] == sku]
@@ -534,10 +551,19 @@ def _skus_without(*gone: str, and_then: Any) -> Document:
     return {"$concatArrays": [kept, and_then]}
 
 
+def _may_take(product: Document, snapshot: ProductSnapshot) -> bool:
+    """Whether the SKU that a snapshot names may be taken from this product. Of another store's product only one that
+    this store gave it itself: current and former SKUs of the other store stay."""
+    if snapshot.sku not in product["skus"] or not is_of_another_store(product, snapshot.store):
+        return True
+    alias = shop_key(snapshot.store, snapshot.sku)
+    return product["sku"] != snapshot.sku and alias in product.get("aliases", ())
+
+
 def _give_up(db: Db, product: Document, snapshot: ProductSnapshot) -> bool:
     """Take the SKU that a snapshot names from another product; False where a newer word gave it to that one, or it is
-    the current one of another store's product."""
-    if product["sku"] == snapshot.sku and is_of_another_store(product, snapshot.store):
+    another store's (see `_may_take`)."""
+    if not _may_take(product, snapshot):
         return False
     has_it = {"$eq": ["$sku", {"$literal": snapshot.sku}]}
     nameless = {"$literal": _nameless(product["_id"])}
@@ -545,8 +571,15 @@ def _give_up(db: Db, product: Document, snapshot: ProductSnapshot) -> bool:
         "sku": {"$cond": [has_it, nameless, "$sku"]},
         "skus": _skus_without(snapshot.sku, and_then={"$cond": [has_it, [nameless], []]}),
     }
+    if aliases := product.get("aliases"):
+        without["aliases"] = _aliases_without(aliases, snapshot.sku)
     older = [{"sku": {"$ne": snapshot.sku}}, {"synced_at": {"$not": {"$gt": snapshot.modified_at}}}]
     return db.products.update_one({"_id": product["_id"], "$or": older}, [{"$set": without}]).matched_count == 1
+
+
+def _aliases_without(aliases: Iterable[str], sku: str) -> Document:
+    gone = [each for each in aliases if each.partition(":")[2] == sku]
+    return {"$setDifference": ["$aliases", {"$literal": gone}]}
 
 
 def _create_from(db: Db, snapshot: ProductSnapshot, known: _Known, key: str) -> tuple[str, list[EventWarning]]:
@@ -607,6 +640,8 @@ def _keep_in_step(
     if unmanaged:
         outcome = "updated"
     literal = {name: {"$literal": value} for name, value in (changes | restarted).items()} | unmanaged
+    if aliases := product.get("aliases"):  # what its own store calls it no other store takes away
+        literal["aliases"] = _aliases_without(aliases, sku)
     changed = db.products.update_one(
         {"_id": product["_id"], "synced_at": {"$not": {"$gt": snapshot.modified_at}}},
         [{"$set": literal | _named(product["_id"], sku)}],

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from pos_api import products, stores
+from pos_api import customers, products, stores
 from pos_api.config import Config
 from pos_api.db import Db, Document
 from tests.factories import AHEAD, Shop, assert_books_balance, at, line, order, outcome, product, stock_of, stock_up
@@ -146,6 +146,71 @@ def test_a_product_that_staff_made_belongs_to_the_first_store_that_reports_it(sh
     assert shown(named(db))[:2] == ("A", "Product A")
 
 
+def test_another_store_takes_no_former_sku_and_may_take_back_its_own(shop: Shop, north: North, db: Db) -> None:
+    shop.outcome("product.created", product(1, "OLD", 10))
+    shop.outcome("product.updated", product(1, "A", 10, date_modified_gmt=at(10)))
+    north.outcome("product.created", product(7, "A", 10))
+    north.outcome("product.created", product(8, "OLD", 10, date_modified_gmt=at(20)))
+    north.outcome("product.created", product(9, "N", 10))
+    north.outcome("product.updated", product(9, "OLD", 10, date_modified_gmt=at(30)))
+    north.outcome("product.created", product(20, "HOOD", 5))
+    shares = product(21, "OLD", None, parent_id=20, date_modified_gmt=at(40)) | {"manage_stock": "parent"}
+    north.outcome("product.updated", shares)
+    assert named(db, "OLD")["sku"] == "A"
+    shop.outcome("order.created", order(1, line("OLD", 2, product_id=0), date_created_gmt=AHEAD))
+    assert stock_of(db)["OLD"] == 8, "the ledger of A began under this name"
+    north.outcome("product.updated", product(7, "THEIRS", 10, date_modified_gmt=at(50)))
+    assert named(db, "THEIRS")["sku"] == "A"
+    assert north.outcome("product.created", product(10, "THEIRS", 3, date_modified_gmt=at(60))) == "created"
+    assert named(db, "THEIRS")["shop_ids"] == ["north:10"]
+    assert_books_balance(db)
+
+
+def test_a_sku_that_its_own_store_uses_too_is_taken_back_by_no_other(shop: Shop, north: North, db: Db) -> None:
+    shop.outcome("product.created", product(1, "A", 10))
+    north.outcome("product.created", product(7, "A", 10))
+    north.outcome("product.updated", product(7, "B", 10, date_modified_gmt=at(10)))
+    shop.outcome("product.updated", product(1, "B", 10, date_modified_gmt=at(20)))
+    shop.outcome("product.updated", product(1, "C", 10, date_modified_gmt=at(30)))
+    north.outcome("product.created", product(8, "B", 10, date_modified_gmt=at(40)))
+    assert named(db, "B")["sku"] == "C"
+
+
+def test_another_store_can_not_make_a_product_grow_without_end(
+    shop: Shop, north: North, db: Db, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(products, "MOST_LINKED", 5)
+    shop.outcome("product.created", product(1, "A", 10))
+    for number in range(1, 12):
+        theirs = product(7, f"X{number}", 10, date_modified_gmt=at(number))
+        north.send("product.created", product(6 + number, "A", 10))
+        north.send("product.updated", theirs)
+        lines = (line(f"Y{number}-{each}", 1, product_id=7) for each in range(4))
+        north.outcome("order.created", order(number, *lines, date_created_gmt=AHEAD))
+        shares = product(900 + number, f"Z{number}", None, parent_id=7) | {"manage_stock": "parent"}
+        north.send("product.updated", shares)
+    grown = named(db)
+    assert len(grown["skus"]) == 1 + 5
+    assert len(grown["shop_ids"]) == 1 + 5
+    assert len(grown.get("pooled", ())) <= 5
+    assert stock_of(db) == {"A": 10 - 44}, "lines of its id are its lines all the same"
+    shop.outcome("product.updated", product(1, "B", 10, date_modified_gmt=at(60)))
+    assert named(db, "B")["sku"] == "B", "its own store renames it still"
+
+
+def test_a_variation_whose_stock_is_its_parents_stays_its_stores(shop: Shop, north: North, db: Db) -> None:
+    shop.outcome("product.created", product(20, "HOOD", 40))
+    shop.outcome("product.created", product(21, "HOOD-S", 10, parent_id=20))
+    north.outcome("product.created", product(7, "HOOD-S", 10))
+    shares = product(21, "HOOD-S", None, parent_id=20, date_modified_gmt=at(10)) | {"manage_stock": "parent"}
+    shop.outcome("product.updated", shares)
+    north.outcome("product.updated", product(7, "MINE", 10, name="Bought", date_modified_gmt=at(20)))
+    shop.outcome("product.updated", product(21, "HOOD-S", 8, parent_id=20, date_modified_gmt=at(30)))
+    assert shown(named(db, "HOOD-S"))[:2] == ("HOOD-S", "Product HOOD-S")
+    assert named(db, "HOOD-S")["_id"] == "HOOD-S", "its ledger goes on"
+    assert stock_of(db) == {"HOOD": 40, "HOOD-S": 8}
+
+
 # --- customers ----------------------------------------------------------------------------------------------------
 
 
@@ -170,6 +235,40 @@ def test_another_store_does_not_change_a_customer_by_order_or_account(shop: Shop
     assert theirs["billing"]["first_name"] == "Mallory", "each order keeps its own"
     shop.outcome("order.updated", order(1, billing={**ANNA, "phone": "070-2"}, modified=30))
     assert profile(db)[1] == "070-2", "an older report of their own store counts"
+
+
+@pytest.mark.parametrize("orders_too", [True, False])
+def test_another_stores_erasure_leaves_what_a_customers_own_store_reported(
+    orders_too: bool, shop: Shop, north: North, db: Db
+) -> None:
+    account = {**ANNA, "id": 3, "username": "anna", "billing": {**ANNA, "address_1": "Home 1"}}
+    shop.outcome("customer.updated", {**account, "date_modified_gmt": at(90)})
+    shop.outcome("order.created", order(1, billing=ANNA))
+    north.outcome("customer.updated", {**MALLORY, "id": 7, "date_modified_gmt": at(95)})
+    north.outcome("order.created", order(1, billing=MALLORY, modified=60, date_created_gmt=at(500)))
+    [before] = db.customers.find()
+    north.outcome("customer.erased", {"email": ANNA["email"], "orders": orders_too})
+    [after] = db.customers.find()
+    theirs = ("home", "email", "first_name", "last_name", "phone", "username", "billing", "search", "as_of")
+    assert {name: after.get(name) for name in theirs} == {name: before.get(name) for name in theirs}
+    assert (after["shop_ids"], list(after["accounts"])) == (["default:3"], ["default:3"])
+    assert all(each["body"] for each in db.inbox.find({"store": "default"}))
+    ours = db.woocommerceorders.find_one({"_id": "default:1"})
+    assert ours is not None
+    assert ours["billing"]["first_name"] == "Anna"
+
+
+@pytest.mark.parametrize("email", ["default:#7", " DEFAULT:#7 ", "erased:00", "anna"])
+def test_what_is_no_email_address_is_no_key_of_anothers_customer(email: str, shop: Shop, north: North, db: Db) -> None:
+    north.outcome("order.created", order(1, billing={**MALLORY, "email": email}))
+    north.outcome("customer.updated", {"id": 9, **MALLORY, "email": email, "date_modified_gmt": at(90)})
+    shop.outcome("order.created", order(2, billing={"first_name": "Bo"}, customer_id=7))
+    found = {each["_id"]: (each["home"], each["first_name"], each["shop_ids"]) for each in db.customers.find()}
+    assert found == {
+        "default:#7": ("default", "Bo", ["default:7"]),
+        "north:#9": ("north", "Mallory", ["north:9"]),
+    }
+    assert not customers.is_pseudonym("erased:me@example.se"), "such an address has a record"
 
 
 def test_a_customer_goes_to_the_next_store_when_theirs_is_disconnected(shop: Shop, north: North, db: Db) -> None:
