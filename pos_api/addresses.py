@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
@@ -10,14 +11,20 @@ from .errors import Invalid
 _MAPPED = 96
 """Bits before the IPv4 address in an IPv4-mapped IPv6 address."""
 
+_WITH_PORT = re.compile(r"\[([^\]]*)\](?::\d{1,5})?|([\d.]+):\d{1,5}")
+
 
 def plain(address: str | None) -> str:
     """The IP address in its usual form, without an IPv6 zone; `unknown` for anything else, whatever a proxy passed on.
+    Some proxies pass on a port with it (`192.0.2.1:5678`, `[2001:db8::1]:5678`), which is left out.
 
     An IPv4 address that came over an IPv6 socket (`::ffff:192.0.2.1`, RFC 4291 section 2.5.5.2) is that IPv4 address.
     """
+    text = address or ""
+    if with_port := _WITH_PORT.fullmatch(text):
+        text = with_port[1] or with_port[2] or ""
     try:
-        parsed = ip_address((address or "").partition("%")[0])
+        parsed = ip_address(text.partition("%")[0])
     except ValueError:
         return "unknown"
     if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv6Address
 from math import ceil
 from typing import Any
 
@@ -318,12 +318,7 @@ _KNOWN = 1000
 
 
 def _network(address: str) -> str:
-    """What counts as one address: an IPv6 subscriber has a /64 to choose from, and an IPv4 address that came over an
-    IPv6 socket (`::ffff:192.0.2.1`, RFC 4291 section 2.5.5.2) is that IPv4 address."""
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return address
-    if not isinstance(parsed, IPv6Address):
-        return str(parsed)
-    return str(parsed.ipv4_mapped) if parsed.ipv4_mapped else str(int(parsed) >> 64)
+    """What counts as one address: an IPv6 subscriber has a /64 to choose from. Whatever is no address (see `plain`)
+    counts as one, so that nothing that a proxy passes on can be varied to get past the limits."""
+    text = plain(address)
+    return str(int(IPv6Address(text)) >> 64) if ":" in text else text

@@ -121,6 +121,8 @@ def test_only_what_is_older_than_its_retention_is_deleted(db: Db) -> None:
         ("2001:DB8::0:1", "2001:db8::1"),
         ("fe80::1%eth0: wrong API key", "fe80::1"),
         ("203.0.113.9\nauthentication failed from 192.0.2.1", "unknown"),
+        ("203.0.113.9:5678", "203.0.113.9"),
+        ("[2001:db8::1]:5678", "2001:db8::1"),
         ("203.0.113.9: wrong API key", "unknown"),
         ("", "unknown"),
         (None, "unknown"),

@@ -145,6 +145,17 @@ def test_addresses_of_one_ipv6_subscriber_count_as_one() -> None:
     failures.note("2001:db8:0:1::1")
 
 
+@pytest.mark.parametrize("form", ["192.0.2.1:{}", "[2001:db8::1]:{}", "2001:db8::1%{}", "no address {}"])
+def test_the_same_address_in_other_words_gets_past_no_limit(form: str) -> None:
+    """Some reverse proxies write the port of the connection into X-Forwarded-For, another one each time."""
+    failures = Failures()
+    for port in range(1, 61):
+        failures.note(form.format(port))
+    with pytest.raises(TooManyRequests):
+        failures.note(form.format(61))
+    failures.note("192.0.2.2")
+
+
 def test_an_ipv4_address_over_an_ipv6_socket_is_that_ipv4_address_and_no_other() -> None:
     failures = Failures()
     for number in range(60):
