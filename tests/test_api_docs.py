@@ -41,6 +41,13 @@ def test_the_document_is_valid_openapi(document: Any) -> None:
     OpenAPIV31SpecValidator(document).validate()
 
 
+def test_the_document_is_made_once_as_anybody_may_ask_for_it(client: FlaskClient) -> None:
+    first = client.get("/api-docs/openapi.json").data
+    [rest] = [each["ext_obj"] for each in client.application.extensions["flask-smorest"]["apis"].values()]
+    rest.spec.options["x-made"] = "again"
+    assert client.get("/api-docs/openapi.json").data == first
+
+
 @pytest.mark.parametrize("path", ["/api-docs", "/api-docs/"])
 def test_the_page_is_there_with_and_without_a_slash(client: FlaskClient, path: str) -> None:
     assert "swagger-ui" in client.get(path, follow_redirects=True).text

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import wraps
+from functools import cached_property, wraps
 from http import HTTPStatus
 from itertools import islice
 from typing import Any, NoReturn, TypeVar, cast
 
 import flask_smorest
-from flask import Flask, Request, g, request
+from flask import Flask, Request, Response, g, json, request
 from marshmallow import EXCLUDE, RAISE, Schema, ValidationError
 from webargs.flaskparser import FlaskParser
 
@@ -60,6 +60,14 @@ class Api(flask_smorest.Api):  # type: ignore[misc] # flask-smorest has no types
         self.init_app(app, spec_kwargs={"info": {"description": DESCRIPTION}})
         for name, scheme in SECURITY_SCHEMES.items():
             self.spec.components.security_scheme(name, scheme)
+
+    @cached_property
+    def document(self) -> str:
+        """The API document as JSON, made once: anybody may ask for it, and making it is a lot of work."""
+        return json.dumps(self.spec.to_dict(), indent=2, sort_keys=False)
+
+    def _openapi_json(self) -> Response:
+        return Response(self.document, mimetype="application/json")
 
     def _register_responses(self) -> None:
         for status, description in _ERRORS.items():
