@@ -7,6 +7,7 @@ nesting, huge numbers) is kept as JSON text. Nothing in here can cost the order.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import phpserialize
@@ -19,8 +20,9 @@ _PHP_LIMIT = 16_384
 _DEPTH = 8
 
 
-def read_meta(value: Any, place: Place) -> list[Document]:
-    """The entries of `meta_data`, each with `key` and `value`; what is no entry is left out, with a warning.
+def read_meta(value: Any, place: Place, is_kept: Callable[[str], bool]) -> list[Document]:
+    """The entries of `meta_data` whose key `is_kept`, each with `key` and `value`; what is no entry is left out, with a
+    warning. Others cost nothing more: plugins write a lot that nobody needs here.
 
     They come as a list, as an object keyed by number (PHP's way to write a list with a hole), or as an object of
     values by key. Raises ValueError for anything else.
@@ -33,7 +35,8 @@ def read_meta(value: Any, place: Place) -> list[Document]:
         if isinstance(key, bool) or not isinstance(key, str | int | float):
             place.left_out(number, "must be an object with a key")
             continue
-        entries.append({"key": visible(str(key)), "value": meta_value(each.get("value"))})
+        if is_kept(name := visible(str(key))):
+            entries.append({"key": name, "value": meta_value(each.get("value"))})
     return entries
 
 

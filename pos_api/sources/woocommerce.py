@@ -11,7 +11,7 @@ import base64
 import hashlib
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
@@ -319,7 +319,14 @@ _LINE_TAX = {"id": Field("rate_id", number_or_text), "total": Field("total", amo
 _LINE_TAXES = {"taxes": Field("taxes", list_of(object_of(_LINE_TAX)), nested=True)}
 _FEE_LINE = {"id": Field("id", whole_number), **same(title, "name"), **same(amount, "total", "total_tax")}
 _COUPON_LINE = {"id": Field("id", whole_number), **same(text, "code"), **same(amount, "discount", "discount_tax")}
-_META = {"meta_data": Field("meta", read_meta, nested=True)}
+_READ_OF_LINES = ("_reduced_stock", "_refunded_item_id")
+_META = {
+    "meta_data": Field(
+        "meta",
+        lambda values, place: read_meta(values, place, lambda key: key[:1] != "_" or key in _READ_OF_LINES),
+        nested=True,
+    )
+}
 
 
 def _ids(value: Document, place: Place) -> Document:
@@ -445,22 +452,33 @@ _NO_CURRENCY = (
 )
 
 
-def _order_meta(values: Any, place: Place) -> list[Document]:
-    """An order's meta by key: from its order tables WooCommerce reads them in any order."""
-    return sorted(read_meta(values, place), key=lambda meta: str(meta["key"]))
-
-
 NEEDED_META = ("_anonymized", "_wcpay_mode")
 """Of an order's own meta data, what is always kept: whether the shop has erased the person's data, and whether it was
 paid in a payment provider's test mode."""
 
 
 def kept_meta(meta: list[Document], more: tuple[str, ...]) -> list[Document]:
-    """The entries that are kept: any plugin may put a birth date or a tracker's id there. `more` are keys, or with `*`
-    at their end what keys begin with."""
+    """The entries that are kept."""
+    is_kept = _is_kept(more)
+    return [each for each in meta if is_kept(each["key"])]
+
+
+def _is_kept(more: tuple[str, ...]) -> Callable[[str], bool]:
+    """A test whether an entry of an order's meta data is kept, by its key: any plugin may put a birth date or a
+    tracker's id there. `more` are keys, or with `*` at their end what keys begin with."""
     exact = {*NEEDED_META, *more}
     beginnings = tuple(each[:-1] for each in more if each.endswith("*"))
-    return [each for each in meta if each["key"] in exact or (beginnings and each["key"].startswith(beginnings))]
+    return lambda key: key in exact or (bool(beginnings) and key.startswith(beginnings))
+
+
+def _order_meta(store: Store) -> Field:
+    """A field with an order's meta data, by key: from its order tables WooCommerce reads them in any order."""
+    is_kept = _is_kept(store.order_meta)
+
+    def read(values: Any, place: Place) -> list[Document]:
+        return sorted(read_meta(values, place, is_kept), key=lambda meta: str(meta["key"]))
+
+    return Field("meta", read, nested=True)
 
 
 _ORDER: dict[str, Field] = {
@@ -484,7 +502,6 @@ _ORDER: dict[str, Field] = {
     "fee_lines": Field("fee_lines", list_of(object_of(_FEE_LINE)), nested=True),
     "coupon_lines": Field("coupon_lines", list_of(object_of(_COUPON_LINE)), nested=True),
     "refunds": Field("refunds", _refunds, essential=True, nested=True),
-    "meta_data": Field("meta", _order_meta, nested=True),
 }
 _ID = {"id": Field("id", whole_number, essential=True)}
 _MODIFIED = {"date_modified_gmt": Field("modified_at", moment)}
@@ -506,11 +523,12 @@ def _order(message: Message, store: Store, received_at: datetime, cause: str) ->
     if "total" in data and _is_blank(data["total"]):  # what it costs is not said, which is another thing than 0
         place.left_out("total", "is blank")
         data = {name: value for name, value in data.items() if name != "total"}
-    fields = read_fields(data, _ORDER, place)
+    table = _ORDER | {"meta_data": _order_meta(store)}
+    fields = read_fields(data, table, place)
     if "meta" in fields:
-        fields["meta"] = _first_entries(kept_meta(fields["meta"], store.order_meta), place.at("meta_data"))
+        fields["meta"] = _first_entries(fields["meta"], place.at("meta_data"))
     _check_currency(fields, store, place)
-    fields = leave_out_large(fields, _ORDER, place, message.size)
+    fields = leave_out_large(fields, table, place, message.size)
     found.check("The order is not valid.")
     status = fields.pop("status", None) or _IMPLIED_STATUS.get(message.topic)
     if status:
