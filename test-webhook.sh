@@ -79,7 +79,7 @@ expect() { # expect NAME STATUS [TEXT]...: one line, for the last call
   else
     failed=$((failed + 1))
     echo "✗ $name: $problem"
-    printf '%s\n' "$body" | head -c 600 | sed 's/^/    /'
+    printf '%s\n' "${body%"$status"}" | head -c 600 | sed 's/^/    /'
   fi
 }
 

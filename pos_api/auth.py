@@ -129,7 +129,7 @@ def api_key(stores: Stores, key: str, address: str | None, scope: str | None) ->
     if found is None:
         raise Unauthorized("The API key is not valid.", reason="wrong API key")
     if not found.is_allowed_from(address):
-        log.warning("API key from an address that is not allowed", store=found.store, address=plain(address))
+        log.warning("API key from an address that is not allowed", store=found.store, client=plain(address))
         raise Forbidden(f"The API key {found.name} may not be used from the address {plain(address)}.")
     if scope is not None and not found.may(scope):
         raise Forbidden(f"This takes an API key with the scope {scope}; {found.name} has {', '.join(found.scopes)}.")

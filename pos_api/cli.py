@@ -467,6 +467,8 @@ def _print_setup_line(config: Config, key: str) -> None:
 @with_config
 def set_store(config: Config, db: Db, /, name: str, webhook_secret: bool, **given: Any) -> None:
     """Change settings of the shop NAME."""
+    if not webhook_secret and all(value is None for value in given.values()):
+        raise click.UsageError("Nothing to change; `pos-api store set --help` shows what can be.")
     stores.update(db, config, name, webhook_secret=_secret("Secret") if webhook_secret else None, **given)
     say("Changed; every process knows within five seconds.")
 
@@ -541,7 +543,7 @@ def add_key(
 ) -> None:
     """Give the shop NAME another key and print it, this once."""
     if expires and expires <= now():
-        raise click.BadParameter("it is past", param_hint="'--expires'")
+        raise click.BadParameter("that day or time is past already", param_hint="'--expires'")
     if connect and not {api_keys.ORDERS, api_keys.ALL} & set(scopes):
         raise click.BadParameter("the plugin needs the scope orders", param_hint="'--scope'")
     key = stores.add_key(db, name, expires_at=expires, scopes=scopes, networks=networks)
@@ -583,8 +585,8 @@ def _key_in_words(each: dict[str, Any]) -> str:
 @click.argument("prefix")
 @with_db
 def revoke_key(db: Db, name: str, prefix: str) -> None:
-    """Take back the key of the shop NAME that starts with PREFIX."""
-    stores.revoke_key(db, name, prefix.rstrip("…"))
+    """Take back the key of the shop NAME that starts with PREFIX, as `pos-api key list` shows it."""
+    stores.revoke_key(db, name, prefix)
     say("Revoked; every process knows within five seconds.")
 
 
@@ -598,7 +600,7 @@ def _parse_moment(text: str | None) -> datetime | None:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise click.BadParameter("a time looks like 2026-11-22T08:00:00Z") from None
+        raise click.BadParameter("it is neither a day (2026-11-22) nor a time (2026-11-22T08:00:00Z)") from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
@@ -621,6 +623,8 @@ def list_inbox(config: Config, db: Db, /, state: str | None, limit: int) -> None
         say(f"  {each['_id']}")
         if until := retention.kept_until(each, config):
             say(f"  is deleted on {until.date()}, unless it is replayed")
+    if not entries:
+        say("Nothing waits." if state == "waiting" else "Nothing needs a look.", err=True)
 
 
 @main.command()
@@ -650,6 +654,8 @@ def customer() -> None:
 @with_config
 def export_customer(config: Config, db: Db, /, email: str, output: Path | None) -> None:
     """Print everything held about the person with this E-MAIL, as JSON; `store:#id` is one without an address."""
+    if output is not None and output.exists():
+        raise Invalid(f"{output} exists already; name another file.")  # before the audit says that it was exported
     found = person_export.export(db, Erasures(db, config), _person(email))
     text = json.dumps(found, indent=2, ensure_ascii=False)
     if output is None:
@@ -690,15 +696,22 @@ def erase_customer(config: Config, db: Db, /, email: str, yes: bool) -> None:
         click.confirm(f"Erase all personal data of {escaped(key)}? It can't be undone.", abort=True)
     erased = erase.person(db, Erasures(db, config), key)
     if not erased.anything():
-        say("Nothing was held about this person. It is remembered: what comes from before today is not kept.")
+        say("Nothing was held about this person. It is remembered: what comes from before now is not kept.")
         return
     record = ", and the record" if erased.record else ""
-    say(f"Erased: personal data in {erased.orders:,} orders and {erased.deliveries:,} deliveries{record}.")
+    found = f"{_counted(erased.orders, 'order')} and {_counted(erased.deliveries, 'delivery', 'deliveries')}"
+    say(f"Erased: personal data in {found}{record}.")
     if erased.orders:
-        say(f"The orders are of {erased.customer} now, one customer in the figures as before.")
+        owner = "The order is" if erased.orders == 1 else "The orders are"
+        say(f"{owner} of {erased.customer} now, one customer in the figures as before.")
     if erased.other_addresses:
         say(f"The same account has ordered with other addresses, not erased: {', '.join(erased.other_addresses)}.")
     say("Backups made until now still have it: what is restored from them is erased again.")
+
+
+def _counted(number: int, one: str, several: str = "") -> str:
+    """A number with its noun: `1 order`, `2 orders`."""
+    return f"{number:,} {one if number == 1 else several or one + 's'}"
 
 
 # --- stock ------------------------------------------------------------------------------------------------------

@@ -8,8 +8,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from cryptography.fernet import Fernet
 from dotenv.parser import parse_stream
-from environs import Env, EnvError, validate
+from environs import Env, EnvError, EnvValidationError, validate
 
 JWT_SECRET_BYTES = 32
 """RFC 7518 §3.2: an HS256 key is at least as long as the hash."""
@@ -69,9 +70,16 @@ def from_environment(env_file: Path | None = Path(".env")) -> Config:
     try:
         config = _read(env)
     except EnvError as error:
-        hint = " `pos-api init` writes a .env with fresh secrets." if "not set" in str(error) else ""
-        raise ConfigError(f"{error}.{hint}") from None
+        raise ConfigError(_problem(error)) from None
     return replace(config, warnings=(*warnings, *_check_secrets(config)))
+
+
+def _problem(error: EnvError) -> str:
+    """What is wrong with a setting, as one sentence; it may be one of the environment or of the file."""
+    name = str(error).split('"')[1]
+    if isinstance(error, EnvValidationError):
+        return f"{name}: {' '.join(error.error_messages)}"
+    return f"{name} is not set. `pos-api init` writes a .env with fresh secrets."
 
 
 def _check_secrets(config: Config) -> list[str]:
@@ -88,7 +96,18 @@ def _check_secrets(config: Config) -> list[str]:
             short and secret == config.webhook_api_key
         ):  # the key stands in for the secret
             short.append(f"{name} has only {length} characters; {GOOD_SECRET} or more can't be guessed.")
-    return short
+    return [*short, *_not_fernet(config.secrets_keys)]
+
+
+def _not_fernet(keys: tuple[str, ...]) -> list[str]:
+    """Which of the keys can encrypt nothing; commands that need none of them work all the same."""
+    wrong = []
+    for number, key in enumerate(keys, start=1):
+        try:
+            Fernet(key)
+        except ValueError:
+            wrong.append(f"SECRETS_KEYS: key {number} is not a Fernet key; `pos-api init` makes one.")
+    return wrong
 
 
 def _check_file(env_file: Path) -> list[str]:

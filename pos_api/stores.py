@@ -375,11 +375,12 @@ def keys(db: Db, name: str) -> list[Document]:
 
 
 def revoke_key(db: Db, name: str, prefix: str) -> None:
-    """Take back the key that starts with `prefix`. Raises NotFound."""
-    with audit.act(db, "key.revoked", target=name, details={"prefix": api_keys.prefix(prefix)}):
+    """Take back the key with this `prefix`, as it is listed; the whole key will do as well. Raises NotFound."""
+    prefix = api_keys.prefix(prefix.rstrip("…"))
+    with audit.act(db, "key.revoked", target=name, details={"prefix": prefix}):
         changed = db.stores.update_one({"_id": name, "keys.prefix": prefix}, {"$pull": {"keys": {"prefix": prefix}}})
         if not changed.matched_count:
-            raise NotFound(f"{name!r} has no key {prefix!r}.")
+            raise NotFound(f"{name!r} has no key {prefix!r}; `pos-api key list {name}` shows what it has.")
 
 
 def disconnect(db: Db, name: str) -> None:

@@ -108,7 +108,8 @@ def scripts(db: Db) -> list[Document]:
 
 def revoke(db: Db, token_id: str) -> None:
     """End a script's token. Raises NotFound."""
-    with audit.act(db, "token.revoked", details={"id": token_id}) as details:
+    known = db.script_tokens.find_one({"_id": token_id}, {"name": 1}) or {}
+    with audit.act(db, "token.revoked", target=known.get("name"), details={"id": token_id}) as details:
         found = db.script_tokens.find_one_and_delete({"_id": token_id})
         if found is None:
             raise NotFound(f"There is no script token {token_id!r}; `pos-api token list` shows those that count.")

@@ -105,7 +105,7 @@ def credentials(config: Config, db: Db) -> list[Credential]:
         key("a key from an allowed address", near, ("all",), ALLOWED),
         key("a key from another address", near, (), ELSEWHERE),
     ]
-    stores.revoke_key(db, "north", revoked[:12])
+    stores.revoke_key(db, "north", f"{revoked[:12]}…")  # as it is listed
     expired = stores.add_key(db, "north", expires_at=now() - timedelta(hours=1))
     return [*found, key("a revoked key", revoked), key("an expired key", expired)]
 

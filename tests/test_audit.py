@@ -185,7 +185,7 @@ def test_stores_and_keys_are_recorded_and_no_secret_of_theirs(db: Db, config: Co
     key, secret = stores.add(db, config, "north", url="https://north.example")
     stores.update(db, config, "north", url="https://new.example", webhook_secret="another-secret")
     second = stores.add_key(db, "north")
-    stores.revoke_key(db, "north", second[:12])
+    stores.revoke_key(db, "north", second)
     stores.disconnect(db, "north")
     stores.remove(db, "north")
     assert [entry["action"] for entry in reversed(entries(db, target="north"))] == [

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from cryptography.fernet import Fernet
 
 from pos_api import config
 from pos_api.config import ConfigError
@@ -119,6 +120,28 @@ def test_a_mistake_is_one_line_that_names_the_setting(name: str, value: str, mon
     with pytest.raises(ConfigError, match=name) as raised:
         config.from_environment(None)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("INBOX_DAYS", "ten", "INBOX_DAYS: Not a valid integer."),
+        ("PROXIES", "-1", "PROXIES: Must be greater than or equal to 0 and less than or equal to 5."),
+    ],
+)
+def test_a_mistake_is_said_in_a_sentence(name: str, value: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError) as raised:
+        config.from_environment(None)
+    assert str(raised.value) == message
+
+
+def test_what_is_no_fernet_key_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRETS_KEYS", f"{Fernet.generate_key().decode()},s3cret")
+    warnings = config.from_environment(None).warnings
+    assert [each for each in warnings if "SECRETS_KEYS" in each] == [
+        "SECRETS_KEYS: key 2 is not a Fernet key; `pos-api init` makes one."
+    ]
 
 
 def test_the_level_may_be_written_small(monkeypatch: pytest.MonkeyPatch) -> None:

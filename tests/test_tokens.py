@@ -253,6 +253,7 @@ def test_what_becomes_of_tokens_and_roles_is_in_the_audit(db: Db) -> None:
     role, created, revoked = entries["user.role"], entries["token.created"], entries["token.revoked"]
     assert (role["target"], role["details"]) == ("anna", {"before": "viewer", "after": "admin"})
     assert (created["target"], created["details"]["id"]) == ("nightly", token_id)
+    assert revoked["target"] == "nightly"
     assert revoked["details"] == {"id": token_id, "name": "nightly", "role": "manager"}
     assert entries["login.ended"]["target"] == "anna"
     assert encoded not in repr(entries)
