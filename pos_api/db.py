@@ -113,7 +113,7 @@ INDEXES: dict[str, list[IndexModel]] = {
     "stats_firsts": [IndexModel("orders")],
     "erasures": [IndexModel("changed_at"), _of_those_with("due_at")],
     "erasure_keys": [],
-    "erased_orders": [],
+    "erased_orders": [_of_those_with("due_at")],
     "upkeep": [],
     "users": [],
     "script_tokens": [IndexModel("expires_at", expireAfterSeconds=0)],

@@ -21,7 +21,7 @@ from pymongo import UpdateOne
 from . import audit, customers, inbox, orders, tally
 from .customers import CustomerErasure
 from .db import Db, Document
-from .erasures import Erasure, Erasures
+from .erasures import AGAIN_AFTER, Erasure, Erasures
 from .values import now
 
 _BATCH = 500
@@ -76,13 +76,14 @@ def in_shop(db: Db, erasures: Erasures, said: CustomerErasure) -> str:
     return "updated" if erased.anything() else "unchanged"
 
 
-def anonymized(db: Db, erased: Mapping[str, Erasure]) -> None:
-    """See to orders (by `_id`) that their shop has anonymized and that are saved so: it is remembered, and what earlier
-    deliveries said of them is erased."""
+def orders_erased(db: Db, erased: Mapping[str, Erasure]) -> None:
+    """See to orders (by `_id`) that are saved without personal data: it is remembered, and what earlier deliveries said
+    of them is erased; once more after AGAIN_AFTER, for those that were still being applied."""
     if not erased:
         return
+    again = now() + AGAIN_AFTER
     remembered = [
-        UpdateOne({"_id": order}, {"$set": {"at": each.until, "customer": each.customer}}, upsert=True)
+        UpdateOne({"_id": order}, {"$set": {"at": each.until, "customer": each.customer, "due_at": again}}, upsert=True)
         for order, each in erased.items()
     ]
     db.erased_orders.bulk_write(remembered, ordered=False)
@@ -191,8 +192,17 @@ def run_due(db: Db, erasures: Erasures) -> None:
             _carry_out(db, customer, store, erasure)
         erasures.carried_out(customer, store, started_at)
         anything = True
+    _erase_deliveries_again(db)
     if anything:
         tally.refresh(db, seconds=_FIGURES_SECONDS)
+
+
+def _erase_deliveries_again(db: Db) -> None:
+    """Erase the deliveries about orders that were erased one by one, so long ago that none of them is still applied."""
+    due = {"due_at": {"$lte": now()}}
+    for batch in _in_batches((each["_id"] for each in db.erased_orders.find(due, {"_id": 1})), _BATCH):
+        inbox.erase(db, inbox.of_person(batch, noun="order"))
+        db.erased_orders.update_many({"_id": {"$in": batch}, **due}, {"$unset": {"due_at": ""}})
 
 
 def after_restore(db: Db, erasures: Erasures) -> int:
@@ -208,19 +218,24 @@ def after_restore(db: Db, erasures: Erasures) -> int:
             for erasure in times:
                 erased += _carry_out(db, customer, store, erasure).orders
     for batch in _in_batches(db.erased_orders.find(), _BATCH):
-        erased += sum(_anonymize_again(db, each["_id"], Erasure(each["at"], each["customer"])) for each in batch)
-        inbox.erase(db, inbox.of_person([each["_id"] for each in batch], noun="order"))
+        keys = [each["_id"] for each in batch]
+        back = db.woocommerceorders.find({"_id": {"$in": keys}, "erased_at": None}, {"_id": 1})
+        brought_back = {order["_id"] for order in back}
+        for each in batch:
+            if each["_id"] in brought_back:
+                erased += _erase_order_again(db, each["_id"], Erasure(each["at"], each["customer"]))
+        inbox.erase(db, inbox.of_person(keys, noun="order"))
     erasures.restore_ended()
     return erased
 
 
-def _anonymize_again(db: Db, order: str, erasure: Erasure) -> int:
-    """Erase an order that its shop had anonymized; returns whether there was anything to erase."""
+def _erase_order_again(db: Db, order: str, erasure: Erasure) -> int:
+    """Erase an order that had been erased by itself; returns whether there was anything to erase."""
     stored = db.woocommerceorders.find_one({"_id": order, "erased_at": None}, {"customer": 1})
     if stored is None:
         return 0
     customer = stored["customer"]
-    if customer and not customers.is_pseudonym(customer):  # those that the shop anonymizes later are the same person's
+    if customer and not customers.is_pseudonym(customer):  # those that are erased later are the same person's
         unknown = {"_id": customer, "erased_as": None}
         db.customers.update_one(unknown, {"$set": {"erased_as": erasure.customer}})
     erased = orders.erase(db, {"_id": order}, erasure)

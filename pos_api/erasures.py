@@ -9,7 +9,8 @@ The key of the hashes (`erasure_keys`) is random, made once and kept encrypted w
 rotated and the database alone does not show whether an address was erased. Where there is none that opens, another one
 is made; hashes of both are then looked for.
 
-`erased_orders` (`_id`: the order's, `at`, `customer`) are those that a shop erased one by one.
+`erased_orders` (`_id`: the order's, `at`, `customer`) are those that were erased one by one: by their shop, or because
+they were closed for long enough; with `due_at`, until the deliveries about them were erased a second time.
 """
 
 from __future__ import annotations

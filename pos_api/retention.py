@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from . import customers, inbox, orders, tally
+from . import customers, erase, inbox, orders, tally
 from .config import Config
 from .db import Db, Document
 from .erasures import Erasure
@@ -54,8 +54,8 @@ def _erase_closed_orders(db: Db, closed_before: datetime) -> None:
 
 
 def _erase_batch(db: Db, batch: list[Document], due: Document) -> None:
-    """Erase these orders. Whose they were is kept with them until nothing is left to do, for who goes on after a crash;
-    `closed_at`, by which they are found, goes last."""
+    """Erase these orders. Whose they were is kept with them until nothing is left to do here, for who goes on after a
+    crash; `closed_at`, by which they are found, goes last. See `erase.orders_erased` for the deliveries about them."""
     of_customer: dict[str | None, list[str]] = {}
     for order in batch:
         of_customer.setdefault(order["customer"], []).append(order["_id"])
@@ -64,15 +64,14 @@ def _erase_batch(db: Db, batch: list[Document], due: Document) -> None:
         if customer and not customers.is_pseudonym(customer):
             noted = {"$addToSet": {"former_customers": customer}}
             db.woocommerceorders.update_many({"_id": {"$in": orders_}}, noted)
-    inbox.erase(db, inbox.of_person(keys, noun="order"))
     for customer, orders_ in of_customer.items():
         known = customer and not customers.is_pseudonym(customer)
         erasure = Erasure(now(), customers.pseudonym(db, customer) if customer and known else customer)
         orders.erase(db, {"_id": {"$in": orders_}, **due}, erasure)
-    inbox.erase(db, inbox.of_person(keys, noun="order"))  # those that came since
     erased = {"_id": {"$in": keys}, "erased_at": {"$exists": True}}
-    former = db.woocommerceorders.find({**erased, "former_customers": {"$exists": True}}, {"former_customers": 1})
-    left = {name for order in former for name in order["former_customers"]}
+    saved = list(db.woocommerceorders.find(erased, {"customer": 1, "erased_at": 1, "former_customers": 1}))
+    erase.orders_erased(db, {order["_id"]: Erasure(order["erased_at"], order["customer"]) for order in saved})
+    left = {name for order in saved for name in order.get("former_customers", ())}
     # of this batch too, as a delivery that came meanwhile has taken the note away
     left |= {customer for customer in of_customer if customer and not customers.is_pseudonym(customer)}
     customers.remove_unused(db, sorted(left))

@@ -189,7 +189,7 @@ def _apply(db: Db, works: list[Work]) -> dict[str, Outcome]:
     results = orders.apply(db, list(of_orders.values()))
     for key, result in zip(of_orders, results, strict=True):
         outcomes[key] = Outcome(result.outcome, tuple(result.warnings), erased=result.erased is not None)
-    erase.anonymized(
+    erase.orders_erased(
         db,
         {
             snapshot.key: result.erased

@@ -370,9 +370,14 @@ def test_the_index_of_an_older_version_that_deletes_by_itself_is_replaced(config
 
 def closed_days_ago(days: int, number: int = 1, status: str = "completed", **more: Any) -> dict[str, Any]:
     """An order that came to its status so many days ago."""
-    at = (now() - timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%S")
-    times = {"date_created_gmt": at, "date_modified_gmt": at}
+    closed = at(now() - timedelta(days=days))
+    times = {"date_created_gmt": closed, "date_modified_gmt": closed}
     return order(number, line("A"), status=status, **{**PERSON, "refunds": [], **more}) | times
+
+
+def at(moment: datetime) -> str:
+    """A time as WooCommerce writes it."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%S")
 
 
 @pytest.fixture
@@ -485,7 +490,7 @@ def test_what_comes_while_an_order_is_erased_leaves_nothing(shop: Shop, db: Db, 
     with processes(short, 1) as [process]:
 
         def deliver(step: int) -> None:
-            if process.steps.names[-1] == "findAndModify":  # the deliveries were erased, the order was not yet
+            if process.steps.names[-1] == "findAndModify":  # the order was read, and not yet erased
                 process.steps.go_on()
                 assert shop.outcome("order.updated", {**data, "customer_note": f"{MARK} again"}) == "updated"
 
@@ -493,6 +498,43 @@ def test_what_comes_while_an_order_is_erased_leaves_nothing(shop: Shop, db: Db, 
         process.steps.before = deliver
         retention.run(process.db, short)
     assert db.inbox.count_documents({}) == 2
+    assert not {mark for mark in MARKS if mark in everything(db).lower()}
+
+
+@pytest.mark.parametrize("by", ["the shop", "its age"])
+def test_a_delivery_applied_before_its_order_is_erased_and_noted_as_done_after_it_leaves_nothing(
+    shop: Shop, db: Db, config: Config, short: Config, by: str
+) -> None:
+    data = closed_days_ago(200)
+    shop.outcome("order.created", data)
+    db.inbox.update_one({}, {"$set": {"state": "waiting"}})  # applied, and not noted as done
+    [late] = db.inbox.find()
+    if by == "its age":
+        retention.run(db, short)
+    else:
+        gone = {"billing": {"email": "deleted@site.invalid"}, "date_modified_gmt": at(now() - timedelta(days=1))}
+        assert shop.outcome("order.updated", {**data, **gone}) == "updated"
+    db.inbox.update_one({"_id": late["_id"]}, {"$set": {"state": "done"}})
+    schedule = Schedule(db, config)
+    schedule.run_round(every_job=True)
+    assert MARK in everything(db), "it is not due yet"
+    [due] = db.erased_orders.find()
+    assert timedelta(minutes=4) < due["due_at"] - now() <= timedelta(minutes=5)
+    db.erased_orders.update_one({}, {"$set": {"due_at": now()}})
+    schedule.run_round(every_job=True)
+    assert not {mark for mark in MARKS if mark in everything(db).lower()}
+    assert db.erased_orders.count_documents({"due_at": {"$exists": True}}) == 0
+
+
+def test_an_order_that_was_erased_as_it_was_closed_stays_erased_when_a_backup_brings_it_back(
+    shop: Shop, db: Db, short: Config
+) -> None:
+    shop.outcome("order.created", closed_days_ago(200))
+    before = list(db.woocommerceorders.find())
+    retention.run(db, short)
+    db.woocommerceorders.delete_many({})
+    db.woocommerceorders.insert_many(before)
+    assert erase.after_restore(db, Erasures(db, short)) == 1
     assert not {mark for mark in MARKS if mark in everything(db).lower()}
 
 
