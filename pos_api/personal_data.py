@@ -14,6 +14,7 @@ _PERSONAL = ("billing", "shipping", "customer_note", "transaction_id", "order_ke
 _ATTRIBUTE = "pa_"
 """How the key of a product's attribute begins (`pa_size`), which says what was bought and nothing of who bought it."""
 _ADDRESS = re.compile(rb"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,255}")
+NO_ADDRESS = "(e-mail address)"
 _BEFORE, _AFTER = 64, 256
 _MOST_ADDRESSES = 20
 _MOST_SIGNS = 1000
@@ -56,6 +57,11 @@ def _about_a_person(warning: Document) -> bool:
     """Whether a warning is about a field that is not kept: nothing is left that it could be right about."""
     field = str(warning.get("values", {}).get("field", "")).partition(".")[0]
     return field in ("billing", "shipping", "customer_note", "transaction_id", "order_key", "meta_data", "customer_id")
+
+
+def without_addresses(text: str) -> str:
+    """The text with NO_ADDRESS for each e-mail address in it."""
+    return _ADDRESS.sub(NO_ADDRESS.encode(), text.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
 
 
 def addresses(body: bytes) -> list[str]:

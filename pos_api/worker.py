@@ -27,6 +27,7 @@ from .inbox import Event, Outcome
 from .leases import renewal
 from .logs import get_logger
 from .orders import OrderSnapshot
+from .personal_data import without_addresses
 from .product_archive import ProductDeletion
 from .products import ProductSnapshot
 from .sources import woocommerce
@@ -72,14 +73,14 @@ def understand(store: Store, headers: Mapping[str, str], body: bytes, received_a
     A body that can't be used has the outcome parked, with the reason; one that says nothing to keep (a draft, another
     noun's topic) is ignored. A fault of ours while reading it parks it too: nothing said is lost.
     """
-    kept = {name: headers[name] for name in woocommerce.KEPT_HEADERS if name in headers}
+    kept = woocommerce.kept_headers(headers)
     topic, resource_id = headers.get(woocommerce.TOPIC_HEADER, ""), ""
     came, body = body, without_traces(body)
     try:
         message = woocommerce.read(headers, body)
         topic, resource_id = message.topic, message.resource_id
         own_key = key or inbox.event_key(store.id, topic, resource_id, came)
-        event = Event(store.id, topic, resource_id, body, kept, received_at, key=own_key)
+        event = _event(store, topic, resource_id, body, kept, received_at, own_key)
         subject = woocommerce.translate(message, store, received_at, event.key)
     except Exception as error:
         problem = error if isinstance(error, PosError) else _surprise(error)
@@ -87,16 +88,26 @@ def understand(store: Store, headers: Mapping[str, str], body: bytes, received_a
             topic, resource_id = woocommerce.glimpse(headers, body)
         # A body that names nothing may be about anything, so each delivery of it is listed: a webhook whose user was
         # deleted sends the same error for every order.
-        about = resource_id or kept.get(woocommerce.DELIVERY_HEADER, "")
+        about = resource_id or headers.get(woocommerce.DELIVERY_HEADER, "")
         own_key = key or inbox.event_key(store.id, topic, about, came)
-        return parked(Event(store.id, topic, resource_id, body, kept, received_at, key=own_key), problem)
+        return parked(_event(store, topic, resource_id, body, kept, received_at, own_key), problem)
     outcome = None if subject else Outcome("ignored")
     return Work(event, subject, outcome, site=message.site, erasures=store.erasures)
 
 
+def _event(
+    store: Store, topic: str, resource_id: str, body: bytes, kept: dict[str, str], received_at: datetime, key: str
+) -> Event:
+    """The event, with no e-mail address in what stays of it when a person is erased."""
+    topic, resource_id = without_addresses(topic), without_addresses(resource_id)
+    return Event(store.id, topic, resource_id, body, kept, received_at, key=key)
+
+
 def parked(event: Event, problem: PosError) -> Work:
-    """An event that is kept for people to look at, because of `problem`."""
-    return Work(event, None, Outcome("parked", reason=problem.message, details=problem.details), problem)
+    """An event that is kept for people to look at, because of `problem`. The reason stays when a person is erased, so
+    it has no e-mail address in it."""
+    outcome = Outcome("parked", reason=without_addresses(problem.message), details=problem.details)
+    return Work(event, None, outcome, problem)
 
 
 def without_body(
@@ -104,12 +115,11 @@ def without_body(
 ) -> Work:
     """The trace of a body that is too large to be kept: what it is about, as far as its beginning says so, and why it
     was refused."""
-    kept = {name: headers[name] for name in woocommerce.KEPT_HEADERS if name in headers}
+    kept = woocommerce.kept_headers(headers)
     topic, resource_id = woocommerce.glimpse(headers, beginning)
     key = inbox.event_key(store.id, topic, resource_id, b"%d:%s" % (size, beginning))
-    return parked(
-        Event(store.id, topic, resource_id, b"", kept, received_at, key=key, refused=problem.message), problem
-    )
+    event = _event(store, topic, resource_id, b"", kept, received_at, key)
+    return parked(replace(event, refused=problem.message), problem)
 
 
 def _surprise(error: Exception) -> PosError:

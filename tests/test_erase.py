@@ -28,7 +28,7 @@ from pos_api.orders import OrderSnapshot
 from pos_api.sources.woocommerce_rest import envelope
 from pos_api.stores import Stores
 from pos_api.values import now
-from tests.factories import Shop, at, line, order, stock_of, stock_up, values
+from tests.factories import API_KEY, Shop, at, line, native_headers, order, stock_of, stock_up, values
 from tests.steps import Crash, Process, clear, interleave, processes
 from tests.test_api_orders import conforms, data
 
@@ -286,6 +286,27 @@ def test_an_erased_delivery_says_what_it_was_about_and_cant_be_tried_again(
         inbox.replay(db, [key])
     assert inbox.replay(db, inbox.Filter()) == 0
     assert data(client.get(f"/api/inbox/{key}", headers=ADMIN))["body"] == ""
+
+
+@pytest.mark.parametrize("native", [True, False])
+@pytest.mark.parametrize("part", ["id", "topic", "source", "delivery", "code", "unreadable"])
+def test_an_address_where_a_delivery_says_what_it_is_about_is_erased_too(
+    part: str, native: bool, shop: Shop, db: Db, erasures: Erasures
+) -> None:
+    life(shop)
+    topic = f"order.created for {ANNA}" if part == "topic" else "order.created"
+    about: Document = {"code": ANNA, "message": "no"} if part == "code" else annas(8)
+    about |= {"id": ANNA} if part == "id" else {}
+    body = json.dumps(about if native else {"event": topic, "data": about}).encode()
+    if part == "unreadable":
+        body = body.replace(b"order.created", b"order " + ANNA.encode())[:-1]
+    from_shop = native_headers(ANNA if part == "unreadable" else topic, body)
+    headers = dict(from_shop) if native else {"X-API-Key": API_KEY, "Content-Type": "application/json"}
+    headers["X-WC-Webhook-Source"] = f"https://{ANNA}/" if part == "source" else "https://shop.example/"
+    headers["X-WC-Webhook-Delivery-ID"] = ANNA if part == "delivery" else "1"
+    shop.post(body, headers)
+    erase.person(db, erasures, ANNA)
+    assert traces(db) == []
 
 
 # --- erased in the shop ---------------------------------------------------------------------------------------------

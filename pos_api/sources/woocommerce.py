@@ -24,6 +24,7 @@ from ..db import Document
 from ..errors import Invalid
 from ..opening import Taking
 from ..orders import OrderSnapshot, status_of
+from ..personal_data import without_addresses
 from ..product_archive import ProductDeletion
 from ..products import ProductSnapshot
 from ..stores import Store, site_of
@@ -80,6 +81,17 @@ KEPT_HEADERS = (
     "webhook-timestamp",
 )
 """What is kept with an event for tracing and for reading it again; never a key or a signature."""
+
+_USER = re.compile("//[^/?#]*@")
+
+
+def kept_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Those of KEPT_HEADERS that there are, without e-mail addresses, which no erasure of a person would find there."""
+    kept = {name: headers[name] for name in KEPT_HEADERS if name in headers}
+    if SOURCE_HEADER in kept:  # its host counts, a user name before it does not
+        kept[SOURCE_HEADER] = _USER.sub("//", kept[SOURCE_HEADER])
+    return {name: without_addresses(value) for name, value in kept.items()}
+
 
 DRAFTS = frozenset({"checkout-draft", "auto-draft"})
 _IMPLIED_STATUS = {
