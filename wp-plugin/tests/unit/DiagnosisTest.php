@@ -52,6 +52,8 @@ final class DiagnosisTest extends TestCase {
 			'firewall' => array( 403, '<html>', '', 'firewall' ),
 			'login'    => array( 401, '<html>', '', 'web page' ),
 			'redirect' => array( 301, '', 'https://pos.example/elsewhere', 'https://pos.example/elsewhere' ),
+			'scope'    => array( 403, '{"success":false,"error":{"message":"This takes an API key with the scope orders; pos_abc has read."}}', '', 'does not allow it: This takes an API key with the scope orders; pos_abc has read.' ),
+			'refusal'  => array( 403, '{"success":false}', '', 'does not allow it' ),
 			'database' => array( 503, '{"success":false}', '', 'database' ),
 			'limit'    => array( 429, '{"success":false}', '', 'wait' ),
 			'other'    => array( 500, '{"success":false}', '', '500' ),

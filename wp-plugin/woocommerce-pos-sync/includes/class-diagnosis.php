@@ -125,6 +125,9 @@ final class Diagnosis {
 			/* translators: %d: HTTP status. */
 			return self::problem( sprintf( __( 'A web page answered instead of the POS (status %d): a firewall or login page in between, or another address.', 'woocommerce-pos-sync' ), $status ) );
 		}
+		if ( 403 === $status ) { // Which scope the key lacks, or from which address it came, only the POS can say.
+			return self::problem( Words::of_failure( $status, Reply::from_http( $status, $body, '', $now )->message ) );
+		}
 		if ( 429 === $status ) {
 			return self::problem( __( 'The POS had too many requests and asks to wait. Please try again in a minute.', 'woocommerce-pos-sync' ) );
 		}
