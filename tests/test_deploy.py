@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import re
 import shutil
+import ssl
 import subprocess
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
+
+from tests.service import free_port
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).parent.parent
 DEPLOY = ROOT / "deploy"
@@ -49,9 +55,9 @@ def test_a_delivery_that_is_too_large_comes_through_the_proxy_and_leaves_its_tra
     assert re.search(r"max_size 16MiB\n", (DEPLOY / "Caddyfile").read_text())  # Caddy's MB has 1,000,000 bytes
 
 
-def test_nginx_takes_its_example(tmp_path: Path) -> None:
+def nginx_with_example(tmp_path: Path, port: int) -> Path:
+    """A whole configuration of nginx with the example in it, on this port, with nothing behind it."""
     site = (DEPLOY / "nginx.conf").read_text()
-    assert "X-Forwarded-For $remote_addr" in site, "not what the sender says"
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     made = run(
         *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=pos.example"),
@@ -60,19 +66,90 @@ def test_nginx_takes_its_example(tmp_path: Path) -> None:
     assert made.returncode == 0, made.stderr
     site = re.sub(r"ssl_certificate +\S+;", f"ssl_certificate {certificate};", site)
     site = re.sub(r"ssl_certificate_key +\S+;", f"ssl_certificate_key {key};", site)
+    site = re.sub(r"access_log /\S+", f"access_log {tmp_path}/access.log", re.sub(r"listen \[::\].*\n", "", site))
+    site = site.replace("listen 80;", f"listen 127.0.0.1:{free_port()};").replace(
+        "listen 443", f"listen 127.0.0.1:{port}"
+    )
+    site = site.replace("proxy_pass http://127.0.0.1:8080", f"proxy_pass http://127.0.0.1:{free_port()}")
     whole = tmp_path / "nginx.conf"
     temporary = "".join(
         f"{name}_temp_path {tmp_path};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
-    site = re.sub(r"listen (\[::\]:)?(80|443)", r"listen 127.0.0.1:1\2", re.sub(r"listen \[::\].*\n", "", site))
     whole.write_text(f"pid {tmp_path}/pid; error_log stderr;\nevents {{}}\nhttp {{ {temporary}\n{site}\n}}\n")
-    checked = run("nginx", "-t", "-c", whole)
+    return whole
+
+
+def test_nginx_takes_its_example(tmp_path: Path) -> None:
+    assert "X-Forwarded-For $remote_addr" in (DEPLOY / "nginx.conf").read_text(), "not what the sender says"
+    checked = run("nginx", "-t", "-c", nginx_with_example(tmp_path, free_port()))
     assert checked.returncode == 0, checked.stderr
 
 
 def test_caddy_takes_its_example() -> None:
     checked = run("caddy", "validate", "--config", DEPLOY / "Caddyfile", "--adapter", "caddyfile")
     assert checked.returncode == 0, checked.stderr
+
+
+ASKED_FOR = (
+    "/api/customers/anna@example.com",
+    "/api/customers/anna%40example.com/export",
+    "/api/customers?q=anna@example.com",
+    "/anna@example.com",
+)
+
+
+def ask(url: str) -> None:
+    """Ask for all of these once the proxy answers: there is nothing behind it."""
+    trusting = ssl.create_default_context()
+    trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
+    wait_until(lambda: _status(url + "/", trusting) == 502)
+    assert {_status(url + path, trusting) for path in ASKED_FOR} == {502}
+
+
+def _status(url: str, context: ssl.SSLContext) -> int:
+    asked = urllib.request.Request(url, headers={"X-API-Key": "pos_secret"})  # noqa: S310
+    try:
+        with urllib.request.urlopen(asked, context=context, timeout=10) as answer:  # noqa: S310
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+    except OSError:
+        return 0
+
+
+def test_no_address_in_a_path_is_in_the_access_log_of_nginx(tmp_path: Path) -> None:
+    port = free_port()
+    whole = nginx_with_example(tmp_path, port)
+    if not shutil.which("nginx"):
+        pytest.skip("nginx is not installed here")
+    with subprocess.Popen(["nginx", "-c", whole, "-g", "daemon off;"], stderr=subprocess.DEVNULL) as nginx:
+        try:
+            ask(f"https://127.0.0.1:{port}")
+        finally:
+            nginx.terminate()
+    logged = (tmp_path / "access.log").read_text()
+    assert "GET /api/customers 502" in logged
+    assert "anna" not in logged
+
+
+def test_neither_an_address_in_a_path_nor_a_key_is_in_the_log_of_caddy(tmp_path: Path) -> None:
+    if not shutil.which("caddy"):
+        pytest.skip("caddy is not installed here")
+    port = free_port()
+    example = (DEPLOY / "Caddyfile").read_text().replace("\npos.example {", f"\nhttp://127.0.0.1:{port} {{")
+    example = example.replace("\n{\n", "\n{\n\tadmin off\n", 1)
+    (tmp_path / "Caddyfile").write_text(example.replace("127.0.0.1:8080 {", f"127.0.0.1:{free_port()} {{"))
+    log = tmp_path / "log"
+    command: list[str | Path] = ["caddy", "run", "--config", tmp_path / "Caddyfile", "--adapter", "caddyfile"]
+    with log.open("w") as written, subprocess.Popen(command, stderr=written) as caddy:
+        try:
+            ask(f"http://127.0.0.1:{port}")
+        finally:
+            caddy.terminate()
+    logged = log.read_text()
+    assert '"uri":"/api/customers"' in logged
+    assert "anna" not in logged
+    assert "pos_secret" not in logged
 
 
 def test_the_containers_run_without_root_and_cant_be_written_to() -> None:
