@@ -28,7 +28,9 @@ from pymysql.constants import FIELD_TYPE
 from pymysql.converters import conversions
 from pymysql.cursors import DictCursor
 
-from pos_api import cli, importer
+from pos_api import importer
+from pos_api.cli.common import with_config, with_db
+from pos_api.cli.shop import progress_bars, show_import, since_problem
 from pos_api.config import Config
 from pos_api.db import Db
 from pos_api.sources.woocommerce_rest import GONE, Answer, Credentials, Row, Shop, ShopError, Unread
@@ -624,7 +626,7 @@ def _timezone(options: dict[str, str]) -> tzinfo:
 def take_over(db: Db, config: Config, database: Database, name: str, since: datetime) -> importer.Imported:
     """Import the store `name` from its database, as `importer.run` does over REST."""
     with DatabaseShop(database) as shop:
-        return importer.run(db, config, shop, name, since, cli.progress_bars())
+        return importer.run(db, config, shop, name, since, progress_bars())
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -637,8 +639,8 @@ def take_over(db: Db, config: Config, database: Database, name: str, since: date
 @click.option("--password", envvar="MYSQL_PWD", prompt=True, hide_input=True, help="Or MYSQL_PWD; else asked for.")
 @click.option("--database", required=True)
 @click.option("--prefix", default="wp_", show_default=True, help="$table_prefix in wp-config.php.")
-@cli.with_db
-@cli.with_config
+@with_db
+@with_config
 def main(config: Config, db: Db, /, name: str, since: str, prefix: str, socket: str | None, **connect: Any) -> None:
     """Take over the shop NAME from its WooCommerce database. Interrupted, it goes on where it was."""
     try:
@@ -646,10 +648,10 @@ def main(config: Config, db: Db, /, name: str, since: str, prefix: str, socket: 
         with closing(Database(prefix, unix_socket=socket, **connect)) as database:
             imported = take_over(db, config, database, name, start)
     except ValueError as error:
-        raise click.BadParameter(cli.since_problem(since, error), param_hint="--since") from None
+        raise click.BadParameter(since_problem(since, error), param_hint="--since") from None
     except pymysql.MySQLError as error:
         raise click.ClickException(f"The database: {error.args[-1]}") from None
-    cli.show_import(imported)
+    show_import(imported)
 
 
 if __name__ == "__main__":

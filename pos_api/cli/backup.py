@@ -1,0 +1,48 @@
+"""`pos-api backup` and `restore`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from .. import backup as backups
+from .. import erase
+from ..config import Config
+from ..db import Db
+from ..erasures import Erasures
+from .common import say, with_config, with_db
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--encrypt", is_flag=True, help="So that nobody can read it without SECRETS_KEYS.")
+@with_db
+@with_config
+def backup(config: Config, db: Db, /, file: Path, encrypt: bool) -> None:
+    """Back up everything to FILE, sealed with SECRETS_KEYS; the service may go on meanwhile."""
+    _say_counts("Backed up", backups.write(db, file, backups.keys(config)[0], encrypt=encrypt))
+    say(
+        f"to {file}. Restoring it needs SECRETS_KEYS of your .env: keep a copy of them, in another place than the file."
+    )
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--force", is_flag=True, help="Replace what is in the database.")
+@click.option("--unsealed", is_flag=True, help="Although none of SECRETS_KEYS sealed it: anybody may have made it.")
+@with_db
+@with_config
+def restore(config: Config, db: Db, /, file: Path, force: bool, unsealed: bool) -> None:
+    """Restore FILE into an empty database. Stop the service first."""
+    keys = backups.keys(config) if config.secrets_keys or not unsealed else []
+    erasures = Erasures(db, config)
+    erasures.restore_begins()
+    _say_counts("Restored", backups.restore(db, file, keys, force=force, unsealed=unsealed))
+    if erased := erase.after_restore(db, erasures):
+        say(f"Erased again what the backup had of people erased since: their personal data in {erased:,} orders.")
+
+
+def _say_counts(done: str, manifest: backups.Manifest) -> None:
+    for name, content in manifest.items():
+        say(f"{done} {content.documents:>9,} {name}")

@@ -1,0 +1,42 @@
+"""`pos-api inbox` and `replay`: deliveries that need a look."""
+
+from __future__ import annotations
+
+import click
+
+from .. import inbox, retention
+from ..config import Config
+from ..db import Db
+from .common import moment_text, say, with_config, with_db
+
+
+@click.command("inbox")
+@click.option("--state", type=click.Choice(["parked", "failed", "waiting"]), help="Only these.")
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True)
+@with_db
+@with_config
+def list_inbox(config: Config, db: Db, /, state: str | None, limit: int) -> None:
+    """Deliveries that need a look, with the reason, the newest first; or those that wait."""
+    _, entries = inbox.find(db, inbox.Filter(state), limit=limit)
+    for each in entries:
+        what = f"{each['store']} {each['topic'] or 'unreadable'} {each['resource_id']}"
+        say(f"{moment_text(each['received_at'])}  {each['state']:<8} {what}  {each.get('reason', '')}")
+        for field, problem in (each.get("details") or {}).items():
+            say(f"  {field}: {problem}")
+        say(f"  {each['_id']}")
+        if until := retention.kept_until(each, config):
+            say(f"  is deleted on {until.date()}, unless it is replayed")
+    if not entries:
+        say("Nothing waits." if state == "waiting" else "Nothing needs a look.", err=True)
+
+
+@click.command()
+@click.argument("keys", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="Every parked and failed one.")
+@with_db
+def replay(db: Db, keys: tuple[str, ...], everything: bool) -> None:
+    """Make the deliveries of these KEYS due again, or all that need a look."""
+    if bool(keys) == everything:
+        raise click.UsageError("Give the keys that `pos-api inbox` shows, or --all.")
+    count = inbox.replay(db, inbox.Filter() if everything else keys)
+    say(f"{count} due again; a running service takes them up within a second or so.")

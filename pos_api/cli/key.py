@@ -1,0 +1,102 @@
+"""`pos-api key`: API keys of shops."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import click
+
+from .. import api_keys, stores
+from ..config import Config
+from ..db import Db
+from ..values import now
+from .common import moment_text, parse_moment, say, with_config, with_db
+from .store import print_setup_line
+
+
+@click.group()
+def key() -> None:
+    """API keys of shops. Two with the same scopes can be active, so that a key is changed without a gap."""
+
+
+@key.command("add")
+@click.argument("name")
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    type=click.Choice(api_keys.SCOPES),
+    default=[api_keys.ORDERS],
+    show_default=True,
+    help="What it may do: send deliveries (orders), read what a viewer may, of all shops (read), use the routes of"
+    " subscriptions once there are any (subscriptions), or all of these. Can be given several times.",
+)
+@click.option(
+    "--ip",
+    "networks",
+    multiple=True,
+    metavar="NETWORK",
+    help="Accept it only from this address or network, such as 192.0.2.0/24. Can be given several times.",
+)
+@click.option("--expires", callback=lambda _, __, text: parse_moment(text), help="When it stops to work: 2027-01-01.")
+@click.option("--connect", is_flag=True, help="Print it in the line to paste into the plugin.")
+@with_db
+@with_config
+def add_key(
+    config: Config,
+    db: Db,
+    /,
+    name: str,
+    scopes: tuple[str, ...],
+    networks: tuple[str, ...],
+    expires: datetime | None,
+    connect: bool,
+) -> None:
+    """Give the shop NAME another key and print it, this once."""
+    if expires and expires <= now():
+        raise click.BadParameter("that day or time is past already", param_hint="'--expires'")
+    if connect and not {api_keys.ORDERS, api_keys.ALL} & set(scopes):
+        raise click.BadParameter("the plugin needs the scope orders", param_hint="'--scope'")
+    key = stores.add_key(db, name, expires_at=expires, scopes=scopes, networks=networks)
+    if connect:
+        print_setup_line(config, key)
+    else:
+        say(key)
+
+
+@key.command("list")
+@click.argument("name", required=False)
+@with_db
+@with_config
+def list_keys(config: Config, db: Db, /, name: str | None) -> None:
+    """The keys of the shop NAME, or of all shops, by their first letters; used: to the minute."""
+    for store in [name] if name else [each.id for each in stores.Stores(db, config).all()]:
+        if store == stores.DEFAULT and stores.SETTINGS_KEY not in {each["prefix"] for each in stores.keys(db, store)}:
+            say(f"{store}  {stores.SETTINGS_KEY}  of the settings; no service has run with it yet")
+        for each in stores.keys(db, store):
+            say(f"{store}  {_key_in_words(each)}")
+
+
+def _key_in_words(each: dict[str, Any]) -> str:
+    of_settings = each["prefix"] == stores.SETTINGS_KEY
+    days = (now() - each["created_at"]).days
+    parts = [
+        f"{each['prefix']}{'' if of_settings else '…'}  {', '.join(each['scopes'])}",
+        f"{'known since' if of_settings else 'made'} {moment_text(each['created_at'])}",
+        f"{days} {'day' if days == 1 else 'days'} old",
+        f"used {moment_text(each['last_used_at'])}",
+    ]
+    parts += [f"expires {moment_text(each['expires_at'])}"] if each["expires_at"] else []
+    parts += [f"only from {', '.join(each['networks'])}"] if each["networks"] else []
+    return ", ".join(parts)
+
+
+@key.command("revoke")
+@click.argument("name")
+@click.argument("prefix")
+@with_db
+def revoke_key(db: Db, name: str, prefix: str) -> None:
+    """Take back the key of the shop NAME that starts with PREFIX, as `pos-api key list` shows it."""
+    stores.revoke_key(db, name, prefix)
+    say("Revoked; every process knows within five seconds.")

@@ -1,0 +1,115 @@
+"""`pos-api init`, `serve` and `worker`."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import sys
+import threading
+
+import click
+from cryptography.fernet import Fernet
+
+from .. import db as database
+from .. import logs, server, worker
+from ..config import Config, ConfigError
+from ..leases import renewal
+from ..schedule import Schedule
+from ..setup_line import webhook_url
+from .common import ENV_FILE, say, say_lines, with_config
+
+_FRESH_ENV = """\
+# Settings of this installation, secrets among them. What is set in the environment wins over this file.
+
+# What the WordPress plugin sends as X-API-Key.
+WEBHOOK_API_KEY={webhook_api_key}
+
+# The secret of WooCommerce's own webhooks (WooCommerce > Settings > Advanced > Webhooks).
+WEBHOOK_SECRET={webhook_secret}
+
+# Signs the tokens of staff; another one makes everybody log in again.
+JWT_SECRET={jwt_secret}
+
+# Encrypts what the database must not show, such as other shops' webhook secrets. Keep it with your backups. To change
+# it, put a new one in front: NEW,OLD.
+SECRETS_KEYS={secrets_keys}
+
+# Where orders are kept: a MongoDB server, or where unset a store of its own in DATA_DIR.
+# MONGODB_URI=mongodb://localhost:27017/pos-system
+# DATA_DIR=var
+
+# PORT=8080
+
+# The address at which shops reach this service.
+# PUBLIC_URL=https://pos.example
+
+# STORE_URL=https://shop.example
+# STORE_TIMEZONE=Europe/Stockholm
+"""
+
+
+@click.command()
+def init() -> None:
+    """Write a .env with fresh secrets, unless there is one."""
+    text = _FRESH_ENV.format(
+        webhook_api_key=secrets.token_urlsafe(32),
+        webhook_secret=secrets.token_urlsafe(32),
+        jwt_secret=secrets.token_urlsafe(48),
+        secrets_keys=Fernet.generate_key().decode(),
+    )
+    try:
+        descriptor = os.open(ENV_FILE, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise ConfigError(f"{ENV_FILE} is there already and stays as it is.") from None
+    except OSError as error:
+        raise ConfigError(f"{ENV_FILE} can't be written: {error.strerror}.") from None
+    with open(descriptor, "w") as out:
+        out.write(text)
+    say(f"Wrote {ENV_FILE} with fresh secrets; only you can read it.")
+
+
+@click.command()
+@with_config
+def serve(config: Config) -> None:
+    """Serve webhooks, the API and the docs."""
+    _warn(config)
+    server.run(config, announce=lambda: say_lines(_next_steps(config)))
+
+
+def _warn(config: Config) -> None:
+    for warning in config.warnings:
+        logs.get_logger(__name__).warning("check the settings", problem=warning)
+
+
+def _next_steps(config: Config) -> str:
+    here = f"http://localhost:{config.port}"
+    where = "" if config.port == Config.port else f" --url {here}"
+    program = os.path.relpath(sys.argv[0]) if os.sep in sys.argv[0] else "pos-api"
+    return f"""\
+Server running on port {config.port}
+
+  Connect a shop   {program} store show default --connect
+  Send orders to   {webhook_url(config)}   (X-API-Key: WEBHOOK_API_KEY in .env)
+  API docs         {here}/api-docs
+  Add a user       {program} user add NAME
+  Try it           ./test-webhook.sh{where}
+"""
+
+
+@click.command("worker")
+@with_config
+def work(config: Config) -> None:
+    """Process what waits in the inbox (for WEBHOOK_PROCESSING=queued); run as many as you like."""
+    stop = threading.Event()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signum, lambda *_: stop.set())
+    _warn(config)
+    db = database.connect(config)
+    with db.client:
+        schedule = Schedule(db, config)
+        schedule.start()
+        say("Worker running")
+        renewal.ends_process = True  # systemd starts another one
+        worker.run_forever(db, config, stop)
+        schedule.stop()

@@ -1,0 +1,177 @@
+"""`pos-api import` and `reconcile`: what a shop has, and how the POS compares with it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime
+from typing import Any
+
+import click
+
+from .. import audit, connection, importer, reconcile
+from ..config import Config
+from ..db import Db, Document
+from ..reconcile import Report
+from ..values import now
+from .common import json_value, moment_text, say, say_lines, with_config, with_db
+
+_LISTED = 50
+"""So many rows that were not imported are printed."""
+
+
+def _since(_: click.Context, __: click.Parameter, text: str) -> datetime:
+    try:
+        return importer.parse_since(text, now())
+    except ValueError as error:
+        raise click.BadParameter(since_problem(text, error)) from None
+
+
+def since_problem(text: str, error: ValueError) -> str:
+    """What is wrong with a --since, and how one looks."""
+    problem = "is in the future" if "future" in str(error) else "is no date, and no time before now"
+    return f"{text!r} {problem}; 2024-01-01, or how long ago: 12h, 2d, 3w"
+
+
+@click.command("import")
+@click.argument("name")
+@click.option("--since", required=True, callback=_since, help="Orders made since: 2024-01-01, or 90d ago.")
+@with_db
+@with_config
+def import_shop(config: Config, db: Db, /, name: str, since: datetime) -> None:
+    """Take over the products, customers and orders of the shop NAME. Interrupted, it goes on where it was.
+
+    Exit status 1 when something of the shop's is not here afterwards, or not as it is there.
+    """
+    with connection.open_shop(db, config, name) as shop:
+        imported = importer.run(db, config, shop, name, since, progress_bars())
+    show_import(imported)
+
+
+def show_import(imported: importer.Imported) -> None:
+    """Print what an import did, and how the POS compares with the shop now; exits with status 1 when something of the
+    shop's is not here, or not as it is there."""
+    for phase, counts in imported.outcomes.items():
+        say(f"{phase:<10}" + ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(counts.items())))
+    if imported.not_imported:
+        say(f"{len(imported.not_imported):,} not imported:", err=True)
+        for each in imported.not_imported[:_LISTED]:
+            say(f"  {each['what']}: {each['cause']}", err=True)
+        if len(imported.not_imported) > _LISTED:
+            say("  …; `pos-api inbox` has those that came in and could not be used.", err=True)
+    _show_report(imported.report, complete=not imported.not_imported)
+    if not imported.in_sync:
+        sys.exit(1)
+
+
+def progress_bars() -> importer.Progress:
+    """A progress bar for each phase, with the rate and the time left."""
+    bar: Any = None
+    started: dict[str, tuple[datetime, int]] = {}
+
+    def progress(phase: str, done: int, total: int) -> None:
+        nonlocal bar
+        if phase not in started:
+            if bar is not None:
+                bar.__exit__(None, None, None)
+            started[phase] = (now(), done)
+            bar = click.progressbar(
+                length=max(total, 1), label=f"{phase:<10}", show_pos=True, item_show_func=lambda rate: rate
+            )
+            bar.__enter__()
+        begun, _ = started[phase]
+        rate = done / max((now() - begun).total_seconds(), 0.001)
+        bar.update(max(done - bar.pos, 0), f"{rate:,.0f}/s")
+        if done >= total:
+            bar.finish()
+            bar.render_progress()
+
+    return progress
+
+
+@click.command("reconcile")
+@click.argument("name")
+@click.option("--since", default="2d", show_default=True, callback=_since, help="2024-01-01, or how long ago: 12h, 3w.")
+@click.option("--repair", is_flag=True, help="Repair orders and products, switch webhooks on again.")
+@click.option("--align", metavar="SKU", multiple=True, help="Bring the stock of this SKU to the shop's.")
+@click.option("--accept-gone", is_flag=True, help="Also where many are gone from the shop at once.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@with_db
+@with_config
+def reconcile_shop(
+    config: Config,
+    db: Db,
+    /,
+    name: str,
+    since: datetime,
+    repair: bool,
+    align: tuple[str, ...],
+    accept_gone: bool,
+    as_json: bool,
+) -> None:
+    """Compare the POS with the shop NAME. Exit status 1 when something is left to repair or to look at."""
+    asked = {"since": since, "repair": repair, "align": list(align), "accept_gone": accept_gone}
+    recorded: AbstractContextManager[Document] = nullcontext({})
+    if repair or align:
+        recorded = audit.act(db, "store.repaired", target=name, details=asked)
+    with connection.open_shop(db, config, name) as shop, recorded as details:
+        report = reconcile.run(
+            db, config, shop, name, since, repair=repair, repair_senders=repair, align=align, accept_gone=accept_gone
+        )
+        details |= _repairs(report)
+    if as_json:
+        say_lines(json.dumps(report.document(), default=json_value, indent=2, ensure_ascii=False))
+    else:
+        _show_report(report)
+    differ = {sku for each in report.stock if each["difference"] for sku in (each["sku"], each["product"])}
+    for sku in align:
+        if sku not in differ:
+            say(f"{sku}: nothing to align.", err=True)
+    if not report.in_sync:
+        sys.exit(1)
+
+
+def _repairs(report: Report) -> dict[str, list[str]]:
+    """What a comparison repaired, for the audit."""
+    return {
+        "orders": [each["order"] for each in report.orders if each.get("repair")][:_LISTED],
+        "products": [each["sku"] for each in report.products if each.get("repair")][:_LISTED],
+        "stock": [each["sku"] for each in report.stock if each.get("repair")][:_LISTED],
+        "webhooks": [str(each["id"]) for each in report.senders if each.get("repair")],
+    }
+
+
+def _show_report(report: Report | None, *, complete: bool = True) -> None:
+    """Print what a comparison found; that all is in sync only where what went before was `complete`."""
+    if report is None:
+        return
+    compared = f"{report.compared:,} orders since {moment_text(report.since)} and {report.products_compared:,} products"
+    say(f"{compared} compared.")
+    for each in report.orders:
+        _row(f"#{each['number']}", each["problem"], each.get("repair"), each["cause"])
+    for each in report.products:
+        _row(each["sku"], each["problem"], each.get("repair"), each["cause"])
+    for each in report.stock:
+        here = "-" if each["here"] is None else f"{each['here']:g}"
+        _row(each["sku"], f"stock {here}, shop {each['shop']:g}", each.get("repair"), each["cause"])
+    for each in report.unread:
+        _row(each["what"], "not read", None, each["cause"])
+    for each in report.senders:
+        _row(each["name"] or str(each["id"]), each.get("topic") or "", each.get("repair"), each["problem"])
+    for note in report.notes:
+        say(f"Note: {note}")
+    outage = report.silence or {}
+    if outage.get("alarming"):
+        say(
+            f"No order since {moment_text(outage['since'])}: about {outage['missed']:.0f} usually come in such a time. "
+            "Is the shop's checkout all right?"
+        )
+    if report.problem:
+        say(f"Not finished: {report.problem}", err=True)
+    elif report.in_sync and complete:
+        say("In sync.")
+
+
+def _row(what: str, problem: str, repair: str | None, cause: str) -> None:
+    say(f"{what:<16} {problem:<24} {repair or 'open':<10} {cause}")

@@ -1,0 +1,29 @@
+"""`pos-api verify`: whether stock is right."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import AbstractContextManager, nullcontext
+
+import click
+
+from .. import audit, verify
+from ..db import Db, Document
+from .common import say, with_db
+
+
+@click.command("verify")
+@click.option("--repair", is_flag=True, help="Bring products to their ledger, and orders into it.")
+@with_db
+def verify_stock(db: Db, repair: bool) -> None:
+    """Prove that stock is right: ledgers, products and orders. Exit status 1 when something is (still) wrong."""
+    found = left = 0
+    recorded: AbstractContextManager[Document] = audit.act(db, "stock.repaired") if repair else nullcontext({})
+    with recorded as details:
+        for problem in verify.run(db, repair=repair):
+            found += 1
+            left += not problem.mended
+            say(f"{'mended' if problem.mended else 'WRONG':<8} {problem.what}: {problem.message}")
+        details |= {"found": found, "left": left}
+    say(f"{found:,} problems, {left:,} left." if found else "Stock is right.")
+    sys.exit(1 if left else 0)
