@@ -1050,7 +1050,8 @@ function constants( array $input ): array {
 		$code .= sprintf( "define( %s, %s );\n", var_export( $name, true ), var_export( $value, true ) ); // phpcs:ignore WordPress.PHP.DevelopmentFunctions
 	}
 	wp_mkdir_p( WPMU_PLUGIN_DIR );
-	file_put_contents( WPMU_PLUGIN_DIR . '/constants.php', $code );
+	array_map( 'unlink', glob( WPMU_PLUGIN_DIR . '/constants-*.php' ) );
+	file_put_contents( WPMU_PLUGIN_DIR . uniqid( '/constants-' ) . '.php', $code ); // A new name: OPcache may keep what a name held.
 	return array();
 }
 
