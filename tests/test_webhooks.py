@@ -466,8 +466,8 @@ def test_another_media_type_is_415_to_the_plugin_200_to_woocommerce_and_kept_to_
     body = b'{"event": "order.created", "data": {"id": 1}}'
     response = shop.post(body, {"X-API-Key": API_KEY} | ({"Content-Type": content_type} if content_type else {}))
     assert response.status_code == 415
-    native = native_headers("order.created", b'{"id": 2}') | {"Content-Type": content_type}
-    assert outcome(shop.post(b'{"id": 2}', native)) == "parked"
+    native = native_headers("order.created", b'{"id": 2, "status": "pending"}') | {"Content-Type": content_type}
+    assert outcome(shop.post(b'{"id": 2, "status": "pending"}', native)) == "parked"
     assert sorted(each["resource_id"] for each in parked(db)) == ["1", "2"]
     inbox.replay(db, inbox.Filter("parked"))
     while db.woocommerceorders.count_documents({}) < 2:
