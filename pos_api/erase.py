@@ -10,15 +10,14 @@ of the person, so that figures stay as they are; of a delivery what it was about
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import islice
-from typing import TypeVar
 
 from pymongo import UpdateOne
 
 from . import audit, customers, inbox, orders, tally
+from .batches import in_batches
 from .customers import CustomerErasure
 from .db import Db, Document
 from .erasures import AGAIN_AFTER, Erasure, Erasures
@@ -28,8 +27,6 @@ _BATCH = 500
 _ROUNDS = 50
 _FIGURES_SECONDS = 5.0
 """So long figures are brought up to date at once; what is left is done as ever, within some minutes."""
-
-T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -122,7 +119,7 @@ def _erase_deliveries_of_orders(db: Db, erasure: Erasure) -> int:
     found = db.woocommerceorders.find({"customer": erasure.customer}, {"_id": 1})
     return sum(
         inbox.erase(db, inbox.of_person(batch, noun="order"))
-        for batch in _in_batches((order["_id"] for order in found), _BATCH)
+        for batch in in_batches((order["_id"] for order in found), _BATCH)
     )
 
 
@@ -171,12 +168,6 @@ def _erase_record(db: Db, customer: str, store: str | None, erasure: Erasure) ->
     raise RuntimeError("a customer kept changing while it was being erased")
 
 
-def _in_batches(things: Iterable[T], size: int) -> Iterator[list[T]]:
-    iterator = iter(things)
-    while batch := list(islice(iterator, size)):
-        yield batch
-
-
 # --- again ------------------------------------------------------------------------------------------------------------
 
 
@@ -200,7 +191,7 @@ def run_due(db: Db, erasures: Erasures) -> None:
 def _erase_deliveries_again(db: Db) -> None:
     """Erase the deliveries about orders that were erased one by one, so long ago that none of them is still applied."""
     due = {"due_at": {"$lte": now()}}
-    for batch in _in_batches((each["_id"] for each in db.erased_orders.find(due, {"_id": 1})), _BATCH):
+    for batch in in_batches((each["_id"] for each in db.erased_orders.find(due, {"_id": 1})), _BATCH):
         inbox.erase(db, inbox.of_person(batch, noun="order"))
         db.erased_orders.update_many({"_id": {"$in": batch}, **due}, {"$unset": {"due_at": ""}})
 
@@ -217,7 +208,7 @@ def after_restore(db: Db, erasures: Erasures) -> int:
         for store, times in erasures.everywhere(customer):
             for erasure in times:
                 erased += _carry_out(db, customer, store, erasure).orders
-    for batch in _in_batches(db.erased_orders.find(), _BATCH):
+    for batch in in_batches(db.erased_orders.find(), _BATCH):
         keys = [each["_id"] for each in batch]
         back = db.woocommerceorders.find({"_id": {"$in": keys}, "erased_at": None}, {"_id": 1})
         brought_back = {order["_id"] for order in back}

@@ -11,10 +11,10 @@ import csv
 import io
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
-from itertools import islice
 from typing import Any
 
 from . import audit, csv_cells, products
+from .batches import in_batches
 from .csv_cells import Cell, without_apostrophes
 from .db import Db, Document
 from .errors import BadRequest, Invalid, PosError
@@ -83,7 +83,7 @@ def read(db: Db, body: bytes, *, by: str) -> Report:
 
 
 def _apply_all(db: Db, rows: Iterator[_Row], by: str, report: Report) -> None:
-    while chunk := list(islice(rows, _CHUNK)):
+    for chunk in in_batches(rows, _CHUNK):
         known = _known(db, [row.values["sku"] for row in chunk])
         for row in chunk:
             try:

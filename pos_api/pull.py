@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime
-from itertools import islice
 
 from . import inbox, worker
+from .batches import in_batches
 from .db import Db
 from .errors import PayloadTooLarge
 from .inbox import Outcome
@@ -31,7 +31,7 @@ def take_in(db: Db, store: Store, bodies: Iterable[bytes], read_at: datetime, *,
     """
     lease = inbox.new_lease()
     outcomes: list[Outcome] = []
-    for batch in _batches(bodies):
+    for batch in in_batches(bodies, worker.BATCH):
         works = [_understand(store, body, read_at) for body in batch]
         unique = {work.event.key: work for work in works}
         new = inbox.store(db, [work.event for work in unique.values()], lease)
@@ -64,9 +64,3 @@ def _outcomes(db: Db, lease: str, works: list[Work], new: set[str], once_more: s
         ended.get(key) or Outcome("duplicate" if known.get(key) == "done" else "waiting")
         for key in (work.event.key for work in works)
     ]
-
-
-def _batches(bodies: Iterable[bytes]) -> Iterator[list[bytes]]:
-    waiting = iter(bodies)
-    while batch := list(islice(waiting, worker.BATCH)):
-        yield batch

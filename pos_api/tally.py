@@ -23,16 +23,16 @@ from __future__ import annotations
 import random
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import islice
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 from bson import Timestamp, decode_iter
 from pymongo import DeleteOne, ReturnDocument, UpdateOne
 from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError
 
+from .batches import in_batches
 from .db import Db, Document, only_collisions
 from .sums import AMOUNTS, COUNTED, FIGURE, IN_FIGURES, NOT_COUNTED, OF_ORDER, RETURNING, Sums, limit_rows, total
 from .values import whole
@@ -43,8 +43,6 @@ BLOCK = 64
 _BLOCKS_AT_ONCE = 64
 _CHANGES_AT_ONCE = 2_000
 _OVERLAP = timedelta(seconds=10)
-
-T = TypeVar("T")
 
 
 def refresh(db: Db, seconds: float = float("inf")) -> int:
@@ -68,15 +66,9 @@ def refresh(db: Db, seconds: float = float("inf")) -> int:
 def _shared_out(blocks: list[str]) -> Iterator[list[str]]:
     """The blocks a few at a time, neighbours together, from anywhere on: several processes that start at once do not
     do the same."""
-    parts = list(_in_batches(sorted(blocks, key=_place_of_block), _BLOCKS_AT_ONCE))
+    parts = list(in_batches(sorted(blocks, key=_place_of_block), _BLOCKS_AT_ONCE))
     first = random.randrange(len(parts)) if parts else 0  # noqa: S311 - no secret
     yield from parts[first:] + parts[:first]
-
-
-def _in_batches(things: Iterable[T], size: int) -> Iterator[list[T]]:
-    iterator = iter(things)
-    while batch := list(islice(iterator, size)):
-        yield batch
 
 
 def _draw_turn(db: Db) -> int:
@@ -230,7 +222,7 @@ def _note_changes(db: Db, deadline: float) -> int:
     since = {"changed_at": {"$gte": seen["until"]}} if seen else {"changed_at": {"$exists": True}}
     changed = db.woocommerceorders.find(since, _OF_CHANGE).sort("changed_at", 1)
     anything = False
-    for orders in _in_batches(changed, _CHANGES_AT_ONCE):
+    for orders in in_batches(changed, _CHANGES_AT_ONCE):
         blocks = {_block_of(order["_id"]) for order in orders} | _follow_firsts(db, orders)
         turn = _draw_turn(db)
         db.stats_blocks.bulk_write([_mark(block, turn) for block in blocks], ordered=False)

@@ -12,6 +12,7 @@ from operator import itemgetter
 from typing import Any
 
 from . import orders, stock
+from .batches import in_batches
 from .db import Db, Document
 from .values import Quantity, whole
 
@@ -119,7 +120,7 @@ def _last(db: Db, sku: str) -> Document | None:
 
 def _orders(db: Db, looks: Iterator[int], repair: bool) -> Iterator[Problem]:
     found = db.woocommerceorders.find({}, _ORDER_FIELDS, sort=[("_id", 1)], batch_size=_PAGE)
-    while page := list(islice(found, _PAGE)):
+    for page in in_batches(found, _PAGE):
         moved = _moved(db, [order["_id"] for order in page])
         for order in page:
             if _order_problem(order, moved.get(order["_id"], {})):

@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 
 from bson import Timestamp
 
 from .. import inbox, orders, pull, worker
+from ..batches import in_batches
 from ..db import Db, Document
 from ..orders import OrderSnapshot
 from ..sources.woocommerce_rest import Row, Shop, Unread, envelope, from_trash, has_id, refunds_of, said
@@ -111,7 +111,7 @@ def _saved_since(db: Db, store: Store, since: datetime, seen: set[int]) -> Itera
     saved = {"changed_at": {"$gte": Timestamp(int(since.timestamp()), 0)}, "store": store.id}
     found = db.woocommerceorders.find(saved | {"deleted_at": {"$exists": False}}, {"order_id": 1}).sort("changed_at", 1)
     waiting = (each["order_id"] for each in found if each["order_id"] not in seen)
-    while batch := list(islice(waiting, _BATCH)):
+    for batch in in_batches(waiting, _BATCH):
         seen.update(batch)
         yield batch
 

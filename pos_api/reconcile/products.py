@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import islice
 
 from .. import product_archive, products, pull, worker
 from .. import stock as ledger
+from ..batches import in_batches
 from ..db import Db, Document
 from ..products import ProductSnapshot, shop_key
 from ..sources.woocommerce_rest import Row, Shop, Unread, envelope, said
@@ -65,7 +65,7 @@ def compare(
     if skus is None:
         _compare_all(comparison)
     else:
-        for ids in _batches(_ids_of(db, store, {"_id": {"$in": sorted(skus)}})):
+        for ids in in_batches(_ids_of(db, store, {"_id": {"$in": sorted(skus)}}), _BATCH):
             _compare_each(comparison, ids)
     _settle_gone(comparison, accept_gone)
 
@@ -79,7 +79,7 @@ def _compare_all(comparison: _Comparison) -> None:
         listed.update(row["id"] for row in rows)
         _compare_rows(comparison, rows)
     of_this_shop = _ids_of(db, store, _of_this_shop(store))
-    for ids in _batches(each for each in of_this_shop if each not in listed):
+    for ids in in_batches((each for each in of_this_shop if each not in listed), _BATCH):
         _compare_each(comparison, ids)
 
 
@@ -94,11 +94,6 @@ def _ids_of(db: Db, store: Store, query: Document) -> Iterator[int]:
         for key in product.get("shop_ids", ()):
             if key.startswith(prefix) and not product_archive.is_deleted(product, key):
                 yield int(key.removeprefix(prefix))
-
-
-def _batches(ids: Iterator[int]) -> Iterator[list[int]]:
-    while batch := list(islice(ids, _BATCH)):
-        yield batch
 
 
 def _compare_each(comparison: _Comparison, ids: list[int]) -> None:
