@@ -234,6 +234,12 @@ def known_pseudonym(db: Db, customer: str) -> str:
     return pseudonym(db, customer) if db.customers.find_one({"_id": customer}, {"_id": 1}) else new_pseudonym()
 
 
+def accounts_of(customer: str, record: Document | None) -> list[str]:
+    """The shops' own customers (`store:id`) that a customer is, by the key and the record, if there is one."""
+    by_key = [] if "@" in customer else [customer.replace("#", "")]  # `store:#id`
+    return [*(record or {}).get("accounts", ()), *by_key]
+
+
 def other_addresses(db: Db, customer: str) -> list[str]:
     """The other customers with whose address an account of this one has ordered. It may be the same person, or somebody
     who used the account."""

@@ -126,8 +126,7 @@ def _erase_deliveries_of_orders(db: Db, erasure: Erasure) -> int:
 def _erase_deliveries_of_accounts(db: Db, customer: str, store: str | None, erasure: Erasure) -> int:
     """What shops reported about the accounts of the person's record, which goes after this step: under whatever
     address, until the erasure."""
-    record = db.customers.find_one({"_id": customer}, {"accounts": 1}) or {}
-    accounts = [*record.get("accounts", ()), *([] if "@" in customer else [customer.replace("#", "")])]
+    accounts = customers.accounts_of(customer, db.customers.find_one({"_id": customer}, {"accounts": 1}))
     of_accounts = inbox.of_person(accounts, store=store, noun="customer")
     return inbox.erase(db, of_accounts | _until(erasure)) if accounts else 0
 

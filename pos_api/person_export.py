@@ -36,7 +36,7 @@ def export(db: Db, erasures: Erasures, customer: str) -> Document:
     """
     record = db.customers.find_one({"_id": customer})
     orders = list(db.woocommerceorders.find({"customer": customer}, _NOT_OF_AN_ORDER).sort("created_at", -1))
-    deliveries = list(_deliveries(db, customer, record or {}, [order["_id"] for order in orders]))
+    deliveries = list(_deliveries(db, customer, record, [order["_id"] for order in orders]))
     if not (record or orders or deliveries):
         raise NotFound(f"Nothing is held about {customer[:80]!r}.")
     name = erasures.name(customer, None)
@@ -67,12 +67,11 @@ def _record(record: Document | None) -> Document | None:
     }
 
 
-def _deliveries(db: Db, customer: str, record: Document, orders: list[str]) -> Any:
+def _deliveries(db: Db, customer: str, record: Document | None, orders: list[str]) -> Any:
     """Those that name the person's address, account or orders, the oldest first."""
-    accounts = [*record.get("accounts", ()), *([] if "@" in customer else [customer.replace("#", "")])]
     queries = [
         inbox.of_person([customer]),
-        inbox.of_person(accounts, noun="customer"),
+        inbox.of_person(customers.accounts_of(customer, record), noun="customer"),
         inbox.of_person(orders, noun="order"),
     ]
     for entry in db.inbox.find({"$or": queries}).sort([("received_at", 1), ("_id", 1)]):
