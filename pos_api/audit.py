@@ -19,14 +19,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, timedelta
 
 import pymongo
 from pymongo.errors import PyMongoError
 
 from .db import DURABLE, Db, Document
 from .errors import PosError
-from .values import day_or_moment, now
+from .values import now
 
 KINDS = ("user", "token", "api_key", "cli", "service", "unknown")
 OUTCOMES = ("started", "done", "failed")
@@ -99,21 +99,6 @@ def _entry(action: str, target: str | None, details: Document | None, who: Docum
 def _complete(db: Db, entry: Document, outcome: str) -> None:
     ended = {"outcome": outcome, "details": entry["details"]}
     db.audit.update_one({"_id": entry["_id"], "outcome": "started"}, {"$set": ended})
-
-
-def first_moment(text: str | None) -> datetime | None:
-    """The first moment of a day (UTC), or a time, from text; None for none. Raises ValueError."""
-    return _moment(text, time.min)
-
-
-def last_moment(text: str | None) -> datetime | None:
-    """The last moment of a day (UTC), or a time, from text; None for none. Raises ValueError."""
-    return _moment(text, time.max)
-
-
-def _moment(text: str | None, of_day: time) -> datetime | None:
-    parsed = day_or_moment(text) if text is not None else None
-    return parsed if parsed is None or isinstance(parsed, datetime) else datetime.combine(parsed, of_day, UTC)
 
 
 class FailedAttempts:

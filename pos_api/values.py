@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -147,6 +147,21 @@ def day_or_moment(text: str) -> date | datetime:
     if parsed is None or not 1 < parsed.year < 9999:
         raise ValueError("is neither a day (2026-11-22) nor a time (2026-11-22T06:51:08Z)")
     return parsed
+
+
+def first_moment(text: str | None) -> datetime | None:
+    """The first moment of a day (UTC), or a time, from text; None for none. Raises ValueError."""
+    return _moment(text, time.min)
+
+
+def last_moment(text: str | None) -> datetime | None:
+    """The last moment of a day (UTC), or a time, from text; None for none. Raises ValueError."""
+    return _moment(text, time.max)
+
+
+def _moment(text: str | None, of_day: time) -> datetime | None:
+    parsed = day_or_moment(text) if text is not None else None
+    return parsed if parsed is None or isinstance(parsed, datetime) else datetime.combine(parsed, of_day, UTC)
 
 
 def rfc3339(moment: datetime) -> str:

@@ -10,7 +10,7 @@ from marshmallow import Schema, ValidationError, fields, validate
 
 from .. import audit
 from ..db import Document
-from ..values import day_or_moment
+from ..values import day_or_moment, first_moment, last_moment
 from . import pages, services, success
 from .pages import PageQuery
 from .rest import Blueprint, fails_with, staff
@@ -104,8 +104,8 @@ def list_entries(query: Document) -> Any:
         action=query["action"],
         who=query["who"],
         target=query["target"],
-        since=audit.first_moment(query["since"]),
-        until=audit.last_moment(query["until"]),
+        since=first_moment(query["since"]),
+        until=last_moment(query["until"]),
     )
     position = pages.after(query["cursor"], datetime, str)
     after = (position[0], position[1]) if position else None

@@ -11,6 +11,7 @@ import click
 
 from .. import audit
 from ..db import Db, Document
+from ..values import first_moment, last_moment
 from .common import json_value, moment_text, say, with_db
 
 
@@ -28,8 +29,8 @@ def _audit_moment(find: Callable[[str | None], datetime | None]) -> Callable[...
 @click.option("--action", help="An action, such as product.price, or all of a kind: product.")
 @click.option("--who", help="The name of who did it.")
 @click.option("--target", help="What it was done to: a SKU, a user, a store.")
-@click.option("--since", callback=_audit_moment(audit.first_moment), help="From this day (UTC) or time on.")
-@click.option("--until", callback=_audit_moment(audit.last_moment), help="Up to this day (UTC, whole) or time.")
+@click.option("--since", callback=_audit_moment(first_moment), help="From this day (UTC) or time on.")
+@click.option("--until", callback=_audit_moment(last_moment), help="Up to this day (UTC, whole) or time.")
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print each entry as a line of JSON.")
 @with_db
