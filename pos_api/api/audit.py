@@ -107,8 +107,7 @@ def list_entries(query: Document) -> Any:
         since=first_moment(query["since"]),
         until=last_moment(query["until"]),
     )
-    position = pages.after(query["cursor"], datetime, str)
-    after = (position[0], position[1]) if position else None
+    after = pages.after(query["cursor"], datetime, str)
     found = audit.find(services().db, wanted, after=after, limit=query["limit"] + 1)
     rows, info = pages.page(found, query["limit"], lambda entry: [entry["time"], entry["_id"]])
     return jsonify(success([audit.public(entry) for entry in rows], page=info))

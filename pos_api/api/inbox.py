@@ -110,8 +110,7 @@ def event_json(entry: Document) -> Document:
 def list_events(query: Document) -> Any:
     """List the events that need a look, or those that wait, newest first. What was sent is not in the list."""
     wanted = inbox.Filter(query.get("state"), query.get("store"), query.get("topic"))
-    position = pages.after(query["cursor"], datetime, str)
-    before = (position[0], position[1]) if position else None
+    before = pages.after(query["cursor"], datetime, str)
     moment, found = inbox.find(services().db, wanted, before=before, limit=query["limit"] + 1)
     rows, info = pages.page(found, query["limit"], lambda entry: [entry[moment], entry["_id"]])
     return success([event_json(entry) for entry in rows], page=info)
