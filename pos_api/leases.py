@@ -1,6 +1,6 @@
 """Leases of events are renewed while the work on them goes on, so that nobody else begins the same work meanwhile.
 
-One thread in each process does it. It looks every few seconds, so an event that takes milliseconds costs nothing more.
+One thread in each process does it, every few seconds, so an event that takes milliseconds costs nothing more.
 Work that takes longer than `LONGEST` hangs: its leases are not renewed any more, and a process that serves is ended, as
 its worker thread would never take another event. Its supervisor (gunicorn, systemd) starts another one.
 """
@@ -22,24 +22,23 @@ from .db import Db
 from .logs import get_logger
 
 EVERY = 3.0
-_PATIENCE = 2.0
+_RENEWAL_TIMEOUT = 2.0
 LONGEST = 180.0
 """Seconds. A hundred of the largest orders at once take about one minute."""
 
 log = get_logger(__name__)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Work:
-    """Events that are being worked on, and since when (`time.monotonic`)."""
+    """Events that are being worked on, and since when (`time.monotonic`). Who has the lock may renew their leases."""
 
     db: Db
     lease: str
     keys: list[str]
     longest: float
     since: float = field(default_factory=time.monotonic)
-    ended: bool = False
-    looked_at: threading.Lock = field(default_factory=threading.Lock)
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 class Renewal:
@@ -47,7 +46,7 @@ class Renewal:
 
     def __init__(self) -> None:
         self.ends_process = False
-        self._at_hand: dict[int, _Work] = {}
+        self._current: set[_Work] = set()
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
 
@@ -58,13 +57,12 @@ class Renewal:
         if self._thread is None or not self._thread.is_alive():  # a thread does not survive a fork
             self._start()
         work = _Work(db, lease, list(keys), LONGEST if longest is None else longest)
-        self._at_hand[id(work)] = work  # after the start, which fails where the system has no thread left
+        self._current.add(work)  # after the start, which fails where the system has no thread left
         try:
             yield
         finally:
-            del self._at_hand[id(work)]
-            with work.looked_at:  # which waits for a renewal that is on its way
-                work.ended = True
+            with work.lock:  # which waits for a renewal that is on its way
+                self._current.remove(work)
 
     def _start(self) -> None:
         with self._starting:
@@ -75,12 +73,12 @@ class Renewal:
     def _run(self) -> None:
         while True:
             time.sleep(EVERY)
-            for work in list(self._at_hand.values()):
-                with work.looked_at:
-                    if not work.ended:
-                        self._look_at(work)
+            for work in list(self._current):
+                with work.lock:
+                    if work in self._current:
+                        self._renew(work)
 
-    def _look_at(self, work: _Work) -> None:
+    def _renew(self, work: _Work) -> None:
         lasting = time.monotonic() - work.since
         if lasting >= work.longest:
             log.error("work on events hangs", count=len(work.keys), seconds=round(lasting), first=work.keys[:1])
@@ -88,9 +86,9 @@ class Renewal:
                 os.kill(os.getpid(), signal.SIGKILL)
         elif lasting >= EVERY:
             try:
-                with pymongo.timeout(_PATIENCE):
+                with pymongo.timeout(_RENEWAL_TIMEOUT):
                     inbox.renew(work.db, work.lease, work.keys)
-            except Exception as error:  # the database is away, or its client is closed; the next look may do better
+            except Exception as error:  # the database is away, or its client is closed; the next attempt may succeed
                 log.warning("leases could not be renewed", count=len(work.keys), error=type(error).__name__)
 
 
