@@ -21,7 +21,7 @@ from . import customers, erase, inbox, metrics, orders, product_archive, product
 from .config import Config
 from .customers import CustomerErasure, CustomerSnapshot
 from .db import Db, is_too_large, one_primary
-from .erasures import Erasures
+from .erasures import Erasure, Erasures
 from .errors import Conflict, Invalid, PayloadTooLarge, PosError, Unavailable
 from .inbox import Event, Outcome
 from .leases import renewal
@@ -75,11 +75,11 @@ def understand(store: Store, headers: Mapping[str, str], body: bytes, received_a
     """
     kept = woocommerce.kept_headers(headers)
     topic, resource_id = headers.get(woocommerce.TOPIC_HEADER, ""), ""
-    came, body = body, without_traces(body)
+    original, body = body, without_traces(body)
     try:
         message = woocommerce.read(headers, body)
         topic, resource_id = message.topic, message.resource_id
-        own_key = key or inbox.event_key(store.id, topic, resource_id, came)
+        own_key = key or inbox.event_key(store.id, topic, resource_id, original)
         event = _event(store, topic, resource_id, body, kept, received_at, own_key)
         subject = woocommerce.translate(message, store, received_at, event.key)
     except Exception as error:
@@ -89,7 +89,7 @@ def understand(store: Store, headers: Mapping[str, str], body: bytes, received_a
         # A body that names nothing may be about anything, so each delivery of it is listed: a webhook whose user was
         # deleted sends the same error for every order.
         about = resource_id or headers.get(woocommerce.DELIVERY_HEADER, "")
-        own_key = key or inbox.event_key(store.id, topic, about, came)
+        own_key = key or inbox.event_key(store.id, topic, about, original)
         return parked(_event(store, topic, resource_id, body, kept, received_at, own_key), problem)
     outcome = None if subject else Outcome("ignored")
     return Work(event, subject, outcome, site=message.site, erasures=store.erasures)
@@ -196,17 +196,13 @@ def _apply(db: Db, works: list[Work]) -> dict[str, Outcome]:
             of_orders[work.event.key] = work.subject
         else:
             outcomes[work.event.key] = work.outcome or _apply_other(db, work)
+    erased_by_shop: dict[str, Erasure] = {}
     results = orders.apply(db, list(of_orders.values()))
-    for key, result in zip(of_orders, results, strict=True):
+    for (key, snapshot), result in zip(of_orders.items(), results, strict=True):
         outcomes[key] = Outcome(result.outcome, tuple(result.warnings), erased=result.erased is not None)
-    erase.orders_erased(
-        db,
-        {
-            snapshot.key: result.erased
-            for snapshot, result in zip(of_orders.values(), results, strict=True)
-            if result.erased and snapshot.anonymized
-        },
-    )
+        if result.erased and snapshot.anonymized:
+            erased_by_shop[snapshot.key] = result.erased
+    erase.orders_erased(db, erased_by_shop)
     return outcomes
 
 
