@@ -59,7 +59,7 @@ class Imported:
         self.not_imported += [{"what": each.what, "cause": each.cause} for each in page.unread]
         for row, outcome in zip(page.rows, outcomes, strict=True):
             if outcome.outcome in ("parked", "waiting"):
-                cause = outcome.cause or "It could not be applied yet and is tried again."
+                cause = outcome.full_reason or "It could not be applied yet and is tried again."
                 self.not_imported.append({"what": _name(phase, row), "cause": cause})
 
 

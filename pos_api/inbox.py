@@ -89,12 +89,12 @@ class Outcome:
     erased: bool = False
 
     @property
-    def cause(self) -> str | None:
+    def full_reason(self) -> str | None:
         """The reason, with the field that it is about."""
-        return cause_of(self.reason, self.details)
+        return full_reason(self.reason, self.details)
 
 
-def cause_of(reason: str | None, details: Any) -> str | None:
+def full_reason(reason: str | None, details: Any) -> str | None:
     """A stored reason, with the first field that `details` names; None without a reason."""
     if not reason or not isinstance(details, dict) or not details:
         return reason
@@ -158,11 +158,13 @@ def claim(db: Db, lease: str, limit: int, *, park: bool = True) -> list[Event]:
     moment = now()
     fields = {"_id": 1, "lease": 1, "alone": 1, "interrupted_alone": 1}
     entries = list(db.inbox.find({"due_at": {"$lte": moment}}, fields).sort("due_at", 1).limit(limit))
-    due = [entry["_id"] for entry in entries if entry.get("alone", lease) == lease]
+    due: list[str] = []
     again: list[str] = []
     too_often: list[str] = []
-    if park:
-        for entry in (each for each in entries if each.get("alone", lease) != lease):
+    for entry in entries:
+        if entry.get("alone", lease) == lease:
+            due.append(entry["_id"])
+        elif park:
             times = entry.get("interrupted_alone", 0) + 1
             (again if times < MOST_INTERRUPTED else too_often).append(entry["_id"])
     if too_often:

@@ -279,8 +279,8 @@ def _repair(db: Db, store: Store, shop: Shop, report: Report, discrepancy: Docum
     for _ in range(_LOOKS):
         (outcome,) = pull.take_in(db, store, [discrepancy["body"]], now(), again=True)
         discrepancy["repair"] = outcome.outcome
-        if outcome.cause:
-            discrepancy["cause"] = outcome.cause
+        if outcome.full_reason:
+            discrepancy["cause"] = outcome.full_reason
         if outcome.outcome in ("parked", "waiting"):
             return discrepancy
         if repaired(discrepancy) and _holds(db, store, discrepancy):
@@ -313,6 +313,6 @@ def _explain_with_inbox(db: Db, store: Store, discrepancies: list[Document]) -> 
         query = {"attention_at": {"$exists": True}, "store": store.id, "resource_id": {"$in": list(wanted)}}
         fields = {"resource_id": 1, "state": 1, "reason": 1, "details": 1}
         for entry in db.inbox.find(query, fields, hint="attention_at_-1"):
-            reason = inbox.cause_of(entry.get("reason"), entry.get("details")) or "unknown"
+            reason = inbox.full_reason(entry.get("reason"), entry.get("details")) or "unknown"
             cause = f"Its event {entry['_id'][:16]} is {entry['state']}: {reason}"
             wanted[entry["resource_id"]]["cause"] = cause
