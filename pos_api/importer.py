@@ -172,8 +172,8 @@ def _body(phase: str, row: Any, state: Document, read: _Read) -> bytes:
     opening = None
     if phase == "orders" and "live_order_id" in state and has_id(row):
         live_since = state.get("live_since") or read.at
-        taking = woocommerce.taking_of(row, read.at, otherwise=live_since)
-        opening = is_from_before(taking, live_since, last_order_id=state["live_order_id"])
+        reduction = woocommerce.stock_reduction_of(row, read.at, otherwise=live_since)
+        opening = is_from_before(reduction, live_since, last_order_id=state["live_order_id"])
     return envelope(_EVENTS[phase], row, opening=opening, last_order_id=read.last_order_id)
 
 

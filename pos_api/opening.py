@@ -24,26 +24,26 @@ that bears a date in the future is seldom."""
 
 
 @dataclass(frozen=True, slots=True)
-class Taking:
+class StockReduction:
     """What is known of when the shop took an order's units from its stock.
 
-    `stock_taken_at` is the time that the shop noted, right after it took them. `taken_about` is what the order's other
-    dates say of that, None where they say nothing; `created_at` the date that the order bears.
+    `stock_taken_at` is the time that the shop noted, right after it took them. `likely_taken_at` is what the order's
+    other dates say of that, None where they say nothing; `created_at` the date that the order bears.
     """
 
     order_id: int
     created_at: datetime
     stock_taken_at: datetime | None = None
-    taken_about: datetime | None = None
+    likely_taken_at: datetime | None = None
 
 
 def is_from_before(
-    taking: Taking, read_at: datetime, *, last_order_id: int | None = None, first_made: int | None = None
+    reduction: StockReduction, read_at: datetime, *, last_order_id: int | None = None, first_made: int | None = None
 ) -> bool:
     """Whether stock that was read at `read_at` lacks an order's units already.
 
-    The time that the shop noted decides alone. Both times are on the safe side: the one of the taking is noted after
-    it, `read_at` before the reading. So an order counts as from before only where it is; of one taken within the
+    The time that the shop noted decides alone. Both times are on the safe side: that of the reduction is noted
+    after it, `read_at` before the reading. So an order counts as from before only where it is; of one taken within the
     same milliseconds as the reading, the POS may take the units once more, and never leaves out any.
 
     Without it all that is known has to say so: the order's other dates, the date that it bears, and its number,
@@ -51,13 +51,13 @@ def is_from_before(
     one that was made since (`first_made`). Such dates are whole seconds; in the second of the reading only the number
     says.
     """
-    if taking.stock_taken_at is not None:
-        return taking.stock_taken_at < read_at
-    latest = whole_second(max(taking.created_at, taking.taken_about or taking.created_at))
+    if reduction.stock_taken_at is not None:
+        return reduction.stock_taken_at < read_at
+    latest = whole_second(max(reduction.created_at, reduction.likely_taken_at or reduction.created_at))
     second = whole_second(read_at)
     if last_order_id is not None:
-        return latest <= second and taking.order_id <= last_order_id
-    return latest < second and (first_made is None or taking.order_id < first_made)
+        return latest <= second and reduction.order_id <= last_order_id
+    return latest < second and (first_made is None or reduction.order_id < first_made)
 
 
 def whole_second(moment: datetime) -> datetime:

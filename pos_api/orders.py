@@ -37,7 +37,7 @@ from .db import Db, Document, only_collisions
 from .erasures import Erasure, customer_key
 from .event_warnings import EventWarning, from_stored, warn
 from .holding import shop_id
-from .opening import FirstMade, Taking, first_made_since, is_from_before, whole_second
+from .opening import FirstMade, StockReduction, first_made_since, is_from_before, whole_second
 from .products import Catalogue, Product
 from .stock import Holding
 from .values import LIST_LIMIT, first_meta, whole
@@ -63,7 +63,7 @@ class OrderSnapshot:
     was stored), and so is newer, whatever its version says: a refund that was deleted changes no time and no sequence.
     It is applied while the order still has that rev. `opening` says that the order is from before the POS started to
     count, `live_since` when the store went live; `stock_taken_at` is when the shop took its stock, where it noted that,
-    and `taken_about` what its dates say of that.
+    and `likely_taken_at` what its dates say of that.
 
     `erasures` are those of the customer whom it names, the oldest first; `erased` is the one that it is subject to,
     which shows when it is applied: personal data in it is not kept.
@@ -88,7 +88,7 @@ class OrderSnapshot:
     warnings: tuple[EventWarning, ...] = ()
     live_since: datetime | None = None
     stock_taken_at: datetime | None = None
-    taken_about: datetime | None = None
+    likely_taken_at: datetime | None = None
 
     @property
     def key(self) -> str:
@@ -215,33 +215,33 @@ def _first_made(db: Db, snapshots: list[OrderSnapshot], catalogue: Catalogue) ->
         if snapshot.live_since
         and not snapshot.opening
         and snapshot.stock_taken_at is None
-        and is_from_before(_taking(snapshot), snapshot.live_since)
+        and is_from_before(_stock_reduction(snapshot), snapshot.live_since)
     }
     first_made = first_made_since(db, dated_back.values()) if dated_back else {}
     moments = {
         (snapshot.store, moment)
         for snapshot in snapshots
-        if not _is_from_before(snapshot, _taking(snapshot), first_made)
+        if not _is_from_before(snapshot, _stock_reduction(snapshot), first_made)
         for line in snapshot.fields.get("line_items", ())
         if (product := catalogue.peek(snapshot.store, line))
-        and (moment := product.undecided_since(snapshot.store, _taking(snapshot)))
+        and (moment := product.undecided_since(snapshot.store, _stock_reduction(snapshot)))
     }
     return {**first_made, **first_made_since(db, moments)} if moments else first_made
 
 
-def _taking(snapshot: OrderSnapshot, created_at: datetime | None = None) -> Taking:
+def _stock_reduction(snapshot: OrderSnapshot, created_at: datetime | None = None) -> StockReduction:
     """What is known of when the shop took its units; `created_at` where an earlier version said it."""
     created_at = snapshot.fields.get("created_at", created_at or snapshot.received_at)
-    return Taking(snapshot.order_id, created_at, snapshot.stock_taken_at, snapshot.taken_about)
+    return StockReduction(snapshot.order_id, created_at, snapshot.stock_taken_at, snapshot.likely_taken_at)
 
 
-def _is_from_before(snapshot: OrderSnapshot, taking: Taking, first_made: FirstMade) -> bool:
+def _is_from_before(snapshot: OrderSnapshot, reduction: StockReduction, first_made: FirstMade) -> bool:
     """Whether an order was made before the POS counted anything of its store."""
     live_since = snapshot.live_since
     if snapshot.opening or live_since is None:
         return snapshot.opening
     first = first_made.get((snapshot.store, whole_second(live_since)))
-    return is_from_before(taking, live_since, first_made=first)
+    return is_from_before(reduction, live_since, first_made=first)
 
 
 def _first_seen(stored: Document | None) -> bool:
@@ -537,8 +537,8 @@ def _match_lines(order: Document, before: Document | None, snapshot: OrderSnapsh
     known = _identified(before["line_items"]) if before else {}
     ids = _identified(order["line_items"]) if known else {}
     first_seen = _first_seen(before)
-    taking = _taking(snapshot, order["created_at"])
-    from_before = first_seen and _is_from_before(snapshot, taking, catalogue.first_made)
+    reduction = _stock_reduction(snapshot, order["created_at"])
+    from_before = first_seen and _is_from_before(snapshot, reduction, catalogue.first_made)
     noted: dict[str, set[str]] = {name: set(order.get(name, ())) for name in _NOTED_SKUS}
     order |= noted
     lines = []
@@ -554,7 +554,7 @@ def _match_lines(order: Document, before: Document | None, snapshot: OrderSnapsh
             if (
                 product
                 and first_seen
-                and (from_before or product.contains(order["store"], taking, catalogue.first_made))
+                and (from_before or product.contains(order["store"], reduction, catalogue.first_made))
             ):
                 order["opening"].add(product.id)
         _note_management(order, line, catalogue)

@@ -36,7 +36,7 @@ from .db import Db, Document, one_primary, only_collisions
 from .errors import Conflict, Invalid, NotFound
 from .event_warnings import EventWarning, warn
 from .holding import shop_id
-from .opening import FirstMade, Taking, is_from_before, whole_second
+from .opening import FirstMade, StockReduction, is_from_before, whole_second
 from .stock import Balance
 from .values import Quantity, decimal, now, whole
 from .words import MOST_KEPT, first_words
@@ -105,19 +105,19 @@ class Product:
         numbers = (line.get("variation_id"), line.get("product_id"))
         return any(shop_key(store, number) in self.unmanaged for number in numbers if number)
 
-    def contains(self, store: str, taking: Taking, first_made: FirstMade) -> bool:
+    def contains(self, store: str, reduction: StockReduction, first_made: FirstMade) -> bool:
         """Whether the stock this product started with was the store's own, and lacks an order's units already."""
         if self.opened_by != store or self.opened_at is None:
             return False
         first = first_made.get((store, whole_second(self.opened_at)))
-        return is_from_before(taking, self.opened_at, last_order_id=self.last_order_id, first_made=first)
+        return is_from_before(reduction, self.opened_at, last_order_id=self.last_order_id, first_made=first)
 
-    def undecided_since(self, store: str, taking: Taking) -> datetime | None:
+    def undecided_since(self, store: str, reduction: StockReduction) -> datetime | None:
         """From which second on the store's orders have to be known to say whether the starting stock contains this one;
         None where its dates or the shop say it."""
         if self.opened_by != store or self.opened_at is None or self.last_order_id is not None:
             return None
-        undecided = taking.stock_taken_at is None and is_from_before(taking, self.opened_at)
+        undecided = reduction.stock_taken_at is None and is_from_before(reduction, self.opened_at)
         return whole_second(self.opened_at) if undecided else None
 
 

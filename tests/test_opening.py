@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pos_api.opening import Taking, is_from_before
+from pos_api.opening import StockReduction, is_from_before
 
 READ_AT = datetime(2026, 11, 20, 10, 0, 0, 500_000, UTC)
 MADE = datetime(2026, 11, 20, 9, tzinfo=UTC)
@@ -28,8 +28,8 @@ def after(seconds: float) -> datetime:
 def test_the_noted_time_of_taking_decides_alone(
     taken_at: datetime, contained: bool, created_at: datetime, order_id: int, last_order_id: int | None
 ) -> None:
-    taking = Taking(order_id, created_at, taken_at, taken_about=after(7200))
-    assert is_from_before(taking, READ_AT, last_order_id=last_order_id, first_made=1) is contained
+    reduction = StockReduction(order_id, created_at, taken_at, likely_taken_at=after(7200))
+    assert is_from_before(reduction, READ_AT, last_order_id=last_order_id, first_made=1) is contained
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_the_noted_time_of_taking_decides_alone(
     ids=["both", "the same second", "the next number", "dated back", "a number that fell"],
 )
 def test_without_it_date_and_number_both_have_to_say_so(order_id: int, created_at: datetime, contained: bool) -> None:
-    assert is_from_before(Taking(order_id, created_at), READ_AT, last_order_id=100) is contained
+    assert is_from_before(StockReduction(order_id, created_at), READ_AT, last_order_id=100) is contained
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_without_it_date_and_number_both_have_to_say_so(order_id: int, created_a
 def test_where_the_shops_last_order_is_unknown_the_date_decides_unless_a_smaller_number_was_made_since(
     first_made: int | None, seconds: float, contained: bool
 ) -> None:
-    assert is_from_before(Taking(100, after(seconds)), READ_AT, first_made=first_made) is contained
+    assert is_from_before(StockReduction(100, after(seconds)), READ_AT, first_made=first_made) is contained
 
 
 @pytest.mark.parametrize(
@@ -64,5 +64,5 @@ def test_where_the_shops_last_order_is_unknown_the_date_decides_unless_a_smaller
 def test_an_order_whose_other_dates_say_that_it_was_taken_since_is_not_from_before(
     about: float, last_order_id: int | None, contained: bool
 ) -> None:
-    taking = Taking(99, MADE, taken_about=after(about))
-    assert is_from_before(taking, READ_AT, last_order_id=last_order_id) is contained
+    reduction = StockReduction(99, MADE, likely_taken_at=after(about))
+    assert is_from_before(reduction, READ_AT, last_order_id=last_order_id) is contained

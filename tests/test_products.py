@@ -18,7 +18,7 @@ from pos_api import product_archive, product_csv, products, stock, verify
 from pos_api.db import Db, Document
 from pos_api.errors import BadRequest, Conflict, Invalid, NotFound
 from pos_api.event_warnings import EventWarning
-from pos_api.opening import Taking
+from pos_api.opening import StockReduction
 from pos_api.products import Filter, ProductSnapshot
 from tests.steps import clear
 
@@ -80,9 +80,9 @@ def test_an_unknown_product_starts_with_the_shops_stock(db: Db) -> None:
     assert (movement["quantity"], movement["balance"], movement["reason"]) == (7, 7, "opening")
     known = products.lookup(db, ["A"]).find("default", "A", 1)
     assert known is not None
-    assert known.contains("default", Taking(1, NOON - timedelta(seconds=1)), {})
-    assert not known.contains("default", Taking(1, NOON + timedelta(seconds=1)), {})
-    assert not known.contains("second", Taking(1, NOON - timedelta(seconds=1)), {})
+    assert known.contains("default", StockReduction(1, NOON - timedelta(seconds=1)), {})
+    assert not known.contains("default", StockReduction(1, NOON + timedelta(seconds=1)), {})
+    assert not known.contains("second", StockReduction(1, NOON - timedelta(seconds=1)), {})
 
 
 def test_a_known_products_name_and_price_follow_the_shop_and_its_stock_never_does(db: Db) -> None:

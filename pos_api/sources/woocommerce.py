@@ -22,7 +22,7 @@ from ..currencies import CURRENCIES
 from ..customers import CustomerErasure, CustomerSnapshot
 from ..db import Document
 from ..errors import Invalid
-from ..opening import Taking
+from ..opening import StockReduction
 from ..orders import OrderSnapshot, status_of
 from ..personal_data import without_addresses
 from ..product_archive import ProductDeletion
@@ -564,7 +564,7 @@ def _order(message: Message, store: Store, received_at: datetime, cause: str) ->
         opening=bool(message.opening),
         live_since=store.live_since if message.opening is None else None,  # the sender knows better than a date
         stock_taken_at=message.stock_taken_at,
-        taken_about=_taken_about(message, fields, identity.get("modified_at")),
+        likely_taken_at=_likely_taken_at(message, fields, identity.get("modified_at")),
         fields=fields,
         replaces=message.replaces,
         erasures=store.erasures_of(fields.get("billing", {}).get("email", ""), fields.get("customer_id", 0)),
@@ -573,23 +573,25 @@ def _order(message: Message, store: Store, received_at: datetime, cause: str) ->
     )
 
 
-def taking_of(order: Document, read_at: datetime, *, otherwise: datetime) -> Taking:
+def stock_reduction_of(order: Document, read_at: datetime, *, otherwise: datetime) -> StockReduction:
     """What an order that was read from the shop's REST API at `read_at` says of when its stock was taken. Its date is
     `otherwise` where it has none that can be read, or one that had not come yet. Its id has to be a whole number."""
     message = Message("order.updated", str(order["id"]), order)
-    fields = read_fields(order, {name: _ORDER[name] for name in _TAKING}, Place(message.found))
+    fields = read_fields(order, {name: _ORDER[name] for name in _REDUCTION_FIELDS}, Place(message.found))
     created_at = fields.get("created_at") or otherwise
-    return Taking(
-        order["id"], created_at if created_at <= read_at else otherwise, taken_about=_taken_about(message, fields, None)
+    return StockReduction(
+        order["id"],
+        created_at if created_at <= read_at else otherwise,
+        likely_taken_at=_likely_taken_at(message, fields, None),
     )
 
 
-_TAKING = ("date_created_gmt", "date_paid_gmt", "payment_method")
+_REDUCTION_FIELDS = ("date_created_gmt", "date_paid_gmt", "payment_method")
 _TAKEN_UNPAID = frozenset({"bacs", "cheque", "cod"})
 """WooCommerce's own ways to pay whose orders take stock when they are placed, and are paid later."""
 
 
-def _taken_about(message: Message, fields: Document, modified_at: datetime | None) -> datetime | None:
+def _likely_taken_at(message: Message, fields: Document, modified_at: datetime | None) -> datetime | None:
     """When the shop took an order's stock, as far as its dates say; None where they don't.
 
     Others than bank transfer, cheque and cash on delivery take it when they are paid (`woocommerce_payment_complete`).
