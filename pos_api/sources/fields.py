@@ -216,7 +216,7 @@ def visible(text: str) -> str:
 
 def text(value: Any) -> str:
     """Text; a number is text too. Raises InPart where it had to be shortened or had characters replaced."""
-    return _checked(_text(value), TEXT_LIMIT)
+    return limited(_text(value), TEXT_LIMIT)
 
 
 def plain_text(value: Any) -> str:
@@ -230,7 +230,7 @@ def sku(value: Any) -> str:
     text = _text(value).strip()
     if len(text) > SKU_LIMIT:
         raise InPart("", "field_left_out", problem=f"is longer than {SKU_LIMIT} characters")
-    return _checked(text, SKU_LIMIT)
+    return limited(text, SKU_LIMIT)
 
 
 def email_address(value: Any) -> str:
@@ -238,30 +238,33 @@ def email_address(value: Any) -> str:
     text = _text(value).strip()
     if len(text) > EMAIL_LIMIT:
         raise ValueError(f"is longer than {EMAIL_LIMIT} characters")
-    return _checked(text, EMAIL_LIMIT)
+    return limited(text, EMAIL_LIMIT)
 
 
 def limited(text: str, limit: int) -> str:
-    """The text with unstorable characters replaced. Raises InPart where it had to be shortened."""
+    """The text, if it is short enough and can be stored. Raises InPart where it had to be shortened or had characters
+    replaced."""
     if len(text) > limit:
         raise InPart(visible(text[:limit]), "field_shortened", limit=limit)
-    return visible(text)
+    if _UNSTORABLE.search(text):
+        raise InPart(visible(text), "characters_replaced")
+    return text
 
 
 def title(value: Any) -> str:
     """The name or title of a thing as people read it: WordPress prints them as HTML, and stores some with entities and
     tags (`Salt &amp; <b>Pepper</b>`)."""
-    return _checked(_decoded(_without_tags(_text(value))), TEXT_LIMIT)
+    return limited(_decoded(_without_tags(_text(value))), TEXT_LIMIT)
 
 
 def person_or_place(value: Any) -> str:
     """A part of a person's name or address: as `title`, but WordPress lets no tags in, so `<` is a character."""
-    return _checked(_decoded(_text(value)), TEXT_LIMIT)
+    return limited(_decoded(_text(value)), TEXT_LIMIT)
 
 
 def note(value: Any) -> str:
     """A longer text for people, as `title`."""
-    return _checked(_decoded(_text(value)), NOTE_LIMIT)
+    return limited(_decoded(_text(value)), NOTE_LIMIT)
 
 
 def _text(value: Any) -> str:
@@ -290,14 +293,6 @@ def _decoded(text: str) -> str:
 def _character(entity: re.Match[str]) -> str:
     known = entity[1].startswith("#") or f"{entity[1]};" in html.entities.html5  # unescape() takes beginnings of names
     return html.unescape(entity[0]) if known else entity[0]
-
-
-def _checked(text: str, limit: int) -> str:
-    if len(text) > limit:
-        raise InPart(visible(text[:limit]), "field_shortened", limit=limit)
-    if _UNSTORABLE.search(text):
-        raise InPart(visible(text), "characters_replaced")
-    return text
 
 
 def whole_number(value: Any) -> int:
