@@ -80,9 +80,9 @@ def upsert(db: Db, buyers: list[Buyer]) -> None:
     """
     if not buyers:
         return
-    known = [buyers[index] for index in _write(db, [_newest_word(buyer) for buyer in buyers])]
+    known = [buyers[index] for index in _write(db, [_with_profile(buyer) for buyer in buyers])]
     if known:
-        _write(db, [step for buyer in known for step in (_older_word(buyer), _newest_word(buyer))])
+        _write(db, [step for buyer in known for step in (_without_profile(buyer), _with_profile(buyer))])
 
 
 def _write(db: Db, steps: list[UpdateOne]) -> list[int]:
@@ -94,7 +94,7 @@ def _write(db: Db, steps: list[UpdateOne]) -> list[int]:
     return []
 
 
-def _newest_word(buyer: Buyer) -> UpdateOne:
+def _with_profile(buyer: Buyer) -> UpdateOne:
     nothing_newer = {"_id": buyer.key, "home": {"$in": [buyer.store, None]}, "as_of": {"$not": {"$gt": buyer.as_of}}}
     return UpdateOne(nothing_newer, {"$set": _profile(buyer), **_ordered(buyer)}, upsert=True)
 
@@ -117,7 +117,7 @@ def _profile(buyer: Buyer) -> Document:
     }
 
 
-def _older_word(buyer: Buyer) -> UpdateOne:
+def _without_profile(buyer: Buyer) -> UpdateOne:
     return UpdateOne({"_id": buyer.key}, _ordered(buyer))
 
 
@@ -279,10 +279,8 @@ def erase(db: Db, customer: str, until: datetime, store: str | None, first: Buye
     return bool(db.customers.replace_one(unchanged, kept).matched_count)
 
 
-_PROFILE = (
-    *("first_name", "last_name", "company", "phone", "username", "billing", "shipping", "search", "home"),
-    *("email", "as_of"),
-)
+_PERSON = ("first_name", "last_name", "company", "phone", "username", "billing", "shipping", "search", "home")
+_PROFILE = (*_PERSON, "email", "as_of")
 """What a record says of the person; all of it comes from its home store."""
 
 
@@ -304,7 +302,7 @@ def _without_erased(
     kept["last_order_at"] = last.ordered_at if last else None
     if record.get("as_of") and record["as_of"] > until:
         return kept
-    for name in ("first_name", "last_name", "company", "phone", "username", "billing", "shipping", "search", "home"):
+    for name in _PERSON:
         kept.pop(name, None)
     return kept | _profile(last) if last else kept | {"search": search_words(record.get("email", ""))}
 
