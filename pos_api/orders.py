@@ -46,6 +46,7 @@ from .words import search_words
 _HISTORY = 200
 _SERVER_TIME = Timestamp(0, 0)
 _ROUNDS = 50
+_ERASED_AT_ONCE = 500
 _MOST_BATCHES = 10_000
 _SEQUENCE_RULES = timedelta(days=1)
 """For so long a greater sequence outranks a later time of change."""
@@ -392,7 +393,7 @@ def merge(before: Document | None, snapshot: OrderSnapshot, catalogue: Catalogue
 # --- erasing ----------------------------------------------------------------------------------------------------
 
 
-def erase(db: Db, wanted: Document, erasure: Erasure, limit: int = 500) -> int:
+def erase(db: Db, wanted: Document, erasure: Erasure) -> int:
     """Erase the personal data of the orders that match, and return of how many. Their stock and figures stay as they
     are; the customer's record is for the caller to erase.
 
@@ -401,7 +402,7 @@ def erase(db: Db, wanted: Document, erasure: Erasure, limit: int = 500) -> int:
     query = {**wanted, "erased_at": None}
     erased = 0
     for _ in range(_MOST_BATCHES):
-        found = list(db.woocommerceorders.find(query).limit(limit))
+        found = list(db.woocommerceorders.find(query).limit(_ERASED_AT_ONCE))
         if not found:
             return erased
         erased += len(found) - len(_write(db, [(order, _erased(order, erasure)) for order in found]))
