@@ -39,10 +39,10 @@ from .holding import shop_id
 from .opening import FirstMade, StockReduction, is_from_before, whole_second
 from .stock import Balance
 from .values import Quantity, decimal, now, whole
-from .words import MOST_KEPT, first_words
+from .words import MOST_KEPT, indexed_words
 
 _RENAMINGS = 20
-"""So many new SKUs of one product are learned from the lines of one batch; lines with more of them are matched by their
+"""So many new SKUs of one product are taken from the lines of one batch; lines with more of them are matched by their
 id all the same."""
 MOST_LINKED = 500
 """So many ids, and so many SKUs, other stores may have for one product."""
@@ -82,8 +82,8 @@ class ProductSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """A product as far as an order needs it. `told` says that a shop told of it by itself, not only by lines. Sets, as
-    thousands of lines may be about one product that has thousands of ids."""
+    """A product as far as an order needs it. `reported` says that a shop reported it by itself, not only by lines.
+    Sets, as thousands of lines may be about one product that has thousands of ids."""
 
     id: str
     sku: str
@@ -91,7 +91,7 @@ class Product:
     shop_ids: frozenset[str]
     opened_by: str | None
     opened_at: datetime | None
-    told: bool
+    reported: bool
     last_order_id: int | None = None
     pooled: frozenset[str] = frozenset()
     shared_with: str | None = None
@@ -218,7 +218,7 @@ class Catalogue:
         """The product of a line, by its SKU and the shop's id.
 
         A known id with a SKU that is unknown, or a former one of another product, means that the shop renamed it. Where
-        the two name different products, the id is right if the shop itself told of it, and else a careless sender's.
+        the two name different products, the id is right if the shop itself reported it, and else a careless sender's.
         What this teaches about the product (its id in that shop, its new SKU) is kept for `learn`. A blank SKU is never
         matched.
         """
@@ -232,8 +232,8 @@ class Catalogue:
                 self._teach_sku(by_id, sku, store)
             return by_id
         if by_id is not None:
-            return by_id if by_id.told or by_sku.sku != sku else by_sku
-        if by_sku.sku != sku and by_sku.told and not self._may_be(store, by_sku, product_id, variation_id):
+            return by_id if by_id.reported or by_sku.sku != sku else by_sku
+        if by_sku.sku != sku and by_sku.reported and not self._may_be(store, by_sku, product_id, variation_id):
             return None
         if shop_id and self._is_own(store, by_sku, product_id, variation_id):
             self._teach_id(store, by_sku, shop_key(store, shop_id))
@@ -411,7 +411,7 @@ def _stays_apart(
         product["shop_ids"] = [each for each in product["shop_ids"] if each != key]
         db.products.update_one({"_id": product["_id"]}, {"$pull": {"shop_ids": key}, "$unset": {f"linked.{key}": ""}})
         return None
-    words = first_words(dict.fromkeys([*product.get("search", ()), *search_words(snapshot.sku)]))
+    words = indexed_words([*product.get("search", ()), *search_words(snapshot.sku)])
     if len(product.get("aliases", ())) >= MOST_LINKED:
         return "ignored", [warn("shared_sku", sku=snapshot.sku)]
     linked = {f"linked.{key}": snapshot.modified_at, "search": words}
@@ -561,8 +561,8 @@ def _may_take(product: Document, snapshot: ProductSnapshot) -> bool:
 
 
 def _give_up(db: Db, product: Document, snapshot: ProductSnapshot) -> bool:
-    """Take the SKU that a snapshot names from another product; False where a newer word gave it to that one, or it is
-    another store's (see `_may_take`)."""
+    """Take the SKU that a snapshot names from another product; False where a newer update gave it to that one, or it
+    is another store's (see `_may_take`)."""
     if not _may_take(product, snapshot):
         return False
     has_it = {"$eq": ["$sku", {"$literal": snapshot.sku}]}
@@ -886,4 +886,4 @@ def person(cause: str) -> str | None:
 
 def search_words(*texts: str) -> list[str]:
     """The words a product is found by, folded for comparison; the text that matters most comes first."""
-    return first_words(dict.fromkeys(word for text in texts for word in text.casefold().split()))
+    return indexed_words(word for text in texts for word in text.casefold().split())

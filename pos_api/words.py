@@ -25,12 +25,12 @@ def search_words(*texts: str) -> list[str]:
         if len(digits) >= _TELEPHONE_DIGITS:
             words[digits[:_LONGEST_WORD]] = None
         words |= dict.fromkeys(word[:_LONGEST_WORD] for word in _NOT_WORDS.split(text.casefold()) if word)
-    return first_words(words)
+    return indexed_words(words)
 
 
-def first_words(words: Iterable[str]) -> list[str]:
-    """As many of these words as are indexed, sorted."""
-    return sorted(islice(words, _MOST_WORDS))
+def indexed_words(words: Iterable[str]) -> list[str]:
+    """The first of these words, each once, as many as are indexed; sorted."""
+    return sorted(islice(dict.fromkeys(words), _MOST_WORDS))
 
 
 def wanted_words(text: str) -> list[str]:
