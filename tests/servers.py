@@ -28,11 +28,12 @@ class Mongod:
             *("--setParameter", "diagnosticDataCollectionEnabled=false", *options),
         ]
         self._process: subprocess.Popen[bytes] | None = None
-        self.port = free_port()
-        self.start()
-        while not self._answers():  # another process may have taken the port meanwhile
+        for _ in range(10):
             self.port = free_port()
             self.start()
+            if self._answers():  # else another process may have taken the port meanwhile
+                return
+        raise AssertionError(f"mongod does not start; see {directory / 'mongod.log'}")
 
     def start(self) -> None:
         """Start it, as it was when it ended."""

@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from pos_api import auth
 from pos_api.db import Db
 from pos_api.values import now
+from tests.paging import read_all
 from tests.waiting import wait_until
 
 SECRET = "test-jwt-secret-of-more-than-32-bytes"
@@ -58,13 +59,8 @@ def test_one_event_is_shown_with_the_body_as_it_was_sent(client: FlaskClient) ->
 
 def test_pages_show_every_event_once_newest_first(client: FlaskClient) -> None:
     sent = [park(client, number) for number in range(1, 6)]
-    seen: list[str] = []
-    cursor = ""
-    while cursor is not None:
-        reply = listed(client, "?limit=2" + (f"&cursor={cursor}" if cursor else ""))
-        seen += [event["key"] for event in reply["data"]]
-        cursor = reply["page"]["next"]
-    assert seen == sent[::-1]
+    pages = read_all(lambda cursor: listed(client, "?limit=2" + (f"&cursor={cursor}" if cursor else "")))
+    assert [event["key"] for event in pages] == sent[::-1]
 
 
 def test_filters_by_state_store_and_topic(client: FlaskClient, db: Db) -> None:

@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from pos_api import auth
+from tests.paging import read_all
 
 SECRET = "test-jwt-secret-of-more-than-32-bytes"
 ODD_SKUS = ["beans 1kg", "Sku 42/ä", "a/b/../c", "100%", "a&b=c#d?e", "+46", "日本", "$gt", "'; --", "a" * 200]
@@ -117,15 +118,13 @@ def test_pages_show_every_row_once(client: FlaskClient, path: str) -> None:
     for sku in "ABCDE":
         create(client, sku, stock=1)
         data(client.post("/api/products/adjust", json={"sku": "A", "change": 1, "reason": "x"}, headers=MANAGER))
-    seen: list[Any] = []
-    cursor = ""
-    while cursor is not None:
+
+    def page_after(cursor: str) -> Any:
         reply = client.get(f"{path}limit=2" + (f"&cursor={cursor}" if cursor else ""), headers=MANAGER)
-        rows = data(reply)
-        assert len(rows) <= 2
-        seen += [row.get("seq", row.get("sku")) for row in rows]
-        assert reply.json is not None
-        cursor = reply.json["page"]["next"]
+        assert len(data(reply)) <= 2
+        return reply.json
+
+    seen = [row.get("seq", row.get("sku")) for row in read_all(page_after)]
     assert seen == (list("ABCDE") if "movements" not in path else [6, 5, 4, 3, 2, 1])
 
 

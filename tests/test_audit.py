@@ -99,6 +99,7 @@ def test_pages_hold_every_entry_once_newest_first(db: Db) -> None:
     seen: list[str] = []
     after = None
     while page := audit.find(db, Filter(action="stock"), after=after, limit=3):
+        assert len(seen) < 7
         seen += [entry["_id"] for entry in page]
         after = (page[-1]["time"], page[-1]["_id"])
     assert seen == sorted(seen, reverse=True)

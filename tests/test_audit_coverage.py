@@ -28,6 +28,7 @@ from pos_api.db import Db, Document
 from pos_api.tokens import Tokens
 from tests.fake_shop import KEY, SECRET, FakeShop, serving
 from tests.fake_shop import product as shop_product
+from tests.paging import read_all
 from tests.test_api_inbox import park
 
 PASSWORD = "correct horse battery"
@@ -284,15 +285,10 @@ def test_the_audit_is_listed_by_page_and_filter(client: FlaskClient, db: Db, adm
         assert reply.status_code == 200, reply.json
         return reply.json
 
-    seen: list[str] = []
-    cursor: dict[str, str] = {}
-    while True:
-        page = listed(action="product", limit=2, **cursor)
-        seen += [entry["target"] for entry in page["data"]]
-        if page["page"]["next"] is None:
-            break
-        cursor = {"cursor": page["page"]["next"]}
-    assert sorted(seen) == ["S0", "S1", "S2", "S3", "S4"]
+    def page_after(cursor: str) -> Any:
+        return listed(action="product", limit=2, **({"cursor": cursor} if cursor else {}))
+
+    assert sorted(entry["target"] for entry in read_all(page_after)) == ["S0", "S1", "S2", "S3", "S4"]
     assert [entry["target"] for entry in listed(target="S3")["data"]] == ["S3"]
     assert listed(who="berta")["data"] == []
     assert listed(until="2020-01-01")["data"] == []

@@ -203,6 +203,7 @@ def test_mongod_killed_between_any_two_steps_and_started_again_at_once(config: C
             step = 0
             while not finished:
                 step += 2
+                assert step < 200
                 start(second)
                 finished = not killed_at(first, mongod, step)
                 second.take_over()

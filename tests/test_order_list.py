@@ -70,6 +70,7 @@ def test_pages_show_every_order_once_while_others_come_in(db: Db) -> None:
     seen: list[str] = []
     after = None
     while rows := order_list.find(db, Filter(), 4, after):
+        assert len(seen) < len(expected)
         seen += [order["id"] for order in rows]
         after = (rows[-1]["created_at"], rows[-1]["id"])
         put(db, 100 + len(seen), created_at=NOON + timedelta(hours=len(seen)))

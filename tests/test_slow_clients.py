@@ -254,9 +254,11 @@ def test_a_restart_of_the_web_processes_loses_and_resets_no_request(config: Conf
 
         with ThreadPoolExecutor(8) as threads:
             shops = [threads.submit(shop) for _ in range(8)]
-            for _ in range(3):
-                restart(service)
-            stop.set()
+            try:
+                for _ in range(3):
+                    restart(service)
+            finally:
+                stop.set()
             sent = sum(each.result() for each in shops)
         assert not service.workers() & first
         assert sent >= 8

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from flask import Flask
@@ -31,6 +32,9 @@ from tests.factories import (
     stock_up,
     values,
 )
+from tests.waiting import wait_until
+
+T = TypeVar("T")
 
 JSON = {"Content-Type": "application/json"}
 KEY = {"X-API-Key": API_KEY, **JSON}
@@ -43,6 +47,16 @@ def shop(client: FlaskClient) -> Shop:
 
 def parked(db: Db) -> list[dict[str, Any]]:
     return list(db.inbox.find({"state": "parked"}))
+
+
+def take_due_until(app: Flask, condition: Callable[[], T]) -> T:
+    """Take the deliveries that are due until `condition()` is true; returns its value."""
+
+    def taken() -> T:
+        worker.take_due(app.extensions["pos"].db, app.extensions["pos"].stores, inbox.new_lease())
+        return condition()
+
+    return wait_until(taken)
 
 
 # --- what works -------------------------------------------------------------------------------------------------
@@ -453,9 +467,7 @@ def test_the_trace_of_a_large_body_stays_as_it_is_when_it_is_replayed(app: Flask
     shop.post(sized(3 * 2**20, {"id": 2}))
     [before] = parked(db)
     inbox.replay(db, [before["_id"]])
-    services = app.extensions["pos"]
-    while not (after := parked(db)):
-        worker.take_due(db, services.stores, inbox.new_lease())
+    after = take_due_until(app, lambda: parked(db))
     assert after[0]["reason"] == before["reason"]
 
 
@@ -470,8 +482,7 @@ def test_another_media_type_is_415_to_the_plugin_200_to_woocommerce_and_kept_to_
     assert outcome(shop.post(b'{"id": 2, "status": "pending"}', native)) == "parked"
     assert sorted(each["resource_id"] for each in parked(db)) == ["1", "2"]
     inbox.replay(db, inbox.Filter("parked"))
-    while db.woocommerceorders.count_documents({}) < 2:
-        worker.take_due(db, app.extensions["pos"].stores, inbox.new_lease())
+    take_due_until(app, lambda: db.woocommerceorders.count_documents({}) == 2)
     assert parked(db) == []
 
 
