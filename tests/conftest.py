@@ -25,6 +25,7 @@ from pos_api import create_app
 from pos_api import db as database
 from pos_api.config import Config
 from pos_api.embedded import find_mongod
+from tests.fake_shop import FakeShop, serving
 from tests.waiting import wait_until
 
 _REPLICA_SET = "pos-test"
@@ -140,6 +141,13 @@ def app(config: Config, db: database.Db) -> Iterator[Flask]:
     service = create_app(config, db)
     yield service
     service.extensions["pos"].close()
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeShop]:
+    """A shop without orders and products, whose REST API answers."""
+    with serving(FakeShop()) as shop:
+        yield shop
 
 
 @pytest.fixture

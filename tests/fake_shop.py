@@ -19,6 +19,11 @@ from urllib.parse import quote
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
+from pos_api import connection
+from pos_api.config import Config
+from pos_api.db import Db
+from pos_api.sources.woocommerce_rest import Shop
+
 Fault: TypeAlias = Callable[[Request], Response | None]
 Tampering: TypeAlias = Callable[[str, Any], Any]
 """What becomes of an answer's data, from its path below `wc/v3` and the data."""
@@ -260,3 +265,11 @@ def serving(shop: FakeShop, ssl_context: Any = None) -> Iterator[FakeShop]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+@contextmanager
+def connected(fake: FakeShop, db: Db, config: Config, **options: Any) -> Iterator[Shop]:
+    """The shop of the default store, connected and open to be read without pauses; `options` are those of `Shop`."""
+    connection.connect(db, config, "default", fake.url, KEY, SECRET)
+    with connection.open_shop(db, config, "default", sleep=lambda _: None, **options) as shop:
+        yield shop

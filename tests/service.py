@@ -13,6 +13,7 @@ from pathlib import Path
 
 import requests
 
+from pos_api.config import Config
 from tests.waiting import wait_until
 
 POS_API = [sys.executable, "-m", "pos_api"]
@@ -23,6 +24,16 @@ def environment(**settings: str) -> dict[str, str]:
     """This process's environment without its settings, and with these."""
     kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR", "MONGOD")}
     return {**kept, "PYTHONPATH": str(_ROOT), **settings}
+
+
+def settings_of(config: Config) -> dict[str, str]:
+    """The database and the secrets of a test's settings, as they stand in the environment."""
+    return {
+        "MONGODB_URI": str(config.mongodb_uri),
+        "WEBHOOK_API_KEY": config.webhook_api_key,
+        "JWT_SECRET": config.jwt_secret,
+        "SECRETS_KEYS": ",".join(config.secrets_keys),
+    }
 
 
 def pos_api(*arguments: str, cwd: Path, stdin: str = "", **settings: str) -> subprocess.CompletedProcess[str]:

@@ -29,6 +29,7 @@ from pos_api.tokens import Tokens
 from tests.fake_shop import KEY, SECRET, FakeShop, serving
 from tests.fake_shop import product as shop_product
 from tests.paging import read_all
+from tests.service import settings_of
 from tests.test_api_inbox import park
 
 PASSWORD = "correct horse battery"
@@ -174,12 +175,7 @@ def test_every_command_is_listed_here() -> None:
 def run(config: Config, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
     """Run a command in this process, with the settings of the test."""
     monkeypatch.chdir(tmp_path)
-    for name, value in {
-        "MONGODB_URI": str(config.mongodb_uri),
-        "WEBHOOK_API_KEY": config.webhook_api_key,
-        "JWT_SECRET": config.jwt_secret,
-        "SECRETS_KEYS": config.secrets_keys[0],
-    }.items():
+    for name, value in settings_of(config).items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("SUDO_USER", raising=False)
     handler = signal.getsignal(signal.SIGTERM)

@@ -3,33 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from pos_api import connection
 from pos_api.config import Config
 from pos_api.db import Db
-from tests.fake_shop import KEY, SECRET, FakeShop, order, product, serving
-from tests.service import pos_api
-
-
-@pytest.fixture
-def fake() -> Iterator[FakeShop]:
-    with serving(FakeShop()) as shop:
-        yield shop
+from tests.fake_shop import KEY, SECRET, FakeShop, order, product
+from tests.service import pos_api, settings_of
 
 
 def test_a_shop_is_connected_imported_compared_and_mended(
     fake: FakeShop, db: Db, config: Config, tmp_path: Path
 ) -> None:
-    settings = {
-        "MONGODB_URI": str(config.mongodb_uri),
-        "WEBHOOK_API_KEY": config.webhook_api_key,
-        "JWT_SECRET": config.jwt_secret,
-        "SECRETS_KEYS": config.secrets_keys[0],
-    }
+    settings = settings_of(config)
 
     def run(*command: str) -> tuple[int, str, str]:
         ended = pos_api(*command, cwd=tmp_path, **settings)
@@ -79,10 +65,7 @@ def test_an_import_names_what_it_could_not_bring_in_and_exits_1(
     ended = pos_api(
         *("import", "default", "--since", "2026-01-01"),
         cwd=tmp_path,
-        MONGODB_URI=str(config.mongodb_uri),
-        WEBHOOK_API_KEY=config.webhook_api_key,
-        JWT_SECRET=config.jwt_secret,
-        SECRETS_KEYS=config.secrets_keys[0],
+        **settings_of(config),
     )
     assert ended.returncode == 1
     assert "orders    1 created, 1 parked" in ended.stdout
@@ -95,10 +78,7 @@ def test_the_secret_of_a_shop_may_come_in_by_a_pipe(fake: FakeShop, db: Db, conf
         *("store", "connect", "default", "--url", fake.url, "--consumer-key", KEY),
         cwd=tmp_path,
         stdin=f"{SECRET}\n",
-        MONGODB_URI=str(config.mongodb_uri),
-        WEBHOOK_API_KEY=config.webhook_api_key,
-        JWT_SECRET=config.jwt_secret,
-        SECRETS_KEYS=config.secrets_keys[0],
+        **settings_of(config),
     )
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout.startswith("Connected.")

@@ -29,6 +29,7 @@ from pos_api.sources.woocommerce_rest import envelope
 from pos_api.stores import Stores
 from pos_api.values import now
 from tests.factories import API_KEY, Shop, at, line, native_headers, order, stock_of, stock_up, values
+from tests.service import settings_of
 from tests.steps import Crash, Process, clear, interleave, processes
 from tests.test_api_orders import conforms, data
 
@@ -693,15 +694,9 @@ def test_nothing_held_is_not_found(client: FlaskClient) -> None:
 
 
 def run(config: Config, *arguments: str, stdin: str = "") -> Result:
-    settings = {
-        "MONGODB_URI": str(config.mongodb_uri),
-        "WEBHOOK_API_KEY": config.webhook_api_key,
-        "JWT_SECRET": config.jwt_secret,
-        "SECRETS_KEYS": config.secrets_keys[0],
-    }
     handler = signal.getsignal(signal.SIGTERM)
     try:
-        return CliRunner().invoke(cli.main, arguments, env=settings, input=stdin)
+        return CliRunner().invoke(cli.main, arguments, env=settings_of(config), input=stdin)
     finally:
         signal.signal(signal.SIGTERM, handler)
 

@@ -22,22 +22,15 @@ from pos_api.db import Db
 from pos_api.reconcile import Report
 from pos_api.reconcile.report import too_many_gone
 from pos_api.sources.woocommerce_rest import Shop, ShopError, blamed_on_the_shop
-from tests.fake_shop import KEY, SECRET, FakeShop, answer, order, product, serving
-from tests.service import pos_api
+from tests.fake_shop import KEY, SECRET, FakeShop, answer, connected, order, product, serving
+from tests.service import pos_api, settings_of
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
-def fake() -> Iterator[FakeShop]:
-    with serving(FakeShop()) as shop:
-        yield shop
-
-
-@pytest.fixture
 def shop(fake: FakeShop, db: Db, config: Config) -> Iterator[Shop]:
-    connection.connect(db, config, "default", fake.url, KEY, SECRET)
-    with connection.open_shop(db, config, "default", attempts=1, sleep=lambda _: None) as opened:
+    with connected(fake, db, config, attempts=1) as opened:
         yield opened
 
 
@@ -338,12 +331,7 @@ def test_a_key_pair_sealed_with_lost_secrets_is_a_plain_message(
 def test_the_command_names_what_is_wrong_in_one_line(
     fake: FakeShop, shop: Shop, config: Config, tmp_path: Path
 ) -> None:
-    settings = {
-        "MONGODB_URI": str(config.mongodb_uri),
-        "WEBHOOK_API_KEY": config.webhook_api_key,
-        "JWT_SECRET": config.jwt_secret,
-        "SECRETS_KEYS": config.secrets_keys[0],
-    }
+    settings = settings_of(config)
     bomb = gzip.compress(b" " * 21 * 2**20)
     fake.faults.append(lambda _: Response(bomb, headers={"Content-Encoding": "gzip"}))
     for command in (["reconcile", "default"], ["import", "default", "--since", "2d"]):

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import tracemalloc
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pos_api import connection, importer, inbox, stores, worker
+from pos_api import importer, inbox, stores, worker
 from pos_api.config import Config
 from pos_api.db import Db
 from pos_api.importer import Imported
@@ -19,21 +18,14 @@ from pos_api.sources.woocommerce_rest import ShopError
 from pos_api.stores import Stores
 from pos_api.values import now
 from tests.factories import AHEAD
-from tests.fake_shop import KEY, SECRET, FakeShop, html, order, product, serving
+from tests.fake_shop import FakeShop, connected, html, order, product
 
 RECORDINGS = Path(__file__).parent / "recordings"
 SINCE = datetime(2026, 8, 1, tzinfo=UTC)
 
 
-@pytest.fixture
-def fake() -> Iterator[FakeShop]:
-    with serving(FakeShop()) as shop:
-        yield shop
-
-
 def run(fake: FakeShop, db: Db, config: Config, since: datetime = SINCE, progress: Any = None) -> Imported:
-    connection.connect(db, config, "default", fake.url, KEY, SECRET)
-    with connection.open_shop(db, config, "default", sleep=lambda _: None) as shop:
+    with connected(fake, db, config) as shop:
         return importer.run(db, config, shop, "default", since, progress or (lambda *_: None))
 
 

@@ -15,19 +15,12 @@ from pos_api import stores
 from pos_api.config import Config
 from pos_api.db import Db
 from tests.factories import PATH, assert_books_balance, at, line, order, stock_of, stock_up
-from tests.service import POS_API, Service, environment, pos_api, running
+from tests.service import POS_API, Service, environment, pos_api, running, settings_of
 
 
 @pytest.fixture
 def settings(config: Config) -> dict[str, str]:
-    return {
-        "MONGODB_URI": config.mongodb_uri or "",
-        "WEBHOOK_API_KEY": config.webhook_api_key,
-        "JWT_SECRET": config.jwt_secret,
-        "SECRETS_KEYS": ",".join(config.secrets_keys),
-        "HOST": "127.0.0.1",
-        "LOG_LEVEL": "WARNING",
-    }
+    return {**settings_of(config), "HOST": "127.0.0.1", "LOG_LEVEL": "WARNING"}
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from pos_api import auth, connection, inbox, pull, reconcile, schedule, silence, stock, worker
+from pos_api import auth, inbox, pull, reconcile, schedule, silence, stock, worker
 from pos_api.config import Config
 from pos_api.db import Db
 from pos_api.reconcile import Report
@@ -22,7 +22,7 @@ from pos_api.sources.woocommerce_rest import Shop, envelope
 from pos_api.stores import Stores
 from pos_api.values import now
 from tests.factories import at, stock_of, stock_up
-from tests.fake_shop import KEY, SECRET, FakeShop, answer, error, html, order, product, serving
+from tests.fake_shop import SECRET, FakeShop, answer, connected, error, html, order, product
 from tests.test_importer import deliver, load, oracle, recordings
 from tests.waiting import wait_until
 
@@ -30,15 +30,8 @@ LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
-def fake() -> Iterator[FakeShop]:
-    with serving(FakeShop()) as shop:
-        yield shop
-
-
-@pytest.fixture
 def shop(fake: FakeShop, db: Db, config: Config) -> Iterator[Shop]:
-    connection.connect(db, config, "default", fake.url, KEY, SECRET)
-    with connection.open_shop(db, config, "default", attempts=2, sleep=lambda _: None) as opened:
+    with connected(fake, db, config, attempts=2) as opened:
         yield opened
 
 

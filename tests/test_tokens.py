@@ -21,7 +21,7 @@ from pos_api.db import Db
 from pos_api.errors import Invalid, NotFound, Unauthorized
 from pos_api.tokens import Tokens
 from pos_api.values import now
-from tests.service import POS_API, environment, pos_api, running
+from tests.service import POS_API, environment, pos_api, running, settings_of
 from tests.waiting import wait_until
 
 SECRET = "a-secret-of-at-least-thirty-two-bytes"
@@ -199,12 +199,7 @@ def test_logging_out_ends_the_token_that_was_sent(client: FlaskClient, db: Db) -
 
 def test_tokens_end_within_seconds_of_the_command_in_every_process(config: Config, db: Db, tmp_path: Path) -> None:
     """As an administrator does it: the real server with two processes, and `pos-api` beside it."""
-    settings = {
-        "MONGODB_URI": str(config.mongodb_uri),
-        "WEBHOOK_API_KEY": config.webhook_api_key,
-        "JWT_SECRET": config.jwt_secret,
-        "SECRETS_KEYS": config.secrets_keys[0],
-    }
+    settings = settings_of(config)
 
     def run(*arguments: str, stdin: str = "") -> str:
         done = pos_api(*arguments, cwd=tmp_path, stdin=stdin, **settings)

@@ -27,12 +27,6 @@ from tests.fake_shop import KEY, SECRET, FakeShop, answer, error, html, serving
 
 
 @pytest.fixture
-def fake() -> Iterator[FakeShop]:
-    with serving(FakeShop()) as shop:
-        yield shop
-
-
-@pytest.fixture
 def pauses() -> list[float]:
     return []
 
