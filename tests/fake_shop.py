@@ -16,12 +16,14 @@ from email.utils import format_datetime
 from typing import Any, TypeAlias
 from urllib.parse import quote
 
+import pytest
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
-from pos_api import connection
+from pos_api import connection, schedule
 from pos_api.config import Config
 from pos_api.db import Db
+from pos_api.schedule import Schedule
 from pos_api.sources.woocommerce_rest import Shop
 
 Fault: TypeAlias = Callable[[Request], Response | None]
@@ -273,3 +275,26 @@ def connected(fake: FakeShop, db: Db, config: Config, **options: Any) -> Iterato
     connection.connect(db, config, "default", fake.url, KEY, SECRET)
     with connection.open_shop(db, config, "default", sleep=lambda _: None, **options) as shop:
         yield shop
+
+
+@contextmanager
+def comparison_that_hangs(fake: FakeShop, db: Db, config: Config) -> Iterator[Schedule]:
+    """A schedule that compares the connected shops, of which this one does not answer before the end of the block."""
+    asked, released = threading.Event(), threading.Event()
+
+    def hang(_: Request) -> None:
+        asked.set()
+        released.wait(30)
+
+    fake.faults.append(hang)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(schedule, "_LOOK_EVERY", 0.01)
+        running = Schedule(db, config)
+        running.start()
+        try:
+            assert asked.wait(30)
+            yield running
+        finally:
+            running.stop()
+            released.set()
+            running.join(30)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
@@ -96,6 +97,33 @@ def _customers_are_those_of_orders(db: Db) -> None:
     assert values(db.customers, "_id") == sorted({each["customer"] for each in db.woocommerceorders.find()})
 
 
+def while_an_address_is_corrected(
+    db: Db,
+    config: Config,
+    other: tuple[str, Document],
+    first_steps: range,
+    second_steps: tuple[int, ...],
+    since: int = 0,
+) -> Iterator[tuple[int, int]]:
+    """Deliver the correction of an address, interrupted at each of its `first_steps` by the `other` delivery, which
+    pauses at each of its `second_steps`; yields the two steps when both are done. The order dates from second `since`.
+    """
+    with processes(config, 2) as (first, second):
+        for i in first_steps:
+            for j in second_steps:
+                clear(db)
+                first.deliver("order.created", order(1, billing=TYPO, modified=since))
+                interleave(
+                    first,
+                    lambda: first.deliver("order.updated", order(1, billing=RIGHT, modified=since + 1)),
+                    second,
+                    lambda: second.deliver(*other),
+                    i,
+                    j,
+                )
+                yield i, j
+
+
 @pytest.mark.parametrize("step", range(1, 14))
 def test_a_crash_at_any_step_of_a_correction_leaves_no_customer_behind(db: Db, config: Config, step: int) -> None:
     with processes(config, 2) as (process, other):
@@ -110,20 +138,9 @@ def test_a_crash_at_any_step_of_a_correction_leaves_no_customer_behind(db: Db, c
 
 
 def test_another_order_that_comes_at_the_same_moment_keeps_its_customer(db: Db, config: Config) -> None:
-    with processes(config, 2) as (first, second):
-        for i in range(1, 14):
-            for j in (2, 4, 5, 6, 8, 10):
-                clear(db)
-                first.deliver("order.created", order(1, billing=TYPO))
-                interleave(
-                    first,
-                    lambda: first.deliver("order.updated", order(1, billing=RIGHT, modified=1)),
-                    second,
-                    lambda: second.deliver("order.created", order(2, billing=TYPO)),
-                    i,
-                    j,
-                )
-                _customers_are_those_of_orders(db)
+    another = ("order.created", order(2, billing=TYPO))
+    for _ in while_an_address_is_corrected(db, config, another, range(1, 14), (2, 4, 5, 6, 8, 10)):
+        _customers_are_those_of_orders(db)
 
 
 @pytest.mark.parametrize("newest", [{"email": "ida@third.example"}, ERASED])
@@ -131,39 +148,17 @@ def test_a_version_overtaken_while_it_is_recorded_leaves_no_customer_behind(
     db: Db, config: Config, newest: Document
 ) -> None:
     """Who saved the newer version may have removed the customer of the older one before that one is recorded."""
-    with processes(config, 2) as (first, second):
-        for i in range(1, 14):
-            for j in (4, 8, 14):
-                clear(db)
-                first.deliver("order.created", order(1, billing=TYPO))
-                interleave(
-                    first,
-                    lambda: first.deliver("order.updated", order(1, billing=RIGHT, modified=1)),
-                    second,
-                    lambda: second.deliver("order.updated", order(1, billing=newest, modified=2)),
-                    i,
-                    j,
-                )
-                kept = [newest["email"]] if newest is not ERASED else []
-                assert values(db.customers, "_id") == kept, (i, j)
+    newer = ("order.updated", order(1, billing=newest, modified=2))
+    kept = [newest["email"]] if newest is not ERASED else []
+    for steps in while_an_address_is_corrected(db, config, newer, range(1, 14), (4, 8, 14)):
+        assert values(db.customers, "_id") == kept, steps
 
 
 def test_an_older_order_that_comes_while_its_customer_is_removed_keeps_it(db: Db, config: Config) -> None:
     """The older version changes nothing but the times of a record that is newer, which may go at that moment."""
-    with processes(config, 2) as (first, second):
-        for i in range(6, 13):
-            for j in (4, 5, 6, 7, 8):
-                clear(db)
-                first.deliver("order.created", order(1, billing=TYPO, modified=8))
-                interleave(
-                    first,
-                    lambda: first.deliver("order.updated", order(1, billing=RIGHT, modified=9)),
-                    second,
-                    lambda: second.deliver("order.created", order(2, billing=TYPO, modified=1)),
-                    i,
-                    j,
-                )
-                _customers_are_those_of_orders(db)
+    older = ("order.created", order(2, billing=TYPO, modified=1))
+    for _ in while_an_address_is_corrected(db, config, older, range(6, 13), (4, 5, 6, 7, 8), since=8):
+        _customers_are_those_of_orders(db)
 
 
 # --- erased in the shop -------------------------------------------------------------------------------------------

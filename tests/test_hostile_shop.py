@@ -22,7 +22,7 @@ from pos_api.db import Db
 from pos_api.reconcile import Report
 from pos_api.reconcile.report import too_many_gone
 from pos_api.sources.woocommerce_rest import Shop, ShopError, blamed_on_the_shop
-from tests.fake_shop import KEY, SECRET, FakeShop, answer, connected, order, product, serving
+from tests.fake_shop import KEY, SECRET, FakeShop, answer, comparison_that_hangs, connected, order, product, serving
 from tests.service import pos_api, settings_of
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -280,32 +280,19 @@ def test_a_shop_that_says_all_orders_are_gone_deletes_none_until_that_is_confirm
 
 
 def test_a_shop_that_never_answers_keeps_no_other_shop_waiting(
-    fake: FakeShop, shop: Shop, db: Db, config: Config, monkeypatch: pytest.MonkeyPatch
+    fake: FakeShop, shop: Shop, db: Db, config: Config
 ) -> None:
-    monkeypatch.setattr(schedule, "_LOOK_EVERY", 0.01)
-    released, asked, compared = threading.Event(), threading.Event(), threading.Event()
+    compared = threading.Event()
     stores.add(db, config, "north")
     with serving(FakeShop()) as north:
         connection.connect(db, config, "north", north.url, KEY, SECRET)
 
-        def hangs(_: Request) -> None:
-            asked.set()
-            released.wait(30)
-
         def sound(_: Request) -> None:
             compared.set()
 
-        fake.faults.append(hangs)
         north.faults.append(sound)
-        running = schedule.Schedule(db, config)
-        running.start()
-        try:
-            assert asked.wait(20)
+        with comparison_that_hangs(fake, db, config):
             assert compared.wait(20)
-        finally:
-            running.stop()
-            released.set()
-            running.join(30)
     assert reconcile.last_report(db, "north") is not None
 
 

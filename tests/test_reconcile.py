@@ -4,7 +4,6 @@ noticed."""
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -22,7 +21,7 @@ from pos_api.sources.woocommerce_rest import Shop, envelope
 from pos_api.stores import Stores
 from pos_api.values import now
 from tests.factories import at, stock_of, stock_up
-from tests.fake_shop import SECRET, FakeShop, answer, connected, error, html, order, product
+from tests.fake_shop import SECRET, FakeShop, answer, comparison_that_hangs, connected, error, html, order, product
 from tests.test_importer import deliver, load, oracle, recordings
 from tests.waiting import wait_until
 
@@ -957,49 +956,20 @@ def test_an_order_that_is_repaired_while_orders_are_read_is_compared_once(
     assert (report.compared, len(report.orders)) == (120, 120)
 
 
-def test_a_comparison_cut_short_by_a_restart_is_due_at_once(
-    fake: FakeShop, shop: Shop, db: Db, config: Config, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(schedule, "_LOOK_EVERY", 0.01)
-    asked, released = threading.Event(), threading.Event()
-
-    def hangs(_: Any) -> None:
-        asked.set()
-        released.wait(30)
-
-    fake.faults.append(hangs)
-    stopped = schedule.Schedule(db, config)
-    stopped.start()
-    assert asked.wait(30)
-    assert schedule.run_due(db, config) == []
-    stopped.stop()
-    assert db.pulls.find_one({"_id": "default"})["due_at"] <= now()  # type: ignore[index]
-    released.set()
-    stopped.join(30)
+def test_a_comparison_cut_short_by_a_restart_is_due_at_once(fake: FakeShop, shop: Shop, db: Db, config: Config) -> None:
+    with comparison_that_hangs(fake, db, config) as stopped:
+        assert schedule.run_due(db, config) == []
+        stopped.stop()
+        assert db.pulls.find_one({"_id": "default"})["due_at"] <= now()  # type: ignore[index]
 
 
 def test_a_shop_is_compared_by_one_process_however_long_that_takes(
-    fake: FakeShop, shop: Shop, db: Db, config: Config, monkeypatch: pytest.MonkeyPatch
+    fake: FakeShop, shop: Shop, db: Db, config: Config
 ) -> None:
-    monkeypatch.setattr(schedule, "_LOOK_EVERY", 0.01)
-    asked, released = threading.Event(), threading.Event()
-
-    def hangs(_: Any) -> None:
-        asked.set()
-        released.wait(30)
-
-    fake.faults.append(hangs)
-    slow = schedule.Schedule(db, config)
-    slow.start()
-    assert asked.wait(30)
-    try:
+    with comparison_that_hangs(fake, db, config):
         db.pulls.update_one({"_id": "default"}, {"$set": {"due_at": now() + timedelta(seconds=5)}})
         wait_until(lambda: db.pulls.count_documents({"due_at": {"$gt": now() + timedelta(minutes=9)}}) == 1)
         assert schedule.run_due(db, config) == []
-    finally:
-        slow.stop()
-        released.set()
-        slow.join(30)
     assert db.pulls.count_documents({"lease": {"$exists": True}}) == 0
 
 
