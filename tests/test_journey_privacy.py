@@ -6,9 +6,7 @@ Needs WORDPRESS_DIR (WordPress 7.1 or so) and WOOCOMMERCE_DIR (a built WooCommer
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +14,7 @@ import pytest
 from tests import test_journey_woocommerce as plugin_journey
 from tests.conftest import fresh_database
 from tests.service import Service
-from tests.test_journey_woocommerce import World, start_service
+from tests.test_journey_woocommerce import ORDER_STORAGE, World, shop_that_is_live, start_service
 
 __all__ = ["start_service"]
 pytestmark = plugin_journey.pytestmark
@@ -33,7 +31,7 @@ ADDRESS = {
 ERASED = "customer.erased"
 
 
-@pytest.fixture(scope="module", params=["order tables", "posts"])
+@pytest.fixture(scope="module", params=ORDER_STORAGE)
 def live(
     request: pytest.FixtureRequest,
     mongodb_uri: str,
@@ -41,28 +39,9 @@ def live(
     start_service: Callable[..., Service],
 ) -> Iterator[World]:
     """A shop that is live, with its orders in order tables (HPOS) or in posts."""
-    tables = "yes" if request.param == "order tables" else "no"
-    names = ("woocommerce_custom_orders_table_enabled", "woocommerce_feature_custom_order_tables_enabled")
-    yield from shop_that_is_live(
-        tmp_path_factory.mktemp("shop"), fresh_database(mongodb_uri), start_service, dict.fromkeys(names, tables)
-    )
-
-
-def shop_that_is_live(
-    folder: Path, uri: str, start: Callable[..., Service], options: dict[str, Any]
-) -> Iterator[World]:
-    """A shop that went live, stopped afterwards; nothing of the plugin is in its debug log."""
-    world = plugin_journey._world(folder, uri, start, options)
-    try:
-        world.shop.switch_on(world.proxy.url)
-        threading.Event().wait(1.1)  # WooCommerce's times are in seconds: an order of this one would count as older.
+    folder, uri = tmp_path_factory.mktemp("shop"), fresh_database(mongodb_uri)
+    with shop_that_is_live(folder, uri, start_service, ORDER_STORAGE[request.param]) as world:
         yield world
-        log = plugin_journey._debug_log(world)
-        assert [line for line in log if "woocommerce-pos-sync" in line or "POS_Sync" in line] == []
-    finally:
-        world.proxy.close()
-        world.shop.stop()
-        world.database.client.close()
 
 
 def sent(world: World, topic: str) -> list[dict[str, Any]]:

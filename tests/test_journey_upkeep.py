@@ -14,8 +14,8 @@ import pytest
 from tests import test_journey_woocommerce as plugin_journey
 from tests.conftest import fresh_database
 from tests.service import Service
-from tests.test_journey_privacy import sent, shop_that_is_live
-from tests.test_journey_woocommerce import KEY, World, start_service
+from tests.test_journey_privacy import sent
+from tests.test_journey_woocommerce import KEY, World, shop_that_is_live, start_service
 
 __all__ = ["start_service"]
 pytestmark = plugin_journey.pytestmark
@@ -26,7 +26,9 @@ def live(
     mongodb_uri: str, tmp_path_factory: pytest.TempPathFactory, start_service: Callable[..., Service]
 ) -> Iterator[World]:
     """A shop that is live, with its orders in order tables (HPOS)."""
-    yield from shop_that_is_live(tmp_path_factory.mktemp("shop"), fresh_database(mongodb_uri), start_service, {})
+    folder, uri = tmp_path_factory.mktemp("shop"), fresh_database(mongodb_uri)
+    with shop_that_is_live(folder, uri, start_service, {}) as world:
+        yield world
 
 
 def _mails(world: World) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from decimal import Decimal
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -414,7 +414,12 @@ def _world(tmp_path: Path, uri: str, start: Callable[..., Service], options: dic
     return world
 
 
-@pytest.fixture(scope="module", params=["order tables", "posts"])
+_STORAGE_OPTIONS = ("woocommerce_custom_orders_table_enabled", "woocommerce_feature_custom_order_tables_enabled")
+ORDER_STORAGE = {"order tables": dict.fromkeys(_STORAGE_OPTIONS, "yes"), "posts": dict.fromkeys(_STORAGE_OPTIONS, "no")}
+"""WooCommerce's options by where it keeps orders: in order tables (HPOS) or in posts."""
+
+
+@pytest.fixture(scope="module", params=ORDER_STORAGE)
 def live(
     request: pytest.FixtureRequest,
     mongodb_uri: str,
@@ -422,17 +427,22 @@ def live(
     start_service: Callable[..., Service],
 ) -> Iterator[World]:
     """A shop that is live, with its orders in order tables (HPOS) or in posts."""
-    tables = "yes" if request.param == "order tables" else "no"
-    options = {
-        "woocommerce_custom_orders_table_enabled": tables,
-        "woocommerce_feature_custom_order_tables_enabled": tables,
-    }
-    world = _world(tmp_path_factory.mktemp("shop"), fresh_database(mongodb_uri), start_service, options)
+    folder, uri = tmp_path_factory.mktemp("shop"), fresh_database(mongodb_uri)
+    with shop_that_is_live(folder, uri, start_service, ORDER_STORAGE[request.param]) as world:
+        yield world
+        assert world.parked() == 0
+
+
+@contextmanager
+def shop_that_is_live(
+    folder: Path, uri: str, start: Callable[..., Service], options: dict[str, Any]
+) -> Iterator[World]:
+    """A shop that went live, stopped afterwards; nothing of the plugin is in its debug log."""
+    world = _world(folder, uri, start, options)
     try:
         world.shop.switch_on(world.proxy.url)
         threading.Event().wait(1.1)  # WooCommerce's times are in seconds: an order of this one would count as older.
         yield world
-        assert world.parked() == 0
         quiet = [line for line in _debug_log(world) if "woocommerce-pos-sync" in line or "POS_Sync" in line]
         assert quiet == []
     finally:
