@@ -47,6 +47,11 @@ final class Queue {
 	private const FREE = "(SELECT next_attempt AS due FROM {table} WHERE state = 'waiting' AND priority = %d AND type = %s AND lease_until <= %d ORDER BY next_attempt LIMIT 1)";
 
 	/**
+	 * The next of one priority and type that a process has claimed; few are at a time.
+	 */
+	private const CLAIMED = "(SELECT MIN(GREATEST(next_attempt, lease_until)) AS due FROM {table} WHERE state = 'waiting' AND priority = %d AND type = %s AND lease_until > %d)";
+
+	/**
 	 * The table.
 	 *
 	 * @var Table
@@ -212,16 +217,28 @@ final class Queue {
 	 * @param bool $with_backfill Whether history may go.
 	 */
 	public function next_due( int $now, bool $with_orders, bool $with_backfill ): ?int {
-		$kinds  = self::kinds( $with_orders, $with_backfill );
+		return $this->earliest( self::kinds( $with_orders, $with_backfill ), array( self::FREE, self::CLAIMED ), $now );
+	}
+
+	/**
+	 * The earliest time at which one of these kinds is due; null when none waits.
+	 *
+	 * @phpstan-param literal-string[] $selects
+	 * @param array<int, array{int, string}> $kinds   Priority and type.
+	 * @param string[]                       $selects FREE, CLAIMED or both; each is asked of every kind.
+	 * @param int                            $now     Unix time.
+	 */
+	private function earliest( array $kinds, array $selects, int $now ): ?int {
+		$parts  = array();
 		$values = array();
-		foreach ( $kinds as $kind ) {
-			array_push( $values, $kind[0], $kind[1], $now, $kind[0], $kind[1], $now );
+		foreach ( $kinds as list( $priority, $type ) ) {
+			foreach ( $selects as $select ) {
+				$parts[] = $select;
+				array_push( $values, $priority, $type, $now );
+			}
 		}
-		$free    = self::FREE;
-		$claimed = "(SELECT MIN(GREATEST(next_attempt, lease_until)) AS due FROM {table} WHERE state = 'waiting' AND priority = %d AND type = %s AND lease_until > %d)";
-		$selects = implode( ' UNION ALL ', array_fill( 0, count( $kinds ), "$free UNION ALL $claimed" ) );
-		$next    = $this->table->value( "SELECT MIN(due) FROM ($selects) AS parts", $values );
-		return null === $next ? null : (int) $next;
+		$time = $this->table->value( 'SELECT MIN(due) FROM (' . implode( ' UNION ALL ', $parts ) . ') AS parts', $values );
+		return null === $time ? null : (int) $time;
 	}
 
 	/**
@@ -519,14 +536,7 @@ final class Queue {
 	 * Since when something could be sent that nobody sends; null when nothing is overdue.
 	 */
 	public function overdue_since(): ?int {
-		$now    = time();
-		$values = array();
-		foreach ( self::kinds( true, false ) as $kind ) {
-			array_push( $values, $kind[0], $kind[1], $now );
-		}
-		$selects = implode( ' UNION ALL ', array( self::FREE, self::FREE, self::FREE ) );
-		$since   = $this->table->value( "SELECT MIN(due) FROM ($selects) AS parts", $values );
-		return null === $since ? null : (int) $since;
+		return $this->earliest( self::kinds( true, false ), array( self::FREE ), time() );
 	}
 
 	/**
