@@ -277,7 +277,7 @@ final class Payload {
 	 *
 	 * @param string $type Queue::ORDER or Queue::PRODUCT.
 	 * @param int[]  $ids  Their ids.
-	 * @return array<int, true>
+	 * @return array<int, string> Post type or type of order, by id.
 	 */
 	public function existing( string $type, array $ids ): array {
 		$tables = Queue::ORDER === $type && $this->has_order_tables();
@@ -285,10 +285,10 @@ final class Payload {
 		foreach ( array_chunk( $ids, 1000 ) as $chunk ) {
 			$holes = implode( ', ', array_fill( 0, count( $chunk ), '%d' ) );
 			$rows  = $tables
-				? ( new Table( 'wc_orders' ) )->rows( "SELECT id FROM {table} WHERE id IN ($holes)", $chunk )
-				: ( new Table( 'posts' ) )->rows( "SELECT ID AS id FROM {table} WHERE ID IN ($holes)", $chunk );
+				? ( new Table( 'wc_orders' ) )->rows( "SELECT id, type FROM {table} WHERE id IN ($holes)", $chunk )
+				: ( new Table( 'posts' ) )->rows( "SELECT ID AS id, post_type AS type FROM {table} WHERE ID IN ($holes)", $chunk );
 			foreach ( $rows as $row ) {
-				$there[ (int) $row['id'] ] = true;
+				$there[ (int) $row['id'] ] = $row['type'];
 			}
 		}
 		return $there;
@@ -302,19 +302,8 @@ final class Payload {
 	 * @return int[]
 	 */
 	public function of_this_shop( string $type, array $ids ): array {
-		$found = array();
-		foreach ( array_chunk( $ids, 1000 ) as $chunk ) {
-			$holes = implode( ', ', array_fill( 0, count( $chunk ), '%d' ) );
-			if ( Queue::PRODUCT === $type ) {
-				$rows = ( new Table( 'posts' ) )->rows( "SELECT ID AS id FROM {table} WHERE post_type IN ('product', 'product_variation') AND ID IN ($holes)", $chunk );
-			} elseif ( $this->has_order_tables() ) {
-				$rows = ( new Table( 'wc_orders' ) )->rows( "SELECT id FROM {table} WHERE type = 'shop_order' AND id IN ($holes)", $chunk );
-			} else {
-				$rows = ( new Table( 'posts' ) )->rows( "SELECT ID AS id FROM {table} WHERE post_type = 'shop_order' AND ID IN ($holes)", $chunk );
-			}
-			array_push( $found, ...array_map( 'intval', array_column( $rows, 'id' ) ) );
-		}
-		return $found;
+		$types = Queue::PRODUCT === $type ? array( 'product', 'product_variation' ) : array( 'shop_order' );
+		return array_keys( array_intersect( $this->existing( $type, $ids ), $types ) );
 	}
 
 	/**
