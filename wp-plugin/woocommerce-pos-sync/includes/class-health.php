@@ -58,7 +58,8 @@ final class Health {
 	}
 
 	/**
-	 * Why nothing was delivered for an hour although something waits, or can't be; empty if it was.
+	 * Why nothing was delivered for an hour although something waits, or why nothing can be with the settings as they are;
+	 * empty where there is no such reason.
 	 */
 	public function outage(): string {
 		if ( ! $this->settings->enabled() || $this->site->is_copy() ) {
@@ -70,8 +71,8 @@ final class Health {
 			return (string) reset( $problems );
 		}
 		$now     = time();
-		$failure = null === $this->queue->waiting_since() ? null : $this->log->first_retry_after( (int) $this->log->last_success() );
-		if ( $failure && (int) $failure['sent_at'] < $now - self::PATIENCE ) {
+		$failure = $this->log->first_retry_after( (int) $this->log->last_success() );
+		if ( $failure && (int) $failure['sent_at'] < $now - self::PATIENCE && $this->queue->has_waiting() ) {
 			/* translators: 1: how long, such as "2 hours", 2: error message. */
 			return sprintf( __( 'Nothing could be delivered to the POS for %1$s: %2$s. Orders are kept and sent as soon as it answers.', 'woocommerce-pos-sync' ), human_time_diff( (int) $failure['sent_at'], $now ), Words::of_failure( (int) $failure['status'], $failure['message'] ) );
 		}

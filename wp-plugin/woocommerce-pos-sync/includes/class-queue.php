@@ -525,11 +525,10 @@ final class Queue {
 	}
 
 	/**
-	 * Since when the oldest one waits; null when nothing does.
+	 * Whether anything waits.
 	 */
-	public function waiting_since(): ?int {
-		$since = $this->table->value( "SELECT MIN(changed_at) FROM {table} WHERE state = 'waiting'", array() );
-		return null === $since ? null : (int) $since;
+	public function has_waiting(): bool {
+		return (bool) $this->table->value( "SELECT 1 FROM {table} WHERE state = 'waiting' LIMIT 1", array() );
 	}
 
 	/**
