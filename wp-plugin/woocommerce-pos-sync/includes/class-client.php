@@ -18,7 +18,7 @@ final class Client {
 	public const TIMEOUT = 15;
 
 	/**
-	 * The error of what was not sent because of where it would have gone; Words has it for people.
+	 * The error of a request that was not made because of its address; Words::of_failure() translates it.
 	 */
 	public const REFUSED_ADDRESS = 'The address is link-local or that of a metadata service; nothing is sent there.';
 

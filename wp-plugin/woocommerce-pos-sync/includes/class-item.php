@@ -111,7 +111,7 @@ final class Item {
 	public $error;
 
 	/**
-	 * How an order was that went for good before the POS was told, or what is sent of an erasure, as JSON; empty for others.
+	 * The last state of an order that was deleted before the POS received it, or what is sent of an erasure, as JSON; empty for others.
 	 *
 	 * @var string
 	 */

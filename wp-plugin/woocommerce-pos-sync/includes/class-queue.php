@@ -97,9 +97,9 @@ final class Queue {
 	}
 
 	/**
-	 * Removes a key that earlier versions had, and that the database would take for the better one.
+	 * Removes an index of earlier versions, which the database would otherwise prefer to the new ones.
 	 */
-	public function drop_old_key(): void {
+	public function drop_old_index(): void {
 		if ( $this->table->rows( "SHOW INDEX FROM {table} WHERE Key_name = 'due'", array() ) ) {
 			$this->table->query( 'ALTER TABLE {table} DROP KEY due', array() );
 		}
@@ -375,7 +375,7 @@ final class Queue {
 	 * @param Item $item     As it was claimed.
 	 * @param bool $for_good Whether it will never be sent.
 	 */
-	public function forget( Item $item, bool $for_good ): void {
+	public function remove( Item $item, bool $for_good ): void {
 		if ( ! $for_good && $item->stock_taken_at ) {
 			$this->table->query(
 				'UPDATE {table} SET lease_until = 0, state = IF(sequence = %d, %s, state), attempts = 0, tries = 0 WHERE type = %s AND object_id = %d',

@@ -65,7 +65,7 @@ final class Schema {
 		}
 		require_once ABSPATH . 'wp-admin/includes/upgrade.php';
 		dbDelta( $this->queue->table_definition() );
-		$this->queue->drop_old_key();
+		$this->queue->drop_old_index();
 		dbDelta( $this->log->table_definition() );
 		add_option( Loopback::BROKEN_UNTIL, 0 );
 		add_option( Settings::SAVED_AT, 0 );

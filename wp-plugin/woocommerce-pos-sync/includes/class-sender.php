@@ -241,7 +241,7 @@ final class Sender {
 			return $this->note( $item, $this->unsent_envelope( $item ), Reply::unreadable( $problem->getMessage() ) );
 		}
 		if ( ! $envelope ) {
-			$this->queue->forget( $item, Queue::ORDER !== $type || ! wc_get_order( $id ) );
+			$this->queue->remove( $item, Queue::ORDER !== $type || ! wc_get_order( $id ) );
 			return '';
 		}
 		if ( '' === $envelope->body ) {
@@ -271,7 +271,7 @@ final class Sender {
 		$result = $reply->verdict;
 		if ( Reply::SENT === $result ) {
 			if ( Queue::ERASURE === $item->type ) {
-				$this->queue->forget( $item, true ); // Nothing of the customer is kept.
+				$this->queue->remove( $item, true ); // Nothing of the customer is kept.
 			} else {
 				$this->queue->note_sent( $item, substr( (string) strrchr( $envelope->event, '.' ), 1 ), $envelope->fingerprint, $envelope->refunds );
 			}

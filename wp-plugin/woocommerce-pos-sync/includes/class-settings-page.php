@@ -73,7 +73,7 @@ final class Settings_Page {
 		$saved = isset( $_POST['option_page'] ) && Settings::GROUP === $_POST['option_page'];
 		$url   = is_array( $settings ) ? ( $settings['url'] ?? '' ) : '';
 		$key   = is_array( $settings ) ? ( $settings['api_key'] ?? '' ) : '';
-		if ( $this->settings->are_from_config() ) {
+		if ( $this->settings->is_connection_from_config() ) {
 			$url = $this->settings->url();
 			$key = $this->settings->api_key();
 		}
@@ -97,7 +97,7 @@ final class Settings_Page {
 			<?php settings_fields( Settings::GROUP ); ?>
 			<table class="form-table" role="presentation">
 				<?php
-				if ( $this->settings->are_from_config() ) {
+				if ( $this->settings->is_connection_from_config() ) {
 					$this->show_config();
 				} else {
 					$this->show_address();

@@ -97,7 +97,7 @@ final class Settings {
 	/**
 	 * Whether address and key are set in wp-config.php.
 	 */
-	public function are_from_config(): bool {
+	public function is_connection_from_config(): bool {
 		return '' !== self::constant( self::URL_CONSTANT ) && '' !== self::constant( self::KEY_CONSTANT );
 	}
 
@@ -105,7 +105,7 @@ final class Settings {
 	 * What is wrong with the constants in wp-config.php: one without the other; empty where nothing is.
 	 */
 	public function config_problem(): string {
-		if ( '' === self::constant( self::KEY_CONSTANT ) || $this->are_from_config() ) {
+		if ( '' === self::constant( self::KEY_CONSTANT ) || $this->is_connection_from_config() ) {
 			return '';
 		}
 		/* translators: 1: POS_SYNC_API_KEY, 2: POS_SYNC_URL. */
@@ -123,7 +123,7 @@ final class Settings {
 	 * Where orders are sent to; without a slash at its end, which the POS does not know.
 	 */
 	public function url(): string {
-		return rtrim( $this->are_from_config() ? self::constant( self::URL_CONSTANT ) : $this->text( 'url' ), '/' );
+		return rtrim( $this->is_connection_from_config() ? self::constant( self::URL_CONSTANT ) : $this->text( 'url' ), '/' );
 	}
 
 	/**
@@ -137,7 +137,7 @@ final class Settings {
 	 * The saved key, whatever it was saved for; never to be sent.
 	 */
 	public function saved_key(): string {
-		return $this->are_from_config() ? self::constant( self::KEY_CONSTANT ) : self::string( $this->stored_key()['key'] );
+		return $this->is_connection_from_config() ? self::constant( self::KEY_CONSTANT ) : $this->stored_key()['key'];
 	}
 
 	/**
@@ -178,7 +178,7 @@ final class Settings {
 	 * The server that the saved key was entered for.
 	 */
 	private function key_origin(): string {
-		return $this->are_from_config() ? self::origin( $this->url() ) : $this->stored_key()['for'];
+		return $this->is_connection_from_config() ? self::origin( $this->url() ) : $this->stored_key()['for'];
 	}
 
 	/**
@@ -209,7 +209,7 @@ final class Settings {
 		}
 		$key = self::string( $settings['api_key'] ?? $this->stored_key()['key'] );
 		$for = self::string( $settings['key_for'] ?? '' );
-		if ( '' === $key || $this->are_from_config() ) {
+		if ( '' === $key || $this->is_connection_from_config() ) {
 			delete_option( self::KEY_OPTION );
 		} else {
 			$stored = array(
@@ -229,7 +229,7 @@ final class Settings {
 		if ( is_array( $settings ) && isset( $settings['api_key'] ) ) {
 			update_option( self::OPTION, $settings );
 		}
-		if ( $this->are_from_config() && false !== get_option( self::KEY_OPTION ) ) {
+		if ( $this->is_connection_from_config() && false !== get_option( self::KEY_OPTION ) ) {
 			delete_option( self::KEY_OPTION );
 		}
 	}
@@ -333,7 +333,7 @@ final class Settings {
 		list( $url, $key, $key_for ) = $this->checked_address( $input );
 
 		$enabled = ! empty( $input['enabled'] );
-		if ( $enabled && ! $this->are_from_config() && ( '' === $url || '' === $key ) ) {
+		if ( $enabled && ! $this->is_connection_from_config() && ( '' === $url || '' === $key ) ) {
 			add_settings_error( self::OPTION, 'pos_sync_enabled', __( 'Nothing is sent yet: the Webhook URL and the API key are both needed.', 'woocommerce-pos-sync' ) );
 			$enabled = false;
 		}
@@ -375,7 +375,7 @@ final class Settings {
 	 * @return array{string, string, string}
 	 */
 	private function checked_address( array $input ): array {
-		if ( $this->are_from_config() ) {
+		if ( $this->is_connection_from_config() ) {
 			return array( $this->text( 'url' ), '', '' );
 		}
 		list( $url, $key ) = $this->typed_address( $input );
