@@ -16,8 +16,8 @@ from .sources.woocommerce_rest import (
     Credentials,
     Shop,
     ShopError,
-    blamed_on_the_shop,
     namespaces,
+    unexpected_as_shop_error,
 )
 from .values import now
 
@@ -37,7 +37,7 @@ def connect(db: Db, config: Config, name: str, url: str, consumer_key: str, cons
     if name != stores.DEFAULT and db.stores.find_one({"_id": name}, {"_id": 1}) is None:
         raise NotFound(f"There is no store {name!r}; `pos-api store add {name}` makes it.")
     address = stores.checked_url(url).removesuffix("/wp-json")
-    with blamed_on_the_shop():
+    with unexpected_as_shop_error():
         credentials, hints = diagnose(address, consumer_key.strip(), consumer_secret.strip())
     rest = {
         "url": credentials.url,

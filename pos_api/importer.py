@@ -22,7 +22,7 @@ from .inbox import Outcome
 from .opening import is_from_before
 from .reconcile import Report
 from .sources import woocommerce
-from .sources.woocommerce_rest import Page, Place, Shop, blamed_on_the_shop, envelope, has_id, said
+from .sources.woocommerce_rest import Page, Place, Shop, envelope, has_id, shown_text, unexpected_as_shop_error
 from .stores import Stores
 from .values import now, utc
 
@@ -66,8 +66,8 @@ class Imported:
 def _name(phase: str, row: Any) -> str:
     if not has_id(row):
         return f"a row of {phase} without an id"
-    name = f" ({said(row['name'])})" if said(row.get("name")) else ""
-    return f"{phase.removesuffix('s')} {row['id']}{name}"
+    name = shown_text(row.get("name"))
+    return f"{phase.removesuffix('s')} {row['id']}" + (f" ({name})" if name else "")
 
 
 def run(db: Db, config: Config, shop: Shop, name: str, since: datetime, progress: Progress) -> Imported:
@@ -76,7 +76,7 @@ def run(db: Db, config: Config, shop: Shop, name: str, since: datetime, progress
     The figures are counted then. Run again, it changes nothing but what changed in the shop. Raises ShopError when the
     shop can't be read.
     """
-    with audit.act(db, "store.imported", target=name, details={"since": since}) as details, blamed_on_the_shop():
+    with audit.act(db, "store.imported", target=name, details={"since": since}) as details, unexpected_as_shop_error():
         imported = _run(db, config, shop, name, since, progress)
         details |= {phase: dict(outcomes) for phase, outcomes in imported.outcomes.items()}
         details["not_imported"] = len(imported.not_imported)

@@ -60,9 +60,9 @@ class Store:
         """The erasures of the customer with this e-mail address, or without one this id; nearly always none."""
         return self.erasures.of(self.id, customer_key(self.id, email, shop_id)) if self.erasures else ()
 
-    def is_from_elsewhere(self, address: str) -> bool:
+    def is_from_another_site(self, address: str) -> bool:
         """Whether a delivery that names this address comes from another site than the shop's, such as a copy of it for
-        tests. Scheme, `www.`, port, folder and language make no other site. False where either is not known; a blank
+        tests. Scheme, `www.`, port, folder and language make no difference. False where either is not known; a blank
         `site` takes all."""
         site = site_of(address)
         return bool(self.site and site and site != self.site)

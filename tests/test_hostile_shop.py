@@ -21,7 +21,7 @@ from pos_api.config import Config, ConfigError
 from pos_api.db import Db
 from pos_api.reconcile import Report
 from pos_api.reconcile.report import too_many_gone
-from pos_api.sources.woocommerce_rest import Shop, ShopError, blamed_on_the_shop
+from pos_api.sources.woocommerce_rest import Shop, ShopError, unexpected_as_shop_error
 from tests.fake_shop import KEY, SECRET, FakeShop, answer, comparison_that_hangs, connected, order, product, serving
 from tests.service import pos_api, settings_of
 
@@ -297,7 +297,7 @@ def test_a_shop_that_never_answers_keeps_no_other_shop_waiting(
 
 
 def test_what_nobody_expected_is_the_shops_problem_in_plain_words(capfd: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(ShopError) as caught, blamed_on_the_shop():
+    with pytest.raises(ShopError) as caught, unexpected_as_shop_error():
         int("²" + SECRET)
     assert caught.value.message.startswith("Something in the shop's answers was not understood")
     assert caught.value.__cause__ is None

@@ -249,4 +249,4 @@ def test_a_copy_of_the_shop_changes_nothing_and_a_move_is_one_command(config: Co
     assert worker.understand(Stores(db, config).get("default"), {}, body, now()).subject  # when it is replayed
     assert values(db.woocommerceorders, "order_id") == [1, 2, 3, 4, 5]
     stores.update(db, config, "default", url="")
-    assert not Stores(db, config).get("default").is_from_elsewhere("https://third.example")
+    assert not Stores(db, config).get("default").is_from_another_site("https://third.example")

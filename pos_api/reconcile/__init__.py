@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from .. import silence
 from ..config import Config
 from ..db import Db
-from ..sources.woocommerce_rest import Shop, ShopError, blamed_on_the_shop
+from ..sources.woocommerce_rest import Shop, ShopError, unexpected_as_shop_error
 from ..stores import Stores
 from ..values import now
 from . import orders, products, senders, stock
@@ -63,7 +63,7 @@ def run(
     report = Report(name, since, now())
     until = report.started_at - grace
     try:
-        with blamed_on_the_shop():
+        with unexpected_as_shop_error():
             senders.compare(shop, report, repair=repair_senders)
             asked_at = shop.time()
             report.since = senders.before_the_gap(db, report)

@@ -18,7 +18,7 @@ from .. import inbox, orders, pull, worker
 from ..batches import in_batches
 from ..db import Db, Document
 from ..orders import OrderSnapshot
-from ..sources.woocommerce_rest import Row, Shop, Unread, envelope, from_trash, has_id, refunds_of, said
+from ..sources.woocommerce_rest import Row, Shop, Unread, envelope, from_trash, has_id, refunds_of, shown_text
 from ..stores import Store
 from ..values import decimal, now
 from .report import ORDERS, Report, repaired, too_many_gone
@@ -74,7 +74,7 @@ def compare(
         report.compared += len(ids)
         touched.update(_products_of(db, store, ids))
     if repair and not accept_gone and too_many_gone(len(gone), report.compared):
-        report.leave_gone(ORDERS, len(gone), report.compared)
+        report.note_too_many_gone(ORDERS, len(gone), report.compared)
         repair = False
     for discrepancy in gone:
         _note(report, _repair(db, store, shop, report, discrepancy) if repair else discrepancy)
@@ -198,7 +198,7 @@ def _unusable(store: Store, row: Row, before: Document | None) -> Document | Non
     return {
         "order": f"{store.id}:{row['id']}",
         "order_id": row["id"],
-        "number": said(row.get("number")) or str(row["id"]),
+        "number": shown_text(row.get("number")) or str(row["id"]),
         "problem": "unusable",
         "fields": sorted(details) if isinstance(details, dict) else [],
         "here": _shown(before) if before else None,

@@ -17,7 +17,7 @@ from .. import stock as ledger
 from ..batches import in_batches
 from ..db import Db, Document
 from ..products import ProductSnapshot, shop_key
-from ..sources.woocommerce_rest import Row, Shop, Unread, envelope, said
+from ..sources.woocommerce_rest import Row, Shop, Unread, envelope, shown_text
 from ..stores import Store
 from ..values import Quantity, decimal, now
 from . import stock
@@ -130,7 +130,7 @@ def _is_cut_short(comparison: _Comparison, row: Row) -> bool:
     """Whether a product's answer lacks what is compared, which is noted."""
     lacking = [name for name in _NEEDED if name not in row] or ([] if stock.is_sound(row) else ["a number of units"])
     if lacking:
-        what = f"product {row['id']} ({said(row.get('name')) or 'no name'})"
+        what = f"product {row['id']} ({shown_text(row.get('name')) or 'no name'})"
         comparison.report.not_read(PRODUCTS, [Unread(what, f"The shop's answer lacks {', '.join(lacking)}.")])
     return bool(lacking)
 
@@ -186,7 +186,12 @@ def _changed(
     comparison: _Comparison, row: Row, product: Document, fields: list[str], known_at: datetime | None
 ) -> Document:
     here = _shown(product)
-    there = {"sku": stock.sku_of(row), "name": said(row["name"]), "price": said(row["price"]), "archived": False}
+    there = {
+        "sku": stock.sku_of(row),
+        "name": shown_text(row["name"]),
+        "price": shown_text(row["price"]),
+        "archived": False,
+    }
     causes = [f"{name} {here[name]!r} here, {there[name]!r} in the shop" for name in fields if name in ("sku", "name")]
     causes += [f"price {here['price']} here, {there['price']} in the shop" for name in fields if name == "price"]
     details = {"gtin": "barcode", "image_url": "image", "categories": "list of categories", "tax_class": "tax class"}
@@ -242,7 +247,7 @@ def _settle_gone(comparison: _Comparison, accept: bool) -> None:
     if comparison.repair and not accept and len(gone) > 1:
         known = comparison.db.products.count_documents(_of_this_shop(store))
         if too_many_gone(len(gone), known):
-            comparison.report.leave_gone(PRODUCTS, len(gone), known)
+            comparison.report.note_too_many_gone(PRODUCTS, len(gone), known)
             comparison.report.products += [_without_body(each) for each in gone]
             return
     for discrepancy in gone:

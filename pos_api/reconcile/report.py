@@ -10,7 +10,7 @@ from typing import Any
 from ..config import Config
 from ..db import Db, Document
 from ..sources.fields import visible
-from ..sources.woocommerce_rest import Row, Unread, has_id, said
+from ..sources.woocommerce_rest import Row, Unread, has_id, shown_text
 from ..stores import Stores
 from ..values import INT64_MAX
 
@@ -68,7 +68,7 @@ class Report:
             if document not in self.unread:
                 self.unread.append(document)
 
-    def leave_gone(self, kind: str, gone: int, known: int) -> None:
+    def note_too_many_gone(self, kind: str, gone: int, known: int) -> None:
         """Note that these many are gone from the shop at once and stay as they are here."""
         self.notes.append(
             f"{gone:,} of {known:,} {kind} are gone from the shop at once, so they stay as they are here: perhaps the "
@@ -84,7 +84,7 @@ class Report:
             else:
                 after = f" after id {usable[-1]['id']}" if usable else ""
                 error = row.get("code") or row.get("message") if isinstance(row, dict) else None
-                shown = said(error, 100)
+                shown = shown_text(error, 100)
                 cause = f"The shop lists an error in its place: {shown}" if shown else "It has no usable id."
                 self.not_read(kind, [Unread(f"a row of {kind}{after}", cause)])
         return usable

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..db import Db, Document
-from ..sources.woocommerce_rest import Row, Shop, ShopError, has_id, said
+from ..sources.woocommerce_rest import Row, Shop, ShopError, has_id, shown_text
 from ..values import utc
 from .report import Report, reconciled_until
 
@@ -29,11 +29,11 @@ def compare(shop: Shop, report: Report, *, repair: bool) -> None:
             raise
         report.notes.append(_UNSEEN)
         return
-    off = [_sender(each) for each in webhooks if said(each.get("status")) != "active"]
+    off = [_sender(each) for each in webhooks if shown_text(each.get("status")) != "active"]
     if repair:
         for each in off:
             _switch_on(shop, each)
-    topics = {said(each.get("topic")) for each in webhooks}
+    topics = {shown_text(each.get("topic")) for each in webhooks}
     if not plugin and not {"order.created", "order.updated"} <= topics:
         problem = "Neither the plugin nor webhooks for order.created and order.updated are there; nothing sends orders."
         off.append({"sender": "plugin", "id": None, "name": "WooCommerce POS Sync", "problem": problem})
@@ -65,7 +65,7 @@ def _list(shop: Shop) -> list[Row]:
 
 def _ours(webhook: Row) -> bool:
     try:
-        return urlsplit(said(webhook.get("delivery_url"), 2000)).path.rstrip("/").endswith(WEBHOOKS_PATH)
+        return urlsplit(shown_text(webhook.get("delivery_url"), 2000)).path.rstrip("/").endswith(WEBHOOKS_PATH)
     except ValueError:
         return False
 
@@ -76,16 +76,16 @@ def _plugin_active(shop: Shop) -> bool:
     if isinstance(active, dict):  # PHP writes a list with a gap so
         active = list(active.values())
     plugins = [each for each in active if isinstance(each, dict)] if isinstance(active, list) else []
-    return any(said(each.get("plugin")).startswith(PLUGIN) for each in plugins)
+    return any(shown_text(each.get("plugin")).startswith(PLUGIN) for each in plugins)
 
 
 def _sender(webhook: Row) -> Document:
     return {
         "sender": "webhook",
         "id": webhook["id"],
-        "name": said(webhook.get("name")),
-        "topic": said(webhook.get("topic")),
-        "problem": f"The webhook is {said(webhook.get('status'), 20)}; "
+        "name": shown_text(webhook.get("name")),
+        "topic": shown_text(webhook.get("topic")),
+        "problem": f"The webhook is {shown_text(webhook.get('status'), 20)}; "
         "WooCommerce switches it off on the 7th failure in a row.",
         "off_since": _time(webhook.get("date_modified_gmt")),
     }

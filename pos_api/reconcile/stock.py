@@ -9,7 +9,7 @@ from .. import pull
 from .. import stock as ledger
 from ..db import Db, Document
 from ..products import MANAGED_AGAIN
-from ..sources.woocommerce_rest import Row, Shop, envelope, said
+from ..sources.woocommerce_rest import Row, Shop, envelope, shown_text
 from ..stores import Store
 from ..values import Quantity, now, quantity, whole
 from .report import PRODUCTS, Report
@@ -35,7 +35,8 @@ def units(row: Row) -> Quantity | None:
 def sku_of(row: Row) -> str:
     """The SKU of a product of the shop; one that is no text is `(unreadable)`."""
     given = row.get("sku")
-    return said(given, _LONGEST_SKU).strip() or ("" if given is None or isinstance(given, str) else "(unreadable)")
+    sku = shown_text(given, _LONGEST_SKU).strip()
+    return sku or ("" if given is None or isinstance(given, str) else "(unreadable)")
 
 
 def is_sound(row: Row) -> bool:
@@ -122,7 +123,7 @@ def unknown(db: Db, store: Store, report: Report, row: Row, *, repair: bool) -> 
     entry: Document = {
         "product": None,
         "sku": sku_of(row),
-        "name": said(row.get("name")),
+        "name": shown_text(row.get("name")),
         "here": None,
         "shop": there,
         "held_by_pending": 0,

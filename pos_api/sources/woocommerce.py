@@ -238,7 +238,7 @@ def translate(message: Message, store: Store, received_at: datetime, cause: str)
     """
     if message.topic not in TOPICS:
         return None
-    if store.is_from_elsewhere(message.site):
+    if store.is_from_another_site(message.site):
         raise Invalid(_ELSEWHERE.format(site=visible(site_of(message.site)[:200]), known=store.site, store=store.id))
     message = _believed(_with_gmt(message, store), received_at)
     data = message.data

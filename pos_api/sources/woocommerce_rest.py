@@ -47,13 +47,13 @@ __all__ = [
     "Shop",
     "ShopError",
     "Unread",
-    "blamed_on_the_shop",
     "envelope",
     "from_trash",
     "has_id",
     "namespaces",
     "refunds_of",
-    "said",
+    "shown_text",
+    "unexpected_as_shop_error",
 ]
 
 log = get_logger(__name__)
@@ -90,7 +90,7 @@ _FRUITLESS, _EMPTY = 20, 3
 row at all, however many rows the shop says there are."""
 _MOST_HIDDEN = 200
 """So many variations of one product that the shop names and does not list are asked for one by one."""
-_SAID = 200
+_LONGEST_TEXT = 200
 _BUSY = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 _SIZE_DEPENDENT = frozenset({"timeout", "server_error", "not_json", "cut_off", "too_large"})
 """What asking for less at once may cure: a shop that runs out of time or memory over a hundred orders."""
@@ -238,7 +238,7 @@ class Shop:
     def _variations(self, product: Row) -> tuple[list[Row], list[Unread]]:
         if not has_id(product) or not product.get("variations"):
             return [], []
-        what = f"the variations of product {product['id']} ({said(product.get('name')) or 'no name'})"
+        what = f"the variations of product {product['id']} ({shown_text(product.get('name')) or 'no name'})"
         nothing: list[Row] = []
         found, unread = self._or_unread(what, lambda: self._listed_variations(product), nothing)
         if unread is not None:
@@ -428,9 +428,9 @@ class Shop:
 
 
 @contextmanager
-def blamed_on_the_shop() -> Iterator[None]:
-    """What nobody expected while a shop was read becomes a ShopError: the shop can't be read, and the log says where.
-    Our own errors and those of the database stay what they are."""
+def unexpected_as_shop_error() -> Iterator[None]:
+    """An error that nobody expected while a shop was read becomes a ShopError: the shop can't be read, and the log says
+    where. Our own errors and those of the database stay what they are."""
     try:
         yield
     except (PosError, ConfigError, PyMongoError):
@@ -500,7 +500,7 @@ def is_id(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= INT64_MAX
 
 
-def said(value: Any, most: int = _SAID) -> str:
+def shown_text(value: Any, most: int = _LONGEST_TEXT) -> str:
     """Text or a number of the shop as it may be shown and stored, at most `most` characters; "" for anything else."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return ""
@@ -562,7 +562,7 @@ def _answer(reply: Reply) -> Answer:
     data = _json(reply)
     if reply.status >= 400:
         raise _refusal(reply.status, data)
-    return Answer(data, whole_number(reply.headers.get("X-WP-Total", "")), clock_ahead(reply))
+    return Answer(data, _number_in_header(reply.headers.get("X-WP-Total", "")), clock_ahead(reply))
 
 
 def _json(reply: Reply) -> Any:
@@ -597,12 +597,13 @@ def _redirect(reply: Reply) -> str:
     except ValueError:
         return "The shop redirects to what is no address; the key is not sent there."
     address = f"{target.scheme}://{target.netloc}{target.path.split('/wp-json')[0]}" if target.netloc else target.path
-    return f"The shop redirects to {said(address) or 'nowhere'}; the key is not sent there. Connect with that address."
+    shown = shown_text(address) or "nowhere"
+    return f"The shop redirects to {shown}; the key is not sent there. Connect with that address."
 
 
 def _refusal(status: int, data: Any) -> ShopError:
-    code = said(data.get("code")) if isinstance(data, dict) else ""
-    text = said(data.get("message")) if isinstance(data, dict) else ""
+    code = shown_text(data.get("code")) if isinstance(data, dict) else ""
+    text = shown_text(data.get("message")) if isinstance(data, dict) else ""
     if not code:  # WordPress always says which error it is
         if status in (401, 403):
             message = (
@@ -641,7 +642,7 @@ def _busy(reply: Reply) -> ShopError:
     )
 
 
-def whole_number(text: str) -> int | None:
+def _number_in_header(text: str) -> int | None:
     """The number that a header gives in plain digits; None for anything else, also for other scripts' digits and `²`,
     which `str.isdigit` takes."""
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
@@ -649,7 +650,7 @@ def whole_number(text: str) -> int | None:
 
 def _retry_after(reply: Reply) -> float:
     value = reply.headers.get("Retry-After", "")
-    if (seconds := whole_number(value)) is not None:
+    if (seconds := _number_in_header(value)) is not None:
         return float(seconds)
     moment = _http_date(value)
     return max((moment - now()).total_seconds(), 0.0) if moment else 0.0
