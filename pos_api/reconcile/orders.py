@@ -69,7 +69,7 @@ def compare(
             if discrepancy["problem"] == "gone":
                 gone.append(discrepancy)  # repaired last: when it is known how many they are
                 continue
-            _note(report, _repair(db, store, shop, report, discrepancy) if repair else discrepancy)
+            report.note(ORDERS, _repair(db, store, shop, report, discrepancy) if repair else discrepancy)
         ids = [*(row["id"] for row in rows), *unlisted]
         report.compared += len(ids)
         touched.update(_products_of(db, store, ids))
@@ -77,13 +77,9 @@ def compare(
         report.note_too_many_gone(ORDERS, len(gone), report.compared)
         repair = False
     for discrepancy in gone:
-        _note(report, _repair(db, store, shop, report, discrepancy) if repair else discrepancy)
+        report.note(ORDERS, _repair(db, store, shop, report, discrepancy) if repair else discrepancy)
     _explain_with_inbox(db, store, report.orders)
     return touched
-
-
-def _note(report: Report, discrepancy: Document) -> None:
-    report.orders.append({name: value for name, value in discrepancy.items() if name not in ("body", "row")})
 
 
 def _both_ways(

@@ -243,12 +243,13 @@ def _gone(comparison: _Comparison, shop_id: int, *, in_trash: bool) -> None:
 def _settle_gone(comparison: _Comparison, accept: bool) -> None:
     """Note the products that are gone, and archive them where that is asked; none of them where they are so many that
     it may be the shop that fails, unless that is accepted."""
-    gone, store = comparison.gone, comparison.store
+    gone = comparison.gone
     if comparison.repair and not accept and len(gone) > 1:
-        known = comparison.db.products.count_documents(_of_this_shop(store))
+        known = comparison.db.products.count_documents(_of_this_shop(comparison.store))
         if too_many_gone(len(gone), known):
             comparison.report.note_too_many_gone(PRODUCTS, len(gone), known)
-            comparison.report.products += [_without_body(each) for each in gone]
+            for each in gone:
+                comparison.report.note(PRODUCTS, each)
             return
     for discrepancy in gone:
         product = comparison.by_shop_id(discrepancy["shop_id"])
@@ -272,11 +273,7 @@ def _note(comparison: _Comparison, discrepancy: Document) -> None:
         discrepancy["repair"] = "incomplete" if done and not holds else outcome.outcome
         if not holds and (outcome.reason or outcome.warnings):
             discrepancy["cause"] = outcome.reason or outcome.warnings[0].message
-    comparison.report.products.append(_without_body(discrepancy))
-
-
-def _without_body(discrepancy: Document) -> Document:
-    return {name: value for name, value in discrepancy.items() if name not in ("body", "row")}
+    comparison.report.note(PRODUCTS, discrepancy)
 
 
 def _holds(comparison: _Comparison, discrepancy: Document) -> bool:

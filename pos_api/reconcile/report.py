@@ -68,6 +68,11 @@ class Report:
             if document not in self.unread:
                 self.unread.append(document)
 
+    def note(self, kind: str, discrepancy: Document) -> None:
+        """Add a discrepancy of orders or products, without what it is repaired with (`body`, `row`)."""
+        kept = {name: value for name, value in discrepancy.items() if name not in ("body", "row")}
+        (self.orders if kind == ORDERS else self.products).append(kept)
+
     def note_too_many_gone(self, kind: str, gone: int, known: int) -> None:
         """Note that these many are gone from the shop at once and stay as they are here."""
         self.notes.append(
