@@ -43,7 +43,7 @@ log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class _Comparison:
+class Comparison:
     """A shop's comparison that is on its way: its thread, and the lease under which it has the shop."""
 
     thread: threading.Thread
@@ -56,7 +56,7 @@ class Schedule:
     def __init__(self, db: Db, config: Config) -> None:
         self._db = db
         self._config = config
-        self._comparing: dict[str, _Comparison] = {}
+        self._comparing: dict[str, Comparison] = {}
         self._erasures = Erasures(db, config)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pos-schedule", daemon=True)
@@ -111,36 +111,22 @@ class Schedule:
             continue
 
 
-def run_due(db: Db, config: Config) -> list[Report]:
-    """Compare the shops whose time has come and that nobody else is comparing, and wait for all; returns the
-    reports."""
-    reports: list[Report] = []
-    comparing: dict[str, _Comparison] = {}
-    while start_due(db, config, comparing, reports):
-        for each in comparing.values():
-            each.thread.join()
-    return reports
-
-
-def start_due(db: Db, config: Config, comparing: dict[str, _Comparison], reports: list[Report] | None = None) -> bool:
+def start_due(db: Db, config: Config, comparing: dict[str, Comparison]) -> None:
     """Start to compare the shops whose time has come and that nobody else is comparing, each in a thread of its own, so
-    that one that hangs keeps no other waiting; returns whether any was started. `comparing` holds those on their way by
-    store, whose leases are renewed, and the reports are added to `reports`."""
+    that one that hangs keeps no other waiting. `comparing` holds those on their way by store, whose leases are
+    renewed."""
     for name in [name for name, each in comparing.items() if not each.thread.is_alive()]:
         del comparing[name]
-    started = False
     try:
         _renew(db, comparing)
         for name in connection.connected(db):
             if name not in comparing and len(comparing) < _AT_ONCE and (lease := _claim(db, name)):
-                arguments = (db, config, name, [] if reports is None else reports)
+                arguments = (db, config, name)
                 thread = threading.Thread(target=_compare, args=arguments, name=f"pos-compare-{name}", daemon=True)
-                comparing[name] = _Comparison(thread, lease)
+                comparing[name] = Comparison(thread, lease)
                 thread.start()
-                started = True
     except PyMongoError as error:
         log.warning("shops can't be compared", error=type(error).__name__)
-    return started
 
 
 def _claim(db: Db, name: str) -> str | None:
@@ -155,24 +141,24 @@ def _claim(db: Db, name: str) -> str | None:
     return lease
 
 
-def _renew(db: Db, comparing: dict[str, _Comparison]) -> None:
+def _renew(db: Db, comparing: dict[str, Comparison]) -> None:
     """Keep the stores that are being compared: one that takes hours would be read by every process at once."""
     due = {"$set": {"due_at": now() + _LEASE}}
     if operations := [UpdateOne({"_id": name, "lease": each.lease}, due) for name, each in comparing.items()]:
         db.pulls.bulk_write(operations, ordered=False)
 
 
-def _compare(db: Db, config: Config, name: str, reports: list[Report]) -> None:
-    """Compare one shop and add its report; whatever fails is about this shop alone."""
+def _compare(db: Db, config: Config, name: str) -> None:
+    """Compare one shop; whatever fails is about this shop alone."""
     try:
-        reports.append(_compared(db, config, name))
+        _compare_and_log(db, config, name)
     except PyMongoError as error:
         log.warning("a shop can't be compared", store=name, error=type(error).__name__)
     except Exception as error:
         log.error("the comparison of a shop failed", store=name, error=type(error).__name__)
 
 
-def _compared(db: Db, config: Config, name: str) -> Report:
+def _compare_and_log(db: Db, config: Config, name: str) -> None:
     started_at = now()
     state = db.pulls.find_one({"_id": name}) or {}
     sweep = "swept_at" not in state or state["swept_at"] + _SWEEP_EVERY <= started_at
@@ -185,7 +171,6 @@ def _compared(db: Db, config: Config, name: str) -> Report:
         done["swept_at"] = started_at
     db.pulls.update_one({"_id": name}, {"$set": done, "$unset": {"lease": ""}})
     _tell(report)
-    return report
 
 
 def _report(db: Db, config: Config, name: str, since: datetime, sweep: bool) -> Report:

@@ -20,9 +20,10 @@ import pytest
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
-from pos_api import connection, schedule
+from pos_api import connection, reconcile, schedule
 from pos_api.config import Config
 from pos_api.db import Db
+from pos_api.reconcile import Report
 from pos_api.schedule import Schedule
 from pos_api.sources.woocommerce_rest import Shop
 
@@ -298,3 +299,14 @@ def comparison_that_hangs(fake: FakeShop, db: Db, config: Config) -> Iterator[Sc
             running.stop()
             released.set()
             running.join(30)
+
+
+def compare_due(db: Db, config: Config) -> list[Report]:
+    """Compare the shops that are due and that nobody else is comparing; returns the reports that are kept of them."""
+    comparing: dict[str, schedule.Comparison] = {}
+    schedule.start_due(db, config, comparing)
+    for each in comparing.values():
+        each.thread.join(60)
+        assert not each.thread.is_alive()
+    kept = [reconcile.last_report(db, name) or {} for name in comparing]
+    return [Report(**{name: value for name, value in report.items() if name != "in_step"}) for report in kept]

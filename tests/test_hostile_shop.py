@@ -16,13 +16,24 @@ import pytest
 from cryptography.fernet import Fernet
 from werkzeug.wrappers import Request, Response
 
-from pos_api import connection, importer, inbox, reconcile, schedule, stores, verify
+from pos_api import connection, importer, inbox, reconcile, stores, verify
 from pos_api.config import Config, ConfigError
 from pos_api.db import Db
 from pos_api.reconcile import Report
 from pos_api.reconcile.report import too_many_gone
 from pos_api.sources.woocommerce_rest import Shop, ShopError, unexpected_as_shop_error
-from tests.fake_shop import KEY, SECRET, FakeShop, answer, comparison_that_hangs, connected, order, product, serving
+from tests.fake_shop import (
+    KEY,
+    SECRET,
+    FakeShop,
+    answer,
+    compare_due,
+    comparison_that_hangs,
+    connected,
+    order,
+    product,
+    serving,
+)
 from tests.service import pos_api, settings_of
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -310,7 +321,7 @@ def test_a_key_pair_sealed_with_lost_secrets_is_a_plain_message(
     other = replace(config, secrets_keys=(Fernet.generate_key().decode(),))
     with pytest.raises(ConfigError, match="store connect default"):
         connection.open_shop(db, other, "default")
-    (report,) = schedule.run_due(db, other)
+    (report,) = compare_due(db, other)
     assert "SECRETS_KEYS" in str(report.problem)
     assert "SECRETS_KEYS" in (reconcile.last_report(db, "default") or {})["problem"]
 

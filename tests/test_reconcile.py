@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from pos_api import auth, inbox, pull, reconcile, schedule, silence, stock, worker
+from pos_api import auth, inbox, pull, reconcile, silence, stock, worker
 from pos_api.config import Config
 from pos_api.db import Db
 from pos_api.reconcile import Report
@@ -21,7 +21,18 @@ from pos_api.sources.woocommerce_rest import Shop, envelope
 from pos_api.stores import Stores
 from pos_api.values import now
 from tests.factories import at, stock_of, stock_up
-from tests.fake_shop import SECRET, FakeShop, answer, comparison_that_hangs, connected, error, html, order, product
+from tests.fake_shop import (
+    SECRET,
+    FakeShop,
+    answer,
+    compare_due,
+    comparison_that_hangs,
+    connected,
+    error,
+    html,
+    order,
+    product,
+)
 from tests.test_importer import deliver, load, oracle, recordings
 from tests.waiting import wait_until
 
@@ -883,14 +894,14 @@ def test_a_stores_silence_is_heard_from_its_orders(fake: FakeShop, shop: Shop, d
 def test_a_due_shop_is_compared_and_mended_by_one_process(fake: FakeShop, shop: Shop, db: Db, config: Config) -> None:
     earlier = (now() - timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%S")
     fake.put_order(order(1, date_modified_gmt=earlier))
-    (report,) = schedule.run_due(db, config)
+    (report,) = compare_due(db, config)
     assert [each["repair"] for each in report.orders] == ["created"]
-    assert schedule.run_due(db, config) == []
+    assert compare_due(db, config) == []
     due_at = db.pulls.find_one({"_id": "default"})["due_at"]  # type: ignore[index]
     assert timedelta(minutes=14) < due_at - now() <= timedelta(minutes=15)
     db.pulls.update_one({"_id": "default"}, {"$set": {"due_at": now()}})
     fake.requests.clear()
-    assert schedule.run_due(db, config)[0].in_sync
+    assert compare_due(db, config)[0].in_sync
     assert "/wp-json/wc/v3/products" not in fake.requests
 
 
@@ -906,7 +917,7 @@ def test_what_one_comparison_left_open_is_open_in_the_next_until_it_is_repaired(
 
     def due() -> Report:
         db.pulls.update_one({"_id": "default"}, {"$set": {"due_at": now()}}, upsert=True)
-        (report,) = schedule.run_due(db, config)
+        (report,) = compare_due(db, config)
         return report
 
     for _ in range(3):
@@ -958,7 +969,7 @@ def test_an_order_that_is_repaired_while_orders_are_read_is_compared_once(
 
 def test_a_comparison_cut_short_by_a_restart_is_due_at_once(fake: FakeShop, shop: Shop, db: Db, config: Config) -> None:
     with comparison_that_hangs(fake, db, config) as stopped:
-        assert schedule.run_due(db, config) == []
+        assert compare_due(db, config) == []
         stopped.stop()
         assert db.pulls.find_one({"_id": "default"})["due_at"] <= now()  # type: ignore[index]
 
@@ -969,7 +980,7 @@ def test_a_shop_is_compared_by_one_process_however_long_that_takes(
     with comparison_that_hangs(fake, db, config):
         db.pulls.update_one({"_id": "default"}, {"$set": {"due_at": now() + timedelta(seconds=5)}})
         wait_until(lambda: db.pulls.count_documents({"due_at": {"$gt": now() + timedelta(minutes=9)}}) == 1)
-        assert schedule.run_due(db, config) == []
+        assert compare_due(db, config) == []
     assert db.pulls.count_documents({"lease": {"$exists": True}}) == 0
 
 
@@ -977,11 +988,11 @@ def test_a_shop_that_is_down_is_looked_at_again_from_where_it_was(
     fake: FakeShop, shop: Shop, db: Db, config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pos_api.sources.woocommerce_rest._FIRST_PAUSE", 0.0)
-    schedule.run_due(db, config)
+    compare_due(db, config)
     until = reconcile.reconciled_until(db, "default")
     fake.faults.append(lambda _: html(503))
     db.pulls.update_one({"_id": "default"}, {"$set": {"due_at": now()}})
-    (report,) = schedule.run_due(db, config)
+    (report,) = compare_due(db, config)
     assert "503" in str(report.problem)
     assert reconcile.reconciled_until(db, "default") == until
     last = reconcile.last_report(db, "default")
@@ -992,7 +1003,7 @@ def test_a_shop_that_is_down_is_looked_at_again_from_where_it_was(
 def test_a_key_that_can_not_be_decrypted_is_a_problem_not_a_crash(
     fake: FakeShop, shop: Shop, db: Db, config: Config
 ) -> None:
-    (report,) = schedule.run_due(db, replace(config, secrets_keys=()))
+    (report,) = compare_due(db, replace(config, secrets_keys=()))
     assert "SECRETS_KEYS" in str(report.problem)
 
 
