@@ -400,8 +400,8 @@ class RequestProtocol(HttpToolsProtocol):
 
 
 def _answer(refusal: Refusal) -> bytes:
-    request_id, head, body = answer_parts(refusal)
-    _log(refusal, request_id)
+    head, body = answer_parts(refusal)
+    _log(refusal, head["X-Request-Id"])
     lines = [f"HTTP/1.1 {refusal.status} {HTTPStatus(refusal.status).phrase}"]
     lines += [f"{name}: {value}" for name, value in head.items()]
     return ("\r\n".join(lines) + "\r\n\r\n").encode() + body
@@ -416,8 +416,8 @@ def _log(refusal: Refusal, request_id: str) -> None:
         log.warning("request refused", status=refusal.status, code=refusal.code, request_id=request_id)
 
 
-def answer_parts(refusal: Refusal) -> tuple[str, dict[str, str], bytes]:
-    """The request id, headers and body of the answer to a refused request."""
+def answer_parts(refusal: Refusal) -> tuple[dict[str, str], bytes]:
+    """The headers and the body of the answer to a refused request."""
     request_id = uuid.uuid4().hex
     problem = {"code": refusal.code, "message": refusal.message, "details": None}
     body = json.dumps({"success": False, "error": problem, "request_id": request_id}).encode()
@@ -430,4 +430,4 @@ def answer_parts(refusal: Refusal) -> tuple[str, dict[str, str], bytes]:
     }
     if refusal.status == HTTPStatus.SERVICE_UNAVAILABLE:
         head["Retry-After"] = "5"
-    return request_id, head, body
+    return head, body

@@ -127,7 +127,7 @@ class Gateway:
 
 
 def _full() -> _Answer:
-    _, head, body = answer_parts(FULL)
+    head, body = answer_parts(FULL)
     headers = [(name.lower().encode(), value.encode()) for name, value in head.items()]
     return _Answer(FULL.status, headers, body, iter(()), True, lambda: None)
 
