@@ -84,12 +84,17 @@ def _compare_all(comparison: _Comparison) -> None:
 
 
 def _of_this_shop(store: Store) -> Document:
-    return {"shop_ids": {"$regex": f"^{shop_key(store.id, 0)[:-1]}"}}
+    return {"shop_ids": {"$regex": f"^{_key_prefix(store)}"}}
+
+
+def _key_prefix(store: Store) -> str:
+    """How `shop_key` begins for all products of the shop."""
+    return shop_key(store.id, 0).removesuffix("0")
 
 
 def _ids_of(db: Db, store: Store, query: Document) -> Iterator[int]:
     """The ids in this shop of the products that match, but those that it is known to have deleted."""
-    prefix = shop_key(store.id, 0)[:-1]
+    prefix = _key_prefix(store)
     for product in db.products.find(query, {"shop_ids": 1, "deleted_ids": 1}):
         for key in product.get("shop_ids", ()):
             if key.startswith(prefix) and not product_archive.is_deleted(product, key):
