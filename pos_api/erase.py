@@ -42,7 +42,7 @@ class Erased:
     other_addresses: list[str] = field(default_factory=list)
     """With which the same account has ordered; they are customers of their own, and are not erased."""
 
-    def anything(self) -> bool:
+    def found_anything(self) -> bool:
         """Whether there was anything to erase."""
         return bool(self.orders or self.deliveries or self.record)
 
@@ -53,24 +53,18 @@ def person(db: Db, erasures: Erasures, customer: str) -> Erased:
 
     Raises PyMongoError when the database is away; what was begun by then is carried out later.
     """
-    name = erasures.name(customer, None)
     others = customers.other_addresses(db, customer)
-    with audit.act(db, "customer.erased", target=name) as added:
-        erased = _begin(db, erasures, customer, None, now(), orders_too=True)
-        added |= {"customer": erased.customer, "orders": erased.orders, "deliveries": erased.deliveries}
+    erased = _erase(db, erasures, customer, None, now(), orders_too=True)
     tally.refresh(db, seconds=_FIGURES_SECONDS)
     erased.other_addresses = others
     return erased
 
 
-def in_shop(db: Db, erasures: Erasures, said: CustomerErasure) -> str:
+def apply_report(db: Db, erasures: Erasures, report: CustomerErasure) -> str:
     """Carry out an erasure that a shop reports, for what came from that shop; returns the outcome. Where the shop has
     kept what is in the orders, it stays here as well, and the customer is what the orders say."""
-    details = {"store": said.store, "orders_too": said.orders}
-    with audit.act(db, "customer.erased", target=erasures.name(said.email, said.store), details=details) as added:
-        erased = _begin(db, erasures, said.email, said.store, said.until, orders_too=said.orders)
-        added |= {"customer": erased.customer, "orders": erased.orders, "deliveries": erased.deliveries}
-    return "updated" if erased.anything() else "unchanged"
+    erased = _erase(db, erasures, report.email, report.store, report.until, orders_too=report.orders)
+    return "updated" if erased.found_anything() else "unchanged"
 
 
 def orders_erased(db: Db, erased: Mapping[str, Erasure]) -> None:
@@ -90,14 +84,18 @@ def orders_erased(db: Db, erased: Mapping[str, Erasure]) -> None:
 # --- the steps --------------------------------------------------------------------------------------------------------
 
 
-def _begin(
+def _erase(
     db: Db, erasures: Erasures, customer: str, store: str | None, until: datetime, *, orders_too: bool
 ) -> Erased:
-    pseudonym = customers.known_pseudonym(db, customer) if orders_too else None
-    erasure = erasures.remember(customer, store, Erasure(until, pseudonym, orders_too))
-    started_at = now()
-    erased = _carry_out(db, customer, store, erasure)
-    erasures.carried_out(customer, store, started_at)
+    """Record, remember and carry out an erasure that is asked for now; by a store, or for all (None)."""
+    details = {"store": store, "orders_too": orders_too} if store else None
+    with audit.act(db, "customer.erased", target=erasures.name(customer, store), details=details) as added:
+        pseudonym = customers.known_pseudonym(db, customer) if orders_too else None
+        erasure = erasures.remember(customer, store, Erasure(until, pseudonym, orders_too))
+        started_at = now()
+        erased = _carry_out(db, customer, store, erasure)
+        erasures.carried_out(customer, store, started_at)
+        added |= {"customer": erased.customer, "orders": erased.orders, "deliveries": erased.deliveries}
     return erased
 
 
@@ -203,8 +201,8 @@ def after_restore(db: Db, erasures: Erasures) -> int:
     """
     erasures.refresh()
     erased = 0
-    for customer in _everybody(db):
-        for store, times in erasures.everywhere(customer):
+    for customer in _all_customer_keys(db):
+        for store, times in erasures.by_store(customer):
             for erasure in times:
                 erased += _carry_out(db, customer, store, erasure).orders
     for batch in in_batches(db.erased_orders.find(), _BATCH):
@@ -234,7 +232,7 @@ def _erase_order_again(db: Db, order: str, erasure: Erasure) -> int:
     return erased
 
 
-def _everybody(db: Db) -> Iterator[str]:
+def _all_customer_keys(db: Db) -> Iterator[str]:
     """The keys of all customers, and all e-mail addresses in deliveries."""
     for record in db.customers.find({}, {"_id": 1}):
         yield record["_id"]

@@ -105,7 +105,7 @@ class Erasures:
         ]
         return tuple(sorted(found, key=lambda each: each.until))
 
-    def everywhere(self, customer: str) -> Iterator[tuple[str | None, tuple[Erasure, ...]]]:
+    def by_store(self, customer: str) -> Iterator[tuple[str | None, tuple[Erasure, ...]]]:
         """All erasures of a customer, by the store that asked; None where it was asked for all."""
         for asked_by in self._stores:
             for name in self._names(customer, asked_by):

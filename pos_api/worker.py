@@ -217,7 +217,7 @@ def _apply_other(db: Db, work: Work) -> Outcome:
         return Outcome(product_archive.delete(db, subject))
     if isinstance(subject, CustomerErasure):
         assert work.erasures is not None
-        return Outcome(erase.in_shop(db, work.erasures, subject), erased=True)
+        return Outcome(erase.apply_report(db, work.erasures, subject), erased=True)
     assert isinstance(subject, CustomerSnapshot)
     return Outcome(customers.apply(db, subject), subject.warnings, erased=subject.is_erased)
 

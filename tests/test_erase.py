@@ -184,7 +184,7 @@ def test_erasing_twice_changes_nothing_more(shop: Shop, db: Db, erasures: Erasur
     life(shop)
     erase.person(db, erasures, ANNA)
     stored = list(db.woocommerceorders.find())
-    assert not erase.person(db, erasures, ANNA).anything()
+    assert not erase.person(db, erasures, ANNA).found_anything()
     assert list(db.woocommerceorders.find()) == stored
 
 
@@ -263,7 +263,7 @@ def test_who_comes_back_is_a_new_customer(shop: Shop, db: Db, erasures: Erasures
 
 def test_who_came_back_and_is_erased_again_is_two_customers(shop: Shop, db: Db, erasures: Erasures) -> None:
     shop.outcome("order.created", annas(1))
-    first = erase.in_shop(db, erasures, CustomerErasure("default", ANNA, now() - timedelta(hours=2), orders=True))
+    first = erase.apply_report(db, erasures, CustomerErasure("default", ANNA, now() - timedelta(hours=2), orders=True))
     shop.outcome("order.created", annas(2, date_created_gmt=(now() - timedelta(hours=1)).isoformat()))
     assert first == "updated"
     before = figures(db)

@@ -70,7 +70,7 @@ def erase_customer(config: Config, db: Db, /, email: str, yes: bool) -> None:
     if not yes:
         click.confirm(f"Erase all personal data of {escaped(key)}? It can't be undone.", abort=True)
     erased = erase.person(db, Erasures(db, config), key)
-    if not erased.anything():
+    if not erased.found_anything():
         say("Nothing was held about this person. It is remembered: what comes from before now is not kept.")
         return
     record = ", and the record" if erased.record else ""
