@@ -180,7 +180,7 @@ def test_the_api_document_shows_what_each_route_needs(app: Flask) -> None:
         if operation is None or access is None:
             continue
         assert operation.get("security", []) == access.security(), path
-        assert access.in_words() in operation.get("description", ""), path
+        assert access.sentence() in operation.get("description", ""), path
     listed = document["paths"]["/api/products"]
     assert "Needs a token of the role viewer or a higher one, or an API key with the scope `read`." in str(
         listed["get"]

@@ -187,14 +187,16 @@ class Access:
     public: bool = False
     """Whether it needs no credential. An API key that is sent is checked where there is a scope."""
 
-    def in_words(self) -> str:
-        """A sentence for the API document."""
-        ways = [f"a token of the role {self.role} or a higher one" if self.role in ROLES[:-1] else ""]
-        ways += [f"a token of the role {self.role}" if self.role == ROLES[-1] else ""]
-        ways += [f"an API key with the scope `{self.scope}`" if self.scope else ""]
-        ways += ["a signed webhook" if self.signature else ""]
+    def sentence(self) -> str:
+        """What it takes to call the route, for the API document; blank where it takes nothing."""
         if self.public:
             return f"Needs nothing; an API key that is sent must have the scope `{self.scope}`." if self.scope else ""
+        higher = "" if self.role == ROLES[-1] else " or a higher one"
+        ways = (
+            f"a token of the role {self.role}{higher}" if self.role else "",
+            f"an API key with the scope `{self.scope}`" if self.scope else "",
+            "a signed webhook" if self.signature else "",
+        )
         return f"Needs {', or '.join(filter(None, ways))}."
 
     def security(self) -> list[dict[str, list[str]]]:
@@ -214,9 +216,9 @@ def declared(access: Access) -> Callable[[View], View]:
             return view
         described = getattr(view, "_apidoc", {}).get("manual_doc", {}).get("description")
         if described:
-            documented(description=f"{described}\n\n{access.in_words()}")(view)
+            documented(description=f"{described}\n\n{access.sentence()}")(view)
         else:
-            view.__doc__ = f"{view.__doc__}\n\n    {access.in_words()}"
+            view.__doc__ = f"{view.__doc__}\n\n    {access.sentence()}"
         return fails_with(401, 403, 429, 503)(documented(security=access.security())(view))
 
     return decorate

@@ -75,10 +75,10 @@ def list_keys(config: Config, db: Db, /, name: str | None) -> None:
         if store == stores.DEFAULT and stores.SETTINGS_KEY not in {each["prefix"] for each in stores.keys(db, store)}:
             say(f"{store}  {stores.SETTINGS_KEY}  of the settings; no service has run with it yet")
         for each in stores.keys(db, store):
-            say(f"{store}  {_key_in_words(each)}")
+            say(f"{store}  {_key_line(each)}")
 
 
-def _key_in_words(each: dict[str, Any]) -> str:
+def _key_line(each: dict[str, Any]) -> str:
     of_settings = each["prefix"] == stores.SETTINGS_KEY
     days = (now() - each["created_at"]).days
     parts = [
