@@ -182,9 +182,9 @@ RECEIVE: dict[str, Any] = {
 The plugin's envelope, or the bare REST v3 object of a WooCommerce webhook with its `X-WC-Webhook-Topic`. Topics:
 `order.created`, `order.updated`, `order.cancelled`, `order.refunded`, `order.completed`, `order.deleted`,
 `order.restored`, `product.created`, `product.updated`, `product.deleted`, `product.restored`, `customer.created`,
-`customer.updated`; others are kept and ignored. The same delivery again is answered `duplicate` and changes nothing. A
-body that can't be used is kept with its reason, and of one over 2 MiB its size: WooCommerce is answered 200 and
-`parked`, any other sender 400, 413, 415 or 422.
+`customer.updated`, `customer.erased` (by the plugin: `{"email", "orders"}`); others are kept and ignored. The same
+delivery again is answered `duplicate` and changes nothing. A body that can't be used is kept with its reason, and of
+one over 2 MiB its size: WooCommerce is answered 200 and `parked`, any other sender 400, 413, 415 or 422.
 WooCommerce's ping (a form `webhook_id=N`) is answered 200.""",
     "parameters": [
         {"name": name, "in": "header", "required": False, "description": text, "schema": {"type": "string"}}

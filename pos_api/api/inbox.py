@@ -129,10 +129,11 @@ def get_event(key: str) -> Any:
 
 @blp.post("/<key>/replay")
 @staff("manager")
-@fails_with(404)
+@fails_with(404, 409)
 @blp.response(202, reply(Replayed))
 def replay_event(key: str) -> Any:
-    """Try an event again, whatever became of it. The worker takes it up within a second or so."""
+    """Try an event again, whatever became of it. The worker takes it up within a second or so. 409: its body
+    was erased, with the personal data in it."""
     return success({"replayed": inbox.replay(services().db, [key])})
 
 
