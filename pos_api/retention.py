@@ -60,21 +60,19 @@ def _erase_batch(db: Db, batch: list[Document], due: Document) -> None:
     for order in batch:
         of_customer.setdefault(order["customer"], []).append(order["_id"])
     keys = [order["_id"] for order in batch]
-    for customer, orders_ in of_customer.items():
-        if customer and not customers.is_pseudonym(customer):
-            noted = {"$addToSet": {"former_customers": customer}}
-            db.woocommerceorders.update_many({"_id": {"$in": orders_}}, noted)
-    for customer, orders_ in of_customer.items():
-        known = customer and not customers.is_pseudonym(customer)
-        erasure = Erasure(now(), customers.pseudonym(db, customer) if customer and known else customer)
+    people = [customer for customer in of_customer if customer and not customers.is_pseudonym(customer)]
+    for customer in people:
+        noted = {"$addToSet": {"former_customers": customer}}
+        db.woocommerceorders.update_many({"_id": {"$in": of_customer[customer]}}, noted)
+    for buyer, orders_ in of_customer.items():
+        erasure = Erasure(now(), customers.pseudonym(db, buyer) if buyer in people else buyer)
         orders.erase(db, {"_id": {"$in": orders_}, **due}, erasure)
     erased = {"_id": {"$in": keys}, "erased_at": {"$exists": True}}
     saved = list(db.woocommerceorders.find(erased, {"customer": 1, "erased_at": 1, "former_customers": 1}))
     erase.orders_erased(db, {order["_id"]: Erasure(order["erased_at"], order["customer"]) for order in saved})
-    left = {name for order in saved for name in order.get("former_customers", ())}
+    noted_before = {name for order in saved for name in order.get("former_customers", ())}
     # of this batch too, as a delivery that came meanwhile has taken the note away
-    left |= {customer for customer in of_customer if customer and not customers.is_pseudonym(customer)}
-    customers.remove_unused(db, sorted(left))
+    customers.remove_unused(db, sorted(noted_before.union(people)))
     db.woocommerceorders.update_many(erased, {"$unset": {"closed_at": "", "former_customers": ""}})
 
 
