@@ -38,12 +38,12 @@ _SERVICE: Document = {"kind": "service", "name": "pos-api"}
 _who: ContextVar[Document | None] = ContextVar("audit_who", default=None)
 
 
-def acting(kind: str, name: str, **more: str | None) -> None:
+def set_actor(kind: str, name: str, **more: str | None) -> None:
     """Say who acts from now on in this request or command; `more` may be `store`, `address` and `sudo`."""
     _who.set({"kind": kind, "name": name} | {field: value for field, value in more.items() if value})
 
 
-def nobody_acts() -> None:
+def clear_actor() -> None:
     """What follows in this thread is done by the service itself, until somebody acts."""
     _who.set(None)
 

@@ -20,9 +20,9 @@ from pos_api.values import now
 
 @pytest.fixture(autouse=True)
 def _nobody_acts() -> Iterator[None]:
-    audit.nobody_acts()
+    audit.clear_actor()
     yield
-    audit.nobody_acts()
+    audit.clear_actor()
 
 
 def entries(db: Db, **wanted: str) -> list[Document]:
@@ -31,7 +31,7 @@ def entries(db: Db, **wanted: str) -> list[Document]:
 
 def test_an_entry_says_who_did_what_to_what_and_when(db: Db) -> None:
     before = now()
-    audit.acting("user", "anna", address="203.0.113.9")
+    audit.set_actor("user", "anna", address="203.0.113.9")
     audit.record(db, "key.revoked", target="north", details={"prefix": "pos_abc"})
     [entry] = entries(db)
     assert before <= entry.pop("time") <= now()

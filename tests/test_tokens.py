@@ -237,7 +237,7 @@ def test_tokens_end_within_seconds_of_the_command_in_every_process(config: Confi
 
 
 def test_what_becomes_of_tokens_and_roles_is_in_the_audit(db: Db) -> None:
-    audit.acting("cli", "root")
+    audit.set_actor("cli", "root")
     users.add(db, "anna", PASSWORD, "viewer")
     users.set_role(db, "anna", "admin")
     encoded, token_id = tokens.create(db, SECRET, "nightly", "manager", timedelta(hours=1))

@@ -19,7 +19,7 @@ from pymongo.errors import PyMongoError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from ..addresses import plain
-from ..audit import nobody_acts
+from ..audit import clear_actor
 from ..errors import BadRequest, PayloadTooLarge, PosError, TooManyRequests, Unauthorized, Unavailable
 from ..logs import get_logger
 from ..services import Services
@@ -145,7 +145,7 @@ def _check_access(app: Flask) -> None:
 
 def _begin() -> None:
     g.request_id = uuid.uuid4().hex
-    nobody_acts()
+    clear_actor()
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=g.request_id)
 

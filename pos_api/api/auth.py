@@ -75,7 +75,7 @@ class Login(Who):
 def log_in(credentials: dict[str, str]) -> dict[str, Any]:
     """Exchange name and password for a token, good for twelve hours."""
     who = services().failures.log_in(services().db, request.remote_addr or "", **credentials)
-    audit.acting("user", who.name, address=plain(request.remote_addr))
+    audit.set_actor("user", who.name, address=plain(request.remote_addr))
     audit.record(services().db, "login.succeeded", target=who.name, details={"role": who.role})
     token, expires_at = services().tokens.of_log_in(who)
     return success(

@@ -270,7 +270,7 @@ def _authenticate(role: str, scope: str | None) -> None:
     if not g.principal.may(role):
         raise Forbidden(f"This takes the role {role}; {token.name} is {token.role}.")
     kind = "user" if token.version is not None else "token"
-    audit.acting(kind, token.name, address=plain(request.remote_addr))
+    audit.set_actor(kind, token.name, address=plain(request.remote_addr))
 
 
 def _authenticate_key(key: str, role: str, scope: str | None) -> None:
@@ -279,7 +279,7 @@ def _authenticate_key(key: str, role: str, scope: str | None) -> None:
     if scope is None:
         raise Forbidden(f"No API key may do this; it takes a token of the role {role}.")
     g.principal = Principal(f"{found.name} of {found.store}", ROLES[0])
-    audit.acting("api_key", found.name, store=found.store, address=plain(address))
+    audit.set_actor("api_key", found.name, store=found.store, address=plain(address))
 
 
 def speaker() -> Principal:

@@ -10,7 +10,7 @@ import warnings
 
 import click
 
-from ..audit import acting  # `audit` is the command here
+from ..audit import set_actor  # `audit` is the command here
 from . import audit, backup, customer, inbox, key, service, shop, staff, store, verify
 from .common import Commands
 
@@ -25,7 +25,7 @@ def main() -> None:
     # pymongo would go on without an option that it does not understand, tls=yes for one
     warnings.filterwarnings("error", category=UserWarning, module=r"pymongo\.(uri_parser|common)")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # leave the store in order
-    acting("cli", _system_user(), sudo=os.environ.get("SUDO_USER"))
+    set_actor("cli", _system_user(), sudo=os.environ.get("SUDO_USER"))
 
 
 def _system_user() -> str:
