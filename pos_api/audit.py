@@ -113,7 +113,7 @@ class FailedAttempts:
         self._entries: set[tuple[str, ...]] = set()
 
     def record(self, db: Db, action: str, reason: str, address: str, target: str | None = None) -> None:
-        """Count a failure of `reason` (a few words of ours) from `address`. Where the database can't be reached it is
+        """Count a failure of `reason` (a few fixed words) from `address`. Where the database can't be reached it is
         only in the log: nothing was done, and the others wait for their answers."""
         minute = now().replace(second=0, microsecond=0)
         address, target = self._within_bounds(minute, action, reason, address, target)

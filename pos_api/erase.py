@@ -1,4 +1,5 @@
-"""Erasing a person, everywhere: orders, deliveries in the inbox, the customer's record, and what figures know them by.
+"""Erasing a person, everywhere: orders, deliveries in the inbox, the customer's record, and the key by which figures
+count them.
 
 An erasure is remembered first (see `erasures`), and is then a list of steps that find by themselves what is left to
 do. So after a crash it is carried out from its beginning, by `run_due`; and in any case once more some minutes later,
@@ -68,8 +69,8 @@ def apply_report(db: Db, erasures: Erasures, report: CustomerErasure) -> str:
 
 
 def orders_erased(db: Db, erased: Mapping[str, Erasure]) -> None:
-    """See to orders (by `_id`) that are saved without personal data: it is remembered, and what earlier deliveries said
-    of them is erased; once more after AGAIN_AFTER, for those that were still being applied."""
+    """Remember that these orders (by `_id`) were saved without personal data, and erase the deliveries about them; once
+    more after AGAIN_AFTER (`run_due`), for those that are still being applied."""
     if not erased:
         return
     again = now() + AGAIN_AFTER
@@ -170,7 +171,7 @@ def _erase_record(db: Db, customer: str, store: str | None, erasure: Erasure) ->
 
 def run_due(db: Db, erasures: Erasures) -> None:
     """Carry out the erasures that are due: those that a crash cut short, each once more some minutes after it was asked
-    for, and all after a restore whose end nobody saw to."""
+    for, and all after a restore that did not come to its end."""
     if erasures.restore_is_due():
         after_restore(db, erasures)
     anything = False

@@ -227,7 +227,7 @@ class Erasures:
         self._db.erasures.with_options(write_concern=DURABLE).update_one({"_id": AFTER_RESTORE}, mark, upsert=True)
 
     def restore_is_due(self) -> bool:
-        """Whether a restore was noted whose end nobody saw to; claims it."""
+        """Whether a restore was noted that did not come to its end; claims it."""
         due = {"_id": AFTER_RESTORE, "due_at": {"$lte": now()}}
         later = {"$set": {"due_at": now() + 10 * _LEASE}}
         return bool(self._db.erasures.update_one(due, later).modified_count)

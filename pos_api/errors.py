@@ -26,7 +26,7 @@ class BadRequest(PosError):
 
 
 class Unauthorized(PosError):
-    """No credentials, or wrong ones. `reason` says which, in a few words of ours, for the log and the audit: it begins
+    """No credentials, or wrong ones. `reason` says which, in a few fixed words, for the log and the audit: it begins
     with `wrong` where somebody may be guessing. `account` is the user whose password was wrong."""
 
     status = 401

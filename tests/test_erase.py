@@ -566,7 +566,7 @@ def test_an_order_costs_no_step_more_where_people_were_erased(db: Db, config: Co
         erase.person(db, Erasures(db, config), f"{number}@example.se")
     with processes(config, 1) as [process]:
         stock_up(db, A=1000)
-        process.deliver("order.created", order(1, line("A")))  # the product learns its shop id
+        process.deliver("order.created", order(1, line("A")))  # the product gets its shop id
         process.steps.go_on()
         process.deliver("order.created", order(2, line("A")))
         assert len(process.steps.names) <= 8, process.steps.names

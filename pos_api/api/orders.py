@@ -111,7 +111,7 @@ class Held(Schema):
 
 
 class Order(Schema):
-    """An order. What the shop never told is absent, and for viewers all that says who the customer is."""
+    """An order. What the shop never sent is absent, and for viewers all that says who the customer is."""
 
     id = fields.String(required=True, metadata={"description": "`store:order id`", "example": "default:23"})
     store = fields.String(required=True, metadata={"example": "default"})
