@@ -1,19 +1,16 @@
-"""Everything that is held about a person, for the person: as a document of plain JSON values."""
+"""Everything that is held about a person, for the person."""
 
 from __future__ import annotations
 
 import json
-from datetime import datetime
 from typing import Any
-
-from bson import Decimal128
 
 from . import audit, customers, inbox
 from .db import Db, Document
 from .erasures import Erasures
 from .errors import NotFound
 from .event_warnings import messages
-from .values import now, rfc3339
+from .values import now
 
 _NOT_OF_AN_ORDER = dict.fromkeys(
     (
@@ -42,7 +39,7 @@ def export(db: Db, erasures: Erasures, customer: str) -> Document:
     name = erasures.name(customer, None)
     entries = audit.find(db, audit.Filter(action="customer", target=name), limit=100)
     audit.record(db, "customer.exported", target=name, details={"orders": len(orders), "deliveries": len(deliveries)})
-    found: Document = {
+    return {
         "exported_at": now(),
         "id": customer,
         "customer": _record(record),
@@ -51,8 +48,6 @@ def export(db: Db, erasures: Erasures, customer: str) -> Document:
         "deliveries": deliveries,
         "audit": [{name: entry[name] for name in ("time", "action", "details", "outcome")} for entry in entries],
     }
-    plain: Document = _plain(found)
-    return plain
 
 
 def _order(order: Document) -> Document:
@@ -91,14 +86,3 @@ def _body(body: bytes) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError):
         return text
-
-
-def _plain(value: Any) -> Any:
-    """A value as JSON has it: amounts as decimal text, times as RFC 3339."""
-    if isinstance(value, dict):
-        return {name: _plain(each) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    if isinstance(value, Decimal128):
-        return str(value)
-    return rfc3339(value) if isinstance(value, datetime) else value

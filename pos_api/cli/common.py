@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import click
+from bson import Decimal128
 from pymongo.errors import PyMongoError
 
 from .. import config as settings
@@ -19,7 +20,7 @@ from ..config import Config, ConfigError
 from ..db import Db
 from ..errors import PosError
 from ..escaping import escaped
-from ..values import now, rfc3339
+from ..values import decimal, now, rfc3339
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -108,5 +109,7 @@ def parse_moment(text: str | None) -> datetime | None:
 
 
 def json_value(value: Any) -> str:
-    """The text for a value that JSON has no type for; the `default` of `json.dumps`."""
+    """The text for a value that JSON has no type for, as in the API; the `default` of `json.dumps`."""
+    if isinstance(value, Decimal128):
+        return f"{decimal(value):f}"
     return rfc3339(value) if isinstance(value, datetime) else str(value)

@@ -14,7 +14,7 @@ from ..db import Db
 from ..erasures import Erasures
 from ..errors import Invalid
 from ..escaping import escaped
-from .common import say, say_lines, with_config, with_db
+from .common import json_value, say, say_lines, with_config, with_db
 
 
 @click.group()
@@ -32,7 +32,7 @@ def export_customer(config: Config, db: Db, /, email: str, output: Path | None) 
     if output is not None and output.exists():
         raise Invalid(f"{output} exists already; name another file.")  # before the audit says that it was exported
     found = person_export.export(db, Erasures(db, config), _person(email))
-    text = json.dumps(found, indent=2, ensure_ascii=False)
+    text = json.dumps(found, default=json_value, indent=2, ensure_ascii=False)
     if output is None:
         say_lines(text)
     else:
