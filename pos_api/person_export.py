@@ -8,8 +8,9 @@ from typing import Any
 from . import audit, customers, inbox
 from .db import Db, Document
 from .erasures import Erasures
-from .errors import NotFound
+from .errors import NotFound, PosError
 from .event_warnings import messages
+from .sources import json_body
 from .values import now
 
 _NOT_OF_AN_ORDER = dict.fromkeys(
@@ -80,9 +81,10 @@ def _deliveries(db: Db, customer: str, record: Document | None, orders: list[str
 
 
 def _body(body: bytes) -> Any:
-    """What was sent: as JSON, where it is that, else as text."""
-    text = body.decode("utf-8", "replace")
+    """What was sent: as JSON, where it is JSON that an answer can hold, else as text."""
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return text
+        value = json_body.parse(body)
+        json.dumps(value, allow_nan=False)  # a number such as 1e999 was read as infinity
+    except (PosError, ValueError):
+        return body.decode("utf-8", "replace")
+    return value

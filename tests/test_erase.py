@@ -655,6 +655,25 @@ def test_an_export_has_everything_that_is_held(shop: Shop, db: Db, client: Flask
     assert "bo@example.se" not in reply.text
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [rb'"half \ud83d"', b"1e999", b'{"a": 1, "a": 2}', b"[" * 500 + b"]" * 500],
+    ids=lambda odd: odd[:12].decode(),
+)
+def test_a_delivery_that_no_answer_can_hold_as_json_is_exported_as_text(
+    shop: Shop, client: FlaskClient, config: Config, tmp_path: Path, odd: bytes
+) -> None:
+    shop.post(
+        json.dumps({"event": "order.created", "data": annas(1, odd=0)}).encode().replace(b'"odd": 0', b'"odd": ' + odd)
+    )
+    reply = client.get(f"/api/customers/{ANNA}/export", headers=ADMIN)
+    [delivery] = data(reply)["deliveries"]
+    assert odd.decode() in delivery["body"]
+    assert run(config, "customer", "export", ANNA, "--output", str(tmp_path / "file")).exit_code == 0
+    exported = json.loads((tmp_path / "file").read_text(encoding="utf-8"))
+    assert exported["deliveries"] == [delivery]
+
+
 def test_what_was_exported_and_erased_is_in_the_audit_without_who_it_was(
     shop: Shop, db: Db, client: FlaskClient
 ) -> None:
