@@ -25,7 +25,9 @@ from pos_api import create_app
 from pos_api import db as database
 from pos_api.config import Config
 from pos_api.embedded import find_mongod
+from tests.factories import Shop
 from tests.fake_shop import FakeShop, serving
+from tests.steps import Process, processes
 from tests.waiting import wait_until
 
 _REPLICA_SET = "pos-test"
@@ -154,3 +156,16 @@ def fake() -> Iterator[FakeShop]:
 def client(app: Flask) -> FlaskClient:
     """A client of the service, without a network."""
     return app.test_client()
+
+
+@pytest.fixture
+def shop(client: FlaskClient) -> Shop:
+    """A shop that sends to the service."""
+    return Shop(client)
+
+
+@pytest.fixture
+def process(config: Config, db: database.Db) -> Iterator[Process]:
+    """A process on the test's database."""
+    with processes(config, 1) as [process]:
+        yield process

@@ -16,7 +16,8 @@ from werkzeug.test import TestResponse
 
 from pos_api import products
 from pos_api.db import Db, Document, make_durable
-from pos_api.values import Quantity
+from pos_api.inbox import Event
+from pos_api.values import Quantity, now
 
 API_KEY = "test-api-key-of-more-than-32-characters"
 SECRET = "test-webhook-secret"
@@ -31,6 +32,11 @@ def at(seconds: float) -> str:
 
 AHEAD = (datetime.now(UTC) + timedelta(hours=23)).strftime("%Y-%m-%dT%H:%M:%S")
 """A `_gmt` time that has not come yet, near enough to be believed."""
+
+
+def event(number: int = 1) -> Event:
+    """An event of the inbox; its body is only a number."""
+    return Event("s", "order.created", str(number), b"%d" % number, {}, now())
 
 
 def line(sku: str | None, quantity: Quantity = 1, reduced: Quantity | None = None, **more: Any) -> dict[str, Any]:

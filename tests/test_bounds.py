@@ -23,11 +23,6 @@ from tests.factories import Shop, at, line, order, outcome, product, stock_of, s
 FAR = "9998-01-01T00:00:00"
 
 
-@pytest.fixture
-def shop(client: FlaskClient) -> Shop:
-    return Shop(client)
-
-
 def warned(db: Db, number: int = 1) -> set[tuple[str, str]]:
     """Code and field of the order's warnings."""
     [found] = db.woocommerceorders.find({"order_id": number})

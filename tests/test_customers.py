@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
-from flask.testing import FlaskClient
 
 from pos_api import customers
 from pos_api.config import Config
@@ -15,11 +14,6 @@ from pos_api.erasures import customer_key
 from pos_api.errors import Conflict, NotFound
 from tests.factories import Shop, at, order, outcome, values
 from tests.steps import Crash, clear, interleave, processes
-
-
-@pytest.fixture
-def shop(client: FlaskClient) -> Shop:
-    return Shop(client)
 
 
 def only(db: Db) -> Document:

@@ -7,18 +7,12 @@ from pathlib import Path
 from string import Formatter
 
 import pytest
-from flask.testing import FlaskClient
 
 from pos_api.db import Db
 from pos_api.event_warnings import SENTENCES, from_stored, messages, warn
 from tests.factories import Shop, line, order, stock_up
 
 _GUIDE = (Path(__file__).parent.parent / "docs" / "api.md").read_text()
-
-
-@pytest.fixture
-def shop(client: FlaskClient) -> Shop:
-    return Shop(client)
 
 
 def _named(sentence: str) -> set[str]:

@@ -11,12 +11,9 @@ import pytest
 from pos_api import inbox
 from pos_api.db import Db
 from pos_api.errors import NotFound
-from pos_api.inbox import Event, Outcome
+from pos_api.inbox import Outcome
 from pos_api.values import now
-
-
-def event(number: int = 1) -> Event:
-    return Event("s", "order.created", str(number), b"%d" % number, {}, now())
+from tests.factories import event
 
 
 def test_a_key_is_made_of_who_what_and_the_exact_bytes() -> None:

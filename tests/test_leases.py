@@ -17,10 +17,9 @@ from pymongo.errors import AutoReconnect
 from pos_api import inbox, leases, orders, worker
 from pos_api.config import Config
 from pos_api.db import Db
-from pos_api.inbox import Event
 from pos_api.leases import Renewal
 from pos_api.values import now
-from tests.factories import assert_books_balance, line, order, stock_of, stock_up
+from tests.factories import assert_books_balance, event, line, order, stock_of, stock_up
 from tests.service import environment
 from tests.steps import Crash, Process, processes
 from tests.waiting import wait_until
@@ -45,10 +44,6 @@ def renewal(monkeypatch: pytest.MonkeyPatch) -> Renewal:
     fresh = Renewal()
     monkeypatch.setattr(worker, "renewal", fresh)
     return fresh
-
-
-def event(number: int = 1) -> Event:
-    return Event("s", "order.created", str(number), b"%d" % number, {}, now())
 
 
 def run_out(db: Db) -> None:

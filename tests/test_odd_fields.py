@@ -29,11 +29,6 @@ STORE = Store("default", "default", timezone="Europe/Stockholm", order_meta=("*"
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
-@pytest.fixture
-def shop(client: FlaskClient) -> Shop:
-    return Shop(client)
-
-
 def read(topic: str, data: Any, **envelope: Any) -> Any:
     """What the envelope says; raises Invalid where it would be parked."""
     body = json.dumps({"event": topic, "data": data, **envelope}).encode()

@@ -9,7 +9,6 @@ from itertools import permutations
 from typing import Any
 
 import pytest
-from flask.testing import FlaskClient
 
 from pos_api import order_list, stores, verify
 from pos_api.config import Config
@@ -32,11 +31,6 @@ from tests.factories import (
     stock_up,
 )
 from tests.steps import Crash, Process, clear, processes
-
-
-@pytest.fixture
-def shop(client: FlaskClient) -> Shop:
-    return Shop(client)
 
 
 @pytest.fixture(autouse=True)
@@ -932,12 +926,6 @@ def test_a_line_that_the_shop_took_stock_for_is_told_though_its_sku_is_known_to_
 
 
 # --- cost -------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def process(config: Config, db: Db) -> Iterator[Process]:
-    with processes(config, 1) as [process]:
-        yield process
 
 
 def test_round_trips_to_the_database(process: Process, db: Db) -> None:

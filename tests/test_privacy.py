@@ -39,11 +39,6 @@ TRACES: dict[str, Any] = {
 ATTRIBUTION = {"id": 5, "key": "_wc_order_attribution_user_agent", "value": "Mozilla/5.0 (attribution)"}
 
 
-@pytest.fixture
-def shop(client: FlaskClient) -> Shop:
-    return Shop(client)
-
-
 def everything(db: Db) -> str:
     """All that the database holds, as text."""
     documents = [list(db[name].find()) for name in db.list_collection_names()]

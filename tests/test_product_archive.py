@@ -5,18 +5,12 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from flask.testing import FlaskClient
 
 from pos_api import inbox, products, worker
 from pos_api.config import Config
 from pos_api.db import Db
 from pos_api.stores import Stores
 from tests.factories import AHEAD, Shop, assert_books_balance, at, line, order, product, stock_of
-
-
-@pytest.fixture
-def shop(client: FlaskClient) -> Shop:
-    return Shop(client)
 
 
 def archived(db: Db, sku: str = "A") -> bool:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask.testing import FlaskClient
 
 from pos_api.db import Db
 from pos_api.errors import Invalid
@@ -22,11 +21,6 @@ BODIES: dict[str, dict[str, Any]] = {
     "product": product(1, "A", 7),
     "customer": CUSTOMER,
 }
-
-
-@pytest.fixture
-def shop(client: FlaskClient) -> Shop:
-    return Shop(client)
 
 
 def deleted(db: Db) -> bool:

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from pos_api import stats, sums
-from pos_api.config import Config
 from pos_api.db import Db
 from tests.factories import line, order
-from tests.steps import Process, processes
-
-
-@pytest.fixture
-def process(config: Config, db: Db) -> Iterator[Process]:
-    with processes(config, 1) as [process]:
-        yield process
+from tests.steps import Process
 
 
 def sold(order_id: int, *names: str, **more: Any) -> tuple[str, Any]:

@@ -40,11 +40,6 @@ JSON = {"Content-Type": "application/json"}
 KEY = {"X-API-Key": API_KEY, **JSON}
 
 
-@pytest.fixture
-def shop(client: FlaskClient) -> Shop:
-    return Shop(client)
-
-
 def parked(db: Db) -> list[dict[str, Any]]:
     return list(db.inbox.find({"state": "parked"}))
 

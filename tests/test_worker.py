@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -20,19 +19,8 @@ from pos_api.errors import Unavailable
 from pos_api.inbox import Outcome
 from pos_api.values import now
 from tests.factories import Shop, assert_books_balance, line, order, stock_of, stock_up
-from tests.steps import Process, processes
+from tests.steps import Process
 from tests.waiting import wait_until
-
-
-@pytest.fixture
-def shop(client: FlaskClient) -> Shop:
-    return Shop(client)
-
-
-@pytest.fixture
-def process(config: Config, db: Db) -> Iterator[Process]:
-    with processes(config, 1) as [process]:
-        yield process
 
 
 def test_an_event_that_fails_fails_alone(process: Process, db: Db, monkeypatch: pytest.MonkeyPatch) -> None:
