@@ -167,13 +167,17 @@ def clear(db: Db) -> None:
 
 
 def state(db: Db) -> Document:
-    """All that matters at the end: orders, products, customers and ledger, without what only tells of the way there."""
+    """All that matters at the end: orders, products, customers and ledger, without what only shows the way there (and
+    `closed_at`, which is the time of the last entry of `status_history`)."""
     by_the_way = dict.fromkeys(
         ("rev", "changed_at", "received_at", "created_at", "day", "days", "opened_at", "status_history", "_id"), 0
     )
     orders = {each["_id"]: each for each in db.woocommerceorders.find()}
     return {
-        "orders": {key: {**each, **by_the_way, "deleted_at": "deleted_at" in each} for key, each in orders.items()},
+        "orders": {
+            key: {**each, **by_the_way, **{name: name in each for name in ("deleted_at", "closed_at")}}
+            for key, each in orders.items()
+        },
         "history": {key: [entry["status"] for entry in each["status_history"]] for key, each in orders.items()},
         "products": {each["_id"]: {**each, "seq": 0, **by_the_way} for each in db.products.find()},
         "customers": {each["_id"]: {**each, "as_of": 0, "orders_seen": 0} for each in db.customers.find()},
