@@ -1,5 +1,5 @@
 """`python -m pos_api` is `pos-api`."""
 
-from .cli import main
+from pos_api.cli import main
 
 main(prog_name="pos-api")

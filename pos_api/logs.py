@@ -15,8 +15,8 @@ from typing import Any
 import structlog
 from structlog.typing import FilteringBoundLogger, Processor, WrappedLogger
 
-from .config import Config
-from .escaping import escaped
+from pos_api.common.escaping import escaped
+from pos_api.config import Config
 
 _NEVER = frozenset(
     {

@@ -34,11 +34,14 @@ from pymongo import MongoClient
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from pos_api import auth, create_app, orders, tally
-from pos_api import db as database
-from pos_api.api import pages
+from pos_api import auth
+from pos_api.app import create_app
 from pos_api.config import Config
-from pos_api.embedded import find_mongod
+from pos_api.database import client as database
+from pos_api.database.embedded import find_mongod
+from pos_api.figures import rollup as tally
+from pos_api.orders import apply as orders
+from pos_api.web.api import pages
 
 DAYS = 730
 PRODUCTS = 300

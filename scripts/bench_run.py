@@ -32,13 +32,15 @@ import requests
 from pymongo import MongoClient, monitoring
 from pymongo.collection import Collection
 
-from pos_api import db as database
-from pos_api import inbox, products, worker
+from pos_api.catalogue import products
+from pos_api.common.time import now
 from pos_api.config import Config
-from pos_api.db import Db, Document
-from pos_api.embedded import find_mongod
-from pos_api.stores import Stores
-from pos_api.values import now
+from pos_api.database import client as database
+from pos_api.database.client import Db, Document
+from pos_api.database.embedded import find_mongod
+from pos_api.inbox import events as inbox
+from pos_api.processing import worker
+from pos_api.stores.stores import Stores
 from tests.service import environment, free_port
 
 ROOT = Path(__file__).parent.parent

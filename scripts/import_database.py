@@ -28,13 +28,14 @@ from pymysql.constants import FIELD_TYPE
 from pymysql.converters import conversions
 from pymysql.cursors import DictCursor
 
-from pos_api import importer
 from pos_api.cli.common import with_config, with_db
 from pos_api.cli.shop import progress_bars, show_import, since_problem
+from pos_api.common.quantity import quantity
+from pos_api.common.time import now
 from pos_api.config import Config
-from pos_api.db import Db
-from pos_api.sources.woocommerce_rest import GONE, Answer, Credentials, Row, Shop, ShopError, Unread
-from pos_api.values import now, quantity
+from pos_api.database.client import Db
+from pos_api.senders.woocommerce import importer
+from pos_api.senders.woocommerce.rest_client import GONE, Answer, Credentials, Row, Shop, ShopError, Unread
 
 Rows: TypeAlias = list[dict[str, Any]]
 Meta: TypeAlias = dict[int, list[tuple[str, str]]]

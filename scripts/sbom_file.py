@@ -116,7 +116,7 @@ def _license(name: str) -> str:
 
 
 def _swagger_ui() -> Component:
-    text = (ROOT / "pos_api" / "static" / "swagger-ui" / "README.md").read_text()
+    text = (ROOT / "pos_api" / "web" / "static" / "swagger-ui" / "README.md").read_text()
     found = re.search(r"`swagger-ui-dist` (\S+),", text)
     assert found, "its README names the version"
     return _component("swagger-ui-dist", found[1], "Apache-2.0", purl="npm")

@@ -21,18 +21,29 @@ from flask import Flask
 from flask.testing import FlaskClient
 from pymongo import MongoClient
 
-from pos_api import create_app
-from pos_api import db as database
+from pos_api.app import create_app
 from pos_api.config import Config
-from pos_api.embedded import find_mongod
+from pos_api.database import client as database
+from pos_api.database.embedded import find_mongod
 from tests.factories import Shop
 from tests.fake_shop import FakeShop, serving
+from tests.paths import TESTS
 from tests.steps import Process, processes
 from tests.waiting import wait_until
 
 _REPLICA_SET = "pos-test"
 _server: subprocess.Popen[bytes] | None = None
 _server_files: Path | None = None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the journeys by the folder that they are in."""
+    for item in items:
+        folders = item.path.relative_to(TESTS).parts
+        if folders[0] == "journeys":
+            item.add_marker(pytest.mark.journey)
+            if folders[1] == "woocommerce":
+                item.add_marker(pytest.mark.woocommerce)
 
 
 def pytest_configure(config: pytest.Config) -> None:

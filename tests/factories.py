@@ -14,10 +14,11 @@ from flask.testing import FlaskClient
 from pymongo.collection import Collection
 from werkzeug.test import TestResponse
 
-from pos_api import products
-from pos_api.db import Db, Document, make_durable
-from pos_api.inbox import Event
-from pos_api.values import Quantity, now
+from pos_api.catalogue import products
+from pos_api.common.quantity import Quantity
+from pos_api.common.time import now
+from pos_api.database.client import Db, Document, make_durable
+from pos_api.inbox.events import Event
 
 API_KEY = "test-api-key-of-more-than-32-characters"
 SECRET = "test-webhook-secret"

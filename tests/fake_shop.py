@@ -20,12 +20,13 @@ import pytest
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
-from pos_api import connection, reconcile, schedule
 from pos_api.config import Config
-from pos_api.db import Db
-from pos_api.reconcile import Report
-from pos_api.schedule import Schedule
-from pos_api.sources.woocommerce_rest import Shop
+from pos_api.database.client import Db
+from pos_api.processing import schedule
+from pos_api.processing.schedule import Schedule
+from pos_api.senders.woocommerce import connection, reconcile
+from pos_api.senders.woocommerce.reconcile import Report
+from pos_api.senders.woocommerce.rest_client import Shop
 
 Fault: TypeAlias = Callable[[Request], Response | None]
 Tampering: TypeAlias = Callable[[str, Any], Any]

@@ -12,7 +12,7 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
-from pos_api.embedded import find_mongod
+from pos_api.database.embedded import find_mongod
 from tests.service import free_port
 from tests.waiting import wait_until
 

@@ -13,12 +13,13 @@ from typing import Any
 from pymongo import MongoClient, WriteConcern
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
-from pos_api import db as database
-from pos_api import inbox, worker
+from pos_api.common.time import now
 from pos_api.config import Config
-from pos_api.db import Db, Document
-from pos_api.stores import Stores
-from pos_api.values import now
+from pos_api.database import client as database
+from pos_api.database.client import Db, Document
+from pos_api.inbox import events as inbox
+from pos_api.processing import worker
+from pos_api.stores.stores import Stores
 from tests.factories import native_headers
 
 

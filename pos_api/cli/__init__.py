@@ -10,9 +10,9 @@ import warnings
 
 import click
 
-from ..audit import set_actor  # `audit` is the command here
-from . import audit, backup, customer, inbox, key, service, shop, staff, store, verify
-from .common import Commands
+from pos_api.cli import audit, backup, customer, inbox, key, service, shop, staff, store, verify
+from pos_api.cli.common import Commands
+from pos_api.staff.audit import set_actor  # `audit` is the command here
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -9,10 +9,10 @@ from typing import Any
 
 import click
 
-from .. import audit
-from ..db import Db, Document
-from ..values import first_moment, last_moment
-from .common import json_value, moment_text, say, with_db
+from pos_api.cli.common import json_value, moment_text, say, with_db
+from pos_api.common.time import first_moment, last_moment
+from pos_api.database.client import Db, Document
+from pos_api.staff import audit
 
 
 def _audit_moment(find: Callable[[str | None], datetime | None]) -> Callable[..., datetime | None]:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from .. import backup as backups
-from .. import erase
-from ..config import Config
-from ..db import Db
-from ..erasures import Erasures
-from .common import say, with_config, with_db
+from pos_api.cli.common import say, with_config, with_db
+from pos_api.config import Config
+from pos_api.customers.erasures import Erasures
+from pos_api.database import backup as backups
+from pos_api.database.client import Db
+from pos_api.privacy import erase
 
 
 @click.command()

@@ -13,14 +13,15 @@ import click
 from bson import Decimal128
 from pymongo.errors import PyMongoError
 
-from .. import config as settings
-from .. import db as database
-from .. import logs
-from ..config import Config, ConfigError
-from ..db import Db
-from ..errors import PosError
-from ..escaping import escaped
-from ..values import decimal, now, rfc3339
+from pos_api import config as settings
+from pos_api import logs
+from pos_api.common.escaping import escaped
+from pos_api.common.money import decimal
+from pos_api.common.time import now, rfc3339
+from pos_api.config import Config, ConfigError
+from pos_api.database import client as database
+from pos_api.database.client import Db
+from pos_api.errors import PosError
 
 P = ParamSpec("P")
 R = TypeVar("R")

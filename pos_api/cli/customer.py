@@ -8,13 +8,14 @@ from pathlib import Path
 
 import click
 
-from .. import erase, person_export
-from ..config import Config
-from ..db import Db
-from ..erasures import Erasures
-from ..errors import Invalid
-from ..escaping import escaped
-from .common import json_value, say, say_lines, with_config, with_db
+from pos_api.cli.common import json_value, say, say_lines, with_config, with_db
+from pos_api.common.escaping import escaped
+from pos_api.config import Config
+from pos_api.customers.erasures import Erasures
+from pos_api.database.client import Db
+from pos_api.errors import Invalid
+from pos_api.privacy import erase
+from pos_api.privacy import export as person_export
 
 
 @click.group()

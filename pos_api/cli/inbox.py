@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import click
 
-from .. import inbox, retention
-from ..config import Config
-from ..db import Db
-from .common import moment_text, say, with_config, with_db
+from pos_api.cli.common import moment_text, say, with_config, with_db
+from pos_api.config import Config
+from pos_api.database.client import Db
+from pos_api.inbox import events as inbox
+from pos_api.privacy import retention
 
 
 @click.command("inbox")

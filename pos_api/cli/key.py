@@ -7,12 +7,12 @@ from typing import Any
 
 import click
 
-from .. import api_keys, stores
-from ..config import Config
-from ..db import Db
-from ..values import now
-from .common import moment_text, parse_moment, say, with_config, with_db
-from .store import print_setup_line
+from pos_api.cli.common import moment_text, parse_moment, say, with_config, with_db
+from pos_api.cli.store import print_setup_line
+from pos_api.common.time import now
+from pos_api.config import Config
+from pos_api.database.client import Db
+from pos_api.stores import api_keys, stores
 
 
 @click.group()

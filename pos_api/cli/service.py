@@ -11,13 +11,15 @@ import threading
 import click
 from cryptography.fernet import Fernet
 
-from .. import db as database
-from .. import logs, server, worker
-from ..config import Config, ConfigError
-from ..leases import renewal
-from ..schedule import Schedule
-from ..setup_line import webhook_url
-from .common import ENV_FILE, say, say_lines, with_config
+from pos_api import logs
+from pos_api.cli.common import ENV_FILE, say, say_lines, with_config
+from pos_api.config import Config, ConfigError
+from pos_api.database import client as database
+from pos_api.inbox.leases import renewal
+from pos_api.processing import worker
+from pos_api.processing.schedule import Schedule
+from pos_api.senders.woocommerce.setup_line import webhook_url
+from pos_api.web.server import server
 
 _FRESH_ENV = """\
 # Settings of this installation, secrets among them. What is set in the environment wins over this file.

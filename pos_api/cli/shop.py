@@ -10,12 +10,13 @@ from typing import Any
 
 import click
 
-from .. import audit, connection, importer, reconcile
-from ..config import Config
-from ..db import Db, Document
-from ..reconcile import Report
-from ..values import now
-from .common import json_value, moment_text, say, say_lines, with_config, with_db
+from pos_api.cli.common import json_value, moment_text, say, say_lines, with_config, with_db
+from pos_api.common.time import now
+from pos_api.config import Config
+from pos_api.database.client import Db, Document
+from pos_api.senders.woocommerce import connection, importer, reconcile
+from pos_api.senders.woocommerce.reconcile import Report
+from pos_api.staff import audit
 
 _LISTED = 50
 """So many rows that were not imported are printed."""

@@ -6,10 +6,10 @@ from datetime import timedelta
 
 import click
 
-from .. import tokens, users
-from ..config import Config
-from ..db import Db
-from .common import Commands, moment_text, read_secret, say, with_config, with_db
+from pos_api.cli.common import Commands, moment_text, read_secret, say, with_config, with_db
+from pos_api.config import Config
+from pos_api.database.client import Db
+from pos_api.staff import tokens, users
 
 
 @click.group()

@@ -7,12 +7,14 @@ from typing import Any
 
 import click
 
-from .. import audit, connection, stores
-from ..config import Config
-from ..db import Db
-from ..errors import Invalid, NotFound
-from ..setup_line import setup_line, webhook_url
-from .common import moment_text, parse_moment, read_secret, say, with_config, with_db
+from pos_api.cli.common import moment_text, parse_moment, read_secret, say, with_config, with_db
+from pos_api.config import Config
+from pos_api.database.client import Db
+from pos_api.errors import Invalid, NotFound
+from pos_api.senders.woocommerce import connection
+from pos_api.senders.woocommerce.setup_line import setup_line, webhook_url
+from pos_api.staff import audit
+from pos_api.stores import stores
 
 
 @click.group()

@@ -7,9 +7,10 @@ from contextlib import AbstractContextManager, nullcontext
 
 import click
 
-from .. import audit, verify
-from ..db import Db, Document
-from .common import say, with_db
+from pos_api.cli.common import say, with_db
+from pos_api.database.client import Db, Document
+from pos_api.orders import verify_stock as verify
+from pos_api.staff import audit
 
 
 @click.command("verify")

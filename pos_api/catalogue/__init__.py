@@ -1,0 +1,1 @@
+"""Products: matched with what senders report, changed by staff, found and exported."""

@@ -1,0 +1,244 @@
+"""The catalogue as a CSV file (RFC 4180, UTF-8): out for a spreadsheet, and in again.
+
+Columns: `sku`, `name`, `price`, `stock`, `low_stock_threshold`, `archived` (yes or blank), and what the shop alone
+decides: `gtin`, `image_url`, `categories`, `tax_class`. Coming in, only `sku` must be there; a column that is missing,
+a cell that is blank, and the shop's columns leave what is stored.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from pos_api.catalogue import products
+from pos_api.common import csv_cells
+from pos_api.common.batches import in_batches
+from pos_api.common.csv_cells import Cell, without_apostrophes
+from pos_api.common.money import decimal, money
+from pos_api.common.quantity import quantity
+from pos_api.database.client import Db, Document
+from pos_api.errors import BadRequest, Invalid, PosError
+from pos_api.staff import audit
+
+COLUMNS = ("sku", "name", "price", "stock", "low_stock_threshold", "archived")
+SHOPS_COLUMNS = ("gtin", "image_url", "categories", "tax_class")
+MAX_SKU = 200
+MAX_NAME = 500
+
+_CHUNK = 500
+
+
+def write(rows: Iterable[Document]) -> Iterator[str]:
+    """The lines of a CSV file of these products, some at a time; `read` finds nothing to change in it."""
+    return csv_cells.write(COLUMNS + SHOPS_COLUMNS, (_row(product) for product in rows))
+
+
+def _row(product: Document) -> list[Cell]:
+    price, details = product.get("price"), products.details_of(product)
+    return [
+        product["sku"],
+        product["name"],
+        None if price is None else decimal(price),
+        product["stock"],
+        product.get("low_stock_threshold"),
+        "yes" if product.get("archived") else "",
+        details["gtin"],
+        details["image_url"],
+        ", ".join(details["categories"]),
+        details["tax_class"],
+    ]
+
+
+@dataclass(slots=True)
+class Report:
+    """What became of a file's rows. `errors` holds `{"line", "sku", "message"}` of those left out whole."""
+
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    counted: int = 0
+    errors: list[Document] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    line: int
+    values: Document
+
+
+def read(db: Db, body: bytes, *, by: str) -> Report:
+    """Bring the catalogue to what a CSV file says, as `by` says: unknown products are created, the others' name, price,
+    threshold and archived mark set, and stock that differs counted.
+
+    A row is taken whole or not at all, and the same file again changes nothing. Raises BadRequest when it is not UTF-8,
+    Invalid when its first line does not name the columns.
+    """
+    report = Report()
+    rows = _rows(body, report)
+    with audit.act(db, "products.imported") as details:
+        _apply_all(db, rows, by, report)
+        details |= asdict(report) | {"errors": len(report.errors)}
+    report.errors.sort(key=lambda error: error["line"])
+    return report
+
+
+def _apply_all(db: Db, rows: Iterator[_Row], by: str, report: Report) -> None:
+    for chunk in in_batches(rows, _CHUNK):
+        known = _known(db, [row.values["sku"] for row in chunk])
+        for row in chunk:
+            try:
+                _apply(db, row.values, known.get(row.values["sku"]), by, report)
+            except PosError as error:
+                report.errors.append({"line": row.line, "sku": row.values["sku"], "message": error.message})
+
+
+def _rows(body: bytes, report: Report) -> Iterator[_Row]:
+    """The usable rows; of the others the report tells."""
+    reader, columns = _open(body)
+    seen: dict[str, int] = {}
+    line = reader.line_num + 1
+    try:
+        for cells in reader:
+            if any(text.strip() for text in cells):
+                try:
+                    values = _values(columns, cells)
+                    first = seen.setdefault(values["sku"], line)
+                    if first != line:
+                        raise ValueError(f"line {first} is about this SKU already")
+                    yield _Row(line, values)
+                except ValueError as error:
+                    sku = dict(zip(columns, cells, strict=False)).get("sku", "")
+                    report.errors.append({"line": line, "sku": sku[:MAX_SKU], "message": str(error)})
+            line = reader.line_num + 1
+    except csv.Error as error:
+        report.errors.append({"line": line, "sku": "", "message": f"not CSV, nothing was read from here on: {error}"})
+
+
+def _open(body: bytes) -> tuple[Any, list[str]]:
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise BadRequest("The file is not UTF-8; save it as “CSV UTF-8”.") from None
+    header = text.partition("\n")[0]
+    delimiter = max(",;\t", key=header.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    try:
+        columns = [name.strip().lower() for name in next(reader, [])]
+    except csv.Error:
+        columns = []
+    unknown = [name for name in columns if name not in COLUMNS + SHOPS_COLUMNS]
+    if "sku" not in columns or unknown or len(set(columns)) < len(columns):
+        raise Invalid(
+            "The first line must name the columns.",
+            details={"known": list(COLUMNS), "required": ["sku"], "unknown": [name[:40] for name in unknown[:20]]},
+        )
+    return reader, columns
+
+
+def _price(text: str) -> Any:
+    amount = money(text)
+    if decimal(amount) < 0:
+        raise ValueError("must not be negative")
+    return amount
+
+
+def _threshold(text: str) -> Any:
+    units = quantity(text)
+    if units < 0:
+        raise ValueError("must not be negative")
+    return units
+
+
+def _yes_or_no(text: str) -> bool:
+    if text.lower() not in ("yes", "no"):
+        raise ValueError("must be yes, no or blank")
+    return text.lower() == "yes"
+
+
+def text_of(longest: int) -> Callable[[str], str]:
+    """A check for a line of text: trimmed, not blank, no control characters, at most `longest` characters."""
+
+    def checked(text: str) -> str:
+        text = text.strip()
+        if not text:
+            raise ValueError("must not be blank")
+        if len(text) > longest:
+            raise ValueError(f"must not be longer than {longest} characters")
+        if any(letter < " " or letter == "\x7f" for letter in text):
+            raise ValueError("must not hold control characters")
+        return text
+
+    return checked
+
+
+_CONVERT: dict[str, Callable[[str], Any]] = {
+    "sku": lambda text: without_apostrophes(text).strip(),
+    "name": without_apostrophes,
+    "price": _price,
+    "stock": quantity,
+    "low_stock_threshold": _threshold,
+    "archived": _yes_or_no,
+}
+
+
+def _values(columns: list[str], cells: list[str]) -> Document:
+    if len(cells) > len(columns):
+        raise ValueError(f"has {len(cells)} cells, the first line names {len(columns)} columns")
+    values: Document = {}
+    for name, text in zip(columns, cells, strict=False):
+        if text.strip() and name in _CONVERT:
+            try:
+                values[name] = _CONVERT[name](text if name == "name" else text.strip(" "))
+            except ValueError as error:
+                raise ValueError(f"{name}: {error}") from None
+    if not values.get("sku"):
+        raise ValueError("sku: is missing")
+    return values
+
+
+def _known(db: Db, skus: list[str]) -> dict[str, Document]:
+    wanted = set(skus)
+    found = db.products.find({"skus": {"$in": sorted(wanted)}})
+    return {sku: product for product in found for sku in product["skus"] if sku in wanted}
+
+
+def _check_new_texts(values: Document, product: Document | None) -> None:
+    """Check what a person wrote. What is stored already may be longer, or have line breaks: a shop sent it."""
+    for name, longest in (("sku", MAX_SKU), ("name", MAX_NAME)):
+        known = product and (name == "sku" or values.get(name) == product[name])
+        if name in values and not known:
+            try:
+                values[name] = text_of(longest)(values[name])
+            except ValueError as error:
+                raise Invalid(f"{name}: {error}") from None
+
+
+def _apply(db: Db, values: Document, product: Document | None, by: str, report: Report) -> None:
+    _check_new_texts(values, product)
+    units = values.get("stock")
+    if units is not None and units < 0 and not (product and product["stock"] == units):
+        raise Invalid("stock was counted, so it must not be negative")
+    if product is None:
+        products.add(db, values, by=by)
+        if values.get("archived"):
+            products.change(db, values["sku"], {"archived": True})
+        report.created += 1
+        return
+    changes = {
+        name: value
+        for name, value in values.items()
+        if name not in ("sku", "stock") and product.get(name, False if name == "archived" else None) != value
+    }
+    if changes:
+        products.change(db, values["sku"], changes)
+    if units is not None and units != product["stock"]:
+        products.count(db, values["sku"], units, by=by, note="CSV")
+        report.counted += 1
+        changes["stock"] = units
+    if changes:
+        report.updated += 1
+    else:
+        report.unchanged += 1

@@ -1,0 +1,92 @@
+"""Strict JSON, for bodies that come from outside."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from pos_api.errors import BadRequest, Invalid
+
+_NUL = "\\u0000"
+_PAIR = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
+"""What an emoji looks like where a sender writes ASCII only, as PHP does (RFC 8259, section 7)."""
+_SUSPECT = re.compile(rb"\\u(?:[dD][89a-fA-F]|0000)")
+_DEPTH = 200
+_SENDERS_DEPTH = 520
+"""PHP writes 512 levels and no more (json_encode)."""
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise BadRequest("The JSON has a key twice in one object.")
+    return members
+
+
+def _no_constant(name: str) -> Any:
+    raise BadRequest(f"The JSON holds {name}, which RFC 8259 does not allow.")
+
+
+_decoder = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant)
+
+
+def parse(body: bytes, *, any_text: bool = False) -> Any:
+    """The value of a JSON body: UTF-8, no key twice, no NaN or Infinity, nesting and integer length bounded (RFC 8259).
+
+    Raises BadRequest for what is not such JSON, and Invalid for text that no database and no reply can hold (a lone
+    surrogate, a NUL). With `any_text`, which is for shops, such text is there, to be looked at field by field, and
+    nesting is bounded by what PHP writes.
+    """
+    try:
+        value = _decoder.decode(body.decode("utf-8"))
+    except UnicodeDecodeError:
+        raise BadRequest("The body is not UTF-8.") from None
+    except RecursionError:
+        raise BadRequest("The JSON is nested too deeply.") from None
+    except ValueError:  # JSONDecodeError, and an integer of more digits than Python converts
+        raise BadRequest("The body is not valid JSON.") from None
+    deepest = _SENDERS_DEPTH if any_text else _DEPTH
+    if body.count(b"[") + body.count(b"{") > deepest:
+        _refuse_depth(value, deepest)
+    if not any_text and _SUSPECT.search(_PAIR.sub(b"", body)):
+        _refuse_unstorable(value)
+    return value
+
+
+def _refuse_depth(value: Any, deepest: int) -> None:
+    """Well below what Python's own recursion bears, so that what was read once can be walked through again anywhere."""
+    level = [value]
+    for _ in range(deepest):
+        level = [
+            member
+            for each in level
+            if isinstance(each, dict | list)
+            for member in (each.values() if isinstance(each, dict) else each)
+        ]
+        if not level:
+            return
+    raise BadRequest("The JSON is nested too deeply.")
+
+
+def _refuse_unstorable(value: Any) -> None:
+    text = json.dumps(value, ensure_ascii=False)
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise Invalid("The JSON holds a lone surrogate.") from None
+    if _NUL in text and any("\0" in each for each in _strings(value)):
+        raise Invalid("The JSON holds a NUL character.")
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for item in value:
+            yield from _strings(item)
+    elif isinstance(value, dict):
+        for key, member in value.items():
+            yield key
+            yield from _strings(member)

@@ -1,0 +1,1 @@
+"""Customers: their records, and erasures of their personal data."""

@@ -1,0 +1,1 @@
+"""MongoDB: the client, a primary's term, the mongod that we bring, backups."""

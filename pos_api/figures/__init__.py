@@ -1,0 +1,1 @@
+"""Sales figures: what is summed, how sums are kept, and outage detection."""

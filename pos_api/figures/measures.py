@@ -1,0 +1,292 @@
+"""What orders add up to, by the names and meanings of WooCommerce Analytics' revenue report
+(`Admin\\API\\Reports\\Orders\\Stats\\DataStore`); but what several refunds pay back of an order is never counted twice,
+and a refund belongs to the day of its order.
+
+Sums are rows: what they are `of` (a status, a product …), its `key` and `title`, a `count` and an `amount`. So what
+some orders add up to is added to what others do by one rule, whatever it is about: in `Sums` from orders, in `total`,
+by the database, from sums.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from pos_api.common.money import decimal, decimal128
+from pos_api.common.quantity import Quantity, whole
+from pos_api.database.client import Document
+
+NOT_COUNTED = ("pending", "failed", "cancelled", "trash")
+"""WooCommerce's `woocommerce_excluded_report_order_statuses`; drafts are never stored here."""
+IN_FIGURES: Document = {"deleted_at": None, "parent": None, "test_mode": None}
+"""Orders that figures are about, as in WooCommerce Analytics: not deleted, no sub-orders, whose parent counts, and not
+paid in a payment provider's test mode (`OrdersScheduler::is_test_order`)."""
+COUNTED: Document = {**IN_FIGURES, "status": {"$nin": list(NOT_COUNTED)}}
+AMOUNTS = ("gross_sales", "coupons", "refunds", "net_revenue", "taxes", "shipping")
+NOTHING = Decimal("0.00")
+
+STATUS, METHOD, RATE, PRODUCT = "status", "payment_method", "tax_rate", "product"
+NEW, RETURNING = "new_customers", "returning_customers"
+"""How many; until a day is whole, `RETURNING` has a row for each customer, who is counted once in it."""
+FIGURE = "figure"
+"""The figures of `AMOUNTS` as `amount`, `orders_count` and `num_items_sold` as `count`."""
+
+OF_ORDER = dict.fromkeys(
+    (
+        *("status", "currency", "day", "customer", "total", "total_tax", "shipping_total", "discount_total"),
+        *("payment_method", "payment_method_title", "refunds", "coupon_lines.discount"),
+        *(f"line_items.{name}" for name in ("id", "product", "sku", "name", "quantity", "total")),
+        *(
+            f"tax_lines.{name}"
+            for name in ("rate_id", "rate_code", "label", "rate_percent", "tax_total", "shipping_tax_total")
+        ),
+    ),
+    1,
+)
+"""The fields of an order that are read here."""
+
+
+@dataclass(slots=True)
+class _PaidBack:
+    """What the refunds of an order take back."""
+
+    amount: Decimal = NOTHING
+    tax: Decimal = NOTHING
+    shipping: Decimal = NOTHING
+    items: Quantity = 0
+    by_rate: dict[int | str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
+    by_product: list[tuple[Document, Quantity, Decimal]] = field(default_factory=list)
+
+
+def _paid_back(order: Document) -> _PaidBack:
+    """What refunds take back: what their lines say, an amount without lines of the net only; of an order that is paid
+    back in full, all of it, whatever the lines say."""
+    back = _PaidBack()
+    refunds = order.get("refunds", ())
+    for refund in refunds:
+        back.amount += decimal(refund["amount"])
+        back.shipping += decimal(refund.get("shipping_total"))
+        for line in refund.get("line_items", ()):
+            back.items += line["quantity"]
+            back.by_product.append((line, line["quantity"], decimal(line.get("total"))))
+        for tax in refund.get("taxes", ()):
+            back.tax += decimal(tax["total"])
+            back.by_rate[tax["rate_id"]] += decimal(tax["total"])
+    if order["status"] == "refunded" and "refunds" not in order:
+        back.amount = decimal(order.get("total"))
+        _take_back_all(order, back)
+    elif _is_paid_back_in_full(order):
+        _take_back_all(order, back)
+    return back
+
+
+def _is_paid_back_in_full(order: Document) -> bool:
+    """Whether one of the refunds paid back all that the earlier ones had left (WooCommerce's `_refund_type` full). One
+    by lines did not where an order with a free line still had items then (`wc_create_refund`)."""
+    total, lines = decimal(order.get("total")), order["line_items"]
+    if total <= 0:
+        return False
+    has_free_line = any(not decimal(line.get("total")) for line in lines)
+    amount, items = NOTHING, sum(line["quantity"] for line in lines)
+    for refund in sorted(order.get("refunds", ()), key=lambda refund: refund.get("id", 0)):
+        returned = refund.get("line_items", ())
+        amount += decimal(refund["amount"])
+        items -= sum(line["quantity"] for line in returned)
+        if amount >= total and not (returned and has_free_line and items > 0):
+            return True
+    return False
+
+
+def _take_back_all(order: Document, back: _PaidBack) -> None:
+    back.tax, back.shipping = decimal(order.get("total_tax")), decimal(order.get("shipping_total"))
+    back.items = sum(line["quantity"] for line in order["line_items"])
+    back.by_rate.clear()
+    for tax in order.get("tax_lines", ()):
+        back.by_rate[_rate(tax)] += _tax(tax)
+    back.by_product = [(line, line["quantity"], decimal(line.get("total"))) for line in order["line_items"]]
+
+
+def _tax(line: Document) -> Decimal:
+    return decimal(line.get("tax_total")) + decimal(line.get("shipping_tax_total"))
+
+
+def _rate(tax_line: Document) -> int | str:
+    """The rate of a tax line, as lines and refunds name it: its id; where a tax service has none, its code."""
+    return tax_line.get("rate_id") or tax_line.get("rate_code") or 0
+
+
+def _coupons(order: Document) -> Decimal:
+    if "coupon_lines" in order:
+        return sum((decimal(line.get("discount")) for line in order["coupon_lines"]), NOTHING)
+    return decimal(order.get("discount_total"))
+
+
+_NONE = _PaidBack()
+
+
+@dataclass(slots=True)
+class Sums:
+    """The sums of orders of one day in one currency."""
+
+    orders_count: int = 0
+    num_items_sold: Quantity = 0
+    amounts: list[Decimal] = field(default_factory=lambda: [NOTHING] * len(AMOUNTS))
+    rows: dict[tuple[str, Any], list[Any]] = field(default_factory=dict)
+
+    def add(self, order: Document, is_first: bool) -> None:
+        """Add one order; one that does not count is told among the statuses only."""
+        total, status = decimal(order.get("total")), order["status"]
+        self._add(STATUS, _short(status), 1, total)
+        if status in NOT_COUNTED:
+            return
+        back = _paid_back(order) if order.get("refunds") or status == "refunded" else _NONE
+        tax, shipping, coupons = decimal(order.get("total_tax")), decimal(order.get("shipping_total")), _coupons(order)
+        net = total - tax - shipping
+        amounts = (
+            net + coupons,
+            coupons,
+            back.amount,
+            net - (back.amount - back.tax - back.shipping),
+            tax - back.tax,
+            shipping - back.shipping,
+        )
+        self.orders_count += 1
+        self.amounts = [sum + amount for sum, amount in zip(self.amounts, amounts, strict=True)]
+        method, title = _short(order.get("payment_method", "")), _short(order.get("payment_method_title", ""))
+        self._add(METHOD, method, 1, total - back.amount, title)
+        self._add_taxes(order, back)
+        self._add_products(order, back)
+        if is_first:
+            self._add(NEW, "", 1, NOTHING)
+        elif customer := order.get("customer"):
+            self.rows[RETURNING, customer] = ["", 1, NOTHING]
+
+    def _add(self, of: str, key: Any, count: Quantity, amount: Decimal, title: str = "") -> None:
+        row = self.rows.get((of, key))
+        if row is None:
+            self.rows[of, key] = [title, count, amount]
+        else:
+            row[0] = max(row[0], title)
+            row[1] += count
+            row[2] += amount
+
+    def _add_taxes(self, order: Document, back: _PaidBack) -> None:
+        left, lines = dict(back.by_rate), order.get("tax_lines", ())
+        rates = {_rate(tax) for tax in lines}
+        if len(rates) == 1:  # then it is of that rate, whether a refund says so or not
+            left = {rates.pop(): back.tax}
+        for tax in lines:
+            rate = _rate(tax)
+            key = (_short_rate(rate), _short(tax.get("label", "")), tax.get("rate_percent", "0"))
+            self._add(RATE, key, 0, _tax(tax) - left.pop(rate, NOTHING))
+        for rate, amount in left.items():
+            self._add(RATE, (_short_rate(rate), "", "0"), 0, -amount)
+
+    def _add_products(self, order: Document, back: _PaidBack) -> None:
+        lines = order["line_items"]
+        for line in lines:
+            self.num_items_sold += line["quantity"]
+            self._add_product(line, line["quantity"], decimal(line.get("total")))
+        if back is _NONE:
+            return
+        self.num_items_sold -= back.items
+        by_id = {line["id"]: line for line in lines if line.get("id")}
+        for line, quantity, total in back.by_product:
+            self._add_product(by_id.get(line.get("line_item_id"), line), -quantity, -total)
+
+    def _add_product(self, line: Document, quantity: Quantity, total: Decimal) -> None:
+        sku, name = _short(line.get("product") or line.get("sku", "")), _short(line.get("name", ""))
+        self._add(PRODUCT, (sku, "" if sku else name), quantity, total, name)
+
+    def stored(self) -> list[Document]:
+        """The rows as they are stored."""
+        counts = {"orders_count": self.orders_count, "num_items_sold": self.num_items_sold}
+        rows: dict[tuple[str, Any], list[Any]] = {
+            **{(FIGURE, name): ["", count, NOTHING] for name, count in counts.items()},
+            **{(FIGURE, name): ["", 0, amount] for name, amount in zip(AMOUNTS, self.amounts, strict=True)},
+            **self.rows,
+        }
+        return [
+            {"of": of, "key": key, "title": title, "count": whole(count), "amount": decimal128(amount)}
+            for (of, key), (title, count, amount) in rows.items()
+        ]
+
+
+_LONGEST_TEXT = 400
+"""Bytes that are kept of a text in a row."""
+MOST_ROWS = {PRODUCT: 10_000, RATE: 2_000, METHOD: 200, STATUS: 200}
+"""So many rows of a kind a document of sums has. It must not become larger than MongoDB's 16 MiB, whatever orders
+name."""
+OTHERS: Mapping[str, tuple[Any, str]] = {
+    PRODUCT: (["", ""], "Other products"),
+    STATUS: ("other", ""),
+    METHOD: ("other", "Other"),
+    RATE: (["other", "Other", "0"], ""),
+}
+"""Key and title of the row that has what more rows of a kind add up to."""
+
+
+def _short(text: str) -> str:
+    """The beginning of a text. Most are short, so it is cut only where it may be too long."""
+    if len(text) * 4 <= _LONGEST_TEXT:
+        return text
+    return text.encode()[:_LONGEST_TEXT].decode(errors="ignore")
+
+
+def _short_rate(rate: int | str) -> int | str:
+    return _short(rate) if isinstance(rate, str) else rate
+
+
+def limit_rows(lists: list[list[Document]]) -> list[list[Document]]:
+    """The rows of one document of sums, which has several lists of them (by currency, and by day), within MOST_ROWS.
+
+    Of more, those of the largest counts and amounts stay, and each list has one row of what its others add up to; so
+    the sums of a kind are right whatever is put together.
+    """
+    for of, most in MOST_ROWS.items():
+        named = [row for rows in lists for row in rows if row["of"] == of and not _is_of_others(row)]
+        if len(named) > most:
+            named.sort(key=lambda row: (abs(row["count"]), abs(decimal(row["amount"]))), reverse=True)
+            lists = [_put_together(rows, of, {id(row) for row in named[most:]}) for rows in lists]
+    return lists
+
+
+def _is_of_others(row: Document) -> bool:
+    key, _ = OTHERS[row["of"]]
+    return bool(key == (list(row["key"]) if isinstance(key, list) else row["key"]))
+
+
+def _put_together(rows: list[Document], of: str, least: set[int]) -> list[Document]:
+    """These rows with one in place of those whose `id()` is among the `least`."""
+    others = [row for row in rows if row["of"] == of and (id(row) in least or _is_of_others(row))]
+    if not others:
+        return rows
+    key, title = OTHERS[of]
+    count = whole(sum(row["count"] for row in others))
+    amount = decimal128(sum((decimal(row["amount"]) for row in others), NOTHING))
+    left = {id(row) for row in others}
+    together = {"of": of, "key": key, "title": title, "count": count, "amount": amount}
+    return [*(row for row in rows if id(row) not in left), together]
+
+
+def total(documents: Document, sums: Document) -> list[Document]:
+    """Stages that add up the `sums` of these documents, those of them that match: by day (where they have one),
+    currency, and what they are of."""
+    row = {"of": "$sums.rows.of", "key": "$sums.rows.key"}
+    return [
+        {"$match": documents},
+        {"$unwind": "$sums"},
+        {"$match": sums},
+        {"$unwind": "$sums.rows"},
+        {
+            "$group": {
+                "_id": {"day": "$sums.day", "currency": "$sums.currency", **row},
+                "title": {"$max": "$sums.rows.title"},
+                "count": {"$sum": "$sums.rows.count"},
+                "amount": {"$sum": "$sums.rows.amount"},
+            }
+        },
+    ]

@@ -1,0 +1,92 @@
+"""Has a shop been silent for longer than it ever is? Learned from the hours of the week in which its orders come."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+
+from pos_api.database.client import Db
+
+WEEKS = 8
+_HOUR = timedelta(hours=1)
+_WEEK = 168
+_FEWEST_ORDERS = 50
+_FEWEST_WEEKS = 2
+_UNLIKELY = 7.0
+"""Orders missed by the usual rhythm. If orders came independently, e^-7, once in 1,100 silences, would be this long."""
+_WORSE_THAN_EVER = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """A silence: since when, how many orders usually come in such a time, and the longest silence known so far by the
+    same measure."""
+
+    since: datetime
+    missed: float
+    longest_missed: float
+
+    @property
+    def alarming(self) -> bool:
+        """Whether it is far longer than usual, and than any before."""
+        return self.missed > max(_UNLIKELY, self.longest_missed * _WORSE_THAN_EVER)
+
+
+def listen(db: Db, store: str, moment: datetime) -> Silence | None:
+    """The silence of a store since its last order; None while there are too few orders to know its rhythm.
+
+    Costs the hours of eight weeks, whatever the number of orders before.
+    """
+    end = moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    start = end - WEEKS * _WEEK * _HOUR
+    hours = _orders_by_hour(db, store, start)
+    if not hours:
+        return None
+    until = {"store": store, "created_at": {"$lte": moment}}  # an order dated ahead ends no silence
+    newest = db.woocommerceorders.find_one(until, {"created_at": 1}, sort=[("created_at", -1), ("_id", -1)])
+    if newest is None:
+        return None
+    counts = [hours.get(start + n * _HOUR, 0) for n in range(WEEKS * _WEEK)]
+    silence = judge(counts, (moment - newest["created_at"]) / _HOUR)
+    return None if silence is None else Silence(newest["created_at"], *silence)
+
+
+def _orders_by_hour(db: Db, store: str, start: datetime) -> dict[datetime, int]:
+    counted = db.woocommerceorders.aggregate(
+        [
+            {"$match": {"store": store, "created_at": {"$gte": start}}},
+            {"$group": {"_id": {"$dateTrunc": {"date": "$created_at", "unit": "hour"}}, "orders": {"$sum": 1}}},
+        ]
+    )
+    return {each["_id"]: each["orders"] for each in counted}
+
+
+def judge(counts: Sequence[int], silent_hours: float) -> tuple[float, float] | None:
+    """How many orders usually come in the last `silent_hours`, and at most came in no silence before it.
+
+    `counts` are the orders of each hour up to the present one, the last of them `_WEEK` hours or more. The hours before
+    the first order are not the shop's. None where they are too few to tell.
+    """
+    first = next((n for n, orders in enumerate(counts) if orders), len(counts))
+    if sum(counts) < _FEWEST_ORDERS or len(counts) - first < _FEWEST_WEEKS * _WEEK:
+        return None
+    usual = _usual(counts, first)
+    silent = min(int(silent_hours), len(counts))
+    missed = sum(usual[n % _WEEK] for n in range(len(counts) - silent, len(counts)))
+    gaps = groupby(range(first, len(counts) - silent), key=lambda n: counts[n] > 0)
+    longest = max((sum(usual[n % _WEEK] for n in hours) for came, hours in gaps if not came), default=0.0)
+    return round(missed, 1), round(longest, 1)
+
+
+def _usual(counts: Sequence[int], first: int) -> list[float]:
+    """Orders usual in each hour of the week: the mean of the weeks, each hour with its neighbours. The fullest hours in
+    a hundred count as the next one does, so that one sale or import makes no habit."""
+    sums, weeks = [0] * _WEEK, [0] * _WEEK
+    most = max(sorted(counts[first:])[int((len(counts) - first) * 0.99)], 1)
+    for n in range(first, len(counts)):
+        sums[n % _WEEK] += min(counts[n], most)
+        weeks[n % _WEEK] += 1
+    mean = [total / max(number, 1) for total, number in zip(sums, weeks, strict=True)]
+    return [(mean[n - 1] + mean[n] + mean[(n + 1) % _WEEK]) / 3 for n in range(_WEEK)]

@@ -1,0 +1,1 @@
+"""Events received: stored before anything else, leased, finished, replayed."""

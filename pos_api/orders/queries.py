@@ -1,0 +1,215 @@
+"""Orders as people read them: lists by filter, newest first, and one with all that happened to it.
+
+Every filter alone stays on an index that already has the list's order, so a page costs its rows, however many orders
+there are. Several filters race on theirs: MongoDB tries the candidates side by side and takes the fastest.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import chain
+
+from pymongo.cursor import Cursor
+
+from pos_api.catalogue import products
+from pos_api.common.event_warnings import messages
+from pos_api.common.limits import INT64_MAX
+from pos_api.common.text_search import wanted_words
+from pos_api.customers import customers
+from pos_api.database.client import Db, Document
+from pos_api.errors import Conflict, NotFound
+from pos_api.orders.apply import status_of
+
+Position = tuple[datetime, str]
+"""Where a list stands: `created_at` and `_id` of its last order."""
+
+_NEWEST_FIRST = [("created_at", -1), ("_id", -1)]
+_INTERNAL = (
+    *("rev", "settled", "search", "skus", "changed_at", "received_at", "order_key", "parent", "suborders_hold"),
+    *("carried", "unmanaged", "former_customers", "closed_at", "deleted_version"),
+    "line_items.full",
+)
+_IN_LIST = dict.fromkeys((*_INTERNAL, "status_history", "meta", "opening"), 0)
+_IN_FULL = dict.fromkeys(_INTERNAL, 0)
+_PRODUCTS = (("held", "sku"), ("movements", "sku"), ("line_items", "product"))
+"""Where an order names products by their `_id`."""
+
+_MOST_EAST, _MOST_WEST = timedelta(hours=14), timedelta(hours=12)
+"""A calendar day starts 14 hours before UTC's in the Line Islands and ends 12 hours after it on Baker Island."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which orders are wanted; what is None asks for nothing.
+
+    `since` and `until` are shop-local days (`2026-11-22`) or moments, both inclusive. `customer` is an e-mail address,
+    a `store:#id`, or the shop's customer id; `words` are looked for in order number, id, name, company, e-mail address
+    and telephone number, each as a whole word. `number` is a whole order number or id. Deleted orders are listed
+    only when asked for, and then alone.
+    """
+
+    status: str | None = None
+    store: str | None = None
+    customer: str | None = None
+    sku: str | None = None
+    since: date | datetime | None = None
+    until: date | datetime | None = None
+    words: str | None = None
+    number: str | None = None
+    deleted: bool = False
+
+
+def find(db: Db, wanted: Filter, limit: int, after: Position | None = None) -> list[Document]:
+    """Up to `limit` orders, newest first, from `after` on."""
+    query = _query(db, wanted)
+    if after is not None:
+        _start(query, after)
+    return _under_current_skus(db, list(map(_public, _cursor(db, query).limit(limit))))
+
+
+def stream(db: Db, wanted: Filter) -> Iterator[Document]:
+    """All orders that match, newest first, read as they are taken."""
+    with _cursor(db, _query(db, wanted)).batch_size(500) as cursor:
+        yield from map(_public, cursor)
+
+
+def get(db: Db, order: str) -> Document:
+    """One order by its WooCommerce id or as `store:id`, with `movements` (its part of the stock ledger).
+
+    Raises NotFound, and Conflict, naming the candidates, where several stores have an order of that id.
+    """
+    found = list(db.woocommerceorders.find(_by_id(order), _IN_FULL))
+    if not found:
+        raise NotFound(f"There is no order {order[:80]!r}.")
+    if len(found) > 1:
+        candidates = sorted(each["_id"] for each in found)
+        raise Conflict(f"Several stores have an order {order}; say which.", details={"candidates": candidates})
+    document = found[0]
+    movements = db.stock_movements.find({"order": document["_id"]}, {"_id": 0, "order": 0})
+    ordered = sorted(movements, key=lambda each: (each["at"], each["sku"], each["n"]))
+    return _under_current_skus(db, [{**_public(document), "movements": ordered}])[0]
+
+
+def of_customer(db: Db, customer: str, limit: int) -> list[Document]:
+    """The last orders of a customer (`_id` of `customers`), newest first, deleted ones left out."""
+    cursor = _cursor(db, {"deleted_at": None, "customer": customer}).limit(limit)
+    return _under_current_skus(db, list(map(_public, cursor)))
+
+
+def _by_id(order: str) -> Document:
+    if ":" in order:
+        return {"_id": order}
+    number = int(order) if order.isascii() and order.isdigit() and len(order) < 20 else 0
+    return {"order_id": number if number <= INT64_MAX else 0}
+
+
+def _public(order: Document) -> Document:
+    return {"id": order.pop("_id"), **order, "warnings": messages(order.get("warnings", ()))}
+
+
+def _under_current_skus(db: Db, orders: list[Document]) -> list[Document]:
+    """These orders with their products' current SKUs in place of the `_id`s by which the ledger knows them."""
+    rows = [
+        (row, field) for order in orders for name, field in _PRODUCTS for row in order.get(name, ()) if field in row
+    ]
+    openings = [order["opening"] for order in orders if "opening" in order]
+    current = products.current_skus(db, [*(row[field] for row, field in rows), *chain.from_iterable(openings)])
+    for row, field in rows:
+        row[field] = current.get(row[field], row[field])
+    for opening in openings:
+        opening[:] = [current.get(product, product) for product in opening]
+    return orders
+
+
+# --- the query ------------------------------------------------------------------------------------------------------
+
+
+def _query(db: Db, wanted: Filter) -> Document:
+    query: Document = {"deleted_at": {"$exists": True} if wanted.deleted else None}
+    if wanted.customer is not None:
+        query["customer"] = {"$in": customers.keys(db, wanted.customer, wanted.store)}
+    if wanted.words is not None:
+        query["search"] = {"$all": wanted_words(wanted.words)}
+    if wanted.number is not None:
+        query |= _with_number(wanted.number.strip())
+    if wanted.sku is not None:
+        query |= _with_sku(db, wanted.sku)
+    if wanted.status is not None:
+        query["status"] = status_of(wanted.status)
+    if wanted.store is not None:
+        query["store"] = wanted.store
+    for operator, bound in (("$gte", wanted.since), ("$lte", wanted.until)):
+        if isinstance(bound, datetime):
+            _narrow(query, operator, bound)
+        elif bound is not None:
+            query.setdefault("day", {})[operator] = bound.isoformat()
+            _narrow(query, operator, _widest(operator, bound))
+    return query
+
+
+def _with_number(number: str) -> Document:
+    """Orders of this number, in capitals or not, or of this id. Their words find them, and more that is left out."""
+    same = {"number": {"$regex": f"^{re.escape(number)}$", "$options": "i"}}
+    return {"search": {"$all": wanted_words(number)}, "$or": [same, _by_id(number)]}
+
+
+def _with_sku(db: Db, sku: str) -> Document:
+    """Orders of the product that this SKU finds, whatever it was called on their lines, and lines of its SKUs that no
+    product was known for; of an unknown SKU, lines that had it. An order's `skus` alone does not tell two products
+    apart of which one took over a SKU of the other."""
+    known = products.names(db, sku)
+    if known is None:
+        return {"skus": sku}
+    product, skus = known
+    line = {"$or": [{"product": product}, {"product": None, "sku": {"$in": skus}}]}
+    return {"skus": {"$in": sorted({product, *skus})}, "line_items": {"$elemMatch": line}}
+
+
+def _start(query: Document, after: Position) -> None:
+    """Begin after that order. Written as `$or`, the planner would take it for two indexes and a sort."""
+    created_at, order = after
+    _narrow(query, "$lte", created_at)
+    query["$nor"] = [{"created_at": created_at, "_id": {"$gte": order}}]
+
+
+def _widest(operator: str, day: date) -> datetime:
+    """The first or the last moment at which it can be that day anywhere: shops differ in their time zone, and a
+    shop's own calendar day is the order's `day`."""
+    midnight = datetime.combine(day, time.min, UTC)
+    return midnight - _MOST_EAST if operator == "$gte" else midnight + timedelta(days=1) + _MOST_WEST
+
+
+def _narrow(query: Document, operator: str, bound: datetime) -> None:
+    """Bound `created_at`, keeping the narrower of two bounds."""
+    bounds = query.setdefault("created_at", {})
+    narrower = min if operator == "$lte" else max
+    bounds[operator] = narrower(bounds.get(operator, bound), bound)
+
+
+_INDEXES = {
+    "search": [("search", 1), *_NEWEST_FIRST],
+    "skus": [("skus", 1), *_NEWEST_FIRST],
+    "status": [("status", 1), *_NEWEST_FIRST],
+    "store": [("store", 1), *_NEWEST_FIRST],
+}
+
+
+def _cursor(db: Db, query: Document) -> Cursor[Document]:
+    cursor = db.woocommerceorders.find(query, _IN_LIST).sort(_NEWEST_FIRST)
+    hint = _hint(query)
+    return cursor if hint is None else cursor.hint(hint)
+
+
+def _hint(query: Document) -> str | list[tuple[str, int]] | None:
+    """The index to use where there is one right choice; None where several filters have to race."""
+    if "customer" in query:
+        return [("customer", 1), *_NEWEST_FIRST]
+    if query["deleted_at"] is not None:
+        return "deleted"
+    indexed = [field for field in _INDEXES if field in query]
+    if len(indexed) == 1:
+        return _INDEXES[indexed[0]]
+    return None if indexed else "created_at_-1__id_-1"

@@ -1,0 +1,58 @@
+"""Stored orders, brought to what is kept of orders now: after an upgrade, and when the setting ORDER_META has changed.
+
+`upkeep` has one document, `orders`: what the last pass went by (`wanted`), and the last order it came to; none once it
+has come to the end. A pass that a crash cut short goes on where it was; two at once do no harm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pymongo import UpdateOne
+
+from pos_api.config import Config
+from pos_api.database.client import Db, Document
+from pos_api.orders import apply as orders
+from pos_api.senders.woocommerce.translate import kept_meta
+
+_VERSION = 1
+"""To be raised with what is kept of an order, so that all are looked at once more."""
+_BATCH = 500
+_NEEDED = {"rev": 1, "meta": 1, "order_key": 1, "status": 1, "deleted_at": 1, "erased_at": 1, "closed_at": 1}
+
+
+def run(db: Db, config: Config, stopping: Callable[[], bool] = lambda: False) -> None:
+    """Go over all orders, in the order of their ids, unless that was done; `stopping` is asked before each batch."""
+    wanted = {"version": _VERSION, "order_meta": sorted(config.order_meta)}
+    state = db.upkeep.find_one({"_id": "orders"}) or {}
+    last: str | None = state.get("last") if state.get("wanted") == wanted else ""
+    while last is not None and not stopping():
+        last = _tidy(db, config, last)
+        db.upkeep.update_one({"_id": "orders"}, {"$set": {"wanted": wanted, "last": last}}, upsert=True)
+
+
+def _tidy(db: Db, config: Config, last: str) -> str | None:
+    """Tidy the next batch after `last`, and return its last order; None when there was none. An order that is saved by
+    somebody else meanwhile is looked at again: its batch is done once more."""
+    fields = {**_NEEDED, "status_history": {"$slice": -1}}
+    batch = list(db.woocommerceorders.find({"_id": {"$gt": last}}, fields).sort("_id", 1).limit(_BATCH))
+    changes = [change for order in batch if (change := _change(order, config))]
+    if changes and db.woocommerceorders.bulk_write(changes, ordered=False).matched_count < len(changes):
+        return last
+    return batch[-1]["_id"] if batch else None
+
+
+def _change(order: Document, config: Config) -> UpdateOne | None:
+    """What brings an order to what is kept; None where it is so. Its `rev` stays, as nothing of the shop's changes."""
+    changed: dict[str, Any] = {}
+    removed: dict[str, str] = {}
+    if "meta" in order and (meta := kept_meta(order["meta"], config.order_meta)) != order["meta"]:
+        changed["meta"] = meta
+    if "order_key" in order:
+        removed["order_key"] = ""
+    at = orders.closed_at(order)
+    if at and order.get("closed_at") != at:
+        changed["closed_at"] = at
+    update = {name: each for name, each in (("$set", changed), ("$unset", removed)) if each}
+    return UpdateOne({"_id": order["_id"], "rev": order["rev"]}, update) if update else None

@@ -1,0 +1,1 @@
+"""Personal data across all packages: erased, exported, kept no longer than needed."""

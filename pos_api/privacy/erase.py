@@ -1,0 +1,250 @@
+"""Erasing a person, everywhere: orders, deliveries in the inbox, the customer's record, and the key by which figures
+count them.
+
+An erasure is remembered first (see `erasures`), and is then a list of steps that find by themselves what is left to
+do. So after a crash it is carried out from its beginning, by `run_due`; and in any case once more some minutes later,
+for what was on its way meanwhile.
+
+What remains: the order with what was sold, its money and its stock, under a pseudonym that is the same for all orders
+of the person, so that figures stay as they are; of a delivery what it was about, when it came and what became of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from pymongo import UpdateOne
+
+from pos_api.common.batches import in_batches
+from pos_api.common.time import now
+from pos_api.customers import customers
+from pos_api.customers.customers import CustomerErasure
+from pos_api.customers.erasures import AGAIN_AFTER, Erasure, Erasures
+from pos_api.database.client import Db, Document
+from pos_api.figures import rollup as tally
+from pos_api.inbox import events as inbox
+from pos_api.orders import apply as orders
+from pos_api.staff import audit
+
+_BATCH = 500
+_ROUNDS = 50
+_FIGURES_SECONDS = 5.0
+"""So long figures are brought up to date at once; what is left is done as ever, within some minutes."""
+
+
+@dataclass(slots=True)
+class Erased:
+    """What an erasure was of: so many orders, so many deliveries."""
+
+    customer: str | None = None
+    """The pseudonym of the orders."""
+    orders: int = 0
+    deliveries: int = 0
+    record: bool = False
+    """Whether there was a customer's record."""
+    other_addresses: list[str] = field(default_factory=list)
+    """With which the same account has ordered; they are customers of their own, and are not erased."""
+
+    def found_anything(self) -> bool:
+        """Whether there was anything to erase."""
+        return bool(self.orders or self.deliveries or self.record)
+
+
+def person(db: Db, erasures: Erasures, customer: str) -> Erased:
+    """Erase a customer (its key: an e-mail address in small letters, or `store:#id`), in all stores, and bring the
+    figures up to date. What they do from now on is a new customer's.
+
+    Raises PyMongoError when the database is away; what was begun by then is carried out later.
+    """
+    others = customers.other_addresses(db, customer)
+    erased = _erase(db, erasures, customer, None, now(), orders_too=True)
+    tally.refresh(db, seconds=_FIGURES_SECONDS)
+    erased.other_addresses = others
+    return erased
+
+
+def apply_report(db: Db, erasures: Erasures, report: CustomerErasure) -> str:
+    """Carry out an erasure that a shop reports, for what came from that shop; returns the outcome. Where the shop has
+    kept what is in the orders, it stays here as well, and the customer is what the orders say."""
+    erased = _erase(db, erasures, report.email, report.store, report.until, orders_too=report.orders)
+    return "updated" if erased.found_anything() else "unchanged"
+
+
+def orders_erased(db: Db, erased: Mapping[str, Erasure]) -> None:
+    """Remember that these orders (by `_id`) were saved without personal data, and erase the deliveries about them; once
+    more after AGAIN_AFTER (`run_due`), for those that are still being applied."""
+    if not erased:
+        return
+    again = now() + AGAIN_AFTER
+    remembered = [
+        UpdateOne({"_id": order}, {"$set": {"at": each.until, "customer": each.customer, "due_at": again}}, upsert=True)
+        for order, each in erased.items()
+    ]
+    db.erased_orders.bulk_write(remembered, ordered=False)
+    inbox.erase(db, inbox.of_person(erased, noun="order"))
+
+
+# --- the steps --------------------------------------------------------------------------------------------------------
+
+
+def _erase(
+    db: Db, erasures: Erasures, customer: str, store: str | None, until: datetime, *, orders_too: bool
+) -> Erased:
+    """Record, remember and carry out an erasure that is asked for now; by a store, or for all (None)."""
+    details = {"store": store, "orders_too": orders_too} if store else None
+    with audit.act(db, "customer.erased", target=erasures.name(customer, store), details=details) as added:
+        pseudonym = customers.known_pseudonym(db, customer) if orders_too else None
+        erasure = erasures.remember(customer, store, Erasure(until, pseudonym, orders_too))
+        started_at = now()
+        erased = _carry_out(db, customer, store, erasure)
+        erasures.carried_out(customer, store, started_at)
+        added |= {"customer": erased.customer, "orders": erased.orders, "deliveries": erased.deliveries}
+    return erased
+
+
+def _carry_out(db: Db, customer: str, store: str | None, erasure: Erasure) -> Erased:
+    """All steps of one erasure."""
+    erased = Erased(erasure.customer)
+    if erasure.orders:
+        of_person = {"customer": customer, "created_at": {"$lte": erasure.until}}
+        erased.orders = orders.erase(db, of_person | ({"store": store} if store else {}), erasure)
+        erased.deliveries += _erase_deliveries_of_orders(db, erasure)
+    erased.deliveries += _erase_deliveries_of_accounts(db, customer, store, erasure)
+    erased.record = _erase_record(db, customer, store, erasure)
+    erased.deliveries += _erase_deliveries_with_address(db, customer, store, erasure)
+    return erased
+
+
+def _erase_deliveries_of_orders(db: Db, erasure: Erasure) -> int:
+    """Of all orders under the pseudonym: those that were erased just now, or before a crash."""
+    found = db.woocommerceorders.find({"customer": erasure.customer}, {"_id": 1})
+    return sum(
+        inbox.erase(db, inbox.of_person(batch, noun="order"))
+        for batch in in_batches((order["_id"] for order in found), _BATCH)
+    )
+
+
+def _erase_deliveries_of_accounts(db: Db, customer: str, store: str | None, erasure: Erasure) -> int:
+    """What shops reported about the accounts of the person's record, which goes after this step: under whatever
+    address, until the erasure."""
+    accounts = customers.accounts_of(customer, db.customers.find_one({"_id": customer}, {"accounts": 1}))
+    of_accounts = inbox.of_person(accounts, store=store, noun="customer")
+    return inbox.erase(db, of_accounts | _until(erasure)) if accounts else 0
+
+
+def _erase_deliveries_with_address(db: Db, customer: str, store: str | None, erasure: Erasure) -> int:
+    """What names the person's address, in whatever kind of delivery. Where nothing is held of the person any more, that
+    is all there is, also what came since: it is from before. Else they have come back, and it is what came until the
+    erasure."""
+    if "@" not in customer:
+        return 0
+    record = db.customers.find_one({"_id": customer}, {"accounts": 1})
+    accounts = [
+        account for account in (record or {}).get("accounts", ()) if not store or account.startswith(f"{store}:")
+    ]
+    of_account = inbox.of_person([customer], store=store, noun="customer")
+    erased = inbox.erase(db, of_account | (_until(erasure) if accounts else {}))
+    if erasure.orders:
+        erased += inbox.erase(db, inbox.of_person([customer], store=store) | (_until(erasure) if record else {}))
+    return erased
+
+
+def _until(erasure: Erasure) -> Document:
+    return {"received_at": {"$lte": erasure.until}}
+
+
+def _erase_record(db: Db, customer: str, store: str | None, erasure: Erasure) -> bool:
+    """Whether there was a record of the person."""
+    if db.customers.find_one({"_id": customer}, {"_id": 1}) is None:
+        return False
+    for _ in range(_ROUNDS):
+        left = [
+            db.woocommerceorders.find_one({"customer": customer}, sort=[("created_at", way), ("_id", way)])
+            for way in (1, -1)
+        ]
+        first, last = (orders.buyer_of(order) if order else None for order in left)
+        if customers.erase(db, customer, erasure.until, store, first, last):
+            return True
+    raise RuntimeError("a customer kept changing while it was being erased")
+
+
+# --- again ------------------------------------------------------------------------------------------------------------
+
+
+def run_due(db: Db, erasures: Erasures) -> None:
+    """Carry out the erasures that are due: those that a crash cut short, each once more some minutes after it was asked
+    for, and all after a restore that did not come to its end."""
+    if erasures.restore_is_due():
+        after_restore(db, erasures)
+    anything = False
+    for customer, store, times in erasures.due():
+        started_at = now()
+        for erasure in times:
+            _carry_out(db, customer, store, erasure)
+        erasures.carried_out(customer, store, started_at)
+        anything = True
+    _erase_deliveries_again(db)
+    if anything:
+        tally.refresh(db, seconds=_FIGURES_SECONDS)
+
+
+def _erase_deliveries_again(db: Db) -> None:
+    """Erase the deliveries about orders that were erased one by one, so long ago that none of them is still applied."""
+    due = {"due_at": {"$lte": now()}}
+    for batch in in_batches((each["_id"] for each in db.erased_orders.find(due, {"_id": 1})), _BATCH):
+        inbox.erase(db, inbox.of_person(batch, noun="order"))
+        db.erased_orders.update_many({"_id": {"$in": batch}, **due}, {"$unset": {"due_at": ""}})
+
+
+def after_restore(db: Db, erasures: Erasures) -> int:
+    """Carry out again all that is remembered, as a backup brings back what was erased since; returns how many orders
+    were erased.
+
+    It looks at every customer and every delivery once, as a restore does.
+    """
+    erasures.refresh()
+    erased = 0
+    for customer in _all_customer_keys(db):
+        for store, times in erasures.by_store(customer):
+            for erasure in times:
+                erased += _carry_out(db, customer, store, erasure).orders
+    for batch in in_batches(db.erased_orders.find(), _BATCH):
+        keys = [each["_id"] for each in batch]
+        back = db.woocommerceorders.find({"_id": {"$in": keys}, "erased_at": None}, {"_id": 1})
+        brought_back = {order["_id"] for order in back}
+        for each in batch:
+            if each["_id"] in brought_back:
+                erased += _erase_order_again(db, each["_id"], Erasure(each["at"], each["customer"]))
+        inbox.erase(db, inbox.of_person(keys, noun="order"))
+    erasures.restore_ended()
+    return erased
+
+
+def _erase_order_again(db: Db, order: str, erasure: Erasure) -> int:
+    """Erase an order that had been erased by itself; returns whether there was anything to erase."""
+    stored = db.woocommerceorders.find_one({"_id": order, "erased_at": None}, {"customer": 1})
+    if stored is None:
+        return 0
+    customer = stored["customer"]
+    if customer and not customers.is_pseudonym(customer):  # those that are erased later are the same person's
+        unknown = {"_id": customer, "erased_as": None}
+        db.customers.update_one(unknown, {"$set": {"erased_as": erasure.customer}})
+    erased = orders.erase(db, {"_id": order}, erasure)
+    if customer:
+        customers.remove_unused(db, [customer])
+    return erased
+
+
+def _all_customer_keys(db: Db) -> Iterator[str]:
+    """The keys of all customers, and all e-mail addresses in deliveries."""
+    for record in db.customers.find({}, {"_id": 1}):
+        yield record["_id"]
+    addresses: list[Document] = [
+        {"$unwind": "$about"},
+        {"$match": {"about": {"$regex": "@"}}},
+        {"$group": {"_id": "$about"}},
+    ]
+    for group in db.inbox.aggregate(addresses):
+        yield group["_id"]

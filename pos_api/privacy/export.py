@@ -1,0 +1,92 @@
+"""Everything that is held about a person, for the person."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pos_api.common import json_body
+from pos_api.common.event_warnings import messages
+from pos_api.common.time import now
+from pos_api.customers import customers
+from pos_api.customers.erasures import Erasures
+from pos_api.database.client import Db, Document
+from pos_api.errors import NotFound, PosError
+from pos_api.inbox import events as inbox
+from pos_api.staff import audit
+
+_NOT_OF_AN_ORDER = dict.fromkeys(
+    (
+        *("rev", "search", "skus", "changed_at", "parent", "suborders_hold", "held", "opening", "carried", "unmanaged"),
+        *("unmatched", "without_stock", "former_customers", "closed_at", "line_items.full", "warnings"),
+    ),
+    0,
+)
+"""How an order is found, and where its stock stands."""
+_NOT_OF_A_PERSON = ("search", "as_of", "orders_seen", "accounts", "erased_as")
+
+
+def export(db: Db, erasures: Erasures, customer: str) -> Document:
+    """What is held about a customer (its key: an e-mail address in small letters, or `store:#id`): `customer`, the
+    record; `orders`, each whole; `deliveries`, what shops sent about the person, as long as it is kept; `audit`, when
+    this was exported or erased before. `other_addresses` are those with which the same account has ordered: they may be
+    somebody else's, so what is held about them is not in here.
+
+    Records in the audit that it was exported, first. Raises NotFound where nothing is held.
+    """
+    record = db.customers.find_one({"_id": customer})
+    orders = list(db.woocommerceorders.find({"customer": customer}, _NOT_OF_AN_ORDER).sort("created_at", -1))
+    deliveries = list(_deliveries(db, customer, record, [order["_id"] for order in orders]))
+    if not (record or orders or deliveries):
+        raise NotFound(f"Nothing is held about {customer[:80]!r}.")
+    name = erasures.name(customer, None)
+    entries = audit.find(db, audit.Filter(action="customer", target=name), limit=100)
+    audit.record(db, "customer.exported", target=name, details={"orders": len(orders), "deliveries": len(deliveries)})
+    return {
+        "exported_at": now(),
+        "id": customer,
+        "customer": _record(record),
+        "other_addresses": customers.other_addresses(db, customer),
+        "orders": [_order(order) for order in orders],
+        "deliveries": deliveries,
+        "audit": [{name: entry[name] for name in ("time", "action", "details", "outcome")} for entry in entries],
+    }
+
+
+def _order(order: Document) -> Document:
+    return {"id": order["_id"]} | {name: value for name, value in order.items() if name != "_id"}
+
+
+def _record(record: Document | None) -> Document | None:
+    if record is None:
+        return None
+    return {"accounts": sorted(record.get("accounts", ()))} | {
+        name: value for name, value in record.items() if name not in (*_NOT_OF_A_PERSON, "_id")
+    }
+
+
+def _deliveries(db: Db, customer: str, record: Document | None, orders: list[str]) -> Any:
+    """Those that name the person's address, account or orders, the oldest first."""
+    queries = [
+        inbox.of_person([customer]),
+        inbox.of_person(customers.accounts_of(customer, record), noun="customer"),
+        inbox.of_person(orders, noun="order"),
+    ]
+    for entry in db.inbox.find({"$or": queries}).sort([("received_at", 1), ("_id", 1)]):
+        yield {
+            "key": entry["_id"],
+            **{name: entry[name] for name in ("store", "topic", "resource_id", "received_at", "state")},
+            **{name: entry[name] for name in ("outcome", "reason", "details") if entry.get(name) is not None},
+            "warnings": messages(entry.get("warnings", ())),
+            "body": _body(bytes(entry["body"])),
+        }
+
+
+def _body(body: bytes) -> Any:
+    """What was sent: as JSON, where it is JSON that an answer can hold, else as text."""
+    try:
+        value = json_body.parse(body)
+        json.dumps(value, allow_nan=False)  # a number such as 1e999 was read as infinity
+    except (PosError, ValueError):
+        return body.decode("utf-8", "replace")
+    return value

@@ -1,0 +1,102 @@
+"""What goes after a time: deliveries in the inbox, those that ended well and, later, those that need a look; and, where
+ORDER_PERSONAL_DAYS is set, the personal data of orders that are closed.
+
+Every step finds by an index what is left to do, and can be done again: after a crash the next run goes on.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from pos_api.common.time import now
+from pos_api.config import Config
+from pos_api.customers import customers
+from pos_api.customers.erasures import Erasure
+from pos_api.database.client import Db, Document
+from pos_api.figures import rollup as tally
+from pos_api.inbox import events as inbox
+from pos_api.logs import get_logger
+from pos_api.orders import apply as orders
+from pos_api.privacy import erase
+
+WARNED_BEFORE = timedelta(days=30)
+"""So long before a delivery that needs a look is deleted, it is counted as one that goes soon."""
+
+_BATCH = 200
+_MOST_BATCHES = 1000
+_FIGURES_SECONDS = 20.0
+_NEEDED = {"customer": 1, "closed_at": 1}
+
+log = get_logger(__name__)
+
+
+def run(db: Db, config: Config) -> None:
+    """Delete what is due. Run as often as you like, by any number of processes."""
+    _delete_deliveries(db, config)
+    if config.order_personal_days:
+        _erase_closed_orders(db, now() - timedelta(days=config.order_personal_days))
+
+
+def _delete_deliveries(db: Db, config: Config) -> None:
+    done, left = _ended_before(config)
+    db.inbox.delete_many({"done_at": {"$lt": done}})
+    if deleted := db.inbox.delete_many({"attention_at": {"$lt": left}}).deleted_count:
+        log.warning("parked and failed deliveries were deleted, as nobody replayed them", count=deleted)
+
+
+def _erase_closed_orders(db: Db, closed_before: datetime) -> None:
+    """Erase the personal data of orders that were closed before then, of the deliveries about them, and of customers
+    with no other order and no account; and bring the figures up to date, which know customers by their keys."""
+    due = {"closed_at": {"$lt": closed_before}}
+    for _ in range(_MOST_BATCHES):
+        batch = list(db.woocommerceorders.find(due, _NEEDED).sort("closed_at", 1).limit(_BATCH))
+        if not batch:
+            return
+        _erase_batch(db, batch, due)
+        tally.refresh(db, seconds=_FIGURES_SECONDS)
+        log.info("personal data of closed orders was erased", orders=len(batch))
+
+
+def _erase_batch(db: Db, batch: list[Document], due: Document) -> None:
+    """Erase these orders. Whose they were is kept with them until nothing is left to do here, for who goes on after a
+    crash; `closed_at`, by which they are found, goes last. See `erase.orders_erased` for the deliveries about them."""
+    of_customer: dict[str | None, list[str]] = {}
+    for order in batch:
+        of_customer.setdefault(order["customer"], []).append(order["_id"])
+    keys = [order["_id"] for order in batch]
+    people = [customer for customer in of_customer if customer and not customers.is_pseudonym(customer)]
+    for customer in people:
+        noted = {"$addToSet": {"former_customers": customer}}
+        db.woocommerceorders.update_many({"_id": {"$in": of_customer[customer]}}, noted)
+    for buyer, orders_ in of_customer.items():
+        erasure = Erasure(now(), customers.pseudonym(db, buyer) if buyer in people else buyer)
+        orders.erase(db, {"_id": {"$in": orders_}, **due}, erasure)
+    erased = {"_id": {"$in": keys}, "erased_at": {"$exists": True}}
+    saved = list(db.woocommerceorders.find(erased, {"customer": 1, "erased_at": 1, "former_customers": 1}))
+    erase.orders_erased(db, {order["_id"]: Erasure(order["erased_at"], order["customer"]) for order in saved})
+    noted_before = {name for order in saved for name in order.get("former_customers", ())}
+    # of this batch too, as a delivery that came meanwhile has taken the note away
+    customers.remove_unused(db, sorted(noted_before.union(people)))
+    db.woocommerceorders.update_many(erased, {"$unset": {"closed_at": "", "former_customers": ""}})
+
+
+def _ended_before(config: Config) -> tuple[datetime, datetime]:
+    """What ended before the first and went well, or before the second and did not, is deleted."""
+    moment = now()
+    return moment - timedelta(days=config.inbox_days), moment - timedelta(days=config.inbox_parked_days)
+
+
+def kept_until(entry: Document, config: Config) -> datetime | None:
+    """When an event of the inbox is deleted; None while it waits."""
+    if attention_at := entry.get("attention_at"):
+        return attention_at + timedelta(days=config.inbox_parked_days)  # type: ignore[no-any-return]
+    done_at = entry.get("done_at")
+    return done_at + timedelta(days=config.inbox_days) if done_at else None
+
+
+def inbox_counts(db: Db, config: Config) -> dict[str, int]:
+    """How many events of the inbox wait, need a look (`attention`), and of these are `deleted_soon`."""
+    _, left = _ended_before(config)
+    attention = db.inbox.count_documents({"attention_at": {"$exists": True}}, hint="attention_at_-1")
+    soon = db.inbox.count_documents({"attention_at": {"$lt": left + WARNED_BEFORE}}, hint="attention_at_-1")
+    return {"waiting": inbox.waiting(db), "attention": attention, "deleted_soon": soon}

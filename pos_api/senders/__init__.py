@@ -1,0 +1,1 @@
+"""Who sends events: one module or package for each kind of sender."""

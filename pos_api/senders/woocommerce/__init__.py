@@ -1,0 +1,1 @@
+"""WooCommerce shops: our plugin, WooCommerce's own webhooks, its REST API."""

@@ -1,0 +1,98 @@
+"""Deliveries of shops, authenticated by API key or by webhook signature."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from pos_api.errors import Unauthorized
+from pos_api.senders.woocommerce import translate as woocommerce
+from pos_api.stores.api_keys import ORDERS
+from pos_api.stores.authentication import api_key
+from pos_api.stores.stores import Store, Stores
+
+KEY_HEADER = "x-api-key"
+_SIGNED_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """The shop that a delivery comes from, and whether it is WooCommerce's own webhook (which must hear 200)."""
+
+    store: Store
+    native: bool
+
+
+def sender(stores: Stores, headers: Mapping[str, str], body: bytes, address: str | None) -> Sender:
+    """Authenticate a delivery by its raw bytes; `headers` are lower-cased, `address` is where it came from.
+
+    With `X-API-Key` the key decides, and Standard Webhooks headers are verified where there are any. Without, a
+    WooCommerce signature made with a store's webhook secret does. Raises Unauthorized, and Forbidden for a key that may
+    not send deliveries.
+    """
+    if key := headers.get(KEY_HEADER):
+        store = stores.get(api_key(stores, key, address, ORDERS).store)
+        if any(name in headers for name in _SIGNED_HEADERS):
+            _verify_standard_signature(key, headers, body)
+        return Sender(store, native=woocommerce.TOPIC_HEADER in headers)
+    if signature := headers.get(woocommerce.SIGNATURE_HEADER):
+        for store in stores.all():
+            if any(woocommerce.signature_matches(body, signature, secret) for secret in store.webhook_secrets):
+                return Sender(store, native=True)
+        raise Unauthorized(_WRONG_SIGNATURE, reason="wrong webhook signature")
+    raise Unauthorized(_NO_CREDENTIALS, reason="no credentials")
+
+
+class LargeSender:
+    """Authenticates a delivery whose body is too large to be kept, while it is read part by part.
+
+    With `X-API-Key` the key alone decides. Raises Unauthorized or Forbidden at once when there can be no right sender.
+    """
+
+    def __init__(self, stores: Stores, headers: Mapping[str, str], address: str | None) -> None:
+        self.by_key: Sender | None = None
+        self._signature = headers.get(woocommerce.SIGNATURE_HEADER, "")
+        self._macs: list[tuple[Store, hmac.HMAC]] = []
+        if key := headers.get(KEY_HEADER):
+            store = stores.get(api_key(stores, key, address, ORDERS).store)
+            self.by_key = Sender(store, native=woocommerce.TOPIC_HEADER in headers)
+        elif self._signature:
+            self._macs = [
+                (store, hmac.new(secret.encode(), digestmod="sha256"))
+                for store in stores.all()
+                for secret in store.webhook_secrets
+            ]
+        else:
+            raise Unauthorized(_NO_CREDENTIALS, reason="no credentials")
+
+    def read(self, part: bytes) -> None:
+        """Take the next part of the body."""
+        for _, mac in self._macs:
+            mac.update(part)
+
+    def sender(self) -> Sender:
+        """Who sent it, once all is read. Raises Unauthorized."""
+        if self.by_key:
+            return self.by_key
+        for store, mac in self._macs:
+            if woocommerce.is_signature(mac.digest(), self._signature):
+                return Sender(store, native=True)
+        raise Unauthorized(_WRONG_SIGNATURE, reason="wrong webhook signature")
+
+
+_NO_CREDENTIALS = "Send the API key as X-API-Key, or sign the webhook with the store's secret."
+_WRONG_SIGNATURE = "The webhook signature does not match any store's secret."
+
+
+def _verify_standard_signature(key: str, headers: Mapping[str, str], body: bytes) -> None:
+    """Standard Webhooks (standardwebhooks.com, 1.0.0): HMAC-SHA256 over `id.timestamp.body`, not older or newer than
+    five minutes. The API key is the signing secret."""
+    try:
+        Webhook(key.encode("utf-8", "surrogateescape")).verify(body, dict(headers), json_parse=False)
+    except (WebhookVerificationError, ValueError) as error:  # ValueError: not base64, not UTF-8, no comma
+        detail = str(error) if isinstance(error, WebhookVerificationError) else "malformed"
+        problem = f"The webhook signature is not valid: {detail}."
+        raise Unauthorized(problem, reason="wrong webhook signature") from None

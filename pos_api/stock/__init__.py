@@ -1,0 +1,1 @@
+"""Stock by SKU: the ledger, and from when on it counts."""

@@ -1,0 +1,1 @@
+"""Stores: their settings, API keys and secrets."""

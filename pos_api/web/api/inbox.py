@@ -1,0 +1,148 @@
+"""The inbox as people see it: events that could not be used, why, and another try."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from marshmallow import Schema, fields, validate
+
+from pos_api.common.event_warnings import messages
+from pos_api.database.client import Document
+from pos_api.inbox import events as inbox
+from pos_api.privacy import retention
+from pos_api.web.api import pages, services, success
+from pos_api.web.api.pages import PageQuery
+from pos_api.web.api.rest import Blueprint, fails_with, staff
+from pos_api.web.api.schemas import Time, page_of, reply
+
+blp = Blueprint("inbox", __name__, url_prefix="/api/inbox", description="Deliveries that wait, were parked, or failed")
+
+_KEY = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+
+
+class InboxFilter(Schema):
+    """Which events."""
+
+    store = fields.String(metadata={"example": "default"})
+    topic = fields.String(metadata={"example": "order.updated"})
+
+
+class InboxQuery(PageQuery, InboxFilter):
+    """Which events to list."""
+
+    state = fields.String(
+        validate=validate.OneOf(["parked", "failed", "waiting"]),
+        metadata={"description": "Left out: parked and failed ones."},
+    )
+
+
+class ReplayFilter(InboxFilter):
+    """Which events to replay; `{}` for all that were parked or failed."""
+
+    state = fields.String(
+        validate=validate.OneOf(["parked", "failed"]), metadata={"description": "Left out: both.", "example": "parked"}
+    )
+
+
+class Event(Schema):
+    """A delivery as it came in, and how it went."""
+
+    key = fields.String(required=True, metadata={"example": _KEY})
+    store = fields.String(required=True, metadata={"example": "default"})
+    topic = fields.String(required=True, metadata={"example": "order.updated"})
+    resource_id = fields.String(required=True, metadata={"example": "4711"})
+    state = fields.String(required=True, validate=validate.OneOf(inbox.STATES), metadata={"example": "parked"})
+    outcome = fields.String(required=True, allow_none=True, metadata={"example": "parked"})
+    reason = fields.String(required=True, allow_none=True, metadata={"example": "The order is not valid."})
+    details = fields.Raw(
+        required=True, allow_none=True, metadata={"example": {"data.id": "is required, a whole number from 1"}}
+    )
+    warnings = fields.List(fields.String(), required=True, metadata={"example": []})
+    attempts = fields.Integer(required=True, metadata={"example": 0})
+    received_at = Time(required=True, metadata={"example": "2026-11-22T06:51:08Z"})
+    attention_at = Time(
+        required=True, allow_none=True, metadata={"description": "When it was parked or failed.", "example": None}
+    )
+    due_at = Time(required=True, allow_none=True, metadata={"description": "When it is tried next.", "example": None})
+    kept_until = Time(
+        required=True,
+        allow_none=True,
+        metadata={
+            "description": "When it is deleted, unless it is replayed; null while it waits.",
+            "example": "2027-11-22T06:51:08Z",
+        },
+    )
+
+
+class WholeEvent(Event):
+    """An event with what was sent. The body holds personal data."""
+
+    headers = fields.Dict(
+        keys=fields.String(), values=fields.String(), required=True, metadata={"example": {"user-agent": "WooCommerce"}}
+    )
+    body = fields.String(required=True, metadata={"example": '{"event": "order.updated", "data": {}}'})
+
+
+class Replayed(Schema):
+    """How many events are tried again."""
+
+    replayed = fields.Integer(required=True, metadata={"example": 1})
+
+
+def event_json(entry: Document) -> Document:
+    """An inbox entry under the names of the API, without its body."""
+    known = ("store", "topic", "resource_id", "state", "attempts", "received_at")
+    maybe = ("outcome", "reason", "details", "attention_at", "due_at")
+    return {
+        "key": entry["_id"],
+        **{name: entry[name] for name in known},
+        **{name: entry.get(name) for name in maybe},
+        "warnings": messages(entry.get("warnings", ())),
+        "kept_until": retention.kept_until(entry, services().config),
+    }
+
+
+@blp.get("")
+@staff("manager")
+@fails_with(400)
+@blp.arguments(InboxQuery, location="query")
+@blp.response(200, page_of(Event))
+def list_events(query: Document) -> Any:
+    """List the events that need a look, or those that wait, newest first. What was sent is not in the list."""
+    wanted = inbox.Filter(query.get("state"), query.get("store"), query.get("topic"))
+    before = pages.after(query["cursor"], datetime, str)
+    moment, found = inbox.find(services().db, wanted, before=before, limit=query["limit"] + 1)
+    rows, info = pages.page(found, query["limit"], lambda entry: [entry[moment], entry["_id"]])
+    return success([event_json(entry) for entry in rows], page=info)
+
+
+@blp.get("/<key>")
+@staff("manager")
+@fails_with(404)
+@blp.response(200, reply(WholeEvent))
+def get_event(key: str) -> Any:
+    """One event, with the body as it was sent; IP address, user agent and order key are blanked."""
+    entry = inbox.get(services().db, key)
+    body = bytes(entry["body"]).decode("utf-8", "replace")
+    return success({**event_json(entry), "headers": entry["headers"], "body": body})
+
+
+@blp.post("/<key>/replay")
+@staff("manager")
+@fails_with(404, 409)
+@blp.response(202, reply(Replayed))
+def replay_event(key: str) -> Any:
+    """Try an event again, whatever became of it. The worker takes it up within a second or so. 409: its body
+    was erased, with the personal data in it."""
+    return success({"replayed": inbox.replay(services().db, [key])})
+
+
+@blp.post("/replay")
+@staff("manager")
+@blp.arguments(ReplayFilter)
+@blp.response(202, reply(Replayed))
+def replay_events(said: Document) -> Any:
+    """Try all events again that were parked or failed, or those of them that match."""
+    wanted = inbox.Filter(said.get("state"), said.get("store"), said.get("topic"))
+    return success({"replayed": inbox.replay(services().db, wanted)})

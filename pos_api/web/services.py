@@ -1,0 +1,45 @@
+"""What a process that serves requests holds: settings, database, stores, the worker and the count of failures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pos_api.config import Config
+from pos_api.database.client import Db
+from pos_api.processing.schedule import Schedule
+from pos_api.processing.worker import Worker
+from pos_api.staff.attempt_limits import Failures
+from pos_api.staff.audit import FailedAttempts
+from pos_api.staff.tokens import Tokens
+from pos_api.stores.stores import Stores, note_settings_key
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """One per application; views reach it through `api.services()`."""
+
+    config: Config
+    db: Db
+    stores: Stores
+    worker: Worker
+    tokens: Tokens
+    failures: Failures
+    failed_attempts: FailedAttempts
+    schedule: Schedule
+
+    @classmethod
+    def start(cls, config: Config, db: Db) -> Services:
+        """Wire them up and start their threads."""
+        note_settings_key(db, config)
+        stores = Stores(db, config)
+        worker = Worker(db, stores, queued=config.webhook_processing == "queued")
+        worker.start()
+        schedule = Schedule(db, config)
+        schedule.start()
+        tokens, failures = Tokens(db, config.jwt_secret), Failures(config.web_processes, config.web_threads)
+        return cls(config, db, stores, worker, tokens, failures, FailedAttempts(), schedule)
+
+    def close(self) -> None:
+        """Stop the threads; what waits is in the inbox."""
+        self.schedule.stop()
+        self.worker.stop()

@@ -1,0 +1,346 @@
+"""Orders are found by every filter, page after page, and always by an index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from bson import Decimal128
+
+from pos_api.common.text_search import search_words
+from pos_api.common.time import day_or_moment
+from pos_api.config import Config
+from pos_api.customers import customers
+from pos_api.customers.customers import Buyer
+from pos_api.database.client import Db
+from pos_api.errors import Conflict, NotFound
+from pos_api.orders import order_csv
+from pos_api.orders import queries as order_list
+from pos_api.orders.queries import Filter
+from tests.steps import processes
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+def put(db: Db, order_id: int, store: str = "default", **fields: Any) -> str:
+    """Store an order as the service does."""
+    key = f"{store}:{order_id}"
+    email = fields.pop("email", "anna@example.se")
+    created_at = fields.get("created_at", NOON + timedelta(minutes=order_id))
+    db.woocommerceorders.insert_one(
+        {
+            "_id": key,
+            "store": store,
+            "order_id": order_id,
+            "number": str(order_id),
+            "rev": 3,
+            "settled": 3,
+            "status": "processing",
+            "created_at": created_at,
+            "day": created_at.date().isoformat(),
+            "customer": email,
+            "billing": {"email": email, "first_name": "Anna", "last_name": "Öberg", "phone": "070-123 45 67"},
+            "line_items": [{"id": 1, "sku": "A", "quantity": 2}],
+            "skus": ["A"],
+            "search": search_words(str(order_id), "Anna", "Öberg", email, "070-123 45 67"),
+            "status_history": [],
+            "meta": [],
+            "held": [],
+            "order_key": "wc_order_secret",
+            **fields,
+        }
+    )
+    return key
+
+
+def ids(db: Db, wanted: Filter, limit: int = 100) -> list[str]:
+    return [order["id"] for order in order_list.find(db, wanted, limit)]
+
+
+def test_orders_come_newest_first_and_those_of_one_moment_by_id(db: Db) -> None:
+    for order_id in (2, 1, 3):
+        put(db, order_id, created_at=NOON)
+    put(db, 4, created_at=NOON - timedelta(days=1))
+
+    assert ids(db, Filter()) == ["default:3", "default:2", "default:1", "default:4"]
+
+
+def test_pages_show_every_order_once_while_others_come_in(db: Db) -> None:
+    expected = {put(db, n, created_at=NOON - timedelta(seconds=n // 4)) for n in range(1, 26)}
+    seen: list[str] = []
+    after = None
+    while rows := order_list.find(db, Filter(), 4, after):
+        assert len(seen) < len(expected)
+        seen += [order["id"] for order in rows]
+        after = (rows[-1]["created_at"], rows[-1]["id"])
+        put(db, 100 + len(seen), created_at=NOON + timedelta(hours=len(seen)))
+
+    assert len(seen) == len(set(seen))
+    assert set(seen) == expected
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        (Filter(status="completed"), ["default:2"]),
+        (Filter(store="north"), ["north:3"]),
+        (Filter(sku="B"), ["default:2"]),
+        (Filter(customer=" Eva@Example.se "), ["north:3"]),
+        (Filter(customer="17"), ["default:2"]),
+        (Filter(customer="17", store="north"), []),
+        (Filter(customer="default:#99"), ["default:4"]),
+        (Filter(words="öberg anna"), ["default:4", "north:3", "default:2", "default:1"]),
+        (Filter(words="#2"), ["default:2"]),
+        (Filter(words="EVA@example.se"), ["north:3"]),
+        (Filter(words="+46 (0)70-123 45 67"), []),
+        (Filter(words="070 1234567"), ["default:4", "north:3", "default:2", "default:1"]),
+        (Filter(words="an"), []),
+        (Filter(words="—"), []),
+        (Filter(words="$ne"), []),
+        (Filter(deleted=True), ["default:5"]),
+        (Filter(deleted=True, status="processing"), ["default:5"]),
+        (Filter(status="completed", sku="B", words="anna", customer="jan@example.se"), ["default:2"]),
+        (Filter(since=NOON + timedelta(minutes=3), until=NOON + timedelta(minutes=4)), ["default:4", "north:3"]),
+    ],
+    ids=str,
+)
+def test_filters_find_what_they_say_and_add_up(db: Db, wanted: Filter, expected: list[str]) -> None:
+    put(db, 1)
+    put(db, 2, status="completed", skus=["A", "B"], email="jan@example.se")
+    put(db, 3, "north", email="eva@example.se")
+    put(db, 4, customer="default:#99", email="")
+    put(db, 5, deleted_at=NOON)
+    db.woocommerceorders.update_one({"_id": "default:4"}, {"$set": {"customer": "default:#99"}})
+    customers.upsert(db, [Buyer("jan@example.se", "default", 17, NOON, NOON, {"email": "jan@example.se"}, {})])
+
+    assert ids(db, wanted) == expected
+
+
+def test_days_are_the_shops_and_both_ends_are_included(db: Db) -> None:
+    """An order of half past midnight in Kiritimati is of the day before in UTC; one of 23:30 on Baker Island, after."""
+    put(db, 1, created_at=datetime(2026, 11, 20, 10, 30, tzinfo=UTC), day="2026-11-21")
+    put(db, 2, created_at=datetime(2026, 11, 23, 11, 30, tzinfo=UTC), day="2026-11-22")
+    put(db, 3, created_at=datetime(2026, 11, 20, 11, tzinfo=UTC), day="2026-11-20")
+    put(db, 4, created_at=datetime(2026, 11, 23, 11, tzinfo=UTC), day="2026-11-23")
+
+    assert ids(db, Filter(since=date(2026, 11, 21), until=date(2026, 11, 22))) == ["default:2", "default:1"]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "yesterday", "2026-13-01", "20261122", "2026-11-22 25:00", "9999-12-31", "0001-01-01"]
+)
+def test_what_is_no_day_and_no_moment_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="neither a day"):
+        day_or_moment(text)
+
+
+def test_an_order_is_found_by_either_id_with_its_movements(db: Db) -> None:
+    put(db, 7)
+    db.stock_movements.insert_one({"sku": "A", "seq": 1, "n": 1, "order": "default:7", "quantity": -2, "at": NOON})
+
+    order = order_list.get(db, "7")
+
+    assert order == order_list.get(db, "default:7")
+    assert [movement["quantity"] for movement in order["movements"]] == [-2]
+    assert order["status_history"] == []
+    assert not {"_id", "rev", "settled", "search", "skus", "changed_at", "order_key"} & order.keys()
+
+
+@pytest.mark.parametrize("order", ["8", "default:8", "", "x", "-1", "9" * 30, "٣", "a:b:c"])
+def test_an_unknown_order_is_not_found(db: Db, order: str) -> None:
+    put(db, 7)
+    with pytest.raises(NotFound):
+        order_list.get(db, order)
+
+
+def test_an_id_that_several_stores_have_names_the_candidates(db: Db) -> None:
+    put(db, 7)
+    put(db, 7, "north")
+    with pytest.raises(Conflict) as conflict:
+        order_list.get(db, "7")
+
+    assert conflict.value.details == {"candidates": ["default:7", "north:7"]}
+    assert order_list.get(db, "north:7")["store"] == "north"
+
+
+# --- renamed products -------------------------------------------------------------------------------------------------
+
+
+def have(db: Db, product: str, *skus: str) -> None:
+    """A product of this `_id`, of which the last SKU is the current one."""
+    db.products.insert_one({"_id": product, "sku": skus[-1], "skus": list(skus)})
+
+
+def put_line(db: Db, order_id: int, sku: str, product: str | None, **fields: Any) -> None:
+    line = {"id": 1, "sku": sku, "quantity": 2, **({"product": product} if product else {})}
+    held = [{"sku": product, "quantity": 2}] if product else []
+    put(db, order_id, line_items=[line], skus=sorted({sku, product or sku}), held=held, **fields)
+
+
+def test_any_sku_of_a_product_finds_all_its_orders_and_no_other_products(db: Db) -> None:
+    """R-1 was renamed to R-2, and another product is R-1 now; S and T were swapped."""
+    have(db, "R-1", "R-0", "R-2")
+    have(db, "R-1 (default:51)", "R-1")
+    have(db, "S", "T")
+    have(db, "T", "S")
+    for number, (sku, product) in enumerate(
+        [
+            ("R-1", "R-1"),
+            ("R-2", "R-1"),
+            ("R-0", "R-1"),
+            ("R-1", "R-1 (default:51)"),
+            ("R-2", None),
+            ("S", "S"),
+            ("T", "S"),
+            ("S", "T"),
+            ("X", None),
+            ("X", "R-1"),
+        ],
+        1,
+    ):
+        put_line(db, number, sku, product)
+    found = {sku: ids(db, Filter(sku=sku)) for sku in ("R-2", "R-0", "R-1", "S", "T", "X", "R")}
+    assert {sku: [int(each.removeprefix("default:")) for each in orders] for sku, orders in found.items()} == {
+        "R-2": [10, 5, 3, 2, 1],
+        "R-0": [10, 5, 3, 2, 1],
+        "R-1": [4],
+        "S": [8],
+        "T": [7, 6],
+        "X": [10, 9],
+        "R": [],
+    }
+
+
+def test_an_order_is_shown_under_its_products_current_skus(db: Db) -> None:
+    have(db, "OLD", "OLD", "NEW")
+    put_line(db, 7, "OLD", "OLD", opening=["OLD"])
+    db.stock_movements.insert_one({"sku": "OLD", "seq": 2, "n": 1, "order": "default:7", "quantity": -2, "at": NOON})
+    order = order_list.get(db, "7")
+    (listed,) = order_list.find(db, Filter(), 1)
+    for shown in (order, listed):
+        assert shown["line_items"] == [{"id": 1, "sku": "OLD", "quantity": 2, "product": "NEW"}]
+        assert shown["held"] == [{"sku": "NEW", "quantity": 2}]
+    assert [movement["sku"] for movement in order["movements"]] == order["opening"] == ["NEW"]
+
+
+def test_a_page_costs_one_query_for_its_products_and_a_sku_one_more(config: Config, db: Db) -> None:
+    have(db, "OLD", "OLD", "NEW")
+    for number in range(1, 6):
+        put_line(db, number, "OLD", "OLD")
+    with processes(config, 1) as [process]:
+        assert len(order_list.find(process.db, Filter(), 50)) == 5
+        assert process.steps.names == ["find", "find"]
+        process.steps.go_on()
+        assert len(order_list.find(process.db, Filter(sku="NEW"), 50)) == 5
+        assert process.steps.names == ["find", "find", "find"]
+
+
+# --- cost -------------------------------------------------------------------------------------------------------------
+
+
+def _stages(plan: Any) -> Iterator[str]:
+    if isinstance(plan, dict):
+        if "stage" in plan:
+            yield plan["stage"]
+        for value in plan.values():
+            yield from _stages(value)
+    elif isinstance(plan, list):
+        for value in plan:
+            yield from _stages(value)
+
+
+_FILTERS = [
+    Filter(),
+    Filter(status="completed"),
+    Filter(store="default"),
+    Filter(sku="B"),
+    Filter(words="rare"),
+    Filter(words="anna rare"),
+    Filter(customer="jan@example.se"),
+    Filter(deleted=True),
+    Filter(since=date(2026, 11, 1), until=date(2026, 11, 30)),
+    Filter(status="completed", store="default"),
+    Filter(status="processing", sku="B"),
+    Filter(sku="A", words="rare"),
+    Filter(customer="jan@example.se", status="processing", words="anna"),
+    Filter(store="default", sku="B", since=date(2026, 11, 1)),
+]
+
+
+@pytest.mark.parametrize("wanted", _FILTERS, ids=str)
+@pytest.mark.parametrize("deep", [False, True], ids=["first page", "later page"])
+def test_every_list_stays_on_an_index_that_has_its_order(db: Db, wanted: Filter, deep: bool) -> None:
+    """400 orders, of which one in a hundred is what is looked for: what is read is what is shown, or little more."""
+    for n in range(1, 401):
+        rare = n % 100 == 0
+        put(
+            db,
+            n,
+            status="completed" if rare else "processing",
+            skus=["A", "B"] if rare else ["A"],
+            customer="jan@example.se" if rare else "anna@example.se",
+            search=["anna", "rare"] if rare else ["anna"],
+        )
+    db.woocommerceorders.update_many({"_id": {"$regex": "[0-9]01$"}}, {"$set": {"deleted_at": NOON}})
+    query = order_list._query(db, wanted)
+    if deep:
+        order_list._start(query, (NOON + timedelta(minutes=390), "default:390"))
+
+    explained = order_list._cursor(db, query).limit(10).explain()
+
+    stages = set(_stages(explained["queryPlanner"]["winningPlan"]))
+    assert not stages & {"COLLSCAN", "SORT"}, stages
+    assert explained["executionStats"]["totalDocsExamined"] <= 20
+    assert explained["executionStats"]["totalKeysExamined"] <= 40
+
+
+@pytest.mark.parametrize("deep", [False, True], ids=["first page", "later page"])
+def test_a_renamed_products_orders_stay_on_the_index(db: Db, deep: bool) -> None:
+    have(db, "OLD", "OLD", "NEW", "NEWER")
+    for n in range(1, 401):
+        name = ["OLD", "NEW", "NEWER"][n % 3] if n % 10 == 0 else "A"
+        put_line(db, n, name, "OLD" if name != "A" else "A")
+    query = order_list._query(db, Filter(sku="NEW"))
+    if deep:
+        order_list._start(query, (NOON + timedelta(minutes=390), "default:390"))
+
+    explained = order_list._cursor(db, query).limit(10).explain()
+
+    stages = set(_stages(explained["queryPlanner"]["winningPlan"]))
+    assert not stages & {"COLLSCAN", "SORT"}, stages
+    assert explained["executionStats"]["nReturned"] == 10
+    assert explained["executionStats"]["totalDocsExamined"] <= 20
+    assert explained["executionStats"]["totalKeysExamined"] <= 40
+
+
+# --- CSV --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_cell_is_never_a_formula_and_an_amount_stays_a_number(db: Db) -> None:
+    put(
+        db,
+        1,
+        number='=HYPERLINK("http://evil.example")',
+        total=Decimal128("-5.00"),
+        refunds=[{"amount": Decimal128("1.50")}, {"amount": Decimal128("1.00")}],
+        line_items=[{"sku": "@sum", "quantity": 1.5}, {"sku": "", "name": "Gift, wrapped", "quantity": 1}],
+    )
+
+    header, row = "".join(order_csv.write(order_list.stream(db, Filter()))).splitlines()
+
+    assert header == ",".join(order_csv.COLUMNS)
+    assert row == (
+        'default:1,"\'=HYPERLINK(""http://evil.example"")",default,2026-11-22T12:01:00Z,2026-11-22,processing,,-5.00,'
+        ',,,2.50,,anna@example.se,Anna,Öberg,,070-123 45 67,,"1.5 × @sum; 1 × Gift, wrapped"'
+    )
+
+
+def test_rows_are_read_as_they_are_written(db: Db) -> None:
+    for n in range(1, 1_501):
+        put(db, n)
+    lines = order_csv.write(order_list.stream(db, Filter()))
+
+    assert next(lines).count("\n") < 200
+    assert sum(chunk.count("\n") for chunk in lines) > 1_300
