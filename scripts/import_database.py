@@ -34,6 +34,7 @@ from pos_api.common.quantity import quantity
 from pos_api.common.time import now
 from pos_api.config import Config
 from pos_api.database.client import Db
+from pos_api.processing import ingest
 from pos_api.senders.woocommerce import importer
 from pos_api.senders.woocommerce.rest_client import GONE, Answer, Credentials, Row, Shop, ShopError, Unread
 
@@ -627,7 +628,7 @@ def _timezone(options: dict[str, str]) -> tzinfo:
 def take_over(db: Db, config: Config, database: Database, name: str, since: datetime) -> importer.Imported:
     """Import the store `name` from its database, as `importer.run` does over REST."""
     with DatabaseShop(database) as shop:
-        return importer.run(db, config, shop, name, since, progress_bars())
+        return importer.run(db, config, shop, name, since, ingest.take_in, progress_bars())
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

@@ -14,6 +14,7 @@ from pos_api.cli.common import json_value, moment_text, say, say_lines, with_con
 from pos_api.common.time import now
 from pos_api.config import Config
 from pos_api.database.client import Db, Document
+from pos_api.processing import ingest
 from pos_api.senders.woocommerce import connection, importer, reconcile
 from pos_api.senders.woocommerce.reconcile import Report
 from pos_api.staff import audit
@@ -46,7 +47,7 @@ def import_shop(config: Config, db: Db, /, name: str, since: datetime) -> None:
     Exit status 1 when something of the shop's is not here afterwards, or not as it is there.
     """
     with connection.open_shop(db, config, name) as shop:
-        imported = importer.run(db, config, shop, name, since, progress_bars())
+        imported = importer.run(db, config, shop, name, since, ingest.take_in, progress_bars())
     show_import(imported)
 
 
@@ -117,9 +118,8 @@ def reconcile_shop(
     if repair or align:
         recorded = audit.act(db, "store.repaired", target=name, details=asked)
     with connection.open_shop(db, config, name) as shop, recorded as details:
-        report = reconcile.run(
-            db, config, shop, name, since, repair=repair, repair_senders=repair, align=align, accept_gone=accept_gone
-        )
+        options = reconcile.Options(since, repair, repair_webhooks=repair, align=align, accept_gone=accept_gone)
+        report = reconcile.run(db, config, shop, name, ingest.take_in, options)
         details |= _repairs(report)
     if as_json:
         say_lines(json.dumps(report.document(), default=json_value, indent=2, ensure_ascii=False))

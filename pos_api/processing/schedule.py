@@ -30,8 +30,10 @@ from pos_api.inbox import events as inbox
 from pos_api.logs import get_logger
 from pos_api.orders import upkeep as order_upkeep
 from pos_api.privacy import erase, retention
+from pos_api.processing import ingest
 from pos_api.senders.woocommerce import connection, reconcile
 from pos_api.senders.woocommerce.reconcile import Report
+from pos_api.senders.woocommerce.translate import kept_meta
 from pos_api.staff import audit
 
 _LOOK_EVERY = 20.0
@@ -100,7 +102,7 @@ class Schedule:
             jobs += [
                 self._freshen_figures,
                 lambda: audit.delete_old(self._db, self._config.audit_days),
-                lambda: order_upkeep.run(self._db, self._config, self._stopping.is_set),
+                lambda: order_upkeep.run(self._db, self._config, kept_meta, self._stopping.is_set),
                 lambda: retention.run(self._db, self._config),
             ]
         for job in jobs:
@@ -181,7 +183,8 @@ def _compare_and_log(db: Db, config: Config, name: str) -> None:
 def _report(db: Db, config: Config, name: str, since: datetime, sweep: bool) -> Report:
     try:
         with connection.open_shop(db, config, name, within=_LONGEST) as shop:
-            return reconcile.run(db, config, shop, name, since, repair=True, every_product=sweep, grace=_GRACE)
+            options = reconcile.Options(since, repair=True, every_product=sweep, grace=_GRACE)
+            return reconcile.run(db, config, shop, name, ingest.take_in, options)
     except (PosError, ConfigError) as error:
         report = Report(name, since, now(), problem=str(error), finished_at=now())
         reconcile.keep(db, config, report, since)

@@ -30,6 +30,7 @@ from pos_api.processing.schedule import Schedule
 from pos_api.processing.worker import take_due
 from pos_api.senders.woocommerce import translate as woocommerce
 from pos_api.senders.woocommerce.not_kept import without_traces
+from pos_api.senders.woocommerce.translate import kept_meta
 from pos_api.staff import token_claims
 from pos_api.stores import stores
 from pos_api.stores.stores import Store, Stores
@@ -581,9 +582,9 @@ def test_orders_that_are_stored_are_brought_to_what_is_kept_now(shop: Shop, db: 
         found = db.woocommerceorders.find({"order_id": {"$ne": 3}}).sort("order_id", 1)
         return [[each["key"] for each in order_["meta"]] for order_ in found]
 
-    order_upkeep.run(db, replace(config, order_meta=("po_number", "v*")))
+    order_upkeep.run(db, replace(config, order_meta=("po_number", "v*")), kept_meta)
     assert kept_of_all() == [["_wcpay_mode", "po_number", "vat"]] * 2
-    order_upkeep.run(db, config)
+    order_upkeep.run(db, config, kept_meta)
     assert kept_of_all() == [["_wcpay_mode"]] * 2
     assert db.woocommerceorders.count_documents({"order_key": {"$exists": True}}) == 0
     one, two = db.woocommerceorders.find({"order_id": {"$ne": 3}}).sort("order_id", 1)
@@ -595,9 +596,9 @@ def test_orders_that_are_stored_are_brought_to_what_is_kept_now(shop: Shop, db: 
 def test_orders_are_gone_over_once(shop: Shop, db: Db, config: Config) -> None:
     shop.outcome("order.created", order(1))
     with processes(config, 1) as [process]:
-        order_upkeep.run(process.db, config)
+        order_upkeep.run(process.db, config, kept_meta)
         process.steps.go_on()
-        order_upkeep.run(process.db, config)
+        order_upkeep.run(process.db, config, kept_meta)
         assert process.steps.names == ["find"]
 
 
@@ -616,5 +617,5 @@ def test_an_order_saved_meanwhile_is_gone_over_again(
 
         process.steps.before = save
         process.steps.names.clear()
-        order_upkeep.run(process.db, config)
+        order_upkeep.run(process.db, config, kept_meta)
     assert db.woocommerceorders.count_documents({"order_key": {"$exists": True}}) == 0

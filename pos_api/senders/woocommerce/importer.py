@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
@@ -20,7 +20,7 @@ from pos_api.config import Config
 from pos_api.database.client import Db, Document
 from pos_api.figures import rollup as tally
 from pos_api.inbox.events import Outcome
-from pos_api.processing import ingest as pull
+from pos_api.senders.base import Ingest
 from pos_api.senders.woocommerce import reconcile
 from pos_api.senders.woocommerce import translate as woocommerce
 from pos_api.senders.woocommerce.reconcile import Report
@@ -82,20 +82,22 @@ def _name(phase: str, row: Any) -> str:
     return f"{phase.removesuffix('s')} {row['id']}" + (f" ({name})" if name else "")
 
 
-def run(db: Db, config: Config, shop: Shop, name: str, since: datetime, progress: Progress) -> Imported:
+def run(db: Db, config: Config, shop: Shop, name: str, since: datetime, ingest: Ingest, progress: Progress) -> Imported:
     """Read everything of the store `name` since `since` and take it in; goes on where the last one was interrupted.
 
     The figures are counted then. Run again, it changes nothing but what changed in the shop. Raises ShopError when the
     shop can't be read.
     """
     with audit.act(db, "store.imported", target=name, details={"since": since}) as details, unexpected_as_shop_error():
-        imported = _run(db, config, shop, name, since, progress)
+        imported = _run(db, config, shop, name, since, ingest, progress)
         details |= {phase: dict(outcomes) for phase, outcomes in imported.outcomes.items()}
         details["not_imported"] = len(imported.not_imported)
     return imported
 
 
-def _run(db: Db, config: Config, shop: Shop, name: str, since: datetime, progress: Progress) -> Imported:
+def _run(
+    db: Db, config: Config, shop: Shop, name: str, since: datetime, ingest: Ingest, progress: Progress
+) -> Imported:
     state = _begin(db, config, shop, name, since)
     store = Stores(db, config).get(name)
     imported = Imported(not_imported=state.get("not_imported", []))
@@ -107,22 +109,23 @@ def _run(db: Db, config: Config, shop: Shop, name: str, since: datetime, progres
         progress(phase, 0, total)
         for page, window, read in _pages(shop, phase, since, state):
             bodies = [_body(phase, row, state, read) for row in page.rows]
-            imported.note(phase, page, pull.take_in(db, store, bodies, read.at))
+            imported.note(phase, page, ingest(db, store, bodies, read.at))
             state["not_imported"] = imported.not_imported[:_KEPT]
             state = _note(db, name, state, phase=phase, window=window, place=page.after)
             progress(phase, imported.outcomes[phase].total(), total)
     db.pulls.update_one({"_id": name}, {"$set": {"import.finished_at": now()}})
-    imported.report = _true_up(db, config, shop, name, state["started_at"])
+    imported.report = _true_up(db, config, shop, name, ingest, state["started_at"])
     tally.refresh(db)
     return imported
 
 
-def _true_up(db: Db, config: Config, shop: Shop, name: str, started_at: datetime) -> Report:
+def _true_up(db: Db, config: Config, shop: Shop, name: str, ingest: Ingest, started_at: datetime) -> Report:
     """Take in what changed in the shop while it was being read. A product whose order was paid, cancelled or refunded
     between the reading of the one and of the other started with a stock that was a moment off: it is set right."""
     query = {"opened_by": name, "opened_at": {"$gte": started_at.replace(microsecond=0)}}
     opened = {product["_id"] for product in db.products.find(query, {"_id": 1})}
-    report = reconcile.run(db, config, shop, name, started_at - reconcile.OVERLAP, repair=True)
+    options = reconcile.Options(started_at - reconcile.OVERLAP, repair=True)
+    report = reconcile.run(db, config, shop, name, ingest, options)
     for _ in range(_TRIES):
         off = [
             each["product"]
@@ -131,7 +134,7 @@ def _true_up(db: Db, config: Config, shop: Shop, name: str, started_at: datetime
         ]
         if not off:
             break
-        report = reconcile.run(db, config, shop, name, started_at - reconcile.OVERLAP, repair=True, align=off)
+        report = reconcile.run(db, config, shop, name, ingest, replace(options, align=tuple(off)))
     return report
 
 

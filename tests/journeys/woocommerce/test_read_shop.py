@@ -18,8 +18,9 @@ import pytest
 from pos_api.config import Config
 from pos_api.database import client as database
 from pos_api.database.client import Db
+from pos_api.processing import ingest
 from pos_api.senders.woocommerce import connection, importer, reconcile
-from pos_api.senders.woocommerce.reconcile import Report
+from pos_api.senders.woocommerce.reconcile import Options, Report
 from pos_api.senders.woocommerce.rest_client import ShopError
 from scripts import import_database
 from tests.conftest import fresh_database
@@ -49,12 +50,14 @@ class Quiet(Journey):
     def import_(self) -> importer.Imported:
         """Take over what the shop has."""
         with connection.open_shop(self.database, self.config, "default") as shop:
-            return importer.run(self.database, self.config, shop, "default", LONG_AGO, lambda *_: None)
+            return importer.run(self.database, self.config, shop, "default", LONG_AGO, ingest.take_in, lambda *_: None)
 
     def reconcile(self, **options: Any) -> Report:
         """Compare everything since long ago."""
         with connection.open_shop(self.database, self.config, "default") as shop:
-            return reconcile.run(self.database, self.config, shop, "default", LONG_AGO, **options)
+            return reconcile.run(
+                self.database, self.config, shop, "default", ingest.take_in, Options(LONG_AGO, **options)
+            )
 
     def mend(self) -> list[str]:
         """Compare and mend; returns what was wrong with the orders, and leaves nothing to mend."""
@@ -270,7 +273,7 @@ def test_a_disabled_webhook_is_switched_on_again(quiet: Quiet) -> None:
     try:
         (found,) = quiet.reconcile().senders
         assert "disabled" in found["problem"]
-        assert quiet.reconcile(repair_senders=True).senders[0]["repair"] == "switched on"
+        assert quiet.reconcile(repair_webhooks=True).senders[0]["repair"] == "switched on"
         assert quiet.reconcile().senders == []
     finally:
         quiet.sql("DELETE FROM wp_wc_webhooks")

@@ -20,8 +20,9 @@ from pos_api.config import Config, ConfigError
 from pos_api.database.client import Db
 from pos_api.inbox import events as inbox
 from pos_api.orders import verify_stock as verify
+from pos_api.processing import ingest
 from pos_api.senders.woocommerce import connection, importer, reconcile
-from pos_api.senders.woocommerce.reconcile import Report
+from pos_api.senders.woocommerce.reconcile import Options, Report
 from pos_api.senders.woocommerce.reconcile.report import too_many_gone
 from pos_api.senders.woocommerce.rest_client import Shop, ShopError, unexpected_as_shop_error
 from pos_api.stores import stores
@@ -49,7 +50,7 @@ def shop(fake: FakeShop, db: Db, config: Config) -> Iterator[Shop]:
 
 
 def compare(db: Db, config: Config, shop: Shop, **options: Any) -> Report:
-    return reconcile.run(db, config, shop, "default", LONG_AGO, repair=True, **options)
+    return reconcile.run(db, config, shop, "default", ingest.take_in, Options(LONG_AGO, repair=True, **options))
 
 
 # --- rows ---------------------------------------------------------------------------------------------------------
@@ -149,7 +150,9 @@ def test_an_import_names_rows_that_are_none(path: str, fake: FakeShop, shop: Sho
     """In one page with sound rows, so those are not lost."""
     odd: list[Any] = [None, "text", [], {"id": "1"}, {"id": True}, {"id": -5}, {"id": 10**30}, {"id": 1.0}, {"id": "²"}]
     fake.tampering.append(lambda at, data: [*data, *odd] if at == path and isinstance(data, list) else data)
-    imported = importer.run(db, config, shop, "default", datetime(2026, 10, 1, tzinfo=UTC), lambda *_: None)
+    imported = importer.run(
+        db, config, shop, "default", datetime(2026, 10, 1, tzinfo=UTC), ingest.take_in, lambda *_: None
+    )
     named = [each["what"] for each in imported.not_imported]
     assert named.count(f"a row of {path} without an id") >= 7, "an id in a text may be one that is known"
     assert not imported.in_sync

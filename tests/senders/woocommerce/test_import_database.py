@@ -22,6 +22,7 @@ from pymysql.cursors import Cursor
 from pos_api.config import Config
 from pos_api.database import client as database
 from pos_api.database.client import Db
+from pos_api.processing import ingest
 from pos_api.senders.woocommerce import connection, importer
 from pos_api.senders.woocommerce.rest_client import GONE, Place, ShopError
 from scripts.import_database import Database, DatabaseShop, take_over
@@ -125,7 +126,7 @@ def test_the_database_tells_what_rest_tells(
 ) -> None:
     connection.connect(db, config, "default", rest.url, KEY, SECRET)
     with connection.open_shop(db, config, "default") as shop:
-        importer.run(db, config, shop, "default", SINCE, lambda *_: None)
+        importer.run(db, config, shop, "default", SINCE, ingest.take_in, lambda *_: None)
     other = Config(**{**vars(config), "mongodb_uri": fresh_database(mongodb_uri)})
     from_tables = database.connect(other)
     try:

@@ -13,7 +13,7 @@ from pos_api.common.time import now
 from pos_api.config import Config
 from pos_api.database.client import Db
 from pos_api.inbox import events as inbox
-from pos_api.processing import worker
+from pos_api.processing import ingest, worker
 from pos_api.senders.woocommerce import importer
 from pos_api.senders.woocommerce.importer import Imported
 from pos_api.senders.woocommerce.rest_client import ShopError
@@ -29,7 +29,7 @@ SINCE = datetime(2026, 8, 1, tzinfo=UTC)
 
 def run(fake: FakeShop, db: Db, config: Config, since: datetime = SINCE, progress: Any = None) -> Imported:
     with connected(fake, db, config) as shop:
-        return importer.run(db, config, shop, "default", since, progress or (lambda *_: None))
+        return importer.run(db, config, shop, "default", since, ingest.take_in, progress or (lambda *_: None))
 
 
 def stock(db: Db) -> dict[str, float]:

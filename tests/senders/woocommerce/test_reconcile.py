@@ -20,7 +20,7 @@ from pos_api.inbox import events as inbox
 from pos_api.processing import ingest as pull
 from pos_api.processing import worker
 from pos_api.senders.woocommerce import reconcile
-from pos_api.senders.woocommerce.reconcile import Report
+from pos_api.senders.woocommerce.reconcile import Options, Report
 from pos_api.senders.woocommerce.reconcile import report as report_of
 from pos_api.senders.woocommerce.rest_client import Shop, envelope
 from pos_api.staff import token_claims
@@ -64,7 +64,7 @@ def known(db: Db, config: Config) -> Any:
 
 
 def compare(db: Db, config: Config, shop: Shop, since: datetime = LONG_AGO, **options: Any) -> Report:
-    return reconcile.run(db, config, shop, "default", since, **options)
+    return reconcile.run(db, config, shop, "default", pull.take_in, Options(since, **options))
 
 
 def in_stock(db: Db, sku: str = "A") -> float:
@@ -785,7 +785,7 @@ def test_a_webhook_that_is_off_is_told_and_switched_on_and_its_gap_filled(
     assert [each["id"] for each in found.senders] == [1]
     assert "disabled" in found.senders[0]["problem"]
     assert found.orders == []
-    mended = compare(db, config, shop, recently, repair=True, repair_senders=True)
+    mended = compare(db, config, shop, recently, repair=True, repair_webhooks=True)
     assert fake.webhooks[1]["status"] == "active"
     assert [each["repair"] for each in mended.orders] == ["created"]
     assert mended.since == datetime(2026, 11, 20, 9, 50, tzinfo=UTC)
@@ -801,7 +801,7 @@ def test_a_key_that_may_only_read_says_where_to_switch_it_on(
         401, "woocommerce_rest_authentication_error", "The API key provided does not have write permissions."
     )
     fake.faults.append(lambda request: refused if request.method == "PUT" else None)
-    report = compare(db, config, shop, repair_senders=True)
+    report = compare(db, config, shop, repair_webhooks=True)
     assert "Settings > Advanced > Webhooks" in report.senders[0]["problem"]
     assert not report.in_sync
 

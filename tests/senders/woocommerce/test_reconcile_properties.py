@@ -15,11 +15,10 @@ from hypothesis import strategies as st
 
 from pos_api.config import Config
 from pos_api.database.client import Db
-from pos_api.senders.woocommerce import reconcile
 from pos_api.senders.woocommerce.rest_client import Credentials, Shop
 from tests.fake_shop import KEY, SECRET, FakeShop, error, html, order, product, serving
 from tests.senders.woocommerce.test_importer import run as import_shop
-from tests.senders.woocommerce.test_reconcile import LONG_AGO
+from tests.senders.woocommerce.test_reconcile import compare
 
 REFUND = {"id": 0, "amount": "5.00", "reason": "", "line_items": [{"id": 1, "quantity": -1, "total": "-5.00"}]}
 
@@ -256,12 +255,12 @@ def test_it_never_says_in_sync_when_it_is_not(
             fails, tampers = _tampering(fault)
             fake.faults.append(fails)
             fake.tampering.append(tampers)
-        report = reconcile.run(db, config, shop, "default", LONG_AGO, repair=repair)
+        report = compare(db, config, shop, repair=repair)
         if report.data_in_sync:
             assert _differences(db, fake) == []
         fake.faults.clear()
         fake.tampering.clear()
-        repaired = reconcile.run(db, config, shop, "default", LONG_AGO, repair=True)
+        repaired = compare(db, config, shop, repair=True)
         assert not repaired.unread
         assert repaired.problem is None
         assert [each for each in _differences(db, fake) if each != "stock"] == []

@@ -6,14 +6,14 @@ and could not be read is in the report too: a comparison never says in sync abou
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from pos_api.common.time import now
 from pos_api.config import Config
 from pos_api.database.client import Db
 from pos_api.figures import outage_detection as silence
+from pos_api.senders.base import Ingest
 from pos_api.senders.woocommerce.reconcile import orders, products, senders, stock
 from pos_api.senders.woocommerce.reconcile.report import (
     ORDERS,
@@ -36,6 +36,7 @@ __all__ = [
     "OVERLAP",
     "PRODUCTS",
     "SWEEP",
+    "Options",
     "Report",
     "keep",
     "last_report",
@@ -45,49 +46,49 @@ __all__ = [
 ]
 
 
-def run(
-    db: Db,
-    config: Config,
-    shop: Shop,
-    name: str,
-    since: datetime,
-    *,
-    repair: bool = False,
-    repair_senders: bool = False,
-    every_product: bool = True,
-    align: Iterable[str] = (),
-    accept_gone: bool = False,
-    grace: timedelta = timedelta(),
-) -> Report:
-    """Compare the store `name` with its shop from `since` on, and keep the report.
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a comparison is asked for: orders that changed from `since` on.
 
-    `repair` applies what the shop says to orders and products that differ and adds those that are missing;
-    `repair_senders` switches the shop's disabled webhooks on again, and then compares from before they went off;
+    `repair` applies what the shop has to orders and products that differ and adds those that are missing;
+    `repair_webhooks` switches the shop's disabled webhooks on again, and then compares from before they went off;
     `align` brings the stock of these SKUs to the shop's; with `accept_gone` a repair archives products and marks orders
     deleted however many of them are gone from the shop at once. What changed within `grace` may still be on its way and
-    is left for the next time. A shop that can't be read is a report with a `problem`.
+    is left for the next time.
 
     Without `every_product` the products of the orders are compared, and what the last report left open is looked at
     again or still open: a report is about all that is known.
     """
+
+    since: datetime
+    repair: bool = False
+    repair_webhooks: bool = False
+    every_product: bool = True
+    align: tuple[str, ...] = ()
+    accept_gone: bool = False
+    grace: timedelta = timedelta()
+
+
+def run(db: Db, config: Config, shop: Shop, name: str, ingest: Ingest, options: Options) -> Report:
+    """Compare the store `name` with its shop, and keep the report. A shop that can't be read is a report with a
+    `problem`."""
     store = Stores(db, config).get(name)
-    report = Report(name, since, now())
-    until = report.started_at - grace
+    report = Report(name, options.since, now())
+    until = report.started_at - options.grace
     try:
         with unexpected_as_shop_error():
-            senders.compare(shop, report, repair=repair_senders)
+            senders.compare(shop, report, repair=options.repair_webhooks)
             asked_at = shop.time()
             report.since = senders.before_the_gap(db, report)
             before = left_open(last_report(db, name))
-            if every_product:
+            if options.every_product:
                 before = Open(before.orders)
             report.stock, report.unread = list(before.stock), list(before.unread)
-            touched = orders.compare(
-                db, store, shop, report, revisit=before.orders, repair=repair, until=until, accept_gone=accept_gone
-            )
-            wanted = None if every_product else touched | before.products
-            products.compare(db, store, shop, report, wanted, repair=repair, accept_gone=accept_gone)
-            stock.align(db, store, shop, report, align, asked_at)
+            asked = {"repair": options.repair, "accept_gone": options.accept_gone}
+            touched = orders.compare(db, store, shop, report, ingest, revisit=before.orders, until=until, **asked)
+            wanted = None if options.every_product else touched | before.products
+            products.compare(db, store, shop, report, ingest, wanted, **asked)
+            stock.align(db, store, shop, report, options.align, asked_at)
     except ShopError as error:
         report.problem = error.message
     outage = silence.listen(db, name, now())

@@ -18,11 +18,11 @@ from pos_api.common.batches import in_batches
 from pos_api.common.money import decimal
 from pos_api.common.time import now
 from pos_api.database.client import Db, Document
+from pos_api.errors import PosError
 from pos_api.inbox import events as inbox
 from pos_api.orders import apply as orders
 from pos_api.orders.apply import OrderSnapshot
-from pos_api.processing import ingest as pull
-from pos_api.processing import worker
+from pos_api.senders.base import Ingest
 from pos_api.senders.woocommerce.reconcile.report import ORDERS, Report, repaired, too_many_gone
 from pos_api.senders.woocommerce.rest_client import (
     Row,
@@ -34,6 +34,7 @@ from pos_api.senders.woocommerce.rest_client import (
     refunds_of,
     shown_text,
 )
+from pos_api.senders.woocommerce.row_commands import command_of
 from pos_api.stores.stores import Store
 
 _BATCH = 100
@@ -63,6 +64,7 @@ def compare(
     store: Store,
     shop: Shop,
     report: Report,
+    ingest: Ingest,
     *,
     revisit: set[int],
     repair: bool,
@@ -82,7 +84,7 @@ def compare(
             if discrepancy["problem"] == "gone":
                 gone.append(discrepancy)  # repaired last: when it is known how many they are
                 continue
-            report.note(ORDERS, _repair(db, store, shop, report, discrepancy) if repair else discrepancy)
+            report.note(ORDERS, _repair(db, store, shop, report, ingest, discrepancy) if repair else discrepancy)
         ids = [*(row["id"] for row in rows), *unlisted]
         report.compared += len(ids)
         touched.update(_products_of(db, store, ids))
@@ -90,7 +92,7 @@ def compare(
         report.note_too_many_gone(ORDERS, len(gone), report.compared)
         repair = False
     for discrepancy in gone:
-        report.note(ORDERS, _repair(db, store, shop, report, discrepancy) if repair else discrepancy)
+        report.note(ORDERS, _repair(db, store, shop, report, ingest, discrepancy) if repair else discrepancy)
     _explain_with_inbox(db, store, report.orders)
     return touched
 
@@ -154,9 +156,9 @@ def _compare(db: Db, store: Store, rows: list[Row]) -> list[_Compared]:
     for row in rows:
         if _lacking(row):
             continue
-        work = worker.understand(store, {}, envelope("order.restored", row), now())
-        if isinstance(work.subject, OrderSnapshot):
-            read.append((work.subject, row))
+        command = command_of(store, "order.restored", row)
+        if isinstance(command, OrderSnapshot):
+            read.append((command, row))
     compared = orders.compare(db, [snapshot for snapshot, _ in read])
     return [
         _Compared(snapshot, before, fields, row)
@@ -199,8 +201,8 @@ def _look_again(db: Db, store: Store, shop: Shop, report: Report, order_id: int)
 
 def _unusable(store: Store, row: Row, before: Document | None) -> Document | None:
     """An order that can't be used as the shop gives it; None for a draft, which is no order yet."""
-    body = envelope("order.updated", row)
-    problem = worker.understand(store, {}, body, now()).problem
+    command = command_of(store, "order.updated", row)
+    problem = command if isinstance(command, PosError) else None
     if problem is None and before is None:
         return None
     details = problem.details if problem else None
@@ -213,7 +215,7 @@ def _unusable(store: Store, row: Row, before: Document | None) -> Document | Non
         "here": _shown(before) if before else None,
         "shop": None,
         "cause": problem.message if problem else "It is a draft in the shop again.",
-        "body": body,
+        "body": envelope("order.updated", row),
     }
 
 
@@ -282,11 +284,11 @@ def _recent(discrepancy: Document, until: datetime) -> bool:
     return bool(modified_at and modified_at > until)
 
 
-def _repair(db: Db, store: Store, shop: Shop, report: Report, discrepancy: Document) -> Document:
+def _repair(db: Db, store: Store, shop: Shop, report: Report, ingest: Ingest, discrepancy: Document) -> Document:
     """Apply what the shop says, and look whether it holds. Where something else came in meanwhile, the order is looked
     at again; returns the discrepancy with what its repair came to."""
     for _ in range(_LOOKS):
-        (outcome,) = pull.take_in(db, store, [discrepancy["body"]], now(), again=True)
+        (outcome,) = ingest(db, store, [discrepancy["body"]], now(), again=True)
         discrepancy["repair"] = outcome.outcome
         if outcome.full_reason:
             discrepancy["cause"] = outcome.full_reason

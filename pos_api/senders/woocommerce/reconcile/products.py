@@ -20,11 +20,11 @@ from pos_api.common.money import decimal
 from pos_api.common.quantity import Quantity
 from pos_api.common.time import now
 from pos_api.database.client import Db, Document
-from pos_api.processing import ingest as pull
-from pos_api.processing import worker
+from pos_api.senders.base import Ingest
 from pos_api.senders.woocommerce.reconcile import stock
 from pos_api.senders.woocommerce.reconcile.report import PRODUCTS, Report, too_many_gone
 from pos_api.senders.woocommerce.rest_client import Row, Shop, Unread, envelope, shown_text
+from pos_api.senders.woocommerce.row_commands import command_of
 from pos_api.stock import ledger
 from pos_api.stores.stores import Store
 
@@ -42,6 +42,7 @@ class _Comparison:
     store: Store
     shop: Shop
     report: Report
+    ingest: Ingest
     repair: bool
     pending: dict[str, Quantity]
     gone: list[Document] = field(default_factory=list)
@@ -58,6 +59,7 @@ def compare(
     store: Store,
     shop: Shop,
     report: Report,
+    ingest: Ingest,
     skus: set[str] | None,
     *,
     repair: bool,
@@ -66,7 +68,7 @@ def compare(
     """Note the products that differ, are gone from the shop, or are not known here, and where the stock differs;
     `repair` brings them to what the shop says, stock excepted. `skus` None are all products. Where many are gone at
     once, they stay as they are unless `accept_gone`. Raises ShopError."""
-    comparison = _Comparison(db, store, shop, report, repair, ledger.held_by_pending(db, store.id))
+    comparison = _Comparison(db, store, shop, report, ingest, repair, ledger.held_by_pending(db, store.id))
     if skus is None:
         _compare_all(comparison)
     else:
@@ -133,7 +135,8 @@ def _compare_rows(comparison: _Comparison, rows: list[Row]) -> None:
                 comparison.db, comparison.store, comparison.shop, comparison.report, row, product.id, comparison.pending
             )
         elif sku and stock.units(row) is not None and _is_for_sale(comparison, row):
-            stock.unknown(comparison.db, comparison.store, comparison.report, row, repair=comparison.repair)
+            ingest = comparison.ingest if comparison.repair else None
+            stock.unknown(comparison.db, comparison.store, comparison.report, row, ingest)
 
 
 def _is_cut_short(comparison: _Comparison, row: Row) -> bool:
@@ -189,7 +192,7 @@ def _is_for_sale(comparison: _Comparison, row: Row) -> bool:
 
 
 def _snapshot(comparison: _Comparison, row: Row) -> object:
-    return worker.understand(comparison.store, {}, envelope("product.updated", row), now()).subject
+    return command_of(comparison.store, "product.updated", row)
 
 
 def _changed(
@@ -277,7 +280,7 @@ def _note(comparison: _Comparison, discrepancy: Document) -> None:
     """Add a discrepancy to the report, repaired where that is asked: the repair counts when it holds."""
     if comparison.repair:
         body = discrepancy["body"]
-        (outcome,) = pull.take_in(comparison.db, comparison.store, [body], now(), again=True)
+        (outcome,) = comparison.ingest(comparison.db, comparison.store, [body], now(), again=True)
         holds = _holds(comparison, discrepancy)
         done = outcome.outcome in ("updated", "unchanged", "created")
         discrepancy["repair"] = "incomplete" if done and not holds else outcome.outcome

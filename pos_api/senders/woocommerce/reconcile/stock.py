@@ -9,7 +9,7 @@ from pos_api.catalogue.products import MANAGED_AGAIN
 from pos_api.common.quantity import Quantity, quantity, whole
 from pos_api.common.time import now
 from pos_api.database.client import Db, Document
-from pos_api.processing import ingest as pull
+from pos_api.senders.base import Ingest
 from pos_api.senders.woocommerce.reconcile.report import PRODUCTS, Report
 from pos_api.senders.woocommerce.rest_client import Row, Shop, envelope, shown_text
 from pos_api.stock import ledger
@@ -117,8 +117,8 @@ def _cause(explained: list[Document], unexplained: Quantity) -> str:
     return "; ".join(causes)
 
 
-def unknown(db: Db, store: Store, report: Report, row: Row, *, repair: bool) -> None:
-    """Note a product of the shop whose stock is not kept here, and add it."""
+def unknown(db: Db, store: Store, report: Report, row: Row, ingest: Ingest | None) -> None:
+    """Note a product of the shop whose stock is not kept here, and add it where `ingest` is given."""
     there = units(row)
     assert there is not None
     entry: Document = {
@@ -133,8 +133,8 @@ def unknown(db: Db, store: Store, report: Report, row: Row, *, repair: bool) -> 
         "unexplained": there,
         "cause": "The product is not known here.",
     }
-    if repair:
-        (outcome,) = pull.take_in(db, store, [envelope("product.created", row)], now(), again=True)
+    if ingest:
+        (outcome,) = ingest(db, store, [envelope("product.created", row)], now(), again=True)
         entry["repair"] = outcome.outcome
         if outcome.reason or outcome.warnings:
             entry["cause"] = outcome.reason or outcome.warnings[0].message
