@@ -1,4 +1,4 @@
-"""One real mongod for the whole run, a database of its own for each test, and no network beyond this machine.
+"""One real mongod for the whole run, an empty database for each test, and no network beyond this machine.
 
 TEST_MONGODB_URI names a server to use instead; TEST_MONGODB=standalone starts one without a replica set.
 """
@@ -124,15 +124,44 @@ def fresh_database(mongodb_uri: str) -> str:
     return urlsplit(mongodb_uri)._replace(path=f"/pos-test-{uuid.uuid4().hex}").geturl()
 
 
+_used: list[str] = []
+"""Databases of tests that have ended. To empty one takes a tenth of the time that making all indexes anew takes."""
+
+
 @pytest.fixture
-def config(mongodb_uri: str, tmp_path: Path) -> Config:
-    """Settings with secrets for tests, and a database that no other test has."""
+def empty_database(mongodb_uri: str) -> Iterator[str]:
+    """The URI of an empty database that no other test has meanwhile."""
+    uri = _used.pop() if _used else fresh_database(mongodb_uri)
+    with MongoClient[dict[str, Any]](uri) as client:
+        emptied = client.get_default_database()
+        emptied.command("profile", 0)
+        for name in emptied.list_collection_names(filter={"name": {"$not": {"$regex": "^system"}}}):
+            if database.INDEXES.get(name):
+                emptied[name].delete_many({})
+            else:
+                emptied.drop_collection(name)
+    yield uri
+    _used.append(uri)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_database_left() -> Iterator[None]:
+    """Drop the tests' databases, for a server that outlives the run."""
+    yield
+    for uri in _used:
+        with MongoClient[dict[str, Any]](uri) as client:
+            client.drop_database(client.get_default_database())
+
+
+@pytest.fixture
+def config(empty_database: str, tmp_path: Path) -> Config:
+    """Settings with secrets for tests, and an empty database that no other test has meanwhile."""
     return Config(
         webhook_api_key="test-api-key-of-more-than-32-characters",
         webhook_secret="test-webhook-secret",
         jwt_secret="test-jwt-secret-of-more-than-32-bytes",
         secrets_keys=("aG9sZCBvbiB0byB5b3VyIGtleXMsIDMyIGJ5dGVzIS4=",),
-        mongodb_uri=fresh_database(mongodb_uri),
+        mongodb_uri=empty_database,
         data_dir=tmp_path / "var",
         store_url="https://shop.example",
         web_processes=1,
@@ -141,10 +170,9 @@ def config(mongodb_uri: str, tmp_path: Path) -> Config:
 
 @pytest.fixture
 def db(config: Config) -> Iterator[database.Db]:
-    """The test's database, with its indexes; dropped afterwards."""
+    """The test's database, with its indexes."""
     opened = database.connect(config)
     yield opened
-    opened.client.drop_database(opened.name)
     opened.client.close()
 
 

@@ -376,7 +376,9 @@ def test_only_its_owner_can_read_it(filled: Db, tmp_path: Path) -> None:
 MEASURE = """
 import resource, sys
 from pathlib import Path
-from pos_api import backup, db, sealed_file
+from pos_api.common import sealed_file
+from pos_api.database import backup
+from pos_api.database import client as db
 
 opened = db.open_database(sys.argv[1])
 file = Path(sys.argv[2])

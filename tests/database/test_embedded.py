@@ -24,7 +24,7 @@ USER = """
 import sys
 from pathlib import Path
 from pymongo import MongoClient
-from pos_api import embedded
+from pos_api.database import embedded
 
 client = MongoClient(embedded.uri(Path(sys.argv[1])), serverSelectionTimeoutMS=5000)
 client.shop.seen.insert_one({"_id": sys.argv[2]})
@@ -231,7 +231,7 @@ def test_a_forked_child_does_not_stop_what_its_parent_uses(data_dir: Path) -> No
 FORKING_USER = """
 import os, sys, time
 from pathlib import Path
-from pos_api import embedded
+from pos_api.database import embedded
 
 embedded.uri(Path(sys.argv[1]))
 if os.fork():
@@ -256,7 +256,7 @@ def test_a_forked_child_does_not_hold_what_its_parent_used(data_dir: Path, start
 FORKING_THROUGHOUT = """
 import os, signal, sys
 from pathlib import Path
-from pos_api import embedded
+from pos_api.database import embedded
 
 directory = Path(sys.argv[1]) / "mongodb"
 embedded.uri(directory.parent)
