@@ -32,8 +32,8 @@ from pos_api.orders import upkeep as order_upkeep
 from pos_api.privacy import erase, retention
 from pos_api.processing import ingest
 from pos_api.senders.woocommerce import connection, reconcile
+from pos_api.senders.woocommerce.order_meta import kept_meta
 from pos_api.senders.woocommerce.reconcile import Report
-from pos_api.senders.woocommerce.translate import kept_meta
 from pos_api.staff import audit
 
 _LOOK_EVERY = 20.0

@@ -36,9 +36,10 @@ from pos_api.logs import get_logger
 from pos_api.orders import apply as orders
 from pos_api.orders.apply import OrderSnapshot
 from pos_api.privacy import erase
-from pos_api.senders.woocommerce import translate as woocommerce
+from pos_api.senders.woocommerce import headers as webhook_headers
+from pos_api.senders.woocommerce import messages
 from pos_api.senders.woocommerce.not_kept import without_traces
-from pos_api.senders.woocommerce.translate import Subject
+from pos_api.senders.woocommerce.translate import Subject, translate
 from pos_api.stores.stores import Store, Stores
 
 BATCH = 100
@@ -79,22 +80,22 @@ def understand(store: Store, headers: Mapping[str, str], body: bytes, received_a
     A body that can't be used has the outcome parked, with the reason; one that says nothing to keep (a draft, another
     noun's topic) is ignored. A fault of ours while reading it parks it too: nothing said is lost.
     """
-    kept = woocommerce.kept_headers(headers)
-    topic, resource_id = headers.get(woocommerce.TOPIC_HEADER, ""), ""
+    kept = webhook_headers.kept_headers(headers)
+    topic, resource_id = headers.get(webhook_headers.TOPIC_HEADER, ""), ""
     original, body = body, without_traces(body)
     try:
-        message = woocommerce.read(headers, body)
+        message = messages.read(headers, body)
         topic, resource_id = message.topic, message.resource_id
         own_key = key or inbox.event_key(store.id, topic, resource_id, original)
         event = _event(store, topic, resource_id, body, kept, received_at, own_key)
-        subject = woocommerce.translate(message, store, received_at, event.key)
+        subject = translate(message, store, received_at, event.key)
     except Exception as error:
         problem = error if isinstance(error, PosError) else _surprise(error)
         if not resource_id:
-            topic, resource_id = woocommerce.glimpse(headers, body)
+            topic, resource_id = messages.glimpse(headers, body)
         # A body that names nothing may be about anything, so each delivery of it is listed: a webhook whose user was
         # deleted sends the same error for every order.
-        about = resource_id or headers.get(woocommerce.DELIVERY_HEADER, "")
+        about = resource_id or headers.get(webhook_headers.DELIVERY_HEADER, "")
         own_key = key or inbox.event_key(store.id, topic, about, original)
         return parked(_event(store, topic, resource_id, body, kept, received_at, own_key), problem)
     outcome = None if subject else Outcome("ignored")
@@ -121,8 +122,8 @@ def without_body(
 ) -> Work:
     """The trace of a body that is too large to be kept: what it is about, as far as its beginning says so, and why it
     was refused."""
-    kept = woocommerce.kept_headers(headers)
-    topic, resource_id = woocommerce.glimpse(headers, beginning)
+    kept = webhook_headers.kept_headers(headers)
+    topic, resource_id = messages.glimpse(headers, beginning)
     key = inbox.event_key(store.id, topic, resource_id, b"%d:%s" % (size, beginning))
     event = _event(store, topic, resource_id, b"", kept, received_at, key)
     return parked(replace(event, refused=problem.message), problem)

@@ -171,6 +171,11 @@ def is_nothing(value: Any) -> bool:
     return value is None or value is False or (isinstance(value, str | list | dict) and not value)
 
 
+def is_blank(value: Any) -> bool:
+    """Whether it is nothing, or text of blanks alone."""
+    return is_nothing(value) or (isinstance(value, str) and not value.strip())
+
+
 def as_list(value: Any) -> list[Any]:
     """The members of a list, also where PHP wrote it as an object. Raises ValueError for what is none."""
     if isinstance(value, list):

@@ -28,9 +28,10 @@ from pos_api.privacy import erase, retention
 from pos_api.processing import worker
 from pos_api.processing.schedule import Schedule
 from pos_api.processing.worker import take_due
-from pos_api.senders.woocommerce import translate as woocommerce
+from pos_api.senders.woocommerce import messages
 from pos_api.senders.woocommerce.not_kept import without_traces
-from pos_api.senders.woocommerce.translate import kept_meta
+from pos_api.senders.woocommerce.order_meta import kept_meta
+from pos_api.senders.woocommerce.translate import translate
 from pos_api.staff import token_claims
 from pos_api.stores import stores
 from pos_api.stores.stores import Store, Stores
@@ -140,7 +141,7 @@ META = [
 def kept(*more: str) -> set[str]:
     body = json.dumps({"event": "order.created", "data": order(1, meta_data=META)}).encode()
     store = Store("default", "default", order_meta=more)
-    snapshot = woocommerce.translate(woocommerce.read({}, body), store, now(), "cause")
+    snapshot = translate(messages.read({}, body), store, now(), "cause")
     assert snapshot is not None
     return {each["key"] for each in snapshot.fields["meta"]}  # type: ignore[union-attr]
 

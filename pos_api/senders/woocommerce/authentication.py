@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +11,7 @@ from dataclasses import dataclass
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from pos_api.errors import Unauthorized
-from pos_api.senders.woocommerce import translate as woocommerce
+from pos_api.senders.woocommerce.headers import SIGNATURE_HEADER, TOPIC_HEADER
 from pos_api.stores.api_keys import ORDERS
 from pos_api.stores.authentication import api_key
 from pos_api.stores.stores import Store, Stores
@@ -37,10 +39,10 @@ def sender(stores: Stores, headers: Mapping[str, str], body: bytes, address: str
         store = stores.get(api_key(stores, key, address, ORDERS).store)
         if any(name in headers for name in _SIGNED_HEADERS):
             _verify_standard_signature(key, headers, body)
-        return Sender(store, native=woocommerce.TOPIC_HEADER in headers)
-    if signature := headers.get(woocommerce.SIGNATURE_HEADER):
+        return Sender(store, native=TOPIC_HEADER in headers)
+    if signature := headers.get(SIGNATURE_HEADER):
         for store in stores.all():
-            if any(woocommerce.signature_matches(body, signature, secret) for secret in store.webhook_secrets):
+            if any(signature_matches(body, signature, secret) for secret in store.webhook_secrets):
                 return Sender(store, native=True)
         raise Unauthorized(_WRONG_SIGNATURE, reason="wrong webhook signature")
     raise Unauthorized(_NO_CREDENTIALS, reason="no credentials")
@@ -54,11 +56,11 @@ class LargeSender:
 
     def __init__(self, stores: Stores, headers: Mapping[str, str], address: str | None) -> None:
         self.by_key: Sender | None = None
-        self._signature = headers.get(woocommerce.SIGNATURE_HEADER, "")
+        self._signature = headers.get(SIGNATURE_HEADER, "")
         self._macs: list[tuple[Store, hmac.HMAC]] = []
         if key := headers.get(KEY_HEADER):
             store = stores.get(api_key(stores, key, address, ORDERS).store)
-            self.by_key = Sender(store, native=woocommerce.TOPIC_HEADER in headers)
+            self.by_key = Sender(store, native=TOPIC_HEADER in headers)
         elif self._signature:
             self._macs = [
                 (store, hmac.new(secret.encode(), digestmod="sha256"))
@@ -78,13 +80,24 @@ class LargeSender:
         if self.by_key:
             return self.by_key
         for store, mac in self._macs:
-            if woocommerce.is_signature(mac.digest(), self._signature):
+            if is_signature(mac.digest(), self._signature):
                 return Sender(store, native=True)
         raise Unauthorized(_WRONG_SIGNATURE, reason="wrong webhook signature")
 
 
 _NO_CREDENTIALS = "Send the API key as X-API-Key, or sign the webhook with the store's secret."
 _WRONG_SIGNATURE = "The webhook signature does not match any store's secret."
+
+
+def signature_matches(body: bytes, signature: str, secret: str) -> bool:
+    """Whether `signature` is base64(HMAC-SHA256(body, secret)) (`WC_Webhook::generate_signature`); False for any
+    malformed one."""
+    return is_signature(hmac.digest(secret.encode(), body, hashlib.sha256), signature)
+
+
+def is_signature(digest: bytes, signature: str) -> bool:
+    """Whether `signature` is this digest as WooCommerce writes it."""
+    return hmac.compare_digest(base64.b64encode(digest), signature.encode("utf-8", "surrogateescape"))
 
 
 def _verify_standard_signature(key: str, headers: Mapping[str, str], body: bytes) -> None:

@@ -22,7 +22,6 @@ from pos_api.figures import rollup as tally
 from pos_api.inbox.events import Outcome
 from pos_api.senders.base import Ingest
 from pos_api.senders.woocommerce import reconcile
-from pos_api.senders.woocommerce import translate as woocommerce
 from pos_api.senders.woocommerce.reconcile import Report
 from pos_api.senders.woocommerce.rest_client import (
     Page,
@@ -33,6 +32,7 @@ from pos_api.senders.woocommerce.rest_client import (
     shown_text,
     unexpected_as_shop_error,
 )
+from pos_api.senders.woocommerce.stock_taken import stock_reduction_of
 from pos_api.staff import audit
 from pos_api.stock.opening import is_from_before
 from pos_api.stores import stores
@@ -187,7 +187,7 @@ def _body(phase: str, row: Any, state: Document, read: _Read) -> bytes:
     opening = None
     if phase == "orders" and "live_order_id" in state and has_id(row):
         live_since = state.get("live_since") or read.at
-        reduction = woocommerce.stock_reduction_of(row, read.at, otherwise=live_since)
+        reduction = stock_reduction_of(row, read.at, otherwise=live_since)
         opening = is_from_before(reduction, live_since, last_order_id=state["live_order_id"])
     return envelope(_EVENTS[phase], row, opening=opening, last_order_id=read.last_order_id)
 

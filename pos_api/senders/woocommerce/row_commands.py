@@ -5,10 +5,10 @@ from __future__ import annotations
 from pos_api.common.time import now
 from pos_api.errors import Invalid, PosError
 from pos_api.logs import get_logger
-from pos_api.senders.woocommerce import translate
+from pos_api.senders.woocommerce import messages
 from pos_api.senders.woocommerce.not_kept import without_traces
 from pos_api.senders.woocommerce.rest_client import Row, envelope
-from pos_api.senders.woocommerce.translate import Subject
+from pos_api.senders.woocommerce.translate import Subject, translate
 from pos_api.stores.stores import Store
 
 log = get_logger(__name__)
@@ -18,8 +18,8 @@ def command_of(store: Store, event: str, row: Row) -> Subject | PosError | None:
     """The command that a row gives as an event of this topic; None where it gives none, as a draft does; and where it
     can't be used, the error that says why. Nothing is raised: one odd row keeps no other from being compared."""
     try:
-        message = translate.read({}, without_traces(envelope(event, row)))
-        return translate.translate(message, store, now(), "")
+        message = messages.read({}, without_traces(envelope(event, row)))
+        return translate(message, store, now(), "")
     except PosError as error:
         return error
     except Exception as error:

@@ -19,8 +19,9 @@ from pos_api.orders.apply import OrderSnapshot
 from pos_api.processing import worker
 from pos_api.processing.worker import RETRY_AFTER, Receipt, Work
 from pos_api.senders.woocommerce import authentication as shop_authentication
-from pos_api.senders.woocommerce import translate as woocommerce
 from pos_api.senders.woocommerce.authentication import Sender
+from pos_api.senders.woocommerce.headers import is_ping
+from pos_api.senders.woocommerce.topics import TOPICS
 from pos_api.stores.api_keys import ORDERS
 from pos_api.web.api import BODY_LIMIT, TOO_LARGE, WholeRequest, docs, services, success
 from pos_api.web.api.rest import Access, Blueprint, declared, documented, fails_with
@@ -59,7 +60,7 @@ def receive() -> tuple[Response, int]:
     body, large = _body()
     if large:
         return _take_large(headers, large, started)
-    if woocommerce.is_ping(content_type, body):
+    if is_ping(content_type, body):
         return jsonify(success(None, message="Ping received")), 200
     sender = shop_authentication.sender(services().stores, headers, body, request.remote_addr)
     work = worker.understand(sender.store, headers, body, now())
@@ -137,7 +138,7 @@ def _outcome(receipt: Receipt) -> Outcome | None:
 
 
 def _count(work: Work, outcome: Outcome | None, started: float) -> None:
-    topic = work.event.topic if work.event.topic in woocommerce.TOPICS else "other"
+    topic = work.event.topic if work.event.topic in TOPICS else "other"
     metrics.answered(topic, outcome.outcome if outcome else "waiting", time.perf_counter() - started)
 
 

@@ -27,7 +27,8 @@ from pos_api.orders import holding
 from pos_api.orders.apply import OrderSnapshot
 from pos_api.orders.verify_stock import _order_problem
 from pos_api.senders import fields
-from pos_api.senders.woocommerce import translate as woocommerce
+from pos_api.senders.woocommerce import messages
+from pos_api.senders.woocommerce.translate import translate
 from pos_api.stores.stores import Store
 from tests.factories import Shop, assert_books_balance, outcome, stock_of, stock_up
 
@@ -138,7 +139,7 @@ OTHERS: dict[str, tuple[str, Make]] = {
 
 def read(topic: str, body: bytes) -> Any:
     """What the envelope says; raises Invalid where it is parked."""
-    return woocommerce.translate(woocommerce.read({}, body), STORE, NOON, "cause")
+    return translate(messages.read({}, body), STORE, NOON, "cause")
 
 
 def body_of(topic: str, data: dict[str, Any]) -> bytes:

@@ -20,7 +20,8 @@ from pos_api.database.client import Db
 from pos_api.errors import Invalid
 from pos_api.orders.apply import OrderSnapshot
 from pos_api.processing.worker import understand
-from pos_api.senders.woocommerce import translate as woocommerce
+from pos_api.senders.woocommerce import messages
+from pos_api.senders.woocommerce.translate import translate
 from pos_api.stores.stores import Store
 from tests.factories import API_KEY, Shop, line, order, product, stock_of, stock_up
 from tests.paths import TESTS
@@ -32,7 +33,7 @@ NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 def read(topic: str, data: Any, **envelope: Any) -> Any:
     """What the envelope says; raises Invalid where it would be parked."""
     body = json.dumps({"event": topic, "data": data, **envelope}).encode()
-    return woocommerce.translate(woocommerce.read({}, body), STORE, NOON, "cause")
+    return translate(messages.read({}, body), STORE, NOON, "cause")
 
 
 def read_order(**fields: Any) -> OrderSnapshot:

@@ -591,7 +591,7 @@ def test_a_fault_of_ours_parks_the_body_and_costs_nobody_else_anything(
     def broken(*_: Any) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("pos_api.senders.woocommerce.translate._order", broken)
+    monkeypatch.setattr("pos_api.senders.woocommerce.translate.read_order", broken)
     assert shop.send("order.created", {"id": 1}).status_code == 422
     assert outcome(shop.deliver("order.created", {"id": 1})) == "parked"
     monkeypatch.undo()

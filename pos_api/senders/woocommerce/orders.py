@@ -1,0 +1,128 @@
+"""Orders of WooCommerce's REST API v3 (`wc/v3/orders`), as our plugin and WooCommerce's own webhooks send them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pos_api.common.currencies import CURRENCIES
+from pos_api.database.client import Document
+from pos_api.orders.apply import OrderSnapshot, status_of
+from pos_api.senders.fields import (
+    STATUS_LIMIT,
+    Field,
+    Place,
+    amount,
+    is_blank,
+    limited,
+    list_of,
+    moment,
+    note,
+    object_of,
+    plain_text,
+    read_fields,
+    same,
+    text,
+    title,
+    whole_number,
+    yes_or_no,
+)
+from pos_api.senders.woocommerce.common_fields import ADDRESS, identity
+from pos_api.senders.woocommerce.large_fields import leave_out_large
+from pos_api.senders.woocommerce.messages import Message
+from pos_api.senders.woocommerce.order_lines import (
+    COUPON_LINE,
+    FEE_LINE,
+    SHIPPING_LINE,
+    TAX_LINE,
+    first_entries,
+    line_item,
+)
+from pos_api.senders.woocommerce.order_meta import order_meta
+from pos_api.senders.woocommerce.order_refunds import read_refunds
+from pos_api.senders.woocommerce.stock_taken import likely_taken_at
+from pos_api.senders.woocommerce.times import MOST_AHEAD, local_day, local_moment
+from pos_api.senders.woocommerce.topics import IMPLIED_STATUS
+from pos_api.stores.stores import Store
+
+DRAFTS = frozenset({"checkout-draft", "auto-draft"})
+_ORDER: dict[str, Field] = {
+    **same(text, "number", "created_via", "payment_method", "transaction_id"),
+    **same(title, "payment_method_title"),
+    **same(note, "customer_note"),
+    "status": Field("status", lambda value: limited(status_of(plain_text(value)), STATUS_LIMIT), essential=True),
+    "currency": Field("currency", lambda value: plain_text(value).strip().upper(), essential=True),
+    "prices_include_tax": Field("prices_include_tax", yes_or_no),
+    **same(amount, "total", essential=True),
+    **same(amount, "discount_total", "discount_tax", "shipping_total", "shipping_tax", "cart_tax", "total_tax"),
+    **same(whole_number, "customer_id", "parent_id"),
+    "date_created_gmt": Field("created_at", moment),
+    "date_paid_gmt": Field("paid_at", moment),
+    "date_completed_gmt": Field("completed_at", moment),
+    "billing": Field("billing", object_of(ADDRESS), nested=True),
+    "shipping": Field("shipping", object_of(ADDRESS), nested=True),
+    "line_items": Field("line_items", list_of(line_item, essential=True), essential=True, nested=True),
+    "tax_lines": Field("tax_lines", list_of(object_of(TAX_LINE)), nested=True),
+    "shipping_lines": Field("shipping_lines", list_of(object_of(SHIPPING_LINE)), nested=True),
+    "fee_lines": Field("fee_lines", list_of(object_of(FEE_LINE)), nested=True),
+    "coupon_lines": Field("coupon_lines", list_of(object_of(COUPON_LINE)), nested=True),
+    "refunds": Field("refunds", read_refunds, essential=True, nested=True),
+}
+
+
+def read_order(message: Message, store: Store, received_at: datetime, cause: str) -> OrderSnapshot | None:
+    data, found = message.data, message.found
+    place = Place(found)
+    known = identity(data, place, received_at)
+    if "total" in data and is_blank(data["total"]):  # what it costs is not said, which is another thing than 0
+        place.left_out("total", "is blank")
+        data = {name: value for name, value in data.items() if name != "total"}
+    table = _ORDER | {"meta_data": order_meta(store)}
+    fields = read_fields(data, table, place)
+    if "meta" in fields:
+        fields["meta"] = first_entries(fields["meta"], place.at("meta_data"))
+    _check_currency(fields, store, place)
+    fields = leave_out_large(fields, table, place, message.size)
+    found.check("The order is not valid.")
+    status = fields.pop("status", None) or IMPLIED_STATUS.get(message.topic)
+    if status:
+        fields["status"] = status
+    if status in DRAFTS:
+        return None
+    created_at = fields.pop("created_at", None) or local_moment(data.get("date_created"), store)
+    if created_at and created_at > received_at + MOST_AHEAD:
+        place.left_out("date_created_gmt", "is more than a day after its arrival")
+    elif created_at:
+        fields["created_at"] = created_at
+        fields["day"] = local_day(data.get("date_created"), created_at, store)
+    return OrderSnapshot(
+        store=store.id,
+        order_id=known["id"],
+        topic=message.topic,
+        cause=cause,
+        received_at=received_at,
+        modified_at=known.get("modified_at"),
+        sequence=message.sequence,
+        opening=bool(message.opening),
+        live_since=store.live_since if message.opening is None else None,  # the sender knows better than a date
+        stock_taken_at=message.stock_taken_at,
+        likely_taken_at=likely_taken_at(message, fields, known.get("modified_at")),
+        fields=fields,
+        replaces=message.replaces,
+        erasures=store.erasures_of(fields.get("billing", {}).get("email", ""), fields.get("customer_id", 0)),
+        read=frozenset(message.data),
+        warnings=found.warnings,
+    )
+
+
+def _check_currency(fields: Document, store: Store, place: Place) -> None:
+    """Note a problem where an order's currency is none that exists, nor the one that was set for the store: what the
+    order costs can't be known."""
+    code = fields.get("currency")
+    if code and code not in CURRENCIES and code != store.currency:
+        place.problem("currency", _NO_CURRENCY.format(store=store.id))
+
+
+_NO_CURRENCY = (
+    "is no currency of ISO 4217, and none of WooCommerce's own. If the shop has made it up itself, run: pos-api store "
+    "set {store} --currency CODE and then: pos-api replay --all"
+)

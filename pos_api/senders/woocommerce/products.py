@@ -1,0 +1,130 @@
+"""Products and variations of WooCommerce's REST API v3 (`wc/v3/products`), and their deletion."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from pos_api.catalogue.archive import ProductDeletion
+from pos_api.catalogue.products import ProductSnapshot
+from pos_api.senders.fields import (
+    Field,
+    Place,
+    amount,
+    as_list,
+    is_blank,
+    is_nothing,
+    list_of,
+    plain_text,
+    read_fields,
+    same,
+    sku,
+    text,
+    title,
+    units,
+    whole_number,
+    yes_or_no,
+)
+from pos_api.senders.woocommerce.common_fields import identity
+from pos_api.senders.woocommerce.messages import Message
+from pos_api.senders.woocommerce.times import CLOCK_LEEWAY
+from pos_api.stores.stores import Store
+
+_UNPUBLISHED = frozenset({"auto-draft", "draft", "pending", "future", "trash"})
+"""Statuses of products that are not for sale; published and private ones are."""
+_PRODUCT = {
+    "sku": Field("sku", sku, essential=True),
+    **same(title, "name"),
+    "price": Field("price", lambda value: None if is_blank(value) else amount(value)),
+    **same(whole_number, "parent_id"),
+    "global_unique_id": Field("gtin", lambda value: text(plain_text(value).strip())),
+    **same(text, "tax_class"),
+    "images": Field("image_url", lambda value: _first_image(value)),
+    "image": Field("image_url", lambda value: _image_url(value)),
+    "categories": Field("categories", list_of(lambda value, place: _category(value)), nested=True),
+    "manage_stock": Field("managed", lambda value: "parent" if value == "parent" else yes_or_no(value)),
+}
+_DETAILS = ("gtin", "image_url", "categories", "tax_class")
+
+
+def _first_image(values: Any) -> str:
+    """The address of the first of a product's `images`."""
+    images = [] if is_nothing(values) else as_list(values)
+    return _image_url(images[0]) if images else ""
+
+
+def _image_url(value: Any) -> str:
+    """The address of an image, as its `src` (a variation's `image`) or, as our plugin sends it, by itself."""
+    address = plain_text(value.get("src") if isinstance(value, dict) else value).strip()
+    if len(address) > _LONGEST_ADDRESS:
+        raise ValueError(f"is longer than {_LONGEST_ADDRESS} characters")
+    return address
+
+
+_LONGEST_ADDRESS = 2_000
+
+
+def _category(value: Any) -> str:
+    return title(value.get("name") if isinstance(value, dict) else value)
+
+
+_STOCK = {"stock_quantity": Field("stock", lambda value: 0 if is_blank(value) else units(value))}
+"""Managed stock without a quantity is 0: WooCommerce adds the missing number as 0 before it takes from it
+(`WC_Product_Data_Store_CPT::update_product_stock`)."""
+
+
+def read_product(message: Message, store: Store, received_at: datetime, cause: str) -> ProductSnapshot:
+    data, found = message.data, message.found
+    place = Place(found)
+    known = identity(data, place, received_at)
+    fields = read_fields(data, _PRODUCT, place)
+    if fields.get("managed") is True:
+        fields |= read_fields(data, _STOCK, place)
+    found.check("The product is not valid.")
+    return ProductSnapshot(
+        store=store.id,
+        shop_id=known["id"],
+        parent_id=fields.get("parent_id", 0),
+        sku=fields.get("sku", ""),
+        name=fields.get("name"),
+        price=fields.get("price"),
+        unpriced="price" in fields and fields["price"] is None,
+        stock=fields.get("stock"),
+        pooled=fields.get("managed") == "parent",
+        modified_at=_known_at(message, known.get("modified_at") or received_at, received_at),
+        taken_at=message.sent_at or received_at,
+        cause=cause,
+        seen_at=_seen_at(message, known.get("modified_at"), received_at),
+        restored=message.topic == "product.restored",
+        by_arrival=message.native,
+        details={name: fields[name] for name in _DETAILS if name in fields},
+        warnings=found.warnings,
+        published=str(data.get("status")) not in _UNPUBLISHED,
+        last_order_id=message.last_order_id,
+    )
+
+
+def _known_at(message: Message, modified_at: datetime, received_at: datetime) -> datetime:
+    """The version of a product: its time of change, or the time of the update that it `replaces` (Unix milliseconds),
+    which was read here before the shop was asked. One that had not come by then says nothing."""
+    if not message.replaces or message.replaces > (received_at + CLOCK_LEEWAY).timestamp() * 1000:
+        return modified_at
+    return max(modified_at, datetime.fromtimestamp(message.replaces / 1000, UTC))
+
+
+def _seen_at(message: Message, modified_at: datetime | None, received_at: datetime) -> datetime:
+    """When the shop had the product, by its own clock where it says so. WooCommerce's own `product.restored` counts in
+    order of arrival, as its `product.deleted` does, which bears no time."""
+    if message.sent_at or message.topic == "product.restored":
+        return message.sent_at or received_at
+    return modified_at or received_at
+
+
+def read_product_deletion(message: Message, store: Store, received_at: datetime) -> ProductDeletion:
+    """A product in the trash or deleted for good: `{"id": N}` under product.deleted, or one whose status is trash."""
+    known = identity(message.data, Place(message.found), received_at)
+    message.found.check("The product is not valid.")
+    at = message.sent_at
+    if at is None and message.topic != "product.deleted":
+        at = known.get("modified_at")
+    return ProductDeletion(store.id, known["id"], at, received_at)
