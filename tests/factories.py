@@ -8,7 +8,7 @@ import hmac
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from flask.testing import FlaskClient
 from pymongo.collection import Collection
@@ -19,6 +19,7 @@ from pos_api.common.quantity import Quantity
 from pos_api.common.time import now
 from pos_api.database.client import Db, Document, make_durable
 from pos_api.inbox.events import Event
+from pos_api.orders.model import OrderFields, OrderUpdate
 
 API_KEY = "test-api-key-of-more-than-32-characters"
 SECRET = "test-webhook-secret"
@@ -69,6 +70,20 @@ def order(order_id: int = 1, *lines: Mapping[str, Any], modified: float | None =
         **times,
         **more,
     }
+
+
+def order_update(order_id: int, fields: Mapping[str, Any], at: datetime = _NOON, **more: Any) -> OrderUpdate:
+    """What a sender says about an order that it changed at this moment, as orders are given it."""
+    said: dict[str, Any] = {
+        "store": "default",
+        "topic": "order.updated",
+        "cause": f"entry-{order_id}",
+        "received_at": at,
+        "modified_at": at,
+        "sequence": 0,
+        "opening": False,
+    }
+    return OrderUpdate(order_id=order_id, fields=cast("OrderFields", dict(fields)), **said | more)
 
 
 def product(product_id: int, sku: str, stock: Quantity | None, **more: Any) -> dict[str, Any]:

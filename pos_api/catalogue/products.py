@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -104,7 +104,7 @@ class Product:
     home: str | None = None
     aliases: int = 0
 
-    def is_unmanaged(self, store: str, line: Document) -> bool:
+    def is_unmanaged(self, store: str, line: Mapping[str, Any]) -> bool:
         """Whether the shop does not manage the stock of what a line sells for now."""
         numbers = (line.get("variation_id"), line.get("product_id"))
         return any(shop_key(store, number) in self.unmanaged for number in numbers if number)
@@ -243,13 +243,13 @@ class Catalogue:
             self._teach_id(store, by_sku, shop_key(store, shop_id))
         return by_sku
 
-    def knows(self, store: str, line: Document) -> bool:
+    def knows(self, store: str, line: Mapping[str, Any]) -> bool:
         """Whether a line's SKU or id is a product's. Where it is a former SKU, it may be another product's by now."""
         by_sku = self._by_sku.get(line["sku"])
         by_id = self._by_shop_id.get(shop_key(store, shop_id(line)))
         return by_id is not None or (by_sku is not None and by_sku.sku == line["sku"])
 
-    def is_without_stock(self, store: str, line: Document) -> bool:
+    def is_without_stock(self, store: str, line: Mapping[str, Any]) -> bool:
         """Whether the shop is known to keep no stock of what a line sells, and has taken none for it."""
         if line.get("reduced_stock"):
             return False
@@ -260,7 +260,7 @@ class Catalogue:
         """The product of this `_id`, if it is among them."""
         return self._by_id.get(product)
 
-    def moved_to(self, store: str, line: Document) -> Product | None:
+    def moved_to(self, store: str, line: Mapping[str, Any]) -> Product | None:
         """The product that has the stock of a line's variation now, where it is not the one that the line was matched
         with: its parent, since its stock is its parent's, or its own again."""
         key = shop_key(store, line.get("variation_id") or 0)
@@ -269,7 +269,7 @@ class Catalogue:
         own = self._by_shop_id.get(key)
         return own if own and own.shared_with == line["product"] else None
 
-    def peek(self, store: str, line: Document) -> Product | None:
+    def peek(self, store: str, line: Mapping[str, Any]) -> Product | None:
         """The product that has a line's id, or else its SKU."""
         return self._by_shop_id.get(shop_key(store, shop_id(line))) or self._by_sku.get(line["sku"])
 

@@ -24,7 +24,7 @@ An order document: `_id` (`store:order id`), the order's own fields under the na
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -44,6 +44,7 @@ from pos_api.customers.erasures import Erasure, customer_key
 from pos_api.database.client import Db, Document, only_collisions
 from pos_api.orders import holding, personal_data
 from pos_api.orders.meta import first_meta
+from pos_api.orders.model import OrderUpdate, Outcome, Refund, Result
 from pos_api.stock import ledger as stock
 from pos_api.stock.ledger import Holding
 from pos_api.stock.opening import FirstMade, StockReduction, first_made_since, is_from_before, whole_second
@@ -57,74 +58,14 @@ _SEQUENCE_RULES = timedelta(days=1)
 """For so long a greater sequence outranks a later time of change."""
 
 
-@dataclass(frozen=True, slots=True)
-class OrderSnapshot:
-    """What a sender says about an order at one moment.
-
-    `fields` holds only what was there, in stored form; an absent field leaves what is stored. `modified_at` is None
-    and `sequence` 0 where the sender gave none. `again` says that the event was begun before: a crash may have left
-    its order saved and not settled.
-
-    `replaces` marks what was read from the shop after it had been compared with the stored order of that rev (0: none
-    was stored), and so is newer, whatever its version says: a refund that was deleted changes no time and no sequence.
-    It is applied while the order still has that rev. `opening` says that the order is from before the POS started to
-    count, `live_since` when the store went live; `stock_taken_at` is when the shop took its stock, where it noted that,
-    and `likely_taken_at` what its dates say of that.
-
-    `erasures` are those of the customer whom it names, the oldest first; `erased` is the one that it is subject to,
-    which shows when it is applied: personal data in it is not kept.
-
-    `read` has the sender's names of the fields that were there, and `warnings` what was odd about them.
-    """
-
-    store: str
-    order_id: int
-    topic: str
-    cause: str
-    received_at: datetime
-    modified_at: datetime | None
-    sequence: int
-    opening: bool
-    fields: Document
-    again: bool = False
-    replaces: int | None = None
-    erasures: tuple[Erasure, ...] = ()
-    erased: Erasure | None = None
-    read: frozenset[str] = frozenset()
-    warnings: tuple[EventWarning, ...] = ()
-    live_since: datetime | None = None
-    stock_taken_at: datetime | None = None
-    likely_taken_at: datetime | None = None
-
-    @property
-    def key(self) -> str:
-        """The order's `_id`."""
-        return f"{self.store}:{self.order_id}"
-
-    @property
-    def anonymized(self) -> bool:
-        """Whether the shop has erased the order's personal data."""
-        return personal_data.is_anonymized(self.fields)
-
-
-@dataclass(slots=True)
-class Result:
-    """What became of a snapshot: created, updated, unchanged or stale; what people should know about it; and the
-    erasure that it was subject to, for which nothing of what it said may stay."""
-
-    outcome: str
-    warnings: list[EventWarning] = field(default_factory=list)
-    erased: Erasure | None = None
-
-
 @dataclass(slots=True)
 class _Change:
     """One order on its way: as it was, the snapshot, and as it is to be."""
 
-    snapshot: OrderSnapshot
+    snapshot: OrderUpdate
     before: Document | None
     after: Document
-    outcome: str
+    outcome: Outcome
 
     def to_save(self) -> bool:
         return self.after is not self.before
@@ -133,7 +74,7 @@ class _Change:
         return self.to_save() or self.snapshot.again
 
 
-def apply(db: Db, snapshots: list[OrderSnapshot]) -> list[Result]:
+def apply(db: Db, snapshots: list[OrderUpdate]) -> list[Result]:
     """Save what is newer, bring stock and customers in step, and return what became of each, in order.
 
     At most one snapshot per order. Every step can be run again without effect, so a batch that was cut short is
@@ -147,7 +88,7 @@ def apply(db: Db, snapshots: list[OrderSnapshot]) -> list[Result]:
     for parent in sorted(_settle_overtaken(db, [change.after for change in to_settle])):
         _leave_to_suborders(db, parent)
     return [
-        Result(change.outcome, from_stored(change.after.get("warnings", ())), change.snapshot.erased)
+        Result(change.outcome, tuple(from_stored(change.after.get("warnings", ()))), change.snapshot.erased)
         for change in changes
     ]
 
@@ -155,7 +96,7 @@ def apply(db: Db, snapshots: list[OrderSnapshot]) -> list[Result]:
 # --- saving -----------------------------------------------------------------------------------------------------
 
 
-def _save(db: Db, snapshots: list[OrderSnapshot]) -> tuple[Catalogue, list[_Change]]:
+def _save(db: Db, snapshots: list[OrderUpdate]) -> tuple[Catalogue, list[_Change]]:
     """Merge each snapshot into what is stored and save it, guarded by `rev`: who loses a race merges again.
 
     What calls itself new is taken at its word first, which saves looking for it.
@@ -178,7 +119,7 @@ def _save(db: Db, snapshots: list[OrderSnapshot]) -> tuple[Catalogue, list[_Chan
     raise RuntimeError(f"{len(waiting)} orders changed {_ROUNDS} times while they were being saved")
 
 
-def _catalogue_for(db: Db, snapshots: list[OrderSnapshot], stored: Mapping[str, Document]) -> Catalogue:
+def _catalogue_for(db: Db, snapshots: list[OrderUpdate], stored: Mapping[str, Document]) -> Catalogue:
     """The products that these orders may need, and what else has to be known to match their lines: for most orders
     nothing, which costs no query."""
     skus: set[str] = set()
@@ -199,7 +140,7 @@ def _catalogue_for(db: Db, snapshots: list[OrderSnapshot], stored: Mapping[str, 
 
 
 def _without_stock(
-    db: Db, snapshots: list[OrderSnapshot], stored: Mapping[str, Document], catalogue: Catalogue
+    db: Db, snapshots: list[OrderUpdate], stored: Mapping[str, Document], catalogue: Catalogue
 ) -> without_stock.Known:
     """Of the lines that no product is known for, those of goods that the shop keeps no stock of."""
     keys: set[str] = set()
@@ -213,7 +154,7 @@ def _without_stock(
     return without_stock.find(db, keys, skus) if skus else without_stock.Known()
 
 
-def _first_made(db: Db, snapshots: list[OrderSnapshot], catalogue: Catalogue) -> FirstMade:
+def _first_made(db: Db, snapshots: list[OrderUpdate], catalogue: Catalogue) -> FirstMade:
     """What is to be known of orders seen for the first time whose date is from before, but who may be made since."""
     dated_back = {
         snapshot.key: (snapshot.store, whole_second(snapshot.live_since))
@@ -235,13 +176,13 @@ def _first_made(db: Db, snapshots: list[OrderSnapshot], catalogue: Catalogue) ->
     return {**first_made, **first_made_since(db, moments)} if moments else first_made
 
 
-def _stock_reduction(snapshot: OrderSnapshot, created_at: datetime | None = None) -> StockReduction:
+def _stock_reduction(snapshot: OrderUpdate, created_at: datetime | None = None) -> StockReduction:
     """What is known of when the shop took its units; `created_at` where an earlier version said it."""
     created_at = snapshot.fields.get("created_at", created_at or snapshot.received_at)
     return StockReduction(snapshot.order_id, created_at, snapshot.stock_taken_at, snapshot.likely_taken_at)
 
 
-def _is_from_before(snapshot: OrderSnapshot, reduction: StockReduction, first_made: FirstMade) -> bool:
+def _is_from_before(snapshot: OrderUpdate, reduction: StockReduction, first_made: FirstMade) -> bool:
     """Whether an order was made before the POS counted anything of its store."""
     live_since = snapshot.live_since
     if snapshot.opening or live_since is None:
@@ -284,7 +225,7 @@ def _save_operation(before: Document | None, after: Document) -> InsertOne[Docum
 _NOT_COMPARED = ("rev", "closed_at", "received_at", "status_history", "former_customers", "deleted_version")
 
 
-def compare(db: Db, snapshots: list[OrderSnapshot]) -> list[tuple[Document | None, list[str]]]:
+def compare(db: Db, snapshots: list[OrderUpdate]) -> list[tuple[Document | None, list[str]]]:
     """What each snapshot, taken as the truth, would change: the stored order, None where there is none, and the names
     of the fields that differ. Writes nothing."""
     stored = {order["_id"]: order for order in db.woocommerceorders.find({"_id": {"$in": [s.key for s in snapshots]}})}
@@ -302,7 +243,7 @@ def compare(db: Db, snapshots: list[OrderSnapshot]) -> list[tuple[Document | Non
 # --- merging ----------------------------------------------------------------------------------------------------
 
 
-def _change(snapshot: OrderSnapshot, before: Document | None, catalogue: Catalogue) -> _Change:
+def _change(snapshot: OrderUpdate, before: Document | None, catalogue: Catalogue) -> _Change:
     if before is not None and is_older(snapshot, before):
         if snapshot.anonymized and "erased_at" not in before:  # whatever it was that came before, this ends it
             assert snapshot.erased is not None
@@ -311,7 +252,7 @@ def _change(snapshot: OrderSnapshot, before: Document | None, catalogue: Catalog
             return _Change(snapshot, before, after, "updated")
         return _Change(snapshot, before, before, "stale")
     after = merge(before, snapshot, catalogue)
-    outcome = "updated"
+    outcome: Outcome = "updated"
     if before is None:
         return _Change(snapshot, None, _received(after, snapshot), "created")
     if all(name in before and before[name] == value for name, value in after.items()) and before.keys() <= after.keys():
@@ -324,7 +265,7 @@ def _change(snapshot: OrderSnapshot, before: Document | None, catalogue: Catalog
     return _Change(snapshot, before, _received(after, snapshot), outcome)
 
 
-def _received(order: Document, snapshot: OrderSnapshot) -> Document:
+def _received(order: Document, snapshot: OrderUpdate) -> Document:
     """The order with the time its content arrived; that it was deleted says nothing about the content."""
     return order if snapshot.topic == "order.deleted" else {**order, "received_at": snapshot.received_at}
 
@@ -334,7 +275,7 @@ def status_of(text: str) -> str:
     return text.strip().lower().removeprefix("wc-")
 
 
-def is_older(snapshot: OrderSnapshot, stored: Document) -> bool:
+def is_older(snapshot: OrderUpdate, stored: Document) -> bool:
     """Whether a snapshot is older than what is stored.
 
     Where both have a sequence it decides: the plugin raises it with every change, also where the shop's clock
@@ -358,7 +299,7 @@ def is_older(snapshot: OrderSnapshot, stored: Document) -> bool:
     return bool(snapshot.received_at < stored.get("received_at", snapshot.received_at))
 
 
-def merge(before: Document | None, snapshot: OrderSnapshot, catalogue: Catalogue) -> Document:
+def merge(before: Document | None, snapshot: OrderUpdate, catalogue: Catalogue) -> Document:
     """The order as it is after `snapshot`: its fields over the stored ones, and all that follows from them."""
     order = dict(before) if before else _new_order(snapshot)
     fields = snapshot.fields
@@ -421,7 +362,7 @@ def _erased(before: Document, erasure: Erasure) -> Document:
     return after
 
 
-def _with_erasure(snapshot: OrderSnapshot, before: Document | None, db: Db | None = None) -> OrderSnapshot:
+def _with_erasure(snapshot: OrderUpdate, before: Document | None, db: Db | None = None) -> OrderUpdate:
     """The snapshot with the erasure that it is subject to. An order once erased stays so, whatever comes. Without a
     database, as to compare, a customer who has no pseudonym yet gets none."""
     if before is not None and "erased_at" in before:
@@ -452,7 +393,7 @@ def _leave_customers(db: Db, orders: list[Document]) -> None:
         db.woocommerceorders.update_one(unchanged, {"$unset": {"former_customers": ""}})
 
 
-def _new_order(snapshot: OrderSnapshot) -> Document:
+def _new_order(snapshot: OrderUpdate) -> Document:
     return {
         "_id": snapshot.key,
         "store": snapshot.store,
@@ -467,7 +408,7 @@ def _new_order(snapshot: OrderSnapshot) -> Document:
     }
 
 
-def _mark_deleted(order: Document, snapshot: OrderSnapshot) -> None:
+def _mark_deleted(order: Document, snapshot: OrderUpdate) -> None:
     """`order.deleted` marks; `order.restored`, or what was changed after the deletion and is not in the trash, takes
     the mark off. WooCommerce's own `order.deleted` has no time but that of its arrival."""
     if snapshot.topic == "order.deleted":
@@ -482,7 +423,7 @@ def _mark_deleted(order: Document, snapshot: OrderSnapshot) -> None:
             order.pop("deleted_version", None)
 
 
-def _deleted_before(order: Document, snapshot: OrderSnapshot) -> bool:
+def _deleted_before(order: Document, snapshot: OrderUpdate) -> bool:
     """Whether this very event has marked the order already, and it was restored since: a copy of it, sent again after
     the inbox has dropped the first one."""
     if snapshot.sequence or snapshot.replaces is not None:
@@ -490,7 +431,7 @@ def _deleted_before(order: Document, snapshot: OrderSnapshot) -> bool:
     return any(each["deleted"] and each["cause"] == snapshot.cause for each in order["status_history"])
 
 
-def _is_restored(order: Document, snapshot: OrderSnapshot) -> bool:
+def _is_restored(order: Document, snapshot: OrderUpdate) -> bool:
     """Whether an event says that the order came back from the trash. WooCommerce's own signature leaves out the topic,
     so a copy of an older delivery could be sent as `order.restored`; but a restore changes the order. The plugin's
     sequence can't be copied so."""
@@ -516,16 +457,16 @@ def _note_test_mode(order: Document) -> None:
         order["test_mode"] = True
 
 
-def _with_known_lines(refunds: list[Document], known: list[Document]) -> list[Document]:
+def _with_known_lines(refunds: list[Refund], known: list[Refund]) -> list[Refund]:
     """WooCommerce's own webhooks report refunds without lines: one whose lines were reported before keeps them, as far
     as all have at most LIST_LIMIT together."""
     by_id = {refund.get("id"): refund for refund in known if "line_items" in refund}
     left = LIST_LIMIT - sum(len(refund.get("line_items", ())) for refund in refunds)
-    merged = []
+    merged: list[Refund] = []
     for refund in refunds:
-        before = by_id.get(refund.get("id"), {}) if "line_items" not in refund else {}
-        lines = len(before.get("line_items", ()))
-        if lines <= left:
+        before = by_id.get(refund.get("id")) if "line_items" not in refund else None
+        lines = len(before.get("line_items", ())) if before else 0
+        if before and lines <= left:
             left -= lines
             merged.append({**before, **refund})
         else:
@@ -537,7 +478,7 @@ _NOTED_SKUS = ("opening", "unmatched", "without_stock", "unmanaged")
 """What `_match_lines` notes on an order, as sets while it does: an order can have thousands of lines."""
 
 
-def _match_lines(order: Document, before: Document | None, snapshot: OrderSnapshot, catalogue: Catalogue) -> None:
+def _match_lines(order: Document, before: Document | None, snapshot: OrderUpdate, catalogue: Catalogue) -> None:
     """Find each line's product. A line once matched keeps it: a product that is gone from the shop, or renamed, has
     another SKU on the line, or none. What is unmatched once stays so for this order."""
     known = _identified(before["line_items"]) if before else {}
@@ -671,7 +612,7 @@ def _warnings(order: Document) -> list[EventWarning]:
     return warnings
 
 
-def _field_warnings(before: Document | None, snapshot: OrderSnapshot) -> list[Document]:
+def _field_warnings(before: Document | None, snapshot: OrderUpdate) -> list[Document]:
     """What was odd about fields of this version, and of earlier ones about fields that this one does not have."""
     newer = {*snapshot.read, "envelope"}
     earlier = [
@@ -682,7 +623,7 @@ def _field_warnings(before: Document | None, snapshot: OrderSnapshot) -> list[Do
     return earlier + [each.stored() for each in snapshot.warnings]
 
 
-def _note_status(order: Document, before: Document | None, snapshot: OrderSnapshot) -> None:
+def _note_status(order: Document, before: Document | None, snapshot: OrderUpdate) -> None:
     was_deleted = bool(before and before.get("deleted_at"))
     deleted = bool(order.get("deleted_at"))
     if before and before["status"] == order["status"] and was_deleted == deleted:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from pos_api.database.client import Document
 from pos_api.orders.meta import first_meta
 
@@ -13,7 +16,7 @@ _ATTRIBUTE = "pa_"
 """How the key of a product's attribute begins (`pa_size`), which says what was bought and nothing of who bought it."""
 
 
-def is_anonymized(fields: Document) -> bool:
+def is_anonymized(fields: Mapping[str, Any]) -> bool:
     """Whether the shop has erased the personal data of an order, as these fields of it say (`WC_Privacy_Erasers`)."""
     email = fields.get("billing", {}).get("email", "").strip().lower()
     return bool(email == _ERASED_EMAIL) or first_meta(fields.get("meta", ()), "_anonymized") == "yes"

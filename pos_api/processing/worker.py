@@ -34,7 +34,7 @@ from pos_api.inbox.events import Event, Outcome
 from pos_api.inbox.leases import renewal
 from pos_api.logs import get_logger
 from pos_api.orders import apply as orders
-from pos_api.orders.apply import OrderSnapshot
+from pos_api.orders.model import OrderUpdate
 from pos_api.privacy import erase
 from pos_api.senders.woocommerce import headers as webhook_headers
 from pos_api.senders.woocommerce import messages
@@ -146,7 +146,7 @@ def _understand_again(event: Event, stores: Stores) -> Work:
 
 def again(work: Work) -> Work:
     """The same work, begun before: a crash or a failure may have left it half done."""
-    if isinstance(work.subject, OrderSnapshot):
+    if isinstance(work.subject, OrderUpdate):
         work.subject = replace(work.subject, again=True)
     return work
 
@@ -188,7 +188,7 @@ def _rounds(works: list[Work]) -> Iterable[list[Work]]:
         batch: dict[str, Work] = {}
         rest = []
         for work in works:
-            about = work.subject.key if isinstance(work.subject, OrderSnapshot) else work.event.key
+            about = work.subject.key if isinstance(work.subject, OrderUpdate) else work.event.key
             if batch.setdefault(about, work) is not work:
                 rest.append(work)
         yield list(batch.values())
@@ -196,10 +196,10 @@ def _rounds(works: list[Work]) -> Iterable[list[Work]]:
 
 
 def _apply(db: Db, works: list[Work]) -> dict[str, Outcome]:
-    of_orders: dict[str, OrderSnapshot] = {}
+    of_orders: dict[str, OrderUpdate] = {}
     outcomes: dict[str, Outcome] = {}
     for work in works:
-        if isinstance(work.subject, OrderSnapshot):
+        if isinstance(work.subject, OrderUpdate):
             of_orders[work.event.key] = work.subject
         else:
             outcomes[work.event.key] = work.outcome or _apply_other(db, work)

@@ -33,8 +33,8 @@ from pos_api.database.client import INDEXES, Db, connect, ensure_indexes, open_d
 from pos_api.errors import Conflict, Invalid
 from pos_api.figures import queries as stats
 from pos_api.orders import apply as orders
-from pos_api.orders.apply import OrderSnapshot
 from tests.conftest import fresh_database
+from tests.factories import order_update
 
 KEY = Key(Fernet.generate_key().decode())
 ORDER = {
@@ -90,9 +90,7 @@ def test_figures_are_counted_anew_from_the_orders_that_came_back(db: Db, other: 
     for each, number in ((db, 1), (other, 2)):
         moment = datetime(2026, 11, number, tzinfo=UTC)
         fields = {"status": "completed", "currency": "SEK", "customer_id": 7, "total": Decimal128("10.00")}
-        orders.apply(
-            each, [OrderSnapshot("default", number, "order.created", "e", moment, moment, 0, False, dict(fields))]
-        )
+        orders.apply(each, [order_update(number, fields, moment, topic="order.created")])
         assert stats.figures(each)["currencies"][0]["new_customers"] == 1
 
     backup.write(db, tmp_path / "file", KEY)

@@ -29,10 +29,9 @@ from pos_api.figures import queries as stats
 from pos_api.figures import rollup as tally
 from pos_api.figures.measures import AMOUNTS, NOT_COUNTED
 from pos_api.orders import apply as orders
-from pos_api.orders.apply import OrderSnapshot
 from pos_api.processing import schedule
 from pos_api.staff import token_claims
-from tests.factories import Shop, line, order
+from tests.factories import Shop, line, order, order_update
 from tests.journeys.test_recordings import RECORDINGS, deliveries, sender
 from tests.journeys.test_recordings import config as recorded_shop
 from tests.waiting import wait_until
@@ -421,7 +420,7 @@ def _apply(db: Db, store: str, order_id: int, edit: dict[str, Any], turn: int) -
     for topic in ("order.updated", *(["order.deleted"] if edit["deleted"] else [])):
         moment = datetime(2026, 11, 1, tzinfo=UTC) + timedelta(seconds=2 * turn + (topic == "order.deleted"))
         said = fields if topic == "order.updated" else {}
-        orders.apply(db, [OrderSnapshot(store, order_id, topic, f"e{turn}", moment, moment, 0, False, said)])
+        orders.apply(db, [order_update(order_id, said, moment, store=store, topic=topic, cause=f"e{turn}")])
 
 
 def _oracle(db: Db, store: str | None = None, days: tuple[date, date] = (date.min, date.max)) -> dict[str, Any]:
@@ -673,10 +672,7 @@ def _put_far_apart(db: Db, number: int) -> None:
     """So many orders, each in a block of its own."""
     fields = {"status": "completed", "currency": "SEK", "total": Decimal128("10.00"), "line_items": []}
     moment = datetime(2026, 11, 1, tzinfo=UTC)
-    snapshots = [
-        OrderSnapshot("default", n * tally.BLOCK, "order.created", f"e{n}", moment, moment, 0, False, dict(fields))
-        for n in range(number)
-    ]
+    snapshots = [order_update(n * tally.BLOCK, fields, moment, topic="order.created") for n in range(number)]
     orders.apply(db, snapshots)
 
 
@@ -805,9 +801,7 @@ def _busy(db: Db) -> None:
         for number in range(30 * n, 30 * (n + 1)):
             of_order = {**fields, "created_at": moment, "day": day.isoformat(), "customer_id": number}
             of_order["line_items"] = [{"id": 1, "sku": f"SKU-{number}", "quantity": 1, "total": Decimal128("10.00")}]
-            snapshots.append(
-                OrderSnapshot("default", number, "order.created", f"e{number}", moment, moment, 0, False, of_order)
-            )
+            snapshots.append(order_update(number, of_order, moment, topic="order.created"))
         orders.apply(db, snapshots)
     stats.figures(db)
     _wait(db)

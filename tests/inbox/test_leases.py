@@ -21,6 +21,7 @@ from pos_api.inbox import events as inbox
 from pos_api.inbox import leases
 from pos_api.inbox.leases import Renewal
 from pos_api.orders import apply as orders
+from pos_api.orders.model import OrderUpdate, Result
 from pos_api.processing import worker
 from tests.factories import assert_books_balance, event, line, order, stock_of, stock_up
 from tests.service import environment
@@ -186,7 +187,7 @@ def deadly(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever works on order 2 is gone."""
     apply = orders.apply
 
-    def deadly(db: Db, snapshots: list[orders.OrderSnapshot]) -> list[orders.Result]:
+    def deadly(db: Db, snapshots: list[OrderUpdate]) -> list[Result]:
         if any(each.order_id == 2 for each in snapshots):
             raise Crash
         return apply(db, snapshots)

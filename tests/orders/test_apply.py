@@ -17,7 +17,8 @@ from pos_api.config import Config
 from pos_api.database.client import Db, Document
 from pos_api.orders import queries as order_list
 from pos_api.orders import verify_stock as verify
-from pos_api.orders.apply import OrderSnapshot, is_older, merge
+from pos_api.orders.apply import is_older, merge
+from pos_api.orders.model import OrderUpdate
 from pos_api.stores import stores
 from tests.factories import (
     AHEAD,
@@ -26,6 +27,7 @@ from tests.factories import (
     at,
     line,
     order,
+    order_update,
     outcome,
     product,
     shop_id,
@@ -365,10 +367,10 @@ def test_a_blank_total_is_not_one_of_0(shop: Shop, db: Db, blank: Any) -> None:
     assert [str(each.get("total")) for each in db.woocommerceorders.find().sort("order_id", 1)] == ["None", "12.50"]
 
 
-def _snapshot(modified: int | None, sequence: int = 0, received: int = 0) -> OrderSnapshot:
+def _snapshot(modified: int | None, sequence: int = 0, received: int = 0) -> OrderUpdate:
     modified_at = None if modified is None else _NOON + timedelta(seconds=modified)
     received_at = _NOON + timedelta(hours=1, seconds=received)
-    return OrderSnapshot("s", 1, "order.updated", "k", received_at, modified_at, sequence, False, {})
+    return OrderUpdate("s", 1, "order.updated", "k", received_at, modified_at, sequence, False, {})
 
 
 def _stored(modified: int | None, sequence: int = 0, received: int = 0) -> Document:
@@ -398,7 +400,7 @@ def _stored(modified: int | None, sequence: int = 0, received: int = 0) -> Docum
         (_snapshot(2), {}, False),
     ],
 )
-def test_which_of_two_versions_is_older(snapshot: OrderSnapshot, stored: Document, older: bool) -> None:
+def test_which_of_two_versions_is_older(snapshot: OrderUpdate, stored: Document, older: bool) -> None:
     assert is_older(snapshot, stored) is older
 
 
@@ -891,7 +893,7 @@ def test_without_any_order_in_the_shop_all_take_their_units(shop: Shop, db: Db) 
 def test_the_time_that_an_order_takes_grows_with_its_lines_and_no_faster() -> None:
     lines = [{"id": number, "sku": f"new-{number}", "quantity": 1} for number in range(1, 12_001)]
     fields = {"line_items": lines, "status": "processing"}
-    snapshot = OrderSnapshot("s", 1, "order.created", "cause", now(), now(), 0, opening=False, fields=fields)
+    snapshot = order_update(1, fields, topic="order.created")
     began = time.process_time()
     order = merge(None, snapshot, Catalogue([]))
     assert time.process_time() - began < 4  # a list that is sorted anew for each line takes several times as long

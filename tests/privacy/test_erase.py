@@ -31,7 +31,7 @@ from pos_api.figures import rollup as tally
 from pos_api.inbox import events as inbox
 from pos_api.orders import apply as orders
 from pos_api.orders import verify_stock as verify
-from pos_api.orders.apply import OrderSnapshot
+from pos_api.orders.model import OrderUpdate
 from pos_api.privacy import erase
 from pos_api.processing import ingest as pull
 from pos_api.processing import worker
@@ -565,7 +565,7 @@ def test_a_shop_that_keeps_an_erased_orders_data_is_in_sync(
     erase.person(db, erasures, ANNA)
     store = Stores(db, config).get("default")
     read = worker.understand(store, {"content-type": "application/json"}, envelope("order.updated", annas(1)), now())
-    assert isinstance(read.subject, OrderSnapshot)
+    assert isinstance(read.subject, OrderUpdate)
     [(stored, differing)] = orders.compare(db, [read.subject])
     assert stored is not None
     assert differing == []

@@ -23,7 +23,7 @@ from pos_api.figures import queries as stats
 from pos_api.inbox import events as inbox
 from pos_api.orders import apply as orders
 from pos_api.orders import upkeep as order_upkeep
-from pos_api.orders.apply import OrderSnapshot
+from pos_api.orders.model import OrderUpdate
 from pos_api.privacy import erase, retention
 from pos_api.processing import worker
 from pos_api.processing.schedule import Schedule
@@ -452,7 +452,7 @@ def test_an_erased_order_is_no_difference_to_the_shop(shop: Shop, db: Db, short:
     retention.run(db, short)
     body = json.dumps({"event": "order.updated", "data": data}).encode()
     subject = worker.understand(Stores(db, short).get("default"), {}, body, now()).subject
-    assert isinstance(subject, OrderSnapshot)
+    assert isinstance(subject, OrderUpdate)
     [(before, differing)] = orders.compare(db, [subject])
     assert before is not None
     assert differing == []

@@ -19,6 +19,7 @@ from pos_api.database.client import Db
 from pos_api.errors import Unavailable
 from pos_api.inbox.events import Outcome
 from pos_api.orders import apply as orders
+from pos_api.orders.model import OrderUpdate, Result
 from pos_api.processing import worker
 from pos_api.stores import stores
 from tests.factories import Shop, assert_books_balance, line, order, stock_of, stock_up
@@ -29,7 +30,7 @@ from tests.waiting import wait_until
 def test_an_event_that_fails_fails_alone(process: Process, db: Db, monkeypatch: pytest.MonkeyPatch) -> None:
     apply = orders.apply
 
-    def picky(db: Db, snapshots: list[orders.OrderSnapshot]) -> list[orders.Result]:
+    def picky(db: Db, snapshots: list[OrderUpdate]) -> list[Result]:
         if any(each.order_id == 2 for each in snapshots):
             raise ZeroDivisionError("with Anna's order")
         return apply(db, snapshots)

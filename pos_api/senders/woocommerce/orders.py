@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import cast
 
 from pos_api.common.currencies import CURRENCIES
 from pos_api.database.client import Document
-from pos_api.orders.apply import OrderSnapshot, status_of
+from pos_api.orders.apply import status_of
+from pos_api.orders.model import OrderFields, OrderUpdate
 from pos_api.senders.fields import (
     STATUS_LIMIT,
     Field,
@@ -69,7 +71,7 @@ _ORDER: dict[str, Field] = {
 }
 
 
-def read_order(message: Message, store: Store, received_at: datetime, cause: str) -> OrderSnapshot | None:
+def read_order(message: Message, store: Store, received_at: datetime, cause: str) -> OrderUpdate | None:
     data, found = message.data, message.found
     place = Place(found)
     known = identity(data, place, received_at)
@@ -94,7 +96,7 @@ def read_order(message: Message, store: Store, received_at: datetime, cause: str
     elif created_at:
         fields["created_at"] = created_at
         fields["day"] = local_day(data.get("date_created"), created_at, store)
-    return OrderSnapshot(
+    return OrderUpdate(
         store=store.id,
         order_id=known["id"],
         topic=message.topic,
@@ -106,7 +108,7 @@ def read_order(message: Message, store: Store, received_at: datetime, cause: str
         live_since=store.live_since if message.opening is None else None,  # the sender knows better than a date
         stock_taken_at=message.stock_taken_at,
         likely_taken_at=likely_taken_at(message, fields, known.get("modified_at")),
-        fields=fields,
+        fields=cast("OrderFields", fields),
         replaces=message.replaces,
         erasures=store.erasures_of(fields.get("billing", {}).get("email", ""), fields.get("customer_id", 0)),
         read=frozenset(message.data),

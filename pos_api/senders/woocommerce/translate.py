@@ -12,7 +12,7 @@ from pos_api.catalogue.archive import ProductDeletion
 from pos_api.catalogue.products import ProductSnapshot
 from pos_api.customers.customers import CustomerErasure, CustomerSnapshot
 from pos_api.errors import Invalid
-from pos_api.orders.apply import OrderSnapshot
+from pos_api.orders.model import OrderUpdate
 from pos_api.senders.fields import visible
 from pos_api.senders.woocommerce.customers import read_customer, read_customer_erasure
 from pos_api.senders.woocommerce.messages import Message
@@ -23,7 +23,7 @@ from pos_api.senders.woocommerce.times import with_gmt_times, without_impossible
 from pos_api.senders.woocommerce.topics import CUSTOMER_ERASED, CUSTOMER_TOPICS, PRODUCT_TOPICS, TOPICS
 from pos_api.stores.stores import Store, site_of
 
-Subject: TypeAlias = OrderSnapshot | ProductSnapshot | ProductDeletion | CustomerSnapshot | CustomerErasure
+Subject: TypeAlias = OrderUpdate | ProductSnapshot | ProductDeletion | CustomerSnapshot | CustomerErasure
 
 
 def translate(message: Message, store: Store, received_at: datetime, cause: str) -> Subject | None:

@@ -15,7 +15,7 @@ from pos_api.common.time import now
 from pos_api.errors import BadRequest, PayloadTooLarge, PosError, Unavailable, UnsupportedMediaType
 from pos_api.inbox.events import Outcome
 from pos_api.logs import get_logger
-from pos_api.orders.apply import OrderSnapshot
+from pos_api.orders.model import OrderUpdate
 from pos_api.processing import worker
 from pos_api.processing.worker import RETRY_AFTER, Receipt, Work
 from pos_api.senders.woocommerce import authentication as shop_authentication
@@ -117,7 +117,7 @@ def _take_large(headers: dict[str, str], parts: Iterable[bytes], started: float)
 
 def _log_receipt(work: Work) -> None:
     event, subject = work.event, work.subject
-    number = subject.fields.get("number") if isinstance(subject, OrderSnapshot) else None
+    number = subject.fields.get("number") if isinstance(subject, OrderUpdate) else None
     log.info(
         f"📦 Webhook received: {event.topic[:_LOGGED] or 'unreadable'}",
         number=(number or event.resource_id)[:_LOGGED],
@@ -152,7 +152,7 @@ def _answer(work: Work, outcome: Outcome | None) -> tuple[Response, int]:
     data: dict[str, Any] = {
         "outcome": outcome.outcome if outcome else "waiting",
         "event_key": work.event.key,
-        "order": work.subject.key if isinstance(work.subject, OrderSnapshot) else None,
+        "order": work.subject.key if isinstance(work.subject, OrderUpdate) else None,
         "warnings": [each.message for each in warnings],
         "warning_codes": [{"code": each.code, "values": dict(each.values)} for each in warnings],
     }

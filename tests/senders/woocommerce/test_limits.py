@@ -24,7 +24,7 @@ from pos_api.errors import Invalid
 from pos_api.figures.measures import Sums
 from pos_api.orders import apply as orders
 from pos_api.orders import holding
-from pos_api.orders.apply import OrderSnapshot
+from pos_api.orders.model import OrderUpdate
 from pos_api.orders.verify_stock import _order_problem
 from pos_api.senders import fields
 from pos_api.senders.woocommerce import messages
@@ -157,9 +157,9 @@ def problems(data: dict[str, Any]) -> dict[str, str]:
     return refused.value.details
 
 
-def read_order(data: dict[str, Any]) -> OrderSnapshot:
+def read_order(data: dict[str, Any]) -> OrderUpdate:
     snapshot = read("order.updated", body_of("order.updated", data))
-    assert isinstance(snapshot, OrderSnapshot)
+    assert isinstance(snapshot, OrderUpdate)
     return snapshot
 
 
@@ -317,7 +317,7 @@ def process(topic: str, body: bytes) -> dict[str, str] | None:
         snapshot = read(topic, body)
     except Invalid as refused:
         return dict(refused.details)
-    if isinstance(snapshot, OrderSnapshot):
+    if isinstance(snapshot, OrderUpdate):
         first = orders.merge(None, snapshot, catalogue())
         second = orders.merge(first, snapshot, catalogue())
         orders.merge(second, read_order({"id": 1, "status": "shipped"}), catalogue())

@@ -18,7 +18,7 @@ from pos_api.catalogue.products import ProductSnapshot
 from pos_api.customers.customers import CustomerSnapshot
 from pos_api.database.client import Db
 from pos_api.errors import Invalid
-from pos_api.orders.apply import OrderSnapshot
+from pos_api.orders.model import OrderUpdate
 from pos_api.processing.worker import understand
 from pos_api.senders.woocommerce import messages
 from pos_api.senders.woocommerce.translate import translate
@@ -36,13 +36,13 @@ def read(topic: str, data: Any, **envelope: Any) -> Any:
     return translate(messages.read({}, body), STORE, NOON, "cause")
 
 
-def read_order(**fields: Any) -> OrderSnapshot:
+def read_order(**fields: Any) -> OrderUpdate:
     snapshot = read("order.updated", {"id": 1, **fields})
-    assert isinstance(snapshot, OrderSnapshot)
+    assert isinstance(snapshot, OrderUpdate)
     return snapshot
 
 
-def warned(snapshot: OrderSnapshot | ProductSnapshot | CustomerSnapshot) -> set[str]:
+def warned(snapshot: OrderUpdate | ProductSnapshot | CustomerSnapshot) -> set[str]:
     """The fields that its warnings name."""
     return {str(each.values["field"]) for each in snapshot.warnings}
 
@@ -119,7 +119,7 @@ def _with(order: dict[str, Any], path: tuple[str | int, ...], value: Any) -> dic
     return dict(changed)
 
 
-def _units_and_money(snapshot: OrderSnapshot) -> Any:
+def _units_and_money(snapshot: OrderUpdate) -> Any:
     fields = snapshot.fields
     lines = [(each["sku"], each["quantity"], each.get("reduced_stock")) for each in fields["line_items"]]
     refunds = [
@@ -200,7 +200,9 @@ def test_nothing_has_five_forms(nothing: Any) -> None:
     assert snapshot.warnings == ()
     assert snapshot.fields["billing"] == {"first_name": "A", "state": "", "company": ""}
     assert (snapshot.fields["customer_id"], snapshot.fields["paid_at"]) == (0, None)
-    assert snapshot.fields["tax_lines"] == snapshot.fields["coupon_lines"] == snapshot.fields["meta"] == []
+    assert snapshot.fields["tax_lines"] == []
+    assert snapshot.fields["coupon_lines"] == []
+    assert snapshot.fields["meta"] == []
 
 
 @pytest.mark.parametrize(

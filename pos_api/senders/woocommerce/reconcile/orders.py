@@ -3,7 +3,7 @@ deleted refund, an order deleted for good).
 
 A discrepancy is confirmed by a second look at the order alone: the rev stored here is read first and the shop asked
 then, so that what the shop says is newer, and is applied while the order still has that rev
-(`OrderSnapshot.replaces`). What can't be read, or keeps changing, is noted as not read: nothing is left out.
+(`OrderUpdate.replaces`). What can't be read, or keeps changing, is noted as not read: nothing is left out.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pos_api.database.client import Db, Document
 from pos_api.errors import PosError
 from pos_api.inbox import events as inbox
 from pos_api.orders import apply as orders
-from pos_api.orders.apply import OrderSnapshot
+from pos_api.orders.model import OrderUpdate
 from pos_api.senders.base import Ingest
 from pos_api.senders.woocommerce.reconcile.report import ORDERS, Report, repaired, too_many_gone
 from pos_api.senders.woocommerce.rest_client import (
@@ -53,7 +53,7 @@ _DERIVED = frozenset(
 class _Compared:
     """An order as the shop has it, what is stored of it, and the fields that differ."""
 
-    snapshot: OrderSnapshot
+    snapshot: OrderUpdate
     before: Document | None
     fields: list[str]
     row: Row
@@ -157,7 +157,7 @@ def _compare(db: Db, store: Store, rows: list[Row]) -> list[_Compared]:
         if _lacking(row):
             continue
         command = command_of(store, "order.restored", row)
-        if isinstance(command, OrderSnapshot):
+        if isinstance(command, OrderUpdate):
             read.append((command, row))
     compared = orders.compare(db, [snapshot for snapshot, _ in read])
     return [

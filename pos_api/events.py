@@ -1,0 +1,217 @@
+"""What happened: the events that a domain returns when it has applied a command.
+
+An event's `id` is made of what it is about and of its revision there, so applying a command again gives the same ids
+and makes no second event of one change. `type` is what subscribers choose by (`order.created`). Events hold no personal
+data, only what is needed to look the thing up.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+from pos_api.common.quantity import Quantity, whole
+
+OrderChange: TypeAlias = Literal["created", "updated", "completed", "cancelled", "refunded", "restored", "deleted"]
+ProductChange: TypeAlias = Literal["created", "updated", "archived"]
+CustomerChange: TypeAlias = Literal["created", "updated", "erased"]
+
+
+class Event(ABC):
+    """One thing that happened. `at` is when it was noticed here."""
+
+    __slots__ = ()
+    at: datetime
+
+    @property
+    @abstractmethod
+    def type(self) -> str:
+        """Its name, of two parts: what it is about and what happened to it."""
+
+    @property
+    @abstractmethod
+    def id(self) -> str:
+        """Its id, the same whenever the same thing is applied again."""
+
+    @property
+    @abstractmethod
+    def resource(self) -> str:
+        """What it is about: events about one resource are in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderChanged(Event):
+    """An order was saved as its `revision` (1, 2, 3 …).
+
+    Each revision has one of `created`, `updated`, `deleted` and `restored`. Beside it there may be one that says that
+    it came into a final status (`completed`, `cancelled`, `refunded`): its id ends in that word.
+    """
+
+    order: str
+    """`store:order id`"""
+    store: str
+    revision: int
+    change: OrderChange
+    at: datetime
+
+    @property
+    def type(self) -> str:
+        return f"order.{self.change}"
+
+    @property
+    def id(self) -> str:
+        step = f"order:{self.order}:{self.revision}"
+        return f"{step}:{self.change}" if self.change in ("completed", "cancelled", "refunded") else step
+
+    @property
+    def resource(self) -> str:
+        return f"order:{self.order}"
+
+
+@dataclass(frozen=True, slots=True)
+class StockChanged(Event):
+    """A movement of the stock ledger: number `seq` of a product, which took its stock from `before` to `after`.
+
+    `sku` is the product's `_id`. `store` is the store whose order moved it, and `order` that order; None where a person
+    or a product report did. `cause` is an inbox entry's key, or a person.
+    """
+
+    sku: str
+    seq: int
+    before: Quantity
+    after: Quantity
+    reason: str
+    cause: str
+    at: datetime
+    order: str | None = None
+    store: str | None = None
+
+    @property
+    def quantity(self) -> Quantity:
+        """The units moved: below zero they left the stock. 0 where only the holder changed."""
+        return whole(self.after - self.before)
+
+    @property
+    def type(self) -> str:
+        return "stock.changed"
+
+    @property
+    def id(self) -> str:
+        return f"stock:{self.sku}:{self.seq}"
+
+    @property
+    def resource(self) -> str:
+        return f"stock:{self.sku}"
+
+
+@dataclass(frozen=True, slots=True)
+class ProductChanged(Event):
+    """A product was made, changed or archived. `version` is the number of that change and rises, such as the
+    milliseconds of the report's time. `sku` is the product's `_id`."""
+
+    sku: str
+    version: int
+    change: ProductChange
+    at: datetime
+    store: str | None = None
+
+    @property
+    def type(self) -> str:
+        return f"product.{self.change}"
+
+    @property
+    def id(self) -> str:
+        return f"product:{self.sku}:{self.version}"
+
+    @property
+    def resource(self) -> str:
+        return f"product:{self.sku}"
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerChanged(Event):
+    """A customer's record was made, changed or erased. `customer` is the record's `_id`, or of an erased one the
+    pseudonym; `version` as of a product."""
+
+    customer: str
+    version: int
+    change: CustomerChange
+    at: datetime
+    store: str | None = None
+
+    @property
+    def type(self) -> str:
+        return f"customer.{self.change}"
+
+    @property
+    def id(self) -> str:
+        return f"customer:{self.customer}:{self.version}"
+
+    @property
+    def resource(self) -> str:
+        return f"customer:{self.customer}"
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryParked(Event):
+    """A delivery can't be used and waits for people to look at it. `entry` is the inbox entry's key."""
+
+    store: str
+    entry: str
+    at: datetime
+
+    @property
+    def type(self) -> str:
+        return "delivery.parked"
+
+    @property
+    def id(self) -> str:
+        return f"delivery:{self.entry}"
+
+    @property
+    def resource(self) -> str:
+        return f"delivery:{self.entry}"
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSilent(Event):
+    """Nothing has come from a store since `since`, which is longer than usual."""
+
+    store: str
+    since: datetime
+    at: datetime
+
+    @property
+    def type(self) -> str:
+        return "store.silent"
+
+    @property
+    def id(self) -> str:
+        return f"silent:{self.store}:{self.since.isoformat()}"
+
+    @property
+    def resource(self) -> str:
+        return f"store:{self.store}"
+
+
+@dataclass(frozen=True, slots=True)
+class StoreDrift(Event):
+    """A comparison with a store found discrepancies; it was begun at `compared_at`."""
+
+    store: str
+    compared_at: datetime
+    at: datetime
+
+    @property
+    def type(self) -> str:
+        return "store.drift"
+
+    @property
+    def id(self) -> str:
+        return f"drift:{self.store}:{self.compared_at.isoformat()}"
+
+    @property
+    def resource(self) -> str:
+        return f"store:{self.store}"

@@ -1,0 +1,376 @@
+"""What an order is: the stored document, the command that changes it, and what applying the command returns.
+
+Pure: no database. Amounts are `Decimal128`, times are aware and UTC, quantities are whole numbers or have six decimals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypeAlias, TypedDict
+
+from bson import Decimal128
+
+from pos_api.common.quantity import Quantity
+from pos_api.orders.personal_data import is_anonymized
+
+if TYPE_CHECKING:
+    from bson import Timestamp
+
+    from pos_api.common.event_warnings import EventWarning
+    from pos_api.customers.erasures import Erasure
+    from pos_api.events import Event
+
+Kind: TypeAlias = Literal["created", "updated", "deleted", "restored"]
+Outcome: TypeAlias = Literal["created", "updated", "unchanged", "stale"]
+StockRule: TypeAlias = Literal["none", "reserved", "taken", "kept"]
+Stage: TypeAlias = Literal["open", "completed", "cancelled", "refunded", "closed"]
+
+
+# --- what a status means ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """An order's status by its sender's `name`, and what it means; the sender works that out.
+
+    `stock_rule` says what an order in this status holds where its lines do not say what the shop took:
+
+    * `none`: nothing;
+    * `reserved`: its units are kept back for the buyer, and the shop has not taken them yet;
+    * `taken`: the shop takes its units in this status;
+    * `kept`: the status changes nothing: what was held before stays held.
+
+    `counts_as_sale` says whether figures count the order. `stage` is `open` while there is something left to do, else
+    how it ended; `closed` where that is none of the others.
+    """
+
+    name: str
+    stock_rule: StockRule
+    counts_as_sale: bool
+    stage: Stage
+
+
+# --- the stored document ----------------------------------------------------------------------------------------
+
+
+class Meta(TypedDict):
+    """An entry of meta data, as a shop's plugins keep them."""
+
+    key: str
+    value: Any
+
+
+class Address(TypedDict, total=False):
+    """A billing or shipping address."""
+
+    first_name: str
+    last_name: str
+    company: str
+    address_1: str
+    address_2: str
+    city: str
+    state: str
+    postcode: str
+    country: str
+    phone: str
+    email: str
+
+
+class Line(TypedDict):
+    """A line of goods. `product` is the `_id` of the product it was matched with; `reduced_stock` the units that the
+    shop says it has taken for it; `full` (true) says that the line came with all that the shop knows of it."""
+
+    sku: str
+    quantity: Quantity
+    id: NotRequired[int | str]
+    name: NotRequired[str]
+    tax_class: NotRequired[str]
+    price: NotRequired[Decimal128]
+    subtotal: NotRequired[Decimal128]
+    subtotal_tax: NotRequired[Decimal128]
+    total: NotRequired[Decimal128]
+    total_tax: NotRequired[Decimal128]
+    product_id: NotRequired[int]
+    variation_id: NotRequired[int]
+    meta: NotRequired[list[Meta]]
+    full: NotRequired[bool]
+    reduced_stock: NotRequired[Quantity]
+    product: NotRequired[str]
+
+
+class TaxLine(TypedDict, total=False):
+    """What the order's lines have of one tax rate."""
+
+    id: int
+    rate_id: int | str
+    rate_code: str
+    label: str
+    rate_percent: str
+    tax_total: Decimal128
+    shipping_tax_total: Decimal128
+
+
+class ShippingLine(TypedDict, total=False):
+    """A way of shipping and what it costs."""
+
+    id: int
+    method_id: str
+    method_title: str
+    total: Decimal128
+    total_tax: Decimal128
+
+
+class FeeLine(TypedDict, total=False):
+    """A fee; below zero a discount."""
+
+    id: int
+    name: str
+    total: Decimal128
+    total_tax: Decimal128
+
+
+class CouponLine(TypedDict, total=False):
+    """A coupon that was used."""
+
+    id: int
+    code: str
+    discount: Decimal128
+    discount_tax: Decimal128
+
+
+class RefundLine(TypedDict):
+    """What a refund gives back of a line of goods, with the signs of the sale. `line_item_id` is that line's id."""
+
+    quantity: Quantity
+    id: NotRequired[int]
+    sku: NotRequired[str]
+    product_id: NotRequired[int]
+    variation_id: NotRequired[int]
+    line_item_id: NotRequired[int | str]
+    total: NotRequired[Decimal128]
+    total_tax: NotRequired[Decimal128]
+
+
+class RefundTax(TypedDict):
+    """What a refund gives back of one tax rate."""
+
+    rate_id: int | str
+    total: Decimal128
+
+
+class Refund(TypedDict):
+    """A refund; `amount` is what was paid back, from 0 on. What it consists of is absent where that was not said."""
+
+    amount: Decimal128
+    id: NotRequired[int]
+    reason: NotRequired[str]
+    created_at: NotRequired[datetime]
+    line_items: NotRequired[list[RefundLine]]
+    shipping_total: NotRequired[Decimal128]
+    taxes: NotRequired[list[RefundTax]]
+
+
+class Held(TypedDict):
+    """Units of a product; `sku` is its `_id`."""
+
+    sku: str
+    quantity: Quantity
+
+
+class StatusEntry(TypedDict):
+    """An entry of an order's history: the status it came into, `at` when, and the inbox entry that said so."""
+
+    status: str
+    deleted: bool
+    at: datetime
+    cause: str
+
+
+class StoredWarning(TypedDict):
+    """A warning as it is kept (see `common.event_warnings`)."""
+
+    code: str
+    message: str
+    values: Mapping[str, Any]
+
+
+class OrderFields(TypedDict, total=False):
+    """The fields of an order that a sender names, as they are stored. One that is absent says nothing."""
+
+    number: str
+    status: str
+    currency: str
+    created_via: str
+    created_at: datetime
+    day: str
+    paid_at: datetime | None
+    completed_at: datetime | None
+    customer_id: int
+    customer_note: str
+    parent_id: int
+    payment_method: str
+    payment_method_title: str
+    transaction_id: str
+    prices_include_tax: bool
+    total: Decimal128
+    total_tax: Decimal128
+    cart_tax: Decimal128
+    discount_total: Decimal128
+    discount_tax: Decimal128
+    shipping_total: Decimal128
+    shipping_tax: Decimal128
+    billing: Address
+    shipping: Address
+    line_items: list[Line]
+    tax_lines: list[TaxLine]
+    shipping_lines: list[ShippingLine]
+    fee_lines: list[FeeLine]
+    coupon_lines: list[CouponLine]
+    refunds: list[Refund]
+    meta: list[Meta]
+
+
+class Order(TypedDict):
+    """A stored order: the fields that its sender named, and what follows from them.
+
+    * `rev`, raised by every save; `changed_at`, the server's time of the last one;
+    * `modified_at` and `sequence`, the sender's version, and `received_at`, when that arrived here;
+    * `held`, what this version holds of each product; `opening`, products whose units were gone before the POS started
+      to count; `unmatched`, SKUs no product was known for when the order first named them; `without_stock`, SKUs of
+      goods that the shop keeps no stock of; `unmanaged`, products whose stock the shop did not manage when it looked at
+      the order; `carried`, units that were taken from another product's stock (see `stock.ledger.Holding`);
+    * `parent`, the `_id` of the order that this is a sub-order of; `suborders_hold` (true), where this is a parent and
+      the shop has taken stock for its sub-orders;
+    * `test_mode` (true), where it was paid in a payment provider's test mode;
+    * `deleted_at`, while it is deleted, and with it `deleted_version`, the `modified_at` of the version deleted;
+    * `closed_at`, since when it is closed, while its personal data is there; `erased_at`, where that was erased;
+    * `former_customers`, whose order it was, until their records are seen to;
+    * `customer`, `skus` and `search`, by which it is found.
+    """
+
+    _id: str
+    store: str
+    order_id: int
+    rev: int
+    created_at: datetime
+    day: str
+    status: str
+    line_items: list[Line]
+    unmatched: list[str]
+    opening: list[str]
+    held: list[Held]
+    status_history: list[StatusEntry]
+    warnings: list[StoredWarning]
+    customer: str | None
+    skus: list[str]
+    search: list[str]
+
+    changed_at: NotRequired[Timestamp]
+    received_at: NotRequired[datetime]
+    modified_at: NotRequired[datetime]
+    sequence: NotRequired[int]
+    without_stock: NotRequired[list[str]]
+    unmanaged: NotRequired[list[str]]
+    carried: NotRequired[list[Held]]
+    parent: NotRequired[str]
+    suborders_hold: NotRequired[bool]
+    test_mode: NotRequired[bool]
+    deleted_at: NotRequired[datetime]
+    deleted_version: NotRequired[datetime | None]
+    closed_at: NotRequired[datetime]
+    erased_at: NotRequired[datetime]
+    former_customers: NotRequired[list[str]]
+
+    number: NotRequired[str]
+    currency: NotRequired[str]
+    created_via: NotRequired[str]
+    paid_at: NotRequired[datetime | None]
+    completed_at: NotRequired[datetime | None]
+    customer_id: NotRequired[int]
+    customer_note: NotRequired[str]
+    parent_id: NotRequired[int]
+    payment_method: NotRequired[str]
+    payment_method_title: NotRequired[str]
+    transaction_id: NotRequired[str]
+    prices_include_tax: NotRequired[bool]
+    total: NotRequired[Decimal128]
+    total_tax: NotRequired[Decimal128]
+    cart_tax: NotRequired[Decimal128]
+    discount_total: NotRequired[Decimal128]
+    discount_tax: NotRequired[Decimal128]
+    shipping_total: NotRequired[Decimal128]
+    shipping_tax: NotRequired[Decimal128]
+    billing: NotRequired[Address]
+    shipping: NotRequired[Address]
+    tax_lines: NotRequired[list[TaxLine]]
+    shipping_lines: NotRequired[list[ShippingLine]]
+    fee_lines: NotRequired[list[FeeLine]]
+    coupon_lines: NotRequired[list[CouponLine]]
+    refunds: NotRequired[list[Refund]]
+    meta: NotRequired[list[Meta]]
+
+
+# --- the command and its result ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class OrderUpdate:
+    """What a sender says about an order at one moment.
+
+    `fields` holds only what was there, in stored form; an absent field leaves what is stored. `modified_at` is None
+    and `sequence` 0 where the sender gave none. `again` says that the update was begun before: a crash may have left
+    its order saved and not settled.
+
+    `replaces` marks what was read from the shop after it had been compared with the stored order of that rev (0: none
+    was stored), and so is newer, whatever its version says: a refund that was deleted changes no time and no sequence.
+    It is applied while the order still has that rev. `opening` says that the order is from before the POS started to
+    count, `live_since` when the store went live; `stock_taken_at` is when the shop took its stock, where it noted that,
+    and `likely_taken_at` what its dates say of that.
+
+    `erasures` are those of the customer whom it names, the oldest first; `erased` is the one that it is subject to,
+    which shows when it is applied: personal data in it is not kept.
+
+    `read` has the sender's names of the fields that were there, and `warnings` what was odd about them.
+    """
+
+    store: str
+    order_id: int
+    topic: str
+    cause: str
+    received_at: datetime
+    modified_at: datetime | None
+    sequence: int
+    opening: bool
+    fields: OrderFields
+    again: bool = False
+    replaces: int | None = None
+    erasures: tuple[Erasure, ...] = ()
+    erased: Erasure | None = None
+    read: frozenset[str] = frozenset()
+    warnings: tuple[EventWarning, ...] = ()
+    live_since: datetime | None = None
+    stock_taken_at: datetime | None = None
+    likely_taken_at: datetime | None = None
+
+    @property
+    def key(self) -> str:
+        """The order's `_id`."""
+        return f"{self.store}:{self.order_id}"
+
+    @property
+    def anonymized(self) -> bool:
+        """Whether the shop has erased the order's personal data."""
+        return is_anonymized(self.fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of an update: its outcome and the events that it caused; what people should know about the order
+    (`warnings`); and the erasure that the update was subject to, after which nothing of what it said may stay."""
+
+    outcome: Outcome
+    warnings: tuple[EventWarning, ...] = ()
+    erased: Erasure | None = None
+    events: tuple[Event, ...] = ()
