@@ -386,7 +386,7 @@ function hasten( array $input ): array {
 	add_filter( 'action_scheduler_timeout_period', '__return_zero' );
 	add_filter( 'action_scheduler_failure_period', '__return_zero' );
 	$wpdb->query( "UPDATE {$wpdb->prefix}pos_sync_queue SET next_attempt = 1, lease_until = 0 WHERE state = 'waiting'" );
-	( new \POS_Sync\Scheduler() )->soon( \POS_Sync\Scheduler::SEND );
+	( new \POS_Sync\Jobs\Scheduler() )->soon( \POS_Sync\Jobs\Scheduler::SEND );
 	return run_jobs( $input );
 }
 
@@ -419,7 +419,7 @@ function language( array $input ): array {
  */
 function log_texts( array $input ): array {
 	global $wpdb;
-	$log = new \POS_Sync\Log( new \POS_Sync\Settings() );
+	$log = new \POS_Sync\Log\Delivery_Log( new \POS_Sync\Settings\Settings() );
 	return array_map( array( $log, 'find' ), array_map( 'intval', $wpdb->get_col( "SELECT id FROM {$wpdb->prefix}pos_sync_log" ) ) );
 }
 
@@ -427,7 +427,7 @@ function log_texts( array $input ): array {
  * Runs a round of maintenance.
  */
 function maintain( array $input ): array {
-	do_action( \POS_Sync\Scheduler::MAINTAIN );
+	do_action( \POS_Sync\Jobs\Scheduler::MAINTAIN );
 	return run_jobs( $input );
 }
 
@@ -542,16 +542,30 @@ function as_customer( array $input ): array {
  * What the button "Resend all failed" does.
  */
 function resend_failed( array $input ): array {
-	( new \POS_Sync\Queue() )->resend_failed( time() );
-	( new \POS_Sync\Scheduler() )->soon( \POS_Sync\Scheduler::SEND );
+	( new \POS_Sync\Queue\Queue() )->resend_failed( time() );
+	( new \POS_Sync\Jobs\Scheduler() )->soon( \POS_Sync\Jobs\Scheduler::SEND );
 	return array();
+}
+
+/**
+ * The backfill with what it needs.
+ */
+function backfill(): \POS_Sync\Backfill\Backfill {
+	return new \POS_Sync\Backfill\Backfill( new \POS_Sync\Queue\Queue(), new \POS_Sync\Queue\Queue_Reader(), new \POS_Sync\Jobs\Scheduler() );
+}
+
+/**
+ * The status of sending with what it needs.
+ */
+function sync_status( \POS_Sync\Settings\Settings $settings ): \POS_Sync\Health\Sync_Status {
+	return new \POS_Sync\Health\Sync_Status( $settings, new \POS_Sync\Settings\Site_Identity(), new \POS_Sync\Queue\Queue_Schedule(), new \POS_Sync\Queue\Queue_Reader(), new \POS_Sync\Log\Delivery_Log( $settings ) );
 }
 
 /**
  * What the button "Send orders" does.
  */
 function backfill_since( array $input ): array {
-	( new \POS_Sync\Backfill( new \POS_Sync\Queue(), new \POS_Sync\Scheduler() ) )->since( time() - $input['days'] * DAY_IN_SECONDS );
+	backfill()->since( time() - $input['days'] * DAY_IN_SECONDS );
 	return array();
 }
 
@@ -580,7 +594,7 @@ function add_webhooks( array $input ): array {
  * Sends as the job does, without the scheduler, which lets only one run at a time.
  */
 function send_now( array $input ): array {
-	do_action( \POS_Sync\Scheduler::SEND );
+	do_action( \POS_Sync\Jobs\Scheduler::SEND );
 	return array();
 }
 
@@ -893,7 +907,7 @@ function wake_up( array $input ): array {
 	$expires = time() + 60;
 	return array(
 		'expires'   => $expires,
-		'signature' => \POS_Sync\Loopback::sign( $expires, wp_salt( 'nonce' ) ),
+		'signature' => \POS_Sync\Sending\Loopback_Request::sign( $expires, wp_salt( 'nonce' ) ),
 	);
 }
 
@@ -908,7 +922,7 @@ function send_while_read_only( array $input ): array {
 		}
 	);
 	$started = microtime( true );
-	do_action( \POS_Sync\Scheduler::SEND );
+	do_action( \POS_Sync\Jobs\Scheduler::SEND );
 	return array( 'seconds' => microtime( true ) - $started );
 }
 
@@ -927,7 +941,7 @@ function send_and_die_at( array $input ): array {
 		10,
 		2
 	);
-	do_action( \POS_Sync\Scheduler::SEND );
+	do_action( \POS_Sync\Jobs\Scheduler::SEND );
 	return array();
 }
 
@@ -1011,7 +1025,7 @@ function privacy_guide( array $input ): array {
 	set_current_screen( 'privacy' );
 	foreach ( $GLOBALS['wp_filter']['admin_init']->callbacks as $priority => $hooks ) { // The others want a whole page.
 		foreach ( $hooks as $hook ) {
-			if ( ! is_array( $hook['function'] ) || ! $hook['function'][0] instanceof \POS_Sync\Privacy ) {
+			if ( ! is_array( $hook['function'] ) || ! $hook['function'][0] instanceof \POS_Sync\Privacy\Privacy_Policy ) {
 				remove_action( 'admin_init', $hook['function'], $priority );
 			}
 		}
@@ -1062,11 +1076,9 @@ function save_settings( array $input ): array {
 	wp_set_current_user( 1 );
 	$_POST['option_page'] = 'pos_sync';
 	require_once ABSPATH . 'wp-admin/includes/template.php';
-	$settings = new \POS_Sync\Settings();
-	$queue    = new \POS_Sync\Queue();
-	$health   = new \POS_Sync\Health( $settings, new \POS_Sync\Site(), $queue, new \POS_Sync\Log( $settings ) );
-	$settings->register_option();
-	( new \POS_Sync\Settings_Page( $settings, new \POS_Sync\Backfill( $queue, new \POS_Sync\Scheduler() ), $health, new \POS_Sync\Client( $settings ) ) )->register();
+	$settings = new \POS_Sync\Settings\Settings();
+	( new \POS_Sync\Settings\Settings_Sanitizer( $settings ) )->register_option();
+	( new \POS_Sync\Screens\Settings_Tab( $settings, backfill(), sync_status( $settings ), new \POS_Sync\Sending\Pos_Client( $settings ) ) )->register();
 	update_option( 'pos_sync_settings', $input['form'] );
 	return stored_settings( array() ) + array( 'said' => array_column( get_settings_errors( 'pos_sync_settings' ), 'message' ) );
 }
@@ -1124,7 +1136,7 @@ function after_upgrade( array $input ): array {
 	global $wpdb;
 	$queue = "{$wpdb->prefix}pos_sync_queue";
 	$begun = microtime( true );
-	$due   = ( new \POS_Sync\Queue() )->due( 2000000001, true, true );
+	$due   = ( new \POS_Sync\Queue\Queue_Schedule() )->due( 2000000001, true, true );
 	$spent = microtime( true ) - $begun;
 	return array(
 		'schema'  => get_option( 'pos_sync_schema' ),
@@ -1145,10 +1157,9 @@ function check_alarm( array $input ): array {
 	if ( isset( $input['locale'] ) && determine_locale() !== $input['locale'] ) {
 		switch_to_locale( $input['locale'] );
 	}
-	$settings = new \POS_Sync\Settings();
-	$queue    = new \POS_Sync\Queue();
-	$health   = new \POS_Sync\Health( $settings, new \POS_Sync\Site(), $queue, new \POS_Sync\Log( $settings ) );
-	$alarms   = array_map( static fn() => new \POS_Sync\Alarm( $settings, $health, $queue ), range( 1, $input['at_once'] ?? 1 ) );
+	$settings = new \POS_Sync\Settings\Settings();
+	$status   = sync_status( $settings );
+	$alarms   = array_map( static fn() => new \POS_Sync\Health\Email_Alerts( $settings, $status, new \POS_Sync\Queue\Queue_Reader() ), range( 1, $input['at_once'] ?? 1 ) );
 	if ( isset( $input['at_once'] ) ) {
 		// All have read that there was no e-mail today, as processes do that look at the same time.
 		update_option( 'pos_sync_mailed', array( 'before' => 0 ), false );
@@ -1161,7 +1172,7 @@ function check_alarm( array $input ): array {
 	}
 	return array(
 		'locale' => determine_locale(),
-		'sent'   => \POS_Sync\Words::results()['sent'],
+		'sent'   => \POS_Sync\Messages\Labels::results()['sent'],
 	);
 }
 

@@ -67,7 +67,7 @@ namespace {
 	class WP_List_Table {} // phpcs:ignore
 	require __DIR__ . '/unit/bootstrap.php';
 	$loaded = 0;
-	foreach ( glob( __DIR__ . '/../woocommerce-pos-sync/includes/*.php' ) as $file ) {
+	foreach ( array_merge( glob( __DIR__ . '/../woocommerce-pos-sync/includes/*.php' ), glob( __DIR__ . '/../woocommerce-pos-sync/includes/*/*.php' ) ) as $file ) {
 		require_once $file;
 		++$loaded;
 	}

@@ -7,17 +7,19 @@
 
 namespace POS_Sync;
 
+use POS_Sync\Database\Table;
+
 defined( 'WP_UNINSTALL_PLUGIN' ) || exit;
 
-require_once __DIR__ . '/includes/class-table.php';
+require_once __DIR__ . '/includes/autoload.php';
 
 ( static function (): void {
 	$clean = static function (): void {
-		foreach ( array( 'settings', 'api_key', 'live_since', 'home', 'backfill', 'schema', 'swept_to', 'loopback_broken_until', 'live_after', 'saved_at', 'sweep_position', 'mailed' ) as $option ) {
+		foreach ( array( 'settings', 'api_key', 'live_since', 'home', 'backfill', 'schema', 'reconciled_to', 'loopback_broken_until', 'live_after', 'saved_at', 'reconcile_position', 'mailed' ) as $option ) {
 			delete_option( 'pos_sync_' . $option );
 		}
-		( new Table( 'pos_sync_queue' ) )->query( 'DROP TABLE IF EXISTS {table}', array() );
-		( new Table( 'pos_sync_log' ) )->query( 'DROP TABLE IF EXISTS {table}', array() );
+		( new Table( Table::QUEUE ) )->query( 'DROP TABLE IF EXISTS {table}', array() );
+		( new Table( Table::LOG ) )->query( 'DROP TABLE IF EXISTS {table}', array() );
 		if ( function_exists( 'as_unschedule_all_actions' ) ) {
 			as_unschedule_all_actions( '', array(), 'pos-sync' );
 		}

@@ -24,18 +24,6 @@ defined( 'ABSPATH' ) || exit;
 const VERSION     = '1.0.0';
 const PLUGIN_FILE = __FILE__;
 
-spl_autoload_register(
-	static function ( string $name ): void {
-		$prefix = __NAMESPACE__ . '\\';
-		if ( 0 !== strpos( $name, $prefix ) ) {
-			return;
-		}
-		$slug = strtolower( str_replace( '_', '-', substr( $name, strlen( $prefix ) ) ) );
-		$file = __DIR__ . '/includes/class-' . $slug . '.php';
-		if ( is_readable( $file ) ) {
-			require $file;
-		}
-	}
-);
+require __DIR__ . '/includes/autoload.php';
 
 ( new Plugin() )->register();

@@ -6,7 +6,7 @@
  */
 
 use PHPUnit\Framework\TestCase;
-use POS_Sync\Envelope;
+use POS_Sync\Payload\Envelope;
 
 /**
  * The bytes that are sent.

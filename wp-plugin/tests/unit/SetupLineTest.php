@@ -6,7 +6,7 @@
  */
 
 use PHPUnit\Framework\TestCase;
-use POS_Sync\Setup_Line;
+use POS_Sync\Settings\Setup_Line;
 
 /**
  * A pasted line gives address and key, or nothing.

@@ -6,7 +6,7 @@
  */
 
 use PHPUnit\Framework\TestCase;
-use POS_Sync\Signature;
+use POS_Sync\Sending\Signature;
 
 /**
  * What is sent is signed as the service verifies it: both read the same vectors.

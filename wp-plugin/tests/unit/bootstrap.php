@@ -8,9 +8,7 @@
 define( 'ABSPATH', __DIR__ . '/' );
 define( 'POS_Sync\VERSION', 'test' );
 
-foreach ( array( 'signature', 'retry', 'reply', 'plain', 'fitting', 'envelope', 'loopback', 'site', 'diagnosis', 'address', 'client', 'item', 'queue', 'setup-line', 'request-copy', 'words', 'privacy', 'settings', 'payload' ) as $slug ) {
-	require_once __DIR__ . "/../../woocommerce-pos-sync/includes/class-$slug.php";
-}
+require_once __DIR__ . '/../../woocommerce-pos-sync/includes/autoload.php';
 
 // phpcs:disable
 function __( string $text ): string { return $text; }

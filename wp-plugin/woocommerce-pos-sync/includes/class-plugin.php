@@ -1,16 +1,69 @@
 <?php
-/**
- * The wiring.
- *
- * @package POS_Sync
- */
 
 namespace POS_Sync;
+
+use POS_Sync\Backfill\Backfill;
+use POS_Sync\Capture\Change_Collector;
+use POS_Sync\Capture\Order_Hooks;
+use POS_Sync\Capture\Product_Hooks;
+use POS_Sync\Capture\Reconciler;
+use POS_Sync\Cli\Cli_Command;
+use POS_Sync\Database\Schema;
+use POS_Sync\Health\Email_Alerts;
+use POS_Sync\Health\Site_Health_Checks;
+use POS_Sync\Health\Sync_Status;
+use POS_Sync\Jobs\Maintenance;
+use POS_Sync\Jobs\Scheduler;
+use POS_Sync\Log\Delivery_Log;
+use POS_Sync\Payload\Envelope_Builder;
+use POS_Sync\Payload\Order_Payload;
+use POS_Sync\Payload\Product_Payload;
+use POS_Sync\Payload\Shop_Query;
+use POS_Sync\Privacy\Personal_Data;
+use POS_Sync\Privacy\Privacy_Policy;
+use POS_Sync\Queue\Queue;
+use POS_Sync\Queue\Queue_Claims;
+use POS_Sync\Queue\Queue_Reader;
+use POS_Sync\Queue\Queue_Schedule;
+use POS_Sync\Rest\Rest_Controller;
+use POS_Sync\Screens\Admin_Notices;
+use POS_Sync\Screens\Admin_Page;
+use POS_Sync\Screens\Deliveries_Tab;
+use POS_Sync\Screens\Orders_Screen;
+use POS_Sync\Screens\Resend_Button;
+use POS_Sync\Screens\Settings_Tab;
+use POS_Sync\Sending\Immediate_Sender;
+use POS_Sync\Sending\Loopback_Request;
+use POS_Sync\Sending\Pos_Client;
+use POS_Sync\Sending\Queue_Runner;
+use POS_Sync\Sending\Sender;
+use POS_Sync\Settings\Settings;
+use POS_Sync\Settings\Settings_Sanitizer;
+use POS_Sync\Settings\Settings_Save_Handler;
+use POS_Sync\Settings\Site_Identity;
 
 /**
  * Makes the parts of the plugin, once, and lets each register its own hooks.
  */
 final class Plugin {
+
+	private Settings $settings;
+	private Site_Identity $site;
+	private Queue $queue;
+	private Queue_Reader $reader;
+	private Queue_Schedule $schedule;
+	private Queue_Claims $claims;
+	private Scheduler $scheduler;
+	private Shop_Query $shop;
+	private Order_Payload $orders;
+	private Product_Payload $products;
+	private Delivery_Log $log;
+	private Pos_Client $client;
+	private Backfill $backfill;
+	private Sender $sender;
+	private Queue_Runner $runner;
+	private Sync_Status $status;
+	private Email_Alerts $alerts;
 
 	/**
 	 * Hooks the plugin into WordPress. Nothing else happens before WooCommerce is known to be there.
@@ -63,48 +116,81 @@ final class Plugin {
 			return;
 		}
 
-		$settings    = new Settings();
-		$site        = new Site();
-		$queue       = new Queue();
-		$log         = new Log( $settings );
-		$client      = new Client( $settings );
-		$scheduler   = new Scheduler();
-		$backfill    = new Backfill( $queue, $scheduler );
-		$payload     = new Payload();
-		$sender      = new Sender( $settings, $site, $queue, $backfill, $payload, $client, $log, $scheduler );
-		$health      = new Health( $settings, $site, $queue, $log );
-		$alarm       = new Alarm( $settings, $health, $queue );
-		$at_once     = new At_Once( $queue, $sender, $log, $scheduler, new Loopback(), $alarm );
-		$changes     = new Changes( $settings, $queue, $scheduler, $at_once );
-		$maintenance = new Maintenance( $settings, $queue, $log, $backfill, $scheduler, new Sweep( $settings, $queue, $payload ), $alarm );
-
-		$parts = array(
-			new Schema( $queue, $log, $settings ),
-			$settings,
-			new Go_Live( $settings, $site, $backfill, $scheduler, $queue, $payload ),
-			$backfill,
-			$sender,
-			$changes,
-			$at_once, // After the changes, which are queued at the same moment.
-			$maintenance,
-			new Order_Hooks( $changes, $queue, $payload ),
-			new Product_Hooks( $changes ),
-			new Rest( $settings, $client, $backfill, $log ),
-			new Site_Health( $health, $queue ),
-			new Privacy( $settings, $queue, $log, $scheduler ),
-			new Cli( $settings, $queue, $client, $sender, $backfill, $health ),
-		);
-		if ( is_admin() ) {
-			$page    = new Settings_Page( $settings, $backfill, $health, $client );
-			$parts[] = $page;
-			$parts[] = new Menu( $page, new Log_Page( $log ) );
-			$parts[] = new Resend( $queue, $sender );
-			$parts[] = new Orders_Screen( $queue, $log, $sender, $scheduler );
-			$parts[] = new Notices( $settings, $site, $queue, $scheduler, $health );
-		}
-		foreach ( $parts as $part ) {
+		$this->make_services();
+		foreach ( array_merge( $this->parts(), is_admin() ? $this->screens() : array() ) as $part ) {
 			$part->register();
 		}
+	}
+
+	/**
+	 * Makes what the parts share.
+	 */
+	private function make_services(): void {
+		$this->settings  = new Settings();
+		$this->site      = new Site_Identity();
+		$this->queue     = new Queue();
+		$this->reader    = new Queue_Reader();
+		$this->schedule  = new Queue_Schedule();
+		$this->claims    = new Queue_Claims();
+		$this->scheduler = new Scheduler();
+		$this->shop      = new Shop_Query();
+		$this->orders    = new Order_Payload();
+		$this->products  = new Product_Payload();
+		$this->log       = new Delivery_Log( $this->settings );
+		$this->client    = new Pos_Client( $this->settings );
+		$this->backfill  = new Backfill( $this->queue, $this->reader, $this->scheduler );
+
+		$envelopes    = new Envelope_Builder( $this->settings, $this->site, $this->shop, $this->orders, $this->products );
+		$this->sender = new Sender( $this->settings, $this->site, $this->queue, $this->reader, $this->claims, $this->shop, $envelopes, $this->client, $this->log );
+
+		$this->runner = new Queue_Runner( $this->settings, $this->schedule, $this->reader, $this->backfill, $this->orders, $this->sender, $this->scheduler );
+		$this->status = new Sync_Status( $this->settings, $this->site, $this->schedule, $this->reader, $this->log );
+		$this->alerts = new Email_Alerts( $this->settings, $this->status, $this->reader );
+	}
+
+	/**
+	 * What works in every request.
+	 *
+	 * @return Registers_Hooks[]
+	 */
+	private function parts(): array {
+		$immediate  = new Immediate_Sender( $this->runner, $this->sender, $this->claims, $this->log, $this->scheduler, new Loopback_Request(), $this->alerts );
+		$changes    = new Change_Collector( $this->settings, $this->queue, $this->scheduler, $immediate );
+		$reconciler = new Reconciler( $this->settings, $this->queue, $this->reader, $this->shop, $this->products );
+		return array(
+			new Schema( $this->settings->keys() ),
+			new Settings_Sanitizer( $this->settings ),
+			$this->settings->keys(),
+			new Settings_Save_Handler( $this->settings, $this->site, $this->backfill, $this->scheduler, $this->queue, $this->shop ),
+			$this->backfill,
+			$this->runner,
+			$changes,
+			$immediate, // After the changes, which are queued at the same moment.
+			new Maintenance( $this->settings, $this->schedule, $this->log, $this->backfill, $this->scheduler, $reconciler, $this->alerts ),
+			new Order_Hooks( $changes, $this->reader, $this->orders ),
+			new Product_Hooks( $changes ),
+			new Rest_Controller( $this->settings, $this->client, $this->backfill, $this->log ),
+			new Site_Health_Checks( $this->status, $this->reader ),
+			new Personal_Data( $this->settings, $this->queue, $this->reader, $this->log, $this->scheduler ),
+			new Privacy_Policy(),
+			new Cli_Command( $this->settings, $this->reader, $this->client, $this->sender, $this->runner, $this->backfill, $this->status ),
+		);
+	}
+
+	/**
+	 * What works in the admin area.
+	 *
+	 * @return Registers_Hooks[]
+	 */
+	private function screens(): array {
+		$settings_tab = new Settings_Tab( $this->settings, $this->backfill, $this->status, $this->client );
+		return array(
+			$settings_tab,
+			new Admin_Page( $settings_tab, new Deliveries_Tab( $this->log ) ),
+			new Resend_Button( $this->reader, $this->sender ),
+			new Orders_Screen( $this->reader, $this->log, $this->sender, $this->scheduler ),
+			new Admin_Notices( $this->settings, $this->site, $this->queue, $this->scheduler, $this->status ),
+		);
 	}
 
 	/**

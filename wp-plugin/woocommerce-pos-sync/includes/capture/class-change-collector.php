@@ -1,0 +1,141 @@
+<?php
+
+namespace POS_Sync\Capture;
+
+use POS_Sync\Jobs\Scheduler;
+use POS_Sync\Log\Delivery_Log;
+use POS_Sync\Payload\Envelope;
+use POS_Sync\Queue\Queue;
+use POS_Sync\Queue\Queue_Item;
+use POS_Sync\Registers_Hooks;
+use POS_Sync\Sending\Immediate_Sender;
+use POS_Sync\Settings\Settings;
+
+/**
+ * Collects the ids of what changes during a request and queues them once, at its very end. This is all that
+ * a checkout pays for the plugin: one statement, and one more to wake the sender.
+ */
+final class Change_Collector implements Registers_Hooks {
+
+	/**
+	 * Topics in the order of precedence: of several changes in a request the last of these names the delivery.
+	 */
+	private const RANK = array(
+		'updated'   => 0,
+		'refunded'  => 1,
+		'cancelled' => 2,
+		'restored'  => 3,
+	);
+
+	private Settings $settings;
+	private Queue $queue;
+	private Scheduler $scheduler;
+	private Immediate_Sender $immediate_sender;
+
+	/**
+	 * Topic by id, by type.
+	 *
+	 * @var array<string, array<int, string>>
+	 */
+	private array $changed = array();
+
+	/**
+	 * When the shop took the stock of orders, in Unix milliseconds by id.
+	 *
+	 * @var array<int, int>
+	 */
+	private array $taken = array();
+
+	/**
+	 * The last state of orders that are deleted for good, as JSON, by id.
+	 *
+	 * @var array<int, string>
+	 */
+	private array $kept = array();
+
+	public function __construct( Settings $settings, Queue $queue, Scheduler $scheduler, Immediate_Sender $immediate_sender ) {
+		$this->settings         = $settings;
+		$this->queue            = $queue;
+		$this->scheduler        = $scheduler;
+		$this->immediate_sender = $immediate_sender;
+	}
+
+	/**
+	 * Registers the end of the request. WordPress gets there after a fatal error too.
+	 */
+	public function register(): void {
+		add_action( 'shutdown', array( $this, 'write' ), 5 ); // Before the scheduler looks whether it has something to do.
+		add_action( 'shutdown', array( $this, 'write' ), PHP_INT_MAX ); // What others change at the very end.
+	}
+
+	/**
+	 * Remembers a change. Costs no query, and never throws.
+	 *
+	 * @param string $type  Queue_Item::ORDER or Queue_Item::PRODUCT.
+	 * @param int    $id    Id of the order or product.
+	 * @param string $topic What happened: updated, refunded, cancelled or restored.
+	 */
+	public function add( string $type, int $id, string $topic ): void {
+		$known = $this->changed[ $type ][ $id ] ?? 'updated';
+
+		$this->changed[ $type ][ $id ] = self::RANK[ $topic ] > self::RANK[ $known ] ? $topic : $known;
+	}
+
+	/**
+	 * Whether a change of it is remembered.
+	 *
+	 * @param string $type Queue_Item::ORDER or Queue_Item::PRODUCT.
+	 * @param int    $id   Id of the order or product.
+	 */
+	public function has( string $type, int $id ): bool {
+		return isset( $this->changed[ $type ][ $id ] );
+	}
+
+	/**
+	 * Remembers that the shop took an order's stock just now. Costs no query: it is written with the change.
+	 *
+	 * @param int $id Id of the order.
+	 */
+	public function stock_taken( int $id ): void {
+		$this->taken[ $id ] = Envelope::milliseconds();
+	}
+
+	/**
+	 * Remembers how an order was that goes for good.
+	 *
+	 * @param int    $id         Id of the order.
+	 * @param string $last_state What is to be told, as JSON.
+	 */
+	public function keep_last_state( int $id, string $last_state ): void {
+		$this->kept[ $id ] = $last_state;
+	}
+
+	/**
+	 * Queues what was remembered. Whatever goes wrong here stays here; Reconciler finds what was not queued.
+	 */
+	public function write(): void {
+		$changed       = $this->changed;
+		$taken         = $this->taken;
+		$kept          = $this->kept;
+		$this->changed = array();
+		$this->taken   = array();
+		$this->kept    = array();
+		if ( ! $changed || ! $this->settings->enabled() ) {
+			return;
+		}
+		try {
+			foreach ( $changed as $type => $changes ) {
+				$this->queue->record_changes( $type, $changes, time(), Queue_Item::ORDER === $type ? $taken : array() );
+				$this->immediate_sender->add( $type, array_keys( $changes ) );
+			}
+			foreach ( $kept as $id => $last_state ) {
+				$this->queue->keep_last_state( $id, $last_state );
+			}
+			if ( ! $this->immediate_sender->is_possible_here() ) { // Else it books a job itself, where it leaves something to do.
+				$this->scheduler->soon( Scheduler::SEND );
+			}
+		} catch ( \Throwable $problem ) {
+			wc_get_logger()->error( 'Could not queue changes: ' . $problem->getMessage(), array( 'source' => Delivery_Log::SOURCE ) );
+		}
+	}
+}

@@ -1,0 +1,186 @@
+<?php
+
+namespace POS_Sync\Sending;
+
+use POS_Sync\Health\Email_Alerts;
+use POS_Sync\Jobs\Scheduler;
+use POS_Sync\Log\Delivery_Log;
+use POS_Sync\Queue\Queue_Claims;
+use POS_Sync\Registers_Hooks;
+use POS_Sync\Settings\Settings;
+
+/**
+ * Sends what a request changed when that request ends, so that the POS has it within seconds: in the same process once
+ * the answer has gone out, where the server can do that; elsewhere by a request of the site to itself. What is
+ * not sent here, for whatever reason, waits in the queue for the scheduled job.
+ */
+final class Immediate_Sender implements Registers_Hooks {
+
+	/**
+	 * Seconds that a process goes on after its answer. A POS that hangs must not keep the workers of PHP busy.
+	 */
+	private const SECONDS = 5;
+
+	/**
+	 * Seconds for a process that was started for nothing else.
+	 */
+	private const SECONDS_ALONE = 20;
+
+	/**
+	 * So many deliveries are made at a time; those at work take over what others leave.
+	 */
+	private const AT_A_TIME = 3;
+
+	/**
+	 * Seconds for which nobody tries again when the POS is found away.
+	 */
+	private const PAUSE = 60;
+
+	private Queue_Runner $runner;
+	private Sender $sender;
+	private Queue_Claims $claims;
+	private Delivery_Log $log;
+	private Scheduler $scheduler;
+	private Loopback_Request $loopback;
+	private Email_Alerts $alerts;
+
+	/**
+	 * Ids of what this request queued, by type.
+	 *
+	 * @var array<string, array<int, int>>
+	 */
+	private array $queued = array();
+
+	public function __construct( Queue_Runner $runner, Sender $sender, Queue_Claims $claims, Delivery_Log $log, Scheduler $scheduler, Loopback_Request $loopback, Email_Alerts $alerts ) {
+		$this->runner    = $runner;
+		$this->sender    = $sender;
+		$this->claims    = $claims;
+		$this->log       = $log;
+		$this->scheduler = $scheduler;
+		$this->loopback  = $loopback;
+		$this->alerts    = $alerts;
+	}
+
+	/**
+	 * Registers the end of the request. It must be registered after Change_Collector, which queues at the same moment.
+	 */
+	public function register(): void {
+		add_action( 'shutdown', array( $this, 'finish' ), PHP_INT_MAX );
+		$this->loopback->on_request( array( $this, 'answer' ) );
+	}
+
+	/**
+	 * Notes what was queued in this request.
+	 *
+	 * @param string $type Queue_Item::ORDER or Queue_Item::PRODUCT.
+	 * @param int[]  $ids  Their ids.
+	 */
+	public function add( string $type, array $ids ): void {
+		foreach ( $ids as $id ) {
+			$this->queued[ $type ][ $id ] = $id;
+		}
+	}
+
+	/**
+	 * Whether this process can send without anybody waiting for it. Not after a fatal error: who knows what is left.
+	 */
+	public function is_possible_here(): bool {
+		$error = error_get_last();
+		if ( ! $this->is_wanted() || ( $error && in_array( $error['type'], array( E_ERROR, E_PARSE, E_CORE_ERROR, E_COMPILE_ERROR, E_USER_ERROR ), true ) ) ) {
+			return false;
+		}
+		return function_exists( 'fastcgi_finish_request' ) || function_exists( 'litespeed_finish_request' ) || 'cli' === PHP_SAPI || wp_doing_cron();
+	}
+
+	/**
+	 * Sends what this request queued. Whatever goes wrong here stays here: it is in the queue.
+	 */
+	public function finish(): void {
+		$queued       = $this->queued;
+		$this->queued = array();
+		if ( ( ! $queued && ! $this->scheduler->was_asked( Scheduler::SEND ) ) || ! $this->is_wanted() || ! $this->sender->may_send() ) {
+			return;
+		}
+		try {
+			if ( ! $this->is_possible_here() ) {
+				$this->is_held_back() || $this->loopback->send();
+				return;
+			}
+			$this->let_answer_go( self::SECONDS );
+			if ( $this->is_held_back() ) {
+				$this->scheduler->soon( Scheduler::SEND );
+				return;
+			}
+			$this->work( $queued, self::SECONDS );
+		} catch ( \Throwable $problem ) {
+			wc_get_logger()->error( 'Could not send at once: ' . $problem->getMessage(), array( 'source' => Delivery_Log::SOURCE ) );
+		}
+	}
+
+	/**
+	 * Answers a request of the site to itself.
+	 */
+	public function answer(): void {
+		$this->let_answer_go( self::SECONDS_ALONE );
+		if ( $this->is_wanted() && ! $this->is_held_back() ) {
+			$this->work( array(), self::SECONDS_ALONE );
+		}
+	}
+
+	/**
+	 * Sends for a while; where more is left, another process goes on with it.
+	 *
+	 * @param array<string, array<int, int>> $queued  Ids by type, to be sent first.
+	 * @param int                            $seconds How long.
+	 */
+	private function work( array $queued, int $seconds ): void {
+		if ( $this->runner->run_at_once( $queued, $seconds ) ) {
+			$this->loopback->send();
+		}
+		$this->alerts->check(); // Where no scheduled action ever runs, nobody else does.
+	}
+
+	/**
+	 * Whether it is better left to the queue: the POS was found away a moment ago, or enough processes are sending. What
+	 * was found before the settings were saved does not count: key or address may have been corrected.
+	 */
+	private function is_held_back(): bool {
+		$last  = $this->log->last_attempt();
+		$saved = get_option( Settings::SAVED_AT, 0 );
+		$since = max( time() - self::PAUSE, is_numeric( $saved ) ? (int) $saved : 0 );
+		$away  = $last && Pos_Response::RETRY === $last['result'] && Pos_Response::UNREADABLE !== $last['outcome'] && Pos_Response::means_away( (int) $last['status'] );
+		return ( $away && (int) $last['sent_at'] > $since ) || $this->claims->count_claimed( time() ) >= self::AT_A_TIME;
+	}
+
+	/**
+	 * Lets go of the visitor: the answer is complete, and his next request must not wait for his session.
+	 *
+	 * @param int $seconds How long this process goes on.
+	 */
+	private function let_answer_go( int $seconds ): void {
+		ignore_user_abort( true );
+		if ( PHP_SESSION_ACTIVE === session_status() ) {
+			session_write_close();
+		}
+		if ( function_exists( 'fastcgi_finish_request' ) ) {
+			fastcgi_finish_request();
+		} elseif ( function_exists( 'litespeed_finish_request' ) ) {
+			litespeed_finish_request();
+		}
+		if ( 'cli' !== PHP_SAPI ) {
+			wc_set_time_limit( $seconds + 30 );
+		}
+	}
+
+	/**
+	 * Whether sending at once is wanted on this site.
+	 */
+	private function is_wanted(): bool {
+		/**
+		 * Whether changes are sent as soon as the request that made them ends. With false all is left to the scheduled job.
+		 *
+		 * @param bool $wanted True.
+		 */
+		return (bool) apply_filters( 'pos_sync_send_at_once', true );
+	}
+}
