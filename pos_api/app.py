@@ -8,6 +8,7 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from pos_api import __version__, logs, metrics
+from pos_api.collections import COLLECTIONS
 from pos_api.config import Config
 from pos_api.database import client as db
 from pos_api.web import api
@@ -23,7 +24,7 @@ def create_app(config: Config, database: db.Db | None = None) -> Flask:
     """
     logs.configure(config)
     metrics.prepare()
-    services = Services.start(config, database if database is not None else db.connect(config))
+    services = Services.start(config, database if database is not None else db.connect(config, COLLECTIONS))
     atexit.register(services.close)
     app = Flask("pos_api.web")
     if config.proxies:

@@ -36,8 +36,10 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from pos_api import auth
 from pos_api.app import create_app
+from pos_api.collections import COLLECTIONS
 from pos_api.config import Config
 from pos_api.database import client as database
+from pos_api.database.collections import ensure_indexes
 from pos_api.database.embedded import find_mongod
 from pos_api.figures import rollup as tally
 from pos_api.orders import apply as orders
@@ -177,7 +179,7 @@ def fill(db: database.Db, number: int) -> None:
         ),
         ordered=False,
     )
-    database.ensure_indexes(db)
+    ensure_indexes(db, COLLECTIONS)
 
 
 # --- requests ---------------------------------------------------------------------------------------------------------
@@ -258,7 +260,7 @@ def run(uri: str, numbers: list[int]) -> dict[int, dict[str, float]]:
         for number in numbers:
             name = f"pos-bench-{uuid.uuid4().hex[:8]}"
             config = Config(webhook_api_key=SECRET, webhook_secret=SECRET, jwt_secret=SECRET, log_level="ERROR")
-            db = database.open_database(uri + name)
+            db = database.open_database(uri + name, COLLECTIONS)
             started = time.perf_counter()
             fill(db, number)
             filled = time.perf_counter()

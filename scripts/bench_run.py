@@ -33,10 +33,12 @@ from pymongo import MongoClient, monitoring
 from pymongo.collection import Collection
 
 from pos_api.catalogue import products
+from pos_api.collections import COLLECTIONS
 from pos_api.common.time import now
 from pos_api.config import Config
 from pos_api.database import client as database
 from pos_api.database.client import Db, Document
+from pos_api.database.collections import ensure_indexes
 from pos_api.database.embedded import find_mongod
 from pos_api.inbox import events as inbox
 from pos_api.processing import worker
@@ -112,8 +114,8 @@ def table(title: str, heads: list[str], rows: list[list[str]]) -> None:
 @contextmanager
 def service(uri: str, *, processing: str = "inline", processes: int = 2) -> Iterator[tuple[str, int]]:
     """The real service on `uri`, its products made; yields its URL and process id."""
-    db = database.open_database(uri)
-    database.ensure_indexes(db)
+    db = database.open_database(uri, COLLECTIONS)
+    ensure_indexes(db, COLLECTIONS)
     make_products(db)
     port = free_port()
     settings = {
@@ -139,7 +141,7 @@ def peer(uri: str, folder: Path) -> Iterator[tuple[str, int]]:
     with running(["node", str(folder / "server.js")], environment(**settings)) as pid:
         url = f"http://127.0.0.1:{port}"
         until(lambda: answers(f"{url}/api/webhooks/health"))
-        make_products(database.open_database(uri), for_peer=True)
+        make_products(database.open_database(uri, COLLECTIONS), for_peer=True)
         yield url, pid
 
 
@@ -251,7 +253,7 @@ def bench_limit(args: argparse.Namespace) -> None:
     for replica_set in (False, True):
         with mongod("limit", replica_set=replica_set) as server:
             for threads in CONNECTIONS:
-                db = database.open_database(server.database("limit"))
+                db = database.open_database(server.database("limit"), COLLECTIONS)
                 rate = insert_rate(db.inbox.with_options(write_concern=database.DURABLE), threads, args.seconds)
                 rows.append(["one-node replica set" if replica_set else "standalone", str(threads), f"{rate:.0f}"])
     table("Journaled inserts of one order, bare pymongo in one process", ["mongod", "threads", "inserts/s"], rows)
@@ -315,8 +317,8 @@ def bench_trips(_args: argparse.Namespace) -> None:
     """Commands per delivery, from the inbox to its outcome."""
     with mongod("trips") as server:
         uri = server.database("trips")
-        make_ready = database.open_database(uri)
-        database.ensure_indexes(make_ready)
+        make_ready = database.open_database(uri, COLLECTIONS)
+        ensure_indexes(make_ready, COLLECTIONS)
         make_products(make_ready)
         trips = RoundTrips()
         client: MongoClient[Document] = MongoClient(uri, tz_aware=True, event_listeners=[trips])
@@ -349,8 +351,8 @@ def bench_backlog(args: argparse.Namespace) -> None:
     """A full inbox, and one worker process."""
     with mongod("backlog") as server:
         uri = server.database("backlog")
-        db = database.open_database(uri)
-        database.ensure_indexes(db)
+        db = database.open_database(uri, COLLECTIONS)
+        ensure_indexes(db, COLLECTIONS)
         make_products(db)
         store = Stores(db, CONFIG).get("default")
         for start in range(0, args.backlog, 1000):

@@ -22,6 +22,7 @@ from flask.testing import FlaskClient
 from pymongo import MongoClient
 
 from pos_api.app import create_app
+from pos_api.collections import COLLECTIONS
 from pos_api.config import Config
 from pos_api.database import client as database
 from pos_api.database.embedded import find_mongod
@@ -124,6 +125,7 @@ def fresh_database(mongodb_uri: str) -> str:
     return urlsplit(mongodb_uri)._replace(path=f"/pos-test-{uuid.uuid4().hex}").geturl()
 
 
+_WITH_INDEXES = {each.name for each in COLLECTIONS if each.indexes}
 _used: list[str] = []
 """Databases of tests that have ended. To empty one takes a tenth of the time that making all indexes anew takes."""
 
@@ -136,7 +138,7 @@ def empty_database(mongodb_uri: str) -> Iterator[str]:
         emptied = client.get_default_database()
         emptied.command("profile", 0)
         for name in emptied.list_collection_names(filter={"name": {"$not": {"$regex": "^system"}}}):
-            if database.INDEXES.get(name):
+            if name in _WITH_INDEXES:
                 emptied[name].delete_many({})
             else:
                 emptied.drop_collection(name)
@@ -170,10 +172,13 @@ def config(empty_database: str, tmp_path: Path) -> Config:
 
 @pytest.fixture
 def db(config: Config) -> Iterator[database.Db]:
-    """The test's database, with its indexes."""
-    opened = database.connect(config)
+    """The test's database, with its indexes. Whatever a test does, only declared collections are written (a name with a
+    blank is one that a test itself made)."""
+    opened = database.connect(config, COLLECTIONS)
     yield opened
+    written = {name for name in opened.list_collection_names() if " " not in name and not name.startswith("system.")}
     opened.client.close()
+    assert written <= {each.name for each in COLLECTIONS}, "a collection that no package declares"
 
 
 @pytest.fixture

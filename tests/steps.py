@@ -13,10 +13,11 @@ from typing import Any
 from pymongo import MongoClient, WriteConcern
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
+from pos_api.collections import COLLECTIONS
 from pos_api.common.time import now
 from pos_api.config import Config
-from pos_api.database import client as database
 from pos_api.database.client import Db, Document
+from pos_api.database.primary_term import select_within_term
 from pos_api.inbox import events as inbox
 from pos_api.processing import worker
 from pos_api.stores.stores import Stores
@@ -112,7 +113,7 @@ def processes(config: Config, number: int) -> Any:
     for _ in range(number):
         steps = Steps()
         client: MongoClient[Document] = MongoClient(
-            config.mongodb_uri, tz_aware=True, event_listeners=[steps], server_selector=database.in_office
+            config.mongodb_uri, tz_aware=True, event_listeners=[steps], server_selector=select_within_term
         )
         db = client.get_default_database().with_options(write_concern=WriteConcern(w=1))
         opened.append(Process(db, Stores(db, config, max_age=3600), steps, inbox.new_lease()))
@@ -163,8 +164,9 @@ def interleave(
 
 def clear(db: Db) -> None:
     """Empty every collection, which is faster than a new database."""
-    for name in database.INDEXES:
-        db[name].delete_many({})
+    for each in COLLECTIONS:
+        if each.name != "layout":
+            db[each.name].delete_many({})
 
 
 def state(db: Db) -> Document:

@@ -38,7 +38,9 @@ from pos_api.common.money import decimal
 from pos_api.common.quantity import Quantity, whole
 from pos_api.common.text_search import MOST_KEPT, indexed_words
 from pos_api.common.time import now
-from pos_api.database.client import Db, Document, one_primary, only_collisions
+from pos_api.database.client import Db, Document
+from pos_api.database.primary_term import one_primary
+from pos_api.database.write_errors import only_collisions
 from pos_api.errors import Conflict, Invalid, NotFound
 from pos_api.staff import audit
 from pos_api.stock import ledger as stock

@@ -7,11 +7,14 @@ from pathlib import Path
 import click
 
 from pos_api.cli.common import say, with_config, with_db
+from pos_api.collections import COLLECTIONS
 from pos_api.config import Config
 from pos_api.customers.erasures import Erasures
 from pos_api.database import backup as backups
+from pos_api.database.backup_file import Manifest
 from pos_api.database.client import Db
-from pos_api.privacy import erase
+from pos_api.privacy.restore import restore as restore_backup
+from pos_api.staff import audit
 
 
 @click.command()
@@ -21,7 +24,11 @@ from pos_api.privacy import erase
 @with_config
 def backup(config: Config, db: Db, /, file: Path, encrypt: bool) -> None:
     """Back up everything to FILE, sealed with SECRETS_KEYS; the service may go on meanwhile."""
-    _say_counts("Backed up", backups.write(db, file, backups.keys(config)[0], encrypt=encrypt))
+    key = backups.keys(config)[0]
+    with audit.act(db, "backup.written", target=file.name, details={"encrypted": encrypt}) as details:
+        manifest = backups.write(db, COLLECTIONS, file, key, encrypt=encrypt)
+        details["documents"] = sum(content.documents for content in manifest.values())
+    _say_counts("Backed up", manifest)
     say(
         f"to {file}. Restoring it needs SECRETS_KEYS of your .env: keep a copy of them, in another place than the file."
     )
@@ -37,12 +44,12 @@ def restore(config: Config, db: Db, /, file: Path, force: bool, unsealed: bool) 
     """Restore FILE into an empty database. Stop the service first."""
     keys = backups.keys(config) if config.secrets_keys or not unsealed else []
     erasures = Erasures(db, config)
-    erasures.restore_begins()
-    _say_counts("Restored", backups.restore(db, file, keys, force=force, unsealed=unsealed))
-    if erased := erase.after_restore(db, erasures):
+    restored = restore_backup(db, COLLECTIONS, erasures, file, keys, force=force, unsealed=unsealed)
+    _say_counts("Restored", restored.manifest)
+    if erased := restored.erased_orders:
         say(f"Erased again what the backup had of people erased since: their personal data in {erased:,} orders.")
 
 
-def _say_counts(done: str, manifest: backups.Manifest) -> None:
+def _say_counts(done: str, manifest: Manifest) -> None:
     for name, content in manifest.items():
         say(f"{done} {content.documents:>9,} {name}")

@@ -15,6 +15,7 @@ from pymongo.errors import PyMongoError
 
 from pos_api import config as settings
 from pos_api import logs
+from pos_api.collections import COLLECTIONS
 from pos_api.common.escaping import escaped
 from pos_api.common.money import decimal
 from pos_api.common.time import now, rfc3339
@@ -70,7 +71,7 @@ def with_db(command: Callable[Concatenate[Db, P], R]) -> Callable[P, R]:
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        db = database.connect(configure())
+        db = database.connect(configure(), COLLECTIONS)
         with db.client:
             result = command(db, *args, **kwargs)
             database.make_durable(db)

@@ -12,7 +12,9 @@ import click
 from cryptography.fernet import Fernet
 
 from pos_api import logs
+from pos_api.app import create_app
 from pos_api.cli.common import ENV_FILE, say, say_lines, with_config
+from pos_api.collections import COLLECTIONS
 from pos_api.config import Config, ConfigError
 from pos_api.database import client as database
 from pos_api.inbox.leases import renewal
@@ -76,7 +78,11 @@ def init() -> None:
 def serve(config: Config) -> None:
     """Serve webhooks, the API and the docs."""
     _warn(config)
-    server.run(config, announce=lambda: say_lines(_next_steps(config)))
+    server.check_address(config)
+    # Here once, before any worker: a mistake in the settings is one line. The store that we bring ourselves stays up
+    # while this process does, whatever becomes of the workers.
+    database.connect(config, COLLECTIONS).client.close()
+    server.run(config, create_app, announce=lambda: say_lines(_next_steps(config)))
 
 
 def _warn(config: Config) -> None:
@@ -107,7 +113,7 @@ def work(config: Config) -> None:
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda *_: stop.set())
     _warn(config)
-    db = database.connect(config)
+    db = database.connect(config, COLLECTIONS)
     with db.client:
         schedule = Schedule(db, config)
         schedule.start()

@@ -20,7 +20,8 @@ from pymongo.errors import BulkWriteError
 from pos_api.common.event_warnings import EventWarning
 from pos_api.common.text_search import MOST_KEPT, search_words, wanted_words
 from pos_api.customers.erasures import Erasure, customer_key
-from pos_api.database.client import Db, Document, only_collisions
+from pos_api.database.client import Db, Document
+from pos_api.database.write_errors import only_collisions
 from pos_api.errors import Conflict, NotFound
 
 _ERASED = "erased:"

@@ -34,7 +34,8 @@ from pymongo.errors import BulkWriteError
 
 from pos_api.common.batches import in_batches
 from pos_api.common.quantity import whole
-from pos_api.database.client import Db, Document, only_collisions
+from pos_api.database.client import Db, Document
+from pos_api.database.write_errors import only_collisions
 from pos_api.figures.measures import (
     AMOUNTS,
     COUNTED,

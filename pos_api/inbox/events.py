@@ -31,7 +31,8 @@ from pymongo.errors import BulkWriteError
 from pos_api.common import email_addresses
 from pos_api.common.event_warnings import EventWarning
 from pos_api.common.time import now
-from pos_api.database.client import DURABLE, Db, Document, only_collisions
+from pos_api.database.client import DURABLE, Db, Document
+from pos_api.database.write_errors import only_collisions
 from pos_api.errors import Conflict, NotFound
 from pos_api.logs import get_logger
 from pos_api.staff import audit

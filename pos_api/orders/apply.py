@@ -41,7 +41,8 @@ from pos_api.common.quantity import whole
 from pos_api.common.text_search import search_words
 from pos_api.customers import customers
 from pos_api.customers.erasures import Erasure, customer_key
-from pos_api.database.client import Db, Document, only_collisions
+from pos_api.database.client import Db, Document
+from pos_api.database.write_errors import only_collisions
 from pos_api.orders import holding, personal_data
 from pos_api.orders.meta import first_meta
 from pos_api.orders.model import OrderUpdate, Outcome, Refund, Result

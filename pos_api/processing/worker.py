@@ -27,7 +27,9 @@ from pos_api.config import Config
 from pos_api.customers import customers
 from pos_api.customers.customers import CustomerErasure, CustomerSnapshot
 from pos_api.customers.erasures import Erasure, Erasures
-from pos_api.database.client import Db, is_too_large, one_primary
+from pos_api.database.client import Db
+from pos_api.database.primary_term import one_primary
+from pos_api.database.write_errors import is_too_large
 from pos_api.errors import Conflict, Invalid, PayloadTooLarge, PosError, Unavailable
 from pos_api.inbox import events as inbox
 from pos_api.inbox.events import Event, Outcome

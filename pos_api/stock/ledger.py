@@ -22,7 +22,9 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from pos_api.common.quantity import Quantity, whole
 from pos_api.common.time import now
-from pos_api.database.client import Db, Document, one_primary, only_collisions
+from pos_api.database.client import Db, Document
+from pos_api.database.primary_term import one_primary
+from pos_api.database.write_errors import only_collisions
 
 _ROUNDS = 200
 

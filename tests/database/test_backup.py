@@ -26,13 +26,16 @@ from cryptography.fernet import Fernet
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pos_api.collections import COLLECTIONS
 from pos_api.common.sealed_file import SEAL_BYTES, Key
 from pos_api.config import Config, ConfigError
 from pos_api.database import backup, embedded
-from pos_api.database.client import INDEXES, Db, connect, ensure_indexes, open_database
+from pos_api.database.client import Db, connect, open_database
+from pos_api.database.collections import ensure_indexes
 from pos_api.errors import Conflict, Invalid
 from pos_api.figures import queries as stats
 from pos_api.orders import apply as orders
+from tests.backups import restore
 from tests.conftest import fresh_database
 from tests.factories import order_update
 
@@ -66,15 +69,15 @@ def filled(db: Db) -> Db:
 
 
 def content(db: Db) -> dict[str, list[Any]]:
-    """Every document's bytes, empty collections and the audit aside, which has the backup itself."""
+    """Every document's bytes, empty collections aside, and the layout, which a test's own database may not have."""
     found = {name: sorted(bson.encode(each) for each in db[name].find()) for name in sorted(db.list_collection_names())}
-    return {name: documents for name, documents in found.items() if documents and name != "audit"}
+    return {name: documents for name, documents in found.items() if documents and name != "layout"}
 
 
 @pytest.mark.parametrize("encrypt", [False, True])
 def test_everything_comes_back_as_it_was(encrypt: bool, filled: Db, other: Db, tmp_path: Path) -> None:
-    written = backup.write(filled, tmp_path / "file", KEY, encrypt=encrypt)
-    restored = backup.restore(other, tmp_path / "file", [KEY])
+    written = backup.write(filled, COLLECTIONS, tmp_path / "file", KEY, encrypt=encrypt)
+    restored = restore(other, tmp_path / "file", [KEY])
     assert content(other) == content(filled)
     assert restored == written
     assert {name: each.documents for name, each in written.items() if each.documents} == {
@@ -86,16 +89,16 @@ def test_everything_comes_back_as_it_was(encrypt: bool, filled: Db, other: Db, t
 
 
 def test_figures_are_counted_anew_from_the_orders_that_came_back(db: Db, other: Db, tmp_path: Path) -> None:
-    ensure_indexes(other)
+    ensure_indexes(other, COLLECTIONS)
     for each, number in ((db, 1), (other, 2)):
         moment = datetime(2026, 11, number, tzinfo=UTC)
         fields = {"status": "completed", "currency": "SEK", "customer_id": 7, "total": Decimal128("10.00")}
         orders.apply(each, [order_update(number, fields, moment, topic="order.created")])
         assert stats.figures(each)["currencies"][0]["new_customers"] == 1
 
-    backup.write(db, tmp_path / "file", KEY)
+    backup.write(db, COLLECTIONS, tmp_path / "file", KEY)
     stats.figures(db)
-    backup.restore(other, tmp_path / "file", [KEY], force=True)
+    restore(other, tmp_path / "file", [KEY], force=True)
 
     assert stats.figures(other) == stats.figures(db)
     assert stats.figures(other)["from"] == "2026-11-01"
@@ -105,47 +108,47 @@ def test_a_restored_database_does_not_pass_for_gone_over(db: Db, other: Db, tmp_
     """A pass over the orders that ends while they are backed up would count for orders that it had not come to."""
     db.woocommerceorders.insert_one(ORDER)
     db.upkeep.insert_one({"_id": "orders", "wanted": {"version": 1, "order_meta": []}, "last": None})
-    backup.write(db, tmp_path / "file", KEY)
-    backup.restore(other, tmp_path / "file", [KEY], force=True)
+    backup.write(db, COLLECTIONS, tmp_path / "file", KEY)
+    restore(other, tmp_path / "file", [KEY], force=True)
     assert other.upkeep.count_documents({}) == 0
 
 
 def test_a_restored_database_has_its_indexes(filled: Db, other: Db, tmp_path: Path) -> None:
-    backup.write(filled, tmp_path / "file", KEY)
-    backup.restore(other, tmp_path / "file", [KEY])
-    for name in INDEXES:
+    backup.write(filled, COLLECTIONS, tmp_path / "file", KEY)
+    restore(other, tmp_path / "file", [KEY])
+    for name in (each.name for each in COLLECTIONS if each.indexes):
         assert other[name].index_information() == filled[name].index_information()
 
 
 def test_it_moves_from_a_server_to_the_embedded_store_and_back(
     filled: Db, other: Db, config: Config, tmp_path: Path
 ) -> None:
-    backup.write(filled, tmp_path / "from server", KEY)
+    backup.write(filled, COLLECTIONS, tmp_path / "from server", KEY)
     own = open_database(embedded.uri(config.data_dir))
     try:
-        backup.restore(own, tmp_path / "from server", [KEY])
-        backup.write(own, tmp_path / "from embedded", KEY)
+        restore(own, tmp_path / "from server", [KEY])
+        backup.write(own, COLLECTIONS, tmp_path / "from embedded", KEY)
     finally:
         own.client.close()
         embedded.release()
-    backup.restore(other, tmp_path / "from embedded", [KEY])
+    restore(other, tmp_path / "from embedded", [KEY])
     assert content(other) == content(filled)
 
 
 def test_only_an_empty_database_is_restored_into(filled: Db, tmp_path: Path) -> None:
-    backup.write(filled, tmp_path / "file", KEY)
+    backup.write(filled, COLLECTIONS, tmp_path / "file", KEY)
     filled.woocommerceorders.update_one({}, {"$set": {"changed": True}})
     before = content(filled)
     with pytest.raises(Conflict, match=r"not empty .*woocommerceorders.*--force"):
-        backup.restore(filled, tmp_path / "file", [KEY])
+        restore(filled, tmp_path / "file", [KEY])
     assert content(filled) == before
 
 
 def test_force_replaces_everything(filled: Db, other: Db, tmp_path: Path) -> None:
-    backup.write(filled, tmp_path / "file", KEY)
+    backup.write(filled, COLLECTIONS, tmp_path / "file", KEY)
     other.customers.insert_one({"_id": "not in the backup"})
     other.woocommerceorders.insert_one({"_id": "default:1", "total": "another"})
-    backup.restore(other, tmp_path / "file", [KEY], force=True)
+    restore(other, tmp_path / "file", [KEY], force=True)
     assert content(other) == content(filled)
 
 
@@ -154,7 +157,7 @@ def sealed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     file = tmp_path_factory.mktemp("backup") / "file"
     db = open_database(fresh_database(mongodb_uri))
     db.woocommerceorders.insert_many({**ORDER, "_id": f"default:{n}"} for n in range(20))
-    backup.write(db, file, KEY, encrypt=request.param == "encrypted")
+    backup.write(db, COLLECTIONS, file, KEY, encrypt=request.param == "encrypted")
     db.client.drop_database(db.name)
     db.client.close()
     return file.read_bytes()
@@ -179,7 +182,7 @@ def test_an_altered_file_is_refused_before_anything_is_written(
     file = tmp_path_factory.mktemp("altered") / "file"
     file.write_bytes(altered)
     with pytest.raises(Invalid, match="nothing was restored"):
-        backup.restore(empty, file, [KEY], force=True)
+        restore(empty, file, [KEY], force=True)
     assert empty.list_collection_names() == []
 
 
@@ -192,7 +195,7 @@ def test_a_cut_or_longer_file_is_refused_before_anything_is_written(
     kept = data.draw(st.integers(0, len(sealed) - 1))
     file.write_bytes(data.draw(st.sampled_from([sealed[:kept], sealed[kept + 1 :], sealed + sealed[:kept] + b"\n"])))
     with pytest.raises(Invalid, match="nothing was restored"):
-        backup.restore(empty, file, [KEY])
+        restore(empty, file, [KEY])
     assert empty.list_collection_names() == []
 
 
@@ -200,28 +203,28 @@ def test_a_file_of_another_installation_is_refused_unless_it_is_asked_for(
     filled: Db, other: Db, tmp_path: Path
 ) -> None:
     another = Key(Fernet.generate_key().decode())
-    backup.write(filled, tmp_path / "file", another)
+    backup.write(filled, COLLECTIONS, tmp_path / "file", another)
     for keys in ([KEY], []):
         with pytest.raises(Invalid, match=r"can't be trusted: none of SECRETS_KEYS made it.*nothing was restored"):
-            backup.restore(other, tmp_path / "file", keys, force=True)
+            restore(other, tmp_path / "file", keys, force=True)
     assert content(other) == {}
-    backup.restore(other, tmp_path / "file", [KEY], unsealed=True)
+    restore(other, tmp_path / "file", [KEY], unsealed=True)
     assert content(other) == content(filled)
 
 
 def test_a_former_key_restores_too(filled: Db, other: Db, tmp_path: Path) -> None:
-    backup.write(filled, tmp_path / "file", KEY, encrypt=True)
-    backup.restore(other, tmp_path / "file", [Key(Fernet.generate_key().decode()), KEY])
+    backup.write(filled, COLLECTIONS, tmp_path / "file", KEY, encrypt=True)
+    restore(other, tmp_path / "file", [Key(Fernet.generate_key().decode()), KEY])
     assert content(other) == content(filled)
 
 
 def test_an_encrypted_backup_shows_nothing(filled: Db, other: Db, tmp_path: Path) -> None:
-    backup.write(filled, tmp_path / "file", KEY, encrypt=True)
+    backup.write(filled, COLLECTIONS, tmp_path / "file", KEY, encrypt=True)
     data = (tmp_path / "file").read_bytes()
     assert b"products" not in data
     assert not zipfile.is_zipfile(tmp_path / "file")
     with pytest.raises(Invalid, match="none of SECRETS_KEYS"):
-        backup.restore(other, tmp_path / "file", [], unsealed=True)
+        restore(other, tmp_path / "file", [], unsealed=True)
 
 
 def test_keys_come_from_the_settings(config: Config) -> None:
@@ -249,7 +252,7 @@ def described(data: bytes, count: int = 1) -> dict[str, Any]:
 
 
 def about(**collections: Any) -> str:
-    return json.dumps({"format": "pos-api backup 2", "collections": collections})
+    return json.dumps({"format": "pos-api backup 2", "layout": 1, "collections": collections})
 
 
 def forged(file: Path, manifest: str | None, members: dict[str, bytes]) -> None:
@@ -280,7 +283,9 @@ FORGED: dict[str, tuple[str | None, dict[str, bytes]]] = {
     "manifest is nested too deep": ("[" * 100_000, {}),
     "manifest is long": (" " * 2_000_000, {}),
     "another format": (json.dumps({"format": {"a": 1}, "collections": {}}), {}),
-    "collections are a number": (json.dumps({"format": "pos-api backup 2", "collections": 7}), {}),
+    "another layout": (json.dumps({"format": "pos-api backup 2", "layout": 0, "collections": {}}), {}),
+    "no layout": (json.dumps({"format": "pos-api backup 2", "collections": {}}), {}),
+    "collections are a number": (json.dumps({"format": "pos-api backup 2", "layout": 1, "collections": 7}), {}),
     "a collection is described by a text": (about(inbox="x"), {"inbox.bson": ONE}),
     "a description with something else": (about(inbox={**described(ONE), "x": 1}), {"inbox.bson": ONE}),
     "another checksum": (about(inbox={**described(ONE), "sha256": "0" * 64}), {"inbox.bson": ONE}),
@@ -310,7 +315,7 @@ def test_nothing_is_dropped_before_all_of_the_file_is_known_to_be_usable(case: s
     before = content(db)
     forged(tmp_path / "file", *FORGED[case])
     with pytest.raises(Invalid, match="nothing was restored") as refused:
-        backup.restore(db, tmp_path / "file", [KEY], force=True)
+        restore(db, tmp_path / "file", [KEY], force=True)
     assert len(str(refused.value).splitlines()) == 1
     assert len(str(refused.value)) < 500
     assert content(db) == before
@@ -321,37 +326,37 @@ def test_nothing_is_dropped_before_all_of_the_file_is_known_to_be_usable(case: s
 def test_an_empty_database_stays_empty_when_something_cant_be_loaded(case: str, db: Db, tmp_path: Path) -> None:
     forged(tmp_path / "file", *FORGED[case])
     with pytest.raises(Invalid, match="nothing was restored"):
-        backup.restore(db, tmp_path / "file", [KEY])
+        restore(db, tmp_path / "file", [KEY])
     assert content(db) == {}
 
 
 def test_what_a_killed_restore_left_behind_is_no_part_of_a_backup(filled: Db, other: Db, tmp_path: Path) -> None:
     filled["restore-trial inbox"].insert_one({"_id": 1})
     other["restore-trial products"].insert_one({"_id": 1})
-    assert "restore-trial inbox" not in backup.write(filled, tmp_path / "file", KEY)
-    backup.restore(other, tmp_path / "file", [KEY], force=True)
+    assert "restore-trial inbox" not in backup.write(filled, COLLECTIONS, tmp_path / "file", KEY)
+    restore(other, tmp_path / "file", [KEY], force=True)
     assert "restore-trial products" not in other.list_collection_names()
 
 
 def test_a_file_that_is_no_backup_is_refused(empty: Db, tmp_path: Path) -> None:
     with pytest.raises(Invalid, match="can't be read: No such file"):
-        backup.restore(empty, tmp_path / "nothing", [KEY])
+        restore(empty, tmp_path / "nothing", [KEY])
     with zipfile.ZipFile(tmp_path / "a zip", "w") as archive:
         archive.writestr("manifest.json", "{}")
     with pytest.raises(Invalid, match="nothing was restored"):
-        backup.restore(empty, tmp_path / "a zip", [KEY])
+        restore(empty, tmp_path / "a zip", [KEY])
 
 
 def test_a_backup_that_fails_leaves_the_former_one(filled: Db, tmp_path: Path) -> None:
     file = tmp_path / "file"
-    backup.write(filled, file, KEY)
+    backup.write(filled, COLLECTIONS, file, KEY)
     former = file.read_bytes()
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)
-    filled["big"].insert_many({"_id": n, "noise": uuid.uuid4().bytes * 64} for n in range(2_000))
+    filled["a big one"].insert_many({"_id": n, "noise": uuid.uuid4().bytes * 64} for n in range(2_000))
     resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, limit[1]))
     try:
         with pytest.raises(Invalid, match="can't be written: File too large"):
-            backup.write(filled, file, KEY)
+            backup.write(filled, COLLECTIONS, file, KEY)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
     assert file.read_bytes() == former
@@ -362,27 +367,28 @@ def test_what_is_no_file_is_not_replaced(filled: Db, tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"  # as /dev/null is one for root
     os.mkfifo(pipe)
     with pytest.raises(Invalid, match="pipe can't be written: it is no file"):
-        backup.write(filled, pipe, KEY)
+        backup.write(filled, COLLECTIONS, pipe, KEY)
     assert pipe.is_fifo()
 
 
 def test_only_its_owner_can_read_it(filled: Db, tmp_path: Path) -> None:
-    backup.write(filled, tmp_path / "file", KEY)
+    backup.write(filled, COLLECTIONS, tmp_path / "file", KEY)
     assert (tmp_path / "file").stat().st_mode & 0o777 == 0o600
 
 
 MEASURE = """
 import resource, sys
 from pathlib import Path
+from pos_api.collections import COLLECTIONS
 from pos_api.common import sealed_file
-from pos_api.database import backup
-from pos_api.database import client as db
+from pos_api.database import backup, client, restore
 
-opened = db.open_database(sys.argv[1])
+opened = client.open_database(sys.argv[1])
 file = Path(sys.argv[2])
 key = sealed_file.Key(sys.argv[4])
-backup.write(opened, file, key, encrypt=sys.argv[3] == 'encrypted')
-backup.restore(opened, file, [key], force=True)
+backup.write(opened, COLLECTIONS, file, key, encrypt=sys.argv[3] == 'encrypted')
+with restore.checked(opened, COLLECTIONS, file, [key], force=True) as checked:
+    checked.run()
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 opened.client.close()
 """
@@ -404,12 +410,17 @@ def test_memory_stays_the_same_however_much_there_is(form: str, db: Db, config: 
 
 
 def test_every_collection_of_the_service_is_in_it(config: Config, tmp_path: Path) -> None:
-    db = connect(config)
+    db = connect(config, COLLECTIONS)
     try:
-        for name in INDEXES:
-            db[name].insert_one({"_id": name, "sku": name, "seq": 1, "n": 1, "skus": [name]})
-        written = {name for name, each in backup.write(db, tmp_path / "file", KEY).items() if each.documents}
-        assert INDEXES.keys() - written == {"stats_firsts", "stats_blocks", "stats_days", "upkeep"}, "what is made anew"
+        for name in (each.name for each in COLLECTIONS):
+            db[name].insert_one({"_id": f"a document of {name}", "sku": name, "seq": 1, "n": 1, "skus": [name]})
+        written = {
+            name for name, each in backup.write(db, COLLECTIONS, tmp_path / "file", KEY).items() if each.documents
+        }
+        assert written == {each.name for each in COLLECTIONS if each.in_backup}
+        left_out = {each.name for each in COLLECTIONS} - written
+        made_anew = {"stats_blocks", "stats_days", "stats_sums", "stats_firsts", "stats_turns", "upkeep"}
+        assert left_out == {*made_anew, "layout"}
     finally:
         db.client.drop_database(db.name)
         db.client.close()

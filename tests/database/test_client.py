@@ -12,6 +12,7 @@ import pytest
 from pymongo.errors import OperationFailure
 
 from pos_api.app import create_app
+from pos_api.collections import COLLECTIONS
 from pos_api.config import Config, ConfigError
 from pos_api.database import client as database
 from tests import dns_server
@@ -37,14 +38,14 @@ def test_writes_wait_for_one_server_unless_the_uri_says_more(config: Config) -> 
 
 def test_indexes_are_made_once_by_any_number_of_processes(config: Config) -> None:
     def start(_: int) -> None:
-        database.connect(config).client.close()
+        database.connect(config, COLLECTIONS).client.close()
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(start, range(16)))
-    db = database.connect(config)
-    for name, indexes in database.INDEXES.items():
-        made = db[name].index_information() if indexes else {"_id_": {}}
-        assert {index.document["name"] for index in indexes} | {"_id_"} == made.keys()
+    db = database.connect(config, COLLECTIONS)
+    for each in COLLECTIONS:
+        made = db[each.name].index_information() if each.indexes else {"_id_": {}}
+        assert {index.document["name"] for index in each.indexes} | {"_id_"} == made.keys()
     db.client.drop_database(db.name)
     db.client.close()
 
@@ -61,7 +62,7 @@ def test_indexes_are_made_once_by_any_number_of_processes(config: Config) -> Non
 )
 def test_a_database_that_can_not_be_used_is_one_line(uri: str, message: str, config: Config) -> None:
     with pytest.raises(ConfigError, match=message) as raised:
-        database.connect(replace(config, mongodb_uri=uri))
+        database.connect(replace(config, mongodb_uri=uri), COLLECTIONS)
     assert "\n" not in str(raised.value)
     assert "s3cret" not in str(raised.value)
 

@@ -19,6 +19,7 @@ from flask import Flask
 from pymongo.errors import PyMongoError
 
 from pos_api.app import create_app
+from pos_api.collections import COLLECTIONS
 from pos_api.config import Config
 from pos_api.database import client as database
 from pos_api.database.client import Db
@@ -121,7 +122,7 @@ def test_the_service_killed_again_and_again_loses_nothing_and_does_nothing_twice
 def service_on(config: Config, uri: str) -> Iterator[Flask]:
     """The service in this process, on another MongoDB."""
     here = replace(config, mongodb_uri=uri, webhook_secret=SECRET)
-    app = create_app(here, database.connect(here))
+    app = create_app(here, database.connect(here, COLLECTIONS))
     yield app
     app.extensions["pos"].close()
     app.extensions["pos"].db.client.close()
@@ -197,7 +198,7 @@ def test_mongod_killed_between_any_two_steps_and_started_again_at_once(config: C
     """What it had not yet written down when it died is gone when the next step comes, which may not build on it."""
     with standalone(tmp_path / "data") as mongod:
         here = replace(config, mongodb_uri=f"mongodb://127.0.0.1:{mongod.port}/pos")
-        database.connect(here).client.close()
+        database.connect(here, COLLECTIONS).client.close()
         with processes(here, 2) as [first, second]:
             start(second)
             finished = False
@@ -216,7 +217,7 @@ def test_mongod_killed_between_any_two_steps_and_started_again_at_once(config: C
 
 
 def start(process: Process) -> None:
-    for name in database.INDEXES:
+    for name in (each.name for each in COLLECTIONS):
         process.db[name].delete_many({})
     stock_up(process.db, A=100)
     process.deliver("order.created", order(1, line("A", 2)))

@@ -14,6 +14,7 @@ import pytest
 from flask import Flask
 
 from pos_api.app import create_app
+from pos_api.collections import COLLECTIONS
 from pos_api.config import Config
 from pos_api.database import client as database
 from pos_api.database.client import Db
@@ -118,7 +119,7 @@ def test_any_order_of_arrival_ends_the_same(config: Config, mongodb_uri: str, re
         shuffled = deliveries(recording) * 2
         random.Random(seed).shuffle(shuffled)
         here = replace(config, mongodb_uri=fresh_database(mongodb_uri))
-        db = database.connect(here)
+        db = database.connect(here, COLLECTIONS)
         with services(here, 1) as [app]:
             stock_up_as(db, recording)
             for delivery in shuffled:

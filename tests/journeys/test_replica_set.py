@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 from pymongo.errors import PyMongoError
 
+from pos_api.collections import COLLECTIONS
 from pos_api.config import Config
 from pos_api.database import client as database
 from tests.factories import assert_books_balance, line, order, stock_of, stock_up
@@ -51,7 +52,7 @@ def test_a_batch_does_not_go_on_at_a_primary_that_lacks_what_it_did_at_the_last(
 ) -> None:
     """What the primary wrote and had not passed on is gone with it; the next one knows nothing of it."""
     here = replace(config, mongodb_uri=uri(servers, f"at-{lost_at}"))
-    database.connect(here).client.close()
+    database.connect(here, COLLECTIONS).client.close()
     with processes(here, 2) as [first, second]:
         stock_up(second.db, A=100)
         second.deliver("order.created", order(1, line("A", 2)))

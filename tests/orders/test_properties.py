@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
+from pos_api.collections import COLLECTIONS
 from pos_api.config import Config
 from pos_api.database import client as database
 from pos_api.database.client import Db, Document
@@ -90,7 +91,7 @@ def module_config(mongodb_uri: str, tmp_path_factory: pytest.TempPathFactory) ->
         mongodb_uri=fresh_database(mongodb_uri),
         data_dir=tmp_path_factory.mktemp("var"),
     )
-    db = database.connect(config)
+    db = database.connect(config, COLLECTIONS)
     yield config
     db.client.drop_database(db.name)
     db.client.close()

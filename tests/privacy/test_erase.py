@@ -19,6 +19,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from pos_api import cli
+from pos_api.collections import COLLECTIONS
 from pos_api.common.time import now
 from pos_api.config import Config
 from pos_api.customers.customers import CustomerErasure
@@ -38,6 +39,7 @@ from pos_api.processing import worker
 from pos_api.senders.woocommerce.rest_client import envelope
 from pos_api.staff import token_claims
 from pos_api.stores.stores import Stores
+from tests.backups import restore
 from tests.factories import API_KEY, Shop, at, line, native_headers, order, stock_of, stock_up, values
 from tests.service import settings_of
 from tests.steps import Crash, Process, clear, interleave, processes
@@ -586,14 +588,14 @@ def test_a_restored_backup_brings_nobody_back(shop: Shop, db: Db, config: Config
     life(shop)
     shop.outcome("order.created", order(9, billing={"first_name": "Cia", "email": "cia@example.se"}))
     key = backup.keys(config)[0]
-    backup.write(db, tmp_path / "file", key)
+    backup.write(db, COLLECTIONS, tmp_path / "file", key)
     erasures = Erasures(db, config)
     pseudonym = erase_anna(db, erasures)
     shop.outcome("order.updated", order(9, billing=ERASED, meta_data=ANONYMIZED, modified=9))
     before = figures(db)
     cia = db.woocommerceorders.find_one({"order_id": 9})["customer"]  # type: ignore[index]
     erasures.restore_begins()
-    backup.restore(db, tmp_path / "file", [key], force=True)
+    restore(db, tmp_path / "file", [key], force=True)
     assert traces(db), "the backup is from before"
     erase.after_restore(db, Erasures(db, config))
     assert traces(db) == []
@@ -608,11 +610,11 @@ def test_a_restore_that_was_killed_is_seen_to_by_the_service(
 ) -> None:
     life(shop)
     key = backup.keys(config)[0]
-    backup.write(db, tmp_path / "file", key)
+    backup.write(db, COLLECTIONS, tmp_path / "file", key)
     erasures = Erasures(db, config)
     erase.person(db, erasures, ANNA)
     erasures.restore_begins()
-    backup.restore(db, tmp_path / "file", [key], force=True)
+    restore(db, tmp_path / "file", [key], force=True)
     db.erasures.update_many({}, {"$set": {"due_at": now()}})
     erase.run_due(db, Erasures(db, config))
     assert traces(db) == []
@@ -762,3 +764,12 @@ def test_a_backup_restored_at_the_command_line_brings_nobody_back(
     assert restored.exit_code == 0, restored.output
     assert "personal data in 2 orders" in restored.output
     assert traces(db) == []
+
+
+def test_a_file_that_is_no_backup_leaves_nothing_due(
+    db: Db, config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(config, "restore", "nothing").exit_code == 1
+    assert db.erasures.find_one({"_id": "after a restore"}) is None
+    assert db.audit.find_one({"action": "backup.restored"}) is None

@@ -17,7 +17,6 @@ from flask.testing import FlaskClient
 from pos_api.common.time import now
 from pos_api.config import Config
 from pos_api.customers.erasures import Erasures
-from pos_api.database import client as database
 from pos_api.database.client import Db
 from pos_api.figures import queries as stats
 from pos_api.inbox import events as inbox
@@ -362,14 +361,6 @@ def test_a_deletion_of_what_nobody_looked_at_is_announced(client: FlaskClient, d
     figures = client.get("/metrics").get_data(as_text=True)
     assert "pos_inbox_attention 2.0" in figures
     assert "pos_inbox_deleted_soon 1.0" in figures
-
-
-def test_the_index_of_an_older_version_that_deletes_by_itself_is_replaced(config: Config, db: Db) -> None:
-    db.inbox.drop_index("done_at_1")
-    db.inbox.create_index("done_at", expireAfterSeconds=90 * 86_400)
-    database.ensure_indexes(db)
-    database.ensure_indexes(db)
-    assert "expireAfterSeconds" not in db.inbox.index_information()["done_at_1"]
 
 
 def closed_days_ago(days: int, number: int = 1, status: str = "completed", **more: Any) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import pytest
 from flask import Flask
 from pymongo.errors import ServerSelectionTimeoutError
 
+from pos_api.collections import COLLECTIONS
 from pos_api.common.time import now
 from pos_api.config import Config
 from pos_api.database import client as database
@@ -119,7 +120,7 @@ def test_the_shops_day_is_its_own(config: Config, db: Db) -> None:
 @pytest.mark.parametrize("max_age", [0, 3600])
 def test_known_stores_and_keys_outlast_the_database(config: Config, tmp_path: Path, max_age: float) -> None:
     with standalone(tmp_path / "mongod") as server:
-        away = database.connect(replace(config, mongodb_uri=f"mongodb://127.0.0.1:{server.port}/"))
+        away = database.connect(replace(config, mongodb_uri=f"mongodb://127.0.0.1:{server.port}/"), COLLECTIONS)
         key, _ = stores.add(away, config, "second")
         known = Stores(away, config, max_age=max_age)
         assert [each.id for each in known.all()] == ["default", "second"]

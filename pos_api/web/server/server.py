@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger as GunicornLogger
@@ -21,9 +22,7 @@ from gunicorn.workers.base import Worker
 from uvicorn_worker import UvicornWorker
 
 from pos_api import metrics
-from pos_api.app import create_app
 from pos_api.config import Config, ConfigError
-from pos_api.database import client as db
 from pos_api.inbox.leases import renewal
 from pos_api.logs import get_logger
 from pos_api.web.server.http_protocol import RequestProtocol
@@ -37,27 +36,22 @@ BACKLOG = 2048
 log = get_logger(__name__)
 
 
-def run(config: Config, announce: Callable[[], None]) -> None:
-    """Serve until SIGTERM (what is on its way is finished) or SIGINT; `announce` is called once it can be used.
-
-    Raises ConfigError when the address is taken, or the database can't be reached at the start.
-    """
-    _check_address(config)
-    # Here once, before any worker: a mistake in the settings is told in one line. The store that we bring ourselves
-    # stays up while this process does, whatever becomes of the workers.
-    db.connect(config).client.close()
-    if config.web_processes > 1:
-        metrics.share()
-    _Application(config, announce).run()
-
-
-def _check_address(config: Config) -> None:
+def check_address(config: Config) -> None:
+    """Raises ConfigError when the address is taken."""
     with socket.socket(socket.AF_INET6 if ":" in config.host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((config.host, config.port))
         except OSError as error:
             raise ConfigError(f"Can't listen on {config.host}, PORT {config.port}: {error.strerror}.") from None
+
+
+def run(config: Config, create_app: Callable[[Config], Flask], announce: Callable[[], None]) -> None:
+    """Serve what `create_app` makes in each web process, until SIGTERM (what is on its way is finished) or SIGINT;
+    `announce` is called once it can be used."""
+    if config.web_processes > 1:
+        metrics.share()
+    _Application(config, create_app, announce).run()
 
 
 class Logger(GunicornLogger):
@@ -100,8 +94,9 @@ def _leave(arbiter: Arbiter) -> None:
 
 
 class _Application(BaseApplication):
-    def __init__(self, config: Config, announce: Callable[[], None]) -> None:
+    def __init__(self, config: Config, create_app: Callable[[Config], Flask], announce: Callable[[], None]) -> None:
         self._config = config
+        self._create_app = create_app
         self._announce = announce
         super().__init__()
 
@@ -133,7 +128,7 @@ class _Application(BaseApplication):
         """The service of one worker process. A database that is away just now is waited for."""
         while True:
             try:
-                app = create_app(self._config)
+                app = self._create_app(self._config)
             except ConfigError as error:
                 log.warning("a web worker waits for the database", error=str(error))
                 time.sleep(_RETRY_SECONDS)

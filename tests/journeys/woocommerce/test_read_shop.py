@@ -15,6 +15,7 @@ from typing import Any
 import pymysql
 import pytest
 
+from pos_api.collections import COLLECTIONS
 from pos_api.config import Config
 from pos_api.database import client as database
 from pos_api.database.client import Db
@@ -283,7 +284,7 @@ def test_the_database_tells_what_rest_tells(quiet: Quiet, db: Db, config: Config
     quiet.shop.act("options", timezone_string="Europe/Stockholm")
     quiet.import_()
     other = Config(**{**vars(config), "mongodb_uri": fresh_database(mongodb_uri)})
-    from_database = database.connect(other)
+    from_database = database.connect(other, COLLECTIONS)
     try:
         with closing(import_database.Database("wp_", **quiet.database_options)) as tables:
             imported = import_database.take_over(from_database, other, tables, "default", LONG_AGO)

@@ -19,6 +19,7 @@ import pymysql
 import pytest
 from pymysql.cursors import Cursor
 
+from pos_api.collections import COLLECTIONS
 from pos_api.config import Config
 from pos_api.database import client as database
 from pos_api.database.client import Db
@@ -128,7 +129,7 @@ def test_the_database_tells_what_rest_tells(
     with connection.open_shop(db, config, "default") as shop:
         importer.run(db, config, shop, "default", SINCE, ingest.take_in, lambda *_: None)
     other = Config(**{**vars(config), "mongodb_uri": fresh_database(mongodb_uri)})
-    from_tables = database.connect(other)
+    from_tables = database.connect(other, COLLECTIONS)
     try:
         imported = take_over(from_tables, other, tables, "default", SINCE)
         assert imported.outcomes["orders"] == {"created": 12}

@@ -1,0 +1,32 @@
+"""Every collection of the database, in the order in which a backup reads them.
+
+Read in this order while the service works, orders and products are at most behind the ledger, never ahead: what is
+behind, the next event or `pos-api verify --repair` brings up.
+"""
+
+from __future__ import annotations
+
+from pos_api.catalogue import collections as catalogue
+from pos_api.customers import collections as customers
+from pos_api.database import layout
+from pos_api.database.collections import Collection
+from pos_api.figures import collections as figures
+from pos_api.inbox import collections as inbox
+from pos_api.orders import collections as orders
+from pos_api.senders.woocommerce import collections as woocommerce
+from pos_api.staff import collections as staff
+from pos_api.stock import collections as stock
+from pos_api.stores import collections as stores
+
+COLLECTIONS: tuple[Collection, ...] = (
+    *inbox.COLLECTIONS,
+    *orders.COLLECTIONS,
+    *catalogue.COLLECTIONS,
+    *stock.COLLECTIONS,
+    *customers.COLLECTIONS,
+    *stores.COLLECTIONS,
+    *staff.COLLECTIONS,
+    *woocommerce.COLLECTIONS,
+    *figures.COLLECTIONS,
+    *layout.COLLECTIONS,
+)

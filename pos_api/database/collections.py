@@ -1,0 +1,42 @@
+"""Collections are declared: by each package those that it owns, in its `collections.py`; nothing else is written.
+
+`pos_api.collections` has all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from pymongo import ASCENDING, IndexModel
+from pymongo.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """A collection: its name, what it holds in a line, its indexes besides `_id`."""
+
+    name: str
+    holds: str
+    indexes: tuple[IndexModel, ...] = ()
+    in_backup: bool = True
+    """False where it follows from other collections and is made anew after a restore: read while the service works,
+    it would not fit them."""
+    kept_by_restore: bool = False
+    """Whether a restore adds to it and replaces nothing, so that what was recorded since the backup stays."""
+    lists_added_to: tuple[str, ...] = ()
+    """Of what a restore keeps: fields with lists to which the backup's entries are added, in a document that is there
+    already."""
+
+
+def present(field: str, direction: int = ASCENDING, **options: Any) -> IndexModel:
+    """An index of the documents that have this field. (A sparse one is no part of the stable API.)"""
+    return IndexModel([(field, direction)], partialFilterExpression={field: {"$exists": True}}, **options)
+
+
+def ensure_indexes(db: Database[dict[str, Any]], collections: Iterable[Collection]) -> None:
+    """Make every index; without effect where it exists, and safe from several processes at once."""
+    for each in collections:
+        if each.indexes:
+            db[each.name].create_indexes(list(each.indexes))

@@ -1,0 +1,24 @@
+"""The collections of the inbox."""
+
+from __future__ import annotations
+
+from pymongo import ASCENDING, DESCENDING, IndexModel
+
+from pos_api.database.collections import Collection, present
+
+COLLECTIONS = (
+    Collection(
+        "inbox",
+        "every delivery as it came, and what became of it",
+        (
+            present("due_at"),
+            present("attention_at", DESCENDING),
+            IndexModel(  # of the few that need a look; an event that goes well never enters it
+                [("state", ASCENDING), ("attention_at", DESCENDING), ("_id", DESCENDING)],
+                partialFilterExpression={"attention_at": {"$exists": True}},
+            ),
+            present("done_at"),
+            IndexModel("about"),
+        ),
+    ),
+)

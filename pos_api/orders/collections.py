@@ -1,0 +1,30 @@
+"""The collections of orders."""
+
+from __future__ import annotations
+
+from pymongo import ASCENDING, DESCENDING, IndexModel
+
+from pos_api.database.collections import Collection, present
+
+_NEWEST_FIRST = [("created_at", DESCENDING), ("_id", DESCENDING)]
+
+COLLECTIONS = (
+    Collection(
+        "woocommerceorders",
+        "every order, of whatever sender, with the stock that it holds",
+        (
+            IndexModel(_NEWEST_FIRST),
+            IndexModel([("status", ASCENDING), *_NEWEST_FIRST]),
+            IndexModel([("store", ASCENDING), *_NEWEST_FIRST]),
+            IndexModel([("customer", ASCENDING), *_NEWEST_FIRST]),
+            IndexModel([("skus", ASCENDING), *_NEWEST_FIRST]),
+            IndexModel([("search", ASCENDING), *_NEWEST_FIRST]),
+            IndexModel(_NEWEST_FIRST, name="deleted", partialFilterExpression={"deleted_at": {"$exists": True}}),
+            IndexModel("order_id"),
+            present("parent"),
+            IndexModel("changed_at"),
+            present("closed_at"),
+        ),
+    ),
+    Collection("upkeep", "how far stored orders were brought to what is kept of them now", in_backup=False),
+)

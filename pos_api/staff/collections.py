@@ -1,0 +1,28 @@
+"""The collections of staff."""
+
+from __future__ import annotations
+
+from pymongo import ASCENDING, DESCENDING, IndexModel
+
+from pos_api.database.collections import Collection
+
+_NEWEST_FIRST = [("time", DESCENDING), ("_id", DESCENDING)]
+
+COLLECTIONS = (
+    Collection("users", "names, roles and password hashes"),
+    Collection("script_tokens", "tokens of scripts, by their ids", (IndexModel("expires_at", expireAfterSeconds=0),)),
+    Collection(
+        "ended_tokens", "tokens that were ended before their time", (IndexModel("expires_at", expireAfterSeconds=0),)
+    ),
+    Collection(
+        "audit",
+        "who did what, and when",
+        (
+            IndexModel(_NEWEST_FIRST),
+            IndexModel([("action", ASCENDING), *_NEWEST_FIRST]),
+            IndexModel([("who.name", ASCENDING), *_NEWEST_FIRST]),
+            IndexModel([("target", ASCENDING), *_NEWEST_FIRST]),
+        ),
+        kept_by_restore=True,
+    ),
+)

@@ -1,0 +1,13 @@
+"""The collections of stores."""
+
+from __future__ import annotations
+
+from pos_api.database.collections import Collection, present
+
+COLLECTIONS = (
+    Collection(
+        "stores",
+        "each store's settings, secrets (encrypted) and API keys (hashed)",
+        (present("keys.hash", unique=True),),
+    ),
+)
