@@ -37,10 +37,17 @@ _server: subprocess.Popen[bytes] | None = None
 _server_files: Path | None = None
 
 
+_SLOW = ("journeys", "project", "cli", "database/test_embedded.py", "web/server", "senders/woocommerce/test_limits.py")
+"""Tests that start processes, or take long for other reasons."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the journeys by the folder that they are in."""
+    """Mark the journeys by the folder that they are in, and as `quick` what needs neither a mongod nor long."""
     for item in items:
-        folders = item.path.relative_to(TESTS).parts
+        path = item.path.relative_to(TESTS)
+        if "mongodb_uri" not in getattr(item, "fixturenames", ()) and not path.as_posix().startswith(_SLOW):
+            item.add_marker(pytest.mark.quick)
+        folders = path.parts
         if folders[0] == "journeys":
             item.add_marker(pytest.mark.journey)
             if folders[1] == "woocommerce":
@@ -51,7 +58,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Start the run's mongod, in the process that the test workers come from; they inherit its address."""
     _refuse_network()
     is_worker = hasattr(config, "workerinput")
-    if not (is_worker or "TEST_MONGODB_URI" in os.environ or config.option.collectonly):
+    without_database = config.option.collectonly or config.option.markexpr == "quick"
+    if not (is_worker or "TEST_MONGODB_URI" in os.environ or without_database):
         os.environ["TEST_MONGODB_URI"] = _start_mongod()
 
 

@@ -165,7 +165,7 @@ def test_work_for_which_no_thread_could_be_started_is_not_taken_for_work_that_ha
 
 HANGING = """
 import sys, time
-from pos_api import leases
+from pos_api.inbox import leases
 leases.EVERY = 0.05
 leases.renewal.ends_process = True
 with leases.renewal.renewed(None, "lease", ["key"], longest=0.0):

@@ -73,7 +73,7 @@ def test_an_answer_that_unpacks_to_too_much_is_not_read(name: str) -> None:
 
 _MEASURE = """
 import resource, sys
-from pos_api.sources.woocommerce_rest import Credentials, Shop, ShopError
+from pos_api.senders.woocommerce.rest_client import Credentials, Shop, ShopError
 with Shop(Credentials(sys.argv[1], "ck", "cs", "oauth"), attempts=1) as shop:
     try:
         shop.get("products")  # what a first request loads
