@@ -40,9 +40,9 @@ from pos_api.database import client as database
 from pos_api.database.client import Db, Document
 from pos_api.database.collections import ensure_indexes
 from pos_api.database.embedded import find_mongod
-from pos_api.inbox import events as inbox
+from pos_api.inbox import storing
 from pos_api.processing import worker
-from pos_api.stores.stores import Stores
+from pos_api.stores.registry import Stores
 from tests.service import environment, free_port
 
 ROOT = Path(__file__).parent.parent
@@ -343,7 +343,7 @@ def bench_trips(_args: argparse.Namespace) -> None:
 def deliver(db: Db, stores: Stores, bodies: list[bytes]) -> None:
     """What the worker does with a batch."""
     works = [worker.understand(stores.get("default"), {}, body, now()) for body in bodies]
-    new = inbox.store(db, [work.event for work in works], "bench")
+    new = storing.store(db, [work.event for work in works], "bench")
     worker.process(db, "bench", [work for work in works if work.event.key in new])
 
 
@@ -357,12 +357,12 @@ def bench_backlog(args: argparse.Namespace) -> None:
         store = Stores(db, CONFIG).get("default")
         for start in range(0, args.backlog, 1000):
             works = [worker.understand(store, {}, order_body(start + n + 1), now()) for n in range(1000)]
-            inbox.store(db, [work.event for work in works], None)
+            storing.store(db, [work.event for work in works], None)
         settings = environment(WEBHOOK_API_KEY=KEY, JWT_SECRET="j" * 32, MONGODB_URI=uri, LOG_LEVEL="ERROR")
         with running([sys.executable, "-m", "pos_api", "worker"], settings):
-            until(lambda: inbox.waiting(db) < args.backlog)
-            started, before = time.monotonic(), inbox.waiting(db)
-            until(lambda: inbox.waiting(db) == 0, 600)
+            until(lambda: storing.waiting(db) < args.backlog)
+            started, before = time.monotonic(), storing.waiting(db)
+            until(lambda: storing.waiting(db) == 0, 600)
             rate = before / (time.monotonic() - started)
     rows = [[f"{args.backlog:,}", f"{rate:.0f}", "1500"]]
     table("A worker catching up", ["events in the inbox", "orders/s", "aim"], rows)

@@ -18,7 +18,7 @@ from pos_api.catalogue import products
 from pos_api.common.quantity import Quantity
 from pos_api.common.time import now
 from pos_api.database.client import Db, Document, make_durable
-from pos_api.inbox.events import Event
+from pos_api.inbox.model import InboxEntry
 from pos_api.orders.model import OrderFields, OrderUpdate
 
 API_KEY = "test-api-key-of-more-than-32-characters"
@@ -36,9 +36,9 @@ AHEAD = (datetime.now(UTC) + timedelta(hours=23)).strftime("%Y-%m-%dT%H:%M:%S")
 """A `_gmt` time that has not come yet, near enough to be believed."""
 
 
-def event(number: int = 1) -> Event:
+def event(number: int = 1) -> InboxEntry:
     """An event of the inbox; its body is only a number."""
-    return Event("s", "order.created", str(number), b"%d" % number, {}, now())
+    return InboxEntry("s", "order.created", str(number), b"%d" % number, {}, now())
 
 
 def line(sku: str | None, quantity: Quantity = 1, reduced: Quantity | None = None, **more: Any) -> dict[str, Any]:
@@ -114,7 +114,7 @@ def native_headers(topic: str, body: bytes, secret: str = SECRET) -> dict[str, s
         "X-WC-Webhook-Source": "https://shop.example/",
         "X-WC-Webhook-Topic": topic,
         "X-WC-Webhook-Resource": topic.partition(".")[0],
-        "X-WC-Webhook-Event": topic.partition(".")[2],
+        "X-WC-Webhook-InboxEntry": topic.partition(".")[2],
         "X-WC-Webhook-Signature": signature(body, secret),
         "X-WC-Webhook-ID": "1",
         "X-WC-Webhook-Delivery-ID": hashlib.md5(body, usedforsecurity=False).hexdigest(),

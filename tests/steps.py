@@ -18,9 +18,9 @@ from pos_api.common.time import now
 from pos_api.config import Config
 from pos_api.database.client import Db, Document
 from pos_api.database.primary_term import select_within_term
-from pos_api.inbox import events as inbox
+from pos_api.inbox import leases, storing
 from pos_api.processing import worker
-from pos_api.stores.stores import Stores
+from pos_api.stores.registry import Stores
 from tests.factories import native_headers
 
 
@@ -83,7 +83,7 @@ class Process:
     ) -> list[str | None]:
         """Take several deliveries in one batch; returns their outcomes."""
         works = [self._understand(topic, data, received_at or now(), envelope) for topic, data in messages]
-        new = inbox.store(self.db, [work.event for work in works], self.lease)
+        new = storing.store(self.db, [work.event for work in works], self.lease)
         outcomes = worker.process(self.db, self.lease, [work for work in works if work.event.key in new])
         ended = [outcomes.get(work.event.key) for work in works]
         return [each.outcome if each else None for each in ended]
@@ -99,7 +99,7 @@ class Process:
 
     def take_over(self) -> None:
         """Do what the others left behind, as if their leases had run out."""
-        self.lease = inbox.new_lease()
+        self.lease = leases.new_lease()
         for _ in range(3):
             self.db.inbox.update_many({"due_at": {"$exists": True}}, {"$set": {"due_at": now()}})
             if not worker.take_due(self.db, self.stores, self.lease):
@@ -116,7 +116,7 @@ def processes(config: Config, number: int) -> Any:
             config.mongodb_uri, tz_aware=True, event_listeners=[steps], server_selector=select_within_term
         )
         db = client.get_default_database().with_options(write_concern=WriteConcern(w=1))
-        opened.append(Process(db, Stores(db, config, max_age=3600), steps, inbox.new_lease()))
+        opened.append(Process(db, Stores(db, config, max_age=3600), steps, leases.new_lease()))
     for process in opened:
         process.stores.all()
         process.steps.go_on()

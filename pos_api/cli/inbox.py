@@ -7,7 +7,8 @@ import click
 from pos_api.cli.common import moment_text, say, with_config, with_db
 from pos_api.config import Config
 from pos_api.database.client import Db
-from pos_api.inbox import events as inbox
+from pos_api.inbox import queries
+from pos_api.inbox.replay import replay_entries
 from pos_api.privacy import retention
 
 
@@ -18,7 +19,7 @@ from pos_api.privacy import retention
 @with_config
 def list_inbox(config: Config, db: Db, /, state: str | None, limit: int) -> None:
     """Deliveries that need a look, with the reason, the newest first; or those that wait."""
-    _, entries = inbox.find(db, inbox.Filter(state), limit=limit)
+    _, entries = queries.find(db, queries.Filter(state), limit=limit)
     for each in entries:
         what = f"{each['store']} {each['topic'] or 'unreadable'} {each['resource_id']}"
         say(f"{moment_text(each['received_at'])}  {each['state']:<8} {what}  {each.get('reason', '')}")
@@ -39,5 +40,5 @@ def replay(db: Db, keys: tuple[str, ...], everything: bool) -> None:
     """Make the deliveries of these KEYS due again, or all that need a look."""
     if bool(keys) == everything:
         raise click.UsageError("Give the keys that `pos-api inbox` shows, or --all.")
-    count = inbox.replay(db, inbox.Filter() if everything else keys)
+    count = replay_entries(db, queries.Filter() if everything else keys)
     say(f"{count} due again; a running service takes them up within a second or so.")

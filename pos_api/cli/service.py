@@ -17,7 +17,7 @@ from pos_api.cli.common import ENV_FILE, say, say_lines, with_config
 from pos_api.collections import COLLECTIONS
 from pos_api.config import Config, ConfigError
 from pos_api.database import client as database
-from pos_api.inbox.leases import renewal
+from pos_api.inbox.lease_renewal import renewal
 from pos_api.processing import worker
 from pos_api.processing.schedule import Schedule
 from pos_api.senders.woocommerce.setup_line import webhook_url

@@ -14,7 +14,9 @@ from pos_api.errors import Invalid, NotFound
 from pos_api.senders.woocommerce import connection
 from pos_api.senders.woocommerce.setup_line import setup_line, webhook_url
 from pos_api.staff import audit
-from pos_api.stores import stores
+from pos_api.stores import removal, settings
+from pos_api.stores.model import DEFAULT
+from pos_api.stores.registry import Stores
 
 
 @click.group()
@@ -44,7 +46,7 @@ def _with_store_settings(command: Callable[..., None]) -> Callable[..., None]:
 @with_config
 def add_store(config: Config, db: Db, /, name: str, **given: str | None) -> None:
     """Add the shop NAME and print the line for its plugin and its webhook secret; both are shown this once."""
-    key, secret = stores.add(db, config, name, **{setting: value for setting, value in given.items() if value})
+    key, secret = settings.add_store(db, config, name, **{setting: value for setting, value in given.items() if value})
     say(f"Added {name}. Keep these, they are shown this once:")
     say(f"  API key:                                 {key}")
     say(f"  secret, for WooCommerce's own webhooks:  {secret}")
@@ -59,11 +61,11 @@ def add_store(config: Config, db: Db, /, name: str, **given: str | None) -> None
 @with_config
 def show_store(config: Config, db: Db, /, name: str, connect: bool) -> None:
     """Show the shop NAME; no secrets, unless with --connect."""
-    found = next((each for each in stores.Stores(db, config).all() if each.id == name), None)
+    found = next((each for each in Stores(db, config).all() if each.id == name), None)
     if found is None:
         raise NotFound(f"There is no store {name!r}; `pos-api store add {name}` makes it.")
     if connect:
-        if name != stores.DEFAULT:
+        if name != DEFAULT:
             raise Invalid(f"No API key of {name} is kept; `pos-api key add {name} --connect` makes another.")
         audit.record(db, "key.shown", target=name)
         print_setup_line(config, config.webhook_api_key)
@@ -106,7 +108,7 @@ def set_store(config: Config, db: Db, /, name: str, webhook_secret: bool, **give
     """Change settings of the shop NAME."""
     if not webhook_secret and all(value is None for value in given.values()):
         raise click.UsageError("Nothing to change; `pos-api store set --help` shows what can be.")
-    stores.update(db, config, name, webhook_secret=read_secret("Secret") if webhook_secret else None, **given)
+    settings.update_store(db, config, name, webhook_secret=read_secret("Secret") if webhook_secret else None, **given)
     say("Changed; every process knows within five seconds.")
 
 
@@ -115,7 +117,7 @@ def set_store(config: Config, db: Db, /, name: str, webhook_secret: bool, **give
 @with_config
 def list_stores(config: Config, db: Db) -> None:
     """Every shop."""
-    for each in stores.Stores(db, config).all():
+    for each in Stores(db, config).all():
         live = f", live since {moment_text(each.live_since)}" if each.live_since else ""
         say(f"{each.id:<24} {each.url or '-'}  {each.timezone}{live}")
 
@@ -125,9 +127,9 @@ def list_stores(config: Config, db: Db) -> None:
 @with_db
 def disconnect_store(db: Db, name: str) -> None:
     """End the exchange with the shop NAME: delete its keys and secrets. All that came from it stays."""
-    stores.disconnect(db, name)
+    removal.disconnect_store(db, name)
     say("Disconnected; every process knows within five seconds. Its orders, products and customers stay.")
-    if name == stores.DEFAULT:
+    if name == DEFAULT:
         say("WEBHOOK_API_KEY and WEBHOOK_SECRET of the settings still work: change them and start the service again.")
 
 
@@ -136,7 +138,7 @@ def disconnect_store(db: Db, name: str) -> None:
 @with_db
 def remove_store(db: Db, name: str) -> None:
     """Remove the shop NAME, from which nothing ever came; one that sent something can only be disconnected."""
-    stores.remove(db, name)
+    removal.remove_store(db, name)
     say("Removed; every process knows within five seconds.")
 
 

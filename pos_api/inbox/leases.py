@@ -1,96 +1,116 @@
-"""Leases of events are renewed while the work on them goes on, so that nobody else begins the same work meanwhile.
+"""Leases of entries: who works on an entry holds it on a lease, so that nobody else begins the same work.
 
-One thread in each process does it, every few seconds, so an event that takes milliseconds costs nothing more.
-Work that takes longer than `LONGEST` hangs: its leases are not renewed any more, and a process that serves is ended, as
-its worker thread would never take another event. Its supervisor (gunicorn, systemd) starts another one.
+An entry whose lease ran out was being worked on by a process that ended, or hung. It is worked on by itself then, and
+`alone` says so before that begins. If its lease runs out like that MOST_INTERRUPTED times, the event itself is to
+blame: it is parked, so that it can't end one process after the other. Once is not enough: a process is also killed
+without any fault of the event, and some event is at hand then. Others of its batch are done one by one, and go on.
 """
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
-import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+import secrets
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 
-import pymongo
-
-from pos_api.database.client import Db
-from pos_api.inbox import events as inbox
+from pos_api.common.time import now
+from pos_api.database.client import DURABLE, Db, Document
+from pos_api.inbox.finishing import ENDED, ending
+from pos_api.inbox.model import InboxEntry, Outcome
 from pos_api.logs import get_logger
 
-EVERY = 3.0
-_RENEWAL_TIMEOUT = 2.0
-LONGEST = 180.0
-"""Seconds. A hundred of the largest orders at once take about one minute."""
+LEASE = timedelta(seconds=10)
+MOST_INTERRUPTED = 2
+"""So often work on an event by itself may be interrupted; then it is parked."""
 
 log = get_logger(__name__)
 
 
-@dataclass(slots=True, eq=False)
-class _Work:
-    """Events that are being worked on, and since when (`time.monotonic`). Who has the lock may renew their leases."""
-
-    db: Db
-    lease: str
-    keys: list[str]
-    longest: float
-    since: float = field(default_factory=time.monotonic)
-    lock: threading.Lock = field(default_factory=threading.Lock)
+def new_lease() -> str:
+    """A token that fences one process's hold on events from the next one's."""
+    return secrets.token_hex(8)
 
 
-class Renewal:
-    """The thread that renews. With `ends_process` it ends a process that hangs."""
+def claim(db: Db, lease: str, limit: int, *, park: bool = True) -> list[InboxEntry]:
+    """Take up to `limit` events that are due, the longest due first; what somebody else took meanwhile is theirs.
 
-    def __init__(self) -> None:
-        self.ends_process = False
-        self._current: set[_Work] = set()
-        self._thread: threading.Thread | None = None
-        self._starting = threading.Lock()
-
-    @contextmanager
-    def renewed(self, db: Db, lease: str, keys: Iterable[str], *, longest: float | None = None) -> Iterator[None]:
-        """Inside, these events stay leased to `lease`, which holds them already; for `longest` seconds, by default
-        LONGEST. Afterwards nothing renews them."""
-        if self._thread is None or not self._thread.is_alive():  # a thread does not survive a fork
-            self._start()
-        work = _Work(db, lease, list(keys), LONGEST if longest is None else longest)
-        self._current.add(work)  # after the start, which fails where the system has no thread left
-        try:
-            yield
-        finally:
-            with work.lock:  # which waits for a renewal that is on its way
-                self._current.remove(work)
-
-    def _start(self) -> None:
-        with self._starting:
-            if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._run, name="pos-leases", daemon=True)
-                self._thread.start()
-
-    def _run(self) -> None:
-        while True:
-            time.sleep(EVERY)
-            for work in list(self._current):
-                with work.lock:
-                    if work in self._current:
-                        self._renew(work)
-
-    def _renew(self, work: _Work) -> None:
-        lasting = time.monotonic() - work.since
-        if lasting >= work.longest:
-            log.error("work on events hangs", count=len(work.keys), seconds=round(lasting), first=work.keys[:1])
-            if self.ends_process:
-                os.kill(os.getpid(), signal.SIGKILL)
-        elif lasting >= EVERY:
-            try:
-                with pymongo.timeout(_RENEWAL_TIMEOUT):
-                    inbox.renew(work.db, work.lease, work.keys)
-            except Exception as error:  # the database is away, or its client is closed; the next attempt may succeed
-                log.warning("leases could not be renewed", count=len(work.keys), error=type(error).__name__)
+    Those on which work by itself was interrupted too often are parked; without `park`, all on which it was interrupted
+    stay as they are. `lease` must hold nothing that is still being worked on.
+    """
+    moment = now()
+    fields = {"_id": 1, "lease": 1, "alone": 1, "interrupted_alone": 1}
+    entries = list(db.inbox.find({"due_at": {"$lte": moment}}, fields).sort("due_at", 1).limit(limit))
+    due: list[str] = []
+    again: list[str] = []
+    too_often: list[str] = []
+    for entry in entries:
+        if entry.get("alone", lease) == lease:
+            due.append(entry["_id"])
+        elif park:
+            times = entry.get("interrupted_alone", 0) + 1
+            (again if times < MOST_INTERRUPTED else too_often).append(entry["_id"])
+    if too_often:
+        _park_interrupted(db, too_often, moment)
+    _take(db, lease, due, moment, {})
+    _take(db, lease, again, moment, {"$inc": {"interrupted_alone": 1}})
+    if not (due or again):
+        return []
+    of_others = {entry["_id"] for entry in entries if entry.get("lease", lease) != lease}
+    claimed = db.inbox.find({"_id": {"$in": due + again}, "lease": lease, "state": "waiting"})
+    events = [_entry(entry, interrupted=entry["_id"] in of_others) for entry in claimed]
+    return sorted(events, key=lambda event: event.received_at)
 
 
-renewal = Renewal()
-"""This process's."""
+def _take(db: Db, lease: str, keys: list[str], moment: datetime, changes: Document) -> None:
+    """Lease those of these events that are due still."""
+    if keys:
+        still = {"_id": {"$in": keys}, "due_at": {"$lte": moment}}
+        taken = {"$set": {"lease": lease, "due_at": now() + LEASE}, "$unset": {"alone": ""}}
+        db.inbox.update_many(still, taken | changes)
+
+
+INTERRUPTED = (
+    "The process that worked on it ended before it was done, or hung, three times. It may be at fault: replay it once "
+    "the cause is known."
+)
+
+
+def _park_interrupted(db: Db, keys: list[str], moment: datetime) -> None:
+    log.error("events are parked: who worked on them ended or hung, three times", count=len(keys), first=keys[0][:16])
+    still = {"_id": {"$in": keys}, "due_at": {"$lte": moment}, "alone": {"$exists": True}}
+    db.inbox.update_many(still, ending(Outcome("parked", reason=INTERRUPTED)))
+
+
+def begin_alone(db: Db, lease: str, key: str) -> bool:
+    """Note durably that work on this event begins, by itself, because its lease ran out before; False where `lease`
+    does not hold it any more."""
+    begun = {"$set": {"alone": lease, "due_at": now() + LEASE}}
+    inbox = db.inbox.with_options(write_concern=DURABLE)
+    return inbox.update_one({"_id": key, "lease": lease, "state": "waiting"}, begun).matched_count == 1
+
+
+def renew(db: Db, lease: str, keys: list[str]) -> None:
+    """Let these events stay leased for another while, where `lease` still holds them and they are not done."""
+    held = {"_id": {"$in": keys}, "lease": lease, "state": "waiting"}
+    db.inbox.update_many(held, {"$set": {"due_at": now() + LEASE}})
+
+
+def _entry(entry: Document, *, interrupted: bool) -> InboxEntry:
+    return InboxEntry(
+        store=entry["store"],
+        topic=entry["topic"],
+        resource_id=entry["resource_id"],
+        body=bytes(entry["body"]),
+        headers=entry["headers"],
+        received_at=entry["received_at"],
+        attempts=entry["attempts"],
+        key=entry["_id"],
+        refused=entry.get("refused", ""),
+        interrupted=interrupted,
+        erased="erased_at" in entry,
+    )
+
+
+def reopen(db: Db, keys: Iterable[str], lease: str) -> None:
+    """Lease these events to `lease` once more, though they ended before; those that wait stay with whoever has them."""
+    changes = {"$set": {"state": "waiting", "attempts": 0, "due_at": now() + LEASE, "lease": lease}}
+    db.inbox.update_many({"_id": {"$in": list(keys)}, "state": {"$ne": "waiting"}}, changes | {"$unset": ENDED})

@@ -24,7 +24,7 @@ from pos_api.customers.customers import CustomerErasure
 from pos_api.customers.erasures import AGAIN_AFTER, Erasure, Erasures
 from pos_api.database.client import Db, Document
 from pos_api.figures import rollup as tally
-from pos_api.inbox import events as inbox
+from pos_api.inbox.body_erasure import entries_about, erase_bodies
 from pos_api.orders import apply as orders
 from pos_api.staff import audit
 
@@ -83,7 +83,7 @@ def orders_erased(db: Db, erased: Mapping[str, Erasure]) -> None:
         for order, each in erased.items()
     ]
     db.erased_orders.bulk_write(remembered, ordered=False)
-    inbox.erase(db, inbox.of_person(erased, noun="order"))
+    erase_bodies(db, entries_about(erased, noun="order"))
 
 
 # --- the steps --------------------------------------------------------------------------------------------------------
@@ -121,7 +121,7 @@ def _erase_deliveries_of_orders(db: Db, erasure: Erasure) -> int:
     """Of all orders under the pseudonym: those that were erased just now, or before a crash."""
     found = db.woocommerceorders.find({"customer": erasure.customer}, {"_id": 1})
     return sum(
-        inbox.erase(db, inbox.of_person(batch, noun="order"))
+        erase_bodies(db, entries_about(batch, noun="order"))
         for batch in in_batches((order["_id"] for order in found), _BATCH)
     )
 
@@ -130,8 +130,8 @@ def _erase_deliveries_of_accounts(db: Db, customer: str, store: str | None, eras
     """What shops reported about the accounts of the person's record, which goes after this step: under whatever
     address, until the erasure."""
     accounts = customers.accounts_of(customer, db.customers.find_one({"_id": customer}, {"accounts": 1}))
-    of_accounts = inbox.of_person(accounts, store=store, noun="customer")
-    return inbox.erase(db, of_accounts | _until(erasure)) if accounts else 0
+    of_accounts = entries_about(accounts, store=store, noun="customer")
+    return erase_bodies(db, of_accounts | _until(erasure)) if accounts else 0
 
 
 def _erase_deliveries_with_address(db: Db, customer: str, store: str | None, erasure: Erasure) -> int:
@@ -144,10 +144,10 @@ def _erase_deliveries_with_address(db: Db, customer: str, store: str | None, era
     accounts = [
         account for account in (record or {}).get("accounts", ()) if not store or account.startswith(f"{store}:")
     ]
-    of_account = inbox.of_person([customer], store=store, noun="customer")
-    erased = inbox.erase(db, of_account | (_until(erasure) if accounts else {}))
+    of_account = entries_about([customer], store=store, noun="customer")
+    erased = erase_bodies(db, of_account | (_until(erasure) if accounts else {}))
     if erasure.orders:
-        erased += inbox.erase(db, inbox.of_person([customer], store=store) | (_until(erasure) if record else {}))
+        erased += erase_bodies(db, entries_about([customer], store=store) | (_until(erasure) if record else {}))
     return erased
 
 
@@ -194,7 +194,7 @@ def _erase_deliveries_again(db: Db) -> None:
     """Erase the deliveries about orders that were erased one by one, so long ago that none of them is still applied."""
     due = {"due_at": {"$lte": now()}}
     for batch in in_batches((each["_id"] for each in db.erased_orders.find(due, {"_id": 1})), _BATCH):
-        inbox.erase(db, inbox.of_person(batch, noun="order"))
+        erase_bodies(db, entries_about(batch, noun="order"))
         db.erased_orders.update_many({"_id": {"$in": batch}, **due}, {"$unset": {"due_at": ""}})
 
 
@@ -217,7 +217,7 @@ def after_restore(db: Db, erasures: Erasures) -> int:
         for each in batch:
             if each["_id"] in brought_back:
                 erased += _erase_order_again(db, each["_id"], Erasure(each["at"], each["customer"]))
-        inbox.erase(db, inbox.of_person(keys, noun="order"))
+        erase_bodies(db, entries_about(keys, noun="order"))
     erasures.restore_ended()
     return erased
 

@@ -12,7 +12,7 @@ from pos_api.customers import customers
 from pos_api.customers.erasures import Erasures
 from pos_api.database.client import Db, Document
 from pos_api.errors import NotFound, PosError
-from pos_api.inbox import events as inbox
+from pos_api.inbox.body_erasure import entries_about
 from pos_api.staff import audit
 
 _NOT_OF_AN_ORDER = dict.fromkeys(
@@ -68,9 +68,9 @@ def _record(record: Document | None) -> Document | None:
 def _deliveries(db: Db, customer: str, record: Document | None, orders: list[str]) -> Any:
     """Those that name the person's address, account or orders, the oldest first."""
     queries = [
-        inbox.of_person([customer]),
-        inbox.of_person(customers.accounts_of(customer, record), noun="customer"),
-        inbox.of_person(orders, noun="order"),
+        entries_about([customer]),
+        entries_about(customers.accounts_of(customer, record), noun="customer"),
+        entries_about(orders, noun="order"),
     ]
     for entry in db.inbox.find({"$or": queries}).sort([("received_at", 1), ("_id", 1)]):
         yield {

@@ -14,7 +14,7 @@ from pos_api.customers import customers
 from pos_api.customers.erasures import Erasure
 from pos_api.database.client import Db, Document
 from pos_api.figures import rollup as tally
-from pos_api.inbox import events as inbox
+from pos_api.inbox import storing
 from pos_api.logs import get_logger
 from pos_api.orders import apply as orders
 from pos_api.privacy import erase
@@ -99,4 +99,4 @@ def inbox_counts(db: Db, config: Config) -> dict[str, int]:
     _, left = _ended_before(config)
     attention = db.inbox.count_documents({"attention_at": {"$exists": True}}, hint="attention_at_-1")
     soon = db.inbox.count_documents({"attention_at": {"$lt": left + WARNED_BEFORE}}, hint="attention_at_-1")
-    return {"waiting": inbox.waiting(db), "attention": attention, "deleted_soon": soon}
+    return {"waiting": storing.waiting(db), "attention": attention, "deleted_soon": soon}

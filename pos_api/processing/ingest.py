@@ -9,12 +9,12 @@ from datetime import datetime
 from pos_api.common.batches import in_batches
 from pos_api.database.client import Db
 from pos_api.errors import PayloadTooLarge
-from pos_api.inbox import events as inbox
-from pos_api.inbox.events import Outcome
+from pos_api.inbox import leases, storing
+from pos_api.inbox.model import Outcome
 from pos_api.processing import worker
 from pos_api.processing.worker import Work
 from pos_api.senders.woocommerce.rest_client import envelope
-from pos_api.stores.stores import Store
+from pos_api.stores.model import Store
 
 _LARGEST = 8 * 1024 * 1024
 """Bytes of one event; MongoDB keeps documents of up to 16 MiB."""
@@ -30,16 +30,16 @@ def take_in(db: Db, store: Store, bodies: Iterable[bytes], read_at: datetime, *,
 
     Raises PyMongoError when the database is away: what was stored by then is applied later, the rest is not known.
     """
-    lease = inbox.new_lease()
+    lease = leases.new_lease()
     outcomes: list[Outcome] = []
     for batch in in_batches(bodies, worker.BATCH):
         works = [_understand(store, body, read_at) for body in batch]
         unique = {work.event.key: work for work in works}
-        new = inbox.store(db, [work.event for work in unique.values()], lease)
-        known = inbox.states(db, unique.keys() - new)
+        new = storing.store(db, [work.event for work in unique.values()], lease)
+        known = storing.states(db, unique.keys() - new)
         once_more = {key for key, state in known.items() if state != "waiting" and (again or state != "done")}
         if once_more:
-            inbox.reopen(db, once_more, lease)
+            leases.reopen(db, once_more, lease)
         outcomes += _outcomes(db, lease, works, new, once_more)
     return outcomes
 
@@ -60,7 +60,7 @@ def _outcomes(db: Db, lease: str, works: list[Work], new: set[str], once_more: s
     unique = {work.event.key: work for work in works}
     to_do = [work if key in new else worker.again(work) for key, work in unique.items() if key in new | once_more]
     ended = worker.process(db, lease, to_do)
-    known = inbox.states(db, unique.keys() - ended.keys())
+    known = storing.states(db, unique.keys() - ended.keys())
     return [
         ended.get(key) or Outcome("duplicate" if known.get(key) == "done" else "waiting")
         for key in (work.event.key for work in works)

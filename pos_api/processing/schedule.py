@@ -26,7 +26,7 @@ from pos_api.customers.erasures import Erasures
 from pos_api.database.client import Db
 from pos_api.errors import PosError
 from pos_api.figures import rollup as tally
-from pos_api.inbox import events as inbox
+from pos_api.inbox import leases
 from pos_api.logs import get_logger
 from pos_api.orders import upkeep as order_upkeep
 from pos_api.privacy import erase, retention
@@ -140,7 +140,7 @@ def _claim(db: Db, name: str) -> str | None:
     """The lease under which the store, which is due, is ours now; None where it is not. Should this process die, it is
     due again when the lease runs out."""
     due = {"_id": name, "$or": [{"due_at": {"$lte": now()}}, {"due_at": {"$exists": False}}]}
-    lease = inbox.new_lease()
+    lease = leases.new_lease()
     try:
         db.pulls.update_one(due, {"$set": {"due_at": now() + _LEASE, "lease": lease}}, upsert=True)
     except DuplicateKeyError:

@@ -31,9 +31,10 @@ from pos_api.database.client import Db
 from pos_api.database.primary_term import one_primary
 from pos_api.database.write_errors import is_too_large
 from pos_api.errors import Conflict, Invalid, PayloadTooLarge, PosError, Unavailable
-from pos_api.inbox import events as inbox
-from pos_api.inbox.events import Event, Outcome
-from pos_api.inbox.leases import renewal
+from pos_api.inbox import finishing, leases, storing
+from pos_api.inbox.lease_renewal import renewal
+from pos_api.inbox.model import InboxEntry, Outcome, event_key
+from pos_api.inbox.replay import ERASED
 from pos_api.logs import get_logger
 from pos_api.orders import apply as orders
 from pos_api.orders.model import OrderUpdate
@@ -42,7 +43,8 @@ from pos_api.senders.woocommerce import headers as webhook_headers
 from pos_api.senders.woocommerce import messages
 from pos_api.senders.woocommerce.not_kept import without_traces
 from pos_api.senders.woocommerce.translate import Subject, translate
-from pos_api.stores.stores import Store, Stores
+from pos_api.stores.model import Store
+from pos_api.stores.registry import Stores
 
 BATCH = 100
 _POLL = 1.0
@@ -57,7 +59,7 @@ class Work:
     """An event with what it says, already translated: a subject to apply, or the outcome it has without one; and the
     address of the shop, where it names one."""
 
-    event: Event
+    event: InboxEntry
     subject: Subject | None
     outcome: Outcome | None = None
     problem: PosError | None = None
@@ -88,7 +90,7 @@ def understand(store: Store, headers: Mapping[str, str], body: bytes, received_a
     try:
         message = messages.read(headers, body)
         topic, resource_id = message.topic, message.resource_id
-        own_key = key or inbox.event_key(store.id, topic, resource_id, original)
+        own_key = key or event_key(store.id, topic, resource_id, original)
         event = _event(store, topic, resource_id, body, kept, received_at, own_key)
         subject = translate(message, store, received_at, event.key)
     except Exception as error:
@@ -98,7 +100,7 @@ def understand(store: Store, headers: Mapping[str, str], body: bytes, received_a
         # A body that names nothing may be about anything, so each delivery of it is listed: a webhook whose user was
         # deleted sends the same error for every order.
         about = resource_id or headers.get(webhook_headers.DELIVERY_HEADER, "")
-        own_key = key or inbox.event_key(store.id, topic, about, original)
+        own_key = key or event_key(store.id, topic, about, original)
         return parked(_event(store, topic, resource_id, body, kept, received_at, own_key), problem)
     outcome = None if subject else Outcome("ignored")
     return Work(event, subject, outcome, site=message.site, erasures=store.erasures)
@@ -106,13 +108,13 @@ def understand(store: Store, headers: Mapping[str, str], body: bytes, received_a
 
 def _event(
     store: Store, topic: str, resource_id: str, body: bytes, kept: dict[str, str], received_at: datetime, key: str
-) -> Event:
+) -> InboxEntry:
     """The event, with no e-mail address in what stays of it when a person is erased."""
     topic, resource_id = without_addresses(topic), without_addresses(resource_id)
-    return Event(store.id, topic, resource_id, body, kept, received_at, key=key)
+    return InboxEntry(store.id, topic, resource_id, body, kept, received_at, key=key)
 
 
-def parked(event: Event, problem: PosError) -> Work:
+def parked(event: InboxEntry, problem: PosError) -> Work:
     """An event that is kept for people to look at, because of `problem`. The reason stays when a person is erased, so
     it has no e-mail address in it."""
     outcome = Outcome("parked", reason=without_addresses(problem.message), details=problem.details)
@@ -126,7 +128,7 @@ def without_body(
     was refused."""
     kept = webhook_headers.kept_headers(headers)
     topic, resource_id = messages.glimpse(headers, beginning)
-    key = inbox.event_key(store.id, topic, resource_id, b"%d:%s" % (size, beginning))
+    key = event_key(store.id, topic, resource_id, b"%d:%s" % (size, beginning))
     event = _event(store, topic, resource_id, b"", kept, received_at, key)
     return parked(replace(event, refused=problem.message), problem)
 
@@ -136,11 +138,11 @@ def _surprise(error: Exception) -> PosError:
     return Invalid(f"The body could not be read: {_fault(error)}")
 
 
-def _understand_again(event: Event, stores: Stores) -> Work:
+def _understand_again(event: InboxEntry, stores: Stores) -> Work:
     if event.refused:
         return parked(event, PayloadTooLarge(event.refused))
     if event.erased:
-        return parked(event, Conflict(inbox.ERASED))
+        return parked(event, Conflict(ERASED))
     work = understand(stores.get(event.store), event.headers, event.body, event.received_at, key=event.key)
     work.event = event
     return again(work)
@@ -173,7 +175,7 @@ def process(db: Db, lease: str, works: list[Work]) -> dict[str, Outcome]:
                 ended = _apply_one_by_one(db, lease, batch)
             outcomes |= ended
             metrics.applied(len(batch), time.perf_counter() - started)
-        inbox.finish(db, lease, outcomes.items())
+        finishing.finish(db, lease, outcomes.items())
     return outcomes
 
 
@@ -244,7 +246,7 @@ def _apply_one_by_one(db: Db, lease: str, works: list[Work]) -> dict[str, Outcom
             if is_too_large(error):  # which it is at the next attempt, too
                 outcomes[work.event.key] = Outcome("parked", reason=_TOO_LARGE)
             else:
-                inbox.fail(db, lease, work.event, fault)
+                finishing.fail(db, lease, work.event, fault)
     return outcomes
 
 
@@ -266,7 +268,7 @@ class Worker:
         self._db = db
         self._stores = stores
         self._queued = queued
-        self._lease = inbox.new_lease()
+        self._lease = leases.new_lease()
         self._outage = Outage()
         self._waiting: list[Receipt] = []
         self._handed_over = threading.Condition()
@@ -333,7 +335,7 @@ class Worker:
         repeats = [each for each in receipts if firsts.setdefault(each.work.event.key, each) is not each]
         try:
             events = [each.work.event for each in firsts.values()]
-            new = inbox.store(self._db, events, None if self._queued else self._lease)
+            new = storing.store(self._db, events, None if self._queued else self._lease)
         except Exception as error:
             self._refuse(receipts, error)
             return
@@ -386,7 +388,7 @@ class Outage:
 
     def is_recent(self) -> bool:
         """Whether those who were interrupted by it may not be back yet."""
-        return time.monotonic() - self._at < 2 * inbox.LEASE.total_seconds()
+        return time.monotonic() - self._at < 2 * leases.LEASE.total_seconds()
 
 
 def take_due(
@@ -396,7 +398,7 @@ def take_due(
     `stop` is set, events that are processed one by one and have not begun are left to others."""
     outage = outage or Outage()
     try:
-        events = inbox.claim(db, lease, BATCH, park=not outage.is_recent())
+        events = leases.claim(db, lease, BATCH, park=not outage.is_recent())
         if events:
             log.info("taking up events from the inbox", count=len(events))
             _process_claimed(db, stores, lease, events, stop or threading.Event())
@@ -407,7 +409,7 @@ def take_due(
     return len(events)
 
 
-def _process_claimed(db: Db, stores: Stores, lease: str, events: list[Event], stop: threading.Event) -> None:
+def _process_claimed(db: Db, stores: Stores, lease: str, events: list[InboxEntry], stop: threading.Event) -> None:
     """Process these events in a batch; one by one those that interrupted a process, or were in its batch: should that
     happen again, it is known which of them it was. A process that is to stop begins none of these: a hundred of them
     may take longer than it has, and the one at hand when it is killed would be suspected."""
@@ -418,7 +420,7 @@ def _process_claimed(db: Db, stores: Stores, lease: str, events: list[Event], st
         for event in events:
             if stop.is_set():
                 return
-            if event.interrupted and inbox.begin_alone(db, lease, event.key):
+            if event.interrupted and leases.begin_alone(db, lease, event.key):
                 with renewal.renewed(db, lease, [event.key]):
                     process(db, lease, [_understand_again(event, stores)])
 
@@ -430,7 +432,7 @@ _ALL_ONE_BY_ONE = 3_600.0
 def run_forever(db: Db, config: Config, stop: threading.Event) -> None:
     """Take what is due in the inbox until `stop` is set. Any number of these may run, on any number of machines."""
     stores = Stores(db, config)
-    lease, outage = inbox.new_lease(), Outage()
+    lease, outage = leases.new_lease(), Outage()
     while not stop.is_set():
         if take_due(db, stores, lease, outage, stop) < BATCH:
             stop.wait(_POLL)

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Protocol
 
 from pos_api.database.client import Db
-from pos_api.inbox.events import Outcome
-from pos_api.stores.stores import Store
+from pos_api.inbox.model import Outcome
+from pos_api.stores.model import Store
 
 
 class Ingest(Protocol):

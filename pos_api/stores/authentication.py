@@ -6,7 +6,7 @@ from pos_api.common.ip_addresses import plain
 from pos_api.errors import Forbidden, Unauthorized
 from pos_api.logs import get_logger
 from pos_api.stores.api_keys import ApiKey
-from pos_api.stores.stores import Stores
+from pos_api.stores.registry import Stores
 
 log = get_logger(__name__)
 

@@ -11,7 +11,8 @@ from pos_api.processing.worker import Worker
 from pos_api.staff.attempt_limits import Failures
 from pos_api.staff.audit import FailedAttempts
 from pos_api.staff.tokens import Tokens
-from pos_api.stores.stores import Stores, note_settings_key
+from pos_api.stores.keys import note_settings_key
+from pos_api.stores.registry import Stores
 
 
 @dataclass(frozen=True, slots=True)

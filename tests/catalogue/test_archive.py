@@ -9,9 +9,10 @@ import pytest
 from pos_api.catalogue import products
 from pos_api.config import Config
 from pos_api.database.client import Db
-from pos_api.inbox import events as inbox
+from pos_api.inbox import leases
+from pos_api.inbox.replay import replay_entries
 from pos_api.processing import worker
-from pos_api.stores.stores import Stores
+from pos_api.stores.registry import Stores
 from tests.factories import AHEAD, Shop, assert_books_balance, at, line, order, product, stock_of
 
 
@@ -164,6 +165,6 @@ def test_a_deletion_begun_before_a_crash_is_finished_by_its_second_run(shop: Sho
     deleted(shop, 1, 60)
     db.products.update_one({"_id": "A"}, {"$unset": {"deleted_ids": "", "archived": "", "archived_by": ""}})
     key = db.inbox.find_one({"topic": "product.deleted"})["_id"]  # type: ignore[index]
-    inbox.replay(db, [key])
-    worker.take_due(db, Stores(db, config), inbox.new_lease())
+    replay_entries(db, [key])
+    worker.take_due(db, Stores(db, config), leases.new_lease())
     assert archived(db)

@@ -22,10 +22,12 @@ from pos_api.common.time import now
 from pos_api.config import Config
 from pos_api.database.client import Db
 from pos_api.errors import Unauthorized
-from pos_api.inbox import events as inbox
+from pos_api.inbox import finishing, storing
+from pos_api.inbox.model import InboxEntry, Outcome
 from pos_api.staff import tokens, users
 from pos_api.staff.tokens import Tokens
-from pos_api.stores import stores
+from pos_api.stores import keys
+from pos_api.stores.registry import Stores
 from tests.service import POS_API, environment, mongod_of, pos_api
 from tests.waiting import wait_until
 
@@ -200,11 +202,11 @@ def test_a_key_that_would_never_work_is_refused(home: Path, db: Db, config: Conf
     made = pos_api("key", "add", "default", "--expires", "2020-01-01", cwd=home, **uri)
     assert (made.returncode, made.stdout) == (2, "")
     assert "'--expires': that day or time is past already" in made.stderr
-    assert stores.keys(db, "default") == []
+    assert keys.list_keys(db, "default") == []
 
 
 def store_of(db: Db, config: Config, key: str) -> str | None:
-    found = stores.Stores(db, config).of_key(key)
+    found = Stores(db, config).of_key(key)
     return found.store if found else None
 
 
@@ -214,7 +216,7 @@ def test_a_shop_is_added_and_its_keys_are_changed(home: Path, db: Db, config: Co
     words = {line.split(":")[0].strip(): line.split()[-1] for line in printed.splitlines()}
     added = words["API key"]
     assert store_of(db, config, added) == "shop-b"
-    assert stores.Stores(db, config).get("shop-b").webhook_secrets == (words["secret, for WooCommerce's own webhooks"],)
+    assert Stores(db, config).get("shop-b").webhook_secrets == (words["secret, for WooCommerce's own webhooks"],)
     second = pos_api("key", "add", "shop-b", "--expires", "2999-01-01", cwd=home, **uri).stdout.strip()
     assert store_of(db, config, second) == "shop-b"
     prefix = added[:12]
@@ -270,7 +272,7 @@ def test_the_key_of_the_settings_is_listed_with_the_default_shops_others(home: P
     uri = {"MONGODB_URI": str(config.mongodb_uri)}
     listed = pos_api("key", "list", "default", cwd=home, **uri).stdout
     assert listed == "default  WEBHOOK_API_KEY  of the settings; no service has run with it yet\n"
-    stores.note_settings_key(db, config)
+    keys.note_settings_key(db, config)
     limits = ("--scope", "read", "--scope", "orders", "--ip", "192.0.2.7", "--ip", "::ffff:198.51.100.0/120")
     key = pos_api("key", "add", "default", *limits, cwd=home, **uri).stdout.strip()
     pos_api("store", "add", "north", cwd=home, **uri)
@@ -297,7 +299,7 @@ def test_a_key_with_limits_that_make_no_sense_is_not_made(
     made = pos_api("key", "add", "default", *arguments, cwd=home, MONGODB_URI=str(config.mongodb_uri))
     assert made.returncode != 0
     assert said in made.stderr
-    assert stores.keys(db, "default") == []
+    assert keys.list_keys(db, "default") == []
 
 
 def test_when_a_shop_went_live_is_a_setting(home: Path, db: Db, config: Config) -> None:
@@ -306,23 +308,23 @@ def test_when_a_shop_went_live_is_a_setting(home: Path, db: Db, config: Config) 
     assert "Nothing to change" in nothing.stderr
     arguments = ["store", "set", "default", "--live-since", "2026-03-01T12:00:00+01:00"]
     assert pos_api(*arguments, cwd=home, MONGODB_URI=str(config.mongodb_uri)).returncode == 0
-    assert stores.Stores(db, config).get("default").live_since == datetime(2026, 3, 1, 11, tzinfo=UTC)
+    assert Stores(db, config).get("default").live_since == datetime(2026, 3, 1, 11, tzinfo=UTC)
 
 
 def test_a_parked_delivery_is_shown_with_its_reason_and_replayed(home: Path, db: Db, config: Config) -> None:
     uri = {"MONGODB_URI": str(config.mongodb_uri)}
-    event = inbox.Event("default", "order.created", "7", b"{}", {}, now())
-    inbox.store(db, [event], "lease")
+    event = InboxEntry("default", "order.created", "7", b"{}", {}, now())
+    storing.store(db, [event], "lease")
     details = {"data.total": "not an amount of money", "data.id": "is required"}
-    parked = inbox.Outcome("parked", reason="The order is not valid.", details=details)
-    inbox.finish(db, "lease", [(event.key, parked)])
+    parked = Outcome("parked", reason="The order is not valid.", details=details)
+    finishing.finish(db, "lease", [(event.key, parked)])
     shown = pos_api("inbox", cwd=home, **uri).stdout
     assert "parked   default order.created 7  The order is not valid." in shown
     assert "  data.total: not an amount of money\n  data.id: is required\n" in shown
     assert event.key in shown
     assert f"  is deleted on {(now() + timedelta(days=365)).date()}, unless it is replayed\n" in shown
     assert pos_api("replay", event.key, cwd=home, **uri).stdout.startswith("1 due again")
-    assert inbox.waiting(db) == 1
+    assert storing.waiting(db) == 1
     nothing = pos_api("inbox", cwd=home, **uri)
     assert (nothing.stdout, nothing.stderr) == ("", "Nothing needs a look.\n")
     assert event.key in pos_api("inbox", "--state", "waiting", cwd=home, **uri).stdout
@@ -333,10 +335,10 @@ ATTACK = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202e\r\n2026-01-01 applied default ord
 
 
 def test_what_a_shop_sent_cant_command_the_terminal_or_fake_a_line(home: Path, db: Db, config: Config) -> None:
-    event = inbox.Event("default", f"order.created{ATTACK}", f"7{ATTACK}", b"{}", {}, now())
-    inbox.store(db, [event], "lease")
-    parked = inbox.Outcome("parked", reason=f"Not valid: {ATTACK}", details={f"data.{ATTACK}": ATTACK})
-    inbox.finish(db, "lease", [(event.key, parked)])
+    event = InboxEntry("default", f"order.created{ATTACK}", f"7{ATTACK}", b"{}", {}, now())
+    storing.store(db, [event], "lease")
+    parked = Outcome("parked", reason=f"Not valid: {ATTACK}", details={f"data.{ATTACK}": ATTACK})
+    finishing.finish(db, "lease", [(event.key, parked)])
     shown = pos_api("inbox", cwd=home, MONGODB_URI=str(config.mongodb_uri))
     assert len(shown.stdout.splitlines()) == 4, "the delivery, its detail, its key, until when it is kept"
     assert all(line.isprintable() for line in shown.stdout.splitlines())

@@ -17,9 +17,10 @@ from pymongo.errors import AutoReconnect
 from pos_api.common.time import now
 from pos_api.config import Config
 from pos_api.database.client import Db
-from pos_api.inbox import events as inbox
-from pos_api.inbox import leases
-from pos_api.inbox.leases import Renewal
+from pos_api.inbox import finishing, lease_renewal, leases, queries, storing
+from pos_api.inbox.lease_renewal import Renewal
+from pos_api.inbox.model import Outcome
+from pos_api.inbox.replay import replay_entries
 from pos_api.orders import apply as orders
 from pos_api.orders.model import OrderUpdate, Result
 from pos_api.processing import worker
@@ -44,7 +45,7 @@ def four(config: Config, db: Db) -> Iterator[list[Process]]:
 @pytest.fixture
 def renewal(monkeypatch: pytest.MonkeyPatch) -> Renewal:
     """A process's renewal that looks all the time."""
-    monkeypatch.setattr(leases, "EVERY", 0.02)
+    monkeypatch.setattr(lease_renewal, "EVERY", 0.02)
     fresh = Renewal()
     monkeypatch.setattr(worker, "renewal", fresh)
     return fresh
@@ -66,20 +67,20 @@ def take(process: Process) -> int:
 
 
 def test_what_is_being_worked_on_is_nobody_elses_however_long_it_takes(db: Db, renewal: Renewal) -> None:
-    inbox.store(db, [event(1), event(2)], "one")
+    storing.store(db, [event(1), event(2)], "one")
     with renewal.renewed(db, "one", [event(1).key, event(2).key]):
         for _ in range(3):
             run_out(db)
             wait_until(lambda: db.inbox.count_documents({"due_at": {"$gt": now()}}) == 2)
-            assert inbox.claim(db, "two", 10) == []
+            assert leases.claim(db, "two", 10) == []
     run_out(db)
-    assert len(inbox.claim(db, "two", 10)) == 2, "nobody renews what is not at hand any more"
+    assert len(leases.claim(db, "two", 10)) == 2, "nobody renews what is not at hand any more"
 
 
 def test_a_renewal_that_is_on_its_way_when_the_work_ends_is_waited_for(
     db: Db, renewal: Renewal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    renew, renewing, go_on = inbox.renew, threading.Event(), threading.Event()
+    renew, renewing, go_on = leases.renew, threading.Event(), threading.Event()
 
     def slow(*arguments: Any) -> None:
         renewing.set()
@@ -90,8 +91,8 @@ def test_a_renewal_that_is_on_its_way_when_the_work_ends_is_waited_for(
         with renewal.renewed(db, "one", [event().key]):
             assert renewing.wait(10)
 
-    inbox.store(db, [event()], "one")
-    monkeypatch.setattr(inbox, "renew", slow)
+    storing.store(db, [event()], "one")
+    monkeypatch.setattr(leases, "renew", slow)
     working = threading.Thread(target=work)
     working.start()
     assert renewing.wait(10)
@@ -100,17 +101,17 @@ def test_a_renewal_that_is_on_its_way_when_the_work_ends_is_waited_for(
     go_on.set()
     working.join(10)
     run_out(db)
-    assert len(inbox.claim(db, "two", 10)) == 1
+    assert len(leases.claim(db, "two", 10)) == 1
 
 
 def test_a_lease_that_was_lost_is_not_renewed(db: Db, renewal: Renewal) -> None:
-    inbox.store(db, [event(1), event(2)], "one")
+    storing.store(db, [event(1), event(2)], "one")
     run_out(db)
-    inbox.claim(db, "two", 10)
+    leases.claim(db, "two", 10)
     run_out(db)
-    inbox.renew(db, "one", [event(1).key, event(2).key])
-    inbox.finish(db, "two", [(event(2).key, inbox.Outcome("created"))])
-    inbox.renew(db, "two", [event(1).key, event(2).key])
+    leases.renew(db, "one", [event(1).key, event(2).key])
+    finishing.finish(db, "two", [(event(2).key, Outcome("created"))])
+    leases.renew(db, "two", [event(1).key, event(2).key])
     assert [each.get("due_at", now()) > now() for each in db.inbox.find(sort=[("resource_id", 1)])] == [True, False]
 
 
@@ -140,10 +141,10 @@ def test_a_second_process_waits_for_an_event_that_takes_long(
 
 
 def test_work_that_hangs_is_not_renewed_for_ever(db: Db, renewal: Renewal) -> None:
-    inbox.store(db, [event()], "one")
+    storing.store(db, [event()], "one")
     with renewal.renewed(db, "one", [event().key], longest=0.0):
         run_out(db)
-        wait_until(lambda: bool(inbox.claim(db, "two", 10)))
+        wait_until(lambda: bool(leases.claim(db, "two", 10)))
 
 
 def test_work_for_which_no_thread_could_be_started_is_not_taken_for_work_that_hangs(
@@ -152,7 +153,7 @@ def test_work_for_which_no_thread_could_be_started_is_not_taken_for_work_that_ha
     def no_thread_left(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
-    inbox.store(db, [event(1), event(2)], "one")
+    storing.store(db, [event(1), event(2)], "one")
     with monkeypatch.context() as patched:
         patched.setattr(threading.Thread, "start", no_thread_left)
         with pytest.raises(RuntimeError), renewal.renewed(db, "one", [event(1).key]):
@@ -160,15 +161,15 @@ def test_work_for_which_no_thread_could_be_started_is_not_taken_for_work_that_ha
     with renewal.renewed(db, "one", [event(2).key]):
         run_out(db)
         wait_until(lambda: db.inbox.count_documents({"due_at": {"$gt": now()}}) == 1)
-    assert [each.key for each in inbox.claim(db, "two", 10)] == [event(1).key]
+    assert [each.key for each in leases.claim(db, "two", 10)] == [event(1).key]
 
 
 HANGING = """
 import sys, time
-from pos_api.inbox import leases
-leases.EVERY = 0.05
-leases.renewal.ends_process = True
-with leases.renewal.renewed(None, "lease", ["key"], longest=0.0):
+from pos_api.inbox import lease_renewal
+lease_renewal.EVERY = 0.05
+lease_renewal.renewal.ends_process = True
+with lease_renewal.renewal.renewed(None, "lease", ["key"], longest=0.0):
     time.sleep(60)
 """
 
@@ -231,7 +232,7 @@ def test_one_that_arrives_alone_is_parked_as_well_and_can_be_replayed(
         take(process)
     assert [each["state"] for each in db.inbox.find()] == ["parked"]
     monkeypatch.undo()
-    inbox.replay(db, inbox.Filter())
+    replay_entries(db, queries.Filter())
     assert take(first) == 1
     assert [each["state"] for each in db.inbox.find()] == ["done"]
     assert stock_of(db) == {"A": 9}

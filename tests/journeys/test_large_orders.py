@@ -13,7 +13,7 @@ import requests
 
 from pos_api.config import Config
 from pos_api.database.client import Db
-from pos_api.stores import stores
+from pos_api.stores.settings import add_store
 from tests.factories import PATH, assert_books_balance, at, line, order, stock_of, stock_up
 from tests.service import POS_API, Service, environment, pos_api, running, settings_of
 
@@ -49,7 +49,7 @@ def test_orders_and_refunds_of_thousands_of_lines_hold_up_nobody(
     service: Service, settings: dict[str, str], config: Config, db: Db, tmp_path: Path
 ) -> None:
     stock_up(db, A=10_000, B=1_000)
-    north, _ = stores.add(db, config, "north")
+    north, _ = add_store(db, config, "north")
     large = [
         ("order.created", of_lines(1, 6_000, 0)),
         ("order.updated", of_lines(1, 6_000, 1, refunds=[refund_of(6_000)])),

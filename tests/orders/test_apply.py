@@ -19,7 +19,7 @@ from pos_api.orders import queries as order_list
 from pos_api.orders import verify_stock as verify
 from pos_api.orders.apply import is_older, merge
 from pos_api.orders.model import OrderUpdate
-from pos_api.stores import stores
+from pos_api.stores import settings
 from tests.factories import (
     AHEAD,
     Shop,
@@ -737,7 +737,7 @@ Opening = Callable[[Document], Any]
 def from_before(request: pytest.FixtureRequest, shop: Shop, db: Db, config: Config) -> Opening:
     """Ways in which the service knows that an order's units are not in the stock it started with."""
     if request.param == "live_since":
-        stores.update(db, config, "default", live_since=_NOON + timedelta(days=1))
+        settings.update_store(db, config, "default", live_since=_NOON + timedelta(days=1))
         request.getfixturevalue("app").extensions["pos"].stores._read_at = float("-inf")
     if request.param == "catalogue":
         shop.deliver("product.created", product(shop_id("A"), "A", 10))
@@ -797,7 +797,7 @@ def went_live(request: pytest.FixtureRequest, shop: Shop, db: Db, config: Config
     """Stock is counted from noon on, by the store's setting or by when the product was first read."""
     if request.param == "live_since":
         stock_up(db, A=10)
-        stores.update(db, config, "default", live_since=_NOON)
+        settings.update_store(db, config, "default", live_since=_NOON)
         request.getfixturevalue("app").extensions["pos"].stores._read_at = float("-inf")
     else:
         shop.send("product.created", product(shop_id("A"), "A", 10), timestamp=f"{at(0)}Z")

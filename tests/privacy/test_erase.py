@@ -29,7 +29,8 @@ from pos_api.database.client import Db, Document
 from pos_api.errors import Conflict
 from pos_api.figures import queries as stats
 from pos_api.figures import rollup as tally
-from pos_api.inbox import events as inbox
+from pos_api.inbox import queries
+from pos_api.inbox.replay import replay_entries
 from pos_api.orders import apply as orders
 from pos_api.orders import verify_stock as verify
 from pos_api.orders.model import OrderUpdate
@@ -38,7 +39,7 @@ from pos_api.processing import ingest as pull
 from pos_api.processing import worker
 from pos_api.senders.woocommerce.rest_client import envelope
 from pos_api.staff import token_claims
-from pos_api.stores.stores import Stores
+from pos_api.stores.registry import Stores
 from tests.backups import restore
 from tests.factories import API_KEY, Shop, at, line, native_headers, order, stock_of, stock_up, values
 from tests.service import settings_of
@@ -292,12 +293,12 @@ def test_an_erased_delivery_says_what_it_was_about_and_cant_be_tried_again(
     life(shop)
     [key] = [entry["_id"] for entry in db.inbox.find({"topic": "order.created", "resource_id": "4"})]
     erase.person(db, erasures, ANNA)
-    entry = inbox.get(db, key)
+    entry = queries.get(db, key)
     assert (entry["store"], entry["resource_id"], entry["outcome"]) == ("default", "4", "parked")
     assert (entry["reason"], entry["state"], entry["body"]) == ("The order is not valid.", "done", b"")
     with pytest.raises(Conflict, match="was erased"):
-        inbox.replay(db, [key])
-    assert inbox.replay(db, inbox.Filter()) == 0
+        replay_entries(db, [key])
+    assert replay_entries(db, queries.Filter()) == 0
     assert data(client.get(f"/api/inbox/{key}", headers=ADMIN))["body"] == ""
 
 

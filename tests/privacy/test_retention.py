@@ -19,7 +19,9 @@ from pos_api.config import Config
 from pos_api.customers.erasures import Erasures
 from pos_api.database.client import Db
 from pos_api.figures import queries as stats
-from pos_api.inbox import events as inbox
+from pos_api.inbox import finishing, storing
+from pos_api.inbox.model import InboxEntry, Outcome, event_key
+from pos_api.inbox.replay import replay_entries
 from pos_api.orders import apply as orders
 from pos_api.orders import upkeep as order_upkeep
 from pos_api.orders.model import OrderUpdate
@@ -32,8 +34,9 @@ from pos_api.senders.woocommerce.not_kept import without_traces
 from pos_api.senders.woocommerce.order_meta import kept_meta
 from pos_api.senders.woocommerce.translate import translate
 from pos_api.staff import token_claims
-from pos_api.stores import stores
-from pos_api.stores.stores import Store, Stores
+from pos_api.stores import keys
+from pos_api.stores.model import Store
+from pos_api.stores.registry import Stores
 from tests.factories import Shop, line, order, outcome, stock_of, stock_up
 from tests.steps import Crash, processes
 
@@ -75,7 +78,7 @@ def test_a_delivery_is_a_duplicate_by_the_bytes_it_came_with(shop: Shop, db: Db)
     body = json.dumps({"event": "order.created", "data": order(1, **TRACES)}).encode()
     other = body.replace(b"198.51.100.23", b"198.51.100.24")
     assert [outcome(shop.post(each)) for each in (body, body, other)] == ["created", "duplicate", "unchanged"]
-    [entry] = db.inbox.find({"_id": inbox.event_key("default", "order.created", "1", body)})
+    [entry] = db.inbox.find({"_id": event_key("default", "order.created", "1", body)})
     assert b"198.51" not in entry["body"]
 
 
@@ -83,7 +86,7 @@ def test_a_replayed_event_has_the_key_it_was_stored_under(shop: Shop, db: Db, co
     stock_up(db, A=10)
     shop.outcome("order.created", order(1, line("A", 2), **TRACES))
     [entry] = db.inbox.find()
-    inbox.replay(db, [entry["_id"]])
+    replay_entries(db, [entry["_id"]])
     db.woocommerceorders.drop()
     db.stock_movements.delete_many({"order": {"$exists": True}})
     db.products.update_one({"_id": "A"}, {"$set": {"stock": 10, "seq": 1}})
@@ -221,7 +224,7 @@ QUERIES = (
 @pytest.fixture
 def reading_key(db: Db) -> str:
     """An API key that may read and do nothing else."""
-    return stores.add_key(db, "default", scopes=["read"])
+    return keys.add_key(db, "default", scopes=["read"])
 
 
 @pytest.fixture
@@ -313,12 +316,12 @@ def test_a_viewer_sees_what_was_sold(marked: Flask) -> None:
 
 def store_event(db: Db, number: int, outcome_: str, days_ago: int) -> str:
     """An event of the inbox that ended so, so many days ago."""
-    event = inbox.Event("default", "order.created", str(number), b"{}", {}, now())
-    inbox.store(db, [event], "lease")
+    event = InboxEntry("default", "order.created", str(number), b"{}", {}, now())
+    storing.store(db, [event], "lease")
     if outcome_ == "failed":
-        inbox.fail(db, "lease", replace(event, attempts=inbox.MAX_ATTEMPTS), "odd")
+        finishing.fail(db, "lease", replace(event, attempts=finishing.MAX_ATTEMPTS), "odd")
     elif outcome_ != "waiting":
-        inbox.finish(db, "lease", [(event.key, inbox.Outcome(outcome_))])
+        finishing.finish(db, "lease", [(event.key, Outcome(outcome_))])
     ended = now() - timedelta(days=days_ago)
     for name in ("done_at", "attention_at", "due_at"):
         db.inbox.update_one({"_id": event.key, name: {"$exists": True}}, {"$set": {name: ended}})
@@ -341,7 +344,7 @@ def test_deliveries_go_after_their_time_those_to_look_at_later_and_none_that_wai
 
 def test_a_replayed_delivery_does_not_go(db: Db, config: Config) -> None:
     key = store_event(db, 1, "parked", 366)
-    inbox.replay(db, [key])
+    replay_entries(db, [key])
     retention.run(db, config)
     assert db.inbox.count_documents({}) == 1
 

@@ -17,11 +17,12 @@ from pos_api.common.time import now
 from pos_api.config import Config
 from pos_api.database.client import Db
 from pos_api.errors import Unavailable
-from pos_api.inbox.events import Outcome
+from pos_api.inbox.model import Outcome
 from pos_api.orders import apply as orders
 from pos_api.orders.model import OrderUpdate, Result
 from pos_api.processing import worker
-from pos_api.stores import stores
+from pos_api.stores import settings
+from pos_api.stores.registry import Stores
 from tests.factories import Shop, assert_books_balance, line, order, stock_of, stock_up
 from tests.steps import Process
 from tests.waiting import wait_until
@@ -81,7 +82,7 @@ def test_who_came_while_the_database_was_found_to_be_away_is_told_with_the_first
     config: Config, db: Db, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waits = threading.Barrier(2)
-    known = stores.Stores(db, config)
+    known = Stores(db, config)
     thread = worker.Worker(db, known)
 
     def away(*_: Any) -> None:
@@ -93,7 +94,7 @@ def test_who_came_while_the_database_was_found_to_be_away_is_told_with_the_first
         body = json.dumps({"event": "order.created", "data": order(number)}).encode()
         return thread.submit(worker.understand(known.get("default"), {}, body, now()))
 
-    monkeypatch.setattr("pos_api.inbox.events.store", away)
+    monkeypatch.setattr("pos_api.inbox.storing.store", away)
     thread.start()
     receipts = [hand_over(1)]
     waits.wait(10)
@@ -108,7 +109,7 @@ def test_who_came_while_the_database_was_found_to_be_away_is_told_with_the_first
 
 @pytest.mark.parametrize(
     "where",
-    ["pos_api.inbox.events.claim", "pos_api.inbox.events.finish", "pos_api.processing.worker._understand_again"],
+    ["pos_api.inbox.leases.claim", "pos_api.inbox.finishing.finish", "pos_api.processing.worker._understand_again"],
 )
 def test_the_thread_outlives_any_error(shop: Shop, db: Db, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
     broken = threading.Event()
@@ -128,7 +129,7 @@ def test_the_thread_outlives_any_error(shop: Shop, db: Db, monkeypatch: pytest.M
 
 
 def test_a_secret_that_can_not_be_opened_is_that_stores_trouble_alone(config: Config, db: Db) -> None:
-    key, _ = stores.add(db, config, "second")
+    key, _ = settings.add_store(db, config, "second")
     app = create_app(replace(config, secrets_keys=("b3RoZXIga2V5cywgb3RoZXIga2V5cywgMzIgYnl0ZXM=",)), db)
     shop = Shop(app.test_client())
     assert shop.outcome("order.created", order(1)) == "created"

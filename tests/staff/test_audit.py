@@ -15,10 +15,12 @@ from pos_api.common.time import now
 from pos_api.config import Config
 from pos_api.database.client import Db, Document
 from pos_api.errors import Conflict
-from pos_api.inbox import events as inbox
+from pos_api.inbox import queries, storing
+from pos_api.inbox.model import InboxEntry
+from pos_api.inbox.replay import replay_entries
 from pos_api.staff import audit, users
 from pos_api.staff.audit import Filter
-from pos_api.stores import stores
+from pos_api.stores import keys, removal, settings
 
 
 @pytest.fixture(autouse=True)
@@ -186,12 +188,12 @@ def test_users_are_recorded_and_no_password_of_theirs(db: Db) -> None:
 
 
 def test_stores_and_keys_are_recorded_and_no_secret_of_theirs(db: Db, config: Config) -> None:
-    key, secret = stores.add(db, config, "north", url="https://north.example")
-    stores.update(db, config, "north", url="https://new.example", webhook_secret="another-secret")
-    second = stores.add_key(db, "north")
-    stores.revoke_key(db, "north", second)
-    stores.disconnect(db, "north")
-    stores.remove(db, "north")
+    key, secret = settings.add_store(db, config, "north", url="https://north.example")
+    settings.update_store(db, config, "north", url="https://new.example", webhook_secret="another-secret")
+    second = keys.add_key(db, "north")
+    keys.revoke_key(db, "north", second)
+    removal.disconnect_store(db, "north")
+    removal.remove_store(db, "north")
     assert [entry["action"] for entry in reversed(entries(db, target="north"))] == [
         *("store.created", "store.changed", "key.created", "key.revoked", "store.disconnected", "store.removed"),
     ]
@@ -203,10 +205,10 @@ def test_stores_and_keys_are_recorded_and_no_secret_of_theirs(db: Db, config: Co
 
 
 def test_a_replay_is_recorded_with_what_was_replayed(db: Db) -> None:
-    event = inbox.Event("default", "order.created", "1", b"{}", {}, now())
-    inbox.store(db, [event], None)
-    inbox.replay(db, [event.key])
-    inbox.replay(db, inbox.Filter("parked", "default"))
+    event = InboxEntry("default", "order.created", "1", b"{}", {}, now())
+    storing.store(db, [event], None)
+    replay_entries(db, [event.key])
+    replay_entries(db, queries.Filter("parked", "default"))
     assert said(db, "inbox.replayed") == [
         (event.key, {"replayed": 1}),
         (None, {"state": "parked", "store": "default", "replayed": 0}),

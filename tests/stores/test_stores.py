@@ -21,14 +21,14 @@ from pos_api.database.client import Db, Document
 from pos_api.errors import Conflict, Invalid, NotFound
 from pos_api.processing import worker
 from pos_api.senders.woocommerce import connection
-from pos_api.stores import stores
-from pos_api.stores.stores import Stores
+from pos_api.stores import keys, removal, settings
+from pos_api.stores.registry import Stores
 from tests.factories import Shop, native_headers, order, outcome, values
 from tests.servers import standalone
 
 
 def test_a_key_is_kept_as_a_hash_and_a_secret_encrypted(config: Config, db: Db) -> None:
-    key, secret = stores.add(db, config, "second")
+    key, secret = settings.add_store(db, config, "second")
     assert min(len(key), len(secret)) > 40
     found, store = Stores(db, config).of_key(key), Stores(db, config).get("second")
     assert found is not None
@@ -39,42 +39,42 @@ def test_a_key_is_kept_as_a_hash_and_a_secret_encrypted(config: Config, db: Db) 
 
 
 def test_two_keys_at_a_time_so_that_one_can_be_changed_without_a_gap(config: Config, db: Db) -> None:
-    first, _ = stores.add(db, config, "second")
-    second = stores.add_key(db, "second")
+    first, _ = settings.add_store(db, config, "second")
+    second = keys.add_key(db, "second")
     with pytest.raises(Conflict):
-        stores.add_key(db, "second")
+        keys.add_key(db, "second")
     assert all(Stores(db, config).of_key(key) for key in (first, second))
-    stores.revoke_key(db, "second", first[:12])
+    keys.revoke_key(db, "second", first[:12])
     known = Stores(db, config)
     assert known.of_key(first) is None
     assert known.of_key(second)
 
 
 def test_an_expired_key_opens_nothing_and_takes_no_place(config: Config, db: Db) -> None:
-    key, _ = stores.add(db, config, "second")
-    expired = stores.add_key(db, "second", expires_at=now() - timedelta(seconds=1))
+    key, _ = settings.add_store(db, config, "second")
+    expired = keys.add_key(db, "second", expires_at=now() - timedelta(seconds=1))
     assert Stores(db, config).of_key(expired) is None
-    until_later = stores.add_key(db, "second", expires_at=now() + timedelta(days=1))
-    assert [each["prefix"] for each in stores.keys(db, "second")] == [key[:12], until_later[:12]]
+    until_later = keys.add_key(db, "second", expires_at=now() + timedelta(days=1))
+    assert [each["prefix"] for each in keys.list_keys(db, "second")] == [key[:12], until_later[:12]]
     with pytest.raises(Conflict):
-        stores.add_key(db, "second")
+        keys.add_key(db, "second")
 
 
 def test_a_new_key_is_known_to_every_process_soon(config: Config, db: Db) -> None:
     known = Stores(db, config, max_age=0)
-    key, _ = stores.add(db, config, "second")
+    key, _ = settings.add_store(db, config, "second")
     assert known.of_key(key)
-    stores.revoke_key(db, "second", key[:12])
+    keys.revoke_key(db, "second", key[:12])
     assert known.of_key(key) is None
 
 
 def test_when_a_key_was_last_used_is_noted(config: Config, db: Db) -> None:
-    key, _ = stores.add(db, config, "second")
+    key, _ = settings.add_store(db, config, "second")
     known = Stores(db, config)
     found = known.of_key(key)
     assert found is not None
     known.mark_used(found)
-    [shown] = stores.keys(db, "second")
+    [shown] = keys.list_keys(db, "second")
     assert shown["last_used_at"] is not None
     assert "hash" not in shown
 
@@ -82,37 +82,37 @@ def test_when_a_key_was_last_used_is_noted(config: Config, db: Db) -> None:
 @pytest.mark.parametrize("name", ["default", "", "UPPER", "with space", "x" * 41, "-x", "a.b", "$x"])
 def test_a_name_that_is_no_slug_is_refused(config: Config, db: Db, name: str) -> None:
     with pytest.raises(Invalid):
-        stores.add(db, config, name)
+        settings.add_store(db, config, name)
 
 
 def test_mistakes_are_told(config: Config, db: Db) -> None:
-    stores.add(db, config, "second")
+    settings.add_store(db, config, "second")
     with pytest.raises(Conflict):
-        stores.add(db, config, "second")
+        settings.add_store(db, config, "second")
     with pytest.raises(Invalid):
-        stores.add(db, config, "third", timezone="Mars/Olympus")
+        settings.add_store(db, config, "third", timezone="Mars/Olympus")
     for mistake in (
-        lambda: stores.update(db, config, "unknown", url="https://x.example"),
-        lambda: stores.update(db, config, "unknown", webhook_secret="s3cret"),
-        lambda: stores.add_key(db, "unknown"),
-        lambda: stores.revoke_key(db, "second", "pos_nothing"),
+        lambda: settings.update_store(db, config, "unknown", url="https://x.example"),
+        lambda: settings.update_store(db, config, "unknown", webhook_secret="s3cret"),
+        lambda: keys.add_key(db, "unknown"),
+        lambda: keys.revoke_key(db, "second", "pos_nothing"),
     ):
         with pytest.raises(NotFound):
             mistake()
 
 
 def test_a_webhook_secret_is_changed_but_not_to_nothing(config: Config, db: Db) -> None:
-    stores.add(db, config, "second")
-    stores.update(db, config, "second", webhook_secret="another")
+    settings.add_store(db, config, "second")
+    settings.update_store(db, config, "second", webhook_secret="another")
     assert Stores(db, config).get("second").webhook_secrets == ("another",)
     for name, secret in (("second", ""), ("second", "  "), ("default", "another")):
         with pytest.raises(Invalid):
-            stores.update(db, config, name, webhook_secret=secret)
+            settings.update_store(db, config, name, webhook_secret=secret)
     assert Stores(db, config).get("default").webhook_secrets == (config.webhook_secret,)
 
 
 def test_the_shops_day_is_its_own(config: Config, db: Db) -> None:
-    stores.add(db, config, "second", timezone="Pacific/Auckland")
+    settings.add_store(db, config, "second", timezone="Pacific/Auckland")
     moment = now().replace(year=2026, month=11, day=22, hour=23)
     assert Stores(db, config).get("second").local_day(moment) == "2026-11-23"
 
@@ -121,7 +121,7 @@ def test_the_shops_day_is_its_own(config: Config, db: Db) -> None:
 def test_known_stores_and_keys_outlast_the_database(config: Config, tmp_path: Path, max_age: float) -> None:
     with standalone(tmp_path / "mongod") as server:
         away = database.connect(replace(config, mongodb_uri=f"mongodb://127.0.0.1:{server.port}/"), COLLECTIONS)
-        key, _ = stores.add(away, config, "second")
+        key, _ = settings.add_store(away, config, "second")
         known = Stores(away, config, max_age=max_age)
         assert [each.id for each in known.all()] == ["default", "second"]
         server.kill()
@@ -132,7 +132,7 @@ def test_known_stores_and_keys_outlast_the_database(config: Config, tmp_path: Pa
         server.start()
         with server.direct() as client:  # which waits longer for it than the service does
             client.admin.command("ping")
-        another, _ = stores.add(away, config, "third")
+        another, _ = settings.add_store(away, config, "third")
         assert (known.of_key(another) is not None) == (max_age == 0), "a read that works is believed again"
         away.client.close()
 
@@ -157,45 +157,45 @@ def test_who_waits_for_a_database_that_is_away_waits_once_not_one_after_another(
 )
 def test_an_unusable_address_is_refused(db: Db, config: Config, url: str) -> None:
     with pytest.raises(Invalid, match="no address of a shop"):
-        stores.add(db, config, "north", url=url)
+        settings.add_store(db, config, "north", url=url)
     with pytest.raises(Invalid, match="no address of a shop"):
-        stores.update(db, config, "default", url=url)
+        settings.update_store(db, config, "default", url=url)
     assert db.stores.count_documents({}) == 0
 
 
 @pytest.mark.parametrize("code", ["Swedish krona", "X" * 21, "S\x1bK"])
 def test_what_is_no_code_of_a_currency_is_refused_and_small_letters_are_not(db: Db, config: Config, code: str) -> None:
     with pytest.raises(Invalid, match="no code of a currency"):
-        stores.add(db, config, "north", currency=code)
-    stores.add(db, config, "north", url=" https://north.example/ ", currency="nok")
+        settings.add_store(db, config, "north", currency=code)
+    settings.add_store(db, config, "north", url=" https://north.example/ ", currency="nok")
     stored = db.stores.find_one({"_id": "north"})
     assert stored is not None
     assert (stored["url"], stored["currency"]) == ("https://north.example", "NOK")
 
 
 def test_a_disconnected_shop_can_send_and_be_asked_nothing_and_its_data_stays(config: Config, db: Db) -> None:
-    key, _ = stores.add(db, config, "second")
-    stores.add(db, config, "third")
+    key, _ = settings.add_store(db, config, "second")
+    settings.add_store(db, config, "third")
     db.stores.update_one({"_id": "second"}, {"$set": {"rest": {"url": "https://second.example"}}})
     db.woocommerceorders.insert_one({"_id": "second:1", "store": "second"})
-    stores.disconnect(db, "second")
+    removal.disconnect_store(db, "second")
     known = Stores(db, config)
     assert known.of_key(key) is None
     assert known.get("second").webhook_secrets == ()
     assert connection.connected(db) == []
     assert "second" in [each.id for each in known.all()], "its name is not free"
     assert db.woocommerceorders.count_documents({"store": "second"}) == 1
-    assert len(stores.keys(db, "third")) == 1, "another shop is not touched"
-    again = stores.add_key(db, "second")
+    assert len(keys.list_keys(db, "third")) == 1, "another shop is not touched"
+    again = keys.add_key(db, "second")
     assert Stores(db, config).of_key(again)
     with pytest.raises(NotFound):
-        stores.disconnect(db, "nobody")
+        removal.disconnect_store(db, "nobody")
 
 
 def test_the_default_shop_loses_what_the_database_holds_of_it(config: Config, db: Db) -> None:
-    stores.disconnect(db, "default")
-    key = stores.add_key(db, "default")
-    stores.disconnect(db, "default")
+    removal.disconnect_store(db, "default")
+    key = keys.add_key(db, "default")
+    removal.disconnect_store(db, "default")
     known = Stores(db, config)
     assert known.of_key(key) is None
     assert known.of_key(config.webhook_api_key), "the key of the settings is not in the database"
@@ -213,23 +213,23 @@ def test_the_default_shop_loses_what_the_database_holds_of_it(config: Config, db
 def test_only_a_shop_that_sent_nothing_is_removed(
     collection: str, document: Document, found: str, config: Config, db: Db
 ) -> None:
-    key, _ = stores.add(db, config, "second")
+    key, _ = settings.add_store(db, config, "second")
     db[collection].insert_one(document)
     with pytest.raises(Conflict, match=rf"has {found}.*store disconnect second"):
-        stores.remove(db, "second")
+        removal.remove_store(db, "second")
     assert Stores(db, config).of_key(key), "nothing changed"
     db[collection].delete_many({})
     db[collection].insert_one({**document, "store": "second-2", "shop_ids": ["second-2:7"]})
-    stores.remove(db, "second")
+    removal.remove_store(db, "second")
     assert Stores(db, config).of_key(key) is None
     assert [each.id for each in Stores(db, config).all()] == ["default"]
 
 
 def test_the_default_shop_and_an_unknown_one_cant_be_removed(db: Db) -> None:
     with pytest.raises(Invalid, match="settings"):
-        stores.remove(db, "default")
+        removal.remove_store(db, "default")
     with pytest.raises(NotFound):
-        stores.remove(db, "nobody")
+        removal.remove_store(db, "nobody")
 
 
 def test_a_copy_of_the_shop_changes_nothing_and_a_move_is_one_command(config: Config, db: Db, app: Flask) -> None:
@@ -248,8 +248,8 @@ def test_a_copy_of_the_shop_changes_nothing_and_a_move_is_one_command(config: Co
     refused = shop.post(body)
     assert refused.status_code == 422
     assert "pos-api store set default --url https://new.example" in refused.get_json()["error"]["message"]
-    stores.update(db, config, "default", url="https://new.example")
+    settings.update_store(db, config, "default", url="https://new.example")
     assert worker.understand(Stores(db, config).get("default"), {}, body, now()).subject  # when it is replayed
     assert values(db.woocommerceorders, "order_id") == [1, 2, 3, 4, 5]
-    stores.update(db, config, "default", url="")
+    settings.update_store(db, config, "default", url="")
     assert not Stores(db, config).get("default").is_from_another_site("https://third.example")

@@ -12,7 +12,7 @@ from pos_api.catalogue import products
 from pos_api.config import Config
 from pos_api.customers import customers
 from pos_api.database.client import Db, Document
-from pos_api.stores import stores
+from pos_api.stores import removal, settings
 from tests.factories import AHEAD, Shop, assert_books_balance, at, line, order, outcome, product, stock_of, stock_up
 
 ANNA = {"first_name": "Anna", "last_name": "Öberg", "email": "anna@example.se", "phone": "070-1"}
@@ -32,7 +32,7 @@ class North(Shop):
 @pytest.fixture
 def north(db: Db, config: Config, client: FlaskClient) -> North:
     shop = North(client)
-    shop.key, _ = stores.add(db, config, "north")
+    shop.key, _ = settings.add_store(db, config, "north")
     return shop
 
 
@@ -134,7 +134,7 @@ def test_a_product_goes_to_the_next_store_when_its_own_deletes_it_or_is_disconne
     north.outcome("product.deleted", {"id": 1}, timestamp=f"{at(30)}Z")
     assert shop.outcome("product.updated", product(1, "A", 10, name="Ours", date_modified_gmt=at(60))) == "updated"
     assert shop.outcome("product.updated", product(2, "B", 10, name="Ours", date_modified_gmt=at(60))) == "unchanged"
-    stores.disconnect(db, "north")
+    removal.disconnect_store(db, "north")
     assert shop.outcome("product.updated", product(2, "B", 10, name="Ours", date_modified_gmt=at(90))) == "updated"
     assert named(db, "A")["name"] == named(db, "B")["name"] == "Ours"
 
@@ -277,7 +277,7 @@ def test_a_customer_goes_to_the_next_store_when_theirs_is_disconnected(shop: Sho
     north.outcome("order.created", order(1, billing=MALLORY))
     shop.outcome("order.created", order(1, billing=ANNA, modified=10))
     assert profile(db)[0] == "Mallory"
-    stores.disconnect(db, "north")
+    removal.disconnect_store(db, "north")
     shop.outcome("order.updated", order(1, billing={**ANNA, "phone": "070-2"}, modified=60))
     assert profile(db)[0] == "Anna"
 

@@ -14,7 +14,8 @@ from pos_api.errors import Unauthorized
 from pos_api.senders.woocommerce.headers import SIGNATURE_HEADER, TOPIC_HEADER
 from pos_api.stores.api_keys import ORDERS
 from pos_api.stores.authentication import api_key
-from pos_api.stores.stores import Store, Stores
+from pos_api.stores.model import Store
+from pos_api.stores.registry import Stores
 
 KEY_HEADER = "x-api-key"
 _SIGNED_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")

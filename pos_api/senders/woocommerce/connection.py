@@ -20,7 +20,9 @@ from pos_api.senders.woocommerce.rest_client import (
     unexpected_as_shop_error,
 )
 from pos_api.staff import audit
-from pos_api.stores import stores
+from pos_api.stores import settings
+from pos_api.stores.model import DEFAULT
+from pos_api.stores.sealing import seal, unseal
 
 _PERMALINKS_OFF = (
     "Permalinks are off in the shop, and WooCommerce takes no API key then: choose anything but Plain in "
@@ -35,15 +37,15 @@ def connect(db: Db, config: Config, name: str, url: str, consumer_key: str, cons
     Raises Invalid for an unusable address, NotFound for an unknown store, and ShopError, which says what is wrong, when
     the shop's orders can't be read; nothing is kept then.
     """
-    if name != stores.DEFAULT and db.stores.find_one({"_id": name}, {"_id": 1}) is None:
+    if name != DEFAULT and db.stores.find_one({"_id": name}, {"_id": 1}) is None:
         raise NotFound(f"There is no store {name!r}; `pos-api store add {name}` makes it.")
-    address = stores.checked_url(url).removesuffix("/wp-json")
+    address = settings.checked_url(url).removesuffix("/wp-json")
     with unexpected_as_shop_error():
         credentials, hints = diagnose(address, consumer_key.strip(), consumer_secret.strip())
     rest = {
         "url": credentials.url,
-        "consumer_key": stores.seal(credentials.consumer_key, config),
-        "consumer_secret": stores.seal(credentials.consumer_secret, config),
+        "consumer_key": seal(credentials.consumer_key, config),
+        "consumer_secret": seal(credentials.consumer_secret, config),
         "auth": credentials.auth,
         "connected_at": now(),
     }
@@ -102,7 +104,7 @@ def open_shop(db: Db, config: Config, name: str, **options: Any) -> Shop:
     if rest is None:
         raise NotFound(f"The shop of {name!r} is not connected; see `pos-api store connect --help`.")
     try:
-        key, secret = (stores.unseal(rest[half], config) for half in ("consumer_key", "consumer_secret"))
+        key, secret = (unseal(rest[half], config) for half in ("consumer_key", "consumer_secret"))
     except InvalidToken:
         raise ConfigError(
             f"The key pair of {name!r} can't be opened with SECRETS_KEYS; `pos-api store connect {name}` stores one."

@@ -20,7 +20,7 @@ from pos_api.senders.fields import (
 )
 from pos_api.senders.woocommerce.common_fields import ADDRESS, identity
 from pos_api.senders.woocommerce.messages import Message
-from pos_api.stores.stores import Store
+from pos_api.stores.model import Store
 
 _CUSTOMER = {
     **same(email_address, "email"),

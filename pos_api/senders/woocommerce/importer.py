@@ -19,7 +19,7 @@ from pos_api.common.time import now, utc
 from pos_api.config import Config
 from pos_api.database.client import Db, Document
 from pos_api.figures import rollup as tally
-from pos_api.inbox.events import Outcome
+from pos_api.inbox.model import Outcome
 from pos_api.senders.base import Ingest
 from pos_api.senders.woocommerce import reconcile
 from pos_api.senders.woocommerce.reconcile import Report
@@ -35,8 +35,8 @@ from pos_api.senders.woocommerce.rest_client import (
 from pos_api.senders.woocommerce.stock_taken import stock_reduction_of
 from pos_api.staff import audit
 from pos_api.stock.opening import is_from_before
-from pos_api.stores import stores
-from pos_api.stores.stores import Stores
+from pos_api.stores import settings
+from pos_api.stores.registry import Stores
 
 PHASES = ("products", "customers", "orders")
 _EVENTS = {"products": "product.created", "customers": "customer.created", "orders": "order.created"}
@@ -150,7 +150,7 @@ def _begin(db: Db, config: Config, shop: Shop, name: str, since: datetime) -> Do
     if live_since is None:
         first = _first_order(db, name)
         live_since = first or started_at
-        stores.update(db, config, name, live_since=live_since)
+        settings.update_store(db, config, name, live_since=live_since)
         if first is None:
             db.pulls.update_one({"_id": name}, {"$set": {"live_order_id": last_order_id}}, upsert=True)
     live_order_id = (db.pulls.find_one({"_id": name}, {"live_order_id": 1}) or {}).get("live_order_id")

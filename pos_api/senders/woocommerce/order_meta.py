@@ -8,7 +8,7 @@ from typing import Any
 from pos_api.database.client import Document
 from pos_api.senders.fields import Field, Place
 from pos_api.senders.woocommerce.meta import read_meta
-from pos_api.stores.stores import Store
+from pos_api.stores.model import Store
 
 NEEDED_META = ("_anonymized", "_wcpay_mode")
 """Of an order's own meta data, what is always kept: whether the shop has erased the person's data, and whether it was

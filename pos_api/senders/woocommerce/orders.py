@@ -44,7 +44,7 @@ from pos_api.senders.woocommerce.order_refunds import read_refunds
 from pos_api.senders.woocommerce.stock_taken import likely_taken_at
 from pos_api.senders.woocommerce.times import MOST_AHEAD, local_day, local_moment
 from pos_api.senders.woocommerce.topics import IMPLIED_STATUS
-from pos_api.stores.stores import Store
+from pos_api.stores.model import Store
 
 DRAFTS = frozenset({"checkout-draft", "auto-draft"})
 _ORDER: dict[str, Field] = {

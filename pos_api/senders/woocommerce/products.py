@@ -28,7 +28,7 @@ from pos_api.senders.fields import (
 from pos_api.senders.woocommerce.common_fields import identity
 from pos_api.senders.woocommerce.messages import Message
 from pos_api.senders.woocommerce.times import CLOCK_LEEWAY
-from pos_api.stores.stores import Store
+from pos_api.stores.model import Store
 
 _UNPUBLISHED = frozenset({"auto-draft", "draft", "pending", "future", "trash"})
 """Statuses of products that are not for sale; published and private ones are."""

@@ -9,7 +9,7 @@ from pos_api.senders.woocommerce import messages
 from pos_api.senders.woocommerce.not_kept import without_traces
 from pos_api.senders.woocommerce.rest_client import Row, envelope
 from pos_api.senders.woocommerce.translate import Subject, translate
-from pos_api.stores.stores import Store
+from pos_api.stores.model import Store
 
 log = get_logger(__name__)
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pos_api.senders.woocommerce.messages import Message
-from pos_api.stores.stores import Store
+from pos_api.stores.model import Store
 
 MOST_AHEAD = timedelta(days=1)
 """By so much an order's date may be later than its arrival. One with a later date would stand first in the lists of

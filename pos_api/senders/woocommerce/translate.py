@@ -21,7 +21,7 @@ from pos_api.senders.woocommerce.orders import read_order
 from pos_api.senders.woocommerce.products import read_product, read_product_deletion
 from pos_api.senders.woocommerce.times import with_gmt_times, without_impossible_times
 from pos_api.senders.woocommerce.topics import CUSTOMER_ERASED, CUSTOMER_TOPICS, PRODUCT_TOPICS, TOPICS
-from pos_api.stores.stores import Store, site_of
+from pos_api.stores.model import Store, site_of
 
 Subject: TypeAlias = OrderUpdate | ProductSnapshot | ProductDeletion | CustomerSnapshot | CustomerErasure
 

@@ -9,7 +9,9 @@ from marshmallow import Schema, fields, validate
 
 from pos_api.common.event_warnings import messages
 from pos_api.database.client import Document
-from pos_api.inbox import events as inbox
+from pos_api.inbox import queries
+from pos_api.inbox.model import STATES
+from pos_api.inbox.replay import replay_entries
 from pos_api.privacy import retention
 from pos_api.web.api import pages, services, success
 from pos_api.web.api.pages import PageQuery
@@ -52,7 +54,7 @@ class Event(Schema):
     store = fields.String(required=True, metadata={"example": "default"})
     topic = fields.String(required=True, metadata={"example": "order.updated"})
     resource_id = fields.String(required=True, metadata={"example": "4711"})
-    state = fields.String(required=True, validate=validate.OneOf(inbox.STATES), metadata={"example": "parked"})
+    state = fields.String(required=True, validate=validate.OneOf(STATES), metadata={"example": "parked"})
     outcome = fields.String(required=True, allow_none=True, metadata={"example": "parked"})
     reason = fields.String(required=True, allow_none=True, metadata={"example": "The order is not valid."})
     details = fields.Raw(
@@ -110,9 +112,9 @@ def event_json(entry: Document) -> Document:
 @blp.response(200, page_of(Event))
 def list_events(query: Document) -> Any:
     """List the events that need a look, or those that wait, newest first. What was sent is not in the list."""
-    wanted = inbox.Filter(query.get("state"), query.get("store"), query.get("topic"))
+    wanted = queries.Filter(query.get("state"), query.get("store"), query.get("topic"))
     before = pages.after(query["cursor"], datetime, str)
-    moment, found = inbox.find(services().db, wanted, before=before, limit=query["limit"] + 1)
+    moment, found = queries.find(services().db, wanted, before=before, limit=query["limit"] + 1)
     rows, info = pages.page(found, query["limit"], lambda entry: [entry[moment], entry["_id"]])
     return success([event_json(entry) for entry in rows], page=info)
 
@@ -123,7 +125,7 @@ def list_events(query: Document) -> Any:
 @blp.response(200, reply(WholeEvent))
 def get_event(key: str) -> Any:
     """One event, with the body as it was sent; IP address, user agent and order key are blanked."""
-    entry = inbox.get(services().db, key)
+    entry = queries.get(services().db, key)
     body = bytes(entry["body"]).decode("utf-8", "replace")
     return success({**event_json(entry), "headers": entry["headers"], "body": body})
 
@@ -135,7 +137,7 @@ def get_event(key: str) -> Any:
 def replay_event(key: str) -> Any:
     """Try an event again, whatever became of it. The worker takes it up within a second or so. 409: its body
     was erased, with the personal data in it."""
-    return success({"replayed": inbox.replay(services().db, [key])})
+    return success({"replayed": replay_entries(services().db, [key])})
 
 
 @blp.post("/replay")
@@ -144,5 +146,5 @@ def replay_event(key: str) -> Any:
 @blp.response(202, reply(Replayed))
 def replay_events(said: Document) -> Any:
     """Try all events again that were parked or failed, or those of them that match."""
-    wanted = inbox.Filter(said.get("state"), said.get("store"), said.get("topic"))
-    return success({"replayed": inbox.replay(services().db, wanted)})
+    wanted = queries.Filter(said.get("state"), said.get("store"), said.get("topic"))
+    return success({"replayed": replay_entries(services().db, wanted)})

@@ -13,7 +13,7 @@ from flask import Response, jsonify, request
 from pos_api import metrics
 from pos_api.common.time import now
 from pos_api.errors import BadRequest, PayloadTooLarge, PosError, Unavailable, UnsupportedMediaType
-from pos_api.inbox.events import Outcome
+from pos_api.inbox.model import Outcome
 from pos_api.logs import get_logger
 from pos_api.orders.model import OrderUpdate
 from pos_api.processing import worker

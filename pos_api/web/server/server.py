@@ -23,7 +23,7 @@ from uvicorn_worker import UvicornWorker
 
 from pos_api import metrics
 from pos_api.config import Config, ConfigError
-from pos_api.inbox.leases import renewal
+from pos_api.inbox.lease_renewal import renewal
 from pos_api.logs import get_logger
 from pos_api.web.server.http_protocol import RequestProtocol
 from pos_api.web.server.wsgi_gateway import Gateway

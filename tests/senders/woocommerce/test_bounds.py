@@ -20,8 +20,8 @@ from pos_api.database.client import Db, Document
 from pos_api.figures import queries as stats
 from pos_api.processing import worker
 from pos_api.senders.fields import EMAIL_LIMIT, PROBLEM_LIMIT, SKU_LIMIT, STATUS_LIMIT, TEXT_LIMIT
-from pos_api.stores import stores
-from pos_api.stores.stores import Stores
+from pos_api.stores import settings
+from pos_api.stores.registry import Stores
 from tests.factories import Shop, at, line, order, outcome, product, stock_of, stock_up
 
 FAR = "9998-01-01T00:00:00"
@@ -149,7 +149,7 @@ def test_a_currency_that_the_shop_has_made_up_is_taken_once_staff_have_set_it(
         return worker.understand(store, {"content-type": "application/json"}, body, now())
 
     assert received().problem is not None
-    stores.update(db, config, "default", currency=code)
+    settings.update_store(db, config, "default", currency=code)
     worker.process(db, "lease", [received()])
     assert stored(db)["currency"] == code.upper()
     assert [each["currency"] for each in stats.figures(db)["currencies"]] == [code.upper()]

@@ -15,8 +15,8 @@ from pos_api.config import Config
 from pos_api.database.client import Db
 from pos_api.errors import Unauthorized
 from pos_api.senders.woocommerce import authentication as shop_authentication
-from pos_api.stores import stores
-from pos_api.stores.stores import Stores
+from pos_api.stores.model import DEFAULT
+from pos_api.stores.registry import Stores
 from tests.factories import Shop, outcome
 from tests.paths import TESTS
 
@@ -58,7 +58,7 @@ def test_the_plugins_signature_is_the_one_the_standard_gives(
         "webhook-signature": case["signature"],
     }
     known = Stores(db, _with_key(config, case["key"]))
-    assert shop_authentication.sender(known, headers, case["body"].encode(), None).store.id == stores.DEFAULT
+    assert shop_authentication.sender(known, headers, case["body"].encode(), None).store.id == DEFAULT
 
 
 def _with_key(config: Config, key: str) -> Config:

@@ -18,14 +18,14 @@ from werkzeug.wrappers import Request, Response
 
 from pos_api.config import Config, ConfigError
 from pos_api.database.client import Db
-from pos_api.inbox import events as inbox
+from pos_api.inbox import queries
 from pos_api.orders import verify_stock as verify
 from pos_api.processing import ingest
 from pos_api.senders.woocommerce import connection, importer, reconcile
 from pos_api.senders.woocommerce.reconcile import Options, Report
 from pos_api.senders.woocommerce.reconcile.report import too_many_gone
 from pos_api.senders.woocommerce.rest_client import Shop, ShopError, unexpected_as_shop_error
-from pos_api.stores import stores
+from pos_api.stores.settings import add_store
 from tests.fake_shop import (
     KEY,
     SECRET,
@@ -168,7 +168,7 @@ def test_a_row_that_is_too_large_for_the_inbox_is_named(fake: FakeShop, shop: Sh
     ((large, small),) = [sorted(report.orders, key=lambda each: each["order_id"])]
     assert (large["repair"], small["repair"]) == ("parked", "created")
     assert "bytes" in large["cause"]
-    (_, (entry,)) = inbox.find(db, inbox.Filter(), limit=5)
+    (_, (entry,)) = queries.find(db, queries.Filter(), limit=5)
     assert (entry["topic"], entry["resource_id"]) == ("order.created", "1")
 
 
@@ -300,7 +300,7 @@ def test_a_shop_that_never_answers_keeps_no_other_shop_waiting(
     fake: FakeShop, shop: Shop, db: Db, config: Config
 ) -> None:
     compared = threading.Event()
-    stores.add(db, config, "north")
+    add_store(db, config, "north")
     with serving(FakeShop()) as north:
         connection.connect(db, config, "north", north.url, KEY, SECRET)
 

@@ -12,13 +12,13 @@ import pytest
 from pos_api.common.time import now
 from pos_api.config import Config
 from pos_api.database.client import Db
-from pos_api.inbox import events as inbox
+from pos_api.inbox import leases, storing
 from pos_api.processing import ingest, worker
 from pos_api.senders.woocommerce import importer
 from pos_api.senders.woocommerce.importer import Imported
 from pos_api.senders.woocommerce.rest_client import ShopError
-from pos_api.stores import stores
-from pos_api.stores.stores import Stores
+from pos_api.stores import settings
+from pos_api.stores.registry import Stores
 from tests.factories import AHEAD
 from tests.fake_shop import FakeShop, connected, html, order, product
 from tests.paths import TESTS
@@ -41,8 +41,8 @@ def deliver(db: Db, config: Config, delivery: dict[str, Any]) -> None:
     if "x-wc-webhook-topic" not in headers:
         return
     work = worker.understand(Stores(db, config).get("default"), headers, delivery["body"].encode(), now())
-    lease = inbox.new_lease()
-    if inbox.store(db, [work.event], lease):
+    lease = leases.new_lease()
+    if storing.store(db, [work.event], lease):
         worker.process(db, lease, [work])
 
 
@@ -232,7 +232,7 @@ def test_the_first_import_is_when_a_store_goes_live(fake: FakeShop, db: Db, conf
 def test_a_store_live_before_keeps_its_date_and_missed_orders_since_take_their_units(
     fake: FakeShop, db: Db, config: Config
 ) -> None:
-    stores.update(db, config, "default", live_since=datetime(2026, 9, 15, tzinfo=UTC))
+    settings.update_store(db, config, "default", live_since=datetime(2026, 9, 15, tzinfo=UTC))
     db.products.insert_one({"_id": "A", "sku": "A", "skus": ["A"], "stock": 0, "seq": 0, "name": "A", "price": None})
     fake.put_order(order(1, quantity=2, date_created_gmt="2026-09-01T10:00:00"))
     fake.put_order(order(2, quantity=3, date_created_gmt="2026-10-01T10:00:00"))

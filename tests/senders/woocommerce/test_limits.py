@@ -29,7 +29,7 @@ from pos_api.orders.verify_stock import _order_problem
 from pos_api.senders import fields
 from pos_api.senders.woocommerce import messages
 from pos_api.senders.woocommerce.translate import translate
-from pos_api.stores.stores import Store
+from pos_api.stores.model import Store
 from tests.factories import Shop, assert_books_balance, outcome, stock_of, stock_up
 
 STORE = Store("default", "default", timezone="Europe/Stockholm", order_meta=("*",))

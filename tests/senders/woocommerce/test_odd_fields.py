@@ -22,7 +22,7 @@ from pos_api.orders.model import OrderUpdate
 from pos_api.processing.worker import understand
 from pos_api.senders.woocommerce import messages
 from pos_api.senders.woocommerce.translate import translate
-from pos_api.stores.stores import Store
+from pos_api.stores.model import Store
 from tests.factories import API_KEY, Shop, line, order, product, stock_of, stock_up
 from tests.paths import TESTS
 

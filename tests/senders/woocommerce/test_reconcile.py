@@ -16,7 +16,8 @@ from pos_api.common.time import now
 from pos_api.config import Config
 from pos_api.database.client import Db
 from pos_api.figures import outage_detection as silence
-from pos_api.inbox import events as inbox
+from pos_api.inbox import leases
+from pos_api.inbox.replay import replay_entries
 from pos_api.processing import ingest as pull
 from pos_api.processing import worker
 from pos_api.senders.woocommerce import reconcile
@@ -25,7 +26,7 @@ from pos_api.senders.woocommerce.reconcile import report as report_of
 from pos_api.senders.woocommerce.rest_client import Shop, envelope
 from pos_api.staff import token_claims
 from pos_api.stock import ledger as stock
-from pos_api.stores.stores import Stores
+from pos_api.stores.registry import Stores
 from tests.factories import at, stock_of, stock_up
 from tests.fake_shop import (
     SECRET,
@@ -284,8 +285,8 @@ def test_a_repair_cut_short_is_finished_by_its_second_run(fake: FakeShop, db: Db
     movements = list(db.stock_movements.find({"order": "default:1"}))
     db.stock_movements.delete_one({"_id": movements[-1]["_id"]})
     db.products.update_one({"_id": "A"}, {"$set": {"stock": movements[-2]["balance"], "seq": movements[-2]["seq"]}})
-    inbox.replay(db, [worker.understand(store, {}, body, now()).event.key])
-    assert worker.take_due(db, Stores(db, config), inbox.new_lease()) == 1
+    replay_entries(db, [worker.understand(store, {}, body, now()).event.key])
+    assert worker.take_due(db, Stores(db, config), leases.new_lease()) == 1
     assert in_stock(db) == movements[-1]["balance"]
 
 

@@ -23,7 +23,7 @@ from pos_api.database.client import Db
 from pos_api.errors import Invalid, NotFound
 from pos_api.senders.woocommerce import connection
 from pos_api.senders.woocommerce.rest_client import Credentials, Place, Shop, ShopError, envelope
-from pos_api.stores import stores
+from pos_api.stores.sealing import unseal
 from tests.fake_shop import KEY, SECRET, FakeShop, answer, error, html, serving
 
 
@@ -302,7 +302,7 @@ def test_the_key_pair_is_kept_encrypted(fake: FakeShop, db: Db, config: Config) 
     rest = db.stores.find_one({"_id": "default"})["rest"]  # type: ignore[index]
     assert rest["url"] == fake.url
     assert SECRET.encode() not in rest["consumer_secret"]
-    assert stores.unseal(rest["consumer_secret"], config) == SECRET
+    assert unseal(rest["consumer_secret"], config) == SECRET
     assert connection.connected(db) == ["default"]
     with connection.open_shop(db, config, "default") as shop:
         assert shop.count("orders") == 0

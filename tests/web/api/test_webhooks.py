@@ -17,9 +17,10 @@ from pymongo.errors import AutoReconnect
 from pos_api.app import create_app
 from pos_api.config import Config
 from pos_api.database.client import Db
-from pos_api.inbox import events as inbox
+from pos_api.inbox import leases, queries
+from pos_api.inbox.replay import replay_entries
 from pos_api.processing import worker
-from pos_api.stores import stores
+from pos_api.stores.settings import add_store
 from tests.factories import (
     API_KEY,
     PATH,
@@ -51,7 +52,7 @@ def take_due_until(app: Flask, condition: Callable[[], T]) -> T:
     """Take the deliveries that are due until `condition()` is true; returns its value."""
 
     def taken() -> T:
-        worker.take_due(app.extensions["pos"].db, app.extensions["pos"].stores, inbox.new_lease())
+        worker.take_due(app.extensions["pos"].db, app.extensions["pos"].stores, leases.new_lease())
         return condition()
 
     return wait_until(taken)
@@ -215,7 +216,7 @@ def test_bytes_are_authenticated_before_they_are_read(client: FlaskClient) -> No
 
 
 def test_a_store_is_known_by_its_own_key_and_secret(config: Config, db: Db) -> None:
-    key, secret = stores.add(db, config, "second")
+    key, secret = add_store(db, config, "second")
     app = create_app(config, db)
     client = app.test_client()
     body = json.dumps(order(7)).encode()
@@ -327,7 +328,7 @@ def test_each_order_of_a_webhook_whose_user_was_deleted_is_listed_with_what_to_d
     assert all(
         "woocommerce_rest_cannot_view" in each and "pos-api reconcile default --repair" in each for each in reasons
     )
-    assert inbox.replay(db, [entry["_id"] for entry in parked(db)]) == 2
+    assert replay_entries(db, [entry["_id"] for entry in parked(db)]) == 2
 
 
 @pytest.mark.parametrize(
@@ -464,7 +465,7 @@ def test_a_webhook_of_woocommerce_over_2_mib_is_parked_when_its_signature_is_rig
 def test_the_trace_of_a_large_body_stays_as_it_is_when_it_is_replayed(app: Flask, shop: Shop, db: Db) -> None:
     shop.post(sized(3 * 2**20, {"id": 2}))
     [before] = parked(db)
-    inbox.replay(db, [before["_id"]])
+    replay_entries(db, [before["_id"]])
     after = take_due_until(app, lambda: parked(db))
     assert after[0]["reason"] == before["reason"]
 
@@ -479,7 +480,7 @@ def test_another_media_type_is_415_to_the_plugin_200_to_woocommerce_and_kept_to_
     native = native_headers("order.created", b'{"id": 2, "status": "pending"}') | {"Content-Type": content_type}
     assert outcome(shop.post(b'{"id": 2, "status": "pending"}', native)) == "parked"
     assert sorted(each["resource_id"] for each in parked(db)) == ["1", "2"]
-    inbox.replay(db, inbox.Filter("parked"))
+    replay_entries(db, queries.Filter("parked"))
     take_due_until(app, lambda: db.woocommerceorders.count_documents({}) == 2)
     assert parked(db) == []
 
@@ -576,7 +577,7 @@ def test_a_delivery_that_could_not_be_stored_is_503_with_the_time_to_wait(
     def away(*_: Any) -> None:
         raise AutoReconnect("gone")
 
-    monkeypatch.setattr("pos_api.inbox.events.store", away)
+    monkeypatch.setattr("pos_api.inbox.storing.store", away)
     response = shop.send("order.created", {"id": 2})
     assert response.status_code == 503
     assert int(response.headers["Retry-After"]) > 0

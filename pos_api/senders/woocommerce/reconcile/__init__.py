@@ -29,7 +29,7 @@ from pos_api.senders.woocommerce.reconcile.report import (
 )
 from pos_api.senders.woocommerce.reconcile.senders import OVERLAP
 from pos_api.senders.woocommerce.rest_client import Shop, ShopError, unexpected_as_shop_error
-from pos_api.stores.stores import Stores
+from pos_api.stores.registry import Stores
 
 __all__ = [
     "ORDERS",

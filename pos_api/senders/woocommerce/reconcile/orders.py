@@ -19,7 +19,7 @@ from pos_api.common.money import decimal
 from pos_api.common.time import now
 from pos_api.database.client import Db, Document
 from pos_api.errors import PosError
-from pos_api.inbox import events as inbox
+from pos_api.inbox.model import full_reason
 from pos_api.orders import apply as orders
 from pos_api.orders.model import OrderUpdate
 from pos_api.senders.base import Ingest
@@ -35,7 +35,7 @@ from pos_api.senders.woocommerce.rest_client import (
     shown_text,
 )
 from pos_api.senders.woocommerce.row_commands import command_of
-from pos_api.stores.stores import Store
+from pos_api.stores.model import Store
 
 _BATCH = 100
 _LOOKS = 3
@@ -324,6 +324,6 @@ def _explain_with_inbox(db: Db, store: Store, discrepancies: list[Document]) -> 
         query = {"attention_at": {"$exists": True}, "store": store.id, "resource_id": {"$in": list(wanted)}}
         fields = {"resource_id": 1, "state": 1, "reason": 1, "details": 1}
         for entry in db.inbox.find(query, fields, hint="attention_at_-1"):
-            reason = inbox.full_reason(entry.get("reason"), entry.get("details")) or "unknown"
+            reason = full_reason(entry.get("reason"), entry.get("details")) or "unknown"
             cause = f"Its event {entry['_id'][:16]} is {entry['state']}: {reason}"
             wanted[entry["resource_id"]]["cause"] = cause

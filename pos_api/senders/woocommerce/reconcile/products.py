@@ -26,7 +26,7 @@ from pos_api.senders.woocommerce.reconcile.report import PRODUCTS, Report, too_m
 from pos_api.senders.woocommerce.rest_client import Row, Shop, Unread, envelope, shown_text
 from pos_api.senders.woocommerce.row_commands import command_of
 from pos_api.stock import ledger
-from pos_api.stores.stores import Store
+from pos_api.stores.model import Store
 
 _BATCH = 100
 _NEEDED = ("name", "sku", "price", "manage_stock", "stock_quantity")

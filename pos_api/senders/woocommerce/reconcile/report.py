@@ -12,7 +12,7 @@ from pos_api.config import Config
 from pos_api.database.client import Db, Document
 from pos_api.senders.fields import visible
 from pos_api.senders.woocommerce.rest_client import Row, Unread, has_id, shown_text
-from pos_api.stores.stores import Stores
+from pos_api.stores.registry import Stores
 
 SWEEP = timedelta(days=30)
 """How far back the daily comparison looks."""

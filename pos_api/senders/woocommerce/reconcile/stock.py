@@ -13,7 +13,7 @@ from pos_api.senders.base import Ingest
 from pos_api.senders.woocommerce.reconcile.report import PRODUCTS, Report
 from pos_api.senders.woocommerce.rest_client import Row, Shop, envelope, shown_text
 from pos_api.stock import ledger
-from pos_api.stores.stores import Store
+from pos_api.stores.model import Store
 
 ALIGNED = "reconcile"
 """The reason of a movement that brings a SKU to the shop's stock. What came before it explains no difference after."""

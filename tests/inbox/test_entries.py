@@ -11,49 +11,50 @@ import pytest
 from pos_api.common.time import now
 from pos_api.database.client import Db
 from pos_api.errors import NotFound
-from pos_api.inbox import events as inbox
-from pos_api.inbox.events import Outcome
+from pos_api.inbox import finishing, leases, queries, storing
+from pos_api.inbox.model import Outcome, event_key
+from pos_api.inbox.replay import replay_entries
 from tests.factories import event
 
 
 def test_a_key_is_made_of_who_what_and_the_exact_bytes() -> None:
     keys = {
-        inbox.event_key(store, topic, resource, body)
+        event_key(store, topic, resource, body)
         for store in ("a", "b")
         for topic in ("order.created", "order.updated")
         for resource in ("1", "2")
         for body in (b"{}", b"{ }")
     }
     assert len(keys) == 16
-    assert inbox.event_key("a", "bc", "", b"") != inbox.event_key("ab", "c", "", b"")
+    assert event_key("a", "bc", "", b"") != event_key("ab", "c", "", b"")
 
 
 def test_only_what_is_new_is_told_to_be_new(db: Db) -> None:
-    assert inbox.store(db, [event(1), event(2)], None) == {event(1).key, event(2).key}
-    assert inbox.store(db, [event(2), event(3), event(1)], None) == {event(3).key}
+    assert storing.store(db, [event(1), event(2)], None) == {event(1).key, event(2).key}
+    assert storing.store(db, [event(2), event(3), event(1)], None) == {event(3).key}
 
 
 def test_what_somebody_holds_is_nobody_elses_until_the_lease_runs_out(db: Db) -> None:
-    inbox.store(db, [event()], "one")
-    assert inbox.claim(db, "two", 10) == []
+    storing.store(db, [event()], "one")
+    assert leases.claim(db, "two", 10) == []
     db.inbox.update_many({}, {"$set": {"due_at": now() - timedelta(seconds=1)}})
-    assert [each.key for each in inbox.claim(db, "two", 10)] == [event().key]
-    assert inbox.claim(db, "three", 10) == []
+    assert [each.key for each in leases.claim(db, "two", 10)] == [event().key]
+    assert leases.claim(db, "three", 10) == []
 
 
 def test_whoever_lost_the_lease_can_not_end_the_event(db: Db) -> None:
-    inbox.store(db, [event()], "one")
+    storing.store(db, [event()], "one")
     db.inbox.update_many({}, {"$set": {"due_at": now()}})
-    inbox.claim(db, "two", 10)
-    inbox.finish(db, "one", [(event().key, Outcome("created"))])
-    inbox.fail(db, "one", event(), "no")
+    leases.claim(db, "two", 10)
+    finishing.finish(db, "one", [(event().key, Outcome("created"))])
+    finishing.fail(db, "one", event(), "no")
     [entry] = db.inbox.find()
     assert (entry["state"], entry["lease"], entry["attempts"]) == ("waiting", "two", 0)
 
 
 def test_an_ended_event_and_a_parked_one_have_the_time_of_their_end(db: Db) -> None:
-    inbox.store(db, [event(1), event(2)], "one")
-    inbox.finish(db, "one", [(event(1).key, Outcome("created")), (event(2).key, Outcome("parked", reason="odd"))])
+    storing.store(db, [event(1), event(2)], "one")
+    finishing.finish(db, "one", [(event(1).key, Outcome("created")), (event(2).key, Outcome("parked", reason="odd"))])
     done, parked = (db.inbox.find_one({"_id": event(number).key}) or {} for number in (1, 2))
     assert "done_at" in done
     assert "due_at" not in done
@@ -62,10 +63,10 @@ def test_an_ended_event_and_a_parked_one_have_the_time_of_their_end(db: Db) -> N
 
 
 def test_a_failed_attempt_waits_longer_each_time_and_the_last_is_for_people(db: Db) -> None:
-    inbox.store(db, [event()], "one")
+    storing.store(db, [event()], "one")
     pauses = []
-    for attempt in range(inbox.MAX_ATTEMPTS):
-        inbox.fail(db, "one", replace(event(), attempts=attempt), "because")
+    for attempt in range(finishing.MAX_ATTEMPTS):
+        finishing.fail(db, "one", replace(event(), attempts=attempt), "because")
         [entry] = db.inbox.find()
         assert entry["attempts"] == attempt + 1
         if "due_at" in entry:
@@ -73,20 +74,20 @@ def test_a_failed_attempt_waits_longer_each_time_and_the_last_is_for_people(db: 
             db.inbox.update_many({}, {"$set": {"lease": "one"}})
     assert all(later > sooner for sooner, later in pairwise(pauses))
     assert (entry["state"], entry["reason"]) == ("failed", "because")
-    assert inbox.claim(db, "two", 10) == []
+    assert leases.claim(db, "two", 10) == []
 
 
 def test_parked_and_failed_events_are_replayed_one_or_all(db: Db) -> None:
-    inbox.store(db, [event(number) for number in range(3)], "one")
-    inbox.finish(db, "one", [(event(number).key, Outcome("parked", reason="odd")) for number in range(3)])
-    assert inbox.replay(db, [event(0).key]) == 1
-    assert [each.key for each in inbox.claim(db, "two", 10)] == [event(0).key]
-    assert inbox.replay(db, inbox.Filter()) == 2
+    storing.store(db, [event(number) for number in range(3)], "one")
+    finishing.finish(db, "one", [(event(number).key, Outcome("parked", reason="odd")) for number in range(3)])
+    assert replay_entries(db, [event(0).key]) == 1
+    assert [each.key for each in leases.claim(db, "two", 10)] == [event(0).key]
+    assert replay_entries(db, queries.Filter()) == 2
     with pytest.raises(NotFound):
-        inbox.replay(db, ["unknown"])
+        replay_entries(db, ["unknown"])
 
 
 def test_the_oldest_comes_first(db: Db) -> None:
     events = [replace(event(number), received_at=now() - timedelta(seconds=number)) for number in range(5)]
-    inbox.store(db, events, None)
-    assert [each.resource_id for each in inbox.claim(db, "one", 3)] == ["4", "3", "2"]
+    storing.store(db, events, None)
+    assert [each.resource_id for each in leases.claim(db, "one", 3)] == ["4", "3", "2"]

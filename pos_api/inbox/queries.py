@@ -1,0 +1,50 @@
+"""Entries as people look for them: those that need a look, those that wait, and one of them whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from pos_api.database.client import Db, Document
+from pos_api.errors import NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which events; None leaves a filter out. Without a state, those that need a look: parked and failed ones."""
+
+    state: str | None = None
+    store: str | None = None
+    topic: str | None = None
+
+    def query(self) -> Document:
+        """As a query on the collection."""
+        said = {"state": self.state, "store": self.store, "topic": self.topic}
+        needed = "due_at" if self.state == "waiting" else "attention_at"
+        return {needed: {"$exists": True}} | {name: value for name, value in said.items() if value is not None}
+
+
+def find(
+    db: Db, wanted: Filter, *, before: tuple[datetime, str] | None = None, limit: int = 0
+) -> tuple[str, list[Document]]:
+    """The entries that match, without their bodies, newest first, and the field that is sorted by.
+
+    That is `attention_at`, or `due_at` of those that wait. `before` is that field and the `_id` of the entry to start
+    after.
+    """
+    moment = "due_at" if wanted.state == "waiting" else "attention_at"
+    query = wanted.query()
+    if before is not None:
+        at, key = before
+        query["$or"] = [{moment: {"$lt": at}}, {moment: at, "_id": {"$lt": key}}]
+        query[moment] = {"$lte": at}
+    newest_first = [(moment, -1), ("_id", -1)]
+    return moment, list(db.inbox.find(query, {"body": 0, "headers": 0}).sort(newest_first).limit(limit))
+
+
+def get(db: Db, key: str) -> Document:
+    """One entry, whole. Raises NotFound."""
+    entry = db.inbox.find_one({"_id": key})
+    if entry is None:
+        raise NotFound("There is no such event in the inbox.")
+    return entry

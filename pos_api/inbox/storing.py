@@ -1,0 +1,69 @@
+"""Entries are stored once, durably, before anything is done about them; and how many of them wait."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bson import Binary
+from pymongo.errors import BulkWriteError
+
+from pos_api.common import email_addresses
+from pos_api.common.time import now
+from pos_api.database.client import DURABLE, Db, Document
+from pos_api.database.write_errors import only_collisions
+from pos_api.inbox.leases import LEASE
+from pos_api.inbox.model import InboxEntry
+
+
+def store(db: Db, events: list[InboxEntry], lease: str | None) -> set[str]:
+    """Store events durably, leased to `lease` (None: whoever comes first takes them); returns the keys that are new.
+
+    One round trip. It waits for the journal of a majority, for the duplicates too, so that a duplicate is never
+    answered for a first that could still be lost. Raises PyMongoError when they could not all be stored.
+    """
+    documents = [_document(event, lease) for event in events]
+    try:
+        db.inbox.with_options(write_concern=DURABLE).insert_many(documents, ordered=False)
+    except BulkWriteError as error:
+        known = set(only_collisions(error))
+        return {event.key for index, event in enumerate(events) if index not in known}
+    return {event.key for event in events}
+
+
+def _document(event: InboxEntry, lease: str | None) -> Document:
+    document: Document = {
+        "_id": event.key,
+        "store": event.store,
+        "topic": event.topic,
+        "resource_id": event.resource_id,
+        "headers": dict(event.headers),
+        "body": Binary(event.body),
+        "about": about(event),
+        "received_at": event.received_at,
+        "state": "waiting",
+        "attempts": 0,
+        "due_at": now() + LEASE if lease else event.received_at,
+    }
+    if lease:
+        document["lease"] = lease
+    if event.refused:
+        document["refused"] = event.refused
+    return document
+
+
+def about(event: InboxEntry) -> list[str]:
+    """What an event is found by when a person is looked for."""
+    named = [f"{event.store}:{event.resource_id}"] if event.resource_id else []
+    return named + email_addresses.addresses(event.body)
+
+
+def states(db: Db, keys: Iterable[str]) -> dict[str, str]:
+    """The state of each of these events that the inbox has."""
+    wanted = list(keys)
+    found = db.inbox.find({"_id": {"$in": wanted}}, {"state": 1}) if wanted else ()
+    return {entry["_id"]: entry["state"] for entry in found}
+
+
+def waiting(db: Db) -> int:
+    """How many events wait or are being worked on."""
+    return db.inbox.count_documents({"due_at": {"$exists": True}}, hint="due_at_1")

@@ -1,0 +1,60 @@
+"""A store, as the rest of the service needs it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from pos_api.customers.erasures import Erasure, Erasures, customer_key
+
+DEFAULT = "default"
+"""The store of the settings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """One shop, as the rest of the service needs it."""
+
+    id: str
+    name: str
+    url: str = ""
+    timezone: str = "UTC"
+    currency: str = ""
+    live_since: datetime | None = None
+    webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
+    site: str | None = None
+    order_meta: tuple[str, ...] = ()
+    """Keys of orders' meta data that are kept besides those that are needed; with `*` at the end, their beginnings."""
+    erasures: Erasures | None = field(default=None, repr=False, compare=False)
+
+    def erasures_of(self, email: str, shop_id: int) -> tuple[Erasure, ...]:
+        """The erasures of the customer with this e-mail address, or without one this id; nearly always none."""
+        return self.erasures.of(self.id, customer_key(self.id, email, shop_id)) if self.erasures else ()
+
+    def is_from_another_site(self, address: str) -> bool:
+        """Whether a delivery that names this address comes from another site than the shop's, such as a copy of it for
+        tests. Scheme, `www.`, port, folder and language make no difference. False where either is not known; a blank
+        `site` takes all."""
+        site = site_of(address)
+        return bool(self.site and site and site != self.site)
+
+    def moment(self, local: datetime) -> datetime:
+        """The moment, in UTC, of a time on the shop's clock. Raises OverflowError beyond all there are."""
+        return (local if local.tzinfo else local.replace(tzinfo=ZoneInfo(self.timezone))).astimezone(UTC)
+
+    def local_day(self, moment: datetime) -> str:
+        """The calendar day of `moment` in the shop's time zone, as `2026-11-22`."""
+        try:
+            return moment.astimezone(ZoneInfo(self.timezone)).date().isoformat()
+        except OverflowError:  # the first and the last day there are
+            return moment.date().isoformat()
+
+
+def site_of(address: str) -> str:
+    """The host that an address names, without `www.`; blank where it names none."""
+    try:
+        return (urlsplit(address.strip()).hostname or "").removeprefix("www.")
+    except ValueError:
+        return ""

@@ -1,0 +1,55 @@
+"""The exchange with a store is ended, or a store from which nothing ever came is removed."""
+
+from __future__ import annotations
+
+from pos_api.database.client import Db
+from pos_api.errors import Conflict, Invalid, NotFound
+from pos_api.staff import audit
+from pos_api.stores.model import DEFAULT
+
+
+def disconnect_store(db: Db, name: str) -> None:
+    """End the exchange with a shop: its API keys, the key pair of its REST API and the secret of its webhooks are
+    deleted. All that came from it stays; names and prices of its products, and what its customers are called, are from
+    now on what the next store says that has them. Raises NotFound.
+
+    The key and the secret of the default shop are settings, which only whoever runs the service can change.
+    """
+    deleted = {"$set": {"keys": []}, "$unset": {"rest": "", "webhook_secret": ""}}
+    with audit.act(db, "store.disconnected", target=name):
+        if not db.stores.update_one({"_id": name}, deleted).matched_count and name != DEFAULT:
+            raise NotFound(f"There is no store {name!r}.")
+        products = {"$or": [{"home": name}, {"home": {"$exists": False}, "opened_by": name}]}
+        db.products.update_many(products, {"$set": {"home": ""}})
+        db.customers.update_many({"home": name}, {"$unset": {"home": ""}})
+
+
+def remove_store(db: Db, name: str) -> None:
+    """Remove a shop from which nothing ever came. Raises Invalid for the default one, NotFound, and Conflict where
+    something came from it: its orders explain stock and figures, so they and their store stay."""
+    if name == DEFAULT:
+        raise Invalid(f"{DEFAULT!r} is the shop of the settings and can't be removed.")
+    if db.stores.find_one({"_id": name}, {"_id": 1}) is None:
+        raise NotFound(f"There is no store {name!r}.")
+    if found := _came_from(db, name):
+        raise Conflict(
+            f"{name!r} has {found}, which explain stock and figures, so it stays."
+            f" `pos-api store disconnect {name}` ends the exchange with it."
+        )
+    with audit.act(db, "store.removed", target=name):
+        db.stores.delete_one({"_id": name})
+        db.pulls.delete_one({"_id": name})
+
+
+def _came_from(db: Db, name: str) -> str | None:
+    """What the database holds of a store, in a word."""
+    linked = {"shop_ids": {"$regex": f"^{name}:"}}  # a store's name is a slug, so it needs no escaping
+    for found, collection, wanted in (
+        ("orders", db.woocommerceorders, {"store": name}),
+        ("products", db.products, linked),
+        ("customers", db.customers, linked),
+        ("deliveries", db.inbox, {"store": name}),
+    ):
+        if collection.find_one(wanted, {"_id": 1}):
+            return found
+    return None
