@@ -26,7 +26,7 @@ from pos_api.processing import schedule
 from pos_api.processing.schedule import Schedule
 from pos_api.senders.woocommerce import connection, reconcile
 from pos_api.senders.woocommerce.reconcile import Report
-from pos_api.senders.woocommerce.rest_client import Shop
+from pos_api.senders.woocommerce.rest.reader import RestReader
 
 Fault: TypeAlias = Callable[[Request], Response | None]
 Tampering: TypeAlias = Callable[[str, Any], Any]
@@ -272,8 +272,8 @@ def serving(shop: FakeShop, ssl_context: Any = None) -> Iterator[FakeShop]:
 
 
 @contextmanager
-def connected(fake: FakeShop, db: Db, config: Config, **options: Any) -> Iterator[Shop]:
-    """The shop of the default store, connected and open to be read without pauses; `options` are those of `Shop`."""
+def connected(fake: FakeShop, db: Db, config: Config, **options: Any) -> Iterator[RestReader]:
+    """The shop of the default store, connected and open to be read without pauses; `options` are RestClient's."""
     connection.connect(db, config, "default", fake.url, KEY, SECRET)
     with connection.open_shop(db, config, "default", sleep=lambda _: None, **options) as shop:
         yield shop

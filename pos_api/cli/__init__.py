@@ -39,6 +39,7 @@ def _system_user() -> str:
 for command in (
     *(service.init, service.serve, service.work, backup.backup, backup.restore),
     *(staff.user, staff.token, store.store, key.key, inbox.list_inbox, inbox.replay),
-    *(customer.customer, verify.verify_stock, audit.show_audit, shop.import_shop, shop.reconcile_shop),
+    *(customer.customer, verify.verify_stock, audit.show_audit, shop.import_shop),
+    *(shop.import_database, shop.reconcile_shop),
 ):
     main.add_command(command)

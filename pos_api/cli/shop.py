@@ -1,10 +1,10 @@
-"""`pos-api import` and `reconcile`: what a shop has, and how the POS compares with it."""
+"""`pos-api import`, `import-database` and `reconcile`: what a shop has, and how the POS compares with it."""
 
 from __future__ import annotations
 
 import json
 import sys
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from pos_api.config import Config
 from pos_api.database.client import Db, Document
 from pos_api.processing import ingest
 from pos_api.senders.woocommerce import connection, importer, reconcile
+from pos_api.senders.woocommerce.database.values import is_table_prefix
 from pos_api.senders.woocommerce.reconcile import Report
 from pos_api.staff import audit
 
@@ -27,13 +28,8 @@ def _since(_: click.Context, __: click.Parameter, text: str) -> datetime:
     try:
         return importer.parse_since(text, now())
     except ValueError as error:
-        raise click.BadParameter(since_problem(text, error)) from None
-
-
-def since_problem(text: str, error: ValueError) -> str:
-    """What is wrong with a --since, and how one looks."""
-    problem = "is in the future" if "future" in str(error) else "is no date, and no time before now"
-    return f"{text!r} {problem}; 2024-01-01, or how long ago: 12h, 2d, 3w"
+        problem = "is in the future" if "future" in str(error) else "is no date, and no time before now"
+        raise click.BadParameter(f"{text!r} {problem}; 2024-01-01, or how long ago: 12h, 2d, 3w") from None
 
 
 @click.command("import")
@@ -47,6 +43,46 @@ def import_shop(config: Config, db: Db, /, name: str, since: datetime) -> None:
     Exit status 1 when something of the shop's is not here afterwards, or not as it is there.
     """
     with connection.open_shop(db, config, name) as shop:
+        imported = importer.run(db, config, shop, name, since, ingest.take_in, progress_bars())
+    show_import(imported)
+
+
+def _table_prefix(_: click.Context, __: click.Parameter, text: str) -> str:
+    if not is_table_prefix(text):
+        raise click.BadParameter("a table prefix looks like wp_")
+    return text
+
+
+@click.command("import-database")
+@click.argument("name")
+@click.option("--since", required=True, callback=_since, help="Orders made since: 2024-01-01, or 90d ago.")
+@click.option("--host", default="localhost", show_default=True)
+@click.option("--port", default=3306, show_default=True)
+@click.option("--socket", help="MariaDB's socket, instead of host and port.")
+@click.option("--user", required=True, help="A user that may read; give it no more.")
+@click.option("--password", envvar="MYSQL_PWD", prompt=True, hide_input=True, help="Or MYSQL_PWD; else asked for.")
+@click.option("--database", required=True)
+@click.option(
+    "--prefix", default="wp_", show_default=True, callback=_table_prefix, help="$table_prefix in wp-config.php."
+)
+@with_db
+@with_config
+def import_database(
+    config: Config, db: Db, /, name: str, since: datetime, prefix: str, socket: str | None, **connect: Any
+) -> None:
+    """Take over the shop NAME from its WooCommerce database, where its REST API is slow, blocked or gone.
+
+    It only reads there. Interrupted, it goes on where it was. Exit status as of `import`.
+    """
+    try:
+        from pos_api.senders.woocommerce.database.connection import Database
+        from pos_api.senders.woocommerce.database.reader import DatabaseReader
+    except ModuleNotFoundError as error:
+        if error.name != "pymysql":
+            raise
+        raise click.ClickException("PyMySQL is not installed: `pip install 'pos-api[import-database]'`.") from None
+    with closing(Database(prefix, unix_socket=socket, **connect)) as database:
+        shop = DatabaseReader(database)
         imported = importer.run(db, config, shop, name, since, ingest.take_in, progress_bars())
     show_import(imported)
 

@@ -13,7 +13,7 @@ from pos_api.inbox import leases, storing
 from pos_api.inbox.model import Outcome
 from pos_api.processing import worker
 from pos_api.processing.worker import Work
-from pos_api.senders.woocommerce.rest_client import envelope
+from pos_api.senders.woocommerce.envelope import envelope
 from pos_api.stores.model import Store
 
 _LARGEST = 8 * 1024 * 1024

@@ -37,7 +37,7 @@ from pos_api.orders.model import OrderUpdate
 from pos_api.privacy import erase
 from pos_api.processing import ingest as pull
 from pos_api.processing import worker
-from pos_api.senders.woocommerce.rest_client import envelope
+from pos_api.senders.woocommerce.envelope import envelope
 from pos_api.staff import token_claims
 from pos_api.stores.registry import Stores
 from tests.backups import restore

@@ -22,25 +22,19 @@ from pos_api.figures import rollup as tally
 from pos_api.inbox.model import Outcome
 from pos_api.senders.base import Ingest
 from pos_api.senders.woocommerce import reconcile
+from pos_api.senders.woocommerce.envelope import envelope
 from pos_api.senders.woocommerce.reconcile import Report
-from pos_api.senders.woocommerce.rest_client import (
-    Page,
-    Place,
-    Shop,
-    envelope,
-    has_id,
-    shown_text,
-    unexpected_as_shop_error,
-)
+from pos_api.senders.woocommerce.rows import has_id, shown_text
+from pos_api.senders.woocommerce.shop_error import unexpected_as_shop_error
+from pos_api.senders.woocommerce.shop_reader import Collection, Page, Period, Place, ShopReader
 from pos_api.senders.woocommerce.stock_taken import stock_reduction_of
 from pos_api.staff import audit
 from pos_api.stock.opening import is_from_before
 from pos_api.stores import settings
 from pos_api.stores.registry import Stores
 
-PHASES = ("products", "customers", "orders")
+PHASES: tuple[Collection, ...] = ("products", "customers", "orders")
 _EVENTS = {"products": "product.created", "customers": "customer.created", "orders": "order.created"}
-_SECOND = timedelta(seconds=1)
 _TRIES = 3
 _FARTHEST_EAST = timedelta(hours=14)
 """Where the day begins first: a date is in the future only where it has begun nowhere."""
@@ -82,7 +76,9 @@ def _name(phase: str, row: Any) -> str:
     return f"{phase.removesuffix('s')} {row['id']}" + (f" ({name})" if name else "")
 
 
-def run(db: Db, config: Config, shop: Shop, name: str, since: datetime, ingest: Ingest, progress: Progress) -> Imported:
+def run(
+    db: Db, config: Config, shop: ShopReader, name: str, since: datetime, ingest: Ingest, progress: Progress
+) -> Imported:
     """Read everything of the store `name` since `since` and take it in; goes on where the last one was interrupted.
 
     The figures are counted then. Run again, it changes nothing but what changed in the shop. Raises ShopError when the
@@ -96,7 +92,7 @@ def run(db: Db, config: Config, shop: Shop, name: str, since: datetime, ingest: 
 
 
 def _run(
-    db: Db, config: Config, shop: Shop, name: str, since: datetime, ingest: Ingest, progress: Progress
+    db: Db, config: Config, shop: ShopReader, name: str, since: datetime, ingest: Ingest, progress: Progress
 ) -> Imported:
     state = _begin(db, config, shop, name, since)
     store = Stores(db, config).get(name)
@@ -105,7 +101,7 @@ def _run(
         if phase != state["phase"]:
             state = _note(db, name, state, phase=phase, window=None, place=Place())
         imported.outcomes[phase] = Counter()
-        total = shop.count(phase, **(_since(since) if phase == "orders" else {}))
+        total = shop.count(phase, Period(since) if phase == "orders" else Period())
         progress(phase, 0, total)
         for page, window, read in _pages(shop, phase, since, state):
             bodies = [_body(phase, row, state, read) for row in page.rows]
@@ -119,7 +115,7 @@ def _run(
     return imported
 
 
-def _true_up(db: Db, config: Config, shop: Shop, name: str, ingest: Ingest, started_at: datetime) -> Report:
+def _true_up(db: Db, config: Config, shop: ShopReader, name: str, ingest: Ingest, started_at: datetime) -> Report:
     """Take in what changed in the shop while it was being read. A product whose order was paid, cancelled or refunded
     between the reading of the one and of the other started with a stock that was a moment off: it is set right."""
     query = {"opened_by": name, "opened_at": {"$gte": started_at.replace(microsecond=0)}}
@@ -138,7 +134,7 @@ def _true_up(db: Db, config: Config, shop: Shop, name: str, ingest: Ingest, star
     return report
 
 
-def _begin(db: Db, config: Config, shop: Shop, name: str, since: datetime) -> Document:
+def _begin(db: Db, config: Config, shop: ShopReader, name: str, since: datetime) -> Document:
     """The import to go on with, or a new one. The first one is when a store goes live, unless orders came before."""
     last: Document = (db.pulls.find_one({"_id": name}, {"import": 1}) or {}).get("import") or {}
     if last and not last.get("finished_at") and last["since"] == since:
@@ -192,20 +188,22 @@ def _body(phase: str, row: Any, state: Document, read: _Read) -> bytes:
     return envelope(_EVENTS[phase], row, opening=opening, last_order_id=read.last_order_id)
 
 
-def _pages(shop: Shop, phase: str, since: datetime, state: Document) -> Iterator[tuple[Page, datetime | None, _Read]]:
+def _pages(
+    shop: ShopReader, phase: str, since: datetime, state: Document
+) -> Iterator[tuple[Page, datetime | None, _Read]]:
     """The pages of a phase from where it stands, each with its window and when it was asked for."""
     resumed = Place(state.get("offset", 0), state.get("last_id", 0))
     if phase == "orders":
         for start, end in _months(state.get("window") or since, now()):
             place = resumed if start == state.get("window") else None
-            for page, read in _timed(lambda: _Read(now()), shop.orders(place, **_since(start, end))):
+            for page, read in _timed(lambda: _Read(now()), shop.orders(place, Period(start, end))):
                 yield page, start, read
         return
     if phase == "products":
         for page, read in _timed(lambda: _Read(shop.time(), shop.last_order_id()), shop.products(resumed)):
             yield page, None, read
         return
-    for page, read in _timed(lambda: _Read(now()), shop.rows("customers", resumed)):
+    for page, read in _timed(lambda: _Read(now()), shop.customers(resumed)):
         yield page, None, read
 
 
@@ -215,12 +213,6 @@ def _timed(clock: Callable[[], _Read], pages: Iterator[Page]) -> Iterator[tuple[
     for page in pages:
         yield page, asked
         asked = clock()
-
-
-def _since(start: datetime, end: datetime | None = None) -> Document:
-    """Filters for the orders made from `start` on and before `end`; the API's own limits are exclusive."""
-    before = {"before": end} if end else {}
-    return {"after": start - _SECOND, "dates_are_gmt": True, **before}
 
 
 def _months(start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime | None]]:

@@ -6,8 +6,9 @@ from pos_api.common.time import now
 from pos_api.errors import Invalid, PosError
 from pos_api.logs import get_logger
 from pos_api.senders.woocommerce import messages
+from pos_api.senders.woocommerce.envelope import envelope
 from pos_api.senders.woocommerce.not_kept import without_traces
-from pos_api.senders.woocommerce.rest_client import Row, envelope
+from pos_api.senders.woocommerce.rows import Row
 from pos_api.senders.woocommerce.translate import Subject, translate
 from pos_api.stores.model import Store
 

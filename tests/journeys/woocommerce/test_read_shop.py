@@ -21,9 +21,11 @@ from pos_api.database import client as database
 from pos_api.database.client import Db
 from pos_api.processing import ingest
 from pos_api.senders.woocommerce import connection, importer, reconcile
+from pos_api.senders.woocommerce.database.connection import Database
+from pos_api.senders.woocommerce.database.reader import DatabaseReader
+from pos_api.senders.woocommerce.diagnosis import diagnose
 from pos_api.senders.woocommerce.reconcile import Options, Report
-from pos_api.senders.woocommerce.rest_client import ShopError
-from scripts import import_database
+from pos_api.senders.woocommerce.shop_error import ShopError
 from tests.conftest import fresh_database
 from tests.fake_shop import KEY, SECRET
 from tests.journeys.woocommerce import test_sent_orders as plugin_journey
@@ -129,16 +131,16 @@ def quiet(open_shop: Quiet, db: Db, config: Config) -> Quiet:
 
 def test_a_wrong_secret_is_told_apart(quiet: Quiet) -> None:
     with pytest.raises(ShopError, match="Invalid signature"):
-        connection.diagnose(quiet.shop.url, KEY, "cs_wrong")
+        diagnose(quiet.shop.url, KEY, "cs_wrong")
     with pytest.raises(ShopError, match="Consumer key is invalid"):
-        connection.diagnose(quiet.shop.url, "ck_wrong", SECRET)
+        diagnose(quiet.shop.url, "ck_wrong", SECRET)
 
 
 def test_permalinks_that_are_off_are_said(quiet: Quiet) -> None:
     quiet.shop.act("options", permalink_structure="", rewrite_rules="")
     try:
         with pytest.raises(ShopError, match="Permalinks are off"):
-            connection.diagnose(quiet.shop.url, KEY, SECRET)
+            diagnose(quiet.shop.url, KEY, SECRET)
     finally:
         quiet.shop.act("options", permalink_structure="/%postname%/", rewrite_rules="")
 
@@ -286,8 +288,10 @@ def test_the_database_tells_what_rest_tells(quiet: Quiet, db: Db, config: Config
     other = Config(**{**vars(config), "mongodb_uri": fresh_database(mongodb_uri)})
     from_database = database.connect(other, COLLECTIONS)
     try:
-        with closing(import_database.Database("wp_", **quiet.database_options)) as tables:
-            imported = import_database.take_over(from_database, other, tables, "default", LONG_AGO)
+        with closing(Database("wp_", **quiet.database_options)) as tables:
+            imported = importer.run(
+                from_database, other, DatabaseReader(tables), "default", LONG_AGO, ingest.take_in, lambda *_: None
+            )
         assert imported.report is not None
         assert imported.report.problem is None
         assert _content(from_database) == _content(db)

@@ -24,7 +24,9 @@ from pos_api.processing import ingest
 from pos_api.senders.woocommerce import connection, importer, reconcile
 from pos_api.senders.woocommerce.reconcile import Options, Report
 from pos_api.senders.woocommerce.reconcile.report import too_many_gone
-from pos_api.senders.woocommerce.rest_client import Shop, ShopError, unexpected_as_shop_error
+from pos_api.senders.woocommerce.rest.pages import read_pages
+from pos_api.senders.woocommerce.rest.reader import RestReader
+from pos_api.senders.woocommerce.shop_error import ShopError, unexpected_as_shop_error
 from pos_api.stores.settings import add_store
 from tests.fake_shop import (
     KEY,
@@ -44,12 +46,12 @@ LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
-def shop(fake: FakeShop, db: Db, config: Config) -> Iterator[Shop]:
+def shop(fake: FakeShop, db: Db, config: Config) -> Iterator[RestReader]:
     with connected(fake, db, config, attempts=1) as opened:
         yield opened
 
 
-def compare(db: Db, config: Config, shop: Shop, **options: Any) -> Report:
+def compare(db: Db, config: Config, shop: RestReader, **options: Any) -> Report:
     return reconcile.run(db, config, shop, "default", ingest.take_in, Options(LONG_AGO, repair=True, **options))
 
 
@@ -98,7 +100,7 @@ def with_odd_field(name: str, row: Any) -> Any:
 
 @pytest.mark.parametrize(("path", "name"), [(path, name) for path, names in FIELDS.items() for name in names])
 def test_no_odd_field_ends_a_comparison(
-    path: str, name: str, fake: FakeShop, shop: Shop, db: Db, config: Config
+    path: str, name: str, fake: FakeShop, shop: RestReader, db: Db, config: Config
 ) -> None:
     fill(fake)
 
@@ -120,7 +122,7 @@ def test_no_odd_field_ends_a_comparison(
 
 @pytest.mark.parametrize("path", ["orders", "products", "webhooks", "system_status"])
 def test_no_odd_answer_is_more_than_a_problem_in_the_report(
-    path: str, fake: FakeShop, shop: Shop, db: Db, config: Config
+    path: str, fake: FakeShop, shop: RestReader, db: Db, config: Config
 ) -> None:
     fill(fake)
     odd: list[Any] = []
@@ -133,7 +135,7 @@ def test_no_odd_answer_is_more_than_a_problem_in_the_report(
 
 
 @pytest.mark.parametrize("path", ["orders", "products", "webhooks"])
-def test_no_odd_row_ends_a_comparison(path: str, fake: FakeShop, shop: Shop, db: Db, config: Config) -> None:
+def test_no_odd_row_ends_a_comparison(path: str, fake: FakeShop, shop: RestReader, db: Db, config: Config) -> None:
     fill(fake)
     fake.tampering.append(lambda at, data: [*data, *ODD] if at == path else data)
     report = compare(db, config, shop)
@@ -143,7 +145,9 @@ def test_no_odd_row_ends_a_comparison(path: str, fake: FakeShop, shop: Shop, db:
 
 
 @pytest.mark.parametrize("path", ["products", "customers", "orders"])
-def test_an_import_names_rows_that_are_none(path: str, fake: FakeShop, shop: Shop, db: Db, config: Config) -> None:
+def test_an_import_names_rows_that_are_none(
+    path: str, fake: FakeShop, shop: RestReader, db: Db, config: Config
+) -> None:
     fake.products[1] = product(1, "A", 5)
     fake.customers[1] = {"id": 1, "email": "a@shop.example", "date_created_gmt": "2026-10-01T10:00:00"}
     fake.put_order(order(1))
@@ -160,7 +164,9 @@ def test_an_import_names_rows_that_are_none(path: str, fake: FakeShop, shop: Sho
     assert db.products.count_documents({}) == 1
 
 
-def test_a_row_that_is_too_large_for_the_inbox_is_named(fake: FakeShop, shop: Shop, db: Db, config: Config) -> None:
+def test_a_row_that_is_too_large_for_the_inbox_is_named(
+    fake: FakeShop, shop: RestReader, db: Db, config: Config
+) -> None:
     fake.put_order(order(1, customer_note="x" * 9 * 2**20))
     fake.put_order(order(2))
     report = compare(db, config, shop)
@@ -186,7 +192,7 @@ def counting(given: list[Any]) -> Any:
 
 @pytest.mark.parametrize("given", [[], ["text"], [None] * 100, [{"id": "1"}]], ids=["none", "text", "null", "no id"])
 def test_a_number_of_rows_that_is_made_up_is_not_read_to_its_end(
-    given: list[Any], fake: FakeShop, shop: Shop, db: Db, config: Config
+    given: list[Any], fake: FakeShop, shop: RestReader, db: Db, config: Config
 ) -> None:
     fake.faults.append(counting(given))
     report = compare(db, config, shop)
@@ -195,17 +201,19 @@ def test_a_number_of_rows_that_is_made_up_is_not_read_to_its_end(
     assert any("The shop counts them" in each["cause"] for each in report.unread)
 
 
-def test_two_pages_in_turn_for_ever_are_not_read_for_ever(fake: FakeShop, shop: Shop) -> None:
+def test_two_pages_in_turn_for_ever_are_not_read_for_ever(fake: FakeShop, shop: RestReader) -> None:
     pages = [[{"id": each} for each in ids] for ids in ((1, 2, 3), (2, 3))]
     total = {"X-WP-Total": "999999999999"}
     fake.faults.append(lambda request: answer(pages[len(fake.requests) % 2], headers=total))
     with pytest.raises(ShopError, match="same one"):
-        list(shop.rows("orders"))
+        list(read_pages(shop.client, "orders"))
     assert len(fake.requests) < 40
 
 
-def test_rows_without_end_are_not_read_for_ever(fake: FakeShop, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pos_api.senders.woocommerce.rest_client._MOST_ROWS", 1000)
+def test_rows_without_end_are_not_read_for_ever(
+    fake: FakeShop, shop: RestReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pos_api.senders.woocommerce.rest.pages._MOST_ROWS", 1000)
 
     def more(request: Request) -> Response:
         offset = int(request.args.get("offset", 0))
@@ -213,10 +221,10 @@ def test_rows_without_end_are_not_read_for_ever(fake: FakeShop, shop: Shop, monk
 
     fake.faults.append(more)
     with pytest.raises(ShopError, match="more than 1,000 rows"):
-        list(shop.rows("orders"))
+        list(read_pages(shop.client, "orders"))
 
 
-def test_more_rows_than_the_shop_says_it_has_are_read_too(fake: FakeShop, shop: Shop) -> None:
+def test_more_rows_than_the_shop_says_it_has_are_read_too(fake: FakeShop, shop: RestReader) -> None:
     for number in range(1, 251):
         fake.put_order(order(number))
 
@@ -225,10 +233,12 @@ def test_more_rows_than_the_shop_says_it_has_are_read_too(fake: FakeShop, shop: 
         return answer(list(fake.orders.values())[offset : offset + size], headers={"X-WP-Total": "1"})
 
     fake.faults.append(one)
-    assert sum(len(page.rows) for page in shop.rows("orders")) == 250
+    assert sum(len(page.rows) for page in read_pages(shop.client, "orders")) == 250
 
 
-def test_variations_that_a_product_only_names_are_not_each_asked_for_without_limit(fake: FakeShop, shop: Shop) -> None:
+def test_variations_that_a_product_only_names_are_not_each_asked_for_without_limit(
+    fake: FakeShop, shop: RestReader
+) -> None:
     fake.products[1] = product(1, "A", 5, variations=list(range(10, 100_000)))
     (page,) = shop.products()
     assert [each.what for each in page.unread] == ["the variations of product 1 (Product 1)"]
@@ -251,7 +261,7 @@ def archived(db: Db) -> int:
 
 @pytest.mark.parametrize("how", ["deleted for good", "in the trash"])
 def test_a_shop_that_says_all_products_are_gone_archives_none_until_that_is_confirmed(
-    how: str, fake: FakeShop, shop: Shop, db: Db, config: Config
+    how: str, fake: FakeShop, shop: RestReader, db: Db, config: Config
 ) -> None:
     fake.products = {number: product(number, f"S{number}", 5) for number in range(1, 31)}
     compare(db, config, shop)
@@ -269,7 +279,7 @@ def test_a_shop_that_says_all_products_are_gone_archives_none_until_that_is_conf
     assert archived(db) == 30
 
 
-def test_a_few_that_are_gone_are_archived_at_once(fake: FakeShop, shop: Shop, db: Db, config: Config) -> None:
+def test_a_few_that_are_gone_are_archived_at_once(fake: FakeShop, shop: RestReader, db: Db, config: Config) -> None:
     fake.products = {number: product(number, f"S{number}", 5) for number in range(1, 31)}
     compare(db, config, shop)
     for number in range(1, 21):
@@ -279,7 +289,7 @@ def test_a_few_that_are_gone_are_archived_at_once(fake: FakeShop, shop: Shop, db
 
 
 def test_a_shop_that_says_all_orders_are_gone_deletes_none_until_that_is_confirmed(
-    fake: FakeShop, shop: Shop, db: Db, config: Config
+    fake: FakeShop, shop: RestReader, db: Db, config: Config
 ) -> None:
     for number in range(1, 31):
         fake.put_order(order(number))
@@ -297,7 +307,7 @@ def test_a_shop_that_says_all_orders_are_gone_deletes_none_until_that_is_confirm
 
 
 def test_a_shop_that_never_answers_keeps_no_other_shop_waiting(
-    fake: FakeShop, shop: Shop, db: Db, config: Config
+    fake: FakeShop, shop: RestReader, db: Db, config: Config
 ) -> None:
     compared = threading.Event()
     add_store(db, config, "north")
@@ -322,7 +332,7 @@ def test_what_nobody_expected_is_the_shops_problem_in_plain_words(capfd: pytest.
 
 
 def test_a_key_pair_sealed_with_lost_secrets_is_a_plain_message(
-    fake: FakeShop, shop: Shop, db: Db, config: Config
+    fake: FakeShop, shop: RestReader, db: Db, config: Config
 ) -> None:
     other = replace(config, secrets_keys=(Fernet.generate_key().decode(),))
     with pytest.raises(ConfigError, match="store connect default"):
@@ -333,7 +343,7 @@ def test_a_key_pair_sealed_with_lost_secrets_is_a_plain_message(
 
 
 def test_the_command_names_what_is_wrong_in_one_line(
-    fake: FakeShop, shop: Shop, config: Config, tmp_path: Path
+    fake: FakeShop, shop: RestReader, config: Config, tmp_path: Path
 ) -> None:
     settings = settings_of(config)
     bomb = gzip.compress(b" " * 21 * 2**20)

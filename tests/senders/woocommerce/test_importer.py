@@ -16,7 +16,7 @@ from pos_api.inbox import leases, storing
 from pos_api.processing import ingest, worker
 from pos_api.senders.woocommerce import importer
 from pos_api.senders.woocommerce.importer import Imported
-from pos_api.senders.woocommerce.rest_client import ShopError
+from pos_api.senders.woocommerce.shop_error import ShopError
 from pos_api.stores import settings
 from pos_api.stores.registry import Stores
 from tests.factories import AHEAD

@@ -21,9 +21,10 @@ from pos_api.inbox.replay import replay_entries
 from pos_api.processing import ingest as pull
 from pos_api.processing import worker
 from pos_api.senders.woocommerce import reconcile
+from pos_api.senders.woocommerce.envelope import envelope
 from pos_api.senders.woocommerce.reconcile import Options, Report
 from pos_api.senders.woocommerce.reconcile import report as report_of
-from pos_api.senders.woocommerce.rest_client import Shop, envelope
+from pos_api.senders.woocommerce.rest.reader import RestReader
 from pos_api.staff import token_claims
 from pos_api.stock import ledger as stock
 from pos_api.stores.registry import Stores
@@ -47,7 +48,7 @@ LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
-def shop(fake: FakeShop, db: Db, config: Config) -> Iterator[Shop]:
+def shop(fake: FakeShop, db: Db, config: Config) -> Iterator[RestReader]:
     with connected(fake, db, config, attempts=2) as opened:
         yield opened
 
@@ -64,7 +65,7 @@ def known(db: Db, config: Config) -> Any:
     return send
 
 
-def compare(db: Db, config: Config, shop: Shop, since: datetime = LONG_AGO, **options: Any) -> Report:
+def compare(db: Db, config: Config, shop: RestReader, since: datetime = LONG_AGO, **options: Any) -> Report:
     return reconcile.run(db, config, shop, "default", pull.take_in, Options(since, **options))
 
 
@@ -82,7 +83,9 @@ def made_now(number: int, **more: Any) -> dict[str, Any]:
 # --- orders -------------------------------------------------------------------------------------------------------
 
 
-def test_a_shop_in_sync_has_nothing_to_repair(fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any) -> None:
+def test_a_shop_in_sync_has_nothing_to_repair(
+    fake: FakeShop, shop: RestReader, db: Db, config: Config, known: Any
+) -> None:
     refund = {"id": 70, "amount": "5.00", "reason": "", "line_items": []}
     one = order(1, refunds=[{"id": 70, "reason": "", "total": "-5.00"}])
     fake.put_order(one, [refund])
@@ -94,7 +97,7 @@ def test_a_shop_in_sync_has_nothing_to_repair(fake: FakeShop, shop: Shop, db: Db
 
 
 def test_a_missing_order_is_found_and_mended_once(
-    fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any
+    fake: FakeShop, shop: RestReader, db: Db, config: Config, known: Any
 ) -> None:
     known("product.created", product(1, "A", 10))
     fake.products[1] = product(1, "A", 8)
@@ -111,7 +114,9 @@ def test_a_missing_order_is_found_and_mended_once(
     assert compare(db, config, shop, repair=True).orders == []
 
 
-def test_a_missed_change_is_found_and_mended(fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any) -> None:
+def test_a_missed_change_is_found_and_mended(
+    fake: FakeShop, shop: RestReader, db: Db, config: Config, known: Any
+) -> None:
     known("product.created", product(1, "A", 10))
     known("order.created", order(1, quantity=2))
     fake.products[1] = product(1, "A", 12)
@@ -131,7 +136,7 @@ def test_a_missed_change_is_found_and_mended(fake: FakeShop, shop: Shop, db: Db,
 
 
 def test_a_deleted_refund_is_found_though_no_time_and_no_sequence_tells(
-    fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any
+    fake: FakeShop, shop: RestReader, db: Db, config: Config, known: Any
 ) -> None:
     refund = {"id": 70, "amount": "5.00", "line_items": [{"id": 71, "quantity": -1}]}
     known("order.created", order(1, refunds=[refund]), sequence=9)
@@ -150,7 +155,7 @@ def test_a_deleted_refund_is_found_though_no_time_and_no_sequence_tells(
 
 
 def test_an_order_deleted_for_good_is_marked_deleted_and_moves_no_stock(
-    fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any
+    fake: FakeShop, shop: RestReader, db: Db, config: Config, known: Any
 ) -> None:
     known("product.created", product(1, "A", 10))
     known("order.created", made_now(1, quantity=2))
@@ -167,7 +172,7 @@ def test_an_order_deleted_for_good_is_marked_deleted_and_moves_no_stock(
 
 
 def test_an_order_deleted_before_it_was_paid_gives_its_units_back_and_restored_takes_them_again(
-    fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any
+    fake: FakeShop, shop: RestReader, db: Db, config: Config, known: Any
 ) -> None:
     known("product.created", product(1, "A", 10))
     later = (now() + timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%S")
@@ -184,7 +189,7 @@ def test_an_order_deleted_before_it_was_paid_gives_its_units_back_and_restored_t
 
 
 def test_a_product_gone_from_the_shop_keeps_what_its_orders_hold(
-    fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any
+    fake: FakeShop, shop: RestReader, db: Db, config: Config, known: Any
 ) -> None:
     """WooCommerce tells its lines without product id and SKU then."""
     known("product.created", product(1, "A", 10))
@@ -201,7 +206,7 @@ def test_a_product_gone_from_the_shop_keeps_what_its_orders_hold(
 
 
 def test_an_order_in_the_trash_and_one_restored_are_found(
-    fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any
+    fake: FakeShop, shop: RestReader, db: Db, config: Config, known: Any
 ) -> None:
     known("order.created", order(1))
     known("order.created", order(2))
@@ -215,7 +220,7 @@ def test_an_order_in_the_trash_and_one_restored_are_found(
 
 
 def test_what_happened_to_an_order_before_it_was_trashed_is_found(
-    fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any
+    fake: FakeShop, shop: RestReader, db: Db, config: Config, known: Any
 ) -> None:
     stock_up(db, A=10)
     for number in (1, 2):
@@ -236,7 +241,7 @@ def test_what_happened_to_an_order_before_it_was_trashed_is_found(
     ids=["page", "no-route", "forbidden", "down"],
 )
 def test_no_order_counts_as_gone_because_the_shop_fails(
-    fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any, fault: Any
+    fake: FakeShop, shop: RestReader, db: Db, config: Config, known: Any, fault: Any
 ) -> None:
     known("order.created", order(1))
     fake.faults.append(lambda request: fault if request.path.endswith("/orders/1") else None)
@@ -248,7 +253,7 @@ def test_no_order_counts_as_gone_because_the_shop_fails(
 
 
 def test_refund_lines_that_no_webhook_tells_are_fetched(
-    fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any
+    fake: FakeShop, shop: RestReader, db: Db, config: Config, known: Any
 ) -> None:
     one = order(1, refunds=[{"id": 70, "reason": "", "total": "-5.00"}])
     known("order.created", one)
@@ -261,7 +266,7 @@ def test_refund_lines_that_no_webhook_tells_are_fetched(
 
 
 def test_what_came_in_meanwhile_is_not_overwritten_by_what_was_read_before(
-    fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any
+    fake: FakeShop, shop: RestReader, db: Db, config: Config, known: Any
 ) -> None:
     known("order.created", order(1))
     stored = db.woocommerceorders.find_one({"_id": "default:1"})
@@ -291,7 +296,7 @@ def test_a_repair_cut_short_is_finished_by_its_second_run(fake: FakeShop, db: Db
 
 
 def test_what_may_still_be_on_its_way_is_left_for_the_next_time(
-    fake: FakeShop, shop: Shop, db: Db, config: Config
+    fake: FakeShop, shop: RestReader, db: Db, config: Config
 ) -> None:
     fake.put_order(made_now(1))
     assert compare(db, config, shop, repair=True, grace=timedelta(minutes=2)).orders == []
@@ -301,7 +306,9 @@ def test_what_may_still_be_on_its_way_is_left_for_the_next_time(
     assert len(compare(db, config, shop).orders) == 1
 
 
-def test_an_order_that_can_not_be_used_is_told_and_parked(fake: FakeShop, shop: Shop, db: Db, config: Config) -> None:
+def test_an_order_that_can_not_be_used_is_told_and_parked(
+    fake: FakeShop, shop: RestReader, db: Db, config: Config
+) -> None:
     fake.put_order(order(1, line_items="broken"))
     (difference,) = compare(db, config, shop, repair=True).orders
     assert (difference["problem"], difference["repair"], difference["fields"]) == (
@@ -311,20 +318,22 @@ def test_an_order_that_can_not_be_used_is_told_and_parked(fake: FakeShop, shop: 
     )
 
 
-def test_a_parked_event_is_told_as_the_cause(fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any) -> None:
+def test_a_parked_event_is_told_as_the_cause(
+    fake: FakeShop, shop: RestReader, db: Db, config: Config, known: Any
+) -> None:
     assert known("order.created", order(1, line_items="broken")) == "parked"
     fake.put_order(order(1))
     (difference,) = compare(db, config, shop).orders
     assert "is parked: The order is not valid. data." in difference["cause"]
 
 
-def test_a_draft_is_no_missing_order(fake: FakeShop, shop: Shop, db: Db, config: Config) -> None:
+def test_a_draft_is_no_missing_order(fake: FakeShop, shop: RestReader, db: Db, config: Config) -> None:
     fake.put_order(order(1, status="checkout-draft"))
     assert compare(db, config, shop).orders == []
 
 
 def test_an_order_whose_refunds_can_not_be_read_is_named_and_not_in_sync(
-    fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any
+    fake: FakeShop, shop: RestReader, db: Db, config: Config, known: Any
 ) -> None:
     """It was left out of the comparison, and the rest called in sync."""
     one = order(1, refunds=[{"id": 70, "reason": "", "total": "-5.00"}])
@@ -351,7 +360,7 @@ def test_an_order_whose_refunds_can_not_be_read_is_named_and_not_in_sync(
     ids=["an error", "nothing", "half an order"],
 )
 def test_a_row_that_is_no_order_is_named_and_not_in_sync(
-    fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any, wrong: Any, what: str
+    fake: FakeShop, shop: RestReader, db: Db, config: Config, known: Any, wrong: Any, what: str
 ) -> None:
     fake.put_order(order(1))
     fake.put_order(order(2))
@@ -365,7 +374,7 @@ def test_a_row_that_is_no_order_is_named_and_not_in_sync(
 
 
 def test_rows_that_the_shop_counts_and_does_not_list_are_not_in_sync(
-    fake: FakeShop, shop: Shop, db: Db, config: Config
+    fake: FakeShop, shop: RestReader, db: Db, config: Config
 ) -> None:
     fake.put_order(order(1))
     fake.tampering.append(lambda path, data: [] if path == "orders" else data)
@@ -374,7 +383,7 @@ def test_rows_that_the_shop_counts_and_does_not_list_are_not_in_sync(
 
 
 def test_an_order_that_changes_at_every_look_is_not_in_sync(
-    fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any
+    fake: FakeShop, shop: RestReader, db: Db, config: Config, known: Any
 ) -> None:
     known("order.created", order(1))
     fake.put_order(order(1, status="completed"))
@@ -391,7 +400,7 @@ def test_an_order_that_changes_at_every_look_is_not_in_sync(
 
 
 def test_a_repair_is_made_though_the_same_event_was_processed_before(
-    fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any
+    fake: FakeShop, shop: RestReader, db: Db, config: Config, known: Any
 ) -> None:
     """After a restored backup, say: the inbox knows the event, the order does not show it."""
     fake.put_order(order(1, status="completed"))
@@ -406,7 +415,9 @@ def test_a_repair_is_made_though_the_same_event_was_processed_before(
     assert db.woocommerceorders.find_one({"_id": "default:1"})["status"] == "completed"  # type: ignore[index]
 
 
-def test_a_product_that_can_not_be_added_is_not_in_sync(fake: FakeShop, shop: Shop, db: Db, config: Config) -> None:
+def test_a_product_that_can_not_be_added_is_not_in_sync(
+    fake: FakeShop, shop: RestReader, db: Db, config: Config
+) -> None:
     """The outcome of its repair was taken for a repair."""
     fake.products[1] = {**product(1, "A", 5), "sku": ["A"]}
     report = compare(db, config, shop, repair=True)
@@ -415,7 +426,7 @@ def test_a_product_that_can_not_be_added_is_not_in_sync(fake: FakeShop, shop: Sh
 
 
 def test_variations_that_can_not_be_read_are_named_and_the_rest_is_compared(
-    fake: FakeShop, shop: Shop, db: Db, config: Config
+    fake: FakeShop, shop: RestReader, db: Db, config: Config
 ) -> None:
     fake.products[2] = product(2, "", None, type="variable", variations=[3], name="Hoodie")
     fake.variations[2] = [product(3, "H-S", 5, attributes=[{"option": "S"}])]
@@ -429,7 +440,7 @@ def test_variations_that_can_not_be_read_are_named_and_the_rest_is_compared(
 
 @pytest.mark.parametrize("recording", recordings())
 def test_a_shop_whose_webhooks_all_failed_is_mended_to_the_last_unit(
-    fake: FakeShop, shop: Shop, db: Db, config: Config, recording: dict[str, Any]
+    fake: FakeShop, shop: RestReader, db: Db, config: Config, recording: dict[str, Any]
 ) -> None:
     """The first delivery arrived, nothing after it; then one comparison."""
     first, last = recording["steps"][0], recording["steps"][-1]
@@ -464,7 +475,7 @@ def test_a_shop_whose_webhooks_all_failed_is_mended_to_the_last_unit(
 
 
 def test_a_quote_is_in_sync_here_and_in_the_shop(
-    fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any
+    fake: FakeShop, shop: RestReader, db: Db, config: Config, known: Any
 ) -> None:
     """WooCommerce takes no stock in a status of a plugin, and neither does the POS."""
     known("product.created", product(1, "A", 10))
@@ -479,7 +490,7 @@ def test_a_quote_is_in_sync_here_and_in_the_shop(
 
 
 def test_what_moved_before_the_shop_managed_the_stock_again_explains_no_difference_after(
-    fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any
+    fake: FakeShop, shop: RestReader, db: Db, config: Config, known: Any
 ) -> None:
     known("product.created", product(1, "A", 10, date_modified_gmt=at(0)))
     stock.move(db, "A", -3, reason="sold", cause="user:eva", note="")
@@ -491,7 +502,7 @@ def test_what_moved_before_the_shop_managed_the_stock_again_explains_no_differen
 
 
 def test_stock_that_differs_is_told_with_what_the_ledger_shows(
-    fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any
+    fake: FakeShop, shop: RestReader, db: Db, config: Config, known: Any
 ) -> None:
     known("product.created", product(1, "A", 10))
     stock.move(db, "A", -3, reason="sold", cause="user:eva", note="")
@@ -512,7 +523,7 @@ def test_stock_that_differs_is_told_with_what_the_ledger_shows(
 
 
 def test_orders_of_another_store_explain_a_difference(
-    fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any
+    fake: FakeShop, shop: RestReader, db: Db, config: Config, known: Any
 ) -> None:
     known("product.created", product(1, "A", 10))
     north = replace(Stores(db, config).get("default"), id="north")
@@ -524,7 +535,7 @@ def test_orders_of_another_store_explain_a_difference(
 
 
 def test_stock_is_aligned_only_where_asked_and_then_counts_as_the_same(
-    fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any
+    fake: FakeShop, shop: RestReader, db: Db, config: Config, known: Any
 ) -> None:
     known("product.created", product(1, "A", 10))
     known("product.created", product(2, "B", 10))
@@ -543,7 +554,7 @@ def test_stock_is_aligned_only_where_asked_and_then_counts_as_the_same(
 
 
 def test_stock_is_not_aligned_while_orders_come_in(
-    fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any
+    fake: FakeShop, shop: RestReader, db: Db, config: Config, known: Any
 ) -> None:
     known("product.created", product(1, "A", 10))
     fake.products[1] = product(1, "A", 9)
@@ -559,7 +570,7 @@ def test_stock_is_not_aligned_while_orders_come_in(
     assert in_stock(db) == 10
 
 
-def test_a_product_unknown_here_is_told_and_added(fake: FakeShop, shop: Shop, db: Db, config: Config) -> None:
+def test_a_product_unknown_here_is_told_and_added(fake: FakeShop, shop: RestReader, db: Db, config: Config) -> None:
     fake.products[2] = product(2, "", None, type="variable", variations=[3], name="Hoodie")
     fake.variations[2] = [product(3, "H-S", 5, attributes=[{"option": "S"}])]
     assert compare(db, config, shop).stock[0]["cause"] == "The product is not known here."
@@ -568,7 +579,7 @@ def test_a_product_unknown_here_is_told_and_added(fake: FakeShop, shop: Shop, db
 
 
 def test_only_the_products_of_compared_orders_are_asked_for_on_the_way(
-    fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any
+    fake: FakeShop, shop: RestReader, db: Db, config: Config, known: Any
 ) -> None:
     for number, sku in ((1, "A"), (2, "B")):
         known("product.created", product(number, sku, 10))
@@ -584,7 +595,7 @@ def test_only_the_products_of_compared_orders_are_asked_for_on_the_way(
 
 
 def test_a_price_a_name_and_a_sku_changed_behind_the_plugins_back_are_found_and_repaired(
-    fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any
+    fake: FakeShop, shop: RestReader, db: Db, config: Config, known: Any
 ) -> None:
     """The time of change is that of before, as after a change in the shop's database."""
     for number, sku in ((1, "A"), (2, "B"), (3, "C")):
@@ -612,7 +623,7 @@ def test_a_price_a_name_and_a_sku_changed_behind_the_plugins_back_are_found_and_
 
 
 def test_barcode_image_categories_and_tax_class_are_compared_too(
-    fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any
+    fake: FakeShop, shop: RestReader, db: Db, config: Config, known: Any
 ) -> None:
     given = {
         "global_unique_id": "4006381333931",
@@ -630,7 +641,9 @@ def test_barcode_image_categories_and_tax_class_are_compared_too(
     assert report.in_sync
 
 
-def test_swapped_skus_are_found_and_repaired(fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any) -> None:
+def test_swapped_skus_are_found_and_repaired(
+    fake: FakeShop, shop: RestReader, db: Db, config: Config, known: Any
+) -> None:
     for number, sku, units in ((1, "A", 10), (2, "B", 99)):
         known("product.created", product(number, sku, units))
     fake.products = {1: product(1, "B", 10), 2: product(2, "A", 99)}
@@ -641,7 +654,7 @@ def test_swapped_skus_are_found_and_repaired(fake: FakeShop, shop: Shop, db: Db,
 
 @pytest.mark.parametrize("how", ["for good", "into the trash"])
 def test_a_product_deleted_behind_the_plugins_back_is_archived_and_restored_is_active_again(
-    fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any, how: str
+    fake: FakeShop, shop: RestReader, db: Db, config: Config, known: Any, how: str
 ) -> None:
     known("product.created", product(1, "A", 10))
     if how == "into the trash":
@@ -668,7 +681,7 @@ def test_a_product_deleted_behind_the_plugins_back_is_archived_and_restored_is_a
     "fault", [html(404), error(404, "rest_no_route"), error(403, "woocommerce_rest_cannot_view"), html(503)]
 )
 def test_no_product_counts_as_deleted_because_the_shop_fails(
-    fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any, fault: Any
+    fake: FakeShop, shop: RestReader, db: Db, config: Config, known: Any, fault: Any
 ) -> None:
     known("product.created", product(1, "A", 10))
     fake.faults.append(lambda request: fault if request.path.endswith("/products/1") else None)
@@ -679,7 +692,7 @@ def test_no_product_counts_as_deleted_because_the_shop_fails(
 
 
 def test_a_change_that_came_in_meanwhile_is_not_undone_by_the_repair_of_an_older_one(
-    fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any
+    fake: FakeShop, shop: RestReader, db: Db, config: Config, known: Any
 ) -> None:
     known("product.created", product(1, "A", 10))
     fake.products[1] = product(1, "A", 10, name="Old")
@@ -697,7 +710,7 @@ def test_a_change_that_came_in_meanwhile_is_not_undone_by_the_repair_of_an_older
 
 
 def test_a_product_without_a_sku_any_more_is_named(
-    fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any
+    fake: FakeShop, shop: RestReader, db: Db, config: Config, known: Any
 ) -> None:
     known("product.created", product(1, "A", 10))
     fake.products[1] = product(1, "", 10)
@@ -708,7 +721,7 @@ def test_a_product_without_a_sku_any_more_is_named(
 
 
 def test_variations_named_as_woocommerce_names_them_cost_no_second_look(
-    fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any
+    fake: FakeShop, shop: RestReader, db: Db, config: Config, known: Any
 ) -> None:
     """With three attributes, or several of which one has a name of two words, the title has none."""
     fake.products[2] = product(2, "", None, type="variable", variations=[3, 4], name="Hoodie")
@@ -721,7 +734,7 @@ def test_variations_named_as_woocommerce_names_them_cost_no_second_look(
 
 
 def test_translations_of_a_product_are_in_sync_under_the_newest_name(
-    fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any
+    fake: FakeShop, shop: RestReader, db: Db, config: Config, known: Any
 ) -> None:
     """Each would have been repaired to its own name in turn, and never in sync."""
     fake.products = {1: product(1, "A", 10, name="Mug"), 2: product(2, "A", 10, name="Mugg")}
@@ -739,7 +752,7 @@ def test_translations_of_a_product_are_in_sync_under_the_newest_name(
     assert db.products.find_one({"_id": "A"})["archived"]  # type: ignore[index]
 
 
-def test_a_draft_is_no_missing_product(fake: FakeShop, shop: Shop, db: Db, config: Config) -> None:
+def test_a_draft_is_no_missing_product(fake: FakeShop, shop: RestReader, db: Db, config: Config) -> None:
     fake.products[1] = product(1, "A", 10, status="draft")
     assert compare(db, config, shop).in_sync
     fake.products[1]["status"] = "publish"
@@ -748,7 +761,7 @@ def test_a_draft_is_no_missing_product(fake: FakeShop, shop: Shop, db: Db, confi
 
 
 def test_the_newer_update_of_another_shop_is_no_discrepancy(
-    fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any
+    fake: FakeShop, shop: RestReader, db: Db, config: Config, known: Any
 ) -> None:
     """Two shops that sell one product under two names would never be in sync, each in turn."""
     known("product.created", product(1, "A", 10))
@@ -776,7 +789,7 @@ def webhook(number: int, **more: Any) -> dict[str, Any]:
 
 
 def test_a_webhook_that_is_off_is_told_and_switched_on_and_its_gap_filled(
-    fake: FakeShop, shop: Shop, db: Db, config: Config
+    fake: FakeShop, shop: RestReader, db: Db, config: Config
 ) -> None:
     fake.plugins = []
     fake.webhooks = {1: webhook(1, status="disabled"), 2: webhook(2)}
@@ -795,7 +808,7 @@ def test_a_webhook_that_is_off_is_told_and_switched_on_and_its_gap_filled(
 
 
 def test_a_key_that_may_only_read_says_where_to_switch_it_on(
-    fake: FakeShop, shop: Shop, db: Db, config: Config
+    fake: FakeShop, shop: RestReader, db: Db, config: Config
 ) -> None:
     fake.webhooks = {1: webhook(1, status="paused")}
     refused = error(
@@ -807,14 +820,18 @@ def test_a_key_that_may_only_read_says_where_to_switch_it_on(
     assert not report.in_sync
 
 
-def test_a_webhook_that_is_off_is_found_among_hundreds(fake: FakeShop, shop: Shop, db: Db, config: Config) -> None:
+def test_a_webhook_that_is_off_is_found_among_hundreds(
+    fake: FakeShop, shop: RestReader, db: Db, config: Config
+) -> None:
     others = {number: webhook(number, delivery_url="https://erp.example/hook") for number in range(1, 251)}
     fake.webhooks = others | {251: webhook(251, status="disabled"), 252: webhook(252)}
     report = compare(db, config, shop)
     assert [each["id"] for each in report.senders] == [251]
 
 
-def test_a_shop_with_neither_plugin_nor_webhooks_is_told(fake: FakeShop, shop: Shop, db: Db, config: Config) -> None:
+def test_a_shop_with_neither_plugin_nor_webhooks_is_told(
+    fake: FakeShop, shop: RestReader, db: Db, config: Config
+) -> None:
     fake.plugins = [{"plugin": "woocommerce/woocommerce.php"}]
     fake.webhooks = {1: webhook(1, delivery_url="https://elsewhere.example/hook"), 2: webhook(2)}
     assert "nothing sends orders" in compare(db, config, shop).senders[0]["problem"]
@@ -823,7 +840,7 @@ def test_a_shop_with_neither_plugin_nor_webhooks_is_told(fake: FakeShop, shop: S
 
 
 def test_a_key_that_may_not_see_webhooks_does_not_stop_the_comparison(
-    fake: FakeShop, shop: Shop, db: Db, config: Config
+    fake: FakeShop, shop: RestReader, db: Db, config: Config
 ) -> None:
     refused = error(403, "woocommerce_rest_cannot_view")
     fake.faults.append(lambda request: refused if "webhooks" in request.path else None)
@@ -878,7 +895,7 @@ def test_too_few_orders_tell_no_rhythm(counts: list[int]) -> None:
     assert silence.judge(counts, 99) is None
 
 
-def test_a_stores_silence_is_heard_from_its_orders(fake: FakeShop, shop: Shop, db: Db, config: Config) -> None:
+def test_a_stores_silence_is_heard_from_its_orders(fake: FakeShop, shop: RestReader, db: Db, config: Config) -> None:
     end = now() - timedelta(hours=30)
     db.woocommerceorders.insert_many(
         {"_id": f"default:{n}", "store": "default", "order_id": n, "created_at": end - timedelta(minutes=30 * n)}
@@ -898,7 +915,9 @@ def test_a_stores_silence_is_heard_from_its_orders(fake: FakeShop, shop: Shop, d
 # --- the schedule -------------------------------------------------------------------------------------------------
 
 
-def test_a_due_shop_is_compared_and_mended_by_one_process(fake: FakeShop, shop: Shop, db: Db, config: Config) -> None:
+def test_a_due_shop_is_compared_and_mended_by_one_process(
+    fake: FakeShop, shop: RestReader, db: Db, config: Config
+) -> None:
     earlier = (now() - timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%S")
     fake.put_order(order(1, date_modified_gmt=earlier))
     (report,) = compare_due(db, config)
@@ -913,7 +932,7 @@ def test_a_due_shop_is_compared_and_mended_by_one_process(fake: FakeShop, shop: 
 
 
 def test_what_one_comparison_left_open_is_open_in_the_next_until_it_is_repaired(
-    fake: FakeShop, shop: Shop, db: Db, config: Config, known: Any
+    fake: FakeShop, shop: RestReader, db: Db, config: Config, known: Any
 ) -> None:
     """The comparison a quarter of an hour later looked at what had changed since, and said in sync."""
     known("product.created", product(1, "A", 10))
@@ -961,7 +980,7 @@ def test_what_is_open_is_kept_however_long_the_report_is(db: Db, config: Config)
 
 
 def test_an_order_that_is_repaired_while_orders_are_read_is_compared_once(
-    fake: FakeShop, shop: Shop, db: Db, config: Config
+    fake: FakeShop, shop: RestReader, db: Db, config: Config
 ) -> None:
     """A repair saves the order, which moves it to the end of those saved since."""
     numbers = range(1, 121)  # more than the database gives at once
@@ -974,7 +993,9 @@ def test_an_order_that_is_repaired_while_orders_are_read_is_compared_once(
     assert (report.compared, len(report.orders)) == (120, 120)
 
 
-def test_a_comparison_cut_short_by_a_restart_is_due_at_once(fake: FakeShop, shop: Shop, db: Db, config: Config) -> None:
+def test_a_comparison_cut_short_by_a_restart_is_due_at_once(
+    fake: FakeShop, shop: RestReader, db: Db, config: Config
+) -> None:
     with comparison_that_hangs(fake, db, config) as stopped:
         assert compare_due(db, config) == []
         stopped.stop()
@@ -982,7 +1003,7 @@ def test_a_comparison_cut_short_by_a_restart_is_due_at_once(fake: FakeShop, shop
 
 
 def test_a_shop_is_compared_by_one_process_however_long_that_takes(
-    fake: FakeShop, shop: Shop, db: Db, config: Config
+    fake: FakeShop, shop: RestReader, db: Db, config: Config
 ) -> None:
     with comparison_that_hangs(fake, db, config):
         db.pulls.update_one({"_id": "default"}, {"$set": {"due_at": now() + timedelta(seconds=5)}})
@@ -992,9 +1013,9 @@ def test_a_shop_is_compared_by_one_process_however_long_that_takes(
 
 
 def test_a_shop_that_is_down_is_looked_at_again_from_where_it_was(
-    fake: FakeShop, shop: Shop, db: Db, config: Config, monkeypatch: pytest.MonkeyPatch
+    fake: FakeShop, shop: RestReader, db: Db, config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pos_api.senders.woocommerce.rest_client._FIRST_PAUSE", 0.0)
+    monkeypatch.setattr("pos_api.senders.woocommerce.rest.client._FIRST_PAUSE", 0.0)
     compare_due(db, config)
     until = reconcile.reconciled_until(db, "default")
     fake.faults.append(lambda _: html(503))
@@ -1008,13 +1029,15 @@ def test_a_shop_that_is_down_is_looked_at_again_from_where_it_was(
 
 
 def test_a_key_that_can_not_be_decrypted_is_a_problem_not_a_crash(
-    fake: FakeShop, shop: Shop, db: Db, config: Config
+    fake: FakeShop, shop: RestReader, db: Db, config: Config
 ) -> None:
     (report,) = compare_due(db, replace(config, secrets_keys=()))
     assert "SECRETS_KEYS" in str(report.problem)
 
 
-def test_a_list_that_is_no_list_is_a_problem_not_a_crash(fake: FakeShop, shop: Shop, db: Db, config: Config) -> None:
+def test_a_list_that_is_no_list_is_a_problem_not_a_crash(
+    fake: FakeShop, shop: RestReader, db: Db, config: Config
+) -> None:
     fake.faults.append(lambda request: answer({"id": 1}) if request.path.endswith("/orders") else None)
     assert "no list" in str(compare(db, config, shop).problem)
 
@@ -1023,7 +1046,7 @@ def test_a_list_that_is_no_list_is_a_problem_not_a_crash(fake: FakeShop, shop: S
 
 
 def test_the_latest_report_is_there_for_staff(
-    fake: FakeShop, shop: Shop, db: Db, config: Config, client: FlaskClient, known: Any
+    fake: FakeShop, shop: RestReader, db: Db, config: Config, client: FlaskClient, known: Any
 ) -> None:
     headers = {"Authorization": f"Bearer {token_claims.token(config.jwt_secret, 'anna', 'viewer')[0]}"}
     assert client.get("/api/stores/default/drift").status_code == 401

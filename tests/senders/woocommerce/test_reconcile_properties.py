@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 
 from pos_api.config import Config
 from pos_api.database.client import Db
-from pos_api.senders.woocommerce.rest_client import Credentials, Shop
+from pos_api.senders.woocommerce.credentials import Credentials
+from pos_api.senders.woocommerce.rest.client import RestClient
+from pos_api.senders.woocommerce.rest.reader import RestReader
 from tests.fake_shop import KEY, SECRET, FakeShop, error, html, order, product, serving
 from tests.senders.woocommerce.test_importer import run as import_shop
 from tests.senders.woocommerce.test_reconcile import compare
@@ -211,7 +213,7 @@ def _differences(db: Db, fake: FakeShop) -> list[str]:
 
 
 @contextmanager
-def _drifted(fake: FakeShop, db: Db, config: Config, drift: Any) -> Iterator[Shop]:
+def _drifted(fake: FakeShop, db: Db, config: Config, drift: Any) -> Iterator[RestReader]:
     for name in db.list_collection_names():
         db[name].delete_many({})
     _before(fake)
@@ -227,7 +229,11 @@ def _drifted(fake: FakeShop, db: Db, config: Config, drift: Any) -> Iterator[Sho
     fake.orders, fake.refunds, fake.products, fake.variations = now
     with ExitStack() as stack:
         yield stack.enter_context(
-            Shop(Credentials(fake.url, KEY, SECRET, "oauth"), attempts=1, timeout=(1, 2), sleep=lambda _: None)
+            RestReader(
+                RestClient(
+                    Credentials(fake.url, KEY, SECRET, "oauth"), attempts=1, timeout=(1, 2), sleep=lambda _: None
+                )
+            )
         )
 
 

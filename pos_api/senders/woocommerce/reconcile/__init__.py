@@ -28,7 +28,8 @@ from pos_api.senders.woocommerce.reconcile.report import (
     repaired,
 )
 from pos_api.senders.woocommerce.reconcile.senders import OVERLAP
-from pos_api.senders.woocommerce.rest_client import Shop, ShopError, unexpected_as_shop_error
+from pos_api.senders.woocommerce.shop_error import ShopError, unexpected_as_shop_error
+from pos_api.senders.woocommerce.shop_reader import ShopReader
 from pos_api.stores.registry import Stores
 
 __all__ = [
@@ -69,7 +70,7 @@ class Options:
     grace: timedelta = timedelta()
 
 
-def run(db: Db, config: Config, shop: Shop, name: str, ingest: Ingest, options: Options) -> Report:
+def run(db: Db, config: Config, shop: ShopReader, name: str, ingest: Ingest, options: Options) -> Report:
     """Compare the store `name` with its shop, and keep the report. A shop that can't be read is a report with a
     `problem`."""
     store = Stores(db, config).get(name)

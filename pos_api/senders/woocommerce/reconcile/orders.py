@@ -23,18 +23,11 @@ from pos_api.inbox.model import full_reason
 from pos_api.orders import apply as orders
 from pos_api.orders.model import OrderUpdate
 from pos_api.senders.base import Ingest
+from pos_api.senders.woocommerce.envelope import envelope
 from pos_api.senders.woocommerce.reconcile.report import ORDERS, Report, repaired, too_many_gone
-from pos_api.senders.woocommerce.rest_client import (
-    Row,
-    Shop,
-    Unread,
-    envelope,
-    from_trash,
-    has_id,
-    refunds_of,
-    shown_text,
-)
 from pos_api.senders.woocommerce.row_commands import command_of
+from pos_api.senders.woocommerce.rows import Row, from_trash, refunds_of, shown_text
+from pos_api.senders.woocommerce.shop_reader import ShopReader, Unread
 from pos_api.stores.model import Store
 
 _BATCH = 100
@@ -62,7 +55,7 @@ class _Compared:
 def compare(
     db: Db,
     store: Store,
-    shop: Shop,
+    shop: ShopReader,
     report: Report,
     ingest: Ingest,
     *,
@@ -98,20 +91,18 @@ def compare(
 
 
 def _both_ways(
-    db: Db, store: Store, shop: Shop, report: Report, revisit: set[int]
+    db: Db, store: Store, shop: ShopReader, report: Report, revisit: set[int]
 ) -> Iterator[tuple[list[Row], list[int]]]:
     """What changed in the shop since the report's `since`; then, as the shop has it, what was saved here since then,
     and which of those the shop does not list any more; and last what is to be looked at again besides."""
     seen: set[int] = set()
-    for page in shop.rows("orders", modified_after=report.since, dates_are_gmt=True):
+    for page in shop.orders_changed_since(report.since):
         report.not_read(ORDERS, page.unread)
         rows = report.with_ids(ORDERS, page.rows)
         seen.update(row["id"] for row in rows)
         yield rows, []
     for ids in _saved_since(db, store, report.since, seen):
-        listed: dict[int, Row] = {}
-        for page in shop.rows("orders", include=",".join(map(str, ids))):
-            listed |= {row["id"]: row for row in page.rows if has_id(row) and row["id"] in ids}
+        listed = shop.listed_orders(ids)
         yield list(listed.values()), [order_id for order_id in ids if order_id not in listed]
     yield [], sorted(revisit - seen)
 
@@ -128,7 +119,7 @@ def _saved_since(db: Db, store: Store, since: datetime, seen: set[int]) -> Itera
 
 
 def _differing(
-    db: Db, store: Store, shop: Shop, report: Report, rows: list[Row], unlisted: list[int]
+    db: Db, store: Store, shop: ShopReader, report: Report, rows: list[Row], unlisted: list[int]
 ) -> Iterator[Document]:
     """The discrepancies of these orders. One that is missing here is known from the list; all others are confirmed."""
     doubtful = list(unlisted)
@@ -176,7 +167,7 @@ def _lacks_refund_lines(compared: _Compared) -> bool:
     return any(refund["id"] not in known for refund in refunds_of(compared.row))
 
 
-def _look_again(db: Db, store: Store, shop: Shop, report: Report, order_id: int) -> Document | None:
+def _look_again(db: Db, store: Store, shop: ShopReader, report: Report, order_id: int) -> Document | None:
     """The discrepancy of one order, the shop asked after the rev here was read; None where there is none. What can't
     be read of it, and an order that changes at every look, is noted as not read."""
     for _ in range(_LOOKS):
@@ -284,7 +275,7 @@ def _recent(discrepancy: Document, until: datetime) -> bool:
     return bool(modified_at and modified_at > until)
 
 
-def _repair(db: Db, store: Store, shop: Shop, report: Report, ingest: Ingest, discrepancy: Document) -> Document:
+def _repair(db: Db, store: Store, shop: ShopReader, report: Report, ingest: Ingest, discrepancy: Document) -> Document:
     """Apply what the shop says, and look whether it holds. Where something else came in meanwhile, the order is looked
     at again; returns the discrepancy with what its repair came to."""
     for _ in range(_LOOKS):

@@ -21,10 +21,12 @@ from pos_api.common.quantity import Quantity
 from pos_api.common.time import now
 from pos_api.database.client import Db, Document
 from pos_api.senders.base import Ingest
+from pos_api.senders.woocommerce.envelope import envelope
 from pos_api.senders.woocommerce.reconcile import stock
 from pos_api.senders.woocommerce.reconcile.report import PRODUCTS, Report, too_many_gone
-from pos_api.senders.woocommerce.rest_client import Row, Shop, Unread, envelope, shown_text
 from pos_api.senders.woocommerce.row_commands import command_of
+from pos_api.senders.woocommerce.rows import Row, shown_text
+from pos_api.senders.woocommerce.shop_reader import ShopReader, Unread
 from pos_api.stock import ledger
 from pos_api.stores.model import Store
 
@@ -40,7 +42,7 @@ class _Comparison:
 
     db: Db
     store: Store
-    shop: Shop
+    shop: ShopReader
     report: Report
     ingest: Ingest
     repair: bool
@@ -57,7 +59,7 @@ class _Comparison:
 def compare(
     db: Db,
     store: Store,
-    shop: Shop,
+    shop: ShopReader,
     report: Report,
     ingest: Ingest,
     skus: set[str] | None,

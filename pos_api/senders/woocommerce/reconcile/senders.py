@@ -9,21 +9,22 @@ from urllib.parse import urlsplit
 from pos_api.common.time import utc
 from pos_api.database.client import Db, Document
 from pos_api.senders.woocommerce.reconcile.report import Report, reconciled_until
-from pos_api.senders.woocommerce.rest_client import Row, Shop, ShopError, has_id, shown_text
+from pos_api.senders.woocommerce.rows import Row, shown_text
+from pos_api.senders.woocommerce.shop_error import ShopError
+from pos_api.senders.woocommerce.shop_reader import ShopReader
 
 WEBHOOKS_PATH = "/api/webhooks/orders"
 PLUGIN = "woocommerce-pos-sync/"
 OVERLAP = timedelta(minutes=10)
-_MOST_PAGES = 100
 _UNSEEN = "Whether webhooks and the plugin are on was not looked at: the key may not see it."
 
 
-def compare(shop: Shop, report: Report, *, repair: bool) -> None:
+def compare(shop: ShopReader, report: Report, *, repair: bool) -> None:
     """Note the webhooks to the POS that are not active, and switch them on again; or that nothing sends orders. Raises
     ShopError."""
     try:
-        webhooks = [each for each in _list(shop) if _ours(each)]
-        plugin = _plugin_active(shop)
+        webhooks = [each for each in shop.webhooks() if _ours(each)]
+        plugin = any(each.startswith(PLUGIN) for each in shop.active_plugins())
     except ShopError as error:
         if error.cause not in ("unauthorized", "read_only"):
             raise
@@ -48,35 +49,11 @@ def before_the_gap(db: Db, report: Report) -> datetime:
     return min(report.since, (reconciled_until(db, report.store) or min(off)) - OVERLAP)
 
 
-def _list(shop: Shop) -> list[Row]:
-    """Every webhook of the shop, by pages: WooCommerce ignores `offset` here
-    (`WC_REST_Webhooks_V1_Controller::get_items`)."""
-    found: dict[int, Row] = {}
-    for number in range(1, _MOST_PAGES + 1):
-        answer = shop.get("webhooks", per_page=100, page=number, status="all", orderby="id", order="asc")
-        if not isinstance(answer.data, list):
-            raise ShopError("not_woocommerce", "The shop answered no list of webhooks.")
-        new = {row["id"]: row for row in answer.data if has_id(row) and row["id"] not in found}
-        found |= new
-        if not new or len(found) == answer.total:
-            break
-    return list(found.values())
-
-
 def _ours(webhook: Row) -> bool:
     try:
         return urlsplit(shown_text(webhook.get("delivery_url"), 2000)).path.rstrip("/").endswith(WEBHOOKS_PATH)
     except ValueError:
         return False
-
-
-def _plugin_active(shop: Shop) -> bool:
-    status = shop.get("system_status", _fields="active_plugins").data
-    active = status.get("active_plugins") if isinstance(status, dict) else None
-    if isinstance(active, dict):  # PHP writes a list with a gap so
-        active = list(active.values())
-    plugins = [each for each in active if isinstance(each, dict)] if isinstance(active, list) else []
-    return any(shown_text(each.get("plugin")).startswith(PLUGIN) for each in plugins)
 
 
 def _sender(webhook: Row) -> Document:
@@ -98,9 +75,9 @@ def _time(value: Any) -> datetime | None:
         return None
 
 
-def _switch_on(shop: Shop, sender: Document) -> None:
+def _switch_on(shop: ShopReader, sender: Document) -> None:
     try:
-        shop.put(f"webhooks/{sender['id']}", {"status": "active"})
+        shop.switch_on_webhook(sender["id"])
         sender["repair"] = "switched on"
     except ShopError as error:
         if error.cause not in ("read_only", "unauthorized"):

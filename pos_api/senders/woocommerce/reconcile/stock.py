@@ -10,8 +10,10 @@ from pos_api.common.quantity import Quantity, quantity, whole
 from pos_api.common.time import now
 from pos_api.database.client import Db, Document
 from pos_api.senders.base import Ingest
+from pos_api.senders.woocommerce.envelope import envelope
 from pos_api.senders.woocommerce.reconcile.report import PRODUCTS, Report
-from pos_api.senders.woocommerce.rest_client import Row, Shop, envelope, shown_text
+from pos_api.senders.woocommerce.rows import Row, shown_text
+from pos_api.senders.woocommerce.shop_reader import ShopReader
 from pos_api.stock import ledger
 from pos_api.stores.model import Store
 
@@ -46,7 +48,7 @@ def is_sound(row: Row) -> bool:
 
 
 def compare(
-    db: Db, store: Store, shop: Shop, report: Report, row: Row, product_id: str, pending: dict[str, Quantity]
+    db: Db, store: Store, shop: ShopReader, report: Report, row: Row, product_id: str, pending: dict[str, Quantity]
 ) -> None:
     """Note where the stock of a product is not what the shop's makes one expect; confirmed by a second look at it."""
     if (there := units(row)) is None:
@@ -141,14 +143,14 @@ def unknown(db: Db, store: Store, report: Report, row: Row, ingest: Ingest | Non
     report.stock.append(entry)
 
 
-def align(db: Db, store: Store, shop: Shop, report: Report, skus: Iterable[str], asked_at: datetime) -> None:
+def align(db: Db, store: Store, shop: ShopReader, report: Report, skus: Iterable[str], asked_at: datetime) -> None:
     """Bring the stock of these SKUs to the shop's, unless orders came in since `asked_at`: theirs may be on the way."""
     wanted = set(skus)
     entries = [each for each in report.stock if each["difference"] and {each["sku"], each["product"]} & wanted]
     if not entries:
         return
     since = asked_at - timedelta(seconds=1)
-    if shop.get("orders", per_page=1, modified_after=since, dates_are_gmt=True).data:
+    if shop.any_order_changed_since(since):
         report.problem = "Orders came in while stock was compared, so none was aligned; try again in a moment."
         return
     for entry in entries:

@@ -20,9 +20,13 @@ from requests.auth import HTTPBasicAuth
 from werkzeug.wrappers import Response
 
 from pos_api.common.time import now
-from pos_api.senders.woocommerce import shop_addresses, shop_http
-from pos_api.senders.woocommerce.rest_client import Credentials, Shop, namespaces
-from pos_api.senders.woocommerce.shop_http import MOST_BYTES, ShopError
+from pos_api.senders.woocommerce.credentials import Credentials
+from pos_api.senders.woocommerce.rest import addresses, limited_connections
+from pos_api.senders.woocommerce.rest.client import RestClient, namespaces
+from pos_api.senders.woocommerce.rest.http import HttpClient
+from pos_api.senders.woocommerce.rest.limited_connections import MOST_BYTES
+from pos_api.senders.woocommerce.rest.pages import read_pages
+from pos_api.senders.woocommerce.shop_error import ShopError
 from tests.fake_shop import KEY, SECRET, FakeShop, answer, error, serving
 from tests.hostile_shop import Answering, hostile
 
@@ -39,7 +43,7 @@ def problem_of(answering: Answering, *, seconds: float = 10.0, attempts: int = 1
     """What a request that is answered so ends with."""
     with hostile(answering) as server:
         credentials = Credentials(server.url, KEY, SECRET, "oauth")
-        shop = Shop(credentials, attempts=attempts, timeout=(5, seconds), sleep=lambda _: None)
+        shop = RestClient(credentials, attempts=attempts, timeout=(5, seconds), sleep=lambda _: None)
         with shop, pytest.raises(ShopError) as caught:
             shop.get("orders")
     assert SECRET not in caught.value.message
@@ -73,8 +77,10 @@ def test_an_answer_that_unpacks_to_too_much_is_not_read(name: str) -> None:
 
 _MEASURE = """
 import resource, sys
-from pos_api.senders.woocommerce.rest_client import Credentials, Shop, ShopError
-with Shop(Credentials(sys.argv[1], "ck", "cs", "oauth"), attempts=1) as shop:
+from pos_api.senders.woocommerce.credentials import Credentials
+from pos_api.senders.woocommerce.rest.client import RestClient
+from pos_api.senders.woocommerce.shop_error import ShopError
+with RestClient(Credentials(sys.argv[1], "ck", "cs", "oauth"), attempts=1) as shop:
     try:
         shop.get("products")  # what a first request loads
     except ShopError:
@@ -134,7 +140,7 @@ def endless(connection: socket.socket, start: bytes, more: bytes) -> None:
     ids=["body", "chunks", "length", "one hundreds"],
 )
 def test_an_answer_without_end_is_not_read(start: bytes, more: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shop_http, "MOST_BYTES", 2**20)
+    monkeypatch.setattr(limited_connections, "MOST_BYTES", 2**20)
     assert problem_of(lambda connection, _: endless(connection, start, more), seconds=60).cause == "too_large"
 
 
@@ -168,21 +174,21 @@ def test_a_byte_now_and_then_does_not_keep_a_request_waiting(start: bytes) -> No
 
 def test_a_request_that_never_ends_is_not_made_again_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three minutes in all for one request, however often it could still be made."""
-    monkeypatch.setattr("pos_api.senders.woocommerce.rest_client._PATIENCE", 0.3)
+    monkeypatch.setattr("pos_api.senders.woocommerce.rest.client._PATIENCE", 0.3)
 
     def silent(connection: socket.socket, _: bytes) -> None:
         connection.recv(1)
 
     with hostile(silent) as server:
         credentials = Credentials(server.url, KEY, SECRET, "oauth")
-        shop = Shop(credentials, attempts=50, timeout=(1, 0.2), sleep=lambda _: None)
+        shop = RestClient(credentials, attempts=50, timeout=(1, 0.2), sleep=lambda _: None)
         with shop, pytest.raises(ShopError):
             shop.get("orders")
     assert len(server.heads) == 2
 
 
 def test_a_reading_ends_when_its_time_is_over() -> None:
-    with serving(FakeShop()) as fake, Shop(Credentials(fake.url, KEY, SECRET, "oauth"), within=-1) as shop:
+    with serving(FakeShop()) as fake, RestClient(Credentials(fake.url, KEY, SECRET, "oauth"), within=-1) as shop:
         with pytest.raises(ShopError) as caught:
             shop.get("orders")
         assert (caught.value.cause, fake.requests) == ("too_slow", [])
@@ -194,7 +200,7 @@ def test_no_retry_after_makes_anybody_wait_for_long(status: int, value: str) -> 
     pauses: list[float] = []
     with serving(FakeShop()) as fake:
         fake.fail(9, answer({}, status, {"Retry-After": value}))
-        shop = Shop(Credentials(fake.url, KEY, SECRET, "oauth"), sleep=pauses.append)
+        shop = RestClient(Credentials(fake.url, KEY, SECRET, "oauth"), sleep=pauses.append)
         with shop, pytest.raises(ShopError):
             shop.get("orders")
     assert sum(pauses) < 60
@@ -254,7 +260,7 @@ def test_a_shop_that_repeats_the_key_does_not_get_it_into_the_log() -> None:
     for repeated in (SECRET, KEY, f"{KEY}:{SECRET}"):
         with serving(FakeShop()) as fake:
             fake.fail(1, error(400, "bad", f"You sent {repeated}"))
-            shop = Shop(Credentials(fake.url, KEY, SECRET, "oauth"), attempts=1)
+            shop = RestClient(Credentials(fake.url, KEY, SECRET, "oauth"), attempts=1)
             with shop, pytest.raises(ShopError) as caught:
                 shop.get("orders")
         assert SECRET not in str(caught.value)
@@ -280,7 +286,7 @@ def test_no_header_is_trusted_to_be_what_it_should(headers: dict[str, str]) -> N
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     encoded = lines.encode("latin-1", "replace")
     with hostile(whole(b'[{"id": 1}]', encoded)) as server:
-        shop = Shop(Credentials(server.url, KEY, SECRET, "oauth"), attempts=1)
+        shop = RestClient(Credentials(server.url, KEY, SECRET, "oauth"), attempts=1)
         with shop:
             answered = shop.get("orders")
             assert (answered.data, answered.total) == ([{"id": 1}], None)
@@ -294,7 +300,7 @@ def test_nothing_is_sent_elsewhere() -> None:
     """Neither a redirect nor a Link is followed, and no cookie is kept."""
     with serving(FakeShop()) as elsewhere, serving(FakeShop()) as fake:
         fake.put_order({"id": 1, "status": "processing", "refunds": []})
-        with Shop(Credentials(fake.url, KEY, SECRET, "oauth"), attempts=1) as shop:
+        with RestClient(Credentials(fake.url, KEY, SECRET, "oauth"), attempts=1) as shop:
             for status in (301, 302, 303, 307, 308):
                 target = {"Location": f"{elsewhere.url}/wp-json/wc/v3/orders"}
                 fake.fail(1, answer([], status, target))
@@ -303,7 +309,7 @@ def test_nothing_is_sent_elsewhere() -> None:
             link = {"Link": f'<{elsewhere.url}/wp-json/wc/v3/orders?page=2>; rel="next"', "X-WP-Total": "300"}
             fake.faults.append(lambda _: answer([{"id": 1}], headers={**link, "Set-Cookie": "a=b; Path=/"}))
             with pytest.raises(ShopError, match="same one"):
-                list(shop.rows("orders"))
+                list(read_pages(shop, "orders"))
         assert elsewhere.requests == []
         assert not any("Cookie" in headers for headers in fake.headers)
 
@@ -325,7 +331,7 @@ def test_a_redirect_to_no_address_is_a_plain_message(location: str) -> None:
     ],
 )
 def test_the_service_connects_to_no_address_where_no_shop_can_be(address: str) -> None:
-    assert shop_addresses.refusal(address)
+    assert addresses.refusal(address)
 
 
 @pytest.mark.parametrize(
@@ -333,12 +339,12 @@ def test_the_service_connects_to_no_address_where_no_shop_can_be(address: str) -
     ["127.0.0.1", "10.0.0.5", "192.168.1.2", "172.16.0.9", "100.64.0.7", "93.184.216.34", "::1", "fd12::1", "2606::1"],
 )
 def test_a_shop_may_be_on_this_machine_or_in_the_same_network(address: str) -> None:
-    assert shop_addresses.refusal(address) is None
+    assert addresses.refusal(address) is None
 
 
 @pytest.mark.parametrize("host", ["169.254.169.254", "2852039166", "0xa9fea9fe", "[::ffff:a9fe:a9fe]", "0"])
 def test_a_key_goes_to_no_metadata_service_however_its_address_is_written(host: str) -> None:
-    shop = Shop(Credentials(f"http://{host}", KEY, SECRET, "oauth"), attempts=1)
+    shop = RestClient(Credentials(f"http://{host}", KEY, SECRET, "oauth"), attempts=1)
     with shop, pytest.raises(ShopError) as caught:
         shop.get("orders")
     assert caught.value.cause == "address"
@@ -360,20 +366,20 @@ def test_a_name_is_looked_up_once_so_it_can_not_change_after_it_was_checked(monk
     with serving(FakeShop()) as fake:
         port = fake.url.rpartition(":")[2]
         fake.faults.append(lambda _: answer([]))
-        with Shop(Credentials(f"http://shop.example:{port}", KEY, SECRET, "oauth"), attempts=1) as shop:
+        with RestClient(Credentials(f"http://shop.example:{port}", KEY, SECRET, "oauth"), attempts=1) as shop:
             assert shop.get("orders").data == []
     assert looked_up == ["shop.example"]
 
 
 @pytest.mark.parametrize("url", ["http://" + "a" * 64 + ".example", "http://a..example", "http://[fe80::1%25lo]"])
 def test_what_is_no_address_is_a_plain_message(url: str) -> None:
-    with Shop(Credentials(url, KEY, SECRET, "oauth"), attempts=1) as shop, pytest.raises(ShopError) as caught:
+    with RestClient(Credentials(url, KEY, SECRET, "oauth"), attempts=1) as shop, pytest.raises(ShopError) as caught:
         shop.get("orders")
     assert caught.value.cause in ("address", "dns")
 
 
 def test_certificates_are_checked_by_every_session() -> None:
-    client = shop_http.Client(HTTPBasicAuth(KEY, SECRET))
+    client = HttpClient(HTTPBasicAuth(KEY, SECRET))
     assert client._session().verify is True
 
 
@@ -382,5 +388,5 @@ def test_a_large_sound_answer_is_read() -> None:
     packed = gzip.compress(json.dumps(rows).encode())
     with serving(FakeShop()) as fake:
         fake.faults.append(lambda _: Response(packed, headers={"Content-Encoding": "gzip"}))
-        with Shop(Credentials(fake.url, KEY, SECRET, "oauth"), attempts=1) as shop:
+        with RestClient(Credentials(fake.url, KEY, SECRET, "oauth"), attempts=1) as shop:
             assert len(shop.get("orders").data) == 100

@@ -7,14 +7,13 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
-import click
 import pymysql
 import pytest
 from pymysql.cursors import Cursor
@@ -25,12 +24,14 @@ from pos_api.database import client as database
 from pos_api.database.client import Db
 from pos_api.processing import ingest
 from pos_api.senders.woocommerce import connection, importer
-from pos_api.senders.woocommerce.rest_client import GONE, Place, ShopError
-from scripts.import_database import Database, DatabaseShop, take_over
+from pos_api.senders.woocommerce.database.connection import Database
+from pos_api.senders.woocommerce.database.reader import DatabaseReader
+from pos_api.senders.woocommerce.shop_error import ShopError
+from pos_api.senders.woocommerce.shop_reader import Period, Place
 from tests.conftest import fresh_database
 from tests.fake_shop import KEY, SECRET, FakeShop, serving
-from tests.paths import ROOT, TESTS
-from tests.service import environment
+from tests.paths import TESTS
+from tests.service import pos_api, settings_of
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(not shutil.which("mariadbd"), reason="MariaDB is needed: install mariadb-server")
@@ -122,7 +123,11 @@ def content(db: Db) -> dict[str, Any]:
     }
 
 
-def test_the_database_tells_what_rest_tells(
+def take_over(db: Db, config: Config, tables: Database) -> importer.Imported:
+    return importer.run(db, config, DatabaseReader(tables), "default", SINCE, ingest.take_in, lambda *_: None)
+
+
+def test_an_import_from_the_database_and_one_over_rest_come_to_the_same(
     tables: Database, rest: FakeShop, db: Db, config: Config, mongodb_uri: str
 ) -> None:
     connection.connect(db, config, "default", rest.url, KEY, SECRET)
@@ -131,7 +136,7 @@ def test_the_database_tells_what_rest_tells(
     other = Config(**{**vars(config), "mongodb_uri": fresh_database(mongodb_uri)})
     from_tables = database.connect(other, COLLECTIONS)
     try:
-        imported = take_over(from_tables, other, tables, "default", SINCE)
+        imported = take_over(from_tables, other, tables)
         assert imported.outcomes["orders"] == {"created": 12}
         assert imported.outcomes["customers"] == {"created": 1}
         assert imported.report is not None
@@ -140,7 +145,7 @@ def test_the_database_tells_what_rest_tells(
         for ours, theirs in zip(told["orders"], expected["orders"], strict=True):
             assert ours == theirs
         assert told == expected
-        assert take_over(from_tables, other, tables, "default", SINCE).outcomes["orders"] == {"duplicate": 12}
+        assert take_over(from_tables, other, tables).outcomes["orders"] == {"duplicate": 12}
     finally:
         from_tables.client.drop_database(from_tables.name)
         from_tables.client.close()
@@ -159,8 +164,8 @@ def test_an_order_made_with_no_decimals_has_the_taxes_that_rest_gives(
             f"WHERE meta_key IN {taxes} AND meta_value <> ''"
         )
         try:
-            with DatabaseShop(tables) as shop:
-                orders = {row["id"]: row for page in shop.orders() for row in page.rows}
+            shop = DatabaseReader(tables)
+            orders = {row["id"]: row for page in shop.orders() for row in page.rows}
         finally:
             cursor.execute("DELETE FROM wp_woocommerce_order_itemmeta")
             cursor.execute("INSERT INTO wp_woocommerce_order_itemmeta SELECT * FROM kept")
@@ -176,8 +181,8 @@ def test_an_order_made_with_no_decimals_has_the_taxes_that_rest_gives(
 
 
 def test_php_serialized_meta_and_taxes_are_read(tables: Database) -> None:
-    with DatabaseShop(tables) as shop:
-        rich, _ = shop.order(286)
+    shop = DatabaseReader(tables)
+    rich, _ = shop.order(286)
     assert rich is not None
     assert {each["key"]: each["value"] for each in rich["meta_data"]}["list"].startswith("a:2:")
     assert rich["refunds"][0]["id"] == 289
@@ -186,60 +191,54 @@ def test_php_serialized_meta_and_taxes_are_read(tables: Database) -> None:
 
 
 def test_a_product_that_is_gone_has_neither_id_nor_sku(tables: Database) -> None:
-    with DatabaseShop(tables) as shop:
-        order, _ = shop.order(292)
+    shop = DatabaseReader(tables)
+    order, _ = shop.order(292)
     assert order is not None
     assert [(line["product_id"], line["sku"]) for line in order["line_items"]] == [(0, None)]
 
 
 def test_lists_filter_as_rest_does(tables: Database) -> None:
-    with DatabaseShop(tables) as shop:
-        listed = [row["id"] for page in shop.orders() for row in page.rows]
-        assert listed == [15, 16, 18, 21, 25, 28, 30, 34, 286, 290, 292, 293], "the trash is not listed"
-        after = datetime(2026, 11, 23, tzinfo=UTC)
-        assert 293 not in [row["id"] for page in shop.orders(after=after) for row in page.rows]
-        assert [row["id"] for page in shop.rows("orders", include="25,16") for row in page.rows] == [16, 25]
-        assert [row["id"] for page in shop.orders(Place(7, 30)) for row in page.rows] == [34, 286, 290, 292, 293]
-        assert shop.order(19)[0] is not None
-        with pytest.raises(ShopError) as caught:
-            shop.get("orders/9999")
-        assert caught.value.wc_code == GONE
-        assert shop.order(9999) == (None, None)
+    shop = DatabaseReader(tables)
+    listed = [row["id"] for page in shop.orders() for row in page.rows]
+    assert listed == [15, 16, 18, 21, 25, 28, 30, 34, 286, 290, 292, 293], "the trash is not listed"
+    after = datetime(2026, 11, 23, tzinfo=UTC)
+    assert 293 not in [row["id"] for page in shop.orders(made=Period(after)) for row in page.rows]
+    assert list(shop.listed_orders([25, 16, 19])) == [16, 25]
+    assert [row["id"] for page in shop.orders(Place(7, 30)) for row in page.rows] == [34, 286, 290, 292, 293]
+    assert shop.order(19)[0] is not None
+    assert shop.order(9999) == (None, None)
 
 
 def test_another_prefix_or_an_absurd_one_is_an_error(mariadb: dict[str, Any]) -> None:
-    with pytest.raises(click.BadParameter, match="prefix"):
+    with pytest.raises(ValueError, match="prefix"):
         Database("wp_`; DROP TABLE x; --", **mariadb)
-    with closing(Database("other_", **mariadb)) as tables, pytest.raises(pymysql.MySQLError):
-        DatabaseShop(tables)
+    with closing(Database("other_", **mariadb)) as tables, pytest.raises(ShopError, match="The database: "):
+        DatabaseReader(tables)
 
 
 def test_the_command_takes_a_shop_over(mariadb: dict[str, Any], config: Config, db: Db, tmp_path: Path) -> None:
-    script = ROOT / "scripts" / "import_database.py"
-    settings = environment(
-        MONGODB_URI=str(config.mongodb_uri),
-        WEBHOOK_API_KEY="k" * 32,
-        JWT_SECRET=config.jwt_secret,
-    )
-    command = [sys.executable, str(script), "default", "--since", "2024-01-01", "--user", "root", "--password", ""]
-    ended = subprocess.run(
-        [*command, "--socket", mariadb["unix_socket"], "--database", "shop"],
-        cwd=tmp_path,
-        env=settings,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    given = ("import-database", "default", "--since", "2024-01-01", "--user", "root", "--password", "")
+
+    def run(*more: str, socket: str = mariadb["unix_socket"]) -> CompletedProcess[str]:
+        return pos_api(*given, "--database", "shop", "--socket", socket, *more, cwd=tmp_path, **settings_of(config))
+
+    ended = run()
     assert ended.returncode == 0, ended.stderr
     assert "orders    12 created" in ended.stdout
     assert "In sync." in ended.stdout
-    wrong = subprocess.run(
-        [*command, "--socket", "/nowhere", "--database", "shop"],
-        cwd=tmp_path,
-        env=settings,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    wrong = run(socket="/nowhere")
     assert wrong.returncode == 1
     assert wrong.stderr.startswith("Error: The database: Can't connect")
+    absurd = run("--prefix", "wp_`; DROP TABLE x; --")
+    assert (absurd.returncode, "a table prefix looks like wp_" in absurd.stderr) == (2, True)
+    other = run("--prefix", "other_")
+    assert (other.returncode, other.stderr.count("\n")) == (1, 1), other.stderr
+
+
+def test_without_pymysql_the_command_says_what_to_install(config: Config, db: Db, tmp_path: Path) -> None:
+    """A module of this name that can't be found is before the real one on the path."""
+    (tmp_path / "pymysql.py").write_text("raise ModuleNotFoundError(\"No module named 'pymysql'\", name='pymysql')\n")
+    given = ("import-database", "default", "--since", "2024-01-01", "--user", "x", "--password", "", "--database", "x")
+    ended = pos_api(*given, cwd=tmp_path, PYTHONPATH=str(tmp_path), **settings_of(config))
+    assert ended.returncode == 1
+    assert ended.stderr == "Error: PyMySQL is not installed: `pip install 'pos-api[import-database]'`.\n"

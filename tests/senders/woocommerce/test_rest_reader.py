@@ -22,7 +22,13 @@ from pos_api.config import Config
 from pos_api.database.client import Db
 from pos_api.errors import Invalid, NotFound
 from pos_api.senders.woocommerce import connection
-from pos_api.senders.woocommerce.rest_client import Credentials, Place, Shop, ShopError, envelope
+from pos_api.senders.woocommerce.credentials import Credentials
+from pos_api.senders.woocommerce.diagnosis import diagnose
+from pos_api.senders.woocommerce.envelope import envelope
+from pos_api.senders.woocommerce.rest.client import RestClient
+from pos_api.senders.woocommerce.rest.reader import RestReader
+from pos_api.senders.woocommerce.shop_error import ShopError
+from pos_api.senders.woocommerce.shop_reader import Page, Period, Place
 from pos_api.stores.sealing import unseal
 from tests.fake_shop import KEY, SECRET, FakeShop, answer, error, html, serving
 
@@ -33,9 +39,9 @@ def pauses() -> list[float]:
 
 
 @pytest.fixture
-def shop(fake: FakeShop, pauses: list[float]) -> Iterator[Shop]:
+def shop(fake: FakeShop, pauses: list[float]) -> Iterator[RestReader]:
     credentials = Credentials(fake.url, KEY, SECRET, "oauth")
-    with Shop(credentials, timeout=(1, 0.5), sleep=pauses.append) as opened:
+    with RestReader(RestClient(credentials, timeout=(1, 0.5), sleep=pauses.append)) as opened:
         yield opened
 
 
@@ -55,27 +61,33 @@ def fill(fake: FakeShop, count: int) -> None:
         fake.put_order(order(number))
 
 
-def ids(shop: Shop, **filters: Any) -> list[int]:
-    return [row["id"] for page in shop.orders(**filters) for row in page.rows]
+def ids(pages: Iterator[Page]) -> list[int]:
+    return [row["id"] for page in pages for row in page.rows]
 
 
 # --- everything is read, once -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("count", [0, 1, 99, 100, 101, 195, 196, 250])
-def test_every_row_is_read_once_whatever_the_pages(fake: FakeShop, shop: Shop, count: int) -> None:
+def test_every_row_is_read_once_whatever_the_pages(fake: FakeShop, shop: RestReader, count: int) -> None:
     fill(fake, count)
-    assert ids(shop) == list(range(1, count + 1))
+    assert ids(shop.orders()) == list(range(1, count + 1))
 
 
-def test_filters_reach_the_shop_and_signatures_hold_with_them(fake: FakeShop, shop: Shop) -> None:
+def test_filters_reach_the_shop_and_signatures_hold_with_them(fake: FakeShop, shop: RestReader) -> None:
     fill(fake, 3)
     fake.orders[2]["date_modified_gmt"] = "2026-11-02T10:00:00"
-    assert ids(shop, modified_after=datetime(2026, 11, 1, 12, tzinfo=UTC), dates_are_gmt=True) == [2]
-    assert ids(shop, include="1,3") == [1, 3]
+    assert ids(shop.orders_changed_since(datetime(2026, 11, 1, 12, tzinfo=UTC))) == [2]
+    assert list(shop.listed_orders([1, 3])) == [1, 3]
+    fake.orders[1]["date_created_gmt"] = "2026-11-01T12:00:00"
+    fake.orders[2]["date_created_gmt"] = "2026-11-01T12:00:01"
+    start = datetime(2026, 11, 1, 12, tzinfo=UTC)
+    assert ids(shop.orders(made=Period(start))) == [1, 2], "a period contains its start"
+    assert ids(shop.orders(made=Period(start, start + timedelta(seconds=1)))) == [1], "and not its end"
+    assert shop.count("orders", Period(start)) == 2
 
 
-def test_rows_deleted_while_reading_hide_none_of_those_after_them(fake: FakeShop, shop: Shop) -> None:
+def test_rows_deleted_while_reading_hide_none_of_those_after_them(fake: FakeShop, shop: RestReader) -> None:
     fill(fake, 400)
     seen: list[int] = []
     for position, page in enumerate(shop.orders()):
@@ -86,7 +98,7 @@ def test_rows_deleted_while_reading_hide_none_of_those_after_them(fake: FakeShop
     assert set(fake.orders) <= set(seen)
 
 
-def test_rows_created_while_reading_come_last(fake: FakeShop, shop: Shop) -> None:
+def test_rows_created_while_reading_come_last(fake: FakeShop, shop: RestReader) -> None:
     fill(fake, 150)
     pages = shop.orders()
     seen = [row["id"] for row in next(pages).rows]
@@ -95,7 +107,7 @@ def test_rows_created_while_reading_come_last(fake: FakeShop, shop: Shop) -> Non
     assert seen == list(range(1, 152))
 
 
-def test_a_reading_goes_on_where_it_was(fake: FakeShop, shop: Shop) -> None:
+def test_a_reading_goes_on_where_it_was(fake: FakeShop, shop: RestReader) -> None:
     fill(fake, 250)
     place = next(shop.orders()).after
     assert place.last_id == 100
@@ -106,7 +118,7 @@ def test_a_reading_goes_on_where_it_was(fake: FakeShop, shop: Shop) -> None:
 @pytest.mark.parametrize("most", [2, 7, 10, 99])
 @pytest.mark.parametrize("count", [3, 10, 53])
 def test_a_shop_that_gives_fewer_at_once_than_asked_for_is_read_whole(
-    fake: FakeShop, shop: Shop, count: int, most: int, ignored: tuple[str, ...]
+    fake: FakeShop, shop: RestReader, count: int, most: int, ignored: tuple[str, ...]
 ) -> None:
     fill(fake, count)
     fake.most_at_a_time, fake.ignored = most, ignored
@@ -118,16 +130,16 @@ def test_a_shop_that_gives_fewer_at_once_than_asked_for_is_read_whole(
 @pytest.mark.parametrize("ignored", [("offset",), ("offset", "total")])
 @pytest.mark.parametrize("most", [10, 1000])
 def test_a_shop_that_gives_the_same_page_over_again_is_said_not_half_read(
-    fake: FakeShop, shop: Shop, most: int, ignored: tuple[str, ...]
+    fake: FakeShop, shop: RestReader, most: int, ignored: tuple[str, ...]
 ) -> None:
     fill(fake, 150)
     fake.most_at_a_time, fake.ignored = most, ignored
     with pytest.raises(ShopError) as raised:
-        ids(shop)
+        ids(shop.orders())
     assert raised.value.cause == "repeats"
 
 
-def test_what_a_shop_withholds_is_said_also_where_it_gives_fewer_at_once(fake: FakeShop, shop: Shop) -> None:
+def test_what_a_shop_withholds_is_said_also_where_it_gives_fewer_at_once(fake: FakeShop, shop: RestReader) -> None:
     fill(fake, 30)
     fake.most_at_a_time = 10
     fake.tampering.append(lambda path, rows: [row for row in rows if row["id"] != 15] if path == "orders" else rows)
@@ -136,26 +148,26 @@ def test_what_a_shop_withholds_is_said_also_where_it_gives_fewer_at_once(fake: F
     assert [unread.count for page in pages for unread in page.unread]
 
 
-def test_no_cache_may_answer_for_the_shop(fake: FakeShop, shop: Shop) -> None:
-    ids(shop)
+def test_no_cache_may_answer_for_the_shop(fake: FakeShop, shop: RestReader) -> None:
+    ids(shop.orders())
     assert [headers["Cache-Control"] for headers in fake.headers] == ["no-cache"]
 
 
-def test_orders_come_with_the_lines_of_their_refunds(fake: FakeShop, shop: Shop) -> None:
+def test_orders_come_with_the_lines_of_their_refunds(fake: FakeShop, shop: RestReader) -> None:
     lines = [{"id": 7, "line_items": [{"quantity": -1}]}]
     fake.put_order(order(1, refunds=[{"id": 7, "total": "-5.00"}]), lines)
     (page,) = shop.orders()
     assert page.rows[0]["refunds"] == lines
 
 
-def test_an_order_deleted_before_its_refunds_are_read_stays_as_it_is(fake: FakeShop, shop: Shop) -> None:
+def test_an_order_deleted_before_its_refunds_are_read_stays_as_it_is(fake: FakeShop, shop: RestReader) -> None:
     gone = order(1, refunds=[{"id": 7, "total": "-5.00"}])
     rows, unread = shop.with_refund_lines([gone])
     assert rows == [gone]
     assert [each.what for each in unread] == ["the refunds of order 1"]
 
 
-def test_variations_follow_their_product_under_its_name(fake: FakeShop, shop: Shop) -> None:
+def test_variations_follow_their_product_under_its_name(fake: FakeShop, shop: RestReader) -> None:
     fake.products[17] = {"id": 17, "name": "Hoodie", "type": "variable", "variations": [18]}
     fake.variations[17] = [{"id": 18, "name": "S", "attributes": [{"option": "S"}]}]
     (page,) = shop.products()
@@ -165,7 +177,7 @@ def test_variations_follow_their_product_under_its_name(fake: FakeShop, shop: Sh
     ]
 
 
-def test_only_what_woocommerce_says_is_gone_is_gone(fake: FakeShop, shop: Shop) -> None:
+def test_only_what_woocommerce_says_is_gone_is_gone(fake: FakeShop, shop: RestReader) -> None:
     assert shop.order(5) == (None, None)
     fake.fail(1, html(404))
     order, unread = shop.order(5)
@@ -177,7 +189,7 @@ def test_only_what_woocommerce_says_is_gone_is_gone(fake: FakeShop, shop: Shop) 
 # --- faults -------------------------------------------------------------------------------------------------------
 
 
-def test_two_requests_at_a_time_are_the_most(fake: FakeShop, shop: Shop) -> None:
+def test_two_requests_at_a_time_are_the_most(fake: FakeShop, shop: RestReader) -> None:
     for number in range(1, 21):
         fake.put_order(order(number, refunds=[{"id": number}]), [{"id": number, "line_items": []}])
 
@@ -185,32 +197,32 @@ def test_two_requests_at_a_time_are_the_most(fake: FakeShop, shop: Shop) -> None
         threading.Event().wait(0.02)
 
     fake.faults.append(takes_a_moment)
-    assert len(ids(shop)) == 20
+    assert len(ids(shop.orders())) == 20
     assert fake.most_at_once == 2
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
-def test_a_busy_shop_is_asked_again_later(fake: FakeShop, shop: Shop, pauses: list[float], status: int) -> None:
+def test_a_busy_shop_is_asked_again_later(fake: FakeShop, shop: RestReader, pauses: list[float], status: int) -> None:
     fill(fake, 3)
     fake.fail(3, html(status))
-    assert ids(shop) == [1, 2, 3]
+    assert ids(shop.orders()) == [1, 2, 3]
     assert [round(pause / 2**n) for n, pause in enumerate(pauses)] == [1, 1, 1]
     assert sorted(pauses) == pauses
 
 
-def test_retry_after_is_obeyed(fake: FakeShop, shop: Shop, pauses: list[float]) -> None:
+def test_retry_after_is_obeyed(fake: FakeShop, shop: RestReader, pauses: list[float]) -> None:
     later = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
     fake.fail(1, Response("", 429, {"Retry-After": "30"}))
     fake.fail(2, Response("", 503, {"Retry-After": later}))
-    shop.get("orders")
+    shop.client.get("orders")
     assert 30 <= pauses[0] <= 45
     assert 55 <= pauses[1] <= 90
 
 
-def test_a_shop_that_wants_hours_of_rest_is_left_alone(fake: FakeShop, shop: Shop, pauses: list[float]) -> None:
+def test_a_shop_that_wants_hours_of_rest_is_left_alone(fake: FakeShop, shop: RestReader, pauses: list[float]) -> None:
     fake.fail(9, Response("", 429, {"Retry-After": "7200"}))
     with pytest.raises(ShopError, match="fewer requests"):
-        shop.get("orders")
+        shop.client.get("orders")
     assert pauses == []
 
 
@@ -219,19 +231,19 @@ def test_a_shop_that_wants_hours_of_rest_is_left_alone(fake: FakeShop, shop: Sho
     [html(), Response('[{"id":1,"status":"pro', 200, content_type="application/json")],
     ids=["html", "half-a-page"],
 )
-def test_what_is_no_json_is_asked_for_again(fake: FakeShop, shop: Shop, fault: Response) -> None:
+def test_what_is_no_json_is_asked_for_again(fake: FakeShop, shop: RestReader, fault: Response) -> None:
     fill(fake, 3)
     fake.fail(2, fault)
-    assert ids(shop) == [1, 2, 3]
+    assert ids(shop.orders()) == [1, 2, 3]
 
 
-def test_a_shop_too_slow_for_a_hundred_orders_is_asked_for_fewer(fake: FakeShop, shop: Shop) -> None:
+def test_a_shop_too_slow_for_a_hundred_orders_is_asked_for_fewer(fake: FakeShop, shop: RestReader) -> None:
     fill(fake, 130)
     fake.faults.append(lambda request: html(504) if int(request.args.get("per_page", 1)) > 30 else None)
-    assert ids(shop) == list(range(1, 131))
+    assert ids(shop.orders()) == list(range(1, 131))
 
 
-def test_an_order_that_the_shop_can_not_tell_is_passed_over_and_counted(fake: FakeShop, shop: Shop) -> None:
+def test_an_order_that_the_shop_can_not_tell_is_passed_over_and_counted(fake: FakeShop, shop: RestReader) -> None:
     fill(fake, 60)
 
     def fails_with_order_33(request: Request) -> Response | None:
@@ -246,7 +258,7 @@ def test_an_order_that_the_shop_can_not_tell_is_passed_over_and_counted(fake: Fa
     assert "500" in unread.cause
 
 
-def test_a_shop_that_is_down_is_given_up(fake: FakeShop, shop: Shop) -> None:
+def test_a_shop_that_is_down_is_given_up(fake: FakeShop, shop: RestReader) -> None:
     fill(fake, 60)
     pages = shop.orders(Place(20, 20))
     fake.faults.append(lambda _: html(503))
@@ -254,7 +266,7 @@ def test_a_shop_that_is_down_is_given_up(fake: FakeShop, shop: Shop) -> None:
         list(pages)
 
 
-def test_an_error_among_the_orders_is_passed_on_not_swallowed(fake: FakeShop, shop: Shop) -> None:
+def test_an_error_among_the_orders_is_passed_on_not_swallowed(fake: FakeShop, shop: RestReader) -> None:
     wrong = {"code": "woocommerce_rest_cannot_view", "message": "Sorry"}
     fake.fail(1, answer([order(1), wrong, order(2)], headers={"X-WP-Total": "3"}))
     (page,) = shop.orders()
@@ -263,7 +275,7 @@ def test_an_error_among_the_orders_is_passed_on_not_swallowed(fake: FakeShop, sh
     assert body == {"event": "order.created", "data": wrong}
 
 
-def test_a_list_in_another_order_is_refused_rather_than_half_read(fake: FakeShop, shop: Shop) -> None:
+def test_a_list_in_another_order_is_refused_rather_than_half_read(fake: FakeShop, shop: RestReader) -> None:
     fake.fail(1, answer([order(2), order(1)], headers={"X-WP-Total": "2"}))
     with pytest.raises(ShopError, match="by id"):
         list(shop.orders())
@@ -273,8 +285,8 @@ def test_a_shop_that_does_not_answer_is_a_timeout(fake: FakeShop) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         credentials = Credentials(url, KEY, SECRET, "oauth")
-        with Shop(credentials, attempts=1, timeout=(0.2, 0.2)) as shop, pytest.raises(ShopError) as caught:
-            shop.get("orders")
+        with RestClient(credentials, attempts=1, timeout=(0.2, 0.2)) as client, pytest.raises(ShopError) as caught:
+            client.get("orders")
     assert caught.value.cause == "timeout"
 
 
@@ -282,12 +294,12 @@ def test_a_shop_that_does_not_answer_is_a_timeout(fake: FakeShop) -> None:
 
 
 def connect(fake: FakeShop, key: str = KEY, secret: str = SECRET) -> tuple[Credentials, list[str]]:
-    return connection.diagnose(fake.url, key, secret)
+    return diagnose(fake.url, key, secret)
 
 
 def cause_of(fake: FakeShop, *, url: str = "", key: str = KEY, secret: str = SECRET) -> str:
     with pytest.raises(ShopError) as caught:
-        connection.diagnose(url or fake.url, key, secret)
+        diagnose(url or fake.url, key, secret)
     assert SECRET not in str(caught.value)
     return caught.value.cause
 
@@ -306,8 +318,8 @@ def test_the_key_pair_is_kept_encrypted(fake: FakeShop, db: Db, config: Config) 
     assert connection.connected(db) == ["default"]
     with connection.open_shop(db, config, "default") as shop:
         assert shop.count("orders") == 0
-    assert SECRET not in repr(shop.credentials)
-    assert KEY not in repr(shop.credentials)
+    assert SECRET not in repr(shop.client.credentials)
+    assert KEY not in repr(shop.client.credentials)
 
 
 def test_nothing_is_kept_of_a_connection_that_fails(fake: FakeShop, db: Db, config: Config) -> None:
@@ -393,7 +405,7 @@ def test_a_wordpress_without_woocommerce_and_without_permalinks_is_said(fake: Fa
 
 def test_a_server_that_speaks_no_tls_is_said(fake: FakeShop) -> None:
     with pytest.raises(ShopError, match="speaks no TLS there; is the address http://"):
-        connection.diagnose(fake.url.replace("http:", "https:"), KEY, SECRET)
+        diagnose(fake.url.replace("http:", "https:"), KEY, SECRET)
 
 
 def test_a_redirect_is_told_with_its_target_and_never_followed(fake: FakeShop) -> None:

@@ -1,0 +1,1 @@
+"""A shop read over its REST API (WooCommerce `wc/v3`)."""

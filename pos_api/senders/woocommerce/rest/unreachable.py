@@ -1,0 +1,59 @@
+"""Why a shop could not be reached, in plain words."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import ssl
+from collections.abc import Iterator
+
+import requests
+import urllib3
+
+from pos_api.senders.woocommerce.shop_error import ShopError
+
+
+def unreachable(error: Exception, host: str) -> ShopError:
+    """The error that says what failed, without the request's address: it may hold a signature."""
+    reasons = list(_chain(error))
+    for reason in reasons:
+        if isinstance(reason, ShopError):
+            return reason
+        if isinstance(reason, ssl.SSLError):
+            return ShopError("tls", f"No safe connection to {host}: {_tls_problem(reason)}.")
+        if isinstance(reason, socket.gaierror):
+            return ShopError("dns", f"There is no host {host}.")
+        if isinstance(reason, ConnectionRefusedError):
+            return ShopError("refused", f"{host} refuses the connection: nothing listens there.")
+        if isinstance(reason, http.client.LineTooLong) or type(reason) is http.client.HTTPException:
+            return ShopError("too_large", f"The headers of the answer of {host} are too large.")
+        if isinstance(reason, urllib3.exceptions.DecodeError):
+            return ShopError("cut_off", f"The answer of {host} can't be unpacked.")
+    if isinstance(error, requests.Timeout) or any(isinstance(each, TimeoutError) for each in reasons):
+        return ShopError("timeout", f"{host} did not answer in time.")
+    if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.MissingSchema):
+        return ShopError("address", f"{host} is no address of a shop.")
+    return ShopError("cut_off", f"The connection to {host} broke off.")
+
+
+def _tls_problem(error: ssl.SSLError) -> str:
+    """What OpenSSL says of a certificate that it does not accept; in our words, that a server speaks no TLS."""
+    if detail := getattr(error, "verify_message", ""):
+        return f"its certificate is not accepted ({detail})"
+    reason = str(getattr(error, "reason", "") or "")
+    if reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG"):
+        return "it speaks no TLS there; is the address http://?"
+    return reason.replace("_", " ").lower() or "it speaks no TLS there"
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """An exception with all that it is made of; urllib3 hides the cause in `reason` and in the arguments."""
+    waiting, seen = [error], set()
+    while waiting:
+        each = waiting.pop(0)
+        if id(each) in seen:
+            continue
+        seen.add(id(each))
+        yield each
+        inner = (each.__cause__, each.__context__, getattr(each, "reason", None), *each.args)
+        waiting += [one for one in inner if isinstance(one, BaseException)]
