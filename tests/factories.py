@@ -20,6 +20,7 @@ from pos_api.common.time import now
 from pos_api.database.client import Db, Document, make_durable
 from pos_api.inbox.model import InboxEntry
 from pos_api.orders.model import OrderFields, OrderUpdate
+from pos_api.senders.woocommerce.order_status import initial_status, order_status
 
 API_KEY = "test-api-key-of-more-than-32-characters"
 SECRET = "test-webhook-secret"
@@ -76,14 +77,18 @@ def order_update(order_id: int, fields: Mapping[str, Any], at: datetime = _NOON,
     """What a sender says about an order that it changed at this moment, as orders are given it."""
     said: dict[str, Any] = {
         "store": "default",
-        "topic": "order.updated",
+        "kind": "updated",
         "cause": f"entry-{order_id}",
         "received_at": at,
         "modified_at": at,
         "sequence": 0,
         "opening": False,
     }
-    return OrderUpdate(order_id=order_id, fields=cast("OrderFields", dict(fields)), **said | more)
+    rest = {name: value for name, value in fields.items() if name != "status"}
+    said |= more
+    said.setdefault("status", order_status(fields["status"]) if "status" in fields else None)
+    said.setdefault("initial_status", initial_status(said["kind"]))
+    return OrderUpdate(order_id=order_id, fields=cast("OrderFields", rest), **said)
 
 
 def product(product_id: int, sku: str, stock: Quantity | None, **more: Any) -> dict[str, Any]:

@@ -46,6 +46,7 @@ from pos_api.staff import audit
 from pos_api.stock import ledger as stock
 from pos_api.stock.ledger import Balance
 from pos_api.stock.opening import FirstMade, StockReduction, is_from_before, whole_second
+from pos_api.stock.reserved import reserved_units
 
 _RENAMINGS = 20
 """So many new SKUs of one product are taken from the lines of one batch; lines with more of them are matched by their
@@ -516,7 +517,7 @@ def _restart(db: Db, product: Document, snapshot: ProductSnapshot) -> Document:
     """Bring a product's stock to the shop's, which keeps it again after it did not: less what orders still pending hold
     here, which the shop has not taken. Returns what says which orders are from before. Run again, it moves nothing."""
     assert snapshot.stock is not None
-    pending = stock.held_by_pending(db, snapshot.store, product["_id"]).get(product["_id"], 0)
+    pending = reserved_units(db, snapshot.store, product["_id"]).get(product["_id"], 0)
     stock.move(
         db,
         product["_id"],

@@ -21,6 +21,7 @@ COLLECTIONS = (
             IndexModel([("search", ASCENDING), *_NEWEST_FIRST]),
             IndexModel(_NEWEST_FIRST, name="deleted", partialFilterExpression={"deleted_at": {"$exists": True}}),
             IndexModel("order_id"),
+            IndexModel("store", name="reserved", partialFilterExpression={"stock_rule": "reserved"}),
             present("parent"),
             IndexModel("changed_at"),
             present("closed_at"),

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypeAlias, TypedDic
 from bson import Decimal128
 
 from pos_api.common.quantity import Quantity
-from pos_api.orders.personal_data import is_anonymized
 
 if TYPE_CHECKING:
     from bson import Timestamp
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 Kind: TypeAlias = Literal["created", "updated", "deleted", "restored"]
 Outcome: TypeAlias = Literal["created", "updated", "unchanged", "stale"]
 StockRule: TypeAlias = Literal["none", "reserved", "taken", "kept"]
-Stage: TypeAlias = Literal["open", "completed", "cancelled", "refunded", "closed"]
+Stage: TypeAlias = Literal["open", "completed", "cancelled", "refunded", "closed", "deleted"]
 
 
 # --- what a status means ----------------------------------------------------------------------------------------
@@ -43,7 +42,7 @@ class Status:
     * `kept`: the status changes nothing: what was held before stays held.
 
     `counts_as_sale` says whether figures count the order. `stage` is `open` while there is something left to do, else
-    how it ended; `closed` where that is none of the others.
+    how it ended: `deleted` in the sender's trash, `closed` where it is none of the others.
     """
 
     name: str
@@ -196,15 +195,12 @@ class StoredWarning(TypedDict):
     values: Mapping[str, Any]
 
 
-class OrderFields(TypedDict, total=False):
-    """The fields of an order that a sender names, as they are stored. One that is absent says nothing."""
+class _Reported(TypedDict, total=False):
+    """Fields that are stored as a sender names them, where it does."""
 
     number: str
-    status: str
     currency: str
     created_via: str
-    created_at: datetime
-    day: str
     paid_at: datetime | None
     completed_at: datetime | None
     customer_id: int
@@ -223,7 +219,6 @@ class OrderFields(TypedDict, total=False):
     shipping_tax: Decimal128
     billing: Address
     shipping: Address
-    line_items: list[Line]
     tax_lines: list[TaxLine]
     shipping_lines: list[ShippingLine]
     fee_lines: list[FeeLine]
@@ -232,10 +227,21 @@ class OrderFields(TypedDict, total=False):
     meta: list[Meta]
 
 
-class Order(TypedDict):
+class OrderFields(_Reported, total=False):
+    """The fields of an order that a sender names, as they are stored, without its status. One that is absent says
+    nothing."""
+
+    created_at: datetime
+    day: str
+    line_items: list[Line]
+
+
+class Order(_Reported):
     """A stored order: the fields that its sender named, and what follows from them.
 
-    * `rev`, raised by every save; `changed_at`, the server's time of the last one;
+    * `rev`, raised by every save; `changed_at`, the server's time of the last one, and `saved_by`, the inbox entry
+      whose update it saved;
+    * `stock_rule`, `counts_as_sale` and `stage`: what its status means (see `Status`);
     * `modified_at` and `sequence`, the sender's version, and `received_at`, when that arrived here;
     * `held`, what this version holds of each product; `opening`, products whose units were gone before the POS started
       to count; `unmatched`, SKUs no product was known for when the order first named them; `without_stock`, SKUs of
@@ -257,6 +263,9 @@ class Order(TypedDict):
     created_at: datetime
     day: str
     status: str
+    stock_rule: StockRule
+    counts_as_sale: bool
+    stage: Stage
     line_items: list[Line]
     unmatched: list[str]
     opening: list[str]
@@ -268,6 +277,7 @@ class Order(TypedDict):
     search: list[str]
 
     changed_at: NotRequired[Timestamp]
+    saved_by: NotRequired[str]
     received_at: NotRequired[datetime]
     modified_at: NotRequired[datetime]
     sequence: NotRequired[int]
@@ -283,34 +293,6 @@ class Order(TypedDict):
     erased_at: NotRequired[datetime]
     former_customers: NotRequired[list[str]]
 
-    number: NotRequired[str]
-    currency: NotRequired[str]
-    created_via: NotRequired[str]
-    paid_at: NotRequired[datetime | None]
-    completed_at: NotRequired[datetime | None]
-    customer_id: NotRequired[int]
-    customer_note: NotRequired[str]
-    parent_id: NotRequired[int]
-    payment_method: NotRequired[str]
-    payment_method_title: NotRequired[str]
-    transaction_id: NotRequired[str]
-    prices_include_tax: NotRequired[bool]
-    total: NotRequired[Decimal128]
-    total_tax: NotRequired[Decimal128]
-    cart_tax: NotRequired[Decimal128]
-    discount_total: NotRequired[Decimal128]
-    discount_tax: NotRequired[Decimal128]
-    shipping_total: NotRequired[Decimal128]
-    shipping_tax: NotRequired[Decimal128]
-    billing: NotRequired[Address]
-    shipping: NotRequired[Address]
-    tax_lines: NotRequired[list[TaxLine]]
-    shipping_lines: NotRequired[list[ShippingLine]]
-    fee_lines: NotRequired[list[FeeLine]]
-    coupon_lines: NotRequired[list[CouponLine]]
-    refunds: NotRequired[list[Refund]]
-    meta: NotRequired[list[Meta]]
-
 
 # --- the command and its result ---------------------------------------------------------------------------------
 
@@ -319,9 +301,11 @@ class Order(TypedDict):
 class OrderUpdate:
     """What a sender says about an order at one moment.
 
-    `fields` holds only what was there, in stored form; an absent field leaves what is stored. `modified_at` is None
-    and `sequence` 0 where the sender gave none. `again` says that the update was begun before: a crash may have left
-    its order saved and not settled.
+    `kind` says what it is: the first report of a new order, a change, that the order was deleted, or that it came back.
+    `fields` holds only what was there, in stored form; an absent field leaves what is stored. So does a `status` of
+    None; an order that was not known yet then has the `initial_status`. `modified_at` is None and `sequence` 0 where
+    the sender gave none. `again` says that the update was begun before: a crash may have left its order saved and not
+    settled.
 
     `replaces` marks what was read from the shop after it had been compared with the stored order of that rev (0: none
     was stored), and so is newer, whatever its version says: a refund that was deleted changes no time and no sequence.
@@ -329,23 +313,30 @@ class OrderUpdate:
     count, `live_since` when the store went live; `stock_taken_at` is when the shop took its stock, where it noted that,
     and `likely_taken_at` what its dates say of that.
 
-    `erasures` are those of the customer whom it names, the oldest first; `erased` is the one that it is subject to,
-    which shows when it is applied: personal data in it is not kept.
+    `test_mode` says whether it was paid in a payment provider's test mode, None where that is not said. `anonymized`
+    says that the sender has erased the order's personal data. `erasures` are those of the customer whom it names, the
+    oldest first; `erased` is the one that it is subject to, which shows when it is applied: personal data in it is not
+    kept.
 
-    `read` has the sender's names of the fields that were there, and `warnings` what was odd about them.
+    `read` has the sender's names of the fields that were there, and `warnings` what was odd about them. `cause` is the
+    key of the inbox entry.
     """
 
     store: str
     order_id: int
-    topic: str
+    kind: Kind
     cause: str
     received_at: datetime
     modified_at: datetime | None
     sequence: int
     opening: bool
     fields: OrderFields
+    status: Status | None
+    initial_status: Status
     again: bool = False
     replaces: int | None = None
+    test_mode: bool | None = None
+    anonymized: bool = False
     erasures: tuple[Erasure, ...] = ()
     erased: Erasure | None = None
     read: frozenset[str] = frozenset()
@@ -358,11 +349,6 @@ class OrderUpdate:
     def key(self) -> str:
         """The order's `_id`."""
         return f"{self.store}:{self.order_id}"
-
-    @property
-    def anonymized(self) -> bool:
-        """Whether the shop has erased the order's personal data."""
-        return is_anonymized(self.fields)
 
 
 @dataclass(frozen=True, slots=True)

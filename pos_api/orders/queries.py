@@ -21,7 +21,7 @@ from pos_api.common.text_search import wanted_words
 from pos_api.customers import customers
 from pos_api.database.client import Db, Document
 from pos_api.errors import Conflict, NotFound
-from pos_api.orders.apply import status_of
+from pos_api.orders.status import status_name
 
 Position = tuple[datetime, str]
 """Where a list stands: `created_at` and `_id` of its last order."""
@@ -30,6 +30,7 @@ _NEWEST_FIRST = [("created_at", -1), ("_id", -1)]
 _INTERNAL = (
     *("rev", "settled", "search", "skus", "changed_at", "received_at", "order_key", "parent", "suborders_hold"),
     *("carried", "unmanaged", "former_customers", "closed_at", "deleted_version"),
+    *("stock_rule", "counts_as_sale", "stage", "saved_by"),
     "line_items.full",
 )
 _IN_LIST = dict.fromkeys((*_INTERNAL, "status_history", "meta", "opening"), 0)
@@ -138,7 +139,7 @@ def _query(db: Db, wanted: Filter) -> Document:
     if wanted.sku is not None:
         query |= _with_sku(db, wanted.sku)
     if wanted.status is not None:
-        query["status"] = status_of(wanted.status)
+        query["status"] = status_name(wanted.status)
     if wanted.store is not None:
         query["store"] = wanted.store
     for operator, bound in (("$gte", wanted.since), ("$lte", wanted.until)):

@@ -7,18 +7,19 @@ has come to the end. A pass that a crash cut short goes on where it was; two at 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from pymongo import UpdateOne
 
 from pos_api.config import Config
 from pos_api.database.client import Db, Document
-from pos_api.orders import apply as orders
+from pos_api.orders.model import Order
+from pos_api.orders.status import closed_at
 
 _VERSION = 1
 """To be raised with what is kept of an order, so that all are looked at once more."""
 _BATCH = 500
-_NEEDED = {"rev": 1, "meta": 1, "order_key": 1, "status": 1, "deleted_at": 1, "erased_at": 1, "closed_at": 1}
+_NEEDED = {"rev": 1, "meta": 1, "order_key": 1, "stage": 1, "deleted_at": 1, "erased_at": 1, "closed_at": 1}
 
 
 KeptMeta: TypeAlias = Callable[[list[Document], tuple[str, ...]], list[Document]]
@@ -55,7 +56,7 @@ def _change(order: Document, config: Config, kept_meta: KeptMeta) -> UpdateOne |
         changed["meta"] = meta
     if "order_key" in order:
         removed["order_key"] = ""
-    at = orders.closed_at(order)
+    at = closed_at(cast("Order", order))
     if at and order.get("closed_at") != at:
         changed["closed_at"] = at
     update = {name: each for name, each in (("$set", changed), ("$unset", removed)) if each}

@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby, islice
 from operator import itemgetter
-from typing import Any
+from typing import Any, cast
 
 from pos_api.common.batches import in_batches
 from pos_api.common.quantity import Quantity, whole
 from pos_api.database.client import Db, Document
-from pos_api.orders import apply as orders
+from pos_api.orders.model import Order
+from pos_api.orders.settle import last_holding_of
 from pos_api.stock import ledger as stock
 
 _PAGE = 500
@@ -146,7 +147,7 @@ def _order(db: Db, key: str, looks: Iterator[int], repair: bool) -> Iterator[Pro
         return
     order = db.woocommerceorders.find_one({"_id": key}, _ORDER_FIELDS)
     if repair and order is not None:
-        stock.settle(db, [orders.holding_of(order, order["status_history"][-1]["cause"])], {})
+        stock.settle(db, [last_holding_of(cast("Order", order))], {})
     yield Problem(key, message, mended=repair and not _stored_problem(db, key))
 
 

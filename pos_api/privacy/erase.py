@@ -25,7 +25,9 @@ from pos_api.customers.erasures import AGAIN_AFTER, Erasure, Erasures
 from pos_api.database.client import Db, Document
 from pos_api.figures import rollup as tally
 from pos_api.inbox.body_erasure import entries_about, erase_bodies
-from pos_api.orders import apply as orders
+from pos_api.orders.erasure import erase as erase_orders
+from pos_api.orders.save import orders as stored_orders
+from pos_api.orders.settle import buyer_of
 from pos_api.staff import audit
 
 _BATCH = 500
@@ -109,7 +111,7 @@ def _carry_out(db: Db, customer: str, store: str | None, erasure: Erasure) -> Er
     erased = Erased(erasure.customer)
     if erasure.orders:
         of_person = {"customer": customer, "created_at": {"$lte": erasure.until}}
-        erased.orders = orders.erase(db, of_person | ({"store": store} if store else {}), erasure)
+        erased.orders = erase_orders(db, of_person | ({"store": store} if store else {}), erasure)
         erased.deliveries += _erase_deliveries_of_orders(db, erasure)
     erased.deliveries += _erase_deliveries_of_accounts(db, customer, store, erasure)
     erased.record = _erase_record(db, customer, store, erasure)
@@ -161,10 +163,10 @@ def _erase_record(db: Db, customer: str, store: str | None, erasure: Erasure) ->
         return False
     for _ in range(_ROUNDS):
         left = [
-            db.woocommerceorders.find_one({"customer": customer}, sort=[("created_at", way), ("_id", way)])
+            stored_orders(db).find_one({"customer": customer}, sort=[("created_at", way), ("_id", way)])
             for way in (1, -1)
         ]
-        first, last = (orders.buyer_of(order) if order else None for order in left)
+        first, last = (buyer_of(order) if order else None for order in left)
         if customers.erase(db, customer, erasure.until, store, first, last):
             return True
     raise RuntimeError("a customer kept changing while it was being erased")
@@ -231,7 +233,7 @@ def _erase_order_again(db: Db, order: str, erasure: Erasure) -> int:
     if customer and not customers.is_pseudonym(customer):  # those that are erased later are the same person's
         unknown = {"_id": customer, "erased_as": None}
         db.customers.update_one(unknown, {"$set": {"erased_as": erasure.customer}})
-    erased = orders.erase(db, {"_id": order}, erasure)
+    erased = erase_orders(db, {"_id": order}, erasure)
     if customer:
         customers.remove_unused(db, [customer])
     return erased

@@ -16,7 +16,7 @@ from pos_api.database.client import Db, Document
 from pos_api.figures import rollup as tally
 from pos_api.inbox import storing
 from pos_api.logs import get_logger
-from pos_api.orders import apply as orders
+from pos_api.orders.erasure import erase as erase_orders
 from pos_api.privacy import erase
 
 WARNED_BEFORE = timedelta(days=30)
@@ -70,7 +70,7 @@ def _erase_batch(db: Db, batch: list[Document], due: Document) -> None:
         db.woocommerceorders.update_many({"_id": {"$in": of_customer[customer]}}, noted)
     for buyer, orders_ in of_customer.items():
         erasure = Erasure(now(), customers.pseudonym(db, buyer) if buyer in people else buyer)
-        orders.erase(db, {"_id": {"$in": orders_}, **due}, erasure)
+        erase_orders(db, {"_id": {"$in": orders_}, **due}, erasure)
     erased = {"_id": {"$in": keys}, "erased_at": {"$exists": True}}
     saved = list(db.woocommerceorders.find(erased, {"customer": 1, "erased_at": 1, "former_customers": 1}))
     erase.orders_erased(db, {order["_id"]: Erasure(order["erased_at"], order["customer"]) for order in saved})

@@ -251,23 +251,6 @@ def open_ledger(db: Db, sku: str, quantity: Quantity, *, cause: str) -> Document
     return movement
 
 
-def held_by_pending(db: Db, store: str, sku: str | None = None) -> dict[str, Quantity]:
-    """Units by SKU that a store's orders still pending hold here and not in the shop, which takes them from
-    `processing` on: of one SKU, or of all."""
-    query: Document = {"status": "pending", "store": store}
-    if sku is not None:
-        query["skus"] = sku
-    held: dict[str, Quantity] = {}
-    for order in db.woocommerceorders.find(query, {"held": 1, "line_items": 1}):
-        taken: dict[str, Quantity] = {}
-        for line in order["line_items"]:
-            if "product" in line:
-                taken[line["product"]] = taken.get(line["product"], 0) + line.get("reduced_stock", 0)
-        for each in order["held"]:
-            held[each["sku"]] = whole(held.get(each["sku"], 0) + each["quantity"] - taken.get(each["sku"], 0))
-    return held
-
-
 @one_primary()
 def move(db: Db, sku: str, change: Quantity | None, *, count: Quantity | None = None, **why: Any) -> Document:
     """One movement by a person: a `change` in units, or a `count` ("there are 12"). Returns the movement.

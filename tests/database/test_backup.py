@@ -93,7 +93,7 @@ def test_figures_are_counted_anew_from_the_orders_that_came_back(db: Db, other: 
     for each, number in ((db, 1), (other, 2)):
         moment = datetime(2026, 11, number, tzinfo=UTC)
         fields = {"status": "completed", "currency": "SEK", "customer_id": 7, "total": Decimal128("10.00")}
-        orders.apply(each, [order_update(number, fields, moment, topic="order.created")])
+        orders.apply(each, [order_update(number, fields, moment, kind="created")])
         assert stats.figures(each)["currencies"][0]["new_customers"] == 1
 
     backup.write(db, COLLECTIONS, tmp_path / "file", KEY)

@@ -420,7 +420,9 @@ def _apply(db: Db, store: str, order_id: int, edit: dict[str, Any], turn: int) -
     for topic in ("order.updated", *(["order.deleted"] if edit["deleted"] else [])):
         moment = datetime(2026, 11, 1, tzinfo=UTC) + timedelta(seconds=2 * turn + (topic == "order.deleted"))
         said = fields if topic == "order.updated" else {}
-        orders.apply(db, [order_update(order_id, said, moment, store=store, topic=topic, cause=f"e{turn}")])
+        orders.apply(
+            db, [order_update(order_id, said, moment, store=store, kind=topic.removeprefix("order."), cause=f"e{turn}")]
+        )
 
 
 def _oracle(db: Db, store: str | None = None, days: tuple[date, date] = (date.min, date.max)) -> dict[str, Any]:
@@ -672,7 +674,7 @@ def _put_far_apart(db: Db, number: int) -> None:
     """So many orders, each in a block of its own."""
     fields = {"status": "completed", "currency": "SEK", "total": Decimal128("10.00"), "line_items": []}
     moment = datetime(2026, 11, 1, tzinfo=UTC)
-    snapshots = [order_update(n * tally.BLOCK, fields, moment, topic="order.created") for n in range(number)]
+    snapshots = [order_update(n * tally.BLOCK, fields, moment, kind="created") for n in range(number)]
     orders.apply(db, snapshots)
 
 
@@ -801,7 +803,7 @@ def _busy(db: Db) -> None:
         for number in range(30 * n, 30 * (n + 1)):
             of_order = {**fields, "created_at": moment, "day": day.isoformat(), "customer_id": number}
             of_order["line_items"] = [{"id": 1, "sku": f"SKU-{number}", "quantity": 1, "total": Decimal128("10.00")}]
-            snapshots.append(order_update(number, of_order, moment, topic="order.created"))
+            snapshots.append(order_update(number, of_order, moment, kind="created"))
         orders.apply(db, snapshots)
     stats.figures(db)
     _wait(db)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -17,8 +17,9 @@ from pos_api.config import Config
 from pos_api.database.client import Db, Document
 from pos_api.orders import queries as order_list
 from pos_api.orders import verify_stock as verify
-from pos_api.orders.apply import is_older, merge
-from pos_api.orders.model import OrderUpdate
+from pos_api.orders.merge import merge
+from pos_api.orders.model import Order, OrderUpdate
+from pos_api.orders.versions import is_older
 from pos_api.stores import settings
 from tests.factories import (
     AHEAD,
@@ -370,16 +371,17 @@ def test_a_blank_total_is_not_one_of_0(shop: Shop, db: Db, blank: Any) -> None:
 def _snapshot(modified: int | None, sequence: int = 0, received: int = 0) -> OrderUpdate:
     modified_at = None if modified is None else _NOON + timedelta(seconds=modified)
     received_at = _NOON + timedelta(hours=1, seconds=received)
-    return OrderUpdate("s", 1, "order.updated", "k", received_at, modified_at, sequence, False, {})
+    return order_update(1, {}, received_at, modified_at=modified_at, sequence=sequence)
 
 
-def _stored(modified: int | None, sequence: int = 0, received: int = 0) -> Document:
+def _stored(modified: int | None, sequence: int = 0, received: int = 0) -> Order:
     told = _snapshot(modified, sequence, received)
-    return {
-        "received_at": told.received_at,
-        **({"modified_at": told.modified_at} if modified is not None else {}),
-        **({"sequence": sequence} if sequence else {}),
-    }
+    stored: dict[str, Any] = {"received_at": told.received_at}
+    if modified is not None:
+        stored["modified_at"] = told.modified_at
+    if sequence:
+        stored["sequence"] = sequence
+    return cast("Order", stored)
 
 
 @pytest.mark.parametrize(
@@ -400,7 +402,7 @@ def _stored(modified: int | None, sequence: int = 0, received: int = 0) -> Docum
         (_snapshot(2), {}, False),
     ],
 )
-def test_which_of_two_versions_is_older(snapshot: OrderUpdate, stored: Document, older: bool) -> None:
+def test_which_of_two_versions_is_older(snapshot: OrderUpdate, stored: Order, older: bool) -> None:
     assert is_older(snapshot, stored) is older
 
 
@@ -893,7 +895,7 @@ def test_without_any_order_in_the_shop_all_take_their_units(shop: Shop, db: Db) 
 def test_the_time_that_an_order_takes_grows_with_its_lines_and_no_faster() -> None:
     lines = [{"id": number, "sku": f"new-{number}", "quantity": 1} for number in range(1, 12_001)]
     fields = {"line_items": lines, "status": "processing"}
-    snapshot = order_update(1, fields, topic="order.created")
+    snapshot = order_update(1, fields, kind="created")
     began = time.process_time()
     order = merge(None, snapshot, Catalogue([]))
     assert time.process_time() - began < 4  # a list that is sorted anew for each line takes several times as long

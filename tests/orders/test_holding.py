@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from pos_api.common.quantity import Quantity
 from pos_api.database.client import Document
 from pos_api.orders import holding
+from pos_api.orders.model import Order
+from pos_api.orders.status import set_status
+from pos_api.senders.woocommerce.order_status import order_status
 
 
 def full(quantity: Quantity, reduced: Quantity | None = None, product: str = "A") -> Document:
@@ -21,18 +24,22 @@ def bare(quantity: Quantity, product: str = "A") -> Document:
     return {"sku": product, "product": product, "quantity": quantity}
 
 
-def order(status: str, *lines: Document, **more: Any) -> Document:
-    return {"status": status, "line_items": list(lines), "opening": [], **more}
+def order(status: str, *lines: Document, **more: Any) -> Order:
+    stored: Any = {"line_items": list(lines), "opening": [], **more}
+    set_status(stored, order_status(status))
+    return cast("Order", stored)
 
 
-def held(order: Document) -> dict[str, Quantity]:
+def held(order: Order) -> dict[str, Quantity]:
     return {each["sku"]: each["quantity"] for each in holding.held(order)}
 
 
-def after(order: Document, status: str) -> Document:
-    """The order after an event that said nothing but its status."""
-    changed = {**order, "status": status}
-    return {**changed, "line_items": holding.after_status(changed, order["status"])}
+def after(order: Order, status: str) -> Order:
+    """The order after an update that said nothing but its status."""
+    changed = order.copy()
+    set_status(changed, order_status(status))
+    changed["line_items"] = holding.lines_after_status(changed, order["stock_rule"])
+    return changed
 
 
 ALL = ["pending", "on-hold", "processing", "completed", "cancelled", "refunded", "failed", "trash", "quote", "shipped"]

@@ -31,8 +31,8 @@ from pos_api.figures import queries as stats
 from pos_api.figures import rollup as tally
 from pos_api.inbox import queries
 from pos_api.inbox.replay import replay_entries
-from pos_api.orders import apply as orders
 from pos_api.orders import verify_stock as verify
+from pos_api.orders.compare import compare_orders
 from pos_api.orders.model import OrderUpdate
 from pos_api.privacy import erase
 from pos_api.processing import ingest as pull
@@ -569,7 +569,7 @@ def test_a_shop_that_keeps_an_erased_orders_data_is_in_sync(
     store = Stores(db, config).get("default")
     read = worker.understand(store, {"content-type": "application/json"}, envelope("order.updated", annas(1)), now())
     assert isinstance(read.subject, OrderUpdate)
-    [(stored, differing)] = orders.compare(db, [read.subject])
+    [(stored, differing)] = compare_orders(db, [read.subject])
     assert stored is not None
     assert differing == []
 

@@ -22,8 +22,8 @@ from pos_api.figures import queries as stats
 from pos_api.inbox import finishing, storing
 from pos_api.inbox.model import InboxEntry, Outcome, event_key
 from pos_api.inbox.replay import replay_entries
-from pos_api.orders import apply as orders
 from pos_api.orders import upkeep as order_upkeep
+from pos_api.orders.compare import compare_orders
 from pos_api.orders.model import OrderUpdate
 from pos_api.privacy import erase, retention
 from pos_api.processing import worker
@@ -447,7 +447,7 @@ def test_an_erased_order_is_no_difference_to_the_shop(shop: Shop, db: Db, short:
     body = json.dumps({"event": "order.updated", "data": data}).encode()
     subject = worker.understand(Stores(db, short).get("default"), {}, body, now()).subject
     assert isinstance(subject, OrderUpdate)
-    [(before, differing)] = orders.compare(db, [subject])
+    [(before, differing)] = compare_orders(db, [subject])
     assert before is not None
     assert differing == []
 

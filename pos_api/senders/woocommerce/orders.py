@@ -7,8 +7,9 @@ from typing import cast
 
 from pos_api.common.currencies import CURRENCIES
 from pos_api.database.client import Document
-from pos_api.orders.apply import status_of
+from pos_api.orders.meta import first_meta
 from pos_api.orders.model import OrderFields, OrderUpdate
+from pos_api.orders.status import status_name
 from pos_api.senders.fields import (
     STATUS_LIMIT,
     Field,
@@ -41,17 +42,17 @@ from pos_api.senders.woocommerce.order_lines import (
 )
 from pos_api.senders.woocommerce.order_meta import order_meta
 from pos_api.senders.woocommerce.order_refunds import read_refunds
+from pos_api.senders.woocommerce.order_status import DRAFTS, initial_status, kind_of, order_status
 from pos_api.senders.woocommerce.stock_taken import likely_taken_at
 from pos_api.senders.woocommerce.times import MOST_AHEAD, local_day, local_moment
 from pos_api.senders.woocommerce.topics import IMPLIED_STATUS
 from pos_api.stores.model import Store
 
-DRAFTS = frozenset({"checkout-draft", "auto-draft"})
 _ORDER: dict[str, Field] = {
     **same(text, "number", "created_via", "payment_method", "transaction_id"),
     **same(title, "payment_method_title"),
     **same(note, "customer_note"),
-    "status": Field("status", lambda value: limited(status_of(plain_text(value)), STATUS_LIMIT), essential=True),
+    "status": Field("status", lambda value: limited(status_name(plain_text(value)), STATUS_LIMIT), essential=True),
     "currency": Field("currency", lambda value: plain_text(value).strip().upper(), essential=True),
     "prices_include_tax": Field("prices_include_tax", yes_or_no),
     **same(amount, "total", essential=True),
@@ -86,8 +87,6 @@ def read_order(message: Message, store: Store, received_at: datetime, cause: str
     fields = leave_out_large(fields, table, place, message.size)
     found.check("The order is not valid.")
     status = fields.pop("status", None) or IMPLIED_STATUS.get(message.topic)
-    if status:
-        fields["status"] = status
     if status in DRAFTS:
         return None
     created_at = fields.pop("created_at", None) or local_moment(data.get("date_created"), store)
@@ -96,10 +95,11 @@ def read_order(message: Message, store: Store, received_at: datetime, cause: str
     elif created_at:
         fields["created_at"] = created_at
         fields["day"] = local_day(data.get("date_created"), created_at, store)
+    kind = kind_of(message.topic)
     return OrderUpdate(
         store=store.id,
         order_id=known["id"],
-        topic=message.topic,
+        kind=kind,
         cause=cause,
         received_at=received_at,
         modified_at=known.get("modified_at"),
@@ -109,11 +109,25 @@ def read_order(message: Message, store: Store, received_at: datetime, cause: str
         stock_taken_at=message.stock_taken_at,
         likely_taken_at=likely_taken_at(message, fields, known.get("modified_at")),
         fields=cast("OrderFields", fields),
+        status=order_status(status) if status else None,
+        initial_status=initial_status(kind),
+        test_mode=first_meta(fields["meta"], "_wcpay_mode") == "test" if "meta" in fields else None,
+        anonymized=is_anonymized(fields),
         replaces=message.replaces,
         erasures=store.erasures_of(fields.get("billing", {}).get("email", ""), fields.get("customer_id", 0)),
         read=frozenset(message.data),
         warnings=found.warnings,
     )
+
+
+_ERASED_EMAIL = "deleted@site.invalid"
+"""What WordPress writes for an e-mail address when a person's data is erased (wp_privacy_anonymize_data)."""
+
+
+def is_anonymized(fields: Document) -> bool:
+    """Whether the shop has erased the personal data of an order, as these fields of it say (`WC_Privacy_Erasers`)."""
+    email = fields.get("billing", {}).get("email", "").strip().lower()
+    return bool(email == _ERASED_EMAIL) or first_meta(fields.get("meta", ()), "_anonymized") == "yes"
 
 
 def _check_currency(fields: Document, store: Store, place: Place) -> None:

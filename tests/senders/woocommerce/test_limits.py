@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import bson
 import pytest
@@ -22,9 +22,9 @@ from pos_api.common.quantity import Quantity, whole
 from pos_api.database.client import Db, Document
 from pos_api.errors import Invalid
 from pos_api.figures.measures import Sums
-from pos_api.orders import apply as orders
-from pos_api.orders import holding
-from pos_api.orders.model import OrderUpdate
+from pos_api.orders.merge import merge
+from pos_api.orders.model import Order, OrderUpdate
+from pos_api.orders.returns import not_returned, returns
 from pos_api.orders.verify_stock import _order_problem
 from pos_api.senders import fields
 from pos_api.senders.woocommerce import messages
@@ -248,11 +248,11 @@ def test_a_number_has_a_length() -> None:
 # --- what many versions add up to -------------------------------------------------------------------------------
 
 
-def merged(*versions: dict[str, Any]) -> Document:
+def merged(*versions: dict[str, Any]) -> Order:
     """The order after these versions."""
-    order: Document | None = None
+    order: Order | None = None
     for data in versions:
-        order = orders.merge(order, read_order(data), Catalogue([]))
+        order = merge(order, read_order(data), Catalogue([]))
     assert order is not None
     return order
 
@@ -281,7 +281,7 @@ def test_an_order_has_at_most_200_warnings_of_one_code() -> None:
     goods = [*lines(1, "A"), *({"sku": f"unknown {n}", "quantity": 1} for n in range(500))]
     back = [{"sku": f"nothing {n}", "quantity": -1} for n in range(500)]
     snapshot = read_order(an_order(line_items=goods, refunds=[_refund(back)]))
-    order = orders.merge(None, snapshot, catalogue())
+    order = merge(None, snapshot, catalogue())
     assert len(order["unmatched"]) == 500
     assert Counter(each["code"] for each in order["warnings"]) == {"unknown_sku": 200, "unclear_refund_line": 200}
 
@@ -318,13 +318,13 @@ def process(topic: str, body: bytes) -> dict[str, str] | None:
     except Invalid as refused:
         return dict(refused.details)
     if isinstance(snapshot, OrderUpdate):
-        first = orders.merge(None, snapshot, catalogue())
-        second = orders.merge(first, snapshot, catalogue())
-        orders.merge(second, read_order({"id": 1, "status": "shipped"}), catalogue())
+        first = merge(None, snapshot, catalogue())
+        second = merge(first, snapshot, catalogue())
+        merge(second, read_order({"id": 1, "status": "shipped"}), catalogue())
         sums = Sums()
-        sums.add(second, is_first=False)
+        sums.add(cast("Document", second), is_first=False)
         sums.stored()
-        _order_problem(second, {})
+        _order_problem(cast("Document", second), {})
     return None
 
 
@@ -368,10 +368,10 @@ def test_a_body_full_of_small_entries_has_a_defined_answer_at_a_bounded_cost(nam
 # --- refunds are taken back in linear time, with the same result ------------------------------------------------
 
 
-def _not_returned_one_by_one(order: Document) -> list[Quantity]:
+def _not_returned_one_by_one(order: Order) -> list[Quantity]:
     """The plain rule: each refund line looks at all lines that it means."""
     kept: list[Quantity] = [line["quantity"] for line in order["line_items"]]
-    for _, returned, meant in holding.returns(order):
+    for _, returned, meant in returns(order):
         units = returned["quantity"]
         for number in meant:
             taken = min(units, kept[number]) if units > 0 else max(units, kept[number])
@@ -398,5 +398,5 @@ _BACK = st.lists(
 
 @given(_LINES, _BACK)
 def test_what_is_not_returned_is_what_the_plain_rule_says(goods: list[Document], back: list[Document]) -> None:
-    order = {"line_items": goods, "refunds": [{"line_items": back}]}
-    assert holding.not_returned(order) == _not_returned_one_by_one(order)
+    order = cast("Order", {"line_items": goods, "refunds": [{"line_items": back}]})
+    assert not_returned(order) == _not_returned_one_by_one(order)

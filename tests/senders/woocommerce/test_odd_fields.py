@@ -125,7 +125,7 @@ def _units_and_money(snapshot: OrderUpdate) -> Any:
     refunds = [
         (each["amount"], [line["quantity"] for line in each.get("line_items", ())]) for each in fields["refunds"]
     ]
-    return fields["total"], fields["currency"], fields["status"], lines, sorted(refunds, key=str)
+    return fields["total"], fields["currency"], snapshot.status, lines, sorted(refunds, key=str)
 
 
 def test_the_recordings_have_places_to_try() -> None:

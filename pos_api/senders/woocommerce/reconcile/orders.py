@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import cast
 
 from bson import Timestamp
 
@@ -20,7 +21,7 @@ from pos_api.common.time import now
 from pos_api.database.client import Db, Document
 from pos_api.errors import PosError
 from pos_api.inbox.model import full_reason
-from pos_api.orders import apply as orders
+from pos_api.orders.compare import compare_orders
 from pos_api.orders.model import OrderUpdate
 from pos_api.senders.base import Ingest
 from pos_api.senders.woocommerce.envelope import envelope
@@ -150,9 +151,9 @@ def _compare(db: Db, store: Store, rows: list[Row]) -> list[_Compared]:
         command = command_of(store, "order.restored", row)
         if isinstance(command, OrderUpdate):
             read.append((command, row))
-    compared = orders.compare(db, [snapshot for snapshot, _ in read])
+    compared = compare_orders(db, [snapshot for snapshot, _ in read])
     return [
-        _Compared(snapshot, before, fields, row)
+        _Compared(snapshot, cast("Document | None", before), fields, row)
         for (snapshot, row), (before, fields) in zip(read, compared, strict=True)
     ]
 

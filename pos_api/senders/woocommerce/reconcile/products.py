@@ -27,7 +27,7 @@ from pos_api.senders.woocommerce.reconcile.report import PRODUCTS, Report, too_m
 from pos_api.senders.woocommerce.row_commands import command_of
 from pos_api.senders.woocommerce.rows import Row, shown_text
 from pos_api.senders.woocommerce.shop_reader import ShopReader, Unread
-from pos_api.stock import ledger
+from pos_api.stock.reserved import reserved_units
 from pos_api.stores.model import Store
 
 _BATCH = 100
@@ -70,7 +70,7 @@ def compare(
     """Note the products that differ, are gone from the shop, or are not known here, and where the stock differs;
     `repair` brings them to what the shop says, stock excepted. `skus` None are all products. Where many are gone at
     once, they stay as they are unless `accept_gone`. Raises ShopError."""
-    comparison = _Comparison(db, store, shop, report, ingest, repair, ledger.held_by_pending(db, store.id))
+    comparison = _Comparison(db, store, shop, report, ingest, repair, reserved_units(db, store.id))
     if skus is None:
         _compare_all(comparison)
     else:

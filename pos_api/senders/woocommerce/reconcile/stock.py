@@ -15,6 +15,7 @@ from pos_api.senders.woocommerce.reconcile.report import PRODUCTS, Report
 from pos_api.senders.woocommerce.rows import Row, shown_text
 from pos_api.senders.woocommerce.shop_reader import ShopReader
 from pos_api.stock import ledger
+from pos_api.stock.reserved import reserved_units
 from pos_api.stores.model import Store
 
 ALIGNED = "reconcile"
@@ -62,7 +63,7 @@ def compare(
     report.not_read(PRODUCTS, [unread] if unread else [])
     if again is None or (there := units(again)) is None:
         return
-    held = ledger.held_by_pending(db, store.id, product_id).get(product_id, 0)
+    held = reserved_units(db, store.id, product_id).get(product_id, 0)
     product, difference = _here(db, product_id, there, held)
     if difference:
         report.stock.append(_discrepancy(db, store, product, there, held, difference))

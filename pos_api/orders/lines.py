@@ -1,0 +1,188 @@
+"""Matching an order's lines to products. Pure: no database; the catalogue is what was read before.
+
+A line once matched keeps its product: one that is gone from the shop, or renamed, has another SKU on the line, or none.
+What is unmatched once stays so for this order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pos_api.catalogue.external_ids import shop_id
+from pos_api.common.limits import LIST_LIMIT
+from pos_api.common.quantity import Quantity, whole
+from pos_api.orders import holding
+from pos_api.orders.model import Line, Order, OrderUpdate
+from pos_api.orders.opening import is_first_seen, is_from_before_live, stock_reduction
+
+if TYPE_CHECKING:
+    from pos_api.catalogue.products import Catalogue, Product
+    from pos_api.stock.opening import StockReduction
+
+
+def match_lines(order: Order, before: Order | None, update: OrderUpdate, catalogue: Catalogue) -> None:
+    """Set the product of each line of the merged order, and note on the order what was found out about its SKUs."""
+    matching = _Matching.begin(order, before, update, catalogue)
+    earlier = _by_unique_id(before["line_items"]) if before else {}
+    unique = _by_unique_id(order["line_items"]) if earlier else {}
+    lines = []
+    for reported in order["line_items"]:
+        number = reported.get("id", 0)
+        lines.append(matching.matched(reported, earlier.get(number) if number in unique else None))
+    order["line_items"] = lines
+    matching.note_on(order)
+
+
+@dataclass(slots=True)
+class _Matching:
+    """The matching of one order's lines, with what is noted on the order, as sets: it can have thousands of lines."""
+
+    store: str
+    catalogue: Catalogue
+    first_seen: bool
+    from_before: bool
+    reduction: StockReduction
+    opening: set[str]
+    unmatched: set[str]
+    without_stock: set[str]
+    unmanaged: set[str]
+
+    @classmethod
+    def begin(cls, order: Order, before: Order | None, update: OrderUpdate, catalogue: Catalogue) -> _Matching:
+        first_seen = is_first_seen(before)
+        reduction = stock_reduction(update, order["created_at"])
+        return cls(
+            order["store"],
+            catalogue,
+            first_seen,
+            first_seen and is_from_before_live(update, reduction, catalogue.first_made),
+            reduction,
+            set(order["opening"]),
+            set(order["unmatched"]),
+            set(order.get("without_stock", ())),
+            set(order.get("unmanaged", ())),
+        )
+
+    def matched(self, reported: Line, earlier: Line | None) -> Line:
+        """A line with its product, where it has one; `earlier` is the same line of the stored version."""
+        if earlier and _is_another_product(reported, earlier):
+            earlier = None
+        line: Line = {**reported, "sku": reported["sku"] or (earlier["sku"] if earlier else "")}
+        if earlier and "product" in earlier:
+            line["product"] = earlier["product"]
+        if line["sku"] and not _is_kept(line, earlier):
+            product = self._find_product(line)
+            if product and self.first_seen and self._was_counted(product):
+                self.opening.add(product.id)
+        self._note_management(line)
+        return line
+
+    def _was_counted(self, product: Product) -> bool:
+        """Whether the stock that a product started with lacks the order's units already."""
+        return self.from_before or product.contains(self.store, self.reduction, self.catalogue.first_made)
+
+    def _find_product(self, line: Line) -> Product | None:
+        """Match a line, or note why it has no product."""
+        sku, catalogue = line["sku"], self.catalogue
+        if sku in self.without_stock:
+            return None
+        product = None
+        if sku not in self.unmatched:
+            product = catalogue.find(self.store, sku, line.get("product_id", 0), line.get("variation_id", 0))
+        if product:
+            line["product"] = product.id
+        elif "product" not in line:
+            if catalogue.is_without_stock(self.store, line):
+                self.unmatched.discard(sku)
+                self.without_stock.add(sku)
+            else:
+                self.unmatched.add(sku)
+        return product
+
+    def _note_management(self, line: Line) -> None:
+        """Where the shop does not manage a product's stock for now, it takes none for the order then nor later: it
+        looks at an order's lines once."""
+        product = self.catalogue.get(line["product"]) if "product" in line else None
+        if product and line.get("full") and "reduced_stock" not in line and product.is_unmanaged(self.store, line):
+            self.unmanaged.add(product.id)
+
+    def note_on(self, order: Order) -> None:
+        """Write what was found out on the order."""
+        lines = order["line_items"]
+        order["opening"] = _kept(self.opening, lines)
+        order["unmatched"] = _kept(self.unmatched, lines)
+        order.pop("without_stock", None)
+        if without_stock := _kept(self.without_stock, lines):
+            order["without_stock"] = without_stock
+        order.pop("unmanaged", None)
+        if unmanaged := _kept(self.unmanaged, lines):
+            order["unmanaged"] = unmanaged
+
+
+def _kept(skus: set[str], lines: list[Line]) -> list[str]:
+    """Noted SKUs in order. Of an order that names ever other SKUs only those count that its lines have now."""
+    return sorted(skus if len(skus) <= LIST_LIMIT else skus & set(skus_of(lines)))
+
+
+def skus_of(lines: Iterable[Line]) -> list[str]:
+    """The SKUs and products of these lines, each once, in order."""
+    return sorted({sku for line in lines for sku in (line["sku"], line.get("product")) if sku})
+
+
+def _is_another_product(line: Line, earlier: Line) -> bool:
+    """Whether a line of the same id sells something else now. The shop goes on with the parent's id, and SKU, alone
+    where it has deleted a line's variation: that is the same line."""
+    if shop_id(line) in (0, shop_id(earlier)):
+        return False
+    lost_variation = earlier.get("variation_id") and not line.get("variation_id")
+    return not (lost_variation and line.get("product_id") == earlier.get("product_id"))
+
+
+def _is_kept(line: Line, earlier: Line | None) -> bool:
+    """Whether a line keeps the product it was matched with: where the shop's id says so, or no id and no other SKU."""
+    return earlier is not None and "product" in earlier and (shop_id(line) > 0 or line["sku"] == earlier["sku"])
+
+
+def _by_unique_id(lines: list[Line]) -> dict[int | str, Line]:
+    """Lines by their ids. One that comes twice, or none, identifies nothing."""
+    by_id: dict[int | str, Line] = {}
+    twice: set[int | str] = {0}
+    for line in lines:
+        if by_id.setdefault(line.get("id", 0), line) is not line:
+            twice.add(line.get("id", 0))
+    return {number: line for number, line in by_id.items() if number not in twice}
+
+
+# --- variations whose stock moved to their parent, or back ------------------------------------------------------
+
+
+def follow_shared_stock(order: Order, before: Order, catalogue: Catalogue) -> None:
+    """Match the lines of variations whose stock became their parent's, or their own again, with the product that has it
+    now: that is where the shop gives back what it took from the other one."""
+    moved = {
+        number: product
+        for number, line in enumerate(order["line_items"])
+        if "product" in line and line.get("variation_id") and (product := catalogue.moved_to(order["store"], line))
+    }
+    if not moved:
+        return
+    taken = dict(zip((line.get("id", 0) for line in before["line_items"]), holding.taken(before), strict=True))
+    carried = {each["sku"]: each["quantity"] for each in order.get("carried", ())}
+    opening = set(order["opening"])
+    lines = list(order["line_items"])
+    for number, product in moved.items():
+        line = lines[number]
+        _carry(carried, line["product"], product.id, taken.get(line.get("id", 0), 0))
+        if line["product"] in opening:
+            opening.add(product.id)
+        lines[number] = {**line, "product": product.id}
+    order["line_items"] = lines
+    order["opening"] = sorted(opening)
+    order["carried"] = [{"sku": sku, "quantity": units} for sku, units in sorted(carried.items()) if units]
+
+
+def _carry(carried: dict[str, Quantity], from_product: str, to_product: str, units: Quantity) -> None:
+    carried[to_product] = whole(carried.get(to_product, 0) + units)
+    carried[from_product] = whole(carried.get(from_product, 0) - units)
