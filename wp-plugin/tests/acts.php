@@ -1070,6 +1070,42 @@ function constants( array $input ): array {
 }
 
 /**
+ * Installs code as a plugin of the shop's developer, in place of what was installed before; none removes it.
+ */
+function developer_plugin( array $input ): array {
+	wp_mkdir_p( WPMU_PLUGIN_DIR );
+	array_map( 'unlink', glob( WPMU_PLUGIN_DIR . '/developer-*.php' ) );
+	if ( isset( $input['code'] ) ) {
+		file_put_contents( WPMU_PLUGIN_DIR . uniqid( '/developer-' ) . '.php', "<?php\n" . $input['code'] ); // A new name: OPcache may keep what a name held.
+	}
+	return array();
+}
+
+/**
+ * Options by name.
+ */
+function options_of( array $input ): array {
+	return array_combine( $input['names'], array_map( 'get_option', $input['names'] ) );
+}
+
+/**
+ * Changes meta data of an order.
+ */
+function set_meta( array $input ): array {
+	$order = wc_get_order( $input['id'] );
+	$order->update_meta_data( $input['key'], $input['value'] );
+	$order->save();
+	return array();
+}
+
+/**
+ * What the plugin wrote into WooCommerce's log.
+ */
+function woocommerce_log( array $input ): array {
+	return array( 'log' => implode( '', array_map( 'file_get_contents', glob( wp_upload_dir()['basedir'] . '/wc-logs/pos-sync-*.log' ) ) ) );
+}
+
+/**
  * Saves the settings as a user does; returns what is stored, and what was said.
  */
 function save_settings( array $input ): array {

@@ -102,7 +102,10 @@ final class DeliveryMessagesTest extends TestCase {
 	 * Every code that the service has, with its values.
 	 */
 	public function test_knows_every_warning_of_the_service(): void {
-		$source = (string) file_get_contents( __DIR__ . '/../../../pos_api/event_warnings.py' );
+		$service = __DIR__ . '/../../../pos_api';
+		$files   = array_merge( glob( "$service/*/event_warnings.py" ), glob( "$service/*/*/event_warnings.py" ) );
+		$this->assertCount( 1, $files );
+		$source = (string) file_get_contents( $files[0] );
 		preg_match( '/SENTENCES[^{]*\{(.*?)\n\}/s', $source, $table );
 		preg_match_all( '/^    "(\w+)": (.*?),\n(?=    "|$)/ms', $table[1] . "\n", $found, PREG_SET_ORDER );
 		$codes = array();
@@ -119,7 +122,7 @@ final class DeliveryMessagesTest extends TestCase {
 			$here[ $code ] = $values[1];
 		}
 		foreach ( $codes as $code => $values ) {
-			$this->assertSame( $values, $here[ $code ] ?? null, "$code has words in class-words.php, with the values that the service sends" );
+			$this->assertSame( $values, $here[ $code ] ?? null, "$code has a text in class-warning-messages.php, with the values that the service sends" );
 		}
 	}
 }

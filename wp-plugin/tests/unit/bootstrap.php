@@ -15,4 +15,19 @@ function __( string $text ): string { return $text; }
 function wp_json_encode( $value, int $flags = 0 ) { return json_encode( $value, $flags ); }
 function wp_parse_url( string $url, int $component = -1 ) { return parse_url( $url, $component ); }
 function size_format( int $bytes, int $decimals ): string { return number_format( $bytes / 1024, $decimals ) . ' KB'; }
+function add_filter( string $hook, callable $callback ): void { $GLOBALS['test_callbacks'][ $hook ][] = $callback; }
+function apply_filters( string $hook, $value, ...$arguments ) {
+	$GLOBALS['wp_current_filter'][] = $hook;
+	foreach ( $GLOBALS['test_callbacks'][ $hook ] ?? array() as $callback ) {
+		$value = $callback( $value, ...$arguments );
+	}
+	array_pop( $GLOBALS['wp_current_filter'] );
+	return $value;
+}
+function do_action( string $hook, ...$arguments ): void { apply_filters( $hook, ...$arguments ); }
+function wc_get_logger() {
+	return new class() {
+		public function error( string $line ): void { $GLOBALS['test_log'][] = $line; }
+	};
+}
 // phpcs:enable

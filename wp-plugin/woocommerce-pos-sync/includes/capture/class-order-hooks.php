@@ -2,7 +2,9 @@
 
 namespace POS_Sync\Capture;
 
+use POS_Sync\Extension\Developer_Hooks;
 use POS_Sync\Log\Delivery_Log;
+use POS_Sync\Payload\Envelope;
 use POS_Sync\Payload\Order_Payload;
 use POS_Sync\Queue\Queue_Item;
 use POS_Sync\Queue\Queue_Reader;
@@ -79,20 +81,24 @@ final class Order_Hooks implements Registers_Hooks {
 	}
 
 	/**
-	 * An order goes for good. How it was is kept where the POS was not told yet, since nobody can read it later.
+	 * An order is deleted for good. Its last state is kept where the POS does not have it yet, since nobody can read it later.
 	 *
 	 * @param int|string $id Its id.
 	 */
 	public function going( $id ): void {
-		$order = wc_get_order( (int) $id );
-		$told  = $this->reader->find( Queue_Item::ORDER, (int) $id );
-		$known = $told && Queue_Item::SENT === $told->state && ! $this->changes->has( Queue_Item::ORDER, (int) $id );
+		$order  = wc_get_order( (int) $id );
+		$queued = $this->reader->find( Queue_Item::ORDER, (int) $id );
+		$known  = $queued && Queue_Item::SENT === $queued->state && ! $this->changes->has( Queue_Item::ORDER, (int) $id );
 		$this->changed( $order );
 		if ( $known || ! $this->changes->has( Queue_Item::ORDER, (int) $id ) || ! $order instanceof \WC_Order ) {
 			return;
 		}
+		if ( ! ( $queued && $queued->may_be_known() ) && ! Developer_Hooks::should_send( Queue_Item::ORDER, (int) $id, $order ) ) {
+			return; // Without its last state it is not sent.
+		}
 		try {
-			$this->changes->keep_last_state( (int) $id, (string) wp_json_encode( Order_Payload::stock_state( $this->orders->build( $order ) ) ) );
+			$data = Developer_Hooks::payload( $this->orders->build( $order ), Queue_Item::ORDER, (int) $id, $order );
+			$this->changes->keep_last_state( (int) $id, (string) wp_json_encode( Order_Payload::stock_state( Envelope::named( $data ) ) ) );
 		} catch ( \Throwable $problem ) {
 			wc_get_logger()->error( 'Could not keep a deleted order: ' . $problem->getMessage(), array( 'source' => Delivery_Log::SOURCE ) );
 		}

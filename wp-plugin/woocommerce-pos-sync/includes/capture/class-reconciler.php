@@ -2,6 +2,7 @@
 
 namespace POS_Sync\Capture;
 
+use POS_Sync\Extension\Developer_Hooks;
 use POS_Sync\Log\Delivery_Log;
 use POS_Sync\Payload\Product_Payload;
 use POS_Sync\Payload\Shop_Query;
@@ -202,7 +203,8 @@ final class Reconciler {
 		if ( ! $item ) {
 			// Where the catalogue was not sent, the POS has the old products from elsewhere.
 			$created = $product->get_date_created();
-			return $this->settings->sent_catalogue() || ( $created && $created->getTimestamp() >= $this->settings->live_since() );
+			$wanted  = $this->settings->sent_catalogue() || ( $created && $created->getTimestamp() >= $this->settings->live_since() );
+			return $wanted && Developer_Hooks::should_send( Queue_Item::PRODUCT, $known->get_id(), $known );
 		}
 		return 'deleted' === $item->topic || Product_Payload::fingerprint( $this->products->build( $known ) ) !== $item->fingerprint;
 	}

@@ -68,7 +68,7 @@ final class Cli_Command implements Registers_Hooks {
 			}
 			$result = $this->sender->send( Queue_Item::ORDER, $id );
 			$item   = $this->reader->find( Queue_Item::ORDER, $id );
-			\WP_CLI::log( trim( sprintf( '%d: %s. %s', $id, '' === $result ? 'not sent (its status is not chosen, or it is being sent)' : $result, $item ? $item->error : '' ) ) );
+			\WP_CLI::log( trim( sprintf( '%d: %s. %s', $id, '' === $result ? 'not sent (its status is not chosen, another plugin holds it back, or it is being sent)' : $result, $item ? $item->error : '' ) ) );
 			$failed += Pos_Response::SENT === $result ? 0 : 1;
 		}
 		if ( $failed ) {

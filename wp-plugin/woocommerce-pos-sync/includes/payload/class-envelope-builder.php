@@ -2,6 +2,7 @@
 
 namespace POS_Sync\Payload;
 
+use POS_Sync\Extension\Developer_Hooks;
 use POS_Sync\Privacy\Personal_Data;
 use POS_Sync\Queue\Queue_Item;
 use POS_Sync\Settings\Settings;
@@ -38,7 +39,8 @@ final class Envelope_Builder {
 			case Queue_Item::PRODUCT:
 				return $this->product_envelope( $item );
 		}
-		return $this->envelope( Personal_Data::EVENT, $item, Envelope::named( json_decode( $item->last_state, true ) ), $item->changed_at );
+		$data = Developer_Hooks::payload( Envelope::named( json_decode( $item->last_state, true ) ), Queue_Item::ERASURE, $item->id );
+		return $this->envelope( Personal_Data::EVENT, $item, $data, $item->changed_at );
 	}
 
 	/**
@@ -60,8 +62,11 @@ final class Envelope_Builder {
 		if ( in_array( $status, Order_Payload::DRAFT_STATUSES, true ) || ! $this->is_wanted( $item, $status ) ) {
 			return null;
 		}
+		if ( ! $item->may_be_known() && ! Developer_Hooks::should_send( Queue_Item::ORDER, $item->id, $order ) ) {
+			return null;
+		}
 		$created  = $order->get_date_created();
-		$data     = $this->orders->build( $order );
+		$data     = Developer_Hooks::payload( $this->orders->build( $order ), Queue_Item::ORDER, $item->id, $order );
 		$envelope = $this->envelope( 'order.' . $this->topic( $item, $order ), $item, $data, $item->changed_at, $this->stock_taken( $item, $created ? $created->getTimestamp() : 0 ) );
 
 		$envelope->refunds = array_map(
@@ -81,6 +86,9 @@ final class Envelope_Builder {
 	private function gone_envelope( Queue_Item $item ): ?Envelope {
 		if ( $this->shop->order_exists( $item->id ) ) {
 			throw new \RuntimeException( 'WooCommerce could not read the order.' );
+		}
+		if ( ! $item->may_be_known() && '' === $item->last_state ) {
+			return null; // The POS never had it, and nothing of it was kept: it was not to be sent.
 		}
 		$kept    = Order_Payload::stock_state( Envelope::named( json_decode( $item->last_state, true ) ) );
 		$status  = $kept['status'] ?? null;
@@ -120,17 +128,17 @@ final class Envelope_Builder {
 			throw new \RuntimeException( 'WooCommerce could not read the product.' );
 		}
 		if ( ! $product instanceof \WC_Product || ! $this->products->is_for_sale( $product ) ) {
-			$maybe_known = $item->delivered || $item->tries > 1;
-			return $maybe_known ? $this->envelope( 'product.deleted', $item, array( 'id' => $item->id ), $read_at ) : null;
+			return $item->may_be_known() ? $this->envelope( 'product.deleted', $item, array( 'id' => $item->id ), $read_at ) : null;
 		}
 		$known = $this->products->sku_owner( $product );
-		if ( ! $known ) {
+		if ( ! $known || ( ! $item->may_be_known() && ! Developer_Hooks::should_send( Queue_Item::PRODUCT, $known->get_id(), $known ) ) ) {
 			return null;
 		}
 		$event    = in_array( $item->topic, array( 'deleted', 'restored' ), true ) ? 'restored' : ( $item->delivered ? 'updated' : 'created' );
 		$data     = $this->products->build( $known );
-		$envelope = $this->envelope( "product.$event", $item, $data, $read_at, array( 'last_order_id' => $last_order ) );
+		$envelope = $this->envelope( "product.$event", $item, Developer_Hooks::payload( $data, Queue_Item::PRODUCT, $known->get_id(), $known ), $read_at, array( 'last_order_id' => $last_order ) );
 
+		// Of the product as the shop has it: what a callback adds must not look like a change of the product.
 		$envelope->fingerprint = Product_Payload::fingerprint( $data );
 		return $envelope;
 	}
@@ -138,7 +146,7 @@ final class Envelope_Builder {
 	/**
 	 * The envelope around it.
 	 *
-	 * @param array<string, mixed> $data  The order or product.
+	 * @param array<mixed>         $data  The order or product.
 	 * @param int|string           $time  Unix time it is true for, or a time as Envelope::timestamp() writes it.
 	 * @param array<string, mixed> $more  Further fields.
 	 */
@@ -177,8 +185,7 @@ final class Envelope_Builder {
 	 * @param string $status Without "wc-".
 	 */
 	private function is_wanted( Queue_Item $item, string $status ): bool {
-		$statuses    = $this->settings->statuses();
-		$maybe_known = $item->delivered || $item->tries > 1;
-		return $maybe_known || ! $statuses || in_array( $status, $statuses, true );
+		$statuses = $this->settings->statuses();
+		return $item->may_be_known() || ! $statuses || in_array( $status, $statuses, true );
 	}
 }

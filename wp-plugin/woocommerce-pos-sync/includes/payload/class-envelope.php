@@ -53,7 +53,7 @@ final class Envelope {
 	 * @param int                  $id         Id of the order or product.
 	 * @param int                  $sequence   Raised by every change.
 	 * @param int|string           $time       Unix time of the change, or a time as timestamp() writes it.
-	 * @param array<string, mixed> $data       The order or product.
+	 * @param array<mixed>         $data       The order or product.
 	 * @param array<string, mixed> $about      Site URL and versions; "opening" where it is so.
 	 */
 	public function __construct( string $event, int $id, int $sequence, $time, array $data, array $about ) {

@@ -78,12 +78,14 @@ final class Queue_Claims {
 	 * @param int|null     $next   Unix time of the next attempt; null when given up.
 	 */
 	public function mark_failed( Queue_Item $item, Pos_Response $reply, string $error, ?int $next ): void {
+		// What was not even sent can't have reached the POS.
+		$not_sent = Pos_Response::NOT_SENT === $reply->status && Queue_Item::BROKE_OFF !== $reply->message ? 1 : 0;
 		$this->table->query(
-			'UPDATE {table} SET lease_until = 0,
+			'UPDATE {table} SET lease_until = 0, tries = GREATEST(tries, %d) - %d,
 				status = IF(sequence = %d, %d, status), error = IF(sequence = %d, %s, error),
 				next_attempt = IF(sequence = %d, %d, next_attempt), state = IF(sequence = %d, %s, state)
 			WHERE type = %s AND object_id = %d',
-			array( $item->sequence, $reply->status, $item->sequence, mb_substr( $error, 0, 255 ), $item->sequence, (int) $next, $item->sequence, null === $next ? Queue_Item::FAILED : Queue_Item::WAITING, $item->type, $item->id )
+			array( $not_sent, $not_sent, $item->sequence, $reply->status, $item->sequence, mb_substr( $error, 0, 255 ), $item->sequence, (int) $next, $item->sequence, null === $next ? Queue_Item::FAILED : Queue_Item::WAITING, $item->type, $item->id )
 		);
 	}
 

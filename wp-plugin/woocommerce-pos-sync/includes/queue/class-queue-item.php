@@ -154,6 +154,13 @@ final class Queue_Item {
 	}
 
 	/**
+	 * Whether the POS may have it: an attempt arrived, or ended without an answer. From then on every change of it is sent.
+	 */
+	public function may_be_known(): bool {
+		return $this->delivered || $this->tries > 1;
+	}
+
+	/**
 	 * Whether another row is the same order or product in the same state.
 	 */
 	public function is_same_as( ?Queue_Item $other ): bool {

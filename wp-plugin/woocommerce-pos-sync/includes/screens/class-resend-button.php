@@ -120,7 +120,7 @@ final class Resend_Button implements Registers_Hooks {
 		}
 		if ( ! $item || Queue_Item::NOTED === $item->state ) {
 			/* translators: %s: name of an order or product. */
-			return array( 'info', sprintf( __( '%s needs no sending: its status is not one of those that are sent, or the product has no SKU.', 'woocommerce-pos-sync' ), $name ) );
+			return array( 'info', sprintf( __( '%s needs no sending: its status is not one of those that are sent, the product has no SKU, or another plugin holds it back.', 'woocommerce-pos-sync' ), $name ) );
 		}
 		if ( Queue_Item::SENT === $item->state ) {
 			/* translators: %s: name of an order or product. */

@@ -2,6 +2,7 @@
 
 namespace POS_Sync\Sending;
 
+use POS_Sync\Extension\Developer_Hooks;
 use POS_Sync\Health\Email_Alerts;
 use POS_Sync\Jobs\Scheduler;
 use POS_Sync\Log\Delivery_Log;
@@ -86,7 +87,7 @@ final class Immediate_Sender implements Registers_Hooks {
 	 */
 	public function is_possible_here(): bool {
 		$error = error_get_last();
-		if ( ! $this->is_wanted() || ( $error && in_array( $error['type'], array( E_ERROR, E_PARSE, E_CORE_ERROR, E_COMPILE_ERROR, E_USER_ERROR ), true ) ) ) {
+		if ( ! Developer_Hooks::send_at_once() || ( $error && in_array( $error['type'], array( E_ERROR, E_PARSE, E_CORE_ERROR, E_COMPILE_ERROR, E_USER_ERROR ), true ) ) ) {
 			return false;
 		}
 		return function_exists( 'fastcgi_finish_request' ) || function_exists( 'litespeed_finish_request' ) || 'cli' === PHP_SAPI || wp_doing_cron();
@@ -98,7 +99,7 @@ final class Immediate_Sender implements Registers_Hooks {
 	public function finish(): void {
 		$queued       = $this->queued;
 		$this->queued = array();
-		if ( ( ! $queued && ! $this->scheduler->was_asked( Scheduler::SEND ) ) || ! $this->is_wanted() || ! $this->sender->may_send() ) {
+		if ( ( ! $queued && ! $this->scheduler->was_asked( Scheduler::SEND ) ) || ! Developer_Hooks::send_at_once() || ! $this->sender->may_send() ) {
 			return;
 		}
 		try {
@@ -122,7 +123,7 @@ final class Immediate_Sender implements Registers_Hooks {
 	 */
 	public function answer(): void {
 		$this->let_answer_go( self::SECONDS_ALONE );
-		if ( $this->is_wanted() && ! $this->is_held_back() ) {
+		if ( Developer_Hooks::send_at_once() && ! $this->is_held_back() ) {
 			$this->work( array(), self::SECONDS_ALONE );
 		}
 	}
@@ -170,17 +171,5 @@ final class Immediate_Sender implements Registers_Hooks {
 		if ( 'cli' !== PHP_SAPI ) {
 			wc_set_time_limit( $seconds + 30 );
 		}
-	}
-
-	/**
-	 * Whether sending at once is wanted on this site.
-	 */
-	private function is_wanted(): bool {
-		/**
-		 * Whether changes are sent as soon as the request that made them ends. With false all is left to the scheduled job.
-		 *
-		 * @param bool $wanted True.
-		 */
-		return (bool) apply_filters( 'pos_sync_send_at_once', true );
 	}
 }

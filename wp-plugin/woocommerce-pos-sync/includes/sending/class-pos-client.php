@@ -2,6 +2,7 @@
 
 namespace POS_Sync\Sending;
 
+use POS_Sync\Extension\Developer_Hooks;
 use POS_Sync\Health\Connection_Test_Result;
 use POS_Sync\Payload\Envelope;
 use POS_Sync\Settings\Settings;
@@ -18,6 +19,13 @@ final class Pos_Client {
 	 * The POS answers within ten seconds, whatever happens behind it.
 	 */
 	public const TIMEOUT = 15;
+
+	private const DEFAULTS = array(
+		'method'      => 'GET',
+		'timeout'     => self::TIMEOUT,
+		'redirection' => 0,
+		'user-agent'  => 'WooCommerce-POS-Sync/' . VERSION,
+	);
 
 	/**
 	 * The error of a request that was not made because of its address; Failure_Messages::describe() translates it.
@@ -96,17 +104,11 @@ final class Pos_Client {
 		if ( Network_Address::is_blocked_host( $host ) || array_filter( $addresses, array( Network_Address::class, 'is_blocked_ip' ) ) ) {
 			return new \WP_Error( 'pos_sync_address', self::BLOCKED_ADDRESS );
 		}
-		$pin = $this->pin( $host, $addresses );
+		$arguments = Developer_Hooks::request_args( $arguments + self::DEFAULTS, $url );
+		$pin       = $this->pin( $host, $addresses );
 		add_action( 'http_api_curl', $pin, 10, 3 );
 		try {
-			return wp_remote_request(
-				$url,
-				$arguments + array(
-					'timeout'     => self::TIMEOUT,
-					'redirection' => 0,
-					'user-agent'  => 'WooCommerce-POS-Sync/' . VERSION,
-				)
-			);
+			return wp_remote_request( $url, $arguments ); // @phpstan-ignore argument.type (what callbacks added is theirs to know)
 		} finally {
 			remove_action( 'http_api_curl', $pin );
 		}

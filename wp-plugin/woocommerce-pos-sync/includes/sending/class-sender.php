@@ -2,6 +2,7 @@
 
 namespace POS_Sync\Sending;
 
+use POS_Sync\Extension\Developer_Hooks;
 use POS_Sync\Log\Delivery_Log;
 use POS_Sync\Payload\Envelope;
 use POS_Sync\Payload\Envelope_Builder;
@@ -65,7 +66,7 @@ final class Sender {
 			return '';
 		}
 		if ( Queue_Item::BROKE_OFF === $item->error && null === Retry_Schedule::delay( $item->attempts, $this->settings->max_retries(), null, 0 ) ) {
-			return $this->note( $item, $this->envelopes->unsent( $item ), Pos_Response::unreadable( Queue_Item::BROKE_OFF ) );
+			return $this->record( $item, $this->envelopes->unsent( $item ), Pos_Response::unreadable( Queue_Item::BROKE_OFF ) );
 		}
 		// What this process read earlier may have changed since: without this an old state could go out under the new sequence.
 		wp_cache_flush_runtime();
@@ -73,18 +74,18 @@ final class Sender {
 		try {
 			$envelope = $this->envelopes->build( $item );
 		} catch ( \Throwable $problem ) {
-			return $this->note( $item, $this->envelopes->unsent( $item ), Pos_Response::unreadable( $problem->getMessage() ) );
+			return $this->record( $item, $this->envelopes->unsent( $item ), Pos_Response::unreadable( $problem->getMessage() ) );
 		}
 		if ( ! $envelope ) {
 			$this->claims->remove( $item, Queue_Item::ORDER !== $type || ! wc_get_order( $id ) );
 			return '';
 		}
 		if ( '' === $envelope->body ) {
-			return $this->note( $item, $envelope, Pos_Response::unreadable( __( 'It holds data that can not be written as JSON.', 'woocommerce-pos-sync' ) ) );
+			return $this->record( $item, $envelope, Pos_Response::unreadable( __( 'It holds data that can not be written as JSON.', 'woocommerce-pos-sync' ) ) );
 		}
 		$reply = $this->client->post( $envelope, $timeout ?? Pos_Client::TIMEOUT );
 		$reply->add_note( $envelope->left_out_note() );
-		return $this->note( $item, $envelope, $reply );
+		return $this->record( $item, $envelope, $reply );
 	}
 
 	/**
@@ -102,34 +103,53 @@ final class Sender {
 	}
 
 	/**
-	 * Writes down what came of it.
+	 * Records what came of it.
 	 *
 	 * @param Queue_Item   $item     As it was claimed.
 	 * @param Envelope     $envelope What was sent.
-	 * @param Pos_Response $reply    What came back.
+	 * @param Pos_Response $response What came back.
 	 * @return string Pos_Response::SENT, RETRY or FAILED.
 	 */
-	private function note( Queue_Item $item, Envelope $envelope, Pos_Response $reply ): string {
-		$result = $reply->verdict;
-		if ( Pos_Response::SENT === $result ) {
-			if ( Queue_Item::ERASURE === $item->type ) {
-				$this->claims->remove( $item, true ); // Nothing of the customer is kept.
-			} else {
-				$this->claims->mark_sent( $item, substr( (string) strrchr( $envelope->event, '.' ), 1 ), $envelope->fingerprint, $envelope->refunds );
-			}
-			if ( ! $this->is_reachable ) {
-				$this->queue->retry_after_outage( $this->settings->max_retries(), time() );
-				$this->is_reachable = true;
-			}
+	private function record( Queue_Item $item, Envelope $envelope, Pos_Response $response ): string {
+		return Pos_Response::SENT === $response->verdict ? $this->record_success( $item, $envelope, $response ) : $this->record_failure( $item, $envelope, $response );
+	}
+
+	/**
+	 * The POS has it.
+	 *
+	 * @return string Pos_Response::SENT.
+	 */
+	private function record_success( Queue_Item $item, Envelope $envelope, Pos_Response $response ): string {
+		if ( Queue_Item::ERASURE === $item->type ) {
+			$this->claims->remove( $item, true ); // Nothing of the customer is kept.
 		} else {
-			$delay = null;
-			if ( Pos_Response::RETRY === $result ) {
-				$delay = Retry_Schedule::delay( $item->attempts, $this->settings->max_retries(), $reply->retry_after, wp_rand( 0, 1000 ) / 1000 );
-			}
-			$result = null === $delay ? Pos_Response::FAILED : Pos_Response::RETRY;
-			$this->claims->mark_failed( $item, $reply, $this->log->clean( $reply->message ), null === $delay ? null : time() + $delay );
+			$this->claims->mark_sent( $item, substr( (string) strrchr( $envelope->event, '.' ), 1 ), $envelope->fingerprint, $envelope->refunds );
 		}
-		$this->log->add( $item, $envelope, $reply, $result );
+		if ( ! $this->is_reachable ) {
+			$this->queue->retry_after_outage( $this->settings->max_retries(), time() );
+			$this->is_reachable = true;
+		}
+		$this->log->add( $item, $envelope, $response, Pos_Response::SENT );
+		Developer_Hooks::delivered( $item->type, $item->id, $response->outcome(), $envelope->event );
+		return Pos_Response::SENT;
+	}
+
+	/**
+	 * It did not arrive, or was refused.
+	 *
+	 * @return string Pos_Response::RETRY or FAILED.
+	 */
+	private function record_failure( Queue_Item $item, Envelope $envelope, Pos_Response $response ): string {
+		$delay = null;
+		if ( Pos_Response::RETRY === $response->verdict ) {
+			$delay = Retry_Schedule::delay( $item->attempts, $this->settings->max_retries(), $response->retry_after, wp_rand( 0, 1000 ) / 1000 );
+		}
+		$next    = null === $delay ? null : time() + $delay;
+		$result  = null === $delay ? Pos_Response::FAILED : Pos_Response::RETRY;
+		$message = $this->log->clean( $response->message );
+		$this->claims->mark_failed( $item, $response, $message, $next );
+		$this->log->add( $item, $envelope, $response, $result );
+		Developer_Hooks::delivery_failed( $item->type, $item->id, $message, $next );
 		return $result;
 	}
 }
