@@ -43,6 +43,8 @@ class Config:
     webhook_processing: str = "inline"
     store_name: str = "default"
     store_url: str = ""
+    store_kind: str = "woocommerce"
+    """The kind of the default store, and of a stored one that names none. No setting."""
     store_timezone: str = "UTC"
     log_level: str = "INFO"
     log_format: str = "text"

@@ -41,7 +41,9 @@ from pos_api.database.client import Db, Document
 from pos_api.database.collections import ensure_indexes
 from pos_api.database.embedded import find_mongod
 from pos_api.inbox import storing
-from pos_api.processing import worker
+from pos_api.processing import batches
+from pos_api.processing.reading import read_delivery
+from pos_api.senders.registry import SENDERS
 from pos_api.stores.registry import Stores
 from tests.service import environment, free_port
 
@@ -342,9 +344,9 @@ def bench_trips(_args: argparse.Namespace) -> None:
 
 def deliver(db: Db, stores: Stores, bodies: list[bytes]) -> None:
     """What the worker does with a batch."""
-    works = [worker.understand(stores.get("default"), {}, body, now()) for body in bodies]
-    new = storing.store(db, [work.event for work in works], "bench")
-    worker.process(db, "bench", [work for work in works if work.event.key in new])
+    works = [read_delivery(SENDERS["woocommerce"], stores.get("default"), {}, body, now()) for body in bodies]
+    new = storing.store(db, [work.entry for work in works], "bench")
+    batches.process(db, "bench", [work for work in works if work.entry.key in new])
 
 
 def bench_backlog(args: argparse.Namespace) -> None:
@@ -356,8 +358,9 @@ def bench_backlog(args: argparse.Namespace) -> None:
         make_products(db)
         store = Stores(db, CONFIG).get("default")
         for start in range(0, args.backlog, 1000):
-            works = [worker.understand(store, {}, order_body(start + n + 1), now()) for n in range(1000)]
-            storing.store(db, [work.event for work in works], None)
+            bodies = [order_body(start + n + 1) for n in range(1000)]
+            works = [read_delivery(SENDERS["woocommerce"], store, {}, body, now()) for body in bodies]
+            storing.store(db, [work.entry for work in works], None)
         settings = environment(WEBHOOK_API_KEY=KEY, JWT_SECRET="j" * 32, MONGODB_URI=uri, LOG_LEVEL="ERROR")
         with running([sys.executable, "-m", "pos_api", "worker"], settings):
             until(lambda: storing.waiting(db) < args.backlog)

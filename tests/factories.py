@@ -20,7 +20,11 @@ from pos_api.common.time import now
 from pos_api.database.client import Db, Document, make_durable
 from pos_api.inbox.model import InboxEntry
 from pos_api.orders.model import OrderFields, OrderUpdate
+from pos_api.processing import reading
+from pos_api.processing.work import Work
+from pos_api.senders.registry import SENDERS
 from pos_api.senders.woocommerce.order_status import initial_status, order_status
+from pos_api.stores.model import Store
 
 API_KEY = "test-api-key-of-more-than-32-characters"
 SECRET = "test-webhook-secret"
@@ -39,7 +43,12 @@ AHEAD = (datetime.now(UTC) + timedelta(hours=23)).strftime("%Y-%m-%dT%H:%M:%S")
 
 def event(number: int = 1) -> InboxEntry:
     """An event of the inbox; its body is only a number."""
-    return InboxEntry("s", "order.created", str(number), b"%d" % number, {}, now())
+    return InboxEntry("s", "woocommerce", "order.created", str(number), b"%d" % number, {}, now())
+
+
+def read_delivery(store: Store, headers: Mapping[str, str], body: bytes, received_at: datetime) -> Work:
+    """What a delivery of WooCommerce says, without applying it."""
+    return reading.read_delivery(SENDERS["woocommerce"], store, headers, body, received_at)
 
 
 def line(sku: str | None, quantity: Quantity = 1, reduced: Quantity | None = None, **more: Any) -> dict[str, Any]:
@@ -119,7 +128,7 @@ def native_headers(topic: str, body: bytes, secret: str = SECRET) -> dict[str, s
         "X-WC-Webhook-Source": "https://shop.example/",
         "X-WC-Webhook-Topic": topic,
         "X-WC-Webhook-Resource": topic.partition(".")[0],
-        "X-WC-Webhook-InboxEntry": topic.partition(".")[2],
+        "X-WC-Webhook-Event": topic.partition(".")[2],
         "X-WC-Webhook-Signature": signature(body, secret),
         "X-WC-Webhook-ID": "1",
         "X-WC-Webhook-Delivery-ID": hashlib.md5(body, usedforsecurity=False).hexdigest(),

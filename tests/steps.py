@@ -19,9 +19,10 @@ from pos_api.config import Config
 from pos_api.database.client import Db, Document
 from pos_api.database.primary_term import select_within_term
 from pos_api.inbox import leases, storing
-from pos_api.processing import worker
+from pos_api.processing import batches, due
+from pos_api.processing.work import Work
 from pos_api.stores.registry import Stores
-from tests.factories import native_headers
+from tests.factories import native_headers, read_delivery
 
 
 class Crash(BaseException):
@@ -83,26 +84,26 @@ class Process:
     ) -> list[str | None]:
         """Take several deliveries in one batch; returns their outcomes."""
         works = [self._understand(topic, data, received_at or now(), envelope) for topic, data in messages]
-        new = storing.store(self.db, [work.event for work in works], self.lease)
-        outcomes = worker.process(self.db, self.lease, [work for work in works if work.event.key in new])
-        ended = [outcomes.get(work.event.key) for work in works]
+        new = storing.store(self.db, [work.entry for work in works], self.lease)
+        outcomes = batches.process(self.db, self.lease, [work for work in works if work.entry.key in new])
+        ended = [outcomes.get(work.entry.key) for work in works]
         return [each.outcome if each else None for each in ended]
 
-    def _understand(self, topic: str, data: Any, received_at: datetime, envelope: Document) -> worker.Work:
+    def _understand(self, topic: str, data: Any, received_at: datetime, envelope: Document) -> Work:
         store = self.stores.get("default")
         if not envelope:
             body = json.dumps(data).encode()
             headers = {name.lower(): value for name, value in native_headers(topic, body).items()}
-            return worker.understand(store, headers, body, received_at)
+            return read_delivery(store, headers, body, received_at)
         body = json.dumps({"event": topic, "data": data, **envelope}).encode()
-        return worker.understand(store, {"content-type": "application/json"}, body, received_at)
+        return read_delivery(store, {"content-type": "application/json"}, body, received_at)
 
     def take_over(self) -> None:
         """Do what the others left behind, as if their leases had run out."""
         self.lease = leases.new_lease()
         for _ in range(3):
             self.db.inbox.update_many({"due_at": {"$exists": True}}, {"$set": {"due_at": now()}})
-            if not worker.take_due(self.db, self.stores, self.lease):
+            if not due.take_due(self.db, self.stores, self.lease):
                 return
 
 

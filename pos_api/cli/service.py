@@ -18,7 +18,7 @@ from pos_api.collections import COLLECTIONS
 from pos_api.config import Config, ConfigError
 from pos_api.database import client as database
 from pos_api.inbox.lease_renewal import renewal
-from pos_api.processing import worker
+from pos_api.processing import due
 from pos_api.processing.schedule import Schedule
 from pos_api.senders.woocommerce.setup_line import webhook_url
 from pos_api.web.server import server
@@ -119,5 +119,5 @@ def work(config: Config) -> None:
         schedule.start()
         say("Worker running")
         renewal.ends_process = True  # systemd starts another one
-        worker.run_forever(db, config, stop)
+        due.run_forever(db, config, stop)
         schedule.stop()

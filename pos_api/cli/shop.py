@@ -43,7 +43,7 @@ def import_shop(config: Config, db: Db, /, name: str, since: datetime) -> None:
     Exit status 1 when something of the shop's is not here afterwards, or not as it is there.
     """
     with connection.open_shop(db, config, name) as shop:
-        imported = importer.run(db, config, shop, name, since, ingest.take_in, progress_bars())
+        imported = importer.run(db, config, shop, name, since, ingest.ingest, progress_bars())
     show_import(imported)
 
 
@@ -83,7 +83,7 @@ def import_database(
         raise click.ClickException("PyMySQL is not installed: `pip install 'pos-api[import-database]'`.") from None
     with closing(Database(prefix, unix_socket=socket, **connect)) as database:
         shop = DatabaseReader(database)
-        imported = importer.run(db, config, shop, name, since, ingest.take_in, progress_bars())
+        imported = importer.run(db, config, shop, name, since, ingest.ingest, progress_bars())
     show_import(imported)
 
 
@@ -155,7 +155,7 @@ def reconcile_shop(
         recorded = audit.act(db, "store.repaired", target=name, details=asked)
     with connection.open_shop(db, config, name) as shop, recorded as details:
         options = reconcile.Options(since, repair, repair_webhooks=repair, align=align, accept_gone=accept_gone)
-        report = reconcile.run(db, config, shop, name, ingest.take_in, options)
+        report = reconcile.run(db, config, shop, name, ingest.ingest, options)
         details |= _repairs(report)
     if as_json:
         say_lines(json.dumps(report.document(), default=json_value, indent=2, ensure_ascii=False))

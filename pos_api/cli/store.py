@@ -11,17 +11,20 @@ from pos_api.cli.common import moment_text, parse_moment, read_secret, say, with
 from pos_api.config import Config
 from pos_api.database.client import Db
 from pos_api.errors import Invalid, NotFound
+from pos_api.senders.registry import SENDERS
 from pos_api.senders.woocommerce import connection
-from pos_api.senders.woocommerce.setup_line import setup_line, webhook_url
+from pos_api.senders.woocommerce.setup_line import kind_url, setup_line, webhook_url
 from pos_api.staff import audit
 from pos_api.stores import removal, settings
 from pos_api.stores.model import DEFAULT
 from pos_api.stores.registry import Stores
 
+WOOCOMMERCE = "woocommerce"
+
 
 @click.group()
 def store() -> None:
-    """Shops that send their orders here, besides the one of the settings, which is called `default`."""
+    """Stores that send here, besides the shop of the settings, which is called `default`."""
 
 
 _store_settings = (
@@ -41,13 +44,26 @@ def _with_store_settings(command: Callable[..., None]) -> Callable[..., None]:
 
 @store.command("add")
 @click.argument("name")
+@click.option(
+    "--kind",
+    type=click.Choice(sorted(SENDERS)),
+    default=WOOCOMMERCE,
+    show_default=True,
+    help="Which sender speaks for it.",
+)
 @_with_store_settings
 @with_db
 @with_config
-def add_store(config: Config, db: Db, /, name: str, **given: str | None) -> None:
-    """Add the shop NAME and print the line for its plugin and its webhook secret; both are shown this once."""
-    key, secret = settings.add_store(db, config, name, **{setting: value for setting, value in given.items() if value})
+def add_store(config: Config, db: Db, /, name: str, kind: str, **given: str | None) -> None:
+    """Add the store NAME and print what to enter in it: of a shop the line for its plugin and its webhook secret, of
+    another kind of store the address and the secret. They are shown this once."""
+    chosen = {setting: value for setting, value in given.items() if value}
+    key, secret = settings.add_store(db, config, name, kind=kind, **chosen)
     say(f"Added {name}. Keep these, they are shown this once:")
+    if kind != WOOCOMMERCE:
+        say(f"  URL for its webhooks:  {kind_url(config, kind, name)}")
+        say(f"  secret:                {secret}")
+        return
     say(f"  API key:                                 {key}")
     say(f"  secret, for WooCommerce's own webhooks:  {secret}")
     say("Paste this line into the plugin (WooCommerce > POS Sync), it holds address and API key:")
@@ -72,11 +88,12 @@ def show_store(config: Config, db: Db, /, name: str, connect: bool) -> None:
         return
     for label, value in [
         ("name", found.name),
+        ("kind", found.kind),
         ("shop", found.url or "-"),
         ("time zone", found.timezone),
         ("currency", found.currency or "-"),
         ("live since", moment_text(found.live_since)),
-        ("sends to", webhook_url(config)),
+        ("sends to", webhook_url(config) if found.kind == WOOCOMMERCE else kind_url(config, found.kind, name)),
     ]:
         say(f"{label:<12}{value}")
 

@@ -97,6 +97,7 @@ def renew(db: Db, lease: str, keys: list[str]) -> None:
 def _entry(entry: Document, *, interrupted: bool) -> InboxEntry:
     return InboxEntry(
         store=entry["store"],
+        kind=entry["kind"],
         topic=entry["topic"],
         resource_id=entry["resource_id"],
         body=bytes(entry["body"]),

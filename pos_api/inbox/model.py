@@ -21,6 +21,8 @@ class StoredEntry(TypedDict, total=False):
 
     _id: Required[str]
     store: Required[str]
+    kind: Required[str]
+    """Which sender can read it."""
     topic: Required[str]
     resource_id: Required[str]
     headers: Required[Mapping[str, str]]
@@ -54,11 +56,12 @@ class StoredEntry(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class InboxEntry:
-    """An authenticated delivery: who sent it, what it is about, and its exact bytes. Where these could not be kept,
-    `refused` says why; `erased` says that they were, and have been erased since. `interrupted` says that whoever worked
-    on it let its lease run out."""
+    """An authenticated delivery: which store and which kind of sender it is from, what it is about, and its exact
+    bytes. Where these could not be kept, `refused` says why; `erased` says that they were, and have been erased since.
+    `interrupted` says that whoever worked on it let its lease run out."""
 
     store: str
+    kind: str
     topic: str
     resource_id: str
     body: bytes

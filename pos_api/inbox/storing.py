@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import cast
 
 from bson import Binary
 from pymongo.errors import BulkWriteError
@@ -12,7 +13,7 @@ from pos_api.common.time import now
 from pos_api.database.client import DURABLE, Db, Document
 from pos_api.database.write_errors import only_collisions
 from pos_api.inbox.leases import LEASE
-from pos_api.inbox.model import InboxEntry
+from pos_api.inbox.model import InboxEntry, StoredEntry
 
 
 def store(db: Db, events: list[InboxEntry], lease: str | None) -> set[str]:
@@ -21,7 +22,7 @@ def store(db: Db, events: list[InboxEntry], lease: str | None) -> set[str]:
     One round trip. It waits for the journal of a majority, for the duplicates too, so that a duplicate is never
     answered for a first that could still be lost. Raises PyMongoError when they could not all be stored.
     """
-    documents = [_document(event, lease) for event in events]
+    documents = cast(list[Document], [_document(event, lease) for event in events])
     try:
         db.inbox.with_options(write_concern=DURABLE).insert_many(documents, ordered=False)
     except BulkWriteError as error:
@@ -30,10 +31,11 @@ def store(db: Db, events: list[InboxEntry], lease: str | None) -> set[str]:
     return {event.key for event in events}
 
 
-def _document(event: InboxEntry, lease: str | None) -> Document:
-    document: Document = {
+def _document(event: InboxEntry, lease: str | None) -> StoredEntry:
+    document: StoredEntry = {
         "_id": event.key,
         "store": event.store,
+        "kind": event.kind,
         "topic": event.topic,
         "resource_id": event.resource_id,
         "headers": dict(event.headers),

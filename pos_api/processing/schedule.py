@@ -184,7 +184,7 @@ def _report(db: Db, config: Config, name: str, since: datetime, sweep: bool) -> 
     try:
         with connection.open_shop(db, config, name, within=_LONGEST) as shop:
             options = reconcile.Options(since, repair=True, every_product=sweep, grace=_GRACE)
-            return reconcile.run(db, config, shop, name, ingest.take_in, options)
+            return reconcile.run(db, config, shop, name, ingest.ingest, options)
     except (PosError, ConfigError) as error:
         report = Report(name, since, now(), problem=str(error), finished_at=now())
         reconcile.keep(db, config, report, since)

@@ -1,14 +1,150 @@
-"""What senders are given by those who use them."""
+"""What a sender is, and what senders are given by those who use them.
+
+A sender speaks for one kind of store. It authenticates deliveries, reads them, and translates what they say into
+commands of the domains; it writes nothing. `registry` lists the senders there are.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeAlias, TypeVar
 
+from pos_api.catalogue.archive import ProductDeletion
+from pos_api.catalogue.products import ProductSnapshot
+from pos_api.customers.customers import CustomerErasure, CustomerSnapshot
 from pos_api.database.client import Db
+from pos_api.errors import Unauthorized
 from pos_api.inbox.model import Outcome
+from pos_api.orders.model import OrderUpdate
+from pos_api.stores.api_keys import ORDERS
+from pos_api.stores.authentication import api_key
 from pos_api.stores.model import Store
+from pos_api.stores.registry import Stores
+
+Command: TypeAlias = OrderUpdate | ProductSnapshot | ProductDeletion | CustomerSnapshot | CustomerErasure
+"""What a sender asks a domain to apply."""
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticated:
+    """The store that a delivery comes from. `always_200` says that its sender must be answered 200 also where the body
+    can't be used: WooCommerce switches a webhook off that is answered anything else five times."""
+
+    store: Store
+    always_200: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """The stores that a delivery may come from: all of the sender's kind, or the one that the URL names; and the
+    address it was sent from."""
+
+    stores: Sequence[Store]
+    address: str | None
+    registry: Stores
+
+    def with_api_key(self, key: str) -> Store:
+        """The one of these stores whose API key this is. Raises Unauthorized, and Forbidden for a key that may not send
+        deliveries, or not from this address."""
+        known = api_key(self.registry, key, self.address, ORDERS)
+        for store in self.stores:
+            if store.id == known.store:
+                return store
+        raise Unauthorized("The API key is of a store of another kind.", reason="API key of another kind of store")
+
+
+class PartialAuthentication(Protocol):
+    """Authenticates a delivery whose body is too large to be kept, while it is read part by part."""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the store is known before the body is: then a body that breaks off is of that store all the same."""
+        ...
+
+    def add(self, part: bytes) -> None:
+        """Take the next part of the body."""
+        ...
+
+    def result(self) -> Authenticated:
+        """Who sent it, once all parts were taken. Raises Unauthorized."""
+        ...
+
+
+class Message(Protocol):
+    """A body that was read, before its content is looked at. Each sender has a class of its own for it."""
+
+    @property
+    def topic(self) -> str:
+        """What kind of event it is, in the sender's words: `order.updated`."""
+        ...
+
+    @property
+    def resource_id(self) -> str:
+        """The sender's id of what it is about; blank where it names none."""
+        ...
+
+    @property
+    def site(self) -> str:
+        """The web address of the shop that it comes from; blank where it names none. See `Store.site`."""
+        ...
+
+
+MessageT = TypeVar("MessageT", bound=Message)
+
+
+class Sender(Protocol[MessageT]):
+    """What speaks for stores of one kind. `headers` are lower-cased everywhere."""
+
+    @property
+    def kind(self) -> str:
+        """The kind of its stores, as it is stored and as it stands in the URL."""
+        ...
+
+    @property
+    def topics(self) -> Collection[str]:
+        """The topics that it knows. Metrics count all others together."""
+        ...
+
+    def is_ping(self, headers: Mapping[str, str], body: bytes) -> bool:
+        """Whether this is no delivery but a trial of the address, which is answered 200 without credentials."""
+        ...
+
+    def authenticate(self, headers: Mapping[str, str], body: bytes, candidates: Candidates) -> Authenticated:
+        """Who sent a delivery, by its raw bytes. Raises Unauthorized, and Forbidden."""
+        ...
+
+    def authenticate_parts(self, headers: Mapping[str, str], candidates: Candidates) -> PartialAuthentication:
+        """The same for a body that is too large to be kept. Raises at once where no store can have sent it."""
+        ...
+
+    def kept_headers(self, headers: Mapping[str, str]) -> dict[str, str]:
+        """The headers that are stored with a delivery: what is needed to read it again and to trace it; never a key or
+        a signature, nor an e-mail address."""
+        ...
+
+    def kept_body(self, body: bytes) -> bytes:
+        """The body as it is stored and read: without what may be stored nowhere."""
+        ...
+
+    def delivery_id(self, headers: Mapping[str, str]) -> str:
+        """The sender's id of this delivery; blank where it has none. It tells deliveries apart that name nothing."""
+        ...
+
+    def read(self, headers: Mapping[str, str], body: bytes) -> MessageT:
+        """The message in a body. Raises BadRequest or Invalid where it can't be read; the delivery is parked then."""
+        ...
+
+    def topic_and_id(self, headers: Mapping[str, str], beginning: bytes) -> tuple[str, str]:
+        """Topic and resource id of a body that can't be read, or is too large, as far as its beginning names them;
+        blank where it does not."""
+        ...
+
+    def translate(self, message: MessageT, store: Store, received_at: datetime, cause: str) -> Sequence[Command]:
+        """The commands that a message gives: none where it says nothing to keep, at most one for each order. `cause` is
+        the event key, which goes into history and ledger. Raises Invalid where the content can't be used."""
+        ...
 
 
 class Ingest(Protocol):

@@ -15,10 +15,12 @@ DEFAULT = "default"
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """One shop, as the rest of the service needs it."""
+    """One place that sells or takes money, as the rest of the service needs it: a web shop, a till."""
 
     id: str
     name: str
+    kind: str
+    """Which sender speaks for it."""
     url: str = ""
     timezone: str = "UTC"
     currency: str = ""

@@ -53,11 +53,15 @@ class Stores:
         self._refresh()
         return list(self._stores.values())
 
+    def of_kind(self, kind: str) -> list[Store]:
+        """The stores of this kind."""
+        return [store for store in self.all() if store.kind == kind]
+
     def get(self, store_id: str) -> Store:
         """The store of that id; one that was removed meanwhile is known by its id alone."""
         self._refresh()
         return self._stores.get(store_id) or Store(
-            store_id, store_id, order_meta=self._config.order_meta, erasures=self.erasures
+            store_id, store_id, self._config.store_kind, order_meta=self._config.order_meta, erasures=self.erasures
         )
 
     def of_key(self, key: str) -> ApiKey | None:
@@ -137,6 +141,7 @@ def _from_config(config: Config, document: Document) -> Store:
     return Store(
         id=DEFAULT,
         name=config.store_name,
+        kind=config.store_kind,
         url=document.get("url", config.store_url),
         timezone=document.get("timezone", config.store_timezone),
         currency=document.get("currency", ""),
@@ -151,6 +156,7 @@ def _from_document(document: Document, config: Config) -> Store:
     return Store(
         id=document["_id"],
         name=document["name"],
+        kind=document.get("kind", config.store_kind),
         url=document.get("url", ""),
         timezone=document.get("timezone", "UTC"),
         currency=document.get("currency", ""),

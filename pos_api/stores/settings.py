@@ -24,17 +24,25 @@ _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 
 
 def add_store(
-    db: Db, config: Config, name: str, *, url: str = "", timezone: str = "UTC", currency: str = ""
+    db: Db,
+    config: Config,
+    name: str,
+    *,
+    kind: str = "",
+    url: str = "",
+    timezone: str = "UTC",
+    currency: str = "",
 ) -> tuple[str, str]:
-    """Add a store under the slug `name`. Returns its API key and the secret of its native webhooks, which are shown
-    this once; two, so that a revoked key is of no use for anything. Raises Invalid for a name that is no slug and for
-    settings that can't be used, Conflict when it exists."""
+    """Add a store of this kind (blank: of the default store's) under the slug `name`. Returns its API key and the
+    secret of its webhooks, which are shown this once; two, so that a revoked key is of no use for anything. Raises
+    Invalid for a name that is no slug and for settings that can't be used, Conflict when it exists."""
     if not _SLUG.fullmatch(name) or name == DEFAULT:
         raise Invalid(f"{name!r} is no name for a store: small letters, digits and hyphens, not {DEFAULT!r}.")
     key, webhook_secret = api_keys.generate(), secrets.token_urlsafe(32)
     document = {
         "_id": name,
         "name": name,
+        "kind": kind or config.store_kind,
         "url": checked_url(url) if url else "",
         "timezone": _checked_timezone(timezone),
         "currency": _checked_currency(currency) if currency else "",
@@ -42,7 +50,7 @@ def add_store(
         "webhook_secret": seal(webhook_secret, config),
         "created_at": now(),
     }
-    details = {setting: document[setting] for setting in ("url", "timezone", "currency")}
+    details = {setting: document[setting] for setting in ("kind", "url", "timezone", "currency")}
     with audit.act(db, "store.created", target=name, details=details | {"prefix": api_keys.prefix(key)}):
         try:
             db.stores.insert_one(document)

@@ -11,7 +11,7 @@ from pos_api.config import Config
 from pos_api.database.client import Db
 from pos_api.inbox import leases
 from pos_api.inbox.replay import replay_entries
-from pos_api.processing import worker
+from pos_api.processing import due
 from pos_api.stores.registry import Stores
 from tests.factories import AHEAD, Shop, assert_books_balance, at, line, order, product, stock_of
 
@@ -166,5 +166,5 @@ def test_a_deletion_begun_before_a_crash_is_finished_by_its_second_run(shop: Sho
     db.products.update_one({"_id": "A"}, {"$unset": {"deleted_ids": "", "archived": "", "archived_by": ""}})
     key = db.inbox.find_one({"topic": "product.deleted"})["_id"]  # type: ignore[index]
     replay_entries(db, [key])
-    worker.take_due(db, Stores(db, config), leases.new_lease())
+    due.take_due(db, Stores(db, config), leases.new_lease())
     assert archived(db)

@@ -313,7 +313,7 @@ def test_when_a_shop_went_live_is_a_setting(home: Path, db: Db, config: Config) 
 
 def test_a_parked_delivery_is_shown_with_its_reason_and_replayed(home: Path, db: Db, config: Config) -> None:
     uri = {"MONGODB_URI": str(config.mongodb_uri)}
-    event = InboxEntry("default", "order.created", "7", b"{}", {}, now())
+    event = InboxEntry("default", "woocommerce", "order.created", "7", b"{}", {}, now())
     storing.store(db, [event], "lease")
     details = {"data.total": "not an amount of money", "data.id": "is required"}
     parked = Outcome("parked", reason="The order is not valid.", details=details)
@@ -335,7 +335,7 @@ ATTACK = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202e\r\n2026-01-01 applied default ord
 
 
 def test_what_a_shop_sent_cant_command_the_terminal_or_fake_a_line(home: Path, db: Db, config: Config) -> None:
-    event = InboxEntry("default", f"order.created{ATTACK}", f"7{ATTACK}", b"{}", {}, now())
+    event = InboxEntry("default", "woocommerce", f"order.created{ATTACK}", f"7{ATTACK}", b"{}", {}, now())
     storing.store(db, [event], "lease")
     parked = Outcome("parked", reason=f"Not valid: {ATTACK}", details={f"data.{ATTACK}": ATTACK})
     finishing.finish(db, "lease", [(event.key, parked)])

@@ -23,7 +23,8 @@ from pos_api.inbox.model import Outcome
 from pos_api.inbox.replay import replay_entries
 from pos_api.orders import apply as orders
 from pos_api.orders.model import OrderUpdate, Result
-from pos_api.processing import worker
+from pos_api.processing import due, worker
+from pos_api.processing.faults import Outage
 from tests.factories import assert_books_balance, event, line, order, stock_of, stock_up
 from tests.service import environment
 from tests.steps import Crash, Process, processes
@@ -59,7 +60,7 @@ def run_out(db: Db) -> None:
 def take(process: Process) -> int:
     """Let a process take what is due; it may crash."""
     with suppress(Crash):
-        return worker.take_due(process.db, process.stores, process.lease)
+        return due.take_due(process.db, process.stores, process.lease)
     return -1
 
 
@@ -272,7 +273,7 @@ def test_a_process_that_is_to_stop_ends_the_order_at_hand_and_begins_no_other(th
     run_out(db)
     stop = threading.Event()
     second.steps.before = lambda step: stop.set() if second.steps.names[step - 1] == "insert" else None
-    worker.take_due(second.db, second.stores, second.lease, stop=stop)
+    due.take_due(second.db, second.stores, second.lease, stop=stop)
     assert db.inbox.count_documents({"state": "done"}) == 1
     assert db.inbox.count_documents({"alone": {"$exists": True}}) == 0
     run_out(db)
@@ -288,17 +289,17 @@ def test_what_a_process_could_not_end_because_the_database_was_away_is_no_fault_
 
     stock_up(db, A=10)
     first, second, _ = three
-    outage = worker.Outage()
+    outage = Outage()
     monkeypatch.setattr(orders, "apply", away)
     with suppress(AutoReconnect):
         first.deliver("order.created", order(1, line("A")))
     for process in (second, first):
         run_out(db)
-        assert worker.take_due(process.db, process.stores, process.lease, outage) == 0
+        assert due.take_due(process.db, process.stores, process.lease, outage) == 0
     assert [each["state"] for each in db.inbox.find()] == ["waiting"]
     monkeypatch.undo()
     run_out(db)
-    assert worker.take_due(second.db, second.stores, second.lease, outage) == 1, "who is back goes on with its own"
+    assert due.take_due(second.db, second.stores, second.lease, outage) == 1, "who is back goes on with its own"
     assert stock_of(db) == {"A": 9}
 
 

@@ -35,13 +35,12 @@ from pos_api.orders import verify_stock as verify
 from pos_api.orders.compare import compare_orders
 from pos_api.orders.model import OrderUpdate
 from pos_api.privacy import erase
-from pos_api.processing import ingest as pull
-from pos_api.processing import worker
+from pos_api.processing import ingest
 from pos_api.senders.woocommerce.envelope import envelope
 from pos_api.staff import token_claims
 from pos_api.stores.registry import Stores
 from tests.backups import restore
-from tests.factories import API_KEY, Shop, at, line, native_headers, order, stock_of, stock_up, values
+from tests.factories import API_KEY, Shop, at, line, native_headers, order, read_delivery, stock_of, stock_up, values
 from tests.service import settings_of
 from tests.steps import Crash, Process, clear, interleave, processes
 from tests.web.api.test_orders import conforms, data
@@ -254,9 +253,9 @@ def test_what_is_read_from_the_shop_brings_nothing_back(shop: Shop, db: Db, conf
     erase.person(db, erasures, ANNA)
     store = Stores(db, config).get("default")
     bodies = [envelope("order.created", annas(1)), envelope("customer.created", {"id": 7, "email": ANNA})]
-    assert [each.outcome for each in pull.take_in(db, store, bodies, now())] == ["created", "stale"]
+    assert [each.outcome for each in ingest.ingest(db, store, bodies, now())] == ["created", "stale"]
     for _ in range(2):
-        pull.take_in(db, store, bodies, now(), again=True)
+        ingest.ingest(db, store, bodies, now(), again=True)
     assert traces(db) == []
 
 
@@ -392,14 +391,14 @@ def test_a_shop_erases_what_came_from_it_alone(shop: Shop, db: Db, config: Confi
     shop.outcome("order.created", annas(1))
     stores = Stores(db, config)
     other = replace(stores.get("default"), id="other")
-    pull.take_in(db, other, [envelope("order.created", annas(2))], now())
+    ingest.ingest(db, other, [envelope("order.created", annas(2))], now())
     assert shop.outcome("customer.erased", {"email": ANNA.upper(), "orders": True}) == "updated"
     [record] = db.customers.find({})
     assert (record["_id"], record["shop_ids"]) == (ANNA, ["other:7"])
     customers = {each["_id"]: each["customer"] for each in db.woocommerceorders.find()}
     assert customers["other:2"] == ANNA
     assert customers["default:1"].startswith("erased:")
-    pull.take_in(db, other, [envelope("order.updated", annas(2, modified=9, status="completed"))], now())
+    ingest.ingest(db, other, [envelope("order.updated", annas(2, modified=9, status="completed"))], now())
     assert db.woocommerceorders.find_one({"_id": "other:2"})["billing"]["email"] == ANNA  # type: ignore[index]
 
 
@@ -567,9 +566,9 @@ def test_a_shop_that_keeps_an_erased_orders_data_is_in_sync(
     shop.outcome("order.created", annas(1))
     erase.person(db, erasures, ANNA)
     store = Stores(db, config).get("default")
-    read = worker.understand(store, {"content-type": "application/json"}, envelope("order.updated", annas(1)), now())
-    assert isinstance(read.subject, OrderUpdate)
-    [(stored, differing)] = compare_orders(db, [read.subject])
+    read = read_delivery(store, {"content-type": "application/json"}, envelope("order.updated", annas(1)), now())
+    assert isinstance(read.commands[0], OrderUpdate)
+    [(stored, differing)] = compare_orders(db, [read.commands[0]])
     assert stored is not None
     assert differing == []
 

@@ -26,9 +26,8 @@ from pos_api.orders import upkeep as order_upkeep
 from pos_api.orders.compare import compare_orders
 from pos_api.orders.model import OrderUpdate
 from pos_api.privacy import erase, retention
-from pos_api.processing import worker
+from pos_api.processing.due import take_due
 from pos_api.processing.schedule import Schedule
-from pos_api.processing.worker import take_due
 from pos_api.senders.woocommerce import messages
 from pos_api.senders.woocommerce.not_kept import without_traces
 from pos_api.senders.woocommerce.order_meta import kept_meta
@@ -37,7 +36,7 @@ from pos_api.staff import token_claims
 from pos_api.stores import keys
 from pos_api.stores.model import Store
 from pos_api.stores.registry import Stores
-from tests.factories import Shop, line, order, outcome, stock_of, stock_up
+from tests.factories import Shop, line, order, outcome, read_delivery, stock_of, stock_up
 from tests.steps import Crash, processes
 
 TRACES: dict[str, Any] = {
@@ -142,7 +141,7 @@ META = [
 
 def kept(*more: str) -> set[str]:
     body = json.dumps({"event": "order.created", "data": order(1, meta_data=META)}).encode()
-    store = Store("default", "default", order_meta=more)
+    store = Store("default", "default", "woocommerce", order_meta=more)
     snapshot = translate(messages.read({}, body), store, now(), "cause")
     assert snapshot is not None
     return {each["key"] for each in snapshot.fields["meta"]}  # type: ignore[union-attr]
@@ -161,7 +160,7 @@ def test_the_setting_holds_for_every_shop_and_every_way_in(config: Config, db: D
     stores = Stores(db, replace(config, order_meta=("po_number",)))
     body = json.dumps({"event": "order.created", "data": order(1, meta_data=META)}).encode()
     for name in ("default", "removed"):
-        subject = worker.understand(stores.get(name), {}, body, now()).subject
+        [subject] = read_delivery(stores.get(name), {}, body, now()).commands
         assert [each["key"] for each in subject.fields["meta"]] == ["_wcpay_mode", "po_number"]  # type: ignore[union-attr]
 
 
@@ -316,7 +315,7 @@ def test_a_viewer_sees_what_was_sold(marked: Flask) -> None:
 
 def store_event(db: Db, number: int, outcome_: str, days_ago: int) -> str:
     """An event of the inbox that ended so, so many days ago."""
-    event = InboxEntry("default", "order.created", str(number), b"{}", {}, now())
+    event = InboxEntry("default", "woocommerce", "order.created", str(number), b"{}", {}, now())
     storing.store(db, [event], "lease")
     if outcome_ == "failed":
         finishing.fail(db, "lease", replace(event, attempts=finishing.MAX_ATTEMPTS), "odd")
@@ -445,7 +444,7 @@ def test_an_erased_order_is_no_difference_to_the_shop(shop: Shop, db: Db, short:
     shop.outcome("order.created", data)
     retention.run(db, short)
     body = json.dumps({"event": "order.updated", "data": data}).encode()
-    subject = worker.understand(Stores(db, short).get("default"), {}, body, now()).subject
+    [subject] = read_delivery(Stores(db, short).get("default"), {}, body, now()).commands
     assert isinstance(subject, OrderUpdate)
     [(before, differing)] = compare_orders(db, [subject])
     assert before is not None

@@ -20,10 +20,10 @@ from pos_api.errors import Unavailable
 from pos_api.inbox.model import Outcome
 from pos_api.orders import apply as orders
 from pos_api.orders.model import OrderUpdate, Result
-from pos_api.processing import worker
+from pos_api.processing import due, worker
 from pos_api.stores import settings
 from pos_api.stores.registry import Stores
-from tests.factories import Shop, assert_books_balance, line, order, stock_of, stock_up
+from tests.factories import Shop, assert_books_balance, line, order, read_delivery, stock_of, stock_up
 from tests.steps import Process
 from tests.waiting import wait_until
 
@@ -92,7 +92,7 @@ def test_who_came_while_the_database_was_found_to_be_away_is_told_with_the_first
 
     def hand_over(number: int) -> worker.Receipt:
         body = json.dumps({"event": "order.created", "data": order(number)}).encode()
-        return thread.submit(worker.understand(known.get("default"), {}, body, now()))
+        return thread.submit(read_delivery(known.get("default"), {}, body, now()))
 
     monkeypatch.setattr("pos_api.inbox.storing.store", away)
     thread.start()
@@ -109,7 +109,7 @@ def test_who_came_while_the_database_was_found_to_be_away_is_told_with_the_first
 
 @pytest.mark.parametrize(
     "where",
-    ["pos_api.inbox.leases.claim", "pos_api.inbox.finishing.finish", "pos_api.processing.worker._understand_again"],
+    ["pos_api.inbox.leases.claim", "pos_api.inbox.finishing.finish", "pos_api.processing.due.read_again"],
 )
 def test_the_thread_outlives_any_error(shop: Shop, db: Db, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
     broken = threading.Event()
@@ -118,11 +118,11 @@ def test_the_thread_outlives_any_error(shop: Shop, db: Db, monkeypatch: pytest.M
         broken.set()
         raise RuntimeError("surprise")
 
-    monkeypatch.setattr("pos_api.processing.worker._POLL", 0.01)
+    monkeypatch.setattr("pos_api.processing.worker.POLL", 0.01)
     monkeypatch.setattr(where, fail)
     shop.send("order.created", order(1))
     db.inbox.update_many({"due_at": {"$exists": True}}, {"$set": {"due_at": now()}})
-    if where != "pos_api.processing.worker._understand_again":
+    if where != "pos_api.processing.due.read_again":
         wait_until(broken.is_set)
     monkeypatch.undo()
     assert shop.outcome("order.created", order(2)) == "created"
@@ -149,7 +149,7 @@ def test_queued_events_are_answered_202_and_done_by_any_number_of_workers(config
     assert {each.status_code for each in replies} == {202}
     assert stock_of(db) == {"A": 100}
     stop = threading.Event()
-    workers = [threading.Thread(target=worker.run_forever, args=(db, queued, stop)) for _ in range(3)]
+    workers = [threading.Thread(target=due.run_forever, args=(db, queued, stop)) for _ in range(3)]
     for each in workers:
         each.start()
     wait_until(lambda: db.inbox.count_documents({"state": "done"}) == 40)

@@ -205,7 +205,7 @@ def test_stores_and_keys_are_recorded_and_no_secret_of_theirs(db: Db, config: Co
 
 
 def test_a_replay_is_recorded_with_what_was_replayed(db: Db) -> None:
-    event = InboxEntry("default", "order.created", "1", b"{}", {}, now())
+    event = InboxEntry("default", "woocommerce", "order.created", "1", b"{}", {}, now())
     storing.store(db, [event], None)
     replay_entries(db, [event.key])
     replay_entries(db, queries.Filter("parked", "default"))

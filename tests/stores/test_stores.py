@@ -19,11 +19,10 @@ from pos_api.config import Config
 from pos_api.database import client as database
 from pos_api.database.client import Db, Document
 from pos_api.errors import Conflict, Invalid, NotFound
-from pos_api.processing import worker
 from pos_api.senders.woocommerce import connection
 from pos_api.stores import keys, removal, settings
 from pos_api.stores.registry import Stores
-from tests.factories import Shop, native_headers, order, outcome, values
+from tests.factories import Shop, native_headers, order, outcome, read_delivery, values
 from tests.servers import standalone
 
 
@@ -249,7 +248,7 @@ def test_a_copy_of_the_shop_changes_nothing_and_a_move_is_one_command(config: Co
     assert refused.status_code == 422
     assert "pos-api store set default --url https://new.example" in refused.get_json()["error"]["message"]
     settings.update_store(db, config, "default", url="https://new.example")
-    assert worker.understand(Stores(db, config).get("default"), {}, body, now()).subject  # when it is replayed
+    assert read_delivery(Stores(db, config).get("default"), {}, body, now()).commands  # when it is replayed
     assert values(db.woocommerceorders, "order_id") == [1, 2, 3, 4, 5]
     settings.update_store(db, config, "default", url="")
     assert not Stores(db, config).get("default").is_from_another_site("https://third.example")

@@ -6,83 +6,72 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from pos_api.errors import Unauthorized
+from pos_api.senders.base import Authenticated, Candidates
 from pos_api.senders.woocommerce.headers import SIGNATURE_HEADER, TOPIC_HEADER
-from pos_api.stores.api_keys import ORDERS
-from pos_api.stores.authentication import api_key
 from pos_api.stores.model import Store
-from pos_api.stores.registry import Stores
 
 KEY_HEADER = "x-api-key"
 _SIGNED_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
 
 
-@dataclass(frozen=True, slots=True)
-class Sender:
-    """The shop that a delivery comes from, and whether it is WooCommerce's own webhook (which must hear 200)."""
-
-    store: Store
-    native: bool
-
-
-def sender(stores: Stores, headers: Mapping[str, str], body: bytes, address: str | None) -> Sender:
-    """Authenticate a delivery by its raw bytes; `headers` are lower-cased, `address` is where it came from.
+def authenticate(headers: Mapping[str, str], body: bytes, candidates: Candidates) -> Authenticated:
+    """Authenticate a delivery by its raw bytes.
 
     With `X-API-Key` the key decides, and Standard Webhooks headers are verified where there are any. Without, a
     WooCommerce signature made with a store's webhook secret does. Raises Unauthorized, and Forbidden for a key that may
     not send deliveries.
     """
     if key := headers.get(KEY_HEADER):
-        store = stores.get(api_key(stores, key, address, ORDERS).store)
+        store = candidates.with_api_key(key)
         if any(name in headers for name in _SIGNED_HEADERS):
             _verify_standard_signature(key, headers, body)
-        return Sender(store, native=TOPIC_HEADER in headers)
+        return Authenticated(store, always_200=TOPIC_HEADER in headers)
     if signature := headers.get(SIGNATURE_HEADER):
-        for store in stores.all():
+        for store in candidates.stores:
             if any(signature_matches(body, signature, secret) for secret in store.webhook_secrets):
-                return Sender(store, native=True)
+                return Authenticated(store, always_200=True)
         raise Unauthorized(_WRONG_SIGNATURE, reason="wrong webhook signature")
     raise Unauthorized(_NO_CREDENTIALS, reason="no credentials")
 
 
-class LargeSender:
+class LargeBodyAuthentication:
     """Authenticates a delivery whose body is too large to be kept, while it is read part by part.
 
-    With `X-API-Key` the key alone decides. Raises Unauthorized or Forbidden at once when there can be no right sender.
+    With `X-API-Key` the key alone decides. Raises Unauthorized or Forbidden at once when no store can have sent it.
     """
 
-    def __init__(self, stores: Stores, headers: Mapping[str, str], address: str | None) -> None:
-        self.by_key: Sender | None = None
+    def __init__(self, headers: Mapping[str, str], candidates: Candidates) -> None:
+        self._by_key: Authenticated | None = None
         self._signature = headers.get(SIGNATURE_HEADER, "")
         self._macs: list[tuple[Store, hmac.HMAC]] = []
         if key := headers.get(KEY_HEADER):
-            store = stores.get(api_key(stores, key, address, ORDERS).store)
-            self.by_key = Sender(store, native=TOPIC_HEADER in headers)
+            self._by_key = Authenticated(candidates.with_api_key(key), always_200=TOPIC_HEADER in headers)
         elif self._signature:
             self._macs = [
                 (store, hmac.new(secret.encode(), digestmod="sha256"))
-                for store in stores.all()
+                for store in candidates.stores
                 for secret in store.webhook_secrets
             ]
         else:
             raise Unauthorized(_NO_CREDENTIALS, reason="no credentials")
+        self.is_known = self._by_key is not None
 
-    def read(self, part: bytes) -> None:
+    def add(self, part: bytes) -> None:
         """Take the next part of the body."""
         for _, mac in self._macs:
             mac.update(part)
 
-    def sender(self) -> Sender:
-        """Who sent it, once all is read. Raises Unauthorized."""
-        if self.by_key:
-            return self.by_key
+    def result(self) -> Authenticated:
+        """Who sent it, once all parts were taken. Raises Unauthorized."""
+        if self._by_key:
+            return self._by_key
         for store, mac in self._macs:
             if is_signature(mac.digest(), self._signature):
-                return Sender(store, native=True)
+                return Authenticated(store, always_200=True)
         raise Unauthorized(_WRONG_SIGNATURE, reason="wrong webhook signature")
 
 

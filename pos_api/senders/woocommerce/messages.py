@@ -104,7 +104,7 @@ _EVENT = re.compile(rb'"event"\s*:\s*"([^"\\]{1,80})"')
 _NUMBER = re.compile(rb'"id"\s*:\s*"?(\d{1,19})\b')
 
 
-def glimpse(headers: Mapping[str, str], body: bytes) -> tuple[str, str]:
+def topic_and_id(headers: Mapping[str, str], body: bytes) -> tuple[str, str]:
     """What a body that can't be read is about, topic and resource id, as far as its beginning names them: the object's
     id is its first member, in WooCommerce and in our plugin."""
     beginning = body[:_BEGINNING]

@@ -16,6 +16,11 @@ def webhook_url(config: Config) -> str:
     return (config.public_url or f"http://localhost:{config.port}") + _PATH
 
 
+def kind_url(config: Config, kind: str, store: str) -> str:
+    """Where a store of another kind sends its deliveries."""
+    return webhook_url(config).removesuffix(_PATH) + f"/api/webhooks/{kind}/{store}"
+
+
 def setup_line(config: Config, key: str) -> str:
     """`pos-sync:` and, as base64url without padding, the JSON object `{"url", "key"}`. Whoever has it has the key."""
     data = json.dumps({"url": webhook_url(config), "key": key}, separators=(",", ":"))

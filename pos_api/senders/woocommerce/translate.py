@@ -6,13 +6,9 @@ Shapes: WooCommerce REST API v3, `wc/v3/orders`, `wc/v3/products`, `wc/v3/custom
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TypeAlias
 
-from pos_api.catalogue.archive import ProductDeletion
-from pos_api.catalogue.products import ProductSnapshot
-from pos_api.customers.customers import CustomerErasure, CustomerSnapshot
 from pos_api.errors import Invalid
-from pos_api.orders.model import OrderUpdate
+from pos_api.senders.base import Command
 from pos_api.senders.fields import visible
 from pos_api.senders.woocommerce.customers import read_customer, read_customer_erasure
 from pos_api.senders.woocommerce.messages import Message
@@ -23,10 +19,8 @@ from pos_api.senders.woocommerce.times import with_gmt_times, without_impossible
 from pos_api.senders.woocommerce.topics import CUSTOMER_ERASED, CUSTOMER_TOPICS, PRODUCT_TOPICS, TOPICS
 from pos_api.stores.model import Store, site_of
 
-Subject: TypeAlias = OrderUpdate | ProductSnapshot | ProductDeletion | CustomerSnapshot | CustomerErasure
 
-
-def translate(message: Message, store: Store, received_at: datetime, cause: str) -> Subject | None:
+def translate(message: Message, store: Store, received_at: datetime, cause: str) -> Command | None:
     """The snapshot a message carries; None where there is nothing to keep (drafts, topics of other nouns).
 
     `cause` is the event key that goes into history and ledger. Raises Invalid, with a message per field, when the

@@ -23,7 +23,7 @@ from pos_api.common.money import decimal
 from pos_api.common.time import rfc3339
 from pos_api.errors import BadRequest, PayloadTooLarge, PosError, TooManyRequests, Unauthorized, Unavailable
 from pos_api.logs import get_logger
-from pos_api.processing.worker import RETRY_AFTER, is_outage
+from pos_api.processing.faults import RETRY_AFTER, is_outage
 from pos_api.staff.audit import clear_actor
 from pos_api.web.services import Services
 

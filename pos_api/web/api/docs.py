@@ -50,6 +50,12 @@ SECURITY_SCHEMES: dict[str, dict[str, str]] = {
         "name": "X-WC-Webhook-Signature",
         "description": "base64(HMAC-SHA256(body, secret)), as WooCommerce signs its own webhooks.",
     },
+    "SenderSignature": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-Webhook-Signature",
+        "description": "What the kind of store signs its deliveries with; each kind has a scheme of its own.",
+    },
 }
 
 
@@ -212,4 +218,12 @@ WooCommerce's ping (a form `webhook_id=N`) is answered 200.""",
         200: {"description": "Processed, or kept with its reason.", "content": _json(_Received)},
         202: {"description": "Stored; it is processed a little later.", "content": _json(_Received)},
     },
+}
+
+RECEIVE_OF_KIND: dict[str, Any] = {
+    "description": """\
+A delivery of a store that is no WooCommerce shop, as its kind of sender makes and signs it. It is stored and answered
+as those of `/api/webhooks/orders` are.""",
+    "requestBody": {"required": True, "content": _json({"type": "object"})},
+    "responses": RECEIVE["responses"],
 }

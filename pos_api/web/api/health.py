@@ -12,7 +12,7 @@ from pos_api import metrics
 from pos_api.common.time import now
 from pos_api.errors import Unavailable
 from pos_api.privacy import retention
-from pos_api.processing.worker import RETRY_AFTER
+from pos_api.processing.faults import RETRY_AFTER
 from pos_api.stores import authentication
 from pos_api.stores.api_keys import ORDERS
 from pos_api.web.api import services

@@ -186,6 +186,8 @@ class Access:
     """The scope an API key must have; None: no API key may."""
     signature: bool = False
     """Whether a signature of WooCommerce's own webhooks opens it too."""
+    by_sender: bool = False
+    """Whether a delivery's sender decides, by the scheme of its kind."""
     public: bool = False
     """Whether it needs no credential. An API key that is sent is checked where there is a scope."""
 
@@ -198,6 +200,7 @@ class Access:
             f"a token of the role {self.role}{higher}" if self.role else "",
             f"an API key with the scope `{self.scope}`" if self.scope else "",
             "a signed webhook" if self.signature else "",
+            "what the kind of store signs its deliveries with" if self.by_sender else "",
         )
         return f"Needs {', or '.join(filter(None, ways))}."
 
@@ -206,7 +209,8 @@ class Access:
         ways: list[dict[str, list[str]]] = [{}] if self.public and self.scope else []
         ways += [{"BearerAuth": [self.role]}] if self.role else []
         ways += [{"ApiKeyAuth": [self.scope]}] if self.scope else []
-        return ways + ([{"WooCommerceSignature": []}] if self.signature else [])
+        ways += [{"WooCommerceSignature": []}] if self.signature else []
+        return ways + ([{"SenderSignature": []}] if self.by_sender else [])
 
 
 def declared(access: Access) -> Callable[[View], View]:

@@ -1,9 +1,13 @@
-"""`POST /api/webhooks/orders`: every delivery of a shop comes in here."""
+"""`POST /api/webhooks/…`: every delivery of a store comes in here.
+
+WooCommerce shops send to `/api/webhooks/orders`; a store of any other kind sends to `/api/webhooks/KIND/STORE`, the
+address that `pos-api store add` prints.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import TimeoutError as NotYet
 from itertools import chain
 from typing import Any, cast
@@ -15,14 +19,14 @@ from pos_api.common.time import now
 from pos_api.errors import BadRequest, PayloadTooLarge, PosError, Unavailable, UnsupportedMediaType
 from pos_api.inbox.model import Outcome
 from pos_api.logs import get_logger
-from pos_api.orders.model import OrderUpdate
-from pos_api.processing import worker
-from pos_api.processing.worker import RETRY_AFTER, Receipt, Work
-from pos_api.senders.woocommerce import authentication as shop_authentication
-from pos_api.senders.woocommerce.authentication import Sender
-from pos_api.senders.woocommerce.headers import is_ping
-from pos_api.senders.woocommerce.topics import TOPICS
+from pos_api.processing.faults import RETRY_AFTER
+from pos_api.processing.reading import read_delivery, without_body
+from pos_api.processing.work import Work, parked
+from pos_api.processing.worker import Receipt
+from pos_api.senders.base import Authenticated, Candidates, Sender
+from pos_api.senders.registry import sender_of
 from pos_api.stores.api_keys import ORDERS
+from pos_api.stores.model import Store
 from pos_api.web.api import BODY_LIMIT, TOO_LARGE, WholeRequest, docs, services, success
 from pos_api.web.api.rest import Access, Blueprint, declared, documented, fails_with
 
@@ -45,7 +49,7 @@ _MESSAGES = {
 }
 
 log = get_logger(__name__)
-blp = Blueprint("webhooks", __name__, url_prefix="/api/webhooks", description="Deliveries of shops")
+blp = Blueprint("webhooks", __name__, url_prefix="/api/webhooks", description="Deliveries of stores")
 
 
 @blp.post("/orders", strict_slashes=False)
@@ -54,21 +58,37 @@ blp = Blueprint("webhooks", __name__, url_prefix="/api/webhooks", description="D
 @documented(**docs.RECEIVE)
 def receive() -> tuple[Response, int]:
     """Take a delivery: the plugin's envelope, or WooCommerce's own webhook."""
+    sender = sender_of(services().config.store_kind)
+    return _receive(sender, services().stores.of_kind(sender.kind))
+
+
+@blp.post("/<kind>/<store>")
+@declared(Access(by_sender=True))
+@fails_with(400, 404, 413, 415, 422)
+@documented(**docs.RECEIVE_OF_KIND)
+def receive_of_kind(kind: str, store: str) -> tuple[Response, int]:
+    """Take a delivery of this store, which is of this kind. 404: there is no such kind."""
+    sender = sender_of(kind)
+    return _receive(sender, [each for each in services().stores.of_kind(kind) if each.id == store])
+
+
+def _receive(sender: Sender[Any], stores: Sequence[Store]) -> tuple[Response, int]:
+    """Authenticate, read, store and process a delivery that comes from one of these stores."""
     started = time.perf_counter()
     headers = {name.lower(): value for name, value in request.headers}
-    content_type = headers.get("content-type", "").lower()
+    candidates = Candidates(stores, request.remote_addr, services().stores)
     body, large = _body()
     if large:
-        return _take_large(headers, large, started)
-    if is_ping(content_type, body):
+        return _take_large(sender, headers, large, candidates, started)
+    if sender.is_ping(headers, body):
         return jsonify(success(None, message="Ping received")), 200
-    sender = shop_authentication.sender(services().stores, headers, body, request.remote_addr)
-    work = worker.understand(sender.store, headers, body, now())
-    if work.subject:
-        services().stores.remember_site(sender.store, work.site)
-    if "json" not in content_type:
-        work = worker.parked(work.event, UnsupportedMediaType("Send application/json."))
-    return _take(work, sender, started)
+    sent_by = sender.authenticate(headers, body, candidates)
+    work = read_delivery(sender, sent_by.store, headers, body, now())
+    if work.commands:
+        services().stores.remember_site(sent_by.store, work.site)
+    if "json" not in headers.get("content-type", "").lower():
+        work = parked(work.entry, UnsupportedMediaType("Send application/json."))
+    return _take(sender, work, sent_by, started)
 
 
 def _body() -> tuple[bytes, Iterable[bytes] | None]:
@@ -86,43 +106,46 @@ def _body() -> tuple[bytes, Iterable[bytes] | None]:
     return body, None
 
 
-def _take(work: Work, sender: Sender, started: float) -> tuple[Response, int]:
+def _take(sender: Sender[Any], work: Work, sent_by: Authenticated, started: float) -> tuple[Response, int]:
     """Store and process it, and answer."""
     _log_receipt(work)
     outcome = _outcome(services().worker.submit(work))
-    _count(work, outcome, started)
-    if work.problem and not sender.native:
-        raise _with_key(work.problem, work.event.key)
+    topic = work.entry.topic if work.entry.topic in sender.topics else "other"
+    metrics.answered(topic, outcome.outcome if outcome else "waiting", time.perf_counter() - started)
+    if work.problem and not sent_by.always_200:
+        raise _with_key(work.problem, work.entry.key)
     return _answer(work, outcome)
 
 
-def _take_large(headers: dict[str, str], parts: Iterable[bytes], started: float) -> tuple[Response, int]:
-    """Leave a trace of a body that is over the limit, where its sender is known: what it is about, and its size."""
-    large = shop_authentication.LargeSender(services().stores, headers, request.remote_addr)
+def _take_large(
+    sender: Sender[Any], headers: dict[str, str], parts: Iterable[bytes], candidates: Candidates, started: float
+) -> tuple[Response, int]:
+    """Leave a trace of a body that is over the limit, where it is known who sent it: what it is about, and its size."""
+    authentication = sender.authenticate_parts(headers, candidates)
     beginning, size = b"", 0
     try:
         for part in parts:
             beginning = beginning or part[:_BEGINNING]
             size += len(part)
-            large.read(part)
+            authentication.add(part)
     except BadRequest:
-        if not large.by_key:  # whom the signature of the whole would show
+        if not authentication.is_known:  # who sent it would only be shown by the whole body
             raise
-    sender = large.sender()
+    sent_by = authentication.result()
     size = max(size, request.content_length or 0)
     problem = PayloadTooLarge(f"{TOO_LARGE} It has {size:,} bytes and was not kept; its sender has to make it smaller.")
-    work = worker.without_body(sender.store, headers, beginning, size, now(), problem)
-    return _take(work, sender, started)
+    work = without_body(sender, sent_by.store, headers, beginning, size, now(), problem)
+    return _take(sender, work, sent_by, started)
 
 
 def _log_receipt(work: Work) -> None:
-    event, subject = work.event, work.subject
-    number = subject.fields.get("number") if isinstance(subject, OrderUpdate) else None
+    entry, orders = work.entry, work.orders()
+    number = orders[0].fields.get("number") if orders else None
     log.info(
-        f"📦 Webhook received: {event.topic[:_LOGGED] or 'unreadable'}",
-        number=(number or event.resource_id)[:_LOGGED],
-        store=event.store,
-        event_key=event.key[:16],
+        f"📦 Webhook received: {entry.topic[:_LOGGED] or 'unreadable'}",
+        number=(number or entry.resource_id)[:_LOGGED],
+        store=entry.store,
+        event_key=entry.key[:16],
     )
 
 
@@ -137,22 +160,17 @@ def _outcome(receipt: Receipt) -> Outcome | None:
         raise Unavailable("The event could not be stored in time; send it again.", retry_after=RETRY_AFTER) from None
 
 
-def _count(work: Work, outcome: Outcome | None, started: float) -> None:
-    topic = work.event.topic if work.event.topic in TOPICS else "other"
-    metrics.answered(topic, outcome.outcome if outcome else "waiting", time.perf_counter() - started)
-
-
 def _with_key(problem: PosError, event_key: str) -> PosError:
     """The problem as the sender is told it, with the key under which the body was kept."""
     return type(problem)(problem.message, details={"fields": problem.details, "event_key": event_key})
 
 
 def _answer(work: Work, outcome: Outcome | None) -> tuple[Response, int]:
-    warnings = outcome.warnings if outcome else ()
+    warnings, orders = outcome.warnings if outcome else (), work.orders()
     data: dict[str, Any] = {
         "outcome": outcome.outcome if outcome else "waiting",
-        "event_key": work.event.key,
-        "order": work.subject.key if isinstance(work.subject, OrderUpdate) else None,
+        "event_key": work.entry.key,
+        "order": orders[0].key if orders else None,
         "warnings": [each.message for each in warnings],
         "warning_codes": [{"code": each.code, "values": dict(each.values)} for each in warnings],
     }

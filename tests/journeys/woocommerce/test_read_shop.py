@@ -53,13 +53,13 @@ class Quiet(Journey):
     def import_(self) -> importer.Imported:
         """Take over what the shop has."""
         with connection.open_shop(self.database, self.config, "default") as shop:
-            return importer.run(self.database, self.config, shop, "default", LONG_AGO, ingest.take_in, lambda *_: None)
+            return importer.run(self.database, self.config, shop, "default", LONG_AGO, ingest.ingest, lambda *_: None)
 
     def reconcile(self, **options: Any) -> Report:
         """Compare everything since long ago."""
         with connection.open_shop(self.database, self.config, "default") as shop:
             return reconcile.run(
-                self.database, self.config, shop, "default", ingest.take_in, Options(LONG_AGO, **options)
+                self.database, self.config, shop, "default", ingest.ingest, Options(LONG_AGO, **options)
             )
 
     def mend(self) -> list[str]:
@@ -290,7 +290,7 @@ def test_the_database_tells_what_rest_tells(quiet: Quiet, db: Db, config: Config
     try:
         with closing(Database("wp_", **quiet.database_options)) as tables:
             imported = importer.run(
-                from_database, other, DatabaseReader(tables), "default", LONG_AGO, ingest.take_in, lambda *_: None
+                from_database, other, DatabaseReader(tables), "default", LONG_AGO, ingest.ingest, lambda *_: None
             )
         assert imported.report is not None
         assert imported.report.problem is None

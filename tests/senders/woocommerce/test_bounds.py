@@ -18,11 +18,12 @@ from pos_api.common.time import now
 from pos_api.config import Config
 from pos_api.database.client import Db, Document
 from pos_api.figures import queries as stats
-from pos_api.processing import worker
+from pos_api.processing import batches
+from pos_api.processing.work import Work
 from pos_api.senders.fields import EMAIL_LIMIT, PROBLEM_LIMIT, SKU_LIMIT, STATUS_LIMIT, TEXT_LIMIT
 from pos_api.stores import settings
 from pos_api.stores.registry import Stores
-from tests.factories import Shop, at, line, order, outcome, product, stock_of, stock_up
+from tests.factories import Shop, at, line, order, outcome, product, read_delivery, stock_of, stock_up
 
 FAR = "9998-01-01T00:00:00"
 
@@ -143,14 +144,14 @@ def test_an_order_in_an_invented_currency_is_parked_with_the_reason(shop: Shop, 
 def test_a_currency_that_the_shop_has_made_up_is_taken_once_staff_have_set_it(
     db: Db, config: Config, code: str
 ) -> None:
-    def received() -> worker.Work:
+    def received() -> Work:
         body = json.dumps({"event": "order.created", "data": order(1, currency=code)}).encode()
         store = Stores(db, config).get("default")
-        return worker.understand(store, {"content-type": "application/json"}, body, now())
+        return read_delivery(store, {"content-type": "application/json"}, body, now())
 
     assert received().problem is not None
     settings.update_store(db, config, "default", currency=code)
-    worker.process(db, "lease", [received()])
+    batches.process(db, "lease", [received()])
     assert stored(db)["currency"] == code.upper()
     assert [each["currency"] for each in stats.figures(db)["currencies"]] == [code.upper()]
 

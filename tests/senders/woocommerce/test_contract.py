@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +15,8 @@ from standardwebhooks import Webhook
 from pos_api.config import Config
 from pos_api.database.client import Db
 from pos_api.errors import Unauthorized
-from pos_api.senders.woocommerce import authentication as shop_authentication
+from pos_api.senders.base import Authenticated, Candidates
+from pos_api.senders.woocommerce import authentication
 from pos_api.stores.model import DEFAULT
 from pos_api.stores.registry import Stores
 from tests.factories import Shop, outcome
@@ -58,7 +60,11 @@ def test_the_plugins_signature_is_the_one_the_standard_gives(
         "webhook-signature": case["signature"],
     }
     known = Stores(db, _with_key(config, case["key"]))
-    assert shop_authentication.sender(known, headers, case["body"].encode(), None).store.id == DEFAULT
+    assert _authenticate(known, headers, case["body"]).store.id == DEFAULT
+
+
+def _authenticate(stores: Stores, headers: Mapping[str, str], body: str) -> Authenticated:
+    return authentication.authenticate(headers, body.encode(), Candidates(stores.all(), None, stores))
 
 
 def _with_key(config: Config, key: str) -> Config:
@@ -70,7 +76,7 @@ def test_a_signature_that_is_not_valid_is_refused(case: dict[str, Any], db: Db, 
     clock(case.get("now", SIGNATURES["now"]))
     headers = {"x-api-key": case["key"], **{name.lower(): value for name, value in case["headers"].items()}}
     with pytest.raises(Unauthorized):
-        shop_authentication.sender(Stores(db, _with_key(config, case["key"])), headers, case["body"].encode(), None)
+        _authenticate(Stores(db, _with_key(config, case["key"])), headers, case["body"])
 
 
 @_named(ENVELOPES)

@@ -124,7 +124,7 @@ def content(db: Db) -> dict[str, Any]:
 
 
 def take_over(db: Db, config: Config, tables: Database) -> importer.Imported:
-    return importer.run(db, config, DatabaseReader(tables), "default", SINCE, ingest.take_in, lambda *_: None)
+    return importer.run(db, config, DatabaseReader(tables), "default", SINCE, ingest.ingest, lambda *_: None)
 
 
 def test_an_import_from_the_database_and_one_over_rest_come_to_the_same(
@@ -132,7 +132,7 @@ def test_an_import_from_the_database_and_one_over_rest_come_to_the_same(
 ) -> None:
     connection.connect(db, config, "default", rest.url, KEY, SECRET)
     with connection.open_shop(db, config, "default") as shop:
-        importer.run(db, config, shop, "default", SINCE, ingest.take_in, lambda *_: None)
+        importer.run(db, config, shop, "default", SINCE, ingest.ingest, lambda *_: None)
     other = Config(**{**vars(config), "mongodb_uri": fresh_database(mongodb_uri)})
     from_tables = database.connect(other, COLLECTIONS)
     try:

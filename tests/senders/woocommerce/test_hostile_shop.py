@@ -52,7 +52,7 @@ def shop(fake: FakeShop, db: Db, config: Config) -> Iterator[RestReader]:
 
 
 def compare(db: Db, config: Config, shop: RestReader, **options: Any) -> Report:
-    return reconcile.run(db, config, shop, "default", ingest.take_in, Options(LONG_AGO, repair=True, **options))
+    return reconcile.run(db, config, shop, "default", ingest.ingest, Options(LONG_AGO, repair=True, **options))
 
 
 # --- rows ---------------------------------------------------------------------------------------------------------
@@ -155,7 +155,7 @@ def test_an_import_names_rows_that_are_none(
     odd: list[Any] = [None, "text", [], {"id": "1"}, {"id": True}, {"id": -5}, {"id": 10**30}, {"id": 1.0}, {"id": "²"}]
     fake.tampering.append(lambda at, data: [*data, *odd] if at == path and isinstance(data, list) else data)
     imported = importer.run(
-        db, config, shop, "default", datetime(2026, 10, 1, tzinfo=UTC), ingest.take_in, lambda *_: None
+        db, config, shop, "default", datetime(2026, 10, 1, tzinfo=UTC), ingest.ingest, lambda *_: None
     )
     named = [each["what"] for each in imported.not_imported]
     assert named.count(f"a row of {path} without an id") >= 7, "an id in a text may be one that is known"

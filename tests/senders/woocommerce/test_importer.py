@@ -13,13 +13,13 @@ from pos_api.common.time import now
 from pos_api.config import Config
 from pos_api.database.client import Db
 from pos_api.inbox import leases, storing
-from pos_api.processing import ingest, worker
+from pos_api.processing import batches, ingest
 from pos_api.senders.woocommerce import importer
 from pos_api.senders.woocommerce.importer import Imported
 from pos_api.senders.woocommerce.shop_error import ShopError
 from pos_api.stores import settings
 from pos_api.stores.registry import Stores
-from tests.factories import AHEAD
+from tests.factories import AHEAD, read_delivery
 from tests.fake_shop import FakeShop, connected, html, order, product
 from tests.paths import TESTS
 
@@ -29,7 +29,7 @@ SINCE = datetime(2026, 8, 1, tzinfo=UTC)
 
 def run(fake: FakeShop, db: Db, config: Config, since: datetime = SINCE, progress: Any = None) -> Imported:
     with connected(fake, db, config) as shop:
-        return importer.run(db, config, shop, "default", since, ingest.take_in, progress or (lambda *_: None))
+        return importer.run(db, config, shop, "default", since, ingest.ingest, progress or (lambda *_: None))
 
 
 def stock(db: Db) -> dict[str, float]:
@@ -40,10 +40,10 @@ def deliver(db: Db, config: Config, delivery: dict[str, Any]) -> None:
     headers = {name.lower(): value for name, value in delivery["headers"].items()}
     if "x-wc-webhook-topic" not in headers:
         return
-    work = worker.understand(Stores(db, config).get("default"), headers, delivery["body"].encode(), now())
+    work = read_delivery(Stores(db, config).get("default"), headers, delivery["body"].encode(), now())
     lease = leases.new_lease()
-    if storing.store(db, [work.event], lease):
-        worker.process(db, lease, [work])
+    if storing.store(db, [work.entry], lease):
+        batches.process(db, lease, [work])
 
 
 # --- recorded shops -----------------------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ from pos_api.senders.woocommerce.translate import translate
 from pos_api.stores.model import Store
 from tests.factories import Shop, assert_books_balance, outcome, stock_of, stock_up
 
-STORE = Store("default", "default", timezone="Europe/Stockholm", order_meta=("*",))
+STORE = Store("default", "default", "woocommerce", timezone="Europe/Stockholm", order_meta=("*",))
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 BODY_LIMIT = 2 * 1024 * 1024
 

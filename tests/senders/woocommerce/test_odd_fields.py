@@ -19,14 +19,13 @@ from pos_api.customers.customers import CustomerSnapshot
 from pos_api.database.client import Db
 from pos_api.errors import Invalid
 from pos_api.orders.model import OrderUpdate
-from pos_api.processing.worker import understand
 from pos_api.senders.woocommerce import messages
 from pos_api.senders.woocommerce.translate import translate
 from pos_api.stores.model import Store
-from tests.factories import API_KEY, Shop, line, order, product, stock_of, stock_up
+from tests.factories import API_KEY, Shop, line, order, product, read_delivery, stock_of, stock_up
 from tests.paths import TESTS
 
-STORE = Store("default", "default", timezone="Europe/Stockholm", order_meta=("*",))
+STORE = Store("default", "default", "woocommerce", timezone="Europe/Stockholm", order_meta=("*",))
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
@@ -155,7 +154,7 @@ def test_any_value_anywhere_is_read_or_refused_with_the_fields_name(path: tuple[
         except IndexError:
             continue
         body = json.dumps({"event": "order.updated", "data": changed}).encode()
-        work = understand(STORE, {}, body, NOON)
+        work = read_delivery(STORE, {}, body, NOON)
         assert work.problem is None or (isinstance(work.problem, Invalid) and work.problem.details)
 
 

@@ -18,8 +18,7 @@ from pos_api.database.client import Db
 from pos_api.figures import outage_detection as silence
 from pos_api.inbox import leases
 from pos_api.inbox.replay import replay_entries
-from pos_api.processing import ingest as pull
-from pos_api.processing import worker
+from pos_api.processing import due, ingest
 from pos_api.senders.woocommerce import reconcile
 from pos_api.senders.woocommerce.envelope import envelope
 from pos_api.senders.woocommerce.reconcile import Options, Report
@@ -28,7 +27,7 @@ from pos_api.senders.woocommerce.rest.reader import RestReader
 from pos_api.staff import token_claims
 from pos_api.stock import ledger as stock
 from pos_api.stores.registry import Stores
-from tests.factories import at, stock_of, stock_up
+from tests.factories import at, read_delivery, stock_of, stock_up
 from tests.fake_shop import (
     SECRET,
     FakeShop,
@@ -60,13 +59,13 @@ def known(db: Db, config: Config) -> Any:
     def send(event: str, data: dict[str, Any], **more: Any) -> str:
         body = json.dumps({"event": event, "data": data, **more}).encode()
         store = Stores(db, config).get("default")
-        return pull.take_in(db, store, [body], now())[0].outcome
+        return ingest.ingest(db, store, [body], now())[0].outcome
 
     return send
 
 
 def compare(db: Db, config: Config, shop: RestReader, since: datetime = LONG_AGO, **options: Any) -> Report:
-    return reconcile.run(db, config, shop, "default", pull.take_in, Options(since, **options))
+    return reconcile.run(db, config, shop, "default", ingest.ingest, Options(since, **options))
 
 
 def in_stock(db: Db, sku: str = "A") -> float:
@@ -274,7 +273,7 @@ def test_what_came_in_meanwhile_is_not_overwritten_by_what_was_read_before(
     read = order(1, status="completed", date_modified_gmt="2026-10-02T10:00:00")
     known("order.updated", order(1, status="refunded", date_modified_gmt="2026-10-03T10:00:00"))
     store = Stores(db, config).get("default")
-    (outcome,) = pull.take_in(db, store, [envelope("order.updated", read, replaces=stored["rev"])], now())
+    (outcome,) = ingest.ingest(db, store, [envelope("order.updated", read, replaces=stored["rev"])], now())
     assert outcome.outcome == "stale"
     assert db.woocommerceorders.find_one({"_id": "default:1"})["status"] == "refunded"  # type: ignore[index]
 
@@ -286,12 +285,12 @@ def test_a_repair_cut_short_is_finished_by_its_second_run(fake: FakeShop, db: Db
     assert stored is not None
     body = envelope("order.updated", made_now(1, quantity=4), replaces=stored["rev"])
     store = Stores(db, config).get("default")
-    pull.take_in(db, store, [body], now())
+    ingest.ingest(db, store, [body], now())
     movements = list(db.stock_movements.find({"order": "default:1"}))
     db.stock_movements.delete_one({"_id": movements[-1]["_id"]})
     db.products.update_one({"_id": "A"}, {"$set": {"stock": movements[-2]["balance"], "seq": movements[-2]["seq"]}})
-    replay_entries(db, [worker.understand(store, {}, body, now()).event.key])
-    assert worker.take_due(db, Stores(db, config), leases.new_lease()) == 1
+    replay_entries(db, [read_delivery(store, {}, body, now()).entry.key])
+    assert due.take_due(db, Stores(db, config), leases.new_lease()) == 1
     assert in_stock(db) == movements[-1]["balance"]
 
 
@@ -527,7 +526,7 @@ def test_orders_of_another_store_explain_a_difference(
 ) -> None:
     known("product.created", product(1, "A", 10))
     north = replace(Stores(db, config).get("default"), id="north")
-    pull.take_in(db, north, [envelope("order.created", order(5, quantity=4))], now())
+    ingest.ingest(db, north, [envelope("order.created", order(5, quantity=4))], now())
     fake.products[1] = product(1, "A", 10)
     (entry,) = compare(db, config, shop).stock
     assert entry["explained"] == [{"cause": "orders of other stores", "quantity": -4}]
@@ -768,7 +767,7 @@ def test_the_newer_update_of_another_shop_is_no_discrepancy(
     fake.products[1] = product(1, "A", 10)
     north = replace(Stores(db, config).get("default"), id="north")
     newer = product(7, "A", 10, name="Northern", date_modified_gmt="2026-11-01T00:00:00")
-    pull.take_in(db, north, [envelope("product.updated", newer)], now())
+    ingest.ingest(db, north, [envelope("product.updated", newer)], now())
     db.products.update_one({"_id": "A"}, {"$addToSet": {"shop_ids": "north:7"}})
     assert compare(db, config, shop).products == []
 
@@ -985,7 +984,7 @@ def test_an_order_that_is_repaired_while_orders_are_read_is_compared_once(
     """A repair saves the order, which moves it to the end of those saved since."""
     numbers = range(1, 121)  # more than the database gives at once
     bodies = [envelope("order.created", order(number)) for number in numbers]
-    pull.take_in(db, Stores(db, config).get("default"), bodies, now())
+    ingest.ingest(db, Stores(db, config).get("default"), bodies, now())
     for number in numbers:
         fake.put_order(order(number, customer_note="Ring twice"))
     report = compare(db, config, shop, now() - timedelta(minutes=5), repair=True)

@@ -19,7 +19,7 @@ from pos_api.config import Config
 from pos_api.database.client import Db
 from pos_api.inbox import leases, queries
 from pos_api.inbox.replay import replay_entries
-from pos_api.processing import worker
+from pos_api.processing import due
 from pos_api.stores.settings import add_store
 from tests.factories import (
     API_KEY,
@@ -52,7 +52,7 @@ def take_due_until(app: Flask, condition: Callable[[], T]) -> T:
     """Take the deliveries that are due until `condition()` is true; returns its value."""
 
     def taken() -> T:
-        worker.take_due(app.extensions["pos"].db, app.extensions["pos"].stores, leases.new_lease())
+        due.take_due(app.extensions["pos"].db, app.extensions["pos"].stores, leases.new_lease())
         return condition()
 
     return wait_until(taken)

@@ -1,0 +1,94 @@
+"""Commands are given to the domains, and what became of them makes the outcome of their delivery."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import singledispatch
+
+from pos_api.catalogue import archive as product_archive
+from pos_api.catalogue import products
+from pos_api.catalogue.archive import ProductDeletion
+from pos_api.catalogue.products import ProductSnapshot
+from pos_api.customers import customers
+from pos_api.customers.customers import CustomerErasure, CustomerSnapshot
+from pos_api.customers.erasures import Erasure, Erasures
+from pos_api.database.client import Db
+from pos_api.inbox.model import Outcome
+from pos_api.orders import apply as orders
+from pos_api.orders.model import OrderUpdate
+from pos_api.privacy import erase
+from pos_api.processing.work import Work
+
+_PRECEDENCE = ("parked", "created", "updated", "stale", "unchanged", "ignored")
+"""Of the outcomes of several commands of one delivery the first of these counts: what people must look at, then what
+was changed."""
+
+
+def apply_works(db: Db, works: list[Work]) -> dict[str, Outcome]:
+    """Apply the commands of these works, which name each order once; returns the outcomes by event key.
+
+    Of all works the commands about other things come first, in their order, then those about orders in one batch: an
+    order finds the products and customers that came with it. Every command can be applied again without effect.
+    """
+    ended: dict[str, list[Outcome]] = {work.entry.key: [] for work in works}
+    updates: list[tuple[str, OrderUpdate]] = []
+    for work in works:
+        for command in work.commands:
+            if isinstance(command, OrderUpdate):
+                updates.append((work.entry.key, command))
+            else:
+                ended[work.entry.key].append(_apply(command, db, work.erasures))
+    for (key, _), outcome in zip(updates, _apply_orders(db, [update for _, update in updates]), strict=True):
+        ended[key].append(outcome)
+    return {work.entry.key: work.outcome or combined(ended[work.entry.key]) for work in works}
+
+
+def combined(outcomes: Sequence[Outcome]) -> Outcome:
+    """The outcome of a delivery, of those of its commands: the first by _PRECEDENCE, with the warnings of all. Its body
+    is not kept where one of them is about a person whose data was erased."""
+    if len(outcomes) == 1:
+        return outcomes[0]
+    first = min(outcomes, key=lambda each: _PRECEDENCE.index(each.outcome))
+    warnings = tuple(warning for each in outcomes for warning in each.warnings)
+    return Outcome(first.outcome, warnings, first.reason, first.details, any(each.erased for each in outcomes))
+
+
+def _apply_orders(db: Db, updates: list[OrderUpdate]) -> list[Outcome]:
+    results = orders.apply(db, updates)
+    erased_by_shop: dict[str, Erasure] = {
+        update.key: result.erased
+        for update, result in zip(updates, results, strict=True)
+        if result.erased and update.anonymized
+    }
+    erase.orders_erased(db, erased_by_shop)
+    return [Outcome(each.outcome, tuple(each.warnings), erased=each.erased is not None) for each in results]
+
+
+@singledispatch
+def _apply(command: object, db: Db, erasures: Erasures | None) -> Outcome:
+    """Give a command to its domain: one function for each type of command."""
+    raise TypeError(f"no domain applies a {type(command).__name__}")
+
+
+@_apply.register
+def _(command: ProductSnapshot, db: Db, erasures: Erasures | None) -> Outcome:
+    outcome, warnings = products.apply(db, command)
+    if (outcome != "stale" or command.restored) and product_archive.exists(db, command) and outcome != "created":
+        outcome = "updated"
+    return Outcome(outcome, (*command.warnings, *warnings))
+
+
+@_apply.register
+def _(command: ProductDeletion, db: Db, erasures: Erasures | None) -> Outcome:
+    return Outcome(product_archive.delete(db, command))
+
+
+@_apply.register
+def _(command: CustomerSnapshot, db: Db, erasures: Erasures | None) -> Outcome:
+    return Outcome(customers.apply(db, command), command.warnings, erased=command.is_erased)
+
+
+@_apply.register
+def _(command: CustomerErasure, db: Db, erasures: Erasures | None) -> Outcome:
+    assert erasures is not None
+    return Outcome(erase.apply_report(db, erasures, command), erased=True)

@@ -1,0 +1,81 @@
+"""Works are applied in batches, which cost one round trip a step for all of them; what fails is applied by itself."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+from pos_api import metrics
+from pos_api.database.client import Db
+from pos_api.database.primary_term import one_primary
+from pos_api.database.write_errors import is_too_large
+from pos_api.inbox import finishing
+from pos_api.inbox.lease_renewal import renewal
+from pos_api.inbox.model import Outcome
+from pos_api.logs import get_logger
+from pos_api.processing.applying import apply_works
+from pos_api.processing.faults import describe, is_outage
+from pos_api.processing.work import Work, again
+
+BATCH = 100
+"""So many works are applied at once."""
+
+log = get_logger(__name__)
+
+
+@one_primary()
+def process(db: Db, lease: str, works: list[Work]) -> dict[str, Outcome]:
+    """Apply events and note their outcomes; returns those that ended, by event key.
+
+    An event that fails, fails alone: its batch is done again one by one, and it is due again after a pause. Raises
+    PyMongoError when the database is away: everything stays leased, and is due again when the lease runs out. Until
+    then the leases are renewed.
+    """
+    outcomes: dict[str, Outcome] = {}
+    with renewal.renewed(db, lease, [work.entry.key for work in works]):
+        for batch in _rounds(works):
+            started = time.perf_counter()
+            try:
+                ended = apply_works(db, batch)
+            except Exception as error:
+                if is_outage(error):
+                    raise
+                ended = _apply_one_by_one(db, lease, batch)
+            outcomes |= ended
+            metrics.applied(len(batch), time.perf_counter() - started)
+        finishing.finish(db, lease, outcomes.items())
+    return outcomes
+
+
+def _rounds(works: list[Work]) -> Iterable[list[Work]]:
+    """The works in batches that hold each order once, in the order they were received."""
+    while works:
+        named: set[str] = set()
+        batch: list[Work] = []
+        rest: list[Work] = []
+        for work in works:
+            about = {update.key for update in work.orders()} or {work.entry.key}
+            (batch if named.isdisjoint(about) else rest).append(work)
+            named |= about  # of what waits for the next batch too: nothing that came later overtakes it
+        yield batch
+        works = rest
+
+
+def _apply_one_by_one(db: Db, lease: str, works: list[Work]) -> dict[str, Outcome]:
+    outcomes: dict[str, Outcome] = {}
+    for work in works:
+        try:
+            outcomes |= apply_works(db, [again(work)])
+        except Exception as error:
+            if is_outage(error):
+                raise
+            fault = describe(error)
+            log.error("event failed", event_key=work.entry.key, topic=work.entry.topic, fault=fault)
+            if is_too_large(error):  # which it is at the next attempt, too
+                outcomes[work.entry.key] = Outcome("parked", reason=_TOO_LARGE)
+            else:
+                finishing.fail(db, lease, work.entry, fault)
+    return outcomes
+
+
+_TOO_LARGE = "What it changes would be larger than the database can keep in one document (16 MiB)."

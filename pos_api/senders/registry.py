@@ -1,0 +1,21 @@
+"""The senders that there are: one line for each kind of store."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pos_api.errors import NotFound
+from pos_api.senders.base import Sender
+from pos_api.senders.woocommerce.sender import WooCommerce
+
+SENDERS: dict[str, Sender[Any]] = {
+    "woocommerce": WooCommerce(),
+}
+
+
+def sender_of(kind: str) -> Sender[Any]:
+    """The sender that speaks for stores of this kind. Raises NotFound."""
+    try:
+        return SENDERS[kind]
+    except KeyError:
+        raise NotFound(f"There is no sender for stores of the kind {kind[:40]!r}.") from None

@@ -1,0 +1,51 @@
+"""WooCommerce as a sender: our plugin, and WooCommerce's own webhooks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from pos_api.senders.base import Authenticated, Candidates, Command, PartialAuthentication
+from pos_api.senders.woocommerce import headers as webhook_headers
+from pos_api.senders.woocommerce import messages
+from pos_api.senders.woocommerce.authentication import LargeBodyAuthentication, authenticate
+from pos_api.senders.woocommerce.messages import Message
+from pos_api.senders.woocommerce.not_kept import without_traces
+from pos_api.senders.woocommerce.topics import TOPICS
+from pos_api.senders.woocommerce.translate import translate
+from pos_api.stores.model import Store
+
+
+class WooCommerce:
+    """What a sender has to be able to do (`base.Sender`), and where WooCommerce does it."""
+
+    kind = "woocommerce"
+    topics = TOPICS
+
+    def is_ping(self, headers: Mapping[str, str], body: bytes) -> bool:
+        return webhook_headers.is_ping(headers.get("content-type", "").lower(), body)
+
+    def authenticate(self, headers: Mapping[str, str], body: bytes, candidates: Candidates) -> Authenticated:
+        return authenticate(headers, body, candidates)
+
+    def authenticate_parts(self, headers: Mapping[str, str], candidates: Candidates) -> PartialAuthentication:
+        return LargeBodyAuthentication(headers, candidates)
+
+    def kept_headers(self, headers: Mapping[str, str]) -> dict[str, str]:
+        return webhook_headers.kept_headers(headers)
+
+    def kept_body(self, body: bytes) -> bytes:
+        return without_traces(body)
+
+    def delivery_id(self, headers: Mapping[str, str]) -> str:
+        return headers.get(webhook_headers.DELIVERY_HEADER, "")
+
+    def read(self, headers: Mapping[str, str], body: bytes) -> Message:
+        return messages.read(headers, body)
+
+    def topic_and_id(self, headers: Mapping[str, str], beginning: bytes) -> tuple[str, str]:
+        return messages.topic_and_id(headers, beginning)
+
+    def translate(self, message: Message, store: Store, received_at: datetime, cause: str) -> Sequence[Command]:
+        command = translate(message, store, received_at, cause)
+        return () if command is None else (command,)

@@ -1,0 +1,118 @@
+"""A further sender is a file and a line of the registry: signed, stored, translated, parked and replayed, by the same
+route, inbox and worker as all others, none of which is touched."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from pos_api.config import Config
+from pos_api.database.client import Db
+from pos_api.inbox.replay import replay_entries
+from pos_api.senders.registry import SENDERS
+from pos_api.stores import settings
+from tests.factories import API_KEY, PATH, assert_books_balance, stock_of
+from tests.senders.till_sender import TillSender, signed
+from tests.waiting import wait_until
+
+SALE = {
+    "event": "sale.completed",
+    "data": {
+        "saleId": 42,
+        "currency": "SEK",
+        "totalCents": 5990,
+        "item": {"productId": 7, "code": "COFFEE", "quantity": 2, "counted": 10},
+    },
+}
+
+
+class Till:
+    """A till that sends to the service."""
+
+    def __init__(self, client: FlaskClient, store: str, key: str, secret: str) -> None:
+        self._client, self.store, self.key, self.secret = client, store, key, secret
+
+    def send(self, message: Any, *, secret: str | None = None, store: str | None = None) -> TestResponse:
+        body = message if isinstance(message, bytes) else json.dumps(message).encode()
+        headers = signed(body, secret or self.secret)
+        return self._client.post(f"/api/webhooks/till/{store or self.store}", data=body, headers=headers)
+
+
+@pytest.fixture
+def tills(monkeypatch: pytest.MonkeyPatch, config: Config, db: Db, client: FlaskClient) -> list[Till]:
+    """Two tills, of a kind that only the registry knows."""
+    monkeypatch.setitem(SENDERS, "till", TillSender())
+    made = [Till(client, name, *settings.add_store(db, config, name, kind="till")) for name in ("till-1", "till-2")]
+    client.application.extensions["pos"].stores._read_at = float("-inf")
+    return made
+
+
+def test_one_delivery_gives_an_order_and_its_product(tills: list[Till], db: Db) -> None:
+    reply = tills[0].send(SALE)
+    assert reply.status_code == 200, reply.text
+    data = reply.get_json()["data"]
+    assert (data["outcome"], data["order"], data["warnings"]) == ("created", "till-1:42", [])
+    assert stock_of(db) == {"COFFEE": 8}
+    stored = db.woocommerceorders.find_one({"_id": "till-1:42"}, {"status": 1, "total": 1, "_id": 0})
+    assert str(stored) == "{'status': 'sold', 'total': Decimal128('59.90')}"
+    entry = db.inbox.find_one({"_id": data["event_key"]}) or {}
+    assert (entry["kind"], entry["store"], entry["topic"], entry["about"]) == (
+        "till",
+        "till-1",
+        "sale.completed",
+        ["till-1:42"],
+    )
+    assert tills[0].send(SALE).get_json()["data"]["outcome"] == "duplicate"
+    assert tills[1].send(SALE).get_json()["data"]["order"] == "till-2:42", "another till's sale of the same number"
+    assert stock_of(db) == {"COFFEE": 6}
+    assert_books_balance(db)
+
+
+def test_the_sender_decides_who_sent_a_delivery(tills: list[Till], client: FlaskClient, db: Db) -> None:
+    assert tills[0].send(b'{"event":"ping"}').get_json()["message"] == "Ping received"
+    assert tills[0].send(SALE, secret="wrong").status_code == 401
+    assert tills[0].send(SALE, store="till-2").status_code == 401, "the address of one till, the secret of another"
+    assert tills[0].send(SALE, store="default").status_code == 401, "a store of another kind"
+    assert client.post("/api/webhooks/toaster/till-1", data=b"{}").status_code == 404
+    envelope = json.dumps({"event": "order.created", "data": {"id": 1}})
+    headers = {"Content-Type": "application/json", "X-API-Key": tills[0].key}
+    assert client.post(PATH, data=envelope, headers=headers).status_code == 401, "a till is no WooCommerce shop"
+    headers["X-API-Key"] = API_KEY
+    assert client.post("/api/webhooks/woocommerce/till-1", data=envelope, headers=headers).status_code == 401
+    assert client.post("/api/webhooks/woocommerce/default", data=envelope, headers=headers).status_code == 200
+    assert db.inbox.count_documents({"kind": "till"}) == 0
+
+
+def test_what_it_can_not_read_is_parked_and_replayed_once_it_can(
+    tills: list[Till], db: Db, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert tills[0].send(b"sale.completed of nothing").status_code == 422
+    monkeypatch.setitem(SENDERS, "till", TillSender(reads_cents=False))
+    reply = tills[0].send(SALE)
+    assert reply.status_code == 422
+    assert reply.get_json()["error"]["details"]["fields"] == {"totalCents": "is not known"}
+    assert db.inbox.count_documents({"kind": "till", "state": "parked", "topic": "sale.completed"}) == 2
+    assert stock_of(db) == {}
+    key = reply.get_json()["error"]["details"]["event_key"]
+
+    monkeypatch.delitem(SENDERS, "till")
+    replay_entries(db, [key])
+    wait_until(lambda: db.inbox.find_one({"_id": key, "state": "parked", "reason": {"$regex": "no sender"}}), 10)
+
+    monkeypatch.setitem(SENDERS, "till", TillSender())
+    replay_entries(db, [key])
+    wait_until(lambda: db.inbox.find_one({"_id": key, "state": "done"}), 10)
+    assert stock_of(db) == {"COFFEE": 8}
+    assert db.woocommerceorders.count_documents({"_id": "till-1:42"}) == 1
+
+
+def test_of_a_body_that_is_too_large_a_trace_is_kept(tills: list[Till], db: Db) -> None:
+    body = b'{"event": "sale.completed", "data": "' + b"x" * (3 * 1024 * 1024) + b'"}'
+    assert tills[0].send(body, secret="wrong").status_code == 401
+    assert tills[0].send(body).status_code == 413
+    [entry] = db.inbox.find({"kind": "till"})
+    assert (entry["state"], entry["topic"], entry["body"]) == ("parked", "sale.completed", b"")
