@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
+from pos_api.events import Event
+
 if TYPE_CHECKING:
     from prometheus_client import Counter, Histogram
 _SHARED = "PROMETHEUS_MULTIPROC_DIR"
@@ -28,6 +30,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 @dataclass(frozen=True, slots=True)
 class _Figures:
     events: Counter
+    changes: Counter
     request_seconds: Histogram
     batch_events: Histogram
     batch_seconds: Histogram
@@ -39,6 +42,7 @@ def _figures() -> _Figures:
 
     return _Figures(
         Counter("pos_events", "Deliveries answered, by topic and outcome.", ["topic", "outcome"]),
+        Counter("pos_changes", "What deliveries changed, by type of event.", ["type"]),
         Histogram("pos_request_seconds", "Seconds to answer a delivery."),
         Histogram("pos_batch_events", "Events per batch.", buckets=(1, 2, 5, 10, 20, 50, 100)),
         Histogram("pos_batch_seconds", "Seconds to apply a batch."),
@@ -54,6 +58,12 @@ def answered(topic: str, outcome: str, seconds: float) -> None:
     """A delivery was answered."""
     _figures().events.labels(topic, outcome).inc()
     _figures().request_seconds.observe(seconds)
+
+
+def happened(events: Iterable[Event]) -> None:
+    """These events happened."""
+    for event in events:
+        _figures().changes.labels(event.type).inc()
 
 
 def applied(events: int, seconds: float) -> None:

@@ -44,7 +44,7 @@ from pos_api.database.write_errors import only_collisions
 from pos_api.errors import Conflict, Invalid, NotFound
 from pos_api.staff import audit
 from pos_api.stock import ledger as stock
-from pos_api.stock.ledger import Balance
+from pos_api.stock.model import Balance, Movement
 from pos_api.stock.opening import FirstMade, StockReduction, is_from_before, whole_second
 from pos_api.stock.reserved import reserved_units
 
@@ -526,7 +526,7 @@ def _restart(db: Db, product: Document, snapshot: ProductSnapshot) -> Document:
         reason=MANAGED_AGAIN,
         cause=snapshot.cause,
         note=f"the shop has {snapshot.stock:g}" + (f", and pending orders hold {pending:g}" if pending else ""),
-        _id=f"{snapshot.cause}:{product['_id']}",
+        movement_id=f"{snapshot.cause}:{product['_id']}",
     )
     return {
         "opened_by": snapshot.store,
@@ -826,7 +826,7 @@ def _audited(db: Db, product: Document, changes: Document) -> Iterator[None]:
         yield
 
 
-def count(db: Db, sku: str, units: Quantity, *, by: str, note: str = "") -> tuple[Document, Document]:
+def count(db: Db, sku: str, units: Quantity, *, by: str, note: str = "") -> tuple[Document, Movement]:
     """Note that `units` were counted, and return the product and the movement. Raises NotFound."""
     product = get(db, sku)
     with audit.act(db, "stock.counted", target=product["sku"]) as details:
@@ -837,7 +837,7 @@ def count(db: Db, sku: str, units: Quantity, *, by: str, note: str = "") -> tupl
 
 def adjust(
     db: Db, sku: str, units: Quantity, *, reason: str, by: str, note: str = "", once: str | None = None
-) -> tuple[Document, Document]:
+) -> tuple[Document, Movement]:
     """Change the stock by `units` (broken: -2) and return the product and the movement.
 
     `once` names the request: the same one by the same person again changes nothing more. Raises NotFound, and Invalid
@@ -846,7 +846,7 @@ def adjust(
     product = get(db, sku)
     why: Document = {"reason": reason, "cause": _person(by), "note": note}
     if once is not None:
-        why["_id"] = f"{by}:{once}"
+        why["movement_id"] = f"{by}:{once}"
     with audit.act(db, "stock.adjusted", target=product["sku"], details={"reason": reason}) as details:
         movement = stock.move(db, product["_id"], units, **why)
         said = (product["_id"], units, reason, note)
@@ -858,13 +858,13 @@ def adjust(
     return _moved(product, movement)
 
 
-def _step(movement: Document) -> Document:
+def _step(movement: Movement) -> Document:
     """The stock before and after a movement, and its number in the ledger."""
     before = whole(movement["balance"] - movement["quantity"])
     return {"before": before, "after": movement["balance"], "seq": movement["seq"]}
 
 
-def _moved(product: Document, movement: Document) -> tuple[Document, Document]:
+def _moved(product: Document, movement: Movement) -> tuple[Document, Movement]:
     if movement["seq"] > product["seq"]:
         product |= {"stock": movement["balance"], "seq": movement["seq"]}
     return product, movement

@@ -9,11 +9,12 @@ from __future__ import annotations
 from pos_api.catalogue.products import Catalogue
 from pos_api.common.event_warnings import from_stored
 from pos_api.database.client import Db
+from pos_api.events import Event
 from pos_api.orders.erasure import with_erasure
 from pos_api.orders.lookup import catalogue_for
 from pos_api.orders.merge import Change, decide
 from pos_api.orders.model import OrderUpdate, Result
-from pos_api.orders.order_events import order_events
+from pos_api.orders.order_events import events_by_order
 from pos_api.orders.save import SAVE_ATTEMPTS, read_orders, write_orders
 from pos_api.orders.settle import settle
 
@@ -25,13 +26,14 @@ def apply(db: Db, updates: list[OrderUpdate]) -> list[Result]:
     applied again.
     """
     catalogue, changes = _save(db, updates)
-    settle(db, [change for change in changes if change.is_to_settle()], catalogue.balances)
-    return [_result(change) for change in changes]
+    moved = settle(db, [change for change in changes if change.is_to_settle()], catalogue.balances)
+    events = events_by_order(changes, moved)
+    return [_result(change, events[change.update.key]) for change in changes]
 
 
-def _result(change: Change) -> Result:
+def _result(change: Change, events: list[Event]) -> Result:
     warnings = tuple(from_stored(change.after["warnings"]))
-    return Result(change.outcome, warnings, change.update.erased, tuple(order_events(change)))
+    return Result(change.outcome, warnings, change.update.erased, tuple(events))
 
 
 def _save(db: Db, updates: list[OrderUpdate]) -> tuple[Catalogue, list[Change]]:

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from pos_api.events import OrderChange, OrderChanged
+from pos_api.events import Event, OrderChange, OrderChanged, StockChanged
 from pos_api.orders.merge import Change
 from pos_api.orders.model import Order
+
+
+def events_by_order(changes: list[Change], moved: list[StockChanged]) -> dict[str, list[Event]]:
+    """All events of a batch by the order whose update caused them. What moved for a parent, since its sub-order came
+    in, is that sub-order's."""
+    events: dict[str, list[Event]] = {change.update.key: [*order_events(change)] for change in changes}
+    causing = {change.after.get("parent", ""): change.update.key for change in changes}
+    for event in moved:
+        order = event.order or ""
+        events[order if order in events else causing.get(order, changes[0].update.key)].append(event)
+    return events
 
 
 def order_events(change: Change) -> list[OrderChanged]:

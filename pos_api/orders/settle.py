@@ -8,36 +8,41 @@ from pymongo.errors import AutoReconnect
 
 from pos_api.customers import customers
 from pos_api.database.client import Db
+from pos_api.events import StockChanged
 from pos_api.orders.holding import held
 from pos_api.orders.merge import Change
 from pos_api.orders.model import Order
 from pos_api.orders.save import SAVE_ATTEMPTS, orders, write_orders
 from pos_api.stock import ledger as stock
-from pos_api.stock.ledger import Balance, Holding
+from pos_api.stock.model import Balance, Holding
 
 
-def settle(db: Db, changes: list[Change], balances: dict[str, Balance]) -> None:
-    """Bring stock and customers to what these changes saved; `balances` is what is known of the products."""
+def settle(db: Db, changes: list[Change], balances: dict[str, Balance]) -> list[StockChanged]:
+    """Bring stock and customers to what these changes saved, and return the changes of stock; `balances` is what is
+    known of the products."""
     saved = [change.after for change in changes]
-    stock.settle(db, [_holding_after(change) for change in changes], balances)
+    moved = stock.settle(db, [_holding_after(change) for change in changes], balances)
     customers.upsert(db, [buyer_of(change.after) for change in changes if _is_buyer_changed(change)])
     _remove_former_customers(db, [order for order in saved if "former_customers" in order])
-    for parent in sorted(_settle_overtaken(db, saved)):
-        _leave_stock_to_suborders(db, parent)
+    for parent in sorted(_settle_overtaken(db, saved, moved)):
+        _leave_stock_to_suborders(db, parent, moved)
+    return moved
 
 
 # --- stock ------------------------------------------------------------------------------------------------------
 
 
 def _holding_after(change: Change) -> Holding:
-    return holding_of(change.after, change.update.cause, fresh=change.outcome == "created")
+    update, fresh = change.update, change.outcome == "created"
+    return holding_of(change.after, update.cause, fresh=fresh, again=update.again)
 
 
-def holding_of(order: Order, cause: str, *, fresh: bool = False) -> Holding:
-    """What the stored order holds, as the ledger needs it. `fresh` says that the order was not known before."""
+def holding_of(order: Order, cause: str, *, fresh: bool = False, again: bool = False) -> Holding:
+    """What the stored order holds, as the ledger needs it. `fresh` says that the order was not known before, `again`
+    that this was begun before."""
     held_units = {each["sku"]: each["quantity"] for each in order["held"]}
     carried = {each["sku"]: each["quantity"] for each in order.get("carried", ())}
-    return Holding(order["_id"], held_units, frozenset(order["opening"]), cause, fresh, carried)
+    return Holding(order["_id"], held_units, frozenset(order["opening"]), cause, fresh, carried, again)
 
 
 def last_holding_of(order: Order) -> Holding:
@@ -48,9 +53,9 @@ def last_holding_of(order: Order) -> Holding:
 _FIELDS_TO_SETTLE = {"rev": 1, "customer": 1, "held": 1, "opening": 1, "carried": 1, "status_history": {"$slice": -1}}
 
 
-def _settle_overtaken(db: Db, saved: list[Order]) -> set[str]:
-    """Settle again, as they are stored, the orders that were saved anew since they were `saved`; returns the `_id`s of
-    parents among them, or of them, for whose sub-orders the shop has taken stock.
+def _settle_overtaken(db: Db, saved: list[Order], moved: list[StockChanged]) -> set[str]:
+    """Settle again, as they are stored, the orders that were saved anew since they were `saved`, and add to `moved`;
+    returns the `_id`s of parents among them, or of them, for whose sub-orders the shop has taken stock.
 
     Who saved the newer version may have settled it before the older one was settled here, and removed the older one's
     customer before that was recorded here; nobody else would notice. Raises AutoReconnect when a save is gone: the
@@ -66,7 +71,7 @@ def _settle_overtaken(db: Db, saved: list[Order]) -> set[str]:
         if not overtaken:
             return parents
         saved = list(orders(db).find({"_id": {"$in": list(overtaken)}}, _FIELDS_TO_SETTLE))
-        stock.settle(db, [last_holding_of(order) for order in saved], {})
+        moved += stock.settle(db, [last_holding_of(order) for order in saved], {})
         customers.remove_unused(db, sorted(_former_customers(overtaken, saved)))
     raise RuntimeError("orders kept changing while they were being settled")
 
@@ -84,7 +89,7 @@ def _holds_any(order: Order) -> bool:
     return any(each["quantity"] for each in order["held"])
 
 
-def _leave_stock_to_suborders(db: Db, parent: str) -> None:
+def _leave_stock_to_suborders(db: Db, parent: str, moved: list[StockChanged]) -> None:
     """Let an order hold only what the shop says it has taken for it, as it has taken stock for its sub-orders, which
     have the same lines. Run again, it finishes what a crash left; an order not known here is none yet."""
     for _ in range(SAVE_ATTEMPTS):
@@ -97,8 +102,8 @@ def _leave_stock_to_suborders(db: Db, parent: str) -> None:
             after["held"] = held(after)
             if write_orders(db, [(order, after)]):
                 continue
-        stock.settle(db, [last_holding_of(after)], {})
-        _settle_overtaken(db, [after])
+        moved += stock.settle(db, [last_holding_of(after)], {})
+        _settle_overtaken(db, [after], moved)
         return
     raise RuntimeError(f"order {parent} kept changing while its sub-orders were looked at")
 

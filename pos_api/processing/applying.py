@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import singledispatch
 
+from pos_api import metrics
 from pos_api.catalogue import archive as product_archive
 from pos_api.catalogue import products
 from pos_api.catalogue.archive import ProductDeletion
@@ -55,6 +56,7 @@ def combined(outcomes: Sequence[Outcome]) -> Outcome:
 
 def _apply_orders(db: Db, updates: list[OrderUpdate]) -> list[Outcome]:
     results = orders.apply(db, updates)
+    metrics.happened(event for result in results for event in result.events)
     erased_by_shop: dict[str, Erasure] = {
         update.key: result.erased
         for update, result in zip(updates, results, strict=True)

@@ -13,7 +13,8 @@ from pos_api.collections import COLLECTIONS
 from pos_api.config import Config
 from pos_api.database import client as database
 from pos_api.database.client import Db, Document
-from pos_api.stock.ledger import Holding, settle
+from pos_api.stock.ledger import settle
+from pos_api.stock.model import Holding
 from tests.conftest import fresh_database
 from tests.factories import AHEAD, assert_books_balance, at, line, order, product, stock_of, stock_up
 from tests.steps import Crash, Process, clear, processes, state

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from pos_api.database.client import Db
 from pos_api.stock import ledger as stock
-from pos_api.stock.ledger import Holding
+from pos_api.stock.model import Holding
 from tests.factories import assert_books_balance, stock_of, stock_up
 
 
@@ -38,7 +38,7 @@ def test_a_late_projection_does_no_harm(db: Db) -> None:
     stock_up(db, A=10)
     hold(db, "s:1", A=3)
     hold(db, "s:1", A=4)
-    movements = list(db.stock_movements.find({"order": "s:1"}).sort("seq", 1))
+    movements = list(stock.movements(db).find({"order": "s:1"}).sort("seq", 1))
     stock.project(db, movements[:1])
     assert stock_of(db) == {"A": 6}
 

@@ -6,7 +6,7 @@ proxies rewrite.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 from urllib.parse import quote
@@ -267,7 +267,7 @@ def product_json(product: Document) -> Document:
     }
 
 
-def _movement_json(movement: Document) -> Document:
+def _movement_json(movement: Mapping[str, Any]) -> Document:
     by = products.person(movement["cause"])
     return {
         **{name: movement[name] for name in ("seq", "at", "quantity", "balance", "reason")},
@@ -278,7 +278,7 @@ def _movement_json(movement: Document) -> Document:
     }
 
 
-def _moved_json(moved: tuple[Document, Document]) -> Document:
+def _moved_json(moved: tuple[Document, Mapping[str, Any]]) -> Document:
     product, movement = moved
     return {"product": product_json(product), "movement": _movement_json(movement)}
 

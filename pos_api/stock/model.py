@@ -1,0 +1,81 @@
+"""What the stock ledger is made of. Pure: no database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NotRequired, TypedDict
+
+from pos_api.common.quantity import Quantity, whole
+from pos_api.events import StockChanged
+
+
+class Movement(TypedDict):
+    """A stored movement of a product's stock: `quantity` (signed) made it `balance`. It is number `seq` (1, 2, 3 …) of
+    `sku`, the product's `_id`. `cause` is an inbox entry's key, or a person.
+
+    An order's movement also has `order`, `n` (its nth for this product), `held` (the units the order holds after it)
+    and `carried` (those of them that another product's stock lacks, see `Holding`; absent where none). One that a
+    person made has a `note`; with an `_id` of its own it is made once.
+    """
+
+    sku: str
+    seq: int
+    quantity: Quantity
+    balance: Quantity
+    reason: str
+    cause: str
+    at: datetime
+    order: NotRequired[str]
+    n: NotRequired[int]
+    held: NotRequired[Quantity]
+    carried: NotRequired[Quantity]
+    note: NotRequired[str]
+    _id: NotRequired[Any]
+
+
+@dataclass(slots=True)
+class Balance:
+    """A product's last known movement: its number and the stock after it."""
+
+    seq: int
+    stock: Quantity
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What one version of an order holds: the ledger is brought to this by `settle`.
+
+    `held` maps products to units. For products in `opening`, units first seen are contained in the opening stock
+    already and move nothing. `fresh` says that no movement of this order can exist yet, which saves looking for them;
+    `again` that its movements may have been made already, by an attempt that was cut short.
+
+    `carried` are units that the order holds of one product and that were taken from another one's stock, as a
+    variation's stock became its parent's, or its own again: +2 of the one, -2 of the other. To carry them moves
+    nothing.
+    """
+
+    order: str
+    held: Mapping[str, Quantity]
+    opening: frozenset[str]
+    cause: str
+    fresh: bool = False
+    carried: Mapping[str, Quantity] = field(default_factory=dict)
+    again: bool = False
+
+
+def stock_changed(movement: Movement) -> StockChanged:
+    """The event that a movement is."""
+    order = movement.get("order")
+    return StockChanged(
+        sku=movement["sku"],
+        seq=movement["seq"],
+        before=whole(movement["balance"] - movement["quantity"]),
+        after=movement["balance"],
+        reason=movement["reason"],
+        cause=movement["cause"],
+        at=movement["at"],
+        order=order,
+        store=order.partition(":")[0] if order else None,
+    )
