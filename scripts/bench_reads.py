@@ -41,8 +41,9 @@ from pos_api.config import Config
 from pos_api.database import client as database
 from pos_api.database.collections import ensure_indexes
 from pos_api.database.embedded import find_mongod
-from pos_api.figures import rollup as tally
+from pos_api.figures import rollup
 from pos_api.orders import apply as orders
+from pos_api.orders.buckets import bucket_of
 from pos_api.web.api import pages
 
 DAYS = 730
@@ -125,6 +126,8 @@ def _order(n: int, created_at: datetime, status: str, lines: list[dict[str, Any]
         "settled": 1,
         "number": str(n),
         "status": status,
+        "counts_as_sale": status not in ("pending", "failed", "cancelled"),
+        "stage": status if status in ("completed", "cancelled", "refunded") else "open",
         "currency": "EUR" if n % 20 == 0 else "SEK",
         "created_at": created_at,
         "modified_at": created_at,
@@ -149,6 +152,7 @@ def _order(n: int, created_at: datetime, status: str, lines: list[dict[str, Any]
         "fee_lines": [],
         "coupon_lines": [],
         "refunds": refunds,
+        "rollup_bucket": bucket_of("default", str(n), created_at),
         "held": [{"sku": line["sku"], "quantity": line["quantity"]} for line in lines],
         "opening": [],
         "unmatched": [],
@@ -264,7 +268,7 @@ def run(uri: str, numbers: list[int]) -> dict[int, dict[str, float]]:
             started = time.perf_counter()
             fill(db, number)
             filled = time.perf_counter()
-            tally.refresh(db)
+            rollup.refresh(db)
             first_look = time.perf_counter() - filled
             click.echo(
                 f"{number:,} orders: loaded in {filled - started:.0f} s, first look at the figures {first_look:.1f} s",
@@ -272,7 +276,7 @@ def run(uri: str, numbers: list[int]) -> dict[int, dict[str, float]]:
             )
             time.sleep(12)  # the last change is settled
             app = create_app(config, db)
-            tally.refresh(db)
+            rollup.refresh(db)
             per_thousand = first_look * 1000 / (number / 1000)
             results[number] = {"first look at the figures, for 1,000 orders": per_thousand, **measure(app, db)}
             app.extensions["pos"].close()

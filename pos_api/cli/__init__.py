@@ -10,7 +10,7 @@ import warnings
 
 import click
 
-from pos_api.cli import audit, backup, customer, inbox, key, service, shop, staff, store, verify
+from pos_api.cli import audit, backup, customer, figures, inbox, key, service, shop, staff, store, verify
 from pos_api.cli.common import Commands
 from pos_api.staff.audit import set_actor  # `audit` is the command here
 
@@ -39,7 +39,7 @@ def _system_user() -> str:
 for command in (
     *(service.init, service.serve, service.work, backup.backup, backup.restore),
     *(staff.user, staff.token, store.store, key.key, inbox.list_inbox, inbox.replay),
-    *(customer.customer, verify.verify_stock, audit.show_audit, shop.import_shop),
+    *(customer.customer, figures.figures, verify.verify_stock, audit.show_audit, shop.import_shop),
     *(shop.import_database, shop.reconcile_shop),
 ):
     main.add_command(command)

@@ -2,9 +2,9 @@
 (`Admin\\API\\Reports\\Orders\\Stats\\DataStore`); but what several refunds pay back of an order is never counted twice,
 and a refund belongs to the day of its order.
 
-Sums are rows: what they are `of` (a status, a product …), its `key` and `title`, a `count` and an `amount`. So what
-some orders add up to is added to what others do by one rule, whatever it is about: in `Sums` from orders, in `total`,
-by the database, from sums.
+A rollup is rows: what they are `of` (a status, a product …), its `key` and `title`, a `count` and an `amount`. So what
+some orders add up to is added to what others do by one rule, whatever it is about: in `Rollup` from orders, in `total`,
+by the database, from rollups.
 """
 
 from __future__ import annotations
@@ -19,12 +19,15 @@ from pos_api.common.money import decimal, decimal128
 from pos_api.common.quantity import Quantity, whole
 from pos_api.database.client import Document
 
-NOT_COUNTED = ("pending", "failed", "cancelled", "trash")
-"""WooCommerce's `woocommerce_excluded_report_order_statuses`; drafts are never stored here."""
+VERSION = 1
+"""Of what is summed up. Raise it with every change here that gives other rows for the same orders: a measure more, or
+another meaning of one. Stored rollups of an older version are then rebuilt in the background."""
+
 IN_FIGURES: Document = {"deleted_at": None, "parent": None, "test_mode": None}
 """Orders that figures are about, as in WooCommerce Analytics: not deleted, no sub-orders, whose parent counts, and not
 paid in a payment provider's test mode (`OrdersScheduler::is_test_order`)."""
-COUNTED: Document = {**IN_FIGURES, "status": {"$nin": list(NOT_COUNTED)}}
+COUNTED: Document = {**IN_FIGURES, "counts_as_sale": True}
+"""Of these, what its sender says is a sale."""
 AMOUNTS = ("gross_sales", "coupons", "refunds", "net_revenue", "taxes", "shipping")
 NOTHING = Decimal("0.00")
 
@@ -36,7 +39,18 @@ FIGURE = "figure"
 
 OF_ORDER = dict.fromkeys(
     (
-        *("status", "currency", "day", "customer", "total", "total_tax", "shipping_total", "discount_total"),
+        *(
+            "status",
+            "counts_as_sale",
+            "stage",
+            "currency",
+            "day",
+            "customer",
+            "total",
+            "total_tax",
+            "shipping_total",
+            "discount_total",
+        ),
         *("payment_method", "payment_method_title", "refunds", "coupon_lines.discount"),
         *(f"line_items.{name}" for name in ("id", "product", "sku", "name", "quantity", "total")),
         *(
@@ -75,7 +89,7 @@ def _paid_back(order: Document) -> _PaidBack:
         for tax in refund.get("taxes", ()):
             back.tax += decimal(tax["total"])
             back.by_rate[tax["rate_id"]] += decimal(tax["total"])
-    if order["status"] == "refunded" and "refunds" not in order:
+    if order["stage"] == "refunded" and "refunds" not in order:
         back.amount = decimal(order.get("total"))
         _take_back_all(order, back)
     elif _is_paid_back_in_full(order):
@@ -128,8 +142,8 @@ _NONE = _PaidBack()
 
 
 @dataclass(slots=True)
-class Sums:
-    """The sums of orders of one day in one currency."""
+class Rollup:
+    """What orders of one day in one currency add up to."""
 
     orders_count: int = 0
     num_items_sold: Quantity = 0
@@ -137,12 +151,12 @@ class Sums:
     rows: dict[tuple[str, Any], list[Any]] = field(default_factory=dict)
 
     def add(self, order: Document, is_first: bool) -> None:
-        """Add one order; one that does not count is told among the statuses only."""
+        """Add one order; one that does not count is only among the statuses."""
         total, status = decimal(order.get("total")), order["status"]
         self._add(STATUS, _short(status), 1, total)
-        if status in NOT_COUNTED:
+        if not order["counts_as_sale"]:
             return
-        back = _paid_back(order) if order.get("refunds") or status == "refunded" else _NONE
+        back = _paid_back(order) if order.get("refunds") or order["stage"] == "refunded" else _NONE
         tax, shipping, coupons = decimal(order.get("total_tax")), decimal(order.get("shipping_total")), _coupons(order)
         net = total - tax - shipping
         amounts = (
@@ -218,7 +232,7 @@ class Sums:
 _LONGEST_TEXT = 400
 """Bytes that are kept of a text in a row."""
 MOST_ROWS = {PRODUCT: 10_000, RATE: 2_000, METHOD: 200, STATUS: 200}
-"""So many rows of a kind a document of sums has. It must not become larger than MongoDB's 16 MiB, whatever orders
+"""So many rows of a kind a document of rollups has. It must not become larger than MongoDB's 16 MiB, whatever orders
 name."""
 OTHERS: Mapping[str, tuple[Any, str]] = {
     PRODUCT: (["", ""], "Other products"),
@@ -241,7 +255,7 @@ def _short_rate(rate: int | str) -> int | str:
 
 
 def limit_rows(lists: list[list[Document]]) -> list[list[Document]]:
-    """The rows of one document of sums, which has several lists of them (by currency, and by day), within MOST_ROWS.
+    """The rows of one document of rollups, which has several lists of them (by currency, and by day), within MOST_ROWS.
 
     Of more, those of the largest counts and amounts stay, and each list has one row of what its others add up to; so
     the sums of a kind are right whatever is put together.
@@ -272,21 +286,21 @@ def _put_together(rows: list[Document], of: str, least: set[int]) -> list[Docume
     return [*(row for row in rows if id(row) not in left), together]
 
 
-def total(documents: Document, sums: Document) -> list[Document]:
-    """Stages that add up the `sums` of these documents, those of them that match: by day (where they have one),
+def total(documents: Document, rollups: Document) -> list[Document]:
+    """Stages that add up the `rollups` of these documents, those of them that match: by day (where they have one),
     currency, and what they are of."""
-    row = {"of": "$sums.rows.of", "key": "$sums.rows.key"}
+    row = {"of": "$rollups.rows.of", "key": "$rollups.rows.key"}
     return [
         {"$match": documents},
-        {"$unwind": "$sums"},
-        {"$match": sums},
-        {"$unwind": "$sums.rows"},
+        {"$unwind": "$rollups"},
+        {"$match": rollups},
+        {"$unwind": "$rollups.rows"},
         {
             "$group": {
-                "_id": {"day": "$sums.day", "currency": "$sums.currency", **row},
-                "title": {"$max": "$sums.rows.title"},
-                "count": {"$sum": "$sums.rows.count"},
-                "amount": {"$sum": "$sums.rows.amount"},
+                "_id": {"day": "$rollups.day", "currency": "$rollups.currency", **row},
+                "title": {"$max": "$rollups.rows.title"},
+                "count": {"$sum": "$rollups.rows.count"},
+                "amount": {"$sum": "$rollups.rows.amount"},
             }
         },
     ]

@@ -1,7 +1,7 @@
 """Figures: what sold, per currency and shop-local day of the order.
 
-What they mean is in `sums`, how they are kept up to date in `tally`: a look does that first, then reads the figures of
-days and the sums of months.
+What they mean is in `measures`, how they are kept up to date in `rollup`: a look does that first, then reads the
+figures of days and the rollups of months.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pos_api.common.quantity import whole
 from pos_api.common.time import now
 from pos_api.database.client import Db, Document
 from pos_api.errors import Invalid, Unavailable
-from pos_api.figures import rollup as tally
+from pos_api.figures import rollup
 from pos_api.figures.measures import (
     AMOUNTS,
     COUNTED,
@@ -35,6 +35,7 @@ from pos_api.figures.measures import (
     limit_rows,
     total,
 )
+from pos_api.figures.writes import write_newer
 
 MOST_DAYS = 7_320
 """Twenty years: what a range may span, and how far from today a day may lie to be shown unasked."""
@@ -48,7 +49,7 @@ _PATIENCE = 10.0
 _RETRY_AFTER = 5
 
 _Rows: TypeAlias = dict[str, list[Document]]
-"""What sums are of, and their rows."""
+"""What rows are of, and the rows."""
 
 
 def figures(
@@ -63,9 +64,10 @@ def figures(
 
     Without a range it is that of all orders, as far as they lie within ten years of today. Amounts are Decimal. Raises
     Invalid for a range that ends before it starts or is longer than `MOST_DAYS`, and Unavailable when so much has
-    changed since the last look that it is not counted within some seconds; it is less at the next.
+    changed since the last look that it is not counted within some seconds (it is less at the next), or a newer version
+    of the service, with other measures, keeps the figures.
     """
-    if left := tally.refresh(db, _PATIENCE):
+    if left := rollup.refresh(db, _PATIENCE):
         message = f"The figures are being brought up to date; up to {left:,} orders are left to count."
         raise Unavailable(message, retry_after=_RETRY_AFTER)
     today, half = now().date(), timedelta(days=MOST_DAYS // 2)
@@ -73,7 +75,7 @@ def figures(
     query: Document = {"day": {"$gte": earliest.isoformat(), "$lte": latest.isoformat()}}
     if store is not None:
         query["store"] = store
-    days = list(db.stats_days.find(query).sort([("day", 1), ("store", 1)]))
+    days = list(db.rollup_days.find(query).sort([("day", 1), ("store", 1)]))
     first, last = _range(since, until, [day["day"] for day in days if day["currencies"]])
     by_currency: dict[str, dict[str, Document]] = defaultdict(dict)
     for day in days:
@@ -178,21 +180,21 @@ def _average(amount: Decimal, count: int) -> Decimal:
     return (amount / count if count else NOTHING).quantize(unit, ROUND_HALF_UP)
 
 
-# --- sums of months and years -----------------------------------------------------------------------------------------
+# --- rollups of months and years --------------------------------------------------------------------------------------
 
 _SPANS = (len("2026"), len("2026-11"), len("2026-11-2"), len("2026-11-22"))
 """A year, a month, ten days of it (so that one changed day takes few others to sum its month anew), a day."""
 
 
 def _parts(db: Db, days: list[Document], since: date, until: date) -> list[str]:
-    """The `_id`s in `stats_sums` that make up these days: years and months that lie within these dates, else days."""
-    turns = {day["_id"]: day["turn"] for day in days}
+    """The `_id`s in `rollup_spans` that make up these days: years and months that lie within these dates, else days."""
+    tokens = {day["_id"]: day["token"] for day in days}
     parts: dict[str, list[str]] = defaultdict(list)
-    for day in turns:
+    for day in tokens:
         store, _, name = day.rpartition(":")
         whole_ones = (name[:length] for length in _SPANS[:2] if _is_whole(name[:length], since, until))
         parts[f"{store}:{next(whole_ones, name)}"].append(day)
-    _bring_up_to_date(db, parts, turns)
+    _bring_up_to_date(db, parts, tokens)
     return list(parts)
 
 
@@ -201,15 +203,15 @@ def _is_whole(span: str, since: date, until: date) -> bool:
     return since <= date(year, first, 1) and date(year, last, monthrange(year, last)[1]) <= until
 
 
-def _bring_up_to_date(db: Db, spans: dict[str, list[str]], turns: dict[str, int]) -> None:
+def _bring_up_to_date(db: Db, spans: dict[str, list[str]], tokens: dict[str, int]) -> None:
     """Sum anew the spans that are not of the version of their days; before that, what they are made of.
 
-    A version is the sum of the days' turns, read before their sums. Turns only grow, so one day summed anew makes it a
-    greater one, and what a slower process has summed does not replace it.
+    A version is the sum of the days' fencing tokens, read before their rollups. Tokens only grow, so one day summed
+    anew makes it a greater one, and what a slower process has summed does not replace it.
     """
-    versions = {span: sum(turns[day] for day in days) for span, days in spans.items() if span not in turns}
+    versions = {span: sum(tokens[day] for day in days) for span, days in spans.items() if span not in tokens}
     known = {
-        each["_id"]: each["version"] for each in db.stats_sums.find({"_id": {"$in": list(versions)}}, {"version": 1})
+        each["_id"]: each["version"] for each in db.rollup_spans.find({"_id": {"$in": list(versions)}}, {"version": 1})
     }
     for span, version in versions.items():
         if known.get(span) == version:
@@ -220,19 +222,19 @@ def _bring_up_to_date(db: Db, spans: dict[str, list[str]], turns: dict[str, int]
         for day in spans[span]:
             smaller[day[: len(store) + 1 + length]].append(day)
         if length < _SPANS[-1]:
-            _bring_up_to_date(db, smaller, turns)
+            _bring_up_to_date(db, smaller, tokens)
         _sum_up(db, span, list(smaller), version)
 
 
 def _sum_up(db: Db, span: str, parts: list[str], version: int) -> None:
     by_currency: dict[str, list[Document]] = defaultdict(list)
-    for row in db.stats_sums.aggregate(total({"_id": {"$in": parts}}, {})):
+    for row in db.rollup_spans.aggregate(total({"_id": {"$in": parts}}, {})):
         key = row.pop("_id")
         by_currency[key["currency"]].append({"of": key["of"], "key": key["key"], **row})
     limited = limit_rows(list(by_currency.values()))
-    sums = [{"currency": currency, "rows": rows} for currency, rows in zip(by_currency, limited, strict=True)]
+    rollups = [{"currency": currency, "rows": rows} for currency, rows in zip(by_currency, limited, strict=True)]
     older = {"_id": span, "version": {"$lt": version}}
-    tally.write_newer(db.stats_sums, [UpdateOne(older, {"$set": {"version": version, "sums": sums}}, upsert=True)])
+    write_newer(db.rollup_spans, [UpdateOne(older, {"$set": {"version": version, "rollups": rollups}}, upsert=True)])
 
 
 def _rows(db: Db, parts: list[str], currency: str | None) -> dict[str, _Rows]:
@@ -247,9 +249,9 @@ def _rows(db: Db, parts: list[str], currency: str | None) -> dict[str, _Rows]:
         "count": {"$sum": "$count"},
         "amount": {"$sum": "$amount"},
     }
-    summed = total({"_id": {"$in": parts}}, {} if currency is None else {"sums.currency": currency})
+    summed = total({"_id": {"$in": parts}}, {} if currency is None else {"rollups.currency": currency})
     rows: dict[str, _Rows] = defaultdict(lambda: defaultdict(list))
-    for group in db.stats_sums.aggregate([*summed, {"$group": largest}]):
+    for group in db.rollup_spans.aggregate([*summed, {"$group": largest}]):
         of = group["_id"]["of"]
         found = [{**row, "key": row["_id"]["key"], "amount": decimal(row["amount"])} for row in group["rows"]]
         if of != PRODUCT:

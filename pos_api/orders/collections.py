@@ -25,6 +25,7 @@ COLLECTIONS = (
             present("parent"),
             IndexModel("changed_at"),
             present("closed_at"),
+            IndexModel([("rollup_bucket", ASCENDING), ("_id", ASCENDING)]),  # whose orders are then known from it alone
         ),
     ),
     Collection("upkeep", "how far stored orders were brought to what is kept of them now", in_backup=False),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from pos_api.common.limits import LIST_LIMIT
+from pos_api.orders.buckets import bucket_of
 from pos_api.orders.deletion import mark_deleted
 from pos_api.orders.holding import held, lines_after_status
 from pos_api.orders.lines import follow_shared_stock, match_lines
@@ -125,6 +126,9 @@ def _new_order(update: OrderUpdate) -> Order:
         "rev": 1,
         "created_at": update.received_at,
         "day": update.received_at.date().isoformat(),
+        "rollup_bucket": bucket_of(
+            update.store, str(update.order_id), update.fields.get("created_at", update.received_at)
+        ),
         "status": status.name,
         "stock_rule": status.stock_rule,
         "counts_as_sale": status.counts_as_sale,

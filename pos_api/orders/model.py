@@ -253,7 +253,7 @@ class Order(_Reported):
     * `deleted_at`, while it is deleted, and with it `deleted_version`, the `modified_at` of the version deleted;
     * `closed_at`, since when it is closed, while its personal data is there; `erased_at`, where that was erased;
     * `former_customers`, whose order it was, until their records are seen to;
-    * `customer`, `skus` and `search`, by which it is found.
+    * `customer`, `skus` and `search`, by which it is found; `rollup_bucket`, the orders that figures sum up together.
     """
 
     _id: str
@@ -262,6 +262,7 @@ class Order(_Reported):
     rev: int
     created_at: datetime
     day: str
+    rollup_bucket: str
     status: str
     stock_rule: StockRule
     counts_as_sale: bool

@@ -29,7 +29,7 @@ Position = tuple[datetime, str]
 _NEWEST_FIRST = [("created_at", -1), ("_id", -1)]
 _INTERNAL = (
     *("rev", "settled", "search", "skus", "changed_at", "received_at", "order_key", "parent", "suborders_hold"),
-    *("carried", "unmanaged", "former_customers", "closed_at", "deleted_version"),
+    *("carried", "rollup_bucket", "unmanaged", "former_customers", "closed_at", "deleted_version"),
     *("stock_rule", "counts_as_sale", "stage", "saved_by"),
     "line_items.full",
 )

@@ -23,7 +23,7 @@ from pos_api.customers import customers
 from pos_api.customers.customers import CustomerErasure
 from pos_api.customers.erasures import AGAIN_AFTER, Erasure, Erasures
 from pos_api.database.client import Db, Document
-from pos_api.figures import rollup as tally
+from pos_api.figures import rollup
 from pos_api.inbox.body_erasure import entries_about, erase_bodies
 from pos_api.orders.erasure import erase as erase_orders
 from pos_api.orders.save import orders as stored_orders
@@ -62,7 +62,7 @@ def person(db: Db, erasures: Erasures, customer: str) -> Erased:
     """
     others = customers.other_addresses(db, customer)
     erased = _erase(db, erasures, customer, None, now(), orders_too=True)
-    tally.refresh(db, seconds=_FIGURES_SECONDS)
+    rollup.refresh_unless_newer(db, seconds=_FIGURES_SECONDS)
     erased.other_addresses = others
     return erased
 
@@ -189,7 +189,7 @@ def run_due(db: Db, erasures: Erasures) -> None:
         anything = True
     _erase_deliveries_again(db)
     if anything:
-        tally.refresh(db, seconds=_FIGURES_SECONDS)
+        rollup.refresh_unless_newer(db, seconds=_FIGURES_SECONDS)
 
 
 def _erase_deliveries_again(db: Db) -> None:

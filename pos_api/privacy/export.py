@@ -18,7 +18,15 @@ from pos_api.staff import audit
 _NOT_OF_AN_ORDER = dict.fromkeys(
     (
         *("rev", "search", "skus", "changed_at", "parent", "suborders_hold", "held", "opening", "carried", "unmanaged"),
-        *("unmatched", "without_stock", "former_customers", "closed_at", "line_items.full", "warnings"),
+        *(
+            "unmatched",
+            "without_stock",
+            "former_customers",
+            "closed_at",
+            "rollup_bucket",
+            "line_items.full",
+            "warnings",
+        ),
     ),
     0,
 )

@@ -13,7 +13,7 @@ from pos_api.config import Config
 from pos_api.customers import customers
 from pos_api.customers.erasures import Erasure
 from pos_api.database.client import Db, Document
-from pos_api.figures import rollup as tally
+from pos_api.figures import rollup
 from pos_api.inbox import storing
 from pos_api.logs import get_logger
 from pos_api.orders.erasure import erase as erase_orders
@@ -53,7 +53,7 @@ def _erase_closed_orders(db: Db, closed_before: datetime) -> None:
         if not batch:
             return
         _erase_batch(db, batch, due)
-        tally.refresh(db, seconds=_FIGURES_SECONDS)
+        rollup.refresh_unless_newer(db, seconds=_FIGURES_SECONDS)
         log.info("personal data of closed orders was erased", orders=len(batch))
 
 

@@ -25,7 +25,7 @@ from pos_api.config import Config, ConfigError
 from pos_api.customers.erasures import Erasures
 from pos_api.database.client import Db
 from pos_api.errors import PosError
-from pos_api.figures import rollup as tally
+from pos_api.figures import rollup
 from pos_api.inbox import leases
 from pos_api.logs import get_logger
 from pos_api.orders import upkeep as order_upkeep
@@ -114,7 +114,7 @@ class Schedule:
                 log.error("what is scheduled failed", error=type(error).__name__)
 
     def _freshen_figures(self) -> None:
-        while tally.refresh(self._db, seconds=_LOOK_EVERY) and not self._stopping.is_set():
+        while rollup.refresh_unless_newer(self._db, seconds=_LOOK_EVERY) and not self._stopping.is_set():
             continue
 
 

@@ -419,7 +419,7 @@ def test_every_collection_of_the_service_is_in_it(config: Config, tmp_path: Path
         }
         assert written == {each.name for each in COLLECTIONS if each.in_backup}
         left_out = {each.name for each in COLLECTIONS} - written
-        made_anew = {"stats_blocks", "stats_days", "stats_sums", "stats_firsts", "stats_turns", "upkeep"}
+        made_anew = {"rollup_buckets", "rollup_days", "rollup_spans", "first_orders", "rollup_state", "upkeep"}
         assert left_out == {*made_anew, "layout"}
     finally:
         db.client.drop_database(db.name)

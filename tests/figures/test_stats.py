@@ -26,9 +26,10 @@ from pos_api.database import client as database
 from pos_api.database.client import Db
 from pos_api.errors import Invalid
 from pos_api.figures import queries as stats
-from pos_api.figures import rollup as tally
-from pos_api.figures.measures import AMOUNTS, NOT_COUNTED
+from pos_api.figures import rollup
+from pos_api.figures.measures import AMOUNTS
 from pos_api.orders import apply as orders
+from pos_api.orders.buckets import BUCKET_SIZE
 from pos_api.processing import schedule
 from pos_api.staff import token_claims
 from tests.factories import Shop, line, order, order_update
@@ -259,7 +260,7 @@ def test_a_refunded_status_alone_takes_back_everything(app: Flask, db: Db) -> No
 # --- what counts, and where -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("status", NOT_COUNTED)
+@pytest.mark.parametrize("status", ["pending", "failed", "cancelled", "trash"])
 def test_an_order_that_does_not_count_shows_among_the_statuses_alone(app: Flask, db: Db, status: str) -> None:
     Shop(app.test_client()).outcome("order.created", order(1, line("A"), status=status))
 
@@ -356,7 +357,7 @@ def test_a_product_goes_by_the_sku_it_has_now(app: Flask, db: Db) -> None:
 def test_who_comes_back_twice_on_a_day_counts_once_however_far_apart_the_orders_are(app: Flask, db: Db) -> None:
     shop = Shop(app.test_client())
     shop.outcome("order.created", order(1, line("A")) | {"date_created_gmt": "2026-11-01T12:00:00"})
-    for number in (2, 3, 5 * tally.BLOCK):
+    for number in (2, 3, 5 * BUCKET_SIZE):
         shop.outcome("order.created", order(number, line("A")))
 
     assert (of(db)["new_customers"], of(db)["returning_customers"]) == (1, 1)
@@ -386,7 +387,7 @@ _RANGES = [
 _EDITS = st.lists(
     st.tuples(
         st.sampled_from(["north", "south"]),
-        st.sampled_from([1, 2, tally.BLOCK - 1, tally.BLOCK, 5 * tally.BLOCK]),
+        st.sampled_from([1, 2, BUCKET_SIZE - 1, BUCKET_SIZE, 5 * BUCKET_SIZE]),
         st.fixed_dictionaries(
             {
                 "status": st.sampled_from(["processing", "completed", "pending", "cancelled", "trash"]),
@@ -497,7 +498,7 @@ def _wait(db: Db) -> None:
     newest = db.woocommerceorders.find_one({}, sort=[("changed_at", -1)])
     if newest is not None:
         until = Timestamp(newest["changed_at"].time, newest["changed_at"].inc + 1)
-        db.stats_turns.update_one({"_id": "seen"}, {"$set": {"until": until}}, upsert=True)
+        db.rollup_state.update_one({"_id": "noted"}, {"$set": {"until": until}}, upsert=True)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -559,7 +560,7 @@ def _history(db: Db, first_is: str) -> tuple[Step, Step]:
     an order to another day, and brings one more."""
     of_order: dict[str, Any] = {"status": "completed", "currency": "SEK", "email": "a@example.se", "deleted": False}
     of_order |= {"cents": 1000, "sku": "A", "quantity": 1}
-    earlier, middle, later = 7 * tally.BLOCK, 1, 3 * tally.BLOCK
+    earlier, middle, later = 7 * BUCKET_SIZE, 1, 3 * BUCKET_SIZE
     days = {earlier: _DAYS[0], middle: _DAYS[1], later: _DAYS[2], 2: _DAYS[2], 3: _DAYS[2]}
     turns = iter(range(100))
 
@@ -587,7 +588,7 @@ def _history(db: Db, first_is: str) -> tuple[Step, Step]:
 @pytest.fixture
 def no_overlap(monkeypatch: pytest.MonkeyPatch) -> None:
     """What happened is noted once, not again and again for some seconds, which could make good what went wrong."""
-    monkeypatch.setattr(tally, "_OVERLAP", timedelta(seconds=-5))
+    monkeypatch.setattr(rollup, "_OVERLAP", timedelta(seconds=-5))
 
 
 def _only_what_is_seen(db: Db) -> None:
@@ -595,7 +596,7 @@ def _only_what_is_seen(db: Db) -> None:
     newest = db.woocommerceorders.find_one({}, sort=[("changed_at", -1)])
     assert newest is not None
     until = Timestamp(newest["changed_at"].time, newest["changed_at"].inc + 1)
-    db.stats_turns.update_one({"_id": "seen"}, {"$min": {"until": until}})
+    db.rollup_state.update_one({"_id": "noted"}, {"$min": {"until": until}})
 
 
 def _look(db: Db) -> None:
@@ -603,7 +604,7 @@ def _look(db: Db) -> None:
 
 
 def _note_only(db: Db) -> None:
-    tally._note_changes(db, float("inf"))
+    rollup._note_changes(db, float("inf"))
 
 
 @pytest.mark.usefixtures("no_overlap")
@@ -661,7 +662,7 @@ def test_a_change_that_becomes_visible_after_a_later_one_is_not_missed(app: Flas
     hidden = db.woocommerceorders.find_one({"order_id": 1})
     assert hidden is not None
     stamp = Timestamp(hidden["changed_at"].time - 5, 1)
-    number = 9 * tally.BLOCK
+    number = 9 * BUCKET_SIZE
     db.woocommerceorders.insert_one({**hidden, "_id": f"default:{number}", "order_id": number, "changed_at": stamp})
 
     assert of(db)["orders_count"] == 2
@@ -674,30 +675,30 @@ def _put_far_apart(db: Db, number: int) -> None:
     """So many orders, each in a block of its own."""
     fields = {"status": "completed", "currency": "SEK", "total": Decimal128("10.00"), "line_items": []}
     moment = datetime(2026, 11, 1, tzinfo=UTC)
-    snapshots = [order_update(n * tally.BLOCK, fields, moment, kind="created") for n in range(number)]
+    snapshots = [order_update(n * BUCKET_SIZE, fields, moment, kind="created") for n in range(number)]
     orders.apply(db, snapshots)
 
 
 def test_a_backlog_is_worked_off_in_steps_and_what_is_done_stays_done(db: Db) -> None:
     _put_far_apart(db, 2 * 64)
 
-    left = [tally.refresh(db, seconds=0)]
+    left = [rollup.refresh(db, seconds=0)]
     _wait(db)
-    left += [tally.refresh(db, seconds=0)]
+    left += [rollup.refresh(db, seconds=0)]
 
-    assert left == [64 * tally.BLOCK, 0]
+    assert left == [64 * BUCKET_SIZE, 0]
     assert of(db)["orders_count"] == 128
 
 
 def test_sums_of_a_month_are_not_replaced_by_older_ones(app: Flask, db: Db) -> None:
     Shop(app.test_client()).outcome("order.created", order(1, line("A")))
     stats.figures(db)
-    month = db.stats_sums.find_one({"_id": "default:2026-11"})
+    month = db.rollup_spans.find_one({"_id": "default:2026-11"})
     assert month is not None
 
     stats._sum_up(db, month["_id"], [], month["version"] - 1)
 
-    assert db.stats_sums.find_one({"_id": month["_id"]}) == month
+    assert db.rollup_spans.find_one({"_id": month["_id"]}) == month
 
 
 def test_a_backlog_is_counted_though_nobody_looks(db: Db, config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -706,17 +707,17 @@ def test_a_backlog_is_counted_though_nobody_looks(db: Db, config: Config, monkey
     meanwhile = schedule.Schedule(db, config)
     meanwhile.start()
     try:
-        wait_until(lambda: db.stats_days.count_documents({"currencies.orders_count": 150}) == 1, 30)
+        wait_until(lambda: db.rollup_days.count_documents({"currencies.orders_count": 150}) == 1, 30)
     finally:
         meanwhile.stop()
         meanwhile.join(30)
 
 
 def test_changes_are_noted_in_steps_too(db: Db, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tally, "_CHANGES_AT_ONCE", 10)
+    monkeypatch.setattr(rollup, "_CHANGES_AT_ONCE", 10)
     _put_far_apart(db, 25)
 
-    assert tally.refresh(db, seconds=0) == 15 + 10 * tally.BLOCK
+    assert rollup.refresh(db, seconds=0) == 15 + 10 * BUCKET_SIZE
     assert of(db)["orders_count"] == 25
 
 
@@ -782,12 +783,12 @@ class Commands(monitoring.CommandListener):
 
 def test_a_look_reads_no_order_when_none_has_changed(app: Flask, db: Db, config: Config) -> None:
     Shop(app.test_client()).outcome("order.created", order(1, line("A")))
-    tally.refresh(db)
+    rollup.refresh(db)
     _wait(db)
     commands = Commands()
     client: database.Client = MongoClient(config.mongodb_uri, tz_aware=True, event_listeners=[commands])
 
-    tally.refresh(client[db.name])
+    rollup.refresh(client[db.name])
     client.close()
 
     assert commands.names[:4] == ["hello", "find", "find", "find"]
@@ -817,10 +818,10 @@ def test_a_changed_order_costs_its_block_and_a_quarter_its_months(db: Db) -> Non
     with profiled(db, "woocommerceorders") as read_orders:
         assert of(db)["net_revenue"] == D("27601.00")
 
-    assert 0 < _examined(read_orders) <= tally.BLOCK + 3
+    assert 0 < _examined(read_orders) <= BUCKET_SIZE + 3
     assert {each.get("planSummary", "").split(" ")[0] for each in read_orders} == {"IXSCAN"}
     _wait(db)
-    with profiled(db, "stats_sums") as read_sums:
+    with profiled(db, "rollup_spans") as read_sums:
         assert of(db)["orders_count"] == 30 * 92
     assert 0 < _examined(read_sums) <= 2 * 3
 

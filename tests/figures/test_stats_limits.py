@@ -26,7 +26,7 @@ def test_figures_of_orders_that_name_ever_other_goods_fit_into_their_documents(p
         process.deliver(*sold(number + 1, *(f"{number}-{n}-{'n' * 900}" for n in range(1_500))))
     [figures] = stats.figures(db)["currencies"]
     assert (figures["orders_count"], figures["num_items_sold"], figures["net_revenue"]) == (12, 18_000, Decimal(18_000))
-    rows = [row for each in db.stats_sums.find() for rows in each["sums"] for row in rows["rows"]]
+    rows = [row for each in db.rollup_spans.find() for rows in each["rollups"] for row in rows["rows"]]
     assert sum(row["count"] for row in rows if row["of"] == sums.PRODUCT) % 18_000 == 0
     assert max(len(row["title"].encode()) for row in rows) <= 400
 

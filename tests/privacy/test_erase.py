@@ -28,7 +28,7 @@ from pos_api.database import backup
 from pos_api.database.client import Db, Document
 from pos_api.errors import Conflict
 from pos_api.figures import queries as stats
-from pos_api.figures import rollup as tally
+from pos_api.figures import rollup
 from pos_api.inbox import queries
 from pos_api.inbox.replay import replay_entries
 from pos_api.orders import verify_stock as verify
@@ -147,9 +147,9 @@ def life(shop: Shop) -> None:
 
 def test_nothing_of_an_erased_person_is_left_in_any_collection(shop: Shop, db: Db, client: FlaskClient) -> None:
     life(shop)
-    tally.refresh(db)
+    rollup.refresh(db)
     lying = {trace.split()[0] for trace in traces(db)}
-    assert lying == {"inbox", "woocommerceorders", "customers", "stats_firsts", "stats_blocks"}
+    assert lying == {"inbox", "woocommerceorders", "customers", "first_orders", "rollup_buckets"}
     erased = data(client.delete(f"/api/customers/{ANNA}", headers=ADMIN))
     assert traces(db) == []
     assert (erased["orders"], erased["deliveries"], erased["record"]) == (2, 8, True)
@@ -179,7 +179,7 @@ def test_stock_money_and_figures_stay(shop: Shop, db: Db, erasures: Erasures) ->
     assert stock_of(db) == stock == {"A": 96}
     assert list(verify.run(db)) == []
     assert values(db.woocommerceorders, "customer") == ["bo@example.se", pseudonym]
-    assert db.stats_firsts.count_documents({}) == 2
+    assert db.first_orders.count_documents({}) == 2
 
 
 def test_orders_of_different_erased_people_are_of_different_customers(shop: Shop, db: Db, erasures: Erasures) -> None:
@@ -540,15 +540,15 @@ def test_figures_counted_at_the_same_moment_stay_and_know_nobody_by_address(
     for i in range(1, 20, 2):
         for j in range(2, 24, 4):
             clear(db)
-            for name in ("stats_sums", "stats_turns"):
+            for name in ("rollup_spans", "rollup_state"):
                 db[name].delete_many({})
             for number in (1, 2):
                 first.deliver("order.created", annas(number))
             if j % 8 == 2:
-                tally.refresh(db)
+                rollup.refresh(db)
             interleave(
                 first,
-                partial(tally.refresh, first.db),
+                partial(rollup.refresh, first.db),
                 second,
                 partial(erase.person, second.db, Erasures(second.db, config), ANNA),
                 i,
@@ -557,7 +557,7 @@ def test_figures_counted_at_the_same_moment_stay_and_know_nobody_by_address(
             [counted] = figures(db)
             assert (counted["new_customers"], counted["returning_customers"]) == (1, 1), (i, j)
             assert traces(db) == [], (i, j)
-            assert len(values(db.stats_firsts, "_id")) == 1, (i, j)
+            assert len(values(db.first_orders, "_id")) == 1, (i, j)
 
 
 def test_a_shop_that_keeps_an_erased_orders_data_is_in_sync(

@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 from pos_api.common.time import now, utc
 from pos_api.config import Config
 from pos_api.database.client import Db, Document
-from pos_api.figures import rollup as tally
+from pos_api.figures import rollup
 from pos_api.inbox.model import Outcome
 from pos_api.senders.base import Ingest
 from pos_api.senders.woocommerce import reconcile
@@ -111,7 +111,7 @@ def _run(
             progress(phase, imported.outcomes[phase].total(), total)
     db.pulls.update_one({"_id": name}, {"$set": {"import.finished_at": now()}})
     imported.report = _true_up(db, config, shop, name, ingest, state["started_at"])
-    tally.refresh(db)
+    rollup.refresh_unless_newer(db)
     return imported
 
 

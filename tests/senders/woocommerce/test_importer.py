@@ -114,9 +114,9 @@ def test_products_customers_and_orders_come_over_with_refund_lines(fake: FakeSho
     assert imported.outcomes["orders"] == {"created": 1}
     assert [seen[0], seen[-1]] == [("products", 0, 2), ("orders", 1, 1)]
     assert db.inbox.count_documents({"state": {"$ne": "done"}}) == 0
-    counted = db.stats_days.find_one({"currencies.orders_count": 1})
+    counted = db.rollup_days.find_one({"currencies.orders_count": 1})
     assert counted is not None, "the figures are up to date"
-    assert db.stats_blocks.count_documents({"stale": {"$exists": True}}) == 0
+    assert db.rollup_buckets.count_documents({"stale": {"$exists": True}}) == 0
 
 
 def test_only_orders_since_the_date_come_over_month_by_month(fake: FakeShop, db: Db, config: Config) -> None:

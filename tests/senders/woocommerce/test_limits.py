@@ -21,7 +21,7 @@ from pos_api.common.limits import LIST_LIMIT
 from pos_api.common.quantity import Quantity, whole
 from pos_api.database.client import Db, Document
 from pos_api.errors import Invalid
-from pos_api.figures.measures import Sums
+from pos_api.figures.measures import Rollup
 from pos_api.orders.merge import merge
 from pos_api.orders.model import Order, OrderUpdate
 from pos_api.orders.returns import not_returned, returns
@@ -321,7 +321,7 @@ def process(topic: str, body: bytes) -> dict[str, str] | None:
         first = merge(None, snapshot, catalogue())
         second = merge(first, snapshot, catalogue())
         merge(second, read_order({"id": 1, "status": "shipped"}), catalogue())
-        sums = Sums()
+        sums = Rollup()
         sums.add(cast("Document", second), is_first=False)
         sums.stored()
         _order_problem(cast("Document", second), {})

@@ -85,6 +85,7 @@ COMMANDS: list[tuple[str, str, str]] = [
     ("replay {event}", "", "inbox.replayed"),
     ("customer export a@b.example", "", "customer.exported"),
     ("customer erase a@b.example --yes", "", "customer.erased"),
+    ("figures rebuild", "", "figures.rebuilt"),
     ("backup file", "", "backup.written"),
     ("restore --force file", "", "backup.restored"),
     ("store disconnect north", "", "store.disconnected"),

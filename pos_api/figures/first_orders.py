@@ -1,0 +1,118 @@
+"""Each customer's first counted order in a store, which makes the customer a new one on its day.
+
+`first_orders` (`_id` `store:customer`): `order`, the first one; `orders`, all that ever were it or might have been;
+`entered`, how often one was added to these; `token`, the fencing token under which it was decided.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pymongo import DeleteOne, UpdateOne
+
+from pos_api.database.client import Db, Document
+from pos_api.figures.measures import COUNTED, IN_FIGURES
+from pos_api.figures.state import draw_token
+from pos_api.figures.writes import write_newer
+
+
+def follow(db: Db, orders: list[Document]) -> set[str]:
+    """Bring `first_orders` up to date with these changed orders; returns the ids of the orders which that concerns."""
+    earliest: dict[str, Document] = {}
+    for order in orders:
+        if order.get("customer") and _counts(order):
+            name = f"{order['store']}:{order['customer']}"
+            if name not in earliest or _place(order) < _place(earliest[name]):
+                earliest[name] = order
+    ids = {order["_id"] for order in orders}
+    concerned = {"$or": [{"_id": {"$in": list(earliest)}}, {"orders": {"$in": list(ids)}}]}
+    known = {first["_id"]: first for first in db.first_orders.find(concerned)}
+    asked = {name for name, first in known.items() if not ids.isdisjoint(first["orders"])}
+    for name, order in earliest.items():
+        first = known.get(name)
+        if first is None or first["order"] is None or _place(order) < _place(first):
+            asked.add(name)
+    candidates = {name: order["_id"] for name, order in earliest.items() if name in asked}
+    return _decide(db, asked, candidates) if asked else set()
+
+
+def _decide(db: Db, names: set[str], candidates: dict[str, str]) -> set[str]:
+    """Find out and save who is first now; returns the orders that are, were or might have been.
+
+    An order is put among a customer's `orders` before it is found to be first, so that who sees it change after that
+    finds it there and decides again, under a later token; whatever it was found to be before is then not saved. Where
+    somebody has deleted an entry meanwhile, it is decided again.
+    """
+    concerned: set[str] = set()
+    while names:
+        token, firsts, entries = _find(db, names, candidates)
+        concerned.update(order for entry in entries.values() for order in entry["orders"])
+        _save(db, token, firsts, entries)
+        there = {each["_id"] for each in db.first_orders.find({"_id": {"$in": list(names)}}, {"_id": 1})}
+        names = {name for name, first in firsts.items() if first["order"] and name not in there}
+        candidates = {name: firsts[name]["order"] for name in names}
+    return concerned
+
+
+def _find(db: Db, names: set[str], candidates: dict[str, str]) -> tuple[int, dict[str, Document], dict[str, Document]]:
+    """A token, the first orders as they were at it, and the entries, which were read before and have all of these."""
+    while True:
+        write_newer(db.first_orders, [_enter(name, order) for name, order in candidates.items()])
+        entries = {each["_id"]: each for each in db.first_orders.find({"_id": {"$in": list(names)}})}
+        token = draw_token(db)
+        firsts = _firsts(db, names)
+        candidates = {
+            name: first["order"]
+            for name, first in firsts.items()
+            if first["order"] and (name not in entries or first["order"] not in entries[name]["orders"])
+        }
+        if not candidates:
+            return token, firsts, entries
+
+
+def _save(db: Db, token: int, firsts: dict[str, Document], entries: dict[str, Document]) -> None:
+    """Save who is first. Of a customer without a counted order nothing is kept, as it may be somebody who was erased;
+    unless an order was entered since `entries` were read, which was before the orders were looked at."""
+    older = {"token": {"$lt": token}}
+    changes: list[UpdateOne | DeleteOne] = [
+        UpdateOne({"_id": name, **older}, {"$set": {**first, "token": token}}) for name, first in firsts.items()
+    ]
+    changes += [
+        DeleteOne({"_id": name, "token": token, "entered": entries[name].get("entered")})
+        for name, first in firsts.items()
+        if first["order"] is None and name in entries
+    ]
+    db.first_orders.bulk_write(changes)
+
+
+def _enter(name: str, order: str) -> UpdateOne:
+    new = {"order": None, "token": 0}
+    entered = {"$addToSet": {"orders": order}, "$inc": {"entered": 1}}
+    return UpdateOne({"_id": name}, {**entered, "$setOnInsert": new}, upsert=True)
+
+
+def _counts(order: Document) -> bool:
+    return bool(order["counts_as_sale"]) and all(order.get(name) is None for name in IN_FIGURES)
+
+
+def _place(order: Document) -> tuple[datetime, bool, Any]:
+    """Its place in time; of the same moment by the id, numbers before texts, as MongoDB compares them."""
+    return order["created_at"], isinstance(order["order_id"], str), order["order_id"]
+
+
+def _firsts(db: Db, names: set[str]) -> dict[str, Document]:
+    """The first counted order of each `store:customer`, `order` None where there is none. It reads all orders of these
+    customers, whose first one is new or has changed."""
+    first: dict[str, Any] = {"created_at": "$created_at", "order_id": "$order_id", "order": "$_id"}
+    customers = sorted({name.partition(":")[2] for name in names})
+    found = db.woocommerceorders.aggregate(
+        [
+            {"$match": {"customer": {"$in": customers}, **COUNTED}},
+            {"$group": {"_id": {"$concat": ["$store", ":", "$customer"]}, "first": {"$min": first}}},
+        ],
+        hint={"customer": 1, "created_at": -1, "_id": -1},
+    )
+    firsts: dict[str, Document] = {name: {"order": None} for name in names}
+    firsts.update((each["_id"], each["first"]) for each in found if each["_id"] in names)
+    return firsts
