@@ -131,6 +131,28 @@ def test_a_status_alone_takes_nothing_again_where_the_shop_has_taken_stock(statu
     assert held(after(order(before, full(2, reduced=2), full(1, product="B")), later)) == {"A": 2, "B": units}
 
 
+@pytest.mark.parametrize(
+    ("statuses", "units"),
+    [
+        (["completed"], 3),
+        (["cancelled"], 0),
+        (["cancelled", "processing"], 5),
+        (["refunded", "completed"], 5),
+        (["pending"], 5),
+    ],
+)
+def test_a_status_without_lines_decides_where_the_units_held_are_out_of_date(statuses: list[str], units: int) -> None:
+    """Held were 3 of 5 ordered; an order that held and still holds keeps them."""
+    changed = order("processing", full(5, reduced=3))
+    for status in statuses:
+        changed = after(changed, status)
+    assert held(changed) == {"A": units}
+
+
+def test_a_line_of_which_more_was_restocked_than_is_left_holds_less_than_nothing() -> None:
+    assert held(order("processing", full(1, reduced=-1))) == {"A": -1}
+
+
 def test_a_line_below_zero_is_refunded_by_units_below_zero() -> None:
     back = [{"line_items": [{"quantity": 2, "line_item_id": 1}, {"quantity": -1, "line_item_id": 2}]}]
     lines = (bare(3) | {"id": 1}, bare(-2, "B") | {"id": 2})

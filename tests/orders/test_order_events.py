@@ -1,0 +1,69 @@
+"""Which events a change of an order is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from pos_api.events import StockChanged
+from pos_api.orders.model import Order, OrderUpdate
+from pos_api.orders.order_events import events_by_order, order_events
+from tests.orders.plain import NOON, decided, merged, update
+
+PAID = update(fields={"status": "processing"})
+DELETED = update(5, kind="deleted")
+
+
+def ids(before: Order | None, now: OrderUpdate) -> list[tuple[str, str]]:
+    return [(each.type, each.id) for each in order_events(decided(before, now))]
+
+
+def test_a_new_order_is_an_event_and_so_is_the_final_status_it_comes_with() -> None:
+    assert ids(None, PAID) == [("order.created", "order:default:1:1")]
+    assert ids(None, update(fields={"status": "completed"})) == [
+        ("order.created", "order:default:1:1"),
+        ("order.completed", "order:default:1:1:completed"),
+    ]
+
+
+@pytest.mark.parametrize("status", ["completed", "cancelled", "refunded"])
+def test_a_final_status_is_an_event_of_its_own_when_the_order_comes_into_it(status: str) -> None:
+    before = merged(PAID)
+    done = update(1, fields={"status": status})
+    assert ids(before, done) == [
+        ("order.updated", "order:default:1:2"),
+        (f"order.{status}", f"order:default:1:2:{status}"),
+    ]
+    assert ids(decided(before, done).after, update(2, fields={"status": status, "number": "7"})) == [
+        ("order.updated", "order:default:1:3")
+    ]
+
+
+def test_a_deletion_and_a_restore_are_events_in_place_of_an_update() -> None:
+    deleted = decided(merged(PAID), DELETED).after
+    assert ids(merged(PAID), DELETED) == [("order.deleted", "order:default:1:2")]
+    assert ids(deleted, update(6, kind="restored")) == [("order.restored", "order:default:1:3")]
+
+
+def test_what_changes_nothing_is_no_event() -> None:
+    before = merged(PAID)
+    assert ids(before, PAID) == []
+    assert ids(before, update(-1, fields={"status": "completed"})) == [], "stale"
+    assert ids(before, update(9, modified_at=None)) == [], "only its arrival is noted"
+
+
+@pytest.mark.parametrize(
+    "now", [PAID, update(1, fields={"status": "completed"}), DELETED, update(1, fields={"number": "7"})]
+)
+def test_an_update_that_a_crash_made_run_again_has_the_same_events(now: OrderUpdate) -> None:
+    before = None if now is PAID else decided(None, PAID).after
+    saved = decided(before, now).after
+    assert ids(saved, replace(now, again=True)) == ids(before, now)
+    assert ids(saved, replace(now, again=True, cause="another entry")) == []
+
+
+def test_what_moves_for_a_parent_is_an_event_of_its_sub_order() -> None:
+    child = decided(None, update(fields={"parent_id": 7}))
+    moved = StockChanged("A", 3, 9, 10, "return", "cause", NOON, order="default:7", store="default")
+    assert events_by_order([child], [moved])["default:1"][-1] is moved
