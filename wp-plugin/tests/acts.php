@@ -386,7 +386,7 @@ function hasten( array $input ): array {
 	add_filter( 'action_scheduler_timeout_period', '__return_zero' );
 	add_filter( 'action_scheduler_failure_period', '__return_zero' );
 	$wpdb->query( "UPDATE {$wpdb->prefix}pos_sync_queue SET next_attempt = 1, lease_until = 0 WHERE state = 'waiting'" );
-	( new \POS_Sync\Jobs\Scheduler() )->soon( \POS_Sync\Jobs\Scheduler::SEND );
+	( new \POS_Sync\Jobs\Scheduler() )->run_soon( \POS_Sync\Jobs\Scheduler::SEND );
 	return run_jobs( $input );
 }
 
@@ -543,7 +543,7 @@ function as_customer( array $input ): array {
  */
 function resend_failed( array $input ): array {
 	( new \POS_Sync\Queue\Queue() )->resend_failed( time() );
-	( new \POS_Sync\Jobs\Scheduler() )->soon( \POS_Sync\Jobs\Scheduler::SEND );
+	( new \POS_Sync\Jobs\Scheduler() )->run_soon( \POS_Sync\Jobs\Scheduler::SEND );
 	return array();
 }
 
@@ -1172,7 +1172,7 @@ function after_upgrade( array $input ): array {
 	global $wpdb;
 	$queue = "{$wpdb->prefix}pos_sync_queue";
 	$begun = microtime( true );
-	$due   = ( new \POS_Sync\Queue\Queue_Schedule() )->due( 2000000001, true, true );
+	$due   = ( new \POS_Sync\Queue\Queue_Schedule() )->next_item( 2000000001, true, true );
 	$spent = microtime( true ) - $begun;
 	return array(
 		'schema'  => get_option( 'pos_sync_schema' ),

@@ -28,12 +28,12 @@ final class PosResponseTest extends TestCase {
 	 * Success.
 	 */
 	public function test_counts_as_sent_only_what_the_pos_confirms(): void {
-		$this->assertSame( Pos_Response::SENT, $this->reply( 200, '{"success":true,"data":{"outcome":"created"}}' )->verdict );
-		$this->assertSame( Pos_Response::SENT, $this->reply( 202, '{"success":true}' )->verdict, 'stored, processed later' );
-		$this->assertSame( Pos_Response::RETRY, $this->reply( 200, '<html>Please log in</html>' )->verdict, 'a page of a firewall' );
-		$this->assertSame( Pos_Response::RETRY, $this->reply( 200, '' )->verdict );
-		$this->assertSame( Pos_Response::RETRY, $this->reply( 200, '{"success":"true"}' )->verdict );
-		$this->assertSame( Pos_Response::RETRY, $this->reply( 200, 'true' )->verdict );
+		$this->assertSame( Pos_Response::SENT, $this->reply( 200, '{"success":true,"data":{"outcome":"created"}}' )->result );
+		$this->assertSame( Pos_Response::SENT, $this->reply( 202, '{"success":true}' )->result, 'stored, processed later' );
+		$this->assertSame( Pos_Response::RETRY, $this->reply( 200, '<html>Please log in</html>' )->result, 'a page of a firewall' );
+		$this->assertSame( Pos_Response::RETRY, $this->reply( 200, '' )->result );
+		$this->assertSame( Pos_Response::RETRY, $this->reply( 200, '{"success":"true"}' )->result );
+		$this->assertSame( Pos_Response::RETRY, $this->reply( 200, 'true' )->result );
 	}
 
 	/**
@@ -41,17 +41,17 @@ final class PosResponseTest extends TestCase {
 	 */
 	public function test_tries_again_what_can_pass_and_only_that(): void {
 		foreach ( array( 301, 302, 408, 429, 500, 502, 503, 504 ) as $status ) {
-			$this->assertSame( Pos_Response::RETRY, $this->reply( $status )->verdict, (string) $status );
+			$this->assertSame( Pos_Response::RETRY, $this->reply( $status )->result, (string) $status );
 		}
 		foreach ( array( 401, 403, 404, 405, 409, 410 ) as $status ) {
-			$this->assertSame( Pos_Response::RETRY, $this->reply( $status, '{"success":false}' )->verdict, "$status: the key or the address can be corrected" );
+			$this->assertSame( Pos_Response::RETRY, $this->reply( $status, '{"success":false}' )->result, "$status: the key or the address can be corrected" );
 		}
 		foreach ( array( 400, 413, 415, 422 ) as $status ) {
-			$this->assertSame( Pos_Response::FAILED, $this->reply( $status, '{"success":false}' )->verdict, (string) $status );
-			$this->assertSame( Pos_Response::RETRY, $this->reply( $status, '<html>' )->verdict, "$status of a server in front of the POS" );
+			$this->assertSame( Pos_Response::FAILED, $this->reply( $status, '{"success":false}' )->result, (string) $status );
+			$this->assertSame( Pos_Response::RETRY, $this->reply( $status, '<html>' )->result, "$status of a server in front of the POS" );
 		}
-		$this->assertSame( Pos_Response::RETRY, Pos_Response::unreadable( 'broken' )->verdict );
-		$this->assertSame( Pos_Response::RETRY, Pos_Response::none( 'timeout' )->verdict );
+		$this->assertSame( Pos_Response::RETRY, Pos_Response::unreadable( 'broken' )->result );
+		$this->assertSame( Pos_Response::RETRY, Pos_Response::no_answer( 'timeout' )->result );
 	}
 
 	/**

@@ -45,7 +45,7 @@ final class SetupLineTest extends TestCase {
 		foreach ( array( '', 'pos-sync:', 'https://pos.example', substr( $line, 0, -3 ), str_replace( 'pos-sync', 'pos', $line ), 'pos-sync:' . str_repeat( 'A', 5000 ), $this->line( array( 'url' => 'x' ) ), $this->line( array( 'url' => 'x', 'key' => 1 ) ), $this->line( array( 'url' => '', 'key' => 'k' ) ), $this->line( 'text' ) ) as $other ) { // phpcs:ignore WordPress.Arrays
 			$this->assertNull( Setup_Line::read( $other ), $other );
 		}
-		$this->assertTrue( Setup_Line::is_one( ' POS-sync:x' ) );
-		$this->assertFalse( Setup_Line::is_one( 'https://pos-sync:80' ) );
+		$this->assertTrue( Setup_Line::looks_like( ' POS-sync:x' ) );
+		$this->assertFalse( Setup_Line::looks_like( 'https://pos-sync:80' ) );
 	}
 }

@@ -77,7 +77,7 @@ final class Plugin {
 	}
 
 	/**
-	 * Tells WooCommerce that its order tables (HPOS) and block checkout are supported.
+	 * Declares that order tables (HPOS) and block checkout are supported.
 	 */
 	public function declare_compatibility(): void {
 		if ( class_exists( \Automattic\WooCommerce\Utilities\FeaturesUtil::class ) ) {
@@ -112,7 +112,7 @@ final class Plugin {
 	 */
 	public function start(): void {
 		if ( ! function_exists( 'WC' ) || version_compare( WC()->version, '8.2', '<' ) ) {
-			add_action( 'admin_notices', array( $this, 'say_what_is_missing' ) );
+			add_action( 'admin_notices', array( $this, 'show_requirement_notice' ) );
 			return;
 		}
 
@@ -196,7 +196,7 @@ final class Plugin {
 	/**
 	 * Says in the admin area why the plugin does nothing.
 	 */
-	public function say_what_is_missing(): void {
+	public function show_requirement_notice(): void {
 		if ( ! current_user_can( 'activate_plugins' ) ) {
 			return;
 		}
@@ -210,6 +210,6 @@ final class Plugin {
 	 * Takes the plugin's jobs off the schedule; what waits in the queue stays and is sent after the next activation.
 	 */
 	public function deactivate(): void {
-		Scheduler::clear();
+		Scheduler::unschedule_all();
 	}
 }

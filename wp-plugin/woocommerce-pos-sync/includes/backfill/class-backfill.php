@@ -77,8 +77,8 @@ final class Backfill implements Registers_Hooks {
 		$state['paused'] = $paused;
 		$this->save( $state );
 		if ( ! $paused ) {
-			$this->scheduler->soon( Scheduler::BACKFILL );
-			$this->scheduler->soon( Scheduler::SEND );
+			$this->scheduler->run_soon( Scheduler::BACKFILL );
+			$this->scheduler->run_soon( Scheduler::SEND );
 		}
 	}
 
@@ -148,7 +148,7 @@ final class Backfill implements Registers_Hooks {
 		$phase = $state['phases'][0];
 		$type  = 'products' === $phase ? Queue_Item::PRODUCT : Queue_Item::ORDER;
 		if ( $this->reader->count_backfill( $type ) >= self::FULL ) {
-			$this->scheduler->at( Scheduler::BACKFILL, time() + MINUTE_IN_SECONDS );
+			$this->scheduler->run_at( Scheduler::BACKFILL, time() + MINUTE_IN_SECONDS );
 			return false;
 		}
 		$overlap = min( self::OVERLAP, $state['offset'] );
@@ -166,9 +166,9 @@ final class Backfill implements Registers_Hooks {
 			$state['offset'] = 0;
 		}
 		$this->save( $state );
-		$this->scheduler->soon( Scheduler::SEND );
+		$this->scheduler->run_soon( Scheduler::SEND );
 		if ( $state['phases'] && ! $paused ) {
-			$this->scheduler->soon( Scheduler::BACKFILL );
+			$this->scheduler->run_soon( Scheduler::BACKFILL );
 		}
 		return true;
 	}
@@ -197,7 +197,7 @@ final class Backfill implements Registers_Hooks {
 				'holding' => self::GO_LIVE === $kind || $this->state()['holding'],
 			)
 		);
-		$this->scheduler->soon( Scheduler::BACKFILL );
+		$this->scheduler->run_soon( Scheduler::BACKFILL );
 	}
 
 	/**

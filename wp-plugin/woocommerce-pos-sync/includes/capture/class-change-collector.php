@@ -101,10 +101,10 @@ final class Change_Collector implements Registers_Hooks {
 	}
 
 	/**
-	 * Remembers how an order was that goes for good.
+	 * Remembers the last state of an order that is deleted for good.
 	 *
 	 * @param int    $id         Id of the order.
-	 * @param string $last_state What is to be told, as JSON.
+	 * @param string $last_state What is sent of it, as JSON.
 	 */
 	public function keep_last_state( int $id, string $last_state ): void {
 		$this->kept[ $id ] = $last_state;
@@ -120,7 +120,7 @@ final class Change_Collector implements Registers_Hooks {
 		$this->changed = array();
 		$this->taken   = array();
 		$this->kept    = array();
-		if ( ! $changed || ! $this->settings->enabled() ) {
+		if ( ! $changed || ! $this->settings->is_enabled() ) {
 			return;
 		}
 		try {
@@ -131,8 +131,8 @@ final class Change_Collector implements Registers_Hooks {
 			foreach ( $kept as $id => $last_state ) {
 				$this->queue->keep_last_state( $id, $last_state );
 			}
-			if ( ! $this->immediate_sender->is_possible_here() ) { // Else it books a job itself, where it leaves something to do.
-				$this->scheduler->soon( Scheduler::SEND );
+			if ( ! $this->immediate_sender->can_send_in_this_process() ) { // Else it books a job itself, where it leaves something to do.
+				$this->scheduler->run_soon( Scheduler::SEND );
 			}
 		} catch ( \Throwable $problem ) {
 			wc_get_logger()->error( 'Could not queue changes: ' . $problem->getMessage(), array( 'source' => Delivery_Log::SOURCE ) );

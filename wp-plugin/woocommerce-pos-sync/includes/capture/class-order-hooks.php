@@ -49,25 +49,25 @@ final class Order_Hooks implements Registers_Hooks {
 		add_action( 'woocommerce_new_order_item', array( $this, 'line_changed' ), 10, 3 );
 		add_action( 'woocommerce_update_order_item', array( $this, 'line_changed' ), 10, 3 );
 		add_action( 'woocommerce_before_delete_order_item', array( $this, 'line_changed' ) );
-		add_action( 'shutdown', array( $this, 'note_lines' ), 4 );
+		add_action( 'shutdown', array( $this, 'record_line_changes' ), 4 );
 
 		add_action( 'woocommerce_order_refunded', array( $this, 'refunded' ) );
 		add_action( 'woocommerce_refund_deleted', array( $this, 'refund_deleted' ), 10, 2 );
 		// Deleted over REST or in code, a refund fires nothing but this, before it is gone.
-		add_filter( 'woocommerce_pre_delete_order_refund', array( $this, 'before_delete' ), PHP_INT_MAX, 2 );
+		add_filter( 'woocommerce_pre_delete_order_refund', array( $this, 'before_delete_refund' ), PHP_INT_MAX, 2 );
 
 		// After WooCommerce, and what else is there, removed personal data: other plugins need not save the order for that.
 		add_action( 'woocommerce_privacy_remove_order_personal_data', array( $this, 'changed' ), PHP_INT_MAX );
 
 		add_action( 'woocommerce_before_trash_order', array( $this, 'saved' ), 10, 2 );
 		// Before WooCommerce deletes the lines (WC_Post_Data::before_delete_order).
-		add_action( 'woocommerce_before_delete_order', array( $this, 'going' ), 5 );
+		add_action( 'woocommerce_before_delete_order', array( $this, 'before_delete_order' ), 5 );
 		add_action( 'woocommerce_untrash_order', array( $this, 'restored' ) );
 
 		// Orders stored as posts, in the posts' own screens and functions.
-		add_action( 'wp_trash_post', array( $this, 'post_changed' ) );
-		add_action( 'before_delete_post', array( $this, 'post_going' ), 5 );
-		add_action( 'untrashed_post', array( $this, 'post_restored' ) );
+		add_action( 'wp_trash_post', array( $this, 'before_trash_post' ) );
+		add_action( 'before_delete_post', array( $this, 'before_delete_post' ), 5 );
+		add_action( 'untrashed_post', array( $this, 'after_untrash_post' ) );
 	}
 
 	/**
@@ -85,7 +85,7 @@ final class Order_Hooks implements Registers_Hooks {
 	 *
 	 * @param int|string $id Its id.
 	 */
-	public function going( $id ): void {
+	public function before_delete_order( $id ): void {
 		$order  = wc_get_order( (int) $id );
 		$queued = $this->reader->find( Queue_Item::ORDER, (int) $id );
 		$known  = $queued && Queue_Item::SENT === $queued->state && ! $this->changes->has( Queue_Item::ORDER, (int) $id );
@@ -98,7 +98,7 @@ final class Order_Hooks implements Registers_Hooks {
 		}
 		try {
 			$data = Developer_Hooks::payload( $this->orders->build( $order ), Queue_Item::ORDER, (int) $id, $order );
-			$this->changes->keep_last_state( (int) $id, (string) wp_json_encode( Order_Payload::stock_state( Envelope::named( $data ) ) ) );
+			$this->changes->keep_last_state( (int) $id, (string) wp_json_encode( Order_Payload::stock_state( Envelope::string_keyed( $data ) ) ) );
 		} catch ( \Throwable $problem ) {
 			wc_get_logger()->error( 'Could not keep a deleted order: ' . $problem->getMessage(), array( 'source' => Delivery_Log::SOURCE ) );
 		}
@@ -143,7 +143,7 @@ final class Order_Hooks implements Registers_Hooks {
 	 *
 	 * @param int|string $line_id  Its id.
 	 * @param mixed      $line     The line.
-	 * @param int|string $order_id Its order or refund; where it is not told it is looked up.
+	 * @param int|string $order_id Its order or refund; looked up where it is not given.
 	 */
 	public function line_changed( $line_id, $line = null, $order_id = 0 ): void {
 		$order_id = $order_id ? $order_id : wc_get_order_id_by_order_item_id( (int) $line_id );
@@ -154,7 +154,7 @@ final class Order_Hooks implements Registers_Hooks {
 	/**
 	 * Notes the orders whose lines changed, at the end of the request: by then most were saved, and cost no query.
 	 */
-	public function note_lines(): void {
+	public function record_line_changes(): void {
 		foreach ( array_keys( $this->with_lines ) as $id ) {
 			if ( $id && ! $this->changes->has( Queue_Item::ORDER, $id ) ) {
 				$this->changed( $id );
@@ -199,7 +199,7 @@ final class Order_Hooks implements Registers_Hooks {
 	 * @param mixed $refund The refund.
 	 * @return mixed
 	 */
-	public function before_delete( $check, $refund ) {
+	public function before_delete_refund( $check, $refund ) {
 		$this->changed( $refund );
 		return $check;
 	}
@@ -218,8 +218,8 @@ final class Order_Hooks implements Registers_Hooks {
 	 *
 	 * @param int|string $id Post id.
 	 */
-	public function post_going( $id ): void {
-		'shop_order' === get_post_type( (int) $id ) ? $this->going( $id ) : $this->post_changed( $id );
+	public function before_delete_post( $id ): void {
+		'shop_order' === get_post_type( (int) $id ) ? $this->before_delete_order( $id ) : $this->before_trash_post( $id );
 	}
 
 	/**
@@ -227,7 +227,7 @@ final class Order_Hooks implements Registers_Hooks {
 	 *
 	 * @param int|string $id Post id.
 	 */
-	public function post_changed( $id ): void {
+	public function before_trash_post( $id ): void {
 		if ( in_array( get_post_type( (int) $id ), array( 'shop_order', 'shop_order_refund' ), true ) ) {
 			$this->changed( (int) $id );
 		}
@@ -238,7 +238,7 @@ final class Order_Hooks implements Registers_Hooks {
 	 *
 	 * @param int|string $id Post id.
 	 */
-	public function post_restored( $id ): void {
+	public function after_untrash_post( $id ): void {
 		if ( 'shop_order' === get_post_type( (int) $id ) ) {
 			$this->restored( $id );
 		}

@@ -54,14 +54,14 @@ final class Reconciler {
 		$last = is_numeric( $last ) ? (int) $last : 0;
 		// Looks back one round more: a request may take a while from its change to its end.
 		$from = max( $this->settings->live_since(), $last - self::LOOKS_BACK );
-		$this->orders( 'shop_order', $from, $now );
-		$this->orders( 'shop_order_refund', $from, $now );
+		$this->queue_changed_orders( 'shop_order', $from, $now );
+		$this->queue_changed_orders( 'shop_order_refund', $from, $now );
 		$rounds = $last && $last < $now - self::WAS_OFF ? PHP_INT_MAX : 1;
-		$this->gone( Queue_Item::ORDER, $rounds, $now );
+		$this->queue_deleted( Queue_Item::ORDER, $rounds, $now );
 		if ( $with_products ) {
-			$this->products( $from, $now );
-			$this->gone( Queue_Item::PRODUCT, $rounds, $now );
-			$this->unstamped_products( $now );
+			$this->queue_changed_products( $from, $now );
+			$this->queue_deleted( Queue_Item::PRODUCT, $rounds, $now );
+			$this->queue_next_products( $now );
 		}
 		update_option( self::RECONCILED, $now, false );
 	}
@@ -73,7 +73,7 @@ final class Reconciler {
 	 * @param int    $from Unix time.
 	 * @param int    $now  Unix time.
 	 */
-	private function orders( string $type, int $from, int $now ): void {
+	private function queue_changed_orders( string $type, int $from, int $now ): void {
 		$page = 1;
 		do {
 			$orders   = wc_get_orders(
@@ -109,12 +109,12 @@ final class Reconciler {
 	 * @param int $from Unix time.
 	 * @param int $now  Unix time.
 	 */
-	private function products( int $from, int $now ): void {
+	private function queue_changed_products( int $from, int $now ): void {
 		$after = 0;
 		do {
 			$ids   = $this->shop->product_ids( $after, self::BATCH, $from );
 			$after = $ids ? max( $ids ) : $after;
-			$this->raise_differing( $ids, $now );
+			$this->queue_differing_products( $ids, $now );
 			$found = count( $ids );
 		} while ( self::BATCH === $found );
 	}
@@ -125,10 +125,10 @@ final class Reconciler {
 	 *
 	 * @param int $now Unix time.
 	 */
-	private function unstamped_products( int $now ): void {
+	private function queue_next_products( int $now ): void {
 		$ids = $this->shop->product_ids( $this->position( 'unstamped' ), self::BATCH );
-		$this->raise_differing( $ids, $now );
-		$this->move_to( 'unstamped', self::BATCH === count( $ids ) ? max( $ids ) : 0 );
+		$this->queue_differing_products( $ids, $now );
+		$this->save_position( 'unstamped', self::BATCH === count( $ids ) ? max( $ids ) : 0 );
 	}
 
 	/**
@@ -138,7 +138,7 @@ final class Reconciler {
 	 * @param int    $rounds How many batches at most.
 	 * @param int    $now    Unix time.
 	 */
-	private function gone( string $type, int $rounds, int $now ): void {
+	private function queue_deleted( string $type, int $rounds, int $now ): void {
 		$position = $rounds > 1 ? 0 : $this->position( $type );
 		do {
 			$refunds  = $this->reader->sent_refunds_by_id( $type, $position, self::ROWS );
@@ -153,7 +153,7 @@ final class Reconciler {
 			}
 			$this->queue->record_changes( $type, $gone, $now );
 		} while ( $position && --$rounds > 0 );
-		$this->move_to( $type, $position );
+		$this->save_position( $type, $position );
 	}
 
 	/**
@@ -162,7 +162,7 @@ final class Reconciler {
 	 * @param int[] $ids Ids of products.
 	 * @param int   $now Unix time.
 	 */
-	private function raise_differing( array $ids, int $now ): void {
+	private function queue_differing_products( array $ids, int $now ): void {
 		_prime_post_caches( $ids );
 		$rows    = $this->reader->find_all( Queue_Item::PRODUCT, $ids );
 		$changes = array();
@@ -226,7 +226,7 @@ final class Reconciler {
 	 * @param string $what     Of what.
 	 * @param int    $position The last id looked at.
 	 */
-	private function move_to( string $what, int $position ): void {
+	private function save_position( string $what, int $position ): void {
 		$positions = get_option( self::POSITION );
 		update_option( self::POSITION, array_merge( is_array( $positions ) ? $positions : array(), array( $what => $position ) ), false );
 	}

@@ -14,7 +14,7 @@ use POS_Sync\Sending\Sender;
 use POS_Sync\Settings\Settings;
 
 /**
- * Sends orders to the POS and tells how it goes.
+ * Sends orders to the POS and shows the status.
  */
 final class Cli_Command implements Registers_Hooks {
 
@@ -53,7 +53,7 @@ final class Cli_Command implements Registers_Hooks {
 	 * @param string[] $orders Ids of orders.
 	 */
 	public function send( array $orders ): void {
-		$this->need_to_be_ready();
+		$this->require_ready();
 		if ( ! $orders ) {
 			$this->runner->run();
 			$this->status();
@@ -89,7 +89,7 @@ final class Cli_Command implements Registers_Hooks {
 	 * @param array<string, string> $options   The options.
 	 */
 	public function backfill( array $arguments, array $options ): void {
-		$this->need_to_be_ready();
+		$this->require_ready();
 		if ( isset( $options['since'] ) ) {
 			$date = date_create_immutable( $options['since'], wp_timezone() );
 			if ( ! $date ) {
@@ -112,18 +112,18 @@ final class Cli_Command implements Registers_Hooks {
 	}
 
 	/**
-	 * Tells how it goes; fails when something needs you.
+	 * Shows what waits and what failed; fails when something needs you.
 	 */
 	public function status(): void {
 		$progress = $this->backfill->progress();
-		\WP_CLI::log( sprintf( 'Sending:       %s', $this->settings->ready() ? 'on, to ' . $this->settings->url() : 'off' ) );
+		\WP_CLI::log( sprintf( 'Sending:       %s', $this->settings->is_ready() ? 'on, to ' . $this->settings->url() : 'off' ) );
 		\WP_CLI::log( sprintf( 'Last delivery: %s', $this->status->last_delivery() ) );
 		\WP_CLI::log( sprintf( 'Waiting:       %d', $this->reader->count( Queue_Item::WAITING ) ) );
 		\WP_CLI::log( sprintf( 'Failed:        %d', $this->reader->count( Queue_Item::FAILED ) ) );
 		if ( '' !== $progress['kind'] && ! $progress['finished'] ) {
 			\WP_CLI::log( sprintf( 'History:       %d of %d%s', $progress['done'], $progress['total'], $progress['paused'] ? ', paused' : '' ) );
 		}
-		$problems = array_filter( array( $this->status->copy(), $this->status->outage(), $this->status->failures() ) );
+		$problems = array_filter( array( $this->status->copy_warning(), $this->status->outage(), $this->status->failures() ) );
 		if ( $problems ) {
 			\WP_CLI::error( implode( "\n", $problems ) );
 		}
@@ -143,9 +143,9 @@ final class Cli_Command implements Registers_Hooks {
 	/**
 	 * Stops where nothing may be sent.
 	 */
-	private function need_to_be_ready(): void {
+	private function require_ready(): void {
 		if ( ! $this->sender->may_send() ) {
-			$problems = array_filter( array( $this->status->copy(), $this->status->outage() ) );
+			$problems = array_filter( array( $this->status->copy_warning(), $this->status->outage() ) );
 			\WP_CLI::error( $problems ? implode( "\n", $problems ) : 'Sending is off. Switch it on under WooCommerce → POS Sync in the admin area.' );
 		}
 	}

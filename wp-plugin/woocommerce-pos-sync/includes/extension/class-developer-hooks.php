@@ -136,29 +136,40 @@ final class Developer_Hooks {
 	 * @return array<string, mixed>
 	 */
 	private static function fixed_args( array $args, array $changed ): array {
-		$own   = is_array( $args['headers'] ?? null ) ? $args['headers'] : array();
-		$names = array_change_key_case( $own );
-		$added = array();
-		$seen  = array();
-		foreach ( is_array( $changed['headers'] ?? null ) ? $changed['headers'] : array() as $name => $value ) {
-			$lower = strtolower( (string) $name );
-			if ( ! isset( $names[ $lower ] ) ) {
-				$added[ (string) $name ] = $value;
-			} elseif ( $names[ $lower ] === $value ) {
-				$seen[ $lower ] = true;
-			}
-		}
-		if ( array_diff_key( $names, $seen ) ) {
-			self::log( 'pos_sync_request_args', 'removed or changed headers; they are put back: ' . implode( ', ', array_keys( array_diff_key( $names, $seen ) ) ) );
-		}
+		$own     = is_array( $args['headers'] ?? null ) ? $args['headers'] : array();
+		$headers = is_array( $changed['headers'] ?? null ) ? $changed['headers'] : array();
 		$timeout = $changed['timeout'] ?? null;
 		$fixed   = array(
-			'headers'     => $own + $added,
+			'headers'     => self::fixed_headers( $own, $headers ),
 			'redirection' => 0,
 			'blocking'    => true,
 			'timeout'     => is_numeric( $timeout ) && $timeout > 0 ? min( $timeout + 0, self::LONGEST_TIMEOUT ) : $args['timeout'],
 		);
 		return $fixed + array_intersect_key( $args, array_flip( array( 'method', 'body' ) ) );
+	}
+
+	/**
+	 * The plugin's own headers, and what the callbacks added to them; upper and lower case are the same header.
+	 *
+	 * @param array<mixed> $own     The plugin's own.
+	 * @param array<mixed> $changed What the callbacks made of them.
+	 * @return array<mixed>
+	 */
+	private static function fixed_headers( array $own, array $changed ): array {
+		$missing = array_change_key_case( $own );
+		$added   = array();
+		foreach ( $changed as $name => $value ) {
+			$lower = strtolower( (string) $name );
+			if ( ! array_key_exists( $lower, array_change_key_case( $own ) ) ) {
+				$added[ $name ] = $value;
+			} elseif ( ( $missing[ $lower ] ?? null ) === $value ) {
+				unset( $missing[ $lower ] );
+			}
+		}
+		if ( $missing ) {
+			self::log( 'pos_sync_request_args', 'removed or changed headers; they are put back: ' . implode( ', ', array_keys( $missing ) ) );
+		}
+		return $own + $added;
 	}
 
 	/**

@@ -6,7 +6,7 @@ use POS_Sync\Messages\Failure_Messages;
 use POS_Sync\Sending\Pos_Response;
 
 /**
- * The result of a connection test in words a shop owner can act on.
+ * The result of a connection test as a message that a shop owner can act on.
  */
 final class Connection_Test_Result {
 
@@ -19,7 +19,7 @@ final class Connection_Test_Result {
 	private const CLOCK_TOLERANCE = 300;
 
 	/**
-	 * Numbers of libcurl's errors, and words in the messages of other transports, by cause.
+	 * Numbers of libcurl's errors, and patterns for the messages of other transports, by cause.
 	 */
 	private const CAUSES = array(
 		self::HOST    => array( array( 5, 6 ), '/resolve|getaddrinfo|name or service not known/i' ),
@@ -77,7 +77,7 @@ final class Connection_Test_Result {
 	/**
 	 * No answer came.
 	 *
-	 * @param string $error The transport's words, such as "cURL error 6: Could not resolve host".
+	 * @param string $error The transport's message, such as "cURL error 6: Could not resolve host".
 	 */
 	public static function of_error( string $error ): self {
 		switch ( self::cause( $error ) ) {
@@ -119,14 +119,9 @@ final class Connection_Test_Result {
 			/* translators: %d: HTTP status. */
 			return self::problem( sprintf( __( 'A web page answered instead of the POS (status %d): a firewall or login page in between, or another address.', 'woocommerce-pos-sync' ), $status ) );
 		}
-		if ( 403 === $status ) { // Which scope the key lacks, or from which address it came, only the POS can say.
-			return self::problem( Failure_Messages::describe( $status, Pos_Response::from_http( $status, $body, '', $now )->message ) );
-		}
-		if ( 429 === $status ) {
-			return self::problem( __( 'The POS had too many requests and asks to wait. Please try again in a minute.', 'woocommerce-pos-sync' ) );
-		}
-		if ( 503 === $status ) {
-			return self::problem( __( 'The POS answers, but its database is not available. Orders are kept here until it is.', 'woocommerce-pos-sync' ) );
+		$refusal = self::refusal( $status, $body, $now );
+		if ( '' !== $refusal ) {
+			return self::problem( $refusal );
 		}
 		if ( 200 !== $status || true !== ( $json['success'] ?? null ) ) {
 			/* translators: %d: HTTP status. */
@@ -137,6 +132,21 @@ final class Connection_Test_Result {
 			return self::problem( $clock );
 		}
 		return self::connected( $json['store'] ?? null );
+	}
+
+	/**
+	 * Why the POS does not take requests just now, or not with this key; empty where it does.
+	 */
+	private static function refusal( int $status, string $body, int $now ): string {
+		switch ( $status ) {
+			case 403: // Which scope the key lacks, or from which address it came, only the POS can say.
+				return Failure_Messages::describe( $status, Pos_Response::from_http( $status, $body, '', $now )->message );
+			case 429:
+				return __( 'The POS had too many requests and asks to wait. Please try again in a minute.', 'woocommerce-pos-sync' );
+			case 503:
+				return __( 'The POS answers, but its database is not available. Orders are kept here until it is.', 'woocommerce-pos-sync' );
+		}
+		return '';
 	}
 
 	/**

@@ -38,11 +38,11 @@ final class Email_Alerts {
 			return;
 		}
 		$failed = $this->reader->failed( 1 );
-		if ( $failed && $failed[0]->tried_at > $this->mailed( self::FAILED ) && $this->may_mail( self::FAILED ) ) {
-			$this->mail( self::FAILED );
+		if ( $failed && $failed[0]->tried_at > $this->last_mailed_at( self::FAILED ) && $this->is_mail_due( self::FAILED ) ) {
+			$this->send_mail( self::FAILED );
 		}
-		if ( '' !== $this->status->outage() && $this->may_mail( self::OUTAGE ) ) {
-			$this->mail( self::OUTAGE );
+		if ( '' !== $this->status->outage() && $this->is_mail_due( self::OUTAGE ) ) {
+			$this->send_mail( self::OUTAGE );
 		}
 	}
 
@@ -51,7 +51,7 @@ final class Email_Alerts {
 	 *
 	 * @param string $cause FAILED or OUTAGE.
 	 */
-	private function mailed( string $cause ): int {
+	private function last_mailed_at( string $cause ): int {
 		$mailed = get_option( self::OPTION );
 		$time   = is_array( $mailed ) ? ( $mailed[ $cause ] ?? 0 ) : 0;
 		return is_numeric( $time ) ? (int) $time : 0;
@@ -62,8 +62,8 @@ final class Email_Alerts {
 	 *
 	 * @param string $cause FAILED or OUTAGE.
 	 */
-	private function may_mail( string $cause ): bool {
-		return $this->mailed( $cause ) < time() - DAY_IN_SECONDS;
+	private function is_mail_due( string $cause ): bool {
+		return $this->last_mailed_at( $cause ) < time() - DAY_IN_SECONDS;
 	}
 
 	/**
@@ -71,8 +71,8 @@ final class Email_Alerts {
 	 *
 	 * @param string $cause FAILED or OUTAGE.
 	 */
-	private function mail( string $cause ): void {
-		if ( ! $this->note( $cause ) ) {
+	private function send_mail( string $cause ): void {
+		if ( ! $this->claim_mail( $cause ) ) {
 			return;
 		}
 		$switched = switch_to_locale( self::site_locale() );
@@ -97,16 +97,16 @@ final class Email_Alerts {
 	 * @param string $cause FAILED or OUTAGE.
 	 * @return bool Whether it is this one.
 	 */
-	private function note( string $cause ): bool {
+	private function claim_mail( string $cause ): bool {
 		$table = new Table( 'options' );
 		// Not add_option(), which sets one back that another process has just made.
-		$table->query( "INSERT IGNORE INTO {table} (option_name, option_value, autoload) VALUES (%s, %s, 'no')", array( self::OPTION, self::stored( array() ) ) );
+		$table->query( "INSERT IGNORE INTO {table} (option_name, option_value, autoload) VALUES (%s, %s, 'no')", array( self::OPTION, self::serialized( array() ) ) );
 		$read = get_option( self::OPTION );
 		$read = is_array( $read ) ? $read : array();
 		$note = array_merge( $read, array( $cause => time() ) );
 		$rows = $table->query(
 			'UPDATE {table} SET option_value = %s WHERE option_name = %s AND option_value = %s',
-			array( self::stored( $note ), self::OPTION, self::stored( $read ) )
+			array( self::serialized( $note ), self::OPTION, self::serialized( $read ) )
 		);
 		wp_cache_delete( self::OPTION, 'options' );
 		wp_cache_delete( 'notoptions', 'options' );
@@ -118,7 +118,7 @@ final class Email_Alerts {
 	 *
 	 * @param mixed $value The value.
 	 */
-	private static function stored( $value ): string {
+	private static function serialized( $value ): string {
 		$stored = maybe_serialize( $value );
 		return is_scalar( $stored ) ? (string) $stored : '';
 	}

@@ -47,7 +47,7 @@ final class Site_Health_Checks implements Registers_Hooks {
 	 * @return array<string, mixed>
 	 */
 	public function test(): array {
-		$critical = array_filter( array( $this->status->outage(), $this->status->copy() ) );
+		$critical = array_filter( array( $this->status->outage(), $this->status->copy_warning() ) );
 		$problems = array_filter( array_merge( $critical, array( $this->status->failures() ) ) );
 		$status   = $critical ? 'critical' : ( $problems ? 'recommended' : 'good' );
 		return array(

@@ -13,7 +13,7 @@ use POS_Sync\Settings\Site_Identity;
 use POS_Sync\Settings\Webhook_Url;
 
 /**
- * Tells what is wrong, for notices, site health and the command line. Everything is read from queue and log.
+ * Whether orders reach the POS, and why not: for notices, Site Health, e-mails and the command line. It is read from queue and log.
  */
 final class Sync_Status {
 
@@ -38,10 +38,10 @@ final class Sync_Status {
 	 * empty where there is no such reason.
 	 */
 	public function outage(): string {
-		if ( ! $this->settings->enabled() || $this->site->is_copy() ) {
+		if ( ! $this->settings->is_enabled() || $this->site->is_copy() ) {
 			return '';
 		}
-		if ( ! $this->settings->ready() ) {
+		if ( ! $this->settings->is_ready() ) {
 			$url      = $this->settings->url();
 			$problems = array_filter( array( Config_Constants::problem(), Webhook_Url::problem( $url ), $this->settings->keys()->problem( $url ) ) );
 			return (string) reset( $problems );
@@ -77,8 +77,8 @@ final class Sync_Status {
 	/**
 	 * Why this site sends nothing although it is switched on; empty if it may send.
 	 */
-	public function copy(): string {
-		if ( ! $this->settings->enabled() || ! $this->site->is_copy() ) {
+	public function copy_warning(): string {
+		if ( ! $this->settings->is_enabled() || ! $this->site->is_copy() ) {
 			return '';
 		}
 		/* translators: 1: URL, 2: URL. */
@@ -86,7 +86,7 @@ final class Sync_Status {
 	}
 
 	/**
-	 * When the last delivery was confirmed, in words.
+	 * When the last delivery was confirmed, as text such as "2 hours ago".
 	 */
 	public function last_delivery(): string {
 		$time = $this->log->last_success();

@@ -45,8 +45,8 @@ final class Maintenance implements Registers_Hooks {
 	 * Puts the job on the schedule where it is not.
 	 */
 	public function schedule(): void {
-		if ( $this->settings->enabled() && ! wp_doing_ajax() ) {
-			$this->scheduler->every( Scheduler::MAINTAIN, self::EVERY );
+		if ( $this->settings->is_enabled() && ! wp_doing_ajax() ) {
+			$this->scheduler->repeat( Scheduler::MAINTAIN, self::EVERY );
 		}
 	}
 
@@ -55,7 +55,7 @@ final class Maintenance implements Registers_Hooks {
 	 */
 	public function run(): void {
 		$this->log->prune();
-		if ( ! $this->settings->ready() ) {
+		if ( ! $this->settings->is_ready() ) {
 			return;
 		}
 		try {
@@ -65,11 +65,11 @@ final class Maintenance implements Registers_Hooks {
 		}
 		$this->alerts->check();
 		if ( $this->backfill->is_running() && ! $this->backfill->is_paused() ) {
-			$this->scheduler->soon( Scheduler::BACKFILL );
+			$this->scheduler->run_soon( Scheduler::BACKFILL );
 		}
-		$next = $this->schedule->next_due( time(), true, true );
+		$next = $this->schedule->next_due_at( time(), true, true );
 		if ( null !== $next ) {
-			$this->scheduler->at( Scheduler::SEND, $next );
+			$this->scheduler->run_at( Scheduler::SEND, $next );
 		}
 	}
 }

@@ -19,23 +19,23 @@ final class Scheduler {
 	 *
 	 * @var array<string, true>
 	 */
-	private array $asked = array();
+	private array $requested = array();
 
 	/**
 	 * Runs a job as soon as the scheduler comes round, unless it is about to run anyway.
 	 *
 	 * @param string $hook SEND, BACKFILL or MAINTAIN.
 	 */
-	public function soon( string $hook ): void {
-		$this->asked[ $hook ] = true;
+	public function run_soon( string $hook ): void {
+		$this->requested[ $hook ] = true;
 		$this->enqueue( $hook );
 	}
 
 	/**
 	 * Whether somebody asked in this request that a job runs soon.
 	 */
-	public function was_asked( string $hook ): bool {
-		return isset( $this->asked[ $hook ] );
+	public function was_requested( string $hook ): bool {
+		return isset( $this->requested[ $hook ] );
 	}
 
 	/**
@@ -44,7 +44,7 @@ final class Scheduler {
 	 * @param string $hook SEND or BACKFILL.
 	 * @param int    $time Unix time.
 	 */
-	public function at( string $hook, int $time ): void {
+	public function run_at( string $hook, int $time ): void {
 		if ( $time <= time() ) {
 			$this->enqueue( $hook );
 		} elseif ( $this->available() && ! $this->is_pending( $hook, $time ) ) {
@@ -58,7 +58,7 @@ final class Scheduler {
 	 * @param string $hook    MAINTAIN.
 	 * @param int    $seconds How often.
 	 */
-	public function every( string $hook, int $seconds ): void {
+	public function repeat( string $hook, int $seconds ): void {
 		if ( $this->available() && ! as_has_scheduled_action( $hook, array(), self::GROUP ) ) {
 			as_schedule_recurring_action( time(), $seconds, $hook, array(), self::GROUP, true );
 		}
@@ -67,7 +67,7 @@ final class Scheduler {
 	/**
 	 * Takes all jobs off the schedule.
 	 */
-	public static function clear(): void {
+	public static function unschedule_all(): void {
 		if ( function_exists( 'as_unschedule_all_actions' ) ) {
 			as_unschedule_all_actions( '', array(), self::GROUP );
 		}

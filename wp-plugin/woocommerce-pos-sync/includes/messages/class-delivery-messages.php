@@ -47,7 +47,7 @@ final class Delivery_Messages {
 	}
 
 	/**
-	 * A message as what was left out of the delivery, in words, and the POS's own.
+	 * A message in two parts: what was left out of the delivery, and the POS's own.
 	 *
 	 * @param string $message The message as logged.
 	 * @return array{string, string}

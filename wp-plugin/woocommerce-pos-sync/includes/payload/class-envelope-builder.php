@@ -39,14 +39,14 @@ final class Envelope_Builder {
 			case Queue_Item::PRODUCT:
 				return $this->product_envelope( $item );
 		}
-		$data = Developer_Hooks::payload( Envelope::named( json_decode( $item->last_state, true ) ), Queue_Item::ERASURE, $item->id );
+		$data = Developer_Hooks::payload( Envelope::string_keyed( json_decode( $item->last_state, true ) ), Queue_Item::ERASURE, $item->id );
 		return $this->envelope( Personal_Data::EVENT, $item, $data, $item->changed_at );
 	}
 
 	/**
 	 * Stands in the log for what could not be made.
 	 */
-	public function unsent( Queue_Item $item ): Envelope {
+	public function placeholder( Queue_Item $item ): Envelope {
 		return $this->envelope( Queue_Item::ERASURE === $item->type ? Personal_Data::EVENT : $item->type . '.updated', $item, array(), time() );
 	}
 
@@ -56,10 +56,10 @@ final class Envelope_Builder {
 	private function order_envelope( Queue_Item $item ): ?Envelope {
 		$order = wc_get_order( $item->id );
 		if ( ! $order instanceof \WC_Order ) {
-			return $this->gone_envelope( $item );
+			return $this->deleted_envelope( $item );
 		}
 		$status = $this->orders->status( $order );
-		if ( in_array( $status, Order_Payload::DRAFT_STATUSES, true ) || ! $this->is_wanted( $item, $status ) ) {
+		if ( in_array( $status, Order_Payload::DRAFT_STATUSES, true ) || ! $this->has_sent_status( $item, $status ) ) {
 			return null;
 		}
 		if ( ! $item->may_be_known() && ! Developer_Hooks::should_send( Queue_Item::ORDER, $item->id, $order ) ) {
@@ -83,17 +83,17 @@ final class Envelope_Builder {
 	 *
 	 * @throws \RuntimeException When the order is there, and can't be read.
 	 */
-	private function gone_envelope( Queue_Item $item ): ?Envelope {
+	private function deleted_envelope( Queue_Item $item ): ?Envelope {
 		if ( $this->shop->order_exists( $item->id ) ) {
 			throw new \RuntimeException( 'WooCommerce could not read the order.' );
 		}
 		if ( ! $item->may_be_known() && '' === $item->last_state ) {
 			return null; // The POS never had it, and nothing of it was kept: it was not to be sent.
 		}
-		$kept    = Order_Payload::stock_state( Envelope::named( json_decode( $item->last_state, true ) ) );
+		$kept    = Order_Payload::stock_state( Envelope::string_keyed( json_decode( $item->last_state, true ) ) );
 		$status  = $kept['status'] ?? null;
 		$created = $kept['date_created_gmt'] ?? null;
-		if ( is_string( $status ) && ! $this->is_wanted( $item, $status ) ) {
+		if ( is_string( $status ) && ! $this->has_sent_status( $item, $status ) ) {
 			return null;
 		}
 		$taken = $this->stock_taken( $item, is_string( $created ) ? (int) strtotime( $created . 'Z' ) : 0 );
@@ -184,7 +184,7 @@ final class Envelope_Builder {
 	 *
 	 * @param string $status Without "wc-".
 	 */
-	private function is_wanted( Queue_Item $item, string $status ): bool {
+	private function has_sent_status( Queue_Item $item, string $status ): bool {
 		$statuses = $this->settings->statuses();
 		return $item->may_be_known() || ! $statuses || in_array( $status, $statuses, true );
 	}

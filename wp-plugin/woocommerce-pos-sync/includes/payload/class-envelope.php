@@ -70,7 +70,7 @@ final class Envelope {
 			'timestamp'   => is_int( $time ) ? gmdate( 'Y-m-d\TH:i:s\Z', $time ) : $time,
 		);
 		$fields = array_merge( $fields, $about );
-		$data   = self::named( Json_Sanitizer::sanitize( $data ) );
+		$data   = self::string_keyed( Json_Sanitizer::sanitize( $data ) );
 
 		$this->body = self::json( $fields + array( 'data' => $data ) );
 		if ( strlen( $this->body ) > Size_Limiter::LIMIT ) {
@@ -129,7 +129,7 @@ final class Envelope {
 	 * @param mixed $value What should be one.
 	 * @return array<string, mixed>
 	 */
-	public static function named( $value ): array {
+	public static function string_keyed( $value ): array {
 		$named = array();
 		foreach ( is_array( $value ) ? $value : array() as $name => $part ) {
 			$named[ (string) $name ] = $part;

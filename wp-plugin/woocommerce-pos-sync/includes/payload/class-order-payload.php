@@ -220,7 +220,7 @@ final class Order_Payload {
 		);
 		$response = $controller->prepare_object_for_response( $thing, $request );
 		$data     = $response instanceof \WP_REST_Response ? $response->get_data() : array();
-		return Envelope::named( $data );
+		return Envelope::string_keyed( $data );
 	}
 
 	/**
@@ -232,7 +232,7 @@ final class Order_Payload {
 	private function rows( $value ): array {
 		$rows = array();
 		foreach ( is_array( $value ) ? $value : array() as $row ) {
-			$rows[] = Envelope::named( $row instanceof \WC_Meta_Data ? $row->get_data() : $row );
+			$rows[] = Envelope::string_keyed( $row instanceof \WC_Meta_Data ? $row->get_data() : $row );
 		}
 		return $rows;
 	}

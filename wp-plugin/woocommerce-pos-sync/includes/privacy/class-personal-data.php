@@ -138,9 +138,9 @@ final class Personal_Data implements Registers_Hooks {
 				'orders' => 'yes' === get_option( 'woocommerce_erasure_request_removes_order_data', 'no' ),
 			);
 			$this->queue->add_erasure( self::id( $email ), (string) wp_json_encode( $request ), time() );
-			$this->scheduler->soon( Scheduler::SEND );
+			$this->scheduler->run_soon( Scheduler::SEND );
 		}
-		$text = $this->settings->ready()
+		$text = $this->settings->is_ready()
 			? __( 'The point of sale is asked to erase this customer, too.', 'woocommerce-pos-sync' )
 			: __( 'The point of sale is asked to erase this customer when sending is switched on again in the settings of POS Sync.', 'woocommerce-pos-sync' );
 		return array(

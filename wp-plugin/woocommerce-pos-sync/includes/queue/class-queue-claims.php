@@ -75,7 +75,7 @@ final class Queue_Claims {
 	 * @param Queue_Item   $item   As it was claimed.
 	 * @param Pos_Response $reply  What came back.
 	 * @param string       $error  What went wrong, fit for being shown.
-	 * @param int|null     $next   Unix time of the next attempt; null when given up.
+	 * @param int|null     $next   Unix time of the next attempt; null when there is none.
 	 */
 	public function mark_failed( Queue_Item $item, Pos_Response $reply, string $error, ?int $next ): void {
 		// What was not even sent can't have reached the POS.

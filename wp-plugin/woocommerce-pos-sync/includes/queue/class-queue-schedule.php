@@ -33,7 +33,7 @@ final class Queue_Schedule {
 	 * @param bool $with_orders   Whether orders may go, and erasures.
 	 * @param bool $with_backfill Whether history may go.
 	 */
-	public function due( int $now, bool $with_orders, bool $with_backfill ): ?Queue_Item {
+	public function next_item( int $now, bool $with_orders, bool $with_backfill ): ?Queue_Item {
 		$kinds  = self::kinds( $with_orders, $with_backfill );
 		$values = array();
 		foreach ( $kinds as $kind ) {
@@ -58,7 +58,7 @@ final class Queue_Schedule {
 	 * @param bool $with_orders   Whether orders may go, and erasures.
 	 * @param bool $with_backfill Whether history may go.
 	 */
-	public function next_due( int $now, bool $with_orders, bool $with_backfill ): ?int {
+	public function next_due_at( int $now, bool $with_orders, bool $with_backfill ): ?int {
 		return $this->earliest( self::kinds( $with_orders, $with_backfill ), array( self::FREE, self::CLAIMED ), $now );
 	}
 

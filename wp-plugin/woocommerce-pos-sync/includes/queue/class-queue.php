@@ -50,10 +50,10 @@ final class Queue {
 	}
 
 	/**
-	 * Keeps how an order was that goes for good before the POS was told.
+	 * Keeps the last state of an order that is deleted for good before the POS has it.
 	 *
 	 * @param int    $id         Id of the order.
-	 * @param string $last_state What is to be told, as JSON.
+	 * @param string $last_state What is sent of it, as JSON.
 	 */
 	public function keep_last_state( int $id, string $last_state ): void {
 		$this->table->query( "UPDATE {table} SET last_state = %s WHERE type = 'order' AND object_id = %d", array( $last_state, $id ) );
@@ -121,7 +121,7 @@ final class Queue {
 	 * @param int $now         Unix time.
 	 */
 	public function retry_after_outage( int $max_retries, int $now ): void {
-		$statuses = Pos_Response::away_statuses();
+		$statuses = Pos_Response::outage_statuses();
 		$holes    = implode( ', ', array_fill( 0, count( $statuses ), '%d' ) );
 		$this->table->query(
 			"UPDATE {table} SET next_attempt = %d, attempts = IF(state = 'failed', 0, attempts), state = 'waiting'
@@ -136,7 +136,7 @@ final class Queue {
 	 * @param int $now Unix time.
 	 */
 	public function make_all_due( int $now ): void {
-		$statuses = Pos_Response::away_statuses();
+		$statuses = Pos_Response::outage_statuses();
 		$holes    = implode( ', ', array_fill( 0, count( $statuses ), '%d' ) );
 		$this->table->query(
 			"UPDATE {table} SET next_attempt = %d, attempts = 0, state = 'waiting'

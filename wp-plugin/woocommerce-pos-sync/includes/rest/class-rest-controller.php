@@ -46,7 +46,7 @@ final class Rest_Controller implements Registers_Hooks {
 	/**
 	 * Whether the user runs the shop.
 	 */
-	public function may(): bool {
+	public function can_manage_shop(): bool {
 		return current_user_can( 'manage_woocommerce' );
 	}
 
@@ -90,7 +90,7 @@ final class Rest_Controller implements Registers_Hooks {
 	 * @return \WP_REST_Response|\WP_Error
 	 */
 	public function control( \WP_REST_Request $request ) {
-		if ( ! $this->settings->ready() ) {
+		if ( ! $this->settings->is_ready() ) {
 			return new \WP_Error( 'pos_sync_off', __( 'Please switch on “Enable Order Webhooks” first.', 'woocommerce-pos-sync' ), array( 'status' => 409 ) );
 		}
 		switch ( $this->text( $request, 'do' ) ) {
@@ -129,7 +129,7 @@ final class Rest_Controller implements Registers_Hooks {
 			array(
 				'methods'             => $method,
 				'callback'            => $callback,
-				'permission_callback' => array( $this, 'may' ),
+				'permission_callback' => array( $this, 'can_manage_shop' ),
 			)
 		);
 	}

@@ -11,7 +11,7 @@ use POS_Sync\Settings\Settings;
 use POS_Sync\Settings\Site_Identity;
 
 /**
- * Tells whoever runs the shop what needs them, with a button that does it.
+ * Notices about what needs whoever runs the shop, with a button that does it.
  */
 final class Admin_Notices implements Registers_Hooks {
 
@@ -47,7 +47,7 @@ final class Admin_Notices implements Registers_Hooks {
 			$this->show_welcome();
 			return;
 		}
-		$copy = $this->status->copy();
+		$copy = $this->status->copy_warning();
 		if ( '' !== $copy ) {
 			$this->notice(
 				'warning',
@@ -113,7 +113,7 @@ final class Admin_Notices implements Registers_Hooks {
 				break;
 		}
 		if ( 'copy' !== $what ) {
-			$this->scheduler->soon( Scheduler::SEND );
+			$this->scheduler->run_soon( Scheduler::SEND );
 		}
 		$back = wp_get_referer();
 		wp_safe_redirect( $back ? $back : Admin_Page::settings_url() );

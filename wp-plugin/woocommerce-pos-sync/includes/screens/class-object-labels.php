@@ -22,7 +22,7 @@ final class Object_Labels {
 	 * @param string $type Queue_Item::ORDER, Queue_Item::PRODUCT or Queue_Item::ERASURE.
 	 */
 	public function link( string $type, int $id ): string {
-		return self::a( $this->url( $type, $id ), $this->name( $type, $id ) );
+		return self::anchor( $this->url( $type, $id ), $this->name( $type, $id ) );
 	}
 
 	/**
@@ -62,9 +62,9 @@ final class Object_Labels {
 			return esc_html__( 'Guest', 'woocommerce-pos-sync' );
 		}
 		if ( $user && current_user_can( 'edit_user', $user ) ) {
-			return self::a( get_edit_user_link( $user ), $name );
+			return self::anchor( get_edit_user_link( $user ), $name );
 		}
-		return self::a( '' !== $email ? add_query_arg( 's', rawurlencode( $email ), self::orders_url() ) : '', $name );
+		return self::anchor( '' !== $email ? add_query_arg( 's', rawurlencode( $email ), self::orders_url() ) : '', $name );
 	}
 
 	/**
@@ -108,7 +108,7 @@ final class Object_Labels {
 	 *
 	 * @param string $url  The address; may be empty.
 	 */
-	private static function a( string $url, string $text ): string {
+	private static function anchor( string $url, string $text ): string {
 		return '' === $url ? esc_html( $text ) : sprintf( '<a href="%s">%s</a>', esc_url( $url ), esc_html( $text ) );
 	}
 }

@@ -42,12 +42,12 @@ final class Orders_Screen implements Registers_Hooks {
 		}
 		foreach ( array( 'woocommerce_page_wc-orders', 'edit-shop_order' ) as $screen ) {
 			add_filter( 'bulk_actions-' . $screen, array( $this, 'add_bulk_action' ) );
-			add_filter( 'handle_bulk_actions-' . $screen, array( $this, 'do_bulk_action' ), 10, 3 );
+			add_filter( 'handle_bulk_actions-' . $screen, array( $this, 'handle_bulk_action' ), 10, 3 );
 		}
 		add_filter( 'woocommerce_order_actions', array( $this, 'add_action' ) );
-		add_action( 'woocommerce_order_action_' . self::ACTION, array( $this, 'do_action' ) );
+		add_action( 'woocommerce_order_action_' . self::ACTION, array( $this, 'handle_action' ) );
 		add_action( 'add_meta_boxes', array( $this, 'add_box' ), 10, 2 );
-		add_action( 'admin_notices', array( $this, 'say_what_bulk_action_did' ) );
+		add_action( 'admin_notices', array( $this, 'show_bulk_action_notice' ) );
 	}
 
 	/**
@@ -96,7 +96,7 @@ final class Orders_Screen implements Registers_Hooks {
 	 * @param string            $redirect Where it goes on.
 	 * @param array<int|string> $ids      The chosen orders.
 	 */
-	public function do_bulk_action( string $redirect, string $action, array $ids ): string {
+	public function handle_bulk_action( string $redirect, string $action, array $ids ): string {
 		if ( self::ACTION !== $action || ! current_user_can( 'manage_woocommerce' ) ) {
 			return $redirect;
 		}
@@ -106,7 +106,7 @@ final class Orders_Screen implements Registers_Hooks {
 	/**
 	 * Says what the bulk action did.
 	 */
-	public function say_what_bulk_action_did(): void {
+	public function show_bulk_action_notice(): void {
 		// phpcs:ignore WordPress.Security.NonceVerification.Recommended -- only a number that is shown.
 		$count = isset( $_GET['pos_sync_sent'] ) && is_string( $_GET['pos_sync_sent'] ) ? absint( $_GET['pos_sync_sent'] ) : 0;
 		if ( $count && current_user_can( 'manage_woocommerce' ) ) {
@@ -129,7 +129,7 @@ final class Orders_Screen implements Registers_Hooks {
 	/**
 	 * Sends one order. WooCommerce has checked the nonce.
 	 */
-	public function do_action( \WC_Order $order ): void {
+	public function handle_action( \WC_Order $order ): void {
 		if ( current_user_can( 'manage_woocommerce' ) ) {
 			$this->send( array( $order->get_id() ) );
 		}
@@ -222,12 +222,12 @@ final class Orders_Screen implements Registers_Hooks {
 	 */
 	private function send( array $ids ): int {
 		$sent = $this->sender->resend( Queue_Item::ORDER, $ids );
-		$this->scheduler->soon( Scheduler::SEND );
+		$this->scheduler->run_soon( Scheduler::SEND );
 		return count( $sent );
 	}
 
 	/**
-	 * An order's state in one word, the reason as its tooltip.
+	 * An order's state as a badge, the reason as its tooltip.
 	 */
 	private function badge( ?Queue_Item $item ): string {
 		if ( ! $item ) {

@@ -27,9 +27,9 @@ final class Resend_Button implements Registers_Hooks {
 
 	public function register(): void {
 		add_action( 'admin_post_' . self::ACTION, array( $this, 'handle' ) );
-		add_action( 'admin_notices', array( $this, 'say_what_came_of_it' ) );
+		add_action( 'admin_notices', array( $this, 'show_result_notice' ) );
 		add_action( 'admin_footer', array( $this, 'show_form' ) );
-		add_filter( 'removable_query_args', array( $this, 'forget_afterwards' ) );
+		add_filter( 'removable_query_args', array( $this, 'removable_query_args' ) );
 	}
 
 	/**
@@ -86,14 +86,14 @@ final class Resend_Button implements Registers_Hooks {
 	/**
 	 * Says what came of it.
 	 */
-	public function say_what_came_of_it(): void {
+	public function show_result_notice(): void {
 		// phpcs:ignore WordPress.Security.NonceVerification.Recommended -- only says how far something is.
 		$what = isset( $_GET[ self::DONE ] ) && is_string( $_GET[ self::DONE ] ) ? sanitize_text_field( wp_unslash( $_GET[ self::DONE ] ) ) : '';
 		if ( ! preg_match( '/^(order|product):(\d+)$/', $what, $match ) || ! current_user_can( 'manage_woocommerce' ) ) {
 			return;
 		}
 		$name                = ( new Object_Labels() )->name( $match[1], (int) $match[2] );
-		list( $kind, $text ) = $this->result( $this->reader->find( $match[1], (int) $match[2] ), $name );
+		list( $kind, $text ) = $this->result_notice( $this->reader->find( $match[1], (int) $match[2] ), $name );
 		printf( '<div class="notice notice-%s is-dismissible"><p>%s</p></div>', esc_attr( $kind ), esc_html( $text ) );
 	}
 
@@ -103,7 +103,7 @@ final class Resend_Button implements Registers_Hooks {
 	 * @param string[] $names Names of such parameters.
 	 * @return string[]
 	 */
-	public function forget_afterwards( array $names ): array {
+	public function removable_query_args( array $names ): array {
 		return array_merge( $names, array( self::DONE ) );
 	}
 
@@ -114,7 +114,7 @@ final class Resend_Button implements Registers_Hooks {
 	 * @param string          $name What it is called.
 	 * @return array{string, string}
 	 */
-	private function result( ?Queue_Item $item, string $name ): array {
+	private function result_notice( ?Queue_Item $item, string $name ): array {
 		if ( ! $this->sender->may_send() ) {
 			return array( 'warning', __( 'Nothing was sent: sending is switched off in the settings of POS Sync, or this is a copy of the shop.', 'woocommerce-pos-sync' ) );
 		}

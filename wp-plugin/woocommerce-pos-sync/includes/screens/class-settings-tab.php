@@ -70,7 +70,7 @@ final class Settings_Tab implements Registers_Hooks {
 			<table class="form-table" role="presentation">
 				<?php
 				if ( Config_Constants::are_set() ) {
-					$this->show_config();
+					$this->show_constants();
 				} else {
 					$this->show_address();
 				}
@@ -94,7 +94,7 @@ final class Settings_Tab implements Registers_Hooks {
 		<tr>
 			<th scope="row"><?php esc_html_e( 'Enable Order Webhooks', 'woocommerce-pos-sync' ); ?></th>
 			<td>
-				<label><input type="checkbox" name="<?php echo esc_attr( Settings::OPTION ); ?>[enabled]" id="pos-sync-enabled" value="1" <?php checked( $this->settings->enabled() ); ?>>
+				<label><input type="checkbox" name="<?php echo esc_attr( Settings::OPTION ); ?>[enabled]" id="pos-sync-enabled" value="1" <?php checked( $this->settings->is_enabled() ); ?>>
 				<?php esc_html_e( 'Send orders to the POS', 'woocommerce-pos-sync' ); ?></label>
 				<?php if ( $this->settings->live_since() ) : ?>
 					<p class="description">
@@ -190,7 +190,7 @@ final class Settings_Tab implements Registers_Hooks {
 	/**
 	 * Address and key where they are set in wp-config.php: the address to be read, the key not even that.
 	 */
-	private function show_config(): void {
+	private function show_constants(): void {
 		$problem = Webhook_Url::problem( $this->settings->url() );
 		?>
 		<tr>

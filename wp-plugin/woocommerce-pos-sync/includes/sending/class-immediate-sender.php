@@ -66,8 +66,8 @@ final class Immediate_Sender implements Registers_Hooks {
 	 * Registers the end of the request. It must be registered after Change_Collector, which queues at the same moment.
 	 */
 	public function register(): void {
-		add_action( 'shutdown', array( $this, 'finish' ), PHP_INT_MAX );
-		$this->loopback->on_request( array( $this, 'answer' ) );
+		add_action( 'shutdown', array( $this, 'send_after_response' ), PHP_INT_MAX );
+		$this->loopback->on_request( array( $this, 'handle_loopback' ) );
 	}
 
 	/**
@@ -85,7 +85,7 @@ final class Immediate_Sender implements Registers_Hooks {
 	/**
 	 * Whether this process can send without anybody waiting for it. Not after a fatal error: who knows what is left.
 	 */
-	public function is_possible_here(): bool {
+	public function can_send_in_this_process(): bool {
 		$error = error_get_last();
 		if ( ! Developer_Hooks::send_at_once() || ( $error && in_array( $error['type'], array( E_ERROR, E_PARSE, E_CORE_ERROR, E_COMPILE_ERROR, E_USER_ERROR ), true ) ) ) {
 			return false;
@@ -96,23 +96,23 @@ final class Immediate_Sender implements Registers_Hooks {
 	/**
 	 * Sends what this request queued. Whatever goes wrong here stays here: it is in the queue.
 	 */
-	public function finish(): void {
+	public function send_after_response(): void {
 		$queued       = $this->queued;
 		$this->queued = array();
-		if ( ( ! $queued && ! $this->scheduler->was_asked( Scheduler::SEND ) ) || ! Developer_Hooks::send_at_once() || ! $this->sender->may_send() ) {
+		if ( ( ! $queued && ! $this->scheduler->was_requested( Scheduler::SEND ) ) || ! Developer_Hooks::send_at_once() || ! $this->sender->may_send() ) {
 			return;
 		}
 		try {
-			if ( ! $this->is_possible_here() ) {
-				$this->is_held_back() || $this->loopback->send();
+			if ( ! $this->can_send_in_this_process() ) {
+				$this->should_leave_to_job() || $this->loopback->send();
 				return;
 			}
-			$this->let_answer_go( self::SECONDS );
-			if ( $this->is_held_back() ) {
-				$this->scheduler->soon( Scheduler::SEND );
+			$this->finish_response( self::SECONDS );
+			if ( $this->should_leave_to_job() ) {
+				$this->scheduler->run_soon( Scheduler::SEND );
 				return;
 			}
-			$this->work( $queued, self::SECONDS );
+			$this->send( $queued, self::SECONDS );
 		} catch ( \Throwable $problem ) {
 			wc_get_logger()->error( 'Could not send at once: ' . $problem->getMessage(), array( 'source' => Delivery_Log::SOURCE ) );
 		}
@@ -121,10 +121,10 @@ final class Immediate_Sender implements Registers_Hooks {
 	/**
 	 * Answers a request of the site to itself.
 	 */
-	public function answer(): void {
-		$this->let_answer_go( self::SECONDS_ALONE );
-		if ( Developer_Hooks::send_at_once() && ! $this->is_held_back() ) {
-			$this->work( array(), self::SECONDS_ALONE );
+	public function handle_loopback(): void {
+		$this->finish_response( self::SECONDS_ALONE );
+		if ( Developer_Hooks::send_at_once() && ! $this->should_leave_to_job() ) {
+			$this->send( array(), self::SECONDS_ALONE );
 		}
 	}
 
@@ -134,7 +134,7 @@ final class Immediate_Sender implements Registers_Hooks {
 	 * @param array<string, array<int, int>> $queued  Ids by type, to be sent first.
 	 * @param int                            $seconds How long.
 	 */
-	private function work( array $queued, int $seconds ): void {
+	private function send( array $queued, int $seconds ): void {
 		if ( $this->runner->run_at_once( $queued, $seconds ) ) {
 			$this->loopback->send();
 		}
@@ -145,11 +145,11 @@ final class Immediate_Sender implements Registers_Hooks {
 	 * Whether it is better left to the queue: the POS was found away a moment ago, or enough processes are sending. What
 	 * was found before the settings were saved does not count: key or address may have been corrected.
 	 */
-	private function is_held_back(): bool {
+	private function should_leave_to_job(): bool {
 		$last  = $this->log->last_attempt();
 		$saved = get_option( Settings::SAVED_AT, 0 );
 		$since = max( time() - self::PAUSE, is_numeric( $saved ) ? (int) $saved : 0 );
-		$away  = $last && Pos_Response::RETRY === $last['result'] && Pos_Response::UNREADABLE !== $last['outcome'] && Pos_Response::means_away( (int) $last['status'] );
+		$away  = $last && Pos_Response::RETRY === $last['result'] && Pos_Response::UNREADABLE !== $last['outcome'] && Pos_Response::is_outage_status( (int) $last['status'] );
 		return ( $away && (int) $last['sent_at'] > $since ) || $this->claims->count_claimed( time() ) >= self::AT_A_TIME;
 	}
 
@@ -158,7 +158,7 @@ final class Immediate_Sender implements Registers_Hooks {
 	 *
 	 * @param int $seconds How long this process goes on.
 	 */
-	private function let_answer_go( int $seconds ): void {
+	private function finish_response( int $seconds ): void {
 		ignore_user_abort( true );
 		if ( PHP_SESSION_ACTIVE === session_status() ) {
 			session_write_close();

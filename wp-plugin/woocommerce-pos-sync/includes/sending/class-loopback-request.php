@@ -65,7 +65,7 @@ final class Loopback_Request {
 		}
 		$url     = add_query_arg( 'wc-api', self::NAME, home_url( '/' ) );
 		$started = microtime( true );
-		$sent    = $this->write( $url );
+		$sent    = $this->post( $url );
 		if ( ! $sent || microtime( true ) - $started > self::CONNECT ) {
 			update_option( self::BROKEN_UNTIL, time() + 10 * MINUTE_IN_SECONDS );
 		}
@@ -117,11 +117,11 @@ final class Loopback_Request {
 
 	/**
 	 * Connects, writes, and leaves. WordPress's own HTTP functions would wait a second for the answer, even where
-	 * they are told not to.
+	 * they are set not to.
 	 *
 	 * @param string $url Where to.
 	 */
-	private function write( string $url ): bool {
+	private function post( string $url ): bool {
 		$parts  = (array) wp_parse_url( $url );
 		$secure = 'https' === ( $parts['scheme'] ?? '' );
 		$host   = is_string( $parts['host'] ?? null ) ? $parts['host'] : '';

@@ -62,14 +62,14 @@ final class Pos_Client {
 				'timeout' => $timeout,
 			)
 		);
-		$reply    = $this->judge( $response );
+		$reply    = $this->to_pos_response( $response );
 
 		$reply->milliseconds = (int) round( ( microtime( true ) - $started ) * 1000 );
 		return $reply;
 	}
 
 	/**
-	 * Asks the POS how it is, with the key, and says in plain words what is wrong where something is.
+	 * Asks the POS how it is, with the key, and says what is wrong where something is.
 	 */
 	public function test( string $url, string $key ): Connection_Test_Result {
 		$problem = '' === $url ? __( 'Please enter the Webhook URL.', 'woocommerce-pos-sync' ) : Webhook_Url::problem( $url );
@@ -105,7 +105,7 @@ final class Pos_Client {
 			return new \WP_Error( 'pos_sync_address', self::BLOCKED_ADDRESS );
 		}
 		$arguments = Developer_Hooks::request_args( $arguments + self::DEFAULTS, $url );
-		$pin       = $this->pin( $host, $addresses );
+		$pin       = $this->pin_addresses( $host, $addresses );
 		add_action( 'http_api_curl', $pin, 10, 3 );
 		try {
 			return wp_remote_request( $url, $arguments ); // @phpstan-ignore argument.type (what callbacks added is theirs to know)
@@ -120,7 +120,7 @@ final class Pos_Client {
 	 * @param string   $host      The host; one that is an address itself needs nothing.
 	 * @param string[] $addresses Its addresses; none where they are not known here.
 	 */
-	private function pin( string $host, array $addresses ): callable {
+	private function pin_addresses( string $host, array $addresses ): callable {
 		$hosts = '' === Network_Address::parse( $host ) && $addresses ? $addresses : array();
 		return static function ( $handle, $arguments, $url ) use ( $host, $hosts ): void {
 			$parts = wp_parse_url( is_string( $url ) ? $url : '' );
@@ -138,9 +138,9 @@ final class Pos_Client {
 	 *
 	 * @param array<string, mixed>|\WP_Error $response The answer.
 	 */
-	private function judge( $response ): Pos_Response {
+	private function to_pos_response( $response ): Pos_Response {
 		if ( is_wp_error( $response ) ) {
-			return Pos_Response::none( $response->get_error_message() );
+			return Pos_Response::no_answer( $response->get_error_message() );
 		}
 		return Pos_Response::from_http( (int) wp_remote_retrieve_response_code( $response ), wp_remote_retrieve_body( $response ), $this->header( $response, 'retry-after' ), time() );
 	}

@@ -19,7 +19,7 @@ final class Pos_Response {
 
 	/**
 	 * The answers that mean: the POS read it and refuses it, so sending it again would change nothing. Any other means
-	 * that something else is wrong (the key, the address, a firewall, the POS itself), which somebody will mend.
+	 * that something else is wrong (the key, the address, a firewall, the POS itself), which can be corrected.
 	 */
 	private const FINAL_STATUSES = array( 400, 413, 415, 422 );
 
@@ -27,7 +27,7 @@ final class Pos_Response {
 	 * The answers that come for everything that is sent: no answer at all (0), redirects, a key that is not known or not
 	 * allowed, nothing at this address, too many requests, and those of the servers in front of a POS that is away.
 	 */
-	private const AWAY_STATUSES = array( 0, 301, 302, 303, 307, 308, 401, 402, 403, 404, 405, 407, 410, 429, 502, 503, 504, 520, 521, 522, 523, 524, 525, 526, 530 );
+	private const OUTAGE_STATUSES = array( 0, 301, 302, 303, 307, 308, 401, 402, 403, 404, 405, 407, 410, 429, 502, 503, 504, 520, 521, 522, 523, 524, 525, 526, 530 );
 
 	/**
 	 * HTTP status; 0 when no answer came.
@@ -59,7 +59,7 @@ final class Pos_Response {
 	/**
 	 * What follows: SENT, RETRY or FAILED.
 	 */
-	public string $verdict;
+	public string $result;
 
 	/**
 	 * How long it took.
@@ -70,24 +70,24 @@ final class Pos_Response {
 	 * Use the named constructors.
 	 *
 	 * @param int    $status  HTTP status or 0.
-	 * @param string $verdict What follows.
+	 * @param string $result What follows.
 	 * @param string $message What went wrong.
 	 */
-	private function __construct( int $status, string $verdict, string $message ) {
+	private function __construct( int $status, string $result, string $message ) {
 		$this->status  = $status;
-		$this->verdict = $verdict;
+		$this->result  = $result;
 		$this->message = $message;
 	}
 
 	/**
 	 * No answer came: worth trying again.
 	 */
-	public static function none( string $error ): self {
+	public static function no_answer( string $error ): self {
 		return new self( 0, self::RETRY, $error );
 	}
 
 	/**
-	 * It could not be read or written down here, perhaps because of another plugin. It is tried again, since that can be mended.
+	 * It could not be read or encoded here, perhaps because of another plugin. It is retried, since that can be corrected.
 	 *
 	 * @param string $error Why.
 	 */
@@ -152,8 +152,8 @@ final class Pos_Response {
 	 *
 	 * @return int[]
 	 */
-	public static function away_statuses(): array {
-		return self::AWAY_STATUSES;
+	public static function outage_statuses(): array {
+		return self::OUTAGE_STATUSES;
 	}
 
 	/**
@@ -161,8 +161,8 @@ final class Pos_Response {
 	 *
 	 * @param int $status HTTP status, 0 for no answer.
 	 */
-	public static function means_away( int $status ): bool {
-		return in_array( $status, self::AWAY_STATUSES, true );
+	public static function is_outage_status( int $status ): bool {
+		return in_array( $status, self::OUTAGE_STATUSES, true );
 	}
 
 	/**

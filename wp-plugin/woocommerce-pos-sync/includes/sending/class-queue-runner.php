@@ -67,17 +67,17 @@ final class Queue_Runner implements Registers_Hooks {
 		$until    = time() + self::TIME;
 		$settled  = 0;
 		$failures = 0;
-		$item     = $this->next();
+		$item     = $this->next_item();
 		$stuck    = false;
 		while ( $item && ! $stuck && time() < $until && $failures < self::STRIKES ) {
 			$result   = $this->sender->send( $item->type, $item->id );
 			$failures = Pos_Response::RETRY === $result ? $failures + 1 : ( Pos_Response::SENT === $result ? 0 : $failures );
-			$next     = $this->next();
+			$next     = $this->next_item();
 			$stuck    = '' === $result && $item->is_same_as( $next );
 			$settled += $stuck || Pos_Response::RETRY === $result ? 0 : 1;
 			$item     = $next;
 		}
-		$this->book( $failures < self::STRIKES && ! $stuck ? 0 : time() + self::REST );
+		$this->schedule_next_run( $failures < self::STRIKES && ! $stuck ? 0 : time() + self::REST );
 		return $settled;
 	}
 
@@ -106,7 +106,7 @@ final class Queue_Runner implements Registers_Hooks {
 			$fine = Pos_Response::RETRY !== $result && ( '' !== $result || ! $item->is_same_as( $next ) );
 			$item = $next;
 		}
-		$this->book( 0 );
+		$this->schedule_next_run( 0 );
 		return $fine && $item;
 	}
 
@@ -140,8 +140,8 @@ final class Queue_Runner implements Registers_Hooks {
 	 *
 	 * @param bool $with_backfill Whether it may be history.
 	 */
-	private function next( bool $with_backfill = true ): ?Queue_Item {
-		return $this->schedule->due( time(), ! $this->backfill->holds_orders( $this->settings->max_retries() ), $with_backfill && ! $this->backfill->is_paused() );
+	private function next_item( bool $with_backfill = true ): ?Queue_Item {
+		return $this->schedule->next_item( time(), ! $this->backfill->holds_orders( $this->settings->max_retries() ), $with_backfill && ! $this->backfill->is_paused() );
 	}
 
 	/**
@@ -149,12 +149,12 @@ final class Queue_Runner implements Registers_Hooks {
 	 */
 	private function next_at_once(): ?Queue_Item {
 		if ( ! $this->backfill->holds_orders( $this->settings->max_retries() ) ) {
-			return $this->next( false );
+			return $this->next_item( false );
 		}
-		$item = $this->next();
+		$item = $this->next_item();
 		if ( ! $item ) {
 			$this->backfill->step();
-			$item = $this->next();
+			$item = $this->next_item();
 		}
 		return $item;
 	}
@@ -164,10 +164,10 @@ final class Queue_Runner implements Registers_Hooks {
 	 *
 	 * @param int $earliest Unix time before which the POS is left alone.
 	 */
-	private function book( int $earliest ): void {
-		$next = $this->schedule->next_due( time(), ! $this->backfill->holds_orders( $this->settings->max_retries() ), ! $this->backfill->is_paused() );
+	private function schedule_next_run( int $earliest ): void {
+		$next = $this->schedule->next_due_at( time(), ! $this->backfill->holds_orders( $this->settings->max_retries() ), ! $this->backfill->is_paused() );
 		if ( null !== $next ) {
-			$this->scheduler->at( Scheduler::SEND, max( $next, $earliest ) );
+			$this->scheduler->run_at( Scheduler::SEND, max( $next, $earliest ) );
 		}
 	}
 }

@@ -14,7 +14,7 @@ final class Retry_Schedule {
 	private const LONGEST     = 86400;
 
 	/**
-	 * Seconds until the next attempt, or null when it is given up.
+	 * Seconds until the next attempt, or null when there is none.
 	 *
 	 * @param int      $attempts    How often it was tried, this time included.
 	 * @param int      $max_retries Retries with growing delays before the hourly ones.

@@ -50,7 +50,7 @@ final class Sender {
 	 * Whether anything may be sent from here at all.
 	 */
 	public function may_send(): bool {
-		return $this->settings->ready() && ! $this->site->is_copy();
+		return $this->settings->is_ready() && ! $this->site->is_copy();
 	}
 
 	/**
@@ -66,7 +66,7 @@ final class Sender {
 			return '';
 		}
 		if ( Queue_Item::BROKE_OFF === $item->error && null === Retry_Schedule::delay( $item->attempts, $this->settings->max_retries(), null, 0 ) ) {
-			return $this->record( $item, $this->envelopes->unsent( $item ), Pos_Response::unreadable( Queue_Item::BROKE_OFF ) );
+			return $this->record( $item, $this->envelopes->placeholder( $item ), Pos_Response::unreadable( Queue_Item::BROKE_OFF ) );
 		}
 		// What this process read earlier may have changed since: without this an old state could go out under the new sequence.
 		wp_cache_flush_runtime();
@@ -74,7 +74,7 @@ final class Sender {
 		try {
 			$envelope = $this->envelopes->build( $item );
 		} catch ( \Throwable $problem ) {
-			return $this->record( $item, $this->envelopes->unsent( $item ), Pos_Response::unreadable( $problem->getMessage() ) );
+			return $this->record( $item, $this->envelopes->placeholder( $item ), Pos_Response::unreadable( $problem->getMessage() ) );
 		}
 		if ( ! $envelope ) {
 			$this->claims->remove( $item, Queue_Item::ORDER !== $type || ! wc_get_order( $id ) );
@@ -111,7 +111,7 @@ final class Sender {
 	 * @return string Pos_Response::SENT, RETRY or FAILED.
 	 */
 	private function record( Queue_Item $item, Envelope $envelope, Pos_Response $response ): string {
-		return Pos_Response::SENT === $response->verdict ? $this->record_success( $item, $envelope, $response ) : $this->record_failure( $item, $envelope, $response );
+		return Pos_Response::SENT === $response->result ? $this->record_success( $item, $envelope, $response ) : $this->record_failure( $item, $envelope, $response );
 	}
 
 	/**
@@ -141,7 +141,7 @@ final class Sender {
 	 */
 	private function record_failure( Queue_Item $item, Envelope $envelope, Pos_Response $response ): string {
 		$delay = null;
-		if ( Pos_Response::RETRY === $response->verdict ) {
+		if ( Pos_Response::RETRY === $response->result ) {
 			$delay = Retry_Schedule::delay( $item->attempts, $this->settings->max_retries(), $response->retry_after, wp_rand( 0, 1000 ) / 1000 );
 		}
 		$next    = null === $delay ? null : time() + $delay;

@@ -161,14 +161,14 @@ final class Settings_Sanitizer implements Registers_Hooks {
 		$key  = trim( self::string( $input['api_key'] ?? '' ) );
 		$line = trim( self::string( $input['line'] ?? '' ) );
 		foreach ( array( $key, $url ) as $typed ) {
-			$line = '' === $line && Setup_Line::is_one( $typed ) ? $typed : $line;
+			$line = '' === $line && Setup_Line::looks_like( $typed ) ? $typed : $line;
 		}
 		$read = Setup_Line::read( $line );
 		if ( '' !== $line && ! $read ) {
 			add_settings_error( Settings::OPTION, 'pos_sync_line', Setup_Line::problem() );
 		}
-		$url = Setup_Line::is_one( $url ) ? $this->saved_url() : $url;
-		$key = Setup_Line::is_one( $key ) ? '' : $key;
+		$url = Setup_Line::looks_like( $url ) ? $this->saved_url() : $url;
+		$key = Setup_Line::looks_like( $key ) ? '' : $key;
 		return $read ? array( $read['url'], $read['key'] ) : array( $url, $key );
 	}
 

@@ -30,7 +30,7 @@ final class Settings_Save_Handler implements Registers_Hooks {
 	}
 
 	public function register(): void {
-		add_filter( 'pre_update_option_' . Settings::OPTION, array( $this, 'saved_as_they_are' ), 30, 2 ); // When the key is out of them.
+		add_filter( 'pre_update_option_' . Settings::OPTION, array( $this, 'settings_unchanged' ), 30, 2 ); // When the key is out of them.
 		add_action( 'add_option_' . Settings::OPTION, array( $this, 'settings_saved' ) );
 		add_action( 'update_option_' . Settings::OPTION, array( $this, 'settings_saved' ) );
 	}
@@ -39,7 +39,7 @@ final class Settings_Save_Handler implements Registers_Hooks {
 	 * The settings were saved. Orders from before this moment count as contained in the stock the POS starts with.
 	 */
 	public function settings_saved(): void {
-		if ( ! $this->settings->ready() ) {
+		if ( ! $this->settings->is_ready() ) {
 			return;
 		}
 		if ( '' === $this->site->confirmed_url() ) {
@@ -59,18 +59,18 @@ final class Settings_Save_Handler implements Registers_Hooks {
 		update_option( Settings::SAVED_AT, time() );
 		// Changes may wait from before it was switched off, or because key or address were wrong; others no hook saw.
 		$this->queue->make_all_due( time() );
-		$this->scheduler->soon( Scheduler::MAINTAIN );
-		$this->scheduler->soon( Scheduler::SEND );
+		$this->scheduler->run_soon( Scheduler::MAINTAIN );
+		$this->scheduler->run_soon( Scheduler::SEND );
 	}
 
 	/**
-	 * Saving settings that did not change sends what waits, too: the key may have been mended in the POS.
+	 * Saving settings that did not change sends what waits, too: the key may have been corrected in the POS.
 	 *
 	 * @param mixed $value The settings as they will be stored.
 	 * @param mixed $old   As they are stored.
 	 * @return mixed
 	 */
-	public function saved_as_they_are( $value, $old ) {
+	public function settings_unchanged( $value, $old ) {
 		if ( $value === $old ) {
 			$this->settings_saved();
 		}

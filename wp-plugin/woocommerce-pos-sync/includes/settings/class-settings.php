@@ -42,15 +42,15 @@ final class Settings {
 	/**
 	 * Whether orders are sent.
 	 */
-	public function enabled(): bool {
+	public function is_enabled(): bool {
 		return (bool) $this->get( 'enabled' );
 	}
 
 	/**
 	 * Whether everything that sending needs is there.
 	 */
-	public function ready(): bool {
-		return $this->enabled() && '' !== $this->url() && '' === Webhook_Url::problem( $this->url() ) && '' !== $this->api_key();
+	public function is_ready(): bool {
+		return $this->is_enabled() && '' !== $this->url() && '' === Webhook_Url::problem( $this->url() ) && '' !== $this->api_key();
 	}
 
 	/**

@@ -19,7 +19,7 @@ final class Setup_Line {
 	 *
 	 * @param string $text Anything that was pasted.
 	 */
-	public static function is_one( string $text ): bool {
+	public static function looks_like( string $text ): bool {
 		return 0 === stripos( ltrim( $text ), self::PREFIX );
 	}
 
@@ -30,7 +30,7 @@ final class Setup_Line {
 	 */
 	public static function read( string $line ): ?array {
 		$line = (string) preg_replace( '/\s+/', '', $line );
-		if ( ! self::is_one( $line ) || strlen( $line ) > self::LONGEST ) {
+		if ( ! self::looks_like( $line ) || strlen( $line ) > self::LONGEST ) {
 			return null;
 		}
 		// phpcs:ignore WordPress.PHP.DiscouragedPHPFunctions.obfuscation_base64_decode -- the line is base64url, so that it survives being copied.
