@@ -13,6 +13,7 @@ from pos_api.cli.common import json_value, moment_text, say, with_db
 from pos_api.common.time import first_moment, last_moment
 from pos_api.database.client import Db, Document
 from pos_api.staff import audit
+from pos_api.staff.presentation import audit_entry
 
 
 def _audit_moment(find: Callable[[str | None], datetime | None]) -> Callable[..., datetime | None]:
@@ -36,8 +37,14 @@ def _audit_moment(find: Callable[[str | None], datetime | None]) -> Callable[...
 @with_db
 def show_audit(db: Db, /, limit: int, as_json: bool, **wanted: Any) -> None:
     """Who did what, the newest first: log-ins and failed ones, changes by staff and at the command line, exports."""
-    for entry in map(audit.public, audit.find(db, audit.Filter(**wanted), limit=limit)):
+    found = audit.find(db, audit.Filter(**wanted), limit=limit + 1)
+    for entry in map(audit_entry, found[:limit]):
         say(json.dumps(entry, default=json_value, ensure_ascii=False) if as_json else _audit_line(entry))
+    if len(found) > limit:
+        say(
+            f"There are older entries than these {limit}; see --limit and --until.",
+            err=True,
+        )
 
 
 def _audit_line(entry: Document) -> str:

@@ -1,32 +1,87 @@
-"""What a viewer is shown of an order: what was sold, when, for how much, and what became of it; nothing that says who
-bought it. A field that is not named here is not shown, so a new one is hidden until somebody decides otherwise.
+"""What is shown of an order, by the API, in CSV files and in the export of a person's data. A field that is not named
+here is shown nowhere.
 
-Of customers a viewer is shown nothing. What was chosen or written for a line (`meta`: size, toppings, an engraving) is
-part of the goods and shown.
+A viewer is shown what was sold, when, for how much, and what became of it; nothing that says who bought it. What was
+chosen or written for a line (`meta`: size, toppings, an engraving) is part of the goods and shown. Pure: no database.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
+from pos_api.common.event_warnings import messages
+from pos_api.common.presentation import fields, shown
 from pos_api.database.client import Document
 
-_ORDER = frozenset(
-    {
-        *("id", "store", "order_id", "parent_id", "number", "status", "created_via", "sequence", "test_mode"),
-        *("created_at", "day", "modified_at", "paid_at", "completed_at", "deleted_at", "erased_at", "status_history"),
-        *("currency", "total", "total_tax", "cart_tax", "shipping_total", "shipping_tax"),
-        *("discount_total", "discount_tax", "prices_include_tax", "payment_method", "payment_method_title"),
-        *("line_items", "tax_lines", "shipping_lines", "fee_lines", "coupon_lines", "refunds"),
-        *("held", "opening", "unmatched", "without_stock", "movements", "warnings"),
-    }
+_ADDRESS = fields(
+    *("first_name", "last_name", "company", "address_1", "address_2", "city", "state", "postcode", "country"),
+    *("phone", "email"),
 )
-_REFUND = frozenset({"id", "amount", "created_at", "line_items"})
+_META = fields("key", "value")
+_LINE = fields(
+    *("id", "sku", "product", "name", "product_id", "variation_id", "quantity", "reduced_stock", "price", "tax_class"),
+    *("subtotal", "subtotal_tax", "total", "total_tax"),
+    meta=_META,
+)
+_TAX = fields("id", "rate_id", "rate_code", "label", "rate_percent", "tax_total", "shipping_tax_total")
+_SHIPPING = fields("id", "method_id", "method_title", "total", "total_tax")
+_FEE = fields("id", "name", "total", "total_tax")
+_COUPON = fields("id", "code", "discount", "discount_tax")
+_REFUND_LINE = fields("id", "line_item_id", "sku", "product_id", "variation_id", "quantity", "total", "total_tax")
+_REFUND = fields(
+    *("id", "amount", "created_at", "shipping_total"), line_items=_REFUND_LINE, taxes=fields("rate_id", "total")
+)
+_STATUS = fields("status", "deleted", "at", "cause")
+_MOVEMENT = fields("sku", "seq", "n", "quantity", "held", "carried", "balance", "reason", "cause", "at", "note")
+
+_GOODS_AND_MONEY = fields(
+    *("id", "store", "order_id", "parent_id", "number", "status", "created_via", "sequence", "test_mode"),
+    *("created_at", "day", "modified_at", "paid_at", "completed_at", "deleted_at", "erased_at"),
+    *("currency", "total", "total_tax", "cart_tax", "shipping_total", "shipping_tax"),
+    *("discount_total", "discount_tax", "prices_include_tax", "payment_method", "payment_method_title"),
+    line_items=_LINE,
+    tax_lines=_TAX,
+    shipping_lines=_SHIPPING,
+    fee_lines=_FEE,
+    coupon_lines=_COUPON,
+)
+_STOCK = fields("unmatched", "without_stock", "warnings", held=fields("sku", "quantity"))
+_BUYER = fields(
+    *("customer", "customer_id", "customer_note", "transaction_id"),
+    billing=_ADDRESS,
+    shipping=_ADDRESS,
+    refunds={**_REFUND, "reason": None},
+)
+_ONE = fields("opening", status_history=_STATUS, movements=_MOVEMENT)
+
+_IN_LIST = {**_GOODS_AND_MONEY, **_STOCK, **_BUYER}
+_IN_FULL = {**_IN_LIST, **_ONE, "meta": _META}
+_FOR_VIEWER = {**_GOODS_AND_MONEY, **_STOCK, **_ONE, "refunds": _REFUND}
+_FOR_BUYER = {**_GOODS_AND_MONEY, **_BUYER, "received_at": None, "status_history": _STATUS, "meta": _META}
+
+LISTED = dict.fromkeys(_IN_LIST.keys() - {"id"}, 1)
+"""What a query reads of orders that are shown in a list."""
 
 
-def order(document: Document) -> Document:
-    """The part of an order (as `order_list` gives it) that viewers are shown."""
-    shown = {name: value for name, value in document.items() if name in _ORDER}
-    if "refunds" in shown:
-        shown["refunds"] = [
-            {name: value for name, value in refund.items() if name in _REFUND} for refund in shown["refunds"]
-        ]
-    return shown
+def in_list(order: Document) -> Document:
+    """A stored order as one of many."""
+    return shown(_with_texts(order), _IN_LIST)
+
+
+def in_full(order: Document, movements: list[Document]) -> Document:
+    """A stored order with all that is shown of it, and its movements of stock."""
+    return shown({**_with_texts(order), "movements": movements}, _IN_FULL)
+
+
+def for_viewer(order: Document) -> Document:
+    """Of an order as it is shown, what viewers are shown."""
+    return shown(order, _FOR_VIEWER)
+
+
+def for_buyer(order: Document) -> Document:
+    """A stored order as whoever bought it is given it: where its stock stands is not theirs."""
+    return shown({"id": order["_id"], **order}, _FOR_BUYER)
+
+
+def _with_texts(order: Document) -> dict[str, Any]:
+    return {"id": order["_id"], **order, "warnings": messages(order.get("warnings", ()))}

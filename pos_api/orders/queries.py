@@ -15,26 +15,18 @@ from itertools import chain
 from pymongo.cursor import Cursor
 
 from pos_api.catalogue import products
-from pos_api.common.event_warnings import messages
 from pos_api.common.limits import INT64_MAX
 from pos_api.common.text_search import wanted_words
 from pos_api.customers import customers
 from pos_api.database.client import Db, Document
 from pos_api.errors import Conflict, NotFound
+from pos_api.orders import presentation
 from pos_api.orders.status import status_name
 
 Position = tuple[datetime, str]
 """Where a list stands: `created_at` and `_id` of its last order."""
 
 _NEWEST_FIRST = [("created_at", -1), ("_id", -1)]
-_INTERNAL = (
-    *("rev", "settled", "search", "skus", "changed_at", "received_at", "order_key", "parent", "suborders_hold"),
-    *("carried", "rollup_bucket", "unmanaged", "former_customers", "closed_at", "deleted_version"),
-    *("stock_rule", "counts_as_sale", "stage", "saved_by"),
-    "line_items.full",
-)
-_IN_LIST = dict.fromkeys((*_INTERNAL, "status_history", "meta", "opening"), 0)
-_IN_FULL = dict.fromkeys(_INTERNAL, 0)
 _PRODUCTS = (("held", "sku"), ("movements", "sku"), ("line_items", "product"))
 """Where an order names products by their `_id`."""
 
@@ -68,13 +60,13 @@ def find(db: Db, wanted: Filter, limit: int, after: Position | None = None) -> l
     query = _query(db, wanted)
     if after is not None:
         _start(query, after)
-    return _under_current_skus(db, list(map(_public, _cursor(db, query).limit(limit))))
+    return _under_current_skus(db, list(map(presentation.in_list, _cursor(db, query).limit(limit))))
 
 
 def stream(db: Db, wanted: Filter) -> Iterator[Document]:
     """All orders that match, newest first, read as they are taken."""
     with _cursor(db, _query(db, wanted)).batch_size(500) as cursor:
-        yield from map(_public, cursor)
+        yield from map(presentation.in_list, cursor)
 
 
 def get(db: Db, order: str) -> Document:
@@ -82,7 +74,7 @@ def get(db: Db, order: str) -> Document:
 
     Raises NotFound, and Conflict, naming the candidates, where several stores have an order of that id.
     """
-    found = list(db.woocommerceorders.find(_by_id(order), _IN_FULL))
+    found = list(db.woocommerceorders.find(_by_id(order)))
     if not found:
         raise NotFound(f"There is no order {order[:80]!r}.")
     if len(found) > 1:
@@ -91,13 +83,13 @@ def get(db: Db, order: str) -> Document:
     document = found[0]
     movements = db.stock_movements.find({"order": document["_id"]}, {"_id": 0, "order": 0})
     ordered = sorted(movements, key=lambda each: (each["at"], each["sku"], each["n"]))
-    return _under_current_skus(db, [{**_public(document), "movements": ordered}])[0]
+    return _under_current_skus(db, [presentation.in_full(document, ordered)])[0]
 
 
 def of_customer(db: Db, customer: str, limit: int) -> list[Document]:
     """The last orders of a customer (`_id` of `customers`), newest first, deleted ones left out."""
     cursor = _cursor(db, {"deleted_at": None, "customer": customer}).limit(limit)
-    return _under_current_skus(db, list(map(_public, cursor)))
+    return _under_current_skus(db, list(map(presentation.in_list, cursor)))
 
 
 def _by_id(order: str) -> Document:
@@ -105,10 +97,6 @@ def _by_id(order: str) -> Document:
         return {"_id": order}
     number = int(order) if order.isascii() and order.isdigit() and len(order) < 20 else 0
     return {"order_id": number if number <= INT64_MAX else 0}
-
-
-def _public(order: Document) -> Document:
-    return {"id": order.pop("_id"), **order, "warnings": messages(order.get("warnings", ()))}
 
 
 def _under_current_skus(db: Db, orders: list[Document]) -> list[Document]:
@@ -199,7 +187,7 @@ _INDEXES = {
 
 
 def _cursor(db: Db, query: Document) -> Cursor[Document]:
-    cursor = db.woocommerceorders.find(query, _IN_LIST).sort(_NEWEST_FIRST)
+    cursor = db.woocommerceorders.find(query, presentation.LISTED).sort(_NEWEST_FIRST)
     hint = _hint(query)
     return cursor if hint is None else cursor.hint(hint)
 

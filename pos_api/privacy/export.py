@@ -6,32 +6,16 @@ import json
 from typing import Any
 
 from pos_api.common import json_body
-from pos_api.common.event_warnings import messages
 from pos_api.common.time import now
 from pos_api.customers import customers
+from pos_api.customers import presentation as customer_presentation
 from pos_api.customers.erasures import Erasures
 from pos_api.database.client import Db, Document
 from pos_api.errors import NotFound, PosError
+from pos_api.inbox import presentation as inbox_presentation
 from pos_api.inbox.body_erasure import entries_about
+from pos_api.orders import presentation as order_presentation
 from pos_api.staff import audit
-
-_NOT_OF_AN_ORDER = dict.fromkeys(
-    (
-        *("rev", "search", "skus", "changed_at", "parent", "suborders_hold", "held", "opening", "carried", "unmanaged"),
-        *(
-            "unmatched",
-            "without_stock",
-            "former_customers",
-            "closed_at",
-            "rollup_bucket",
-            "line_items.full",
-            "warnings",
-        ),
-    ),
-    0,
-)
-"""How an order is found, and where its stock stands."""
-_NOT_OF_A_PERSON = ("search", "as_of", "orders_seen", "accounts", "erased_as")
 
 
 def export(db: Db, erasures: Erasures, customer: str) -> Document:
@@ -43,7 +27,7 @@ def export(db: Db, erasures: Erasures, customer: str) -> Document:
     Records in the audit that it was exported, first. Raises NotFound where nothing is held.
     """
     record = db.customers.find_one({"_id": customer})
-    orders = list(db.woocommerceorders.find({"customer": customer}, _NOT_OF_AN_ORDER).sort("created_at", -1))
+    orders = list(db.woocommerceorders.find({"customer": customer}).sort("created_at", -1))
     deliveries = list(_deliveries(db, customer, record, [order["_id"] for order in orders]))
     if not (record or orders or deliveries):
         raise NotFound(f"Nothing is held about {customer[:80]!r}.")
@@ -53,23 +37,11 @@ def export(db: Db, erasures: Erasures, customer: str) -> Document:
     return {
         "exported_at": now(),
         "id": customer,
-        "customer": _record(record),
+        "customer": customer_presentation.for_the_person(record) if record else None,
         "other_addresses": customers.other_addresses(db, customer),
-        "orders": [_order(order) for order in orders],
+        "orders": [order_presentation.for_buyer(order) for order in orders],
         "deliveries": deliveries,
         "audit": [{name: entry[name] for name in ("time", "action", "details", "outcome")} for entry in entries],
-    }
-
-
-def _order(order: Document) -> Document:
-    return {"id": order["_id"]} | {name: value for name, value in order.items() if name != "_id"}
-
-
-def _record(record: Document | None) -> Document | None:
-    if record is None:
-        return None
-    return {"accounts": sorted(record.get("accounts", ()))} | {
-        name: value for name, value in record.items() if name not in (*_NOT_OF_A_PERSON, "_id")
     }
 
 
@@ -81,13 +53,7 @@ def _deliveries(db: Db, customer: str, record: Document | None, orders: list[str
         entries_about(orders, noun="order"),
     ]
     for entry in db.inbox.find({"$or": queries}).sort([("received_at", 1), ("_id", 1)]):
-        yield {
-            "key": entry["_id"],
-            **{name: entry[name] for name in ("store", "topic", "resource_id", "received_at", "state")},
-            **{name: entry[name] for name in ("outcome", "reason", "details") if entry.get(name) is not None},
-            "warnings": messages(entry.get("warnings", ())),
-            "body": _body(bytes(entry["body"])),
-        }
+        yield {**inbox_presentation.for_person(entry), "body": _body(bytes(entry["body"]))}
 
 
 def _body(body: bytes) -> Any:

@@ -188,11 +188,6 @@ def find(db: Db, wanted: Filter, *, after: tuple[datetime, str] | None = None, l
     return list(db.audit.find(query).sort(_NEWEST_FIRST).limit(limit))
 
 
-def public(entry: Document) -> Document:
-    """An entry under the names of the API."""
-    return {"id": entry["_id"], **{name: value for name, value in entry.items() if name != "_id"}}
-
-
 def delete_old(db: Db, days: int) -> int:
     """Delete the entries that are older than so many days, and return how many there were."""
     return db.audit.delete_many({"time": {"$lt": now() - timedelta(days=days)}}).deleted_count

@@ -11,6 +11,7 @@ from marshmallow import Schema, ValidationError, fields, validate
 from pos_api.common.time import day_or_moment, first_moment, last_moment
 from pos_api.database.client import Document
 from pos_api.staff import audit
+from pos_api.staff.presentation import audit_entry
 from pos_api.web.api import pages, services, success
 from pos_api.web.api.pages import PageQuery
 from pos_api.web.api.rest import Blueprint, fails_with, staff
@@ -110,4 +111,4 @@ def list_entries(query: Document) -> Any:
     after = pages.after(query["cursor"], datetime, str)
     found = audit.find(services().db, wanted, after=after, limit=query["limit"] + 1)
     rows, info = pages.page(found, query["limit"], lambda entry: [entry["time"], entry["_id"]])
-    return jsonify(success([audit.public(entry) for entry in rows], page=info))
+    return jsonify(success([audit_entry(entry) for entry in rows], page=info))

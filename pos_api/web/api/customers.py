@@ -9,7 +9,7 @@ from typing import Any
 from flask import jsonify
 from marshmallow import Schema, fields, validate
 
-from pos_api.customers import customers
+from pos_api.customers import customers, presentation
 from pos_api.database.client import Document
 from pos_api.errors import NotFound
 from pos_api.figures import queries as stats
@@ -131,10 +131,6 @@ class Erased(Schema):
     )
 
 
-def _json(customer: Document) -> Document:
-    return {"id": customer.pop("_id"), **customer}
-
-
 @blp.get("")
 @staff("manager")
 @fails_with(400)
@@ -145,7 +141,7 @@ def list_customers(query: Document) -> Any:
     after = pages.after(query["cursor"], datetime | None, str)
     found = customers.find(services().db, query.get("q"), query["limit"] + 1, after)
     rows, info = pages.page(found, query["limit"], lambda customer: (customer["last_order_at"], customer["_id"]))
-    return jsonify(success([_json(customer) for customer in rows], page=info))
+    return jsonify(success([presentation.customer(customer) for customer in rows], page=info))
 
 
 @blp.get("/<path:customer>")
@@ -160,7 +156,9 @@ def get_customer(customer: str) -> Any:
     spent = stats.spent(db, found["_id"])
     orders = order_list.of_customer(db, found["_id"], LAST_ORDERS)
     count = sum(each["orders_count"] for each in spent)
-    return jsonify(success({**_json(found), "orders_count": count, "total_spent": spent, "orders": orders}))
+    return jsonify(
+        success({**presentation.customer(found), "orders_count": count, "total_spent": spent, "orders": orders})
+    )
 
 
 @blp.get("/<path:customer>/export")

@@ -7,9 +7,8 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate
 
-from pos_api.common.event_warnings import messages
 from pos_api.database.client import Document
-from pos_api.inbox import queries
+from pos_api.inbox import presentation, queries
 from pos_api.inbox.model import STATES
 from pos_api.inbox.replay import replay_entries
 from pos_api.privacy import retention
@@ -92,17 +91,8 @@ class Replayed(Schema):
     replayed = fields.Integer(required=True, metadata={"example": 1})
 
 
-def event_json(entry: Document) -> Document:
-    """An inbox entry under the names of the API, without its body."""
-    known = ("store", "topic", "resource_id", "state", "attempts", "received_at")
-    maybe = ("outcome", "reason", "details", "attention_at", "due_at")
-    return {
-        "key": entry["_id"],
-        **{name: entry[name] for name in known},
-        **{name: entry.get(name) for name in maybe},
-        "warnings": messages(entry.get("warnings", ())),
-        "kept_until": retention.kept_until(entry, services().config),
-    }
+def _kept_until(entry: Document) -> datetime | None:
+    return retention.kept_until(entry, services().config)
 
 
 @blp.get("")
@@ -116,7 +106,7 @@ def list_events(query: Document) -> Any:
     before = pages.after(query["cursor"], datetime, str)
     moment, found = queries.find(services().db, wanted, before=before, limit=query["limit"] + 1)
     rows, info = pages.page(found, query["limit"], lambda entry: [entry[moment], entry["_id"]])
-    return success([event_json(entry) for entry in rows], page=info)
+    return success([presentation.entry(entry, _kept_until(entry)) for entry in rows], page=info)
 
 
 @blp.get("/<key>")
@@ -126,8 +116,7 @@ def list_events(query: Document) -> Any:
 def get_event(key: str) -> Any:
     """One event, with the body as it was sent; IP address, user agent and order key are blanked."""
     entry = queries.get(services().db, key)
-    body = bytes(entry["body"]).decode("utf-8", "replace")
-    return success({**event_json(entry), "headers": entry["headers"], "body": body})
+    return success(presentation.whole_entry(entry, _kept_until(entry)))
 
 
 @blp.post("/<key>/replay")
@@ -144,7 +133,7 @@ def replay_event(key: str) -> Any:
 @staff("manager")
 @blp.arguments(ReplayFilter)
 @blp.response(202, reply(Replayed))
-def replay_events(said: Document) -> Any:
+def replay_events(given: Document) -> Any:
     """Try all events again that were parked or failed, or those of them that match."""
-    wanted = queries.Filter(said.get("state"), said.get("store"), said.get("topic"))
+    wanted = queries.Filter(given.get("state"), given.get("store"), given.get("topic"))
     return success({"replayed": replay_entries(services().db, wanted)})

@@ -12,8 +12,7 @@ from marshmallow import Schema, fields, validate
 from pos_api.common.time import day_or_moment
 from pos_api.database.client import Document
 from pos_api.errors import Forbidden, Invalid
-from pos_api.orders import order_csv
-from pos_api.orders import presentation as for_viewers
+from pos_api.orders import order_csv, presentation
 from pos_api.orders import queries as order_list
 from pos_api.staff import audit
 from pos_api.stores.api_keys import READ
@@ -260,7 +259,7 @@ _PAGING = ("limit", "cursor")
 
 def _shown() -> Callable[[Document], Document]:
     """What makes of an order the part that is shown to who makes the request."""
-    return (lambda order: order) if sees_people() else for_viewers.order
+    return (lambda order: order) if sees_people() else presentation.for_viewer
 
 
 @blp.get("")

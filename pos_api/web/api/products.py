@@ -6,7 +6,7 @@ proxies rewrite.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 from urllib.parse import quote
@@ -14,11 +14,12 @@ from urllib.parse import quote
 from flask import Response, request
 from marshmallow import Schema, ValidationError, fields, validate
 
-from pos_api.catalogue import product_csv, products
+from pos_api.catalogue import presentation, product_csv, products
 from pos_api.catalogue.product_csv import MAX_NAME, MAX_SKU
 from pos_api.database.client import Document
 from pos_api.errors import BadRequest, UnsupportedMediaType
 from pos_api.staff import audit
+from pos_api.stock.model import Movement as StoredMovement
 from pos_api.stores.api_keys import READ
 from pos_api.web.api import pages, services, success
 from pos_api.web.api.pages import PageQuery
@@ -248,41 +249,6 @@ class ImportReport(Schema):
     errors = fields.List(fields.Nested(RowError), required=True)
 
 
-def product_json(product: Document) -> Document:
-    """A stored product under the names of the API."""
-    threshold = product.get("low_stock_threshold")
-    return {
-        "sku": product["sku"],
-        "former_skus": [sku for sku in product["skus"] if sku != product["sku"]],
-        "name": product["name"],
-        "price": product.get("price"),
-        "stock": product["stock"],
-        "low_stock_threshold": threshold,
-        "low_stock": threshold is not None and product["stock"] <= threshold,
-        "archived": product.get("archived", False),
-        **products.details_of(product),
-        "shop_ids": product.get("shop_ids", []),
-        "home": products.home_of(product),
-        "created_at": product["created_at"],
-    }
-
-
-def _movement_json(movement: Mapping[str, Any]) -> Document:
-    by = products.person(movement["cause"])
-    return {
-        **{name: movement[name] for name in ("seq", "at", "quantity", "balance", "reason")},
-        "order": movement.get("order"),
-        "by": by,
-        "event_key": None if by is not None else movement["cause"],
-        "note": movement.get("note", ""),
-    }
-
-
-def _moved_json(moved: tuple[Document, Mapping[str, Any]]) -> Document:
-    product, movement = moved
-    return {"product": product_json(product), "movement": _movement_json(movement)}
-
-
 @blp.get("")
 @staff("viewer", scope=READ)
 @fails_with(400)
@@ -303,7 +269,7 @@ def list_products(query: Document) -> Any:
     limit = query["limit"]
     found = products.find(services().db, wanted, after=position[0] if position else None, limit=limit + 1)
     rows, info = pages.page(list(found), limit, lambda product: [product["_id"]])
-    return success([product_json(product) for product in rows], page=info)
+    return success([presentation.product(product) for product in rows], page=info)
 
 
 @blp.post("")
@@ -315,7 +281,7 @@ def create_product(details: Document) -> Any:
     """Create a product. Its stock is the first movement of its ledger."""
     product = products.add(services().db, details, by=speaker().name)
     location = f"/api/products/item?sku={quote(product['sku'], safe='')}"
-    return success(product_json(product), message="Created"), 201, {"Location": location}
+    return success(presentation.product(product), message="Created"), 201, {"Location": location}
 
 
 @blp.get("/item")
@@ -325,7 +291,7 @@ def create_product(details: Document) -> Any:
 @blp.response(200, reply(Product))
 def get_product(query: Document) -> Any:
     """One product, by its SKU or a former one."""
-    return success(product_json(products.get(services().db, query["sku"])))
+    return success(presentation.product(products.get(services().db, query["sku"])))
 
 
 @blp.patch("/item")
@@ -336,7 +302,12 @@ def get_product(query: Document) -> Any:
 @blp.response(200, reply(Product))
 def change_product(query: Document, changes: Document) -> Any:
     """Change name, price or threshold, or archive. A shop's next word about the product sets name and price again."""
-    return success(product_json(products.change(services().db, query["sku"], changes)))
+    return success(presentation.product(products.change(services().db, query["sku"], changes)))
+
+
+def _moved(moved: tuple[Document, StoredMovement]) -> Document:
+    product, movement = moved
+    return {"product": presentation.product(product), "movement": presentation.movement(movement)}
 
 
 @blp.post("/count")
@@ -344,10 +315,10 @@ def change_product(query: Document, changes: Document) -> Any:
 @fails_with(404)
 @blp.arguments(Count)
 @blp.response(200, reply(Moved))
-def count_product(said: Document) -> Any:
+def count_product(given: Document) -> Any:
     """Set the stock to what was counted: “there are 12”."""
-    moved = products.count(services().db, said["sku"], said["count"], by=speaker().name, note=said["note"])
-    return success(_moved_json(moved))
+    moved = products.count(services().db, given["sku"], given["count"], by=speaker().name, note=given["note"])
+    return success(_moved(moved))
 
 
 @blp.post("/adjust")
@@ -356,18 +327,18 @@ def count_product(said: Document) -> Any:
 @blp.arguments(Once, location="headers")
 @blp.arguments(Adjustment)
 @blp.response(200, reply(Moved))
-def adjust_product(headers: Document, said: Document) -> Any:
+def adjust_product(headers: Document, given: Document) -> Any:
     """Change the stock by some units, with the reason: “2 broken”."""
     moved = products.adjust(
         services().db,
-        said["sku"],
-        said["change"],
-        reason=said["reason"],
+        given["sku"],
+        given["change"],
+        reason=given["reason"],
         by=speaker().name,
-        note=said["note"],
+        note=given["note"],
         once=headers["idempotency_key"],
     )
-    return success(_moved_json(moved))
+    return success(_moved(moved))
 
 
 @blp.get("/movements")
@@ -382,7 +353,7 @@ def list_movements(query: Document) -> Any:
     before = position[0] if position else None
     found = products.movements(services().db, query["sku"], before=before, limit=limit + 1)
     rows, info = pages.page(found, limit, lambda movement: [movement["seq"]])
-    return success([_movement_json(movement) for movement in rows], page=info)
+    return success([presentation.movement(movement) for movement in rows], page=info)
 
 
 _CSV_EXAMPLE = 'sku,name,price,stock,low_stock_threshold\nbeans-1kg,"Coffee beans, 1 kg",189.00,12,5\n'
