@@ -5,27 +5,16 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from pos_api.customers.customers import CustomerErasure, CustomerSnapshot
-from pos_api.senders.fields import (
-    Field,
-    Findings,
-    Place,
-    email_address,
-    moment,
-    object_of,
-    person_or_place,
-    read_fields,
-    same,
-    text,
-    yes_or_no,
-)
+from pos_api.senders.fields import Field, FieldPath, FieldReport, object_of, read_fields, same_names
+from pos_api.senders.values import email_address, moment, person_or_place, text, yes_or_no
 from pos_api.senders.woocommerce.common_fields import ADDRESS, identity
 from pos_api.senders.woocommerce.messages import Message
 from pos_api.stores.model import Store
 
 _CUSTOMER = {
-    **same(email_address, "email"),
-    **same(person_or_place, "first_name", "last_name"),
-    **same(text, "username"),
+    **same_names(email_address, "email"),
+    **same_names(person_or_place, "first_name", "last_name"),
+    **same_names(text, "username"),
     "billing": Field("billing", object_of(ADDRESS), nested=True),
     "shipping": Field("shipping", object_of(ADDRESS), nested=True),
 }
@@ -35,11 +24,11 @@ _CREATED = {"date_created_gmt": Field("created_at", moment)}
 
 
 def read_customer(message: Message, store: Store, received_at: datetime) -> CustomerSnapshot:
-    found = message.found
-    known = identity(message.data, Place(found), received_at)
-    fields = read_fields(message.data, _CUSTOMER, Place(found))
-    created_at = read_fields(message.data, _CREATED, Place(Findings())).get("created_at")
-    found.check("The customer is not valid.")
+    report = message.report
+    known = identity(message.data, FieldPath(report), received_at)
+    fields = read_fields(message.data, _CUSTOMER, FieldPath(report))
+    created_at = read_fields(message.data, _CREATED, FieldPath(FieldReport())).get("created_at")
+    report.check("The customer is not valid.")
     email = fields.pop("email", "")
     return CustomerSnapshot(
         store=store.id,
@@ -47,7 +36,7 @@ def read_customer(message: Message, store: Store, received_at: datetime) -> Cust
         email=email,
         as_of=known.get("modified_at") or received_at,
         fields=fields,
-        warnings=found.warnings,
+        warnings=report.warnings,
         said_at=known.get("modified_at") or created_at,
         erasures=store.erasures_of(email, known["id"]),
     )
@@ -63,11 +52,11 @@ _ERASURE = {
 def read_customer_erasure(message: Message, store: Store, received_at: datetime) -> CustomerErasure:
     """`{"email": …, "orders": true}`: the shop has erased this person; `orders` is false where it kept what is in their
     orders (WooCommerce's setting `woocommerce_erasure_request_removes_order_data`)."""
-    place = Place(message.found)
-    fields = read_fields(message.data, _ERASURE, place)
-    if "@" not in fields.get("email", "") and "email" not in place.found.problems:
-        place.problem("email", "is required, an e-mail address")
-    message.found.check("The erasure is not valid.")
+    path = FieldPath(message.report)
+    fields = read_fields(message.data, _ERASURE, path)
+    if "@" not in fields.get("email", "") and "email" not in path.report.problems:
+        path.problem("email", "is required, an e-mail address")
+    message.report.check("The erasure is not valid.")
     until = message.sent_at or received_at
     if until.microsecond == 0:  # a shop's time is in seconds: all of that one
         until += _REST_OF_SECOND

@@ -10,7 +10,7 @@ from __future__ import annotations
 import bson
 
 from pos_api.database.client import Document
-from pos_api.senders.fields import Place, Table
+from pos_api.senders.fields import FieldPath, Table
 
 _SMALL_BODY = 65_536
 """What a body of so many bytes becomes is below the limits for sure."""
@@ -21,7 +21,7 @@ LINES_LIMIT = 3 * _MIB
 refunds)."""
 
 
-def leave_out_large(fields: Document, table: Table, place: Place, body_size: int) -> Document:
+def leave_out_large(fields: Document, table: Table, path: FieldPath, body_size: int) -> Document:
     """The fields that `table` has read from a body of `body_size` bytes, without those that would take too much room;
     one that is essential makes the object unusable."""
     if body_size <= _SMALL_BODY:
@@ -34,6 +34,6 @@ def leave_out_large(fields: Document, table: Table, place: Place, body_size: int
         size = len(bson.encode({known.name: fields[known.name]}))
         if size > limit:
             del kept[known.name]
-            note = place.problem if known.essential else place.left_out
+            note = path.problem if known.essential else path.left_out
             note(name, f"takes {size:,} bytes in the database; at most {limit:,} are kept")
     return kept

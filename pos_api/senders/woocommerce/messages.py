@@ -14,7 +14,8 @@ from datetime import datetime
 from pos_api.common.json_body import parse
 from pos_api.database.client import Document
 from pos_api.errors import Invalid
-from pos_api.senders.fields import Field, Findings, Place, moment, read_fields, same, visible, whole_number, yes_or_no
+from pos_api.senders.fields import Field, FieldPath, FieldReport, read_fields, same_names
+from pos_api.senders.values import moment, visible, whole_number, yes_or_no
 from pos_api.senders.woocommerce.headers import SOURCE_HEADER, TOPIC_HEADER
 
 
@@ -29,7 +30,7 @@ class Message:
     opening: bool | None = None
     replaces: int | None = None
     sent_at: datetime | None = None
-    found: Findings = field(default_factory=Findings)
+    report: FieldReport = field(default_factory=FieldReport)
     last_order_id: int | None = None
     stock_taken_at: datetime | None = None
     native: bool = False
@@ -52,7 +53,7 @@ def read(headers: Mapping[str, str], body: bytes) -> Message:
 
 
 _ENVELOPE = {
-    **same(whole_number, "sequence"),
+    **same_names(whole_number, "sequence"),
     "opening": Field("opening", yes_or_no, essential=True),
     "replaces": Field("replaces", lambda value: None if value is None else whole_number(value), essential=True),
     "last_order_id": Field("last_order_id", lambda value: None if value is None else whole_number(value)),
@@ -61,9 +62,9 @@ _ENVELOPE = {
 
 
 def _open_envelope(envelope: Document, size: int) -> Message:
-    found = Findings()
-    fields = read_fields(envelope, _ENVELOPE, Place(found, "envelope"))
-    problems = {path.removeprefix("envelope."): problem for path, problem in found.problems.items()}
+    report = FieldReport()
+    fields = read_fields(envelope, _ENVELOPE, FieldPath(report, "envelope"))
+    problems = {path.removeprefix("envelope."): problem for path, problem in report.problems.items()}
     event, data = envelope.get("event"), envelope.get("data")
     if not isinstance(event, str) or not event:
         problems["event"] = "is required, for example order.created"
@@ -79,7 +80,7 @@ def _open_envelope(envelope: Document, size: int) -> Message:
         data,
         **fields,
         sent_at=_sent_at(envelope),
-        found=found,
+        report=report,
         site=site if isinstance(site, str) else "",
         size=size,
     )

@@ -14,13 +14,14 @@ import phpserialize
 
 from pos_api.common.limits import INT64_MAX
 from pos_api.database.client import Document
-from pos_api.senders.fields import Place, is_nothing, visible
+from pos_api.senders.fields import FieldPath
+from pos_api.senders.values import is_nothing, visible
 
 _PHP_LIMIT = 16_384
 _DEPTH = 8
 
 
-def read_meta(value: Any, place: Place, is_kept: Callable[[str], bool]) -> list[Document]:
+def read_meta(value: Any, path: FieldPath, is_kept: Callable[[str], bool]) -> list[Document]:
     """The entries of `meta_data` whose key `is_kept`, each with `key` and `value`; what is no entry is left out, with a
     warning. Others cost nothing more: plugins write a lot that nobody needs here.
 
@@ -33,7 +34,7 @@ def read_meta(value: Any, place: Place, is_kept: Callable[[str], bool]) -> list[
             continue
         key = each.get("key") if isinstance(each, dict) else None
         if isinstance(key, bool) or not isinstance(key, str | int | float):
-            place.left_out(number, "must be an object with a key")
+            path.left_out(number, "must be an object with a key")
             continue
         if is_kept(name := visible(str(key))):
             entries.append({"key": name, "value": meta_value(each.get("value"))})

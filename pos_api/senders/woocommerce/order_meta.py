@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pos_api.database.client import Document
-from pos_api.senders.fields import Field, Place
+from pos_api.senders.fields import Field, FieldPath
 from pos_api.senders.woocommerce.meta import read_meta
 from pos_api.stores.model import Store
 
@@ -33,7 +33,7 @@ def order_meta(store: Store) -> Field:
     """A field with an order's meta data, by key: from its order tables WooCommerce reads them in any order."""
     is_kept = _is_kept(store.order_meta)
 
-    def read(values: Any, place: Place) -> list[Document]:
-        return sorted(read_meta(values, place, is_kept), key=lambda meta: str(meta["key"]))
+    def read(values: Any, path: FieldPath) -> list[Document]:
+        return sorted(read_meta(values, path, is_kept), key=lambda meta: str(meta["key"]))
 
     return Field("meta", read, nested=True)

@@ -9,23 +9,8 @@ from bson import Decimal128
 from pos_api.common.money import ZERO
 from pos_api.database.client import Document
 from pos_api.orders.meta import first_meta
-from pos_api.senders.fields import (
-    Field,
-    Place,
-    amount,
-    check_number,
-    is_nothing,
-    list_of,
-    moment,
-    note,
-    number_or_text,
-    object_of,
-    read_fields,
-    same,
-    sku,
-    units,
-    whole_number,
-)
+from pos_api.senders.fields import Field, FieldPath, check_count, list_of, object_of, read_fields, same_names
+from pos_api.senders.values import amount, is_nothing, moment, note, number_or_text, sku, units, whole_number
 from pos_api.senders.woocommerce.order_lines import FEE_LINE, LINE_META, SHIPPING_LINE, product_ids
 from pos_api.senders.woocommerce.refunds import given_back
 
@@ -38,50 +23,50 @@ _REFUND = {
 }
 
 
-def _refund(value: Any, place: Place) -> Document:
+def _refund(value: Any, path: FieldPath) -> Document:
     """A refund, its `amount` from 0 on and its lines with the signs of the sale. WooCommerce writes the order's
     `refunds[].total` negative and a refund's own `amount` positive; only the latter (REST `orders/<id>/refunds`, our
     plugin) comes with lines."""
-    refund = read_fields(value, _REFUND, place)
-    refund["amount"] = _refunded_amount(value, place)
+    refund = read_fields(value, _REFUND, path)
+    refund["amount"] = _refunded_amount(value, path)
     if not is_nothing(value.get("line_items")) or value.get("line_items") == []:
-        refund.update(_refund_lines(value, refund["amount"], place))
+        refund.update(_refund_lines(value, refund["amount"], path))
     return refund
 
 
-def _refunded_amount(value: Document, place: Place) -> Decimal128:
+def _refunded_amount(value: Document, path: FieldPath) -> Decimal128:
     """What was paid back: the refund's `amount`, else its `total`."""
     told = [name for name in ("amount", "total") if not is_nothing(value.get(name))]
     for name in told:
         table = {name: Field("amount", amount, essential=name == told[-1])}
-        if fields := read_fields(value, table, place):
+        if fields := read_fields(value, table, path):
             return _positive(fields["amount"])
     return ZERO
 
 
-def read_refunds(values: Any, place: Place) -> list[Document]:
+def read_refunds(values: Any, path: FieldPath) -> list[Document]:
     """Refunds, the newest first: those of one second WooCommerce sends in any order. Raises ValueError where they have
     more than LIST_LIMIT lines together."""
-    read = [] if is_nothing(values) else list_of(_refund, essential=True)(values, place)
-    check_number(sum(len(refund.get("line_items", ())) for refund in read), "lines together")
+    read = [] if is_nothing(values) else list_of(_refund, essential=True)(values, path)
+    check_count(sum(len(refund.get("line_items", ())) for refund in read), "lines together")
     return sorted(read, key=lambda refund: refund.get("id", 0), reverse=True)
 
 
 _REFUND_LINE = {
-    **same(whole_number, "id"),
-    **same(sku, "sku"),
-    **same(amount, "total", "total_tax"),
+    **same_names(whole_number, "id"),
+    **same_names(sku, "sku"),
+    **same_names(amount, "total", "total_tax"),
     "quantity": Field("quantity", lambda value: 0 if is_nothing(value) else units(value), essential=True),
     **_LINE_TAXES,
 }
 _REFUNDED_ITEM = {"_refunded_item_id": Field("line_item_id", number_or_text)}
 
 
-def _refund_line(value: Any, place: Place) -> Document:
-    line = {"quantity": 0} | read_fields(value, _REFUND_LINE, place)
-    line |= product_ids(value, place)
-    item = first_meta(read_fields(value, LINE_META, place).get("meta", []), "_refunded_item_id")
-    return line if item is None else line | read_fields({"_refunded_item_id": item}, _REFUNDED_ITEM, place)
+def _refund_line(value: Any, path: FieldPath) -> Document:
+    line = {"quantity": 0} | read_fields(value, _REFUND_LINE, path)
+    line |= product_ids(value, path)
+    item = first_meta(read_fields(value, LINE_META, path).get("meta", []), "_refunded_item_id")
+    return line if item is None else line | read_fields({"_refunded_item_id": item}, _REFUNDED_ITEM, path)
 
 
 _REFUND_LINES = {
@@ -91,8 +76,8 @@ _REFUND_LINES = {
 }
 
 
-def _refund_lines(value: Document, paid_back: Decimal128, place: Place) -> Document:
-    lines = read_fields(value, _REFUND_LINES, place)
+def _refund_lines(value: Document, paid_back: Decimal128, path: FieldPath) -> Document:
+    lines = read_fields(value, _REFUND_LINES, path)
     return given_back(paid_back, lines.get("goods", []), lines.get("shipping", []), lines.get("fees", []))
 
 

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import cast
+from typing import Any, cast
 
 from pos_api.common.currencies import CURRENCIES
 from pos_api.database.client import Document
 from pos_api.orders.meta import first_meta
 from pos_api.orders.model import OrderFields, OrderUpdate
 from pos_api.orders.status import status_name
-from pos_api.senders.fields import (
+from pos_api.senders.fields import Field, FieldPath, list_of, object_of, read_fields, same_names
+from pos_api.senders.values import (
     STATUS_LIMIT,
-    Field,
-    Place,
     amount,
     is_blank,
     limited,
-    list_of,
     moment,
     note,
-    object_of,
     plain_text,
-    read_fields,
-    same,
     text,
     title,
     whole_number,
@@ -49,15 +44,15 @@ from pos_api.senders.woocommerce.topics import IMPLIED_STATUS
 from pos_api.stores.model import Store
 
 _ORDER: dict[str, Field] = {
-    **same(text, "number", "created_via", "payment_method", "transaction_id"),
-    **same(title, "payment_method_title"),
-    **same(note, "customer_note"),
+    **same_names(text, "number", "created_via", "payment_method", "transaction_id"),
+    **same_names(title, "payment_method_title"),
+    **same_names(note, "customer_note"),
     "status": Field("status", lambda value: limited(status_name(plain_text(value)), STATUS_LIMIT), essential=True),
     "currency": Field("currency", lambda value: plain_text(value).strip().upper(), essential=True),
     "prices_include_tax": Field("prices_include_tax", yes_or_no),
-    **same(amount, "total", essential=True),
-    **same(amount, "discount_total", "discount_tax", "shipping_total", "shipping_tax", "cart_tax", "total_tax"),
-    **same(whole_number, "customer_id", "parent_id"),
+    **same_names(amount, "total", essential=True),
+    **same_names(amount, "discount_total", "discount_tax", "shipping_total", "shipping_tax", "cart_tax", "total_tax"),
+    **same_names(whole_number, "customer_id", "parent_id"),
     "date_created_gmt": Field("created_at", moment),
     "date_paid_gmt": Field("paid_at", moment),
     "date_completed_gmt": Field("completed_at", moment),
@@ -73,28 +68,23 @@ _ORDER: dict[str, Field] = {
 
 
 def read_order(message: Message, store: Store, received_at: datetime, cause: str) -> OrderUpdate | None:
-    data, found = message.data, message.found
-    place = Place(found)
-    known = identity(data, place, received_at)
+    data, report = message.data, message.report
+    path = FieldPath(report)
+    known = identity(data, path, received_at)
     if "total" in data and is_blank(data["total"]):  # what it costs is not said, which is another thing than 0
-        place.left_out("total", "is blank")
+        path.left_out("total", "is blank")
         data = {name: value for name, value in data.items() if name != "total"}
     table = _ORDER | {"meta_data": order_meta(store)}
-    fields = read_fields(data, table, place)
+    fields = read_fields(data, table, path)
     if "meta" in fields:
-        fields["meta"] = first_entries(fields["meta"], place.at("meta_data"))
-    _check_currency(fields, store, place)
-    fields = leave_out_large(fields, table, place, message.size)
-    found.check("The order is not valid.")
+        fields["meta"] = first_entries(fields["meta"], path.at("meta_data"))
+    _check_currency(fields, store, path)
+    fields = leave_out_large(fields, table, path, message.size)
+    report.check("The order is not valid.")
     status = fields.pop("status", None) or IMPLIED_STATUS.get(message.topic)
     if status in DRAFTS:
         return None
-    created_at = fields.pop("created_at", None) or local_moment(data.get("date_created"), store)
-    if created_at and created_at > received_at + MOST_AHEAD:
-        place.left_out("date_created_gmt", "is more than a day after its arrival")
-    elif created_at:
-        fields["created_at"] = created_at
-        fields["day"] = local_day(data.get("date_created"), created_at, store)
+    _set_date(fields, data.get("date_created"), store, received_at, path)
     kind = kind_of(message.topic)
     return OrderUpdate(
         store=store.id,
@@ -116,7 +106,7 @@ def read_order(message: Message, store: Store, received_at: datetime, cause: str
         replaces=message.replaces,
         erasures=store.erasures_of(fields.get("billing", {}).get("email", ""), fields.get("customer_id", 0)),
         read=frozenset(message.data),
-        warnings=found.warnings,
+        warnings=report.warnings,
     )
 
 
@@ -130,12 +120,23 @@ def is_anonymized(fields: Document) -> bool:
     return bool(email == _ERASED_EMAIL) or first_meta(fields.get("meta", ()), "_anonymized") == "yes"
 
 
-def _check_currency(fields: Document, store: Store, place: Place) -> None:
+def _set_date(fields: Document, local: Any, store: Store, received_at: datetime, path: FieldPath) -> None:
+    """Set when the order was made, and on which day of the shop; `local` is its date on the shop's clock. One that has
+    not come yet is left out."""
+    created_at = fields.pop("created_at", None) or local_moment(local, store)
+    if created_at and created_at > received_at + MOST_AHEAD:
+        path.left_out("date_created_gmt", "is more than a day after its arrival")
+    elif created_at:
+        fields["created_at"] = created_at
+        fields["day"] = local_day(local, created_at, store)
+
+
+def _check_currency(fields: Document, store: Store, path: FieldPath) -> None:
     """Note a problem where an order's currency is none that exists, nor the one that was set for the store: what the
     order costs can't be known."""
     code = fields.get("currency")
     if code and code not in CURRENCIES and code != store.currency:
-        place.problem("currency", _NO_CURRENCY.format(store=store.id))
+        path.problem("currency", _NO_CURRENCY.format(store=store.id))
 
 
 _NO_CURRENCY = (

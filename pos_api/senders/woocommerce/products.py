@@ -7,17 +7,12 @@ from typing import Any
 
 from pos_api.catalogue.archive import ProductDeletion
 from pos_api.catalogue.products import ProductSnapshot
-from pos_api.senders.fields import (
-    Field,
-    Place,
+from pos_api.senders.fields import Field, FieldPath, as_list, list_of, read_fields, same_names
+from pos_api.senders.values import (
     amount,
-    as_list,
     is_blank,
     is_nothing,
-    list_of,
     plain_text,
-    read_fields,
-    same,
     sku,
     text,
     title,
@@ -34,14 +29,14 @@ _UNPUBLISHED = frozenset({"auto-draft", "draft", "pending", "future", "trash"})
 """Statuses of products that are not for sale; published and private ones are."""
 _PRODUCT = {
     "sku": Field("sku", sku, essential=True),
-    **same(title, "name"),
+    **same_names(title, "name"),
     "price": Field("price", lambda value: None if is_blank(value) else amount(value)),
-    **same(whole_number, "parent_id"),
+    **same_names(whole_number, "parent_id"),
     "global_unique_id": Field("gtin", lambda value: text(plain_text(value).strip())),
-    **same(text, "tax_class"),
+    **same_names(text, "tax_class"),
     "images": Field("image_url", lambda value: _first_image(value)),
     "image": Field("image_url", lambda value: _image_url(value)),
-    "categories": Field("categories", list_of(lambda value, place: _category(value)), nested=True),
+    "categories": Field("categories", list_of(lambda value, path: _category(value)), nested=True),
     "manage_stock": Field("managed", lambda value: "parent" if value == "parent" else yes_or_no(value)),
 }
 _DETAILS = ("gtin", "image_url", "categories", "tax_class")
@@ -74,13 +69,13 @@ _STOCK = {"stock_quantity": Field("stock", lambda value: 0 if is_blank(value) el
 
 
 def read_product(message: Message, store: Store, received_at: datetime, cause: str) -> ProductSnapshot:
-    data, found = message.data, message.found
-    place = Place(found)
-    known = identity(data, place, received_at)
-    fields = read_fields(data, _PRODUCT, place)
+    data, report = message.data, message.report
+    path = FieldPath(report)
+    known = identity(data, path, received_at)
+    fields = read_fields(data, _PRODUCT, path)
     if fields.get("managed") is True:
-        fields |= read_fields(data, _STOCK, place)
-    found.check("The product is not valid.")
+        fields |= read_fields(data, _STOCK, path)
+    report.check("The product is not valid.")
     return ProductSnapshot(
         store=store.id,
         shop_id=known["id"],
@@ -98,7 +93,7 @@ def read_product(message: Message, store: Store, received_at: datetime, cause: s
         restored=message.topic == "product.restored",
         by_arrival=message.native,
         details={name: fields[name] for name in _DETAILS if name in fields},
-        warnings=found.warnings,
+        warnings=report.warnings,
         published=str(data.get("status")) not in _UNPUBLISHED,
         last_order_id=message.last_order_id,
     )
@@ -122,8 +117,8 @@ def _seen_at(message: Message, modified_at: datetime | None, received_at: dateti
 
 def read_product_deletion(message: Message, store: Store, received_at: datetime) -> ProductDeletion:
     """A product in the trash or deleted for good: `{"id": N}` under product.deleted, or one whose status is trash."""
-    known = identity(message.data, Place(message.found), received_at)
-    message.found.check("The product is not valid.")
+    known = identity(message.data, FieldPath(message.report), received_at)
+    message.report.check("The product is not valid.")
     at = message.sent_at
     if at is None and message.topic != "product.deleted":
         at = known.get("modified_at")

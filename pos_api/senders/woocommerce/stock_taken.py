@@ -5,14 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 
 from pos_api.database.client import Document
-from pos_api.senders.fields import Field, Place, moment, read_fields, same, text
+from pos_api.senders.fields import Field, FieldPath, read_fields, same_names
+from pos_api.senders.values import moment, text
 from pos_api.senders.woocommerce.messages import Message
 from pos_api.stock.opening import StockReduction
 
 _REDUCTION_FIELDS = {
     "date_created_gmt": Field("created_at", moment),
     "date_paid_gmt": Field("paid_at", moment),
-    **same(text, "payment_method"),
+    **same_names(text, "payment_method"),
 }
 _TAKEN_UNPAID = frozenset({"bacs", "cheque", "cod"})
 """WooCommerce's own ways to pay whose orders take stock when they are placed, and are paid later."""
@@ -22,7 +23,7 @@ def stock_reduction_of(order: Document, read_at: datetime, *, otherwise: datetim
     """What an order that was read from the shop's REST API at `read_at` says of when its stock was taken. Its date is
     `otherwise` where it has none that can be read, or one that had not come yet. Its id has to be a whole number."""
     message = Message("order.updated", str(order["id"]), order)
-    fields = read_fields(order, _REDUCTION_FIELDS, Place(message.found))
+    fields = read_fields(order, _REDUCTION_FIELDS, FieldPath(message.report))
     created_at = fields.get("created_at") or otherwise
     return StockReduction(
         order["id"],

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from pos_api.errors import Invalid
 from pos_api.senders.base import Command
-from pos_api.senders.fields import visible
+from pos_api.senders.values import visible
 from pos_api.senders.woocommerce.customers import read_customer, read_customer_erasure
 from pos_api.senders.woocommerce.messages import Message
 from pos_api.senders.woocommerce.native import check_topic

@@ -20,7 +20,8 @@ from pos_api.database.client import Db, Document
 from pos_api.figures import queries as stats
 from pos_api.processing import batches
 from pos_api.processing.work import Work
-from pos_api.senders.fields import EMAIL_LIMIT, PROBLEM_LIMIT, SKU_LIMIT, STATUS_LIMIT, TEXT_LIMIT
+from pos_api.senders.fields import PROBLEM_LIMIT
+from pos_api.senders.values import EMAIL_LIMIT, SKU_LIMIT, STATUS_LIMIT, TEXT_LIMIT
 from pos_api.stores import settings
 from pos_api.stores.registry import Stores
 from tests.factories import Shop, at, line, order, outcome, product, read_delivery, stock_of, stock_up

@@ -26,7 +26,8 @@ from pos_api.orders.merge import merge
 from pos_api.orders.model import Order, OrderUpdate
 from pos_api.orders.returns import not_returned, returns
 from pos_api.orders.verify_stock import _order_problem
-from pos_api.senders import fields
+from pos_api.senders import values
+from pos_api.senders.fields import PROBLEM_LIMIT
 from pos_api.senders.woocommerce import messages
 from pos_api.senders.woocommerce.translate import translate
 from pos_api.stores.model import Store
@@ -234,15 +235,15 @@ def test_a_field_that_would_take_too_much_room_is_left_out_or_parks_what_needs_i
 
 
 def test_no_more_than_20_problems_are_reported() -> None:
-    assert len(problems(an_order(line_items=[{"sku": "A"}] * 2_000))) == fields.PROBLEM_LIMIT
+    assert len(problems(an_order(line_items=[{"sku": "A"}] * 2_000))) == PROBLEM_LIMIT
 
 
 def test_a_number_has_a_length() -> None:
     for text in ("1" * 101, "0" * 200 + "1", " " * 200 + "1"):
         with pytest.raises(ValueError, match="longer than 100 characters"):
-            fields.amount(text)
+            values.amount(text)
         with pytest.raises(ValueError, match="longer than 100 characters"):
-            fields.units(text)
+            values.units(text)
 
 
 # --- what many versions add up to -------------------------------------------------------------------------------
@@ -361,7 +362,7 @@ def test_a_body_full_of_small_entries_has_a_defined_answer_at_a_bounded_cost(nam
     assert BODY_LIMIT / 2 < len(body) <= BODY_LIMIT
     started = time.process_time()
     answer = process(topic, body)
-    assert answer is None or 0 < len(answer) <= fields.PROBLEM_LIMIT
+    assert answer is None or 0 < len(answer) <= PROBLEM_LIMIT
     assert time.process_time() - started < 30
 
 

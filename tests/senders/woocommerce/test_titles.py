@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pos_api.senders.fields import person_or_place, title
+from pos_api.senders.values import person_or_place, title
 
 
 @pytest.mark.parametrize(

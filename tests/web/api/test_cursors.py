@@ -8,7 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from pos_api.database.client import Db
-from pos_api.senders.fields import EMAIL_LIMIT, SKU_LIMIT
+from pos_api.senders.values import EMAIL_LIMIT, SKU_LIMIT
 from pos_api.staff import audit
 from tests.factories import Shop, at, order, product
 from tests.paging import read_all

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pos_api.common.limits import INT64_MAX
 from pos_api.errors import BadRequest
-from pos_api.senders.fields import EMAIL_LIMIT, SKU_LIMIT
+from pos_api.senders.values import EMAIL_LIMIT, SKU_LIMIT
 from pos_api.web.api import pages
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -10,7 +10,7 @@ from typing import Any
 from pos_api.common.limits import INT64_MAX
 from pos_api.config import Config
 from pos_api.database.client import Db, Document
-from pos_api.senders.fields import visible
+from pos_api.senders.values import visible
 from pos_api.senders.woocommerce.rows import Row, has_id, shown_text
 from pos_api.senders.woocommerce.shop_reader import Unread
 from pos_api.stores.registry import Stores
