@@ -23,8 +23,8 @@ def verify_stock(db: Db, repair: bool) -> None:
     with recorded as details:
         for problem in verify.run(db, repair=repair):
             found += 1
-            left += not problem.mended
-            say(f"{'mended' if problem.mended else 'WRONG':<8} {problem.what}: {problem.message}")
+            left += not problem.repaired
+            say(f"{'repaired' if problem.repaired else 'WRONG':<8} {problem.what}: {problem.message}")
         details |= {"found": found, "left": left}
     say(f"{found:,} problems, {left:,} left." if found else "Stock is right.")
     sys.exit(1 if left else 0)

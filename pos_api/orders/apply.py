@@ -47,7 +47,7 @@ def _save(db: Db, updates: list[OrderUpdate]) -> tuple[Catalogue, list[Change]]:
     for attempt in range(SAVE_ATTEMPTS):
         if not waiting:
             return catalogue, [saved[update.key] for update in updates]
-        stored = read_orders(db, [each.key for each in waiting if attempt or each.again or each.kind != "created"])
+        stored = read_orders(db, [each.key for each in waiting if attempt or each.retried or each.kind != "created"])
         catalogue = catalogue_for(db, waiting, stored)
         waiting = [with_erasure(update, stored.get(update.key), db) for update in waiting]
         changes = [decide(update, stored.get(update.key), catalogue) for update in waiting]

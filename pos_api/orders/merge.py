@@ -40,7 +40,7 @@ class Change:
 
     def is_to_settle(self) -> bool:
         """Whether stock and customers may not show the order yet."""
-        return self.is_to_save() or self.update.again
+        return self.is_to_save() or self.update.retried
 
 
 def decide(update: OrderUpdate, before: Order | None, catalogue: Catalogue) -> Change:

@@ -27,20 +27,15 @@ StockRule: TypeAlias = Literal["none", "reserved", "taken", "kept"]
 Stage: TypeAlias = Literal["open", "completed", "cancelled", "refunded", "closed", "deleted"]
 
 
-# --- what a status means ----------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True)
 class Status:
     """An order's status by its sender's `name`, and what it means; the sender works that out.
 
     `stock_rule` says what an order in this status holds where its lines do not say what the shop took:
-
     * `none`: nothing;
     * `reserved`: its units are kept back for the buyer, and the shop has not taken them yet;
     * `taken`: the shop takes its units in this status;
     * `kept`: the status changes nothing: what was held before stays held.
-
     `counts_as_sale` says whether figures count the order. `stage` is `open` while there is something left to do, else
     how it ended: `deleted` in the sender's trash, `closed` where it is none of the others.
     """
@@ -49,9 +44,6 @@ class Status:
     stock_rule: StockRule
     counts_as_sale: bool
     stage: Stage
-
-
-# --- the stored document ----------------------------------------------------------------------------------------
 
 
 class Meta(TypedDict):
@@ -238,7 +230,6 @@ class OrderFields(_Reported, total=False):
 
 class Order(_Reported):
     """A stored order: the fields that its sender named, and what follows from them.
-
     * `rev`, raised by every save; `changed_at`, the server's time of the last one, and `saved_by`, the inbox entry
       whose update it saved;
     * `stock_rule`, `counts_as_sale` and `stage`: what its status means (see `Status`);
@@ -295,9 +286,6 @@ class Order(_Reported):
     former_customers: NotRequired[list[str]]
 
 
-# --- the command and its result ---------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True)
 class OrderUpdate:
     """What a sender says about an order at one moment.
@@ -305,8 +293,8 @@ class OrderUpdate:
     `kind` says what it is: the first report of a new order, a change, that the order was deleted, or that it came back.
     `fields` holds only what was there, in stored form; an absent field leaves what is stored. So does a `status` of
     None; an order that was not known yet then has the `initial_status`. `modified_at` is None and `sequence` 0 where
-    the sender gave none. `again` says that the update was begun before: a crash may have left its order saved and not
-    settled.
+    the sender gave none. `retried` says that the update was begun before: a crash may have left its order saved and
+    not settled.
 
     `replaces` marks what was read from the shop after it had been compared with the stored order of that rev (0: none
     was stored), and so is newer, whatever its version says: a refund that was deleted changes no time and no sequence.
@@ -317,10 +305,8 @@ class OrderUpdate:
     `test_mode` says whether it was paid in a payment provider's test mode, None where that is not said. `anonymized`
     says that the sender has erased the order's personal data. `erasures` are those of the customer whom it names, the
     oldest first; `erased` is the one that it is subject to, which shows when it is applied: personal data in it is not
-    kept.
-
-    `read` has the sender's names of the fields that were there, and `warnings` what was odd about them. `cause` is the
-    key of the inbox entry.
+    kept. `named_fields` has the sender's names of the fields that were there, and `warnings` what was odd about them.
+    `cause` is the key of the inbox entry.
     """
 
     store: str
@@ -334,13 +320,13 @@ class OrderUpdate:
     fields: OrderFields
     status: Status | None
     initial_status: Status
-    again: bool = False
+    retried: bool = False
     replaces: int | None = None
     test_mode: bool | None = None
     anonymized: bool = False
     erasures: tuple[Erasure, ...] = ()
     erased: Erasure | None = None
-    read: frozenset[str] = frozenset()
+    named_fields: frozenset[str] = frozenset()
     warnings: tuple[EventWarning, ...] = ()
     live_since: datetime | None = None
     stock_taken_at: datetime | None = None

@@ -49,7 +49,7 @@ def _final(order: Order) -> list[OrderChange]:
 
 def _events_of_last_save(change: Change) -> list[OrderChanged]:
     order, cause = change.after, change.update.cause
-    if not change.update.again or order.get("saved_by") != cause:
+    if not change.update.retried or order.get("saved_by") != cause:
         return []
     *earlier, last = order["status_history"]
     if last["cause"] != cause:

@@ -34,15 +34,15 @@ def settle(db: Db, changes: list[Change], balances: dict[str, Balance]) -> list[
 
 def _holding_after(change: Change) -> Holding:
     update, fresh = change.update, change.outcome == "created"
-    return holding_of(change.after, update.cause, fresh=fresh, again=update.again)
+    return holding_of(change.after, update.cause, fresh=fresh, retried=update.retried)
 
 
-def holding_of(order: Order, cause: str, *, fresh: bool = False, again: bool = False) -> Holding:
-    """What the stored order holds, as the ledger needs it. `fresh` says that the order was not known before, `again`
+def holding_of(order: Order, cause: str, *, fresh: bool = False, retried: bool = False) -> Holding:
+    """What the stored order holds, as the ledger needs it. `fresh` says that the order was not known before, `retried`
     that this was begun before."""
     held_units = {each["sku"]: each["quantity"] for each in order["held"]}
     carried = {each["sku"]: each["quantity"] for each in order.get("carried", ())}
-    return Holding(order["_id"], held_units, frozenset(order["opening"]), cause, fresh, carried, again)
+    return Holding(order["_id"], held_units, frozenset(order["opening"]), cause, fresh, carried, retried)
 
 
 def last_holding_of(order: Order) -> Holding:
@@ -130,7 +130,7 @@ def _is_buyer_changed(change: Change) -> bool:
     before, after = change.before, change.after
     if not after["customer"] or customers.is_pseudonym(after["customer"]):
         return False
-    if before is None or change.update.again:
+    if before is None or change.update.retried:
         return True
     return _buyer_fields(before) != _buyer_fields(after)
 

@@ -39,7 +39,7 @@ def _unclear_refunds(order: Order) -> list[EventWarning]:
 
 def _field_warnings(before: Order | None, update: OrderUpdate) -> list[StoredWarning]:
     """What was odd about fields of this version, and of earlier ones about fields that this one does not have."""
-    newer = {*update.read, "envelope"}
+    newer = {*update.named_fields, "envelope"}
     earlier = [
         each
         for each in (before["warnings"] if before else ())

@@ -38,5 +38,5 @@ def parked(entry: InboxEntry, problem: PosError) -> Work:
 
 def again(work: Work) -> Work:
     """The same work, begun before: a crash or a failure may have left it half done."""
-    commands = (replace(each, again=True) if isinstance(each, OrderUpdate) else each for each in work.commands)
+    commands = (replace(each, retried=True) if isinstance(each, OrderUpdate) else each for each in work.commands)
     return replace(work, commands=tuple(commands))

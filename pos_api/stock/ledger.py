@@ -71,7 +71,7 @@ def _made_before(holdings: list[Holding], last: Mapping[str, Mapping[str, Moveme
     return [
         movement
         for holding in holdings
-        if holding.again
+        if holding.retried
         for movement in last.get(holding.order, {}).values()
         if movement["cause"] == holding.cause
     ]

@@ -49,7 +49,7 @@ class Holding:
 
     `held` maps products to units. For products in `opening`, units first seen are contained in the opening stock
     already and move nothing. `fresh` says that no movement of this order can exist yet, which saves looking for them;
-    `again` that its movements may have been made already, by an attempt that was cut short.
+    `retried` that its movements may have been made already, by an attempt that was cut short.
 
     `carried` are units that the order holds of one product and that were taken from another one's stock, as a
     variation's stock became its parent's, or its own again: +2 of the one, -2 of the other. To carry them moves
@@ -62,7 +62,7 @@ class Holding:
     cause: str
     fresh: bool = False
     carried: Mapping[str, Quantity] = field(default_factory=dict)
-    again: bool = False
+    retried: bool = False
 
 
 def stock_changed(movement: Movement) -> StockChanged:

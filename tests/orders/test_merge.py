@@ -60,11 +60,11 @@ def test_a_refund_that_comes_without_lines_keeps_those_reported_before() -> None
 
 def test_odd_fields_are_warned_of_until_they_come_readable() -> None:
     odd = (warn("field_left_out", field="billing", problem="is odd"),)
-    first = update(read=frozenset({"billing"}), warnings=odd)
-    assert [each["code"] for each in merged(first, update(1, read=frozenset({"total"})))["warnings"]] == [
+    first = update(named_fields=frozenset({"billing"}), warnings=odd)
+    assert [each["code"] for each in merged(first, update(1, named_fields=frozenset({"total"})))["warnings"]] == [
         "field_left_out"
     ]
-    assert merged(first, update(1, read=frozenset({"billing"})))["warnings"] == []
+    assert merged(first, update(1, named_fields=frozenset({"billing"})))["warnings"] == []
 
 
 def test_an_order_is_found_by_its_words_skus_and_customer() -> None:
@@ -100,4 +100,4 @@ def test_what_becomes_of_an_update(now: OrderUpdate, outcome: str, saved: bool) 
 def test_an_update_that_was_begun_before_is_settled_again_though_nothing_is_to_be_saved() -> None:
     before = decided(None, update()).after
     assert not decided(before, update()).is_to_settle()
-    assert decided(before, update(again=True)).is_to_settle()
+    assert decided(before, update(retried=True)).is_to_settle()

@@ -59,8 +59,8 @@ def test_what_changes_nothing_is_no_event() -> None:
 def test_an_update_that_a_crash_made_run_again_has_the_same_events(now: OrderUpdate) -> None:
     before = None if now is PAID else decided(None, PAID).after
     saved = decided(before, now).after
-    assert ids(saved, replace(now, again=True)) == ids(before, now)
-    assert ids(saved, replace(now, again=True, cause="another entry")) == []
+    assert ids(saved, replace(now, retried=True)) == ids(before, now)
+    assert ids(saved, replace(now, retried=True, cause="another entry")) == []
 
 
 def test_what_moves_for_a_parent_is_an_event_of_its_sub_order() -> None:

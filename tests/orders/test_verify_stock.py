@@ -1,4 +1,4 @@
-"""`pos-api verify`: what is right is called right; everything that can be wrong is found, and mended if it can be."""
+"""`pos-api verify`: what is right is called right; everything that can be wrong is found, and repaired if it can be."""
 
 from __future__ import annotations
 
@@ -104,10 +104,10 @@ def opening_not_noted(db: Db) -> None:
         (opening_not_noted, "default:9"),
     ],
 )
-def test_what_a_crash_can_leave_is_found_and_mended(stocked: Db, damage: Callable[[Db], None], what: str) -> None:
+def test_what_a_crash_can_leave_is_found_and_repaired(stocked: Db, damage: Callable[[Db], None], what: str) -> None:
     damage(stocked)
-    assert [(problem.what, problem.mended) for problem in found(stocked)] == [(what, False)]
-    assert [(problem.what, problem.mended) for problem in found(stocked, repair=True)] == [(what, True)]
+    assert [(problem.what, problem.repaired) for problem in found(stocked)] == [(what, False)]
+    assert [(problem.what, problem.repaired) for problem in found(stocked, repair=True)] == [(what, True)]
     assert found(stocked) == []
 
 
@@ -135,7 +135,7 @@ def test_what_only_a_person_can_judge_is_told_and_left(stocked: Db, damage: Call
     damage(stocked)
     before = list(stocked.stock_movements.find())
     for repair in (False, True):
-        assert [(problem.what, problem.mended) for problem in found(stocked, repair=repair)] == [(what, False)]
+        assert [(problem.what, problem.repaired) for problem in found(stocked, repair=repair)] == [(what, False)]
     assert list(stocked.stock_movements.find()) == before
 
 

@@ -105,7 +105,7 @@ def read_order(message: Message, store: Store, received_at: datetime, cause: str
         anonymized=is_anonymized(fields),
         replaces=message.replaces,
         erasures=store.erasures_of(fields.get("billing", {}).get("email", ""), fields.get("customer_id", 0)),
-        read=frozenset(message.data),
+        named_fields=frozenset(message.data),
         warnings=report.warnings,
     )
 

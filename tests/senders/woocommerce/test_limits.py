@@ -325,7 +325,7 @@ def process(topic: str, body: bytes) -> dict[str, str] | None:
         sums = Rollup()
         sums.add(cast("Document", second), is_first=False)
         sums.stored()
-        _order_problem(cast("Document", second), {})
+        _order_problem(second, {})
     return None
 
 
