@@ -13,6 +13,7 @@ from pos_api.database.collections import Collection
 from pos_api.figures import collections as figures
 from pos_api.inbox import collections as inbox
 from pos_api.orders import collections as orders
+from pos_api.senders import collections as senders
 from pos_api.senders.woocommerce import collections as woocommerce
 from pos_api.staff import collections as staff
 from pos_api.stock import collections as stock
@@ -26,6 +27,7 @@ COLLECTIONS: tuple[Collection, ...] = (
     *customers.COLLECTIONS,
     *stores.COLLECTIONS,
     *staff.COLLECTIONS,
+    *senders.COLLECTIONS,
     *woocommerce.COLLECTIONS,
     *figures.COLLECTIONS,
     *layout.COLLECTIONS,

@@ -23,9 +23,12 @@ from werkzeug.wrappers import Request, Response
 from pos_api.config import Config
 from pos_api.database.client import Db
 from pos_api.processing import schedule
+from pos_api.processing.comparing import Comparing
 from pos_api.processing.schedule import Schedule
-from pos_api.senders.woocommerce import connection, reconcile
-from pos_api.senders.woocommerce.reconcile import Report
+from pos_api.senders.woocommerce import connection
+from pos_api.senders.woocommerce.reconcile.model import ReportShown
+from pos_api.senders.woocommerce.reconcile.report import Report
+from pos_api.senders.woocommerce.reconcile.run import last_report
 from pos_api.senders.woocommerce.rest.reader import RestReader
 
 Fault: TypeAlias = Callable[[Request], Response | None]
@@ -304,10 +307,14 @@ def comparison_that_hangs(fake: FakeShop, db: Db, config: Config) -> Iterator[Sc
 
 def compare_due(db: Db, config: Config) -> list[Report]:
     """Compare the shops that are due and that nobody else is comparing; returns the reports that are kept of them."""
-    comparing: dict[str, schedule.Comparison] = {}
-    schedule.start_due(db, config, comparing)
-    for each in comparing.values():
-        each.thread.join(60)
-        assert not each.thread.is_alive()
-    kept = [reconcile.last_report(db, name) or {} for name in comparing]
-    return [Report(**{name: value for name, value in report.items() if name != "in_step"}) for report in kept]
+    comparing = Comparing(db, config)
+    started = comparing.start_due()
+    comparing.join(60)
+    return [_report(last_report(db, name)) for name in started]
+
+
+def _report(shown: ReportShown | None) -> Report:
+    """The report that is shown so."""
+    assert shown is not None
+    names = {"senders": "webhooks", "silence": "outage"}
+    return Report(**{names.get(name, name): value for name, value in shown.items() if name != "in_step"})  # type: ignore[arg-type]

@@ -15,9 +15,11 @@ from pos_api.common.time import now
 from pos_api.config import Config
 from pos_api.database.client import Db, Document
 from pos_api.processing import ingest
-from pos_api.senders.woocommerce import connection, importer, reconcile
+from pos_api.senders.woocommerce import connection, importer
 from pos_api.senders.woocommerce.database.values import is_table_prefix
-from pos_api.senders.woocommerce.reconcile import Report
+from pos_api.senders.woocommerce.reconcile.comparison import Options
+from pos_api.senders.woocommerce.reconcile.report import Report
+from pos_api.senders.woocommerce.reconcile.run import reconcile
 from pos_api.staff import audit
 
 _LISTED = 50
@@ -154,11 +156,11 @@ def reconcile_shop(
     if repair or align:
         recorded = audit.act(db, "store.repaired", target=name, details=asked)
     with connection.open_shop(db, config, name) as shop, recorded as details:
-        options = reconcile.Options(since, repair, repair_webhooks=repair, align=align, accept_gone=accept_gone)
-        report = reconcile.run(db, config, shop, name, ingest.ingest, options)
+        options = Options(since, repair, repair_webhooks=repair, align=align, accept_gone=accept_gone)
+        report = reconcile(db, config, shop, name, ingest.ingest, options)
         details |= _repairs(report)
     if as_json:
-        say_lines(json.dumps(report.document(), default=json_value, indent=2, ensure_ascii=False))
+        say_lines(json.dumps(report.shown(), default=json_value, indent=2, ensure_ascii=False))
     else:
         _show_report(report)
     differ = {sku for each in report.stock if each["difference"] for sku in (each["sku"], each["product"])}
@@ -175,7 +177,7 @@ def _repairs(report: Report) -> dict[str, list[str]]:
         "orders": [each["order"] for each in report.orders if each.get("repair")][:_LISTED],
         "products": [each["sku"] for each in report.products if each.get("repair")][:_LISTED],
         "stock": [each["sku"] for each in report.stock if each.get("repair")][:_LISTED],
-        "webhooks": [str(each["id"]) for each in report.senders if each.get("repair")],
+        "webhooks": [str(each["id"]) for each in report.webhooks if each.get("repair")],
     }
 
 
@@ -185,21 +187,11 @@ def _show_report(report: Report | None, *, complete: bool = True) -> None:
         return
     compared = f"{report.compared:,} orders since {moment_text(report.since)} and {report.products_compared:,} products"
     say(f"{compared} compared.")
-    for each in report.orders:
-        _row(f"#{each['number']}", each["problem"], each.get("repair"), each["cause"])
-    for each in report.products:
-        _row(each["sku"], each["problem"], each.get("repair"), each["cause"])
-    for each in report.stock:
-        here = "-" if each["here"] is None else f"{each['here']:g}"
-        _row(each["sku"], f"stock {here}, shop {each['shop']:g}", each.get("repair"), each["cause"])
-    for each in report.unread:
-        _row(each["what"], "not read", None, each["cause"])
-    for each in report.senders:
-        _row(each["name"] or str(each["id"]), each.get("topic") or "", each.get("repair"), each["problem"])
+    _show_rows(report)
     for note in report.notes:
         say(f"Note: {note}")
-    outage = report.silence or {}
-    if outage.get("alarming"):
+    outage = report.outage
+    if outage and outage["alarming"]:
         say(
             f"No order since {moment_text(outage['since'])}: about {outage['missed']:.0f} usually come in such a time. "
             "Is the shop's checkout all right?"
@@ -208,6 +200,21 @@ def _show_report(report: Report | None, *, complete: bool = True) -> None:
         say(f"Not finished: {report.problem}", err=True)
     elif report.in_sync and complete:
         say("In sync.")
+
+
+def _show_rows(report: Report) -> None:
+    for order in report.orders:
+        _row(f"#{order['number']}", order["problem"], order.get("repair"), order["cause"])
+    for product in report.products:
+        _row(product["sku"], product["problem"], product.get("repair"), product["cause"])
+    for stock in report.stock:
+        here = "-" if stock["here"] is None else f"{stock['here']:g}"
+        _row(stock["sku"], f"stock {here}, shop {stock['shop']:g}", stock.get("repair"), stock["cause"])
+    for unread in report.unread:
+        _row(unread["what"], "not read", None, unread["cause"])
+    for webhook in report.webhooks:
+        name = webhook["name"] or str(webhook["id"])
+        _row(name, webhook.get("topic") or "", webhook.get("repair"), webhook["problem"])
 
 
 def _row(what: str, problem: str, repair: str | None, cause: str) -> None:

@@ -38,7 +38,8 @@ def remove_store(db: Db, name: str) -> None:
         )
     with audit.act(db, "store.removed", target=name):
         db.stores.delete_one({"_id": name})
-        db.pulls.delete_one({"_id": name})
+        db.comparisons.delete_one({"_id": name})
+        db.imports.delete_one({"_id": name})
 
 
 def _came_from(db: Db, name: str) -> str | None:

@@ -239,7 +239,7 @@ def marked(reading_key: str, app: Flask, db: Db) -> Flask:
     assert shop.send("order.created", order(5, total="many", **PERSON)).status_code == 422
     assert shop.send("order.created", {**order(6, **PERSON), "id": MARK}).status_code == 422
     report = {"store": "default", "orders": [], "notes": []}
-    db.pulls.insert_one({"_id": "default", "report": report})
+    db.comparisons.insert_one({"_id": "default", "report": report})
     return app
 
 

@@ -1,9 +1,9 @@
-"""The collections of what is read from shops."""
+"""The collections of what is read from WooCommerce shops."""
 
 from __future__ import annotations
 
 from pos_api.database.collections import Collection
 
 COLLECTIONS = (
-    Collection("pulls", "of each connected shop: how far it was imported and compared, and the latest comparison"),
+    Collection("imports", "of each shop that was imported: how far, and its last order when the store went live"),
 )

@@ -1,10 +1,9 @@
-"""Backfill: a shop's products, customers and orders, read over its REST API and taken in like deliveries.
+"""Import: a shop's products, customers and orders, read from its REST API or its database and brought in like
+deliveries.
 
 Products come first, and the stock of those not known yet is what the POS starts with. Orders from before the store went
-live move nothing then: their units are missing from that stock already. Where an import stands is kept in `pulls`
-(`_id`: the store; `import`: `since`, `started_at`, `phase`, `window`, `offset`, `last_id`, `finished_at`,
-`not_imported`, what could not be brought in so far, and `live_order_id`), so that one that was interrupted goes on.
-`live_order_id` of the store is the shop's last order when the store went live with its first import.
+live move nothing then: their units are missing from that stock already. Where an import stands is kept
+(`import_checkpoint`), so that one that was interrupted goes on.
 """
 
 from __future__ import annotations
@@ -17,29 +16,30 @@ from typing import Any, TypeAlias
 
 from pos_api.common.time import now, utc
 from pos_api.config import Config
-from pos_api.database.client import Db, Document
+from pos_api.database.client import Db
 from pos_api.figures import rollup
 from pos_api.inbox.model import Outcome
 from pos_api.senders.base import Ingest
-from pos_api.senders.woocommerce import reconcile
+from pos_api.senders.woocommerce import import_checkpoint
 from pos_api.senders.woocommerce.envelope import envelope
-from pos_api.senders.woocommerce.reconcile import Report
+from pos_api.senders.woocommerce.import_checkpoint import PHASES, Checkpoint, NotImported
+from pos_api.senders.woocommerce.reconcile.comparison import Options
+from pos_api.senders.woocommerce.reconcile.model import StockDiscrepancy
+from pos_api.senders.woocommerce.reconcile.report import Report, is_open
+from pos_api.senders.woocommerce.reconcile.run import OVERLAP, reconcile
 from pos_api.senders.woocommerce.rows import has_id, shown_text
 from pos_api.senders.woocommerce.shop_error import unexpected_as_shop_error
-from pos_api.senders.woocommerce.shop_reader import Collection, Page, Period, Place, ShopReader
+from pos_api.senders.woocommerce.shop_reader import ALWAYS, Collection, Page, Period, ShopReader
 from pos_api.senders.woocommerce.stock_taken import stock_reduction_of
 from pos_api.staff import audit
 from pos_api.stock.opening import is_from_before
-from pos_api.stores import settings
+from pos_api.stores.model import Store
 from pos_api.stores.registry import Stores
 
-PHASES: tuple[Collection, ...] = ("products", "customers", "orders")
 _EVENTS = {"products": "product.created", "customers": "customer.created", "orders": "order.created"}
 _TRIES = 3
 _FARTHEST_EAST = timedelta(hours=14)
 """Where the day begins first: a date is in the future only where it has begun nowhere."""
-_KEPT = 1000
-"""So many of what was not imported are kept for an import that goes on; more of them are one cause."""
 
 Progress: TypeAlias = Callable[[str, int, int], None]
 """Called with the phase, how many rows are done in it, and how many there are (about)."""
@@ -51,7 +51,7 @@ class Imported:
     (`{"what", "cause"}`): it could not be read, or not be used; and how the POS compares with the shop now."""
 
     outcomes: dict[str, Counter[str]] = field(default_factory=dict)
-    not_imported: list[Document] = field(default_factory=list)
+    not_imported: list[NotImported] = field(default_factory=list)
     report: Report | None = None
 
     @property
@@ -79,94 +79,68 @@ def _name(phase: str, row: Any) -> str:
 def run(
     db: Db, config: Config, shop: ShopReader, name: str, since: datetime, ingest: Ingest, progress: Progress
 ) -> Imported:
-    """Read everything of the store `name` since `since` and take it in; goes on where the last one was interrupted.
+    """Read everything of the store `name`, of orders those made since `since`, and bring it in; goes on where the last
+    import was interrupted.
 
-    The figures are counted then. Run again, it changes nothing but what changed in the shop. Raises ShopError when the
-    shop can't be read.
+    The figures are brought up to date then. Run again, it changes nothing but what changed in the shop. Raises
+    ShopError when the shop can't be read.
     """
     with audit.act(db, "store.imported", target=name, details={"since": since}) as details, unexpected_as_shop_error():
-        imported = _run(db, config, shop, name, since, ingest, progress)
+        checkpoint = import_checkpoint.begin(db, config, shop, name, since)
+        imported = Imported(not_imported=checkpoint.get("not_imported", []))
+        store = Stores(db, config).get(name)
+        for phase in PHASES[PHASES.index(checkpoint["phase"]) :]:
+            import_checkpoint.enter(db, name, checkpoint, phase)
+            _import_phase(db, store, shop, ingest, phase, checkpoint, imported, progress)
+        import_checkpoint.finish(db, name)
+        imported.report = _catch_up(db, config, shop, name, ingest, checkpoint["started_at"])
+        rollup.refresh_unless_newer(db)
         details |= {phase: dict(outcomes) for phase, outcomes in imported.outcomes.items()}
         details["not_imported"] = len(imported.not_imported)
     return imported
 
 
-def _run(
-    db: Db, config: Config, shop: ShopReader, name: str, since: datetime, ingest: Ingest, progress: Progress
-) -> Imported:
-    state = _begin(db, config, shop, name, since)
-    store = Stores(db, config).get(name)
-    imported = Imported(not_imported=state.get("not_imported", []))
-    for phase in PHASES[PHASES.index(state["phase"]) :]:
-        if phase != state["phase"]:
-            state = _note(db, name, state, phase=phase, window=None, place=Place())
-        imported.outcomes[phase] = Counter()
-        total = shop.count(phase, Period(since) if phase == "orders" else Period())
-        progress(phase, 0, total)
-        for page, window, read in _pages(shop, phase, since, state):
-            bodies = [_body(phase, row, state, read) for row in page.rows]
-            imported.note(phase, page, ingest(db, store, bodies, read.at))
-            state["not_imported"] = imported.not_imported[:_KEPT]
-            state = _note(db, name, state, phase=phase, window=window, place=page.after)
-            progress(phase, imported.outcomes[phase].total(), total)
-    db.pulls.update_one({"_id": name}, {"$set": {"import.finished_at": now()}})
-    imported.report = _true_up(db, config, shop, name, ingest, state["started_at"])
-    rollup.refresh_unless_newer(db)
-    return imported
+def _import_phase(
+    db: Db,
+    store: Store,
+    shop: ShopReader,
+    ingest: Ingest,
+    phase: Collection,
+    checkpoint: Checkpoint,
+    imported: Imported,
+    progress: Progress,
+) -> None:
+    """Bring in the rows of one phase, from where it stands."""
+    imported.outcomes[phase] = Counter()
+    total = shop.count(phase, Period(checkpoint["since"]) if phase == "orders" else ALWAYS)
+    progress(phase, 0, total)
+    for page, window, read in _pages(shop, phase, checkpoint):
+        bodies = [_body(phase, row, checkpoint, read) for row in page.rows]
+        imported.note(phase, page, ingest(db, store, bodies, read.at))
+        import_checkpoint.name_not_imported(checkpoint, imported.not_imported)
+        import_checkpoint.advance(db, store.id, checkpoint, window, page.after)
+        progress(phase, imported.outcomes[phase].total(), total)
 
 
-def _true_up(db: Db, config: Config, shop: ShopReader, name: str, ingest: Ingest, started_at: datetime) -> Report:
-    """Take in what changed in the shop while it was being read. A product whose order was paid, cancelled or refunded
+def _is_off_by_a_moment(discrepancy: StockDiscrepancy, opened: set[str]) -> bool:
+    """Whether it is of a product that this import added, and nothing here explains it."""
+    tried = discrepancy["explained"] or "repair" in discrepancy
+    return discrepancy["product"] in opened and is_open(discrepancy) and not tried
+
+
+def _catch_up(db: Db, config: Config, shop: ShopReader, name: str, ingest: Ingest, started_at: datetime) -> Report:
+    """Bring in what changed in the shop while it was being read. A product whose order was paid, cancelled or refunded
     between the reading of the one and of the other started with a stock that was a moment off: it is set right."""
     query = {"opened_by": name, "opened_at": {"$gte": started_at.replace(microsecond=0)}}
     opened = {product["_id"] for product in db.products.find(query, {"_id": 1})}
-    options = reconcile.Options(started_at - reconcile.OVERLAP, repair=True)
-    report = reconcile.run(db, config, shop, name, ingest, options)
+    options = Options(started_at - OVERLAP, repair=True)
+    report = reconcile(db, config, shop, name, ingest, options)
     for _ in range(_TRIES):
-        off = [
-            each["product"]
-            for each in report.stock
-            if each["product"] in opened and each["unexplained"] and not each["explained"] and not each.get("repair")
-        ]
-        if not off:
+        to_align = tuple(each["product"] or "" for each in report.stock if _is_off_by_a_moment(each, opened))
+        if not to_align:
             break
-        report = reconcile.run(db, config, shop, name, ingest, replace(options, align=tuple(off)))
+        report = reconcile(db, config, shop, name, ingest, replace(options, align=to_align))
     return report
-
-
-def _begin(db: Db, config: Config, shop: ShopReader, name: str, since: datetime) -> Document:
-    """The import to go on with, or a new one. The first one is when a store goes live, unless orders came before."""
-    last: Document = (db.pulls.find_one({"_id": name}, {"import": 1}) or {}).get("import") or {}
-    if last and not last.get("finished_at") and last["since"] == since:
-        return last
-    last_order_id = shop.last_order_id()
-    started_at = shop.time()
-    state: Document = {"since": since, "started_at": started_at, "phase": PHASES[0]}
-    live_since = Stores(db, config).get(name).live_since
-    if live_since is None:
-        first = _first_order(db, name)
-        live_since = first or started_at
-        settings.update_store(db, config, name, live_since=live_since)
-        if first is None:
-            db.pulls.update_one({"_id": name}, {"$set": {"live_order_id": last_order_id}}, upsert=True)
-    live_order_id = (db.pulls.find_one({"_id": name}, {"live_order_id": 1}) or {}).get("live_order_id")
-    if live_order_id is not None:
-        state |= {"live_order_id": live_order_id, "live_since": live_since}
-    db.pulls.update_one({"_id": name}, {"$set": {"import": state}}, upsert=True)
-    return state
-
-
-def _first_order(db: Db, name: str) -> datetime | None:
-    """When the oldest order was made that took its units from the stock here."""
-    query = {"store": name, "opening": []}
-    order = db.woocommerceorders.find_one(query, {"created_at": 1}, sort=[("created_at", 1), ("_id", 1)])
-    return order["created_at"] if order else None
-
-
-def _note(db: Db, name: str, state: Document, *, phase: str, window: datetime | None, place: Place) -> Document:
-    state = {**state, "phase": phase, "window": window, "offset": place.offset, "last_id": place.last_id}
-    db.pulls.update_one({"_id": name}, {"$set": {"import": state}}, upsert=True)
-    return state
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,25 +151,25 @@ class _Read:
     last_order_id: int | None = None
 
 
-def _body(phase: str, row: Any, state: Document, read: _Read) -> bytes:
+def _body(phase: Collection, row: Any, checkpoint: Checkpoint, read: _Read) -> bytes:
     """The event that a row is. An order is from before where it took its units before the store went live with its
     first import; a product's stock contains the orders up to the last one when it was read."""
     opening = None
-    if phase == "orders" and "live_order_id" in state and has_id(row):
-        live_since = state.get("live_since") or read.at
+    if phase == "orders" and "live_order_id" in checkpoint and has_id(row):
+        live_since = checkpoint.get("live_since") or read.at
         reduction = stock_reduction_of(row, read.at, otherwise=live_since)
-        opening = is_from_before(reduction, live_since, last_order_id=state["live_order_id"])
+        opening = is_from_before(reduction, live_since, last_order_id=checkpoint["live_order_id"])
     return envelope(_EVENTS[phase], row, opening=opening, last_order_id=read.last_order_id)
 
 
 def _pages(
-    shop: ShopReader, phase: str, since: datetime, state: Document
+    shop: ShopReader, phase: Collection, checkpoint: Checkpoint
 ) -> Iterator[tuple[Page, datetime | None, _Read]]:
     """The pages of a phase from where it stands, each with its window and when it was asked for."""
-    resumed = Place(state.get("offset", 0), state.get("last_id", 0))
+    resumed, window = import_checkpoint.place_of(checkpoint), checkpoint.get("window")
     if phase == "orders":
-        for start, end in _months(state.get("window") or since, now()):
-            place = resumed if start == state.get("window") else None
+        for start, end in _months(window or checkpoint["since"], now()):
+            place = resumed if start == window else None
             for page, read in _timed(lambda: _Read(now()), shop.orders(place, Period(start, end))):
                 yield page, start, read
         return

@@ -7,7 +7,7 @@ from typing import Any
 from marshmallow import Schema, fields, validate
 
 from pos_api.errors import NotFound
-from pos_api.senders.woocommerce import reconcile
+from pos_api.senders import comparisons
 from pos_api.stores.api_keys import READ
 from pos_api.web.api import services, success
 from pos_api.web.api.rest import Blueprint, fails_with, staff
@@ -100,7 +100,7 @@ class StockDifference(Schema):
 class NotRead(Schema):
     """What the shop has and could not be read, so that nobody knows whether it is in sync."""
 
-    kind = fields.String(required=True, validate=validate.OneOf([reconcile.ORDERS, reconcile.PRODUCTS]))
+    kind = fields.String(required=True, validate=validate.OneOf(["orders", "products"]))
     what = fields.String(required=True, metadata={"example": "the refunds of order 4711"})
     count = fields.Integer(required=True, metadata={"description": "How many rows, at most.", "example": 1})
     cause = fields.String(required=True, metadata={"example": "The shop answers HTTP 500: PHP ran out of time …"})
@@ -163,7 +163,7 @@ def get_drift(store: str) -> Any:
     made every RECONCILE_EVERY minutes where the shop is connected, and by `pos-api reconcile`."""
     if store not in {each.id for each in services().stores.all()}:
         raise NotFound(f"There is no store {store!r}.")
-    report = reconcile.last_report(services().db, store)
+    report = comparisons.latest_report(services().db, store)
     if report is None:
         raise NotFound(f"{store!r} was never compared with its shop; `pos-api store connect` is the first step.")
     return success(report)

@@ -20,11 +20,13 @@ from pos_api.config import Config
 from pos_api.database import client as database
 from pos_api.database.client import Db
 from pos_api.processing import ingest
-from pos_api.senders.woocommerce import connection, importer, reconcile
+from pos_api.senders.woocommerce import connection, importer
 from pos_api.senders.woocommerce.database.connection import Database
 from pos_api.senders.woocommerce.database.reader import DatabaseReader
 from pos_api.senders.woocommerce.diagnosis import diagnose
-from pos_api.senders.woocommerce.reconcile import Options, Report
+from pos_api.senders.woocommerce.reconcile.comparison import Options
+from pos_api.senders.woocommerce.reconcile.report import Report
+from pos_api.senders.woocommerce.reconcile.run import reconcile
 from pos_api.senders.woocommerce.shop_error import ShopError
 from tests.conftest import fresh_database
 from tests.fake_shop import KEY, SECRET
@@ -58,9 +60,7 @@ class Quiet(Journey):
     def reconcile(self, **options: Any) -> Report:
         """Compare everything since long ago."""
         with connection.open_shop(self.database, self.config, "default") as shop:
-            return reconcile.run(
-                self.database, self.config, shop, "default", ingest.ingest, Options(LONG_AGO, **options)
-            )
+            return reconcile(self.database, self.config, shop, "default", ingest.ingest, Options(LONG_AGO, **options))
 
     def mend(self) -> list[str]:
         """Compare and mend; returns what was wrong with the orders, and leaves nothing to mend."""
@@ -274,10 +274,10 @@ def test_a_disabled_webhook_is_switched_on_again(quiet: Quiet) -> None:
         "NOW(), 3, 6, 0)"
     )
     try:
-        (found,) = quiet.reconcile().senders
+        (found,) = quiet.reconcile().webhooks
         assert "disabled" in found["problem"]
-        assert quiet.reconcile(repair_webhooks=True).senders[0]["repair"] == "switched on"
-        assert quiet.reconcile().senders == []
+        assert quiet.reconcile(repair_webhooks=True).webhooks[0]["repair"] == "switched on"
+        assert quiet.reconcile().webhooks == []
     finally:
         quiet.sql("DELETE FROM wp_wc_webhooks")
 

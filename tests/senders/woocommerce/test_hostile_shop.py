@@ -21,9 +21,10 @@ from pos_api.database.client import Db
 from pos_api.inbox import queries
 from pos_api.orders import verify_stock as verify
 from pos_api.processing import ingest
-from pos_api.senders.woocommerce import connection, importer, reconcile
-from pos_api.senders.woocommerce.reconcile import Options, Report
-from pos_api.senders.woocommerce.reconcile.report import too_many_gone
+from pos_api.senders.woocommerce import connection, importer
+from pos_api.senders.woocommerce.reconcile.comparison import Options
+from pos_api.senders.woocommerce.reconcile.report import Report, too_many_gone
+from pos_api.senders.woocommerce.reconcile.run import last_report, reconcile
 from pos_api.senders.woocommerce.rest.pages import read_pages
 from pos_api.senders.woocommerce.rest.reader import RestReader
 from pos_api.senders.woocommerce.shop_error import ShopError, unexpected_as_shop_error
@@ -52,7 +53,7 @@ def shop(fake: FakeShop, db: Db, config: Config) -> Iterator[RestReader]:
 
 
 def compare(db: Db, config: Config, shop: RestReader, **options: Any) -> Report:
-    return reconcile.run(db, config, shop, "default", ingest.ingest, Options(LONG_AGO, repair=True, **options))
+    return reconcile(db, config, shop, "default", ingest.ingest, Options(LONG_AGO, repair=True, **options))
 
 
 # --- rows ---------------------------------------------------------------------------------------------------------
@@ -113,8 +114,8 @@ def test_no_odd_field_ends_a_comparison(
     for _ in range(2):
         report = compare(db, config, shop)
         assert report.problem is None
-        json.dumps(report.document(), default=str).encode()
-        assert reconcile.last_report(db, "default") is not None
+        json.dumps(report.shown(), default=str).encode()
+        assert last_report(db, "default") is not None
     assert db.woocommerceorders.count_documents({"order_id": 1}) == 1
     assert db.products.count_documents({"_id": "S1"}) == 1
     assert not list(verify.run(db))
@@ -320,7 +321,7 @@ def test_a_shop_that_never_answers_keeps_no_other_shop_waiting(
         north.faults.append(sound)
         with comparison_that_hangs(fake, db, config):
             assert compared.wait(20)
-    assert reconcile.last_report(db, "north") is not None
+    assert last_report(db, "north") is not None
 
 
 def test_what_nobody_expected_is_the_shops_problem_in_plain_words(capfd: pytest.CaptureFixture[str]) -> None:
@@ -339,7 +340,9 @@ def test_a_key_pair_sealed_with_lost_secrets_is_a_plain_message(
         connection.open_shop(db, other, "default")
     (report,) = compare_due(db, other)
     assert "SECRETS_KEYS" in str(report.problem)
-    assert "SECRETS_KEYS" in (reconcile.last_report(db, "default") or {})["problem"]
+    kept = last_report(db, "default")
+    assert kept
+    assert "SECRETS_KEYS" in str(kept["problem"])
 
 
 def test_the_command_names_what_is_wrong_in_one_line(

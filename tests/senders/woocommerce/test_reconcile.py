@@ -19,10 +19,12 @@ from pos_api.figures import outage_detection as silence
 from pos_api.inbox import leases
 from pos_api.inbox.replay import replay_entries
 from pos_api.processing import due, ingest
-from pos_api.senders.woocommerce import reconcile
+from pos_api.senders import comparisons
 from pos_api.senders.woocommerce.envelope import envelope
-from pos_api.senders.woocommerce.reconcile import Options, Report
 from pos_api.senders.woocommerce.reconcile import report as report_of
+from pos_api.senders.woocommerce.reconcile.comparison import Options
+from pos_api.senders.woocommerce.reconcile.report import Report
+from pos_api.senders.woocommerce.reconcile.run import keep, last_report, reconcile
 from pos_api.senders.woocommerce.rest.reader import RestReader
 from pos_api.staff import token_claims
 from pos_api.stock import ledger as stock
@@ -65,7 +67,7 @@ def known(db: Db, config: Config) -> Any:
 
 
 def compare(db: Db, config: Config, shop: RestReader, since: datetime = LONG_AGO, **options: Any) -> Report:
-    return reconcile.run(db, config, shop, "default", ingest.ingest, Options(since, **options))
+    return reconcile(db, config, shop, "default", ingest.ingest, Options(since, **options))
 
 
 def in_stock(db: Db, sku: str = "A") -> float:
@@ -123,13 +125,15 @@ def test_a_missed_change_is_found_and_mended(
     changed["line_items"][0]["meta_data"] = []
     fake.put_order(changed)
     report = compare(db, config, shop, repair=True)
-    (difference,) = report.orders
-    assert (difference["problem"], difference["here"]["status"], difference["shop"]["status"]) == (
+    (discrepancy,) = report.orders
+    assert discrepancy["here"]
+    assert discrepancy["shop"]
+    assert (discrepancy["problem"], discrepancy["here"]["status"], discrepancy["shop"]["status"]) == (
         "stale",
         "processing",
         "cancelled",
     )
-    assert {"status", "line_items", "modified_at"} <= set(difference["fields"])
+    assert {"status", "line_items", "modified_at"} <= set(discrepancy["fields"])
     assert in_stock(db) == 12
     assert report.in_sync
 
@@ -248,7 +252,7 @@ def test_no_order_counts_as_gone_because_the_shop_fails(
     assert [each["what"] for each in report.unread] == ["order 1"]
     assert not report.in_sync
     assert db.woocommerceorders.count_documents({"deleted_at": {"$exists": True}}) == 0
-    assert reconcile.reconciled_until(db, "default") is None
+    assert comparisons.reconciled_until(db, "default") is None
 
 
 def test_refund_lines_that_no_webhook_tells_are_fetched(
@@ -299,7 +303,7 @@ def test_what_may_still_be_on_its_way_is_left_for_the_next_time(
 ) -> None:
     fake.put_order(made_now(1))
     assert compare(db, config, shop, repair=True, grace=timedelta(minutes=2)).orders == []
-    until = reconcile.reconciled_until(db, "default")
+    until = comparisons.reconciled_until(db, "default")
     assert until is not None
     assert until <= now() - timedelta(minutes=2)
     assert len(compare(db, config, shop).orders) == 1
@@ -344,7 +348,7 @@ def test_an_order_whose_refunds_can_not_be_read_is_named_and_not_in_sync(
     assert [(each["what"], each["kind"]) for each in report.unread] == [("the refunds of order 1", "orders")]
     assert not report.in_sync
     assert [(each["order_id"], each["repair"]) for each in report.orders] == [(2, "created")]
-    assert reconcile.reconciled_until(db, "default") is None
+    assert comparisons.reconciled_until(db, "default") is None
     fake.faults.clear()
     assert compare(db, config, shop, repair=True).in_sync
 
@@ -795,15 +799,15 @@ def test_a_webhook_that_is_off_is_told_and_switched_on_and_its_gap_filled(
     fake.put_order(order(1, date_modified_gmt="2026-11-20T09:55:00"))
     recently = now() - timedelta(minutes=30)
     found = compare(db, config, shop, recently)
-    assert [each["id"] for each in found.senders] == [1]
-    assert "disabled" in found.senders[0]["problem"]
+    assert [each["id"] for each in found.webhooks] == [1]
+    assert "disabled" in found.webhooks[0]["problem"]
     assert found.orders == []
     mended = compare(db, config, shop, recently, repair=True, repair_webhooks=True)
     assert fake.webhooks[1]["status"] == "active"
     assert [each["repair"] for each in mended.orders] == ["created"]
     assert mended.since == datetime(2026, 11, 20, 9, 50, tzinfo=UTC)
     assert mended.in_sync
-    assert compare(db, config, shop, recently).senders == []
+    assert compare(db, config, shop, recently).webhooks == []
 
 
 def test_a_key_that_may_only_read_says_where_to_switch_it_on(
@@ -815,7 +819,7 @@ def test_a_key_that_may_only_read_says_where_to_switch_it_on(
     )
     fake.faults.append(lambda request: refused if request.method == "PUT" else None)
     report = compare(db, config, shop, repair_webhooks=True)
-    assert "Settings > Advanced > Webhooks" in report.senders[0]["problem"]
+    assert "Settings > Advanced > Webhooks" in report.webhooks[0]["problem"]
     assert not report.in_sync
 
 
@@ -825,7 +829,7 @@ def test_a_webhook_that_is_off_is_found_among_hundreds(
     others = {number: webhook(number, delivery_url="https://erp.example/hook") for number in range(1, 251)}
     fake.webhooks = others | {251: webhook(251, status="disabled"), 252: webhook(252)}
     report = compare(db, config, shop)
-    assert [each["id"] for each in report.senders] == [251]
+    assert [each["id"] for each in report.webhooks] == [251]
 
 
 def test_a_shop_with_neither_plugin_nor_webhooks_is_told(
@@ -833,9 +837,9 @@ def test_a_shop_with_neither_plugin_nor_webhooks_is_told(
 ) -> None:
     fake.plugins = [{"plugin": "woocommerce/woocommerce.php"}]
     fake.webhooks = {1: webhook(1, delivery_url="https://elsewhere.example/hook"), 2: webhook(2)}
-    assert "nothing sends orders" in compare(db, config, shop).senders[0]["problem"]
+    assert "nothing sends orders" in compare(db, config, shop).webhooks[0]["problem"]
     fake.webhooks[1] = webhook(1)
-    assert compare(db, config, shop).senders == []
+    assert compare(db, config, shop).webhooks == []
 
 
 def test_a_key_that_may_not_see_webhooks_does_not_stop_the_comparison(
@@ -905,8 +909,8 @@ def test_a_stores_silence_is_heard_from_its_orders(fake: FakeShop, shop: RestRea
     assert heard.alarming
     assert heard.since == end
     report = compare(db, config, shop, now())
-    assert report.silence is not None
-    assert report.silence["alarming"]
+    assert report.outage is not None
+    assert report.outage["alarming"]
     assert not report.in_sync
     assert silence.listen(db, "north", now()) is None
 
@@ -922,9 +926,9 @@ def test_a_due_shop_is_compared_and_mended_by_one_process(
     (report,) = compare_due(db, config)
     assert [each["repair"] for each in report.orders] == ["created"]
     assert compare_due(db, config) == []
-    due_at = db.pulls.find_one({"_id": "default"})["due_at"]  # type: ignore[index]
+    due_at = db.comparisons.find_one({"_id": "default"})["due_at"]  # type: ignore[index]
     assert timedelta(minutes=14) < due_at - now() <= timedelta(minutes=15)
-    db.pulls.update_one({"_id": "default"}, {"$set": {"due_at": now()}})
+    db.comparisons.update_one({"_id": "default"}, {"$set": {"due_at": now()}})
     fake.requests.clear()
     assert compare_due(db, config)[0].in_sync
     assert "/wp-json/wc/v3/products" not in fake.requests
@@ -941,7 +945,7 @@ def test_what_one_comparison_left_open_is_open_in_the_next_until_it_is_repaired(
     fake.faults.append(lambda request: html(403) if request.path.endswith("/variations") else None)
 
     def due() -> Report:
-        db.pulls.update_one({"_id": "default"}, {"$set": {"due_at": now()}}, upsert=True)
+        db.comparisons.update_one({"_id": "default"}, {"$set": {"due_at": now()}}, upsert=True)
         (report,) = compare_due(db, config)
         return report
 
@@ -960,7 +964,7 @@ def test_what_one_comparison_left_open_is_open_in_the_next_until_it_is_repaired(
     assert [each["repair"] for each in report.orders] == ["created"]
     assert report.stock == []
     assert [each["what"] for each in report.unread] == ["the variations of product 2 (Hoodie)"], "until the next sweep"
-    db.pulls.update_one({"_id": "default"}, {"$unset": {"swept_at": ""}})
+    db.comparisons.update_one({"_id": "default"}, {"$unset": {"swept_at": ""}})
     assert due().in_sync
 
 
@@ -968,9 +972,9 @@ def test_what_is_open_is_kept_however_long_the_report_is(db: Db, config: Config)
     """A report that kept its first 500 orders lost the one that could not be repaired, and the next said in sync."""
 
     def kept(*repairs: str) -> report_of.Open:
-        orders = [{"order_id": number, "repair": repair} for number, repair in enumerate(repairs, 1)]
-        report_of.keep(db, config, Report("default", LONG_AGO, now(), orders=orders), now())
-        return report_of.left_open(reconcile.last_report(db, "default"))
+        orders: Any = [{"order_id": number, "repair": repair} for number, repair in enumerate(repairs, 1)]
+        keep(db, config, Report("default", LONG_AGO, now(), orders=orders), now())
+        return report_of.left_open(last_report(db, "default"))
 
     assert kept(*["created"] * 600, "parked") == report_of.Open(orders={601})
     too_many = kept(*["parked"] * 503)
@@ -998,17 +1002,17 @@ def test_a_comparison_cut_short_by_a_restart_is_due_at_once(
     with comparison_that_hangs(fake, db, config) as stopped:
         assert compare_due(db, config) == []
         stopped.stop()
-        assert db.pulls.find_one({"_id": "default"})["due_at"] <= now()  # type: ignore[index]
+        assert db.comparisons.find_one({"_id": "default"})["due_at"] <= now()  # type: ignore[index]
 
 
 def test_a_shop_is_compared_by_one_process_however_long_that_takes(
     fake: FakeShop, shop: RestReader, db: Db, config: Config
 ) -> None:
     with comparison_that_hangs(fake, db, config):
-        db.pulls.update_one({"_id": "default"}, {"$set": {"due_at": now() + timedelta(seconds=5)}})
-        wait_until(lambda: db.pulls.count_documents({"due_at": {"$gt": now() + timedelta(minutes=9)}}) == 1)
+        db.comparisons.update_one({"_id": "default"}, {"$set": {"due_at": now() + timedelta(seconds=5)}})
+        wait_until(lambda: db.comparisons.count_documents({"due_at": {"$gt": now() + timedelta(minutes=9)}}) == 1)
         assert compare_due(db, config) == []
-    assert db.pulls.count_documents({"lease": {"$exists": True}}) == 0
+    assert db.comparisons.count_documents({"lease": {"$exists": True}}) == 0
 
 
 def test_a_shop_that_is_down_is_looked_at_again_from_where_it_was(
@@ -1016,13 +1020,13 @@ def test_a_shop_that_is_down_is_looked_at_again_from_where_it_was(
 ) -> None:
     monkeypatch.setattr("pos_api.senders.woocommerce.rest.client._FIRST_PAUSE", 0.0)
     compare_due(db, config)
-    until = reconcile.reconciled_until(db, "default")
+    until = comparisons.reconciled_until(db, "default")
     fake.faults.append(lambda _: html(503))
-    db.pulls.update_one({"_id": "default"}, {"$set": {"due_at": now()}})
+    db.comparisons.update_one({"_id": "default"}, {"$set": {"due_at": now()}})
     (report,) = compare_due(db, config)
     assert "503" in str(report.problem)
-    assert reconcile.reconciled_until(db, "default") == until
-    last = reconcile.last_report(db, "default")
+    assert comparisons.reconciled_until(db, "default") == until
+    last = last_report(db, "default")
     assert last is not None
     assert last["problem"] == report.problem
 

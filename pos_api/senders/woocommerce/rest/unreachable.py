@@ -12,28 +12,40 @@ import urllib3
 
 from pos_api.senders.woocommerce.shop_error import ShopError
 
+_TOO_LARGE = ("too_large", "The headers of the answer of {host} are too large.")
+_CAUSES: tuple[tuple[type[BaseException], str, str], ...] = (
+    (socket.gaierror, "dns", "There is no host {host}."),
+    (ConnectionRefusedError, "refused", "{host} refuses the connection: nothing listens there."),
+    (http.client.LineTooLong, *_TOO_LARGE),
+    (urllib3.exceptions.DecodeError, "cut_off", "The answer of {host} can't be unpacked."),
+)
+"""What an exception among the reasons means: a cause and a message."""
+
 
 def unreachable(error: Exception, host: str) -> ShopError:
     """The error that says what failed, without the request's address: it may hold a signature."""
     reasons = list(_chain(error))
     for reason in reasons:
-        if isinstance(reason, ShopError):
-            return reason
-        if isinstance(reason, ssl.SSLError):
-            return ShopError("tls", f"No safe connection to {host}: {_tls_problem(reason)}.")
-        if isinstance(reason, socket.gaierror):
-            return ShopError("dns", f"There is no host {host}.")
-        if isinstance(reason, ConnectionRefusedError):
-            return ShopError("refused", f"{host} refuses the connection: nothing listens there.")
-        if isinstance(reason, http.client.LineTooLong) or type(reason) is http.client.HTTPException:
-            return ShopError("too_large", f"The headers of the answer of {host} are too large.")
-        if isinstance(reason, urllib3.exceptions.DecodeError):
-            return ShopError("cut_off", f"The answer of {host} can't be unpacked.")
+        if known := _known(reason, host):
+            return known
     if isinstance(error, requests.Timeout) or any(isinstance(each, TimeoutError) for each in reasons):
         return ShopError("timeout", f"{host} did not answer in time.")
     if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.MissingSchema):
         return ShopError("address", f"{host} is no address of a shop.")
     return ShopError("cut_off", f"The connection to {host} broke off.")
+
+
+def _known(reason: BaseException, host: str) -> ShopError | None:
+    if isinstance(reason, ShopError):
+        return reason
+    if isinstance(reason, ssl.SSLError):
+        return ShopError("tls", f"No safe connection to {host}: {_tls_problem(reason)}.")
+    if type(reason) is http.client.HTTPException:  # too many headers; subclasses are other faults
+        return ShopError(_TOO_LARGE[0], _TOO_LARGE[1].format(host=host))
+    for kind, cause, message in _CAUSES:
+        if isinstance(reason, kind):
+            return ShopError(cause, message.format(host=host))
+    return None
 
 
 def _tls_problem(error: ssl.SSLError) -> str:
