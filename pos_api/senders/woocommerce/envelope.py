@@ -19,8 +19,18 @@ def envelope(
     """
     if isinstance(data, dict):
         data = {name: value for name, value in data.items() if name != "_links"}
-    body: Document = {"event": event, "data": data}
+    body: Document = {"event": event}
     for name, value in (("opening", opening), ("replaces", replaces), ("last_order_id", last_order_id)):
         if value is not None:
             body[name] = value
-    return json.dumps(body, separators=(",", ":"), sort_keys=True).encode()
+    return json.dumps({**body, "data": _in_order(data)}, separators=(",", ":")).encode()
+
+
+def _in_order(value: Any) -> Any:
+    """The same with the members of objects in one order, ids first: a body that is too large is known by its beginning
+    (`messages.topic_and_id`)."""
+    if isinstance(value, dict):
+        return {name: _in_order(value[name]) for name in sorted(value, key=lambda name: (name != "id", name))}
+    if isinstance(value, list):
+        return [_in_order(each) for each in value]
+    return value
