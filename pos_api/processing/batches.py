@@ -6,16 +6,18 @@ import time
 from collections.abc import Iterable
 
 from pos_api import metrics
+from pos_api.common.time import now
 from pos_api.database.client import Db
 from pos_api.database.primary_term import one_primary
 from pos_api.database.write_errors import is_too_large
+from pos_api.events import DeliveryParked
 from pos_api.inbox import finishing
 from pos_api.inbox.lease_renewal import renewal
 from pos_api.inbox.model import Outcome
 from pos_api.logs import get_logger
 from pos_api.processing.applying import apply_works
 from pos_api.processing.faults import describe, is_outage
-from pos_api.processing.work import Work, again
+from pos_api.processing.work import Work, retried
 
 BATCH = 100
 """So many works are applied at once."""
@@ -33,7 +35,7 @@ def process(db: Db, lease: str, works: list[Work]) -> dict[str, Outcome]:
     """
     outcomes: dict[str, Outcome] = {}
     with renewal.renewed(db, lease, [work.entry.key for work in works]):
-        for batch in _rounds(works):
+        for batch in in_rounds(works):
             started = time.perf_counter()
             try:
                 ended = apply_works(db, batch)
@@ -44,10 +46,17 @@ def process(db: Db, lease: str, works: list[Work]) -> dict[str, Outcome]:
             outcomes |= ended
             metrics.applied(len(batch), time.perf_counter() - started)
         finishing.finish(db, lease, outcomes.items())
+    _publish_parked(works, outcomes)
     return outcomes
 
 
-def _rounds(works: list[Work]) -> Iterable[list[Work]]:
+def _publish_parked(works: list[Work], outcomes: dict[str, Outcome]) -> None:
+    ended = ((work.entry, outcomes.get(work.entry.key)) for work in works)
+    parked = [entry for entry, outcome in ended if outcome and outcome.outcome == "parked"]
+    metrics.happened(DeliveryParked(entry.store, entry.key, now()) for entry in parked)
+
+
+def in_rounds(works: list[Work]) -> Iterable[list[Work]]:
     """The works in batches that hold each order once, in the order they were received."""
     while works:
         named: set[str] = set()
@@ -65,7 +74,7 @@ def _apply_one_by_one(db: Db, lease: str, works: list[Work]) -> dict[str, Outcom
     outcomes: dict[str, Outcome] = {}
     for work in works:
         try:
-            outcomes |= apply_works(db, [again(work)])
+            outcomes |= apply_works(db, [retried(work)])
         except Exception as error:
             if is_outage(error):
                 raise

@@ -12,7 +12,7 @@ from pos_api.inbox import leases, storing
 from pos_api.inbox.model import Outcome
 from pos_api.processing.batches import BATCH, process
 from pos_api.processing.reading import read_delivery, without_body
-from pos_api.processing.work import Work, again
+from pos_api.processing.work import Work, retried
 from pos_api.senders.registry import sender_of
 from pos_api.stores.model import Store
 
@@ -57,7 +57,7 @@ def _read(store: Store, body: bytes, read_at: datetime) -> Work:
 def _outcomes(db: Db, lease: str, works: list[Work], new: set[str], once_more: set[str]) -> list[Outcome]:
     """Process what is new, or due once more; the outcome of every event of the batch."""
     unique = {work.entry.key: work for work in works}
-    to_do = [work if key in new else again(work) for key, work in unique.items() if key in new | once_more]
+    to_do = [work if key in new else retried(work) for key, work in unique.items() if key in new | once_more]
     ended = process(db, lease, to_do)
     known = storing.states(db, unique.keys() - ended.keys())
     return [

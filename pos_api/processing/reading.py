@@ -14,7 +14,7 @@ from pos_api.inbox.replay import ERASED
 from pos_api.logs import get_logger
 from pos_api.orders.model import OrderUpdate
 from pos_api.processing.faults import describe
-from pos_api.processing.work import Work, again, parked
+from pos_api.processing.work import Work, parked, retried
 from pos_api.senders.base import Command, Sender
 from pos_api.senders.registry import sender_of
 from pos_api.stores.model import Store
@@ -114,4 +114,4 @@ def read_again(entry: InboxEntry, stores: Stores) -> Work:
         return parked(entry, error)
     store = stores.get(entry.store)
     work = read_delivery(sender, store, entry.headers, entry.body, entry.received_at, key=entry.key)
-    return again(replace(work, entry=entry))
+    return retried(replace(work, entry=entry))

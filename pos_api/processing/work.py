@@ -36,7 +36,7 @@ def parked(entry: InboxEntry, problem: PosError) -> Work:
     return Work(entry, outcome=outcome, problem=problem)
 
 
-def again(work: Work) -> Work:
+def retried(work: Work) -> Work:
     """The same work, begun before: a crash or a failure may have left it half done."""
     commands = (replace(each, retried=True) if isinstance(each, OrderUpdate) else each for each in work.commands)
     return replace(work, commands=tuple(commands))

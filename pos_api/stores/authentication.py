@@ -25,5 +25,5 @@ def api_key(stores: Stores, key: str, address: str | None, scope: str | None) ->
         raise Forbidden(f"The API key {found.name} may not be used from the address {plain(address)}.")
     if scope is not None and not found.may(scope):
         raise Forbidden(f"This takes an API key with the scope {scope}; {found.name} has {', '.join(found.scopes)}.")
-    stores.mark_used(found)
+    stores.note_key_used(found)
     return found

@@ -70,7 +70,7 @@ class Stores:
         known = self._keys.get(api_keys.key_hash(key))
         return None if known is None or known.is_expired(now()) else known
 
-    def mark_used(self, key: ApiKey) -> None:
+    def note_key_used(self, key: ApiKey) -> None:
         """Note that a key was used just now, to the minute."""
         moment = time.monotonic()
         if self._failure or moment - self._marked.get(key.hash, float("-inf")) < _LAST_USED_EVERY:
@@ -93,7 +93,7 @@ class Stores:
                 ages[key.store] = max(ages.get(key.store, 0.0), (moment - key.created_at).total_seconds())
         return ages
 
-    def remember_site(self, store: Store, address: str) -> None:
+    def bind_to_site(self, store: Store, address: str) -> None:
         """Note the site of a store whose first delivery this is; it costs a write once."""
         if store.site is not None or not (site := site_of(address)):
             return

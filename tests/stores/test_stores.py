@@ -72,7 +72,7 @@ def test_when_a_key_was_last_used_is_noted(config: Config, db: Db) -> None:
     known = Stores(db, config)
     found = known.of_key(key)
     assert found is not None
-    known.mark_used(found)
+    known.note_key_used(found)
     [shown] = keys.list_keys(db, "second")
     assert shown["last_used_at"] is not None
     assert "hash" not in shown

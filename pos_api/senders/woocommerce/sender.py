@@ -9,8 +9,8 @@ from pos_api.senders.base import Authenticated, Candidates, Command, PartialAuth
 from pos_api.senders.woocommerce import headers as webhook_headers
 from pos_api.senders.woocommerce import messages
 from pos_api.senders.woocommerce.authentication import LargeBodyAuthentication, authenticate
+from pos_api.senders.woocommerce.blanked_fields import blank_private_fields
 from pos_api.senders.woocommerce.messages import Message
-from pos_api.senders.woocommerce.not_kept import without_traces
 from pos_api.senders.woocommerce.topics import TOPICS
 from pos_api.senders.woocommerce.translate import translate
 from pos_api.stores.model import Store
@@ -35,7 +35,7 @@ class WooCommerce:
         return webhook_headers.kept_headers(headers)
 
     def kept_body(self, body: bytes) -> bytes:
-        return without_traces(body)
+        return blank_private_fields(body)
 
     def delivery_id(self, headers: Mapping[str, str]) -> str:
         return headers.get(webhook_headers.DELIVERY_HEADER, "")

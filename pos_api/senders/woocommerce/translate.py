@@ -12,7 +12,7 @@ from pos_api.senders.base import Command
 from pos_api.senders.values import visible
 from pos_api.senders.woocommerce.customers import read_customer, read_customer_erasure
 from pos_api.senders.woocommerce.messages import Message
-from pos_api.senders.woocommerce.native import check_topic
+from pos_api.senders.woocommerce.native_webhooks import check_topic
 from pos_api.senders.woocommerce.orders import read_order
 from pos_api.senders.woocommerce.products import read_product, read_product_deletion
 from pos_api.senders.woocommerce.times import with_gmt_times, without_impossible_times

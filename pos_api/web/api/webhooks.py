@@ -85,7 +85,7 @@ def _receive(sender: Sender[Any], stores: Sequence[Store]) -> tuple[Response, in
     sent_by = sender.authenticate(headers, body, candidates)
     work = read_delivery(sender, sent_by.store, headers, body, now())
     if work.commands:
-        services().stores.remember_site(sent_by.store, work.site)
+        services().stores.bind_to_site(sent_by.store, work.site)
     if "json" not in headers.get("content-type", "").lower():
         work = parked(work.entry, UnsupportedMediaType("Send application/json."))
     return _take(sender, work, sent_by, started)

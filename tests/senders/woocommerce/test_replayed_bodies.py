@@ -11,7 +11,7 @@ import pytest
 
 from pos_api.database.client import Db
 from pos_api.errors import Invalid
-from pos_api.senders.woocommerce.native import check_topic
+from pos_api.senders.woocommerce.native_webhooks import check_topic
 from tests.factories import Shop, at, line, order, outcome, product, stock_of, stock_up
 from tests.paths import TESTS
 

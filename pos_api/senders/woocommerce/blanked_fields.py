@@ -21,7 +21,7 @@ _BLANK = '""'
 _decoder = json.JSONDecoder()
 
 
-def without_traces(body: bytes) -> bytes:
+def blank_private_fields(body: bytes) -> bytes:
     """The body with these values blanked. Where a value can't be read, neither can the whole: what follows it stays."""
     text = body.decode("utf-8", "surrogateescape")
     parts, done = [], 0
