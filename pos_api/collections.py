@@ -14,7 +14,6 @@ from pos_api.figures import collections as figures
 from pos_api.inbox import collections as inbox
 from pos_api.orders import collections as orders
 from pos_api.senders import collections as senders
-from pos_api.senders.woocommerce import collections as woocommerce
 from pos_api.staff import collections as staff
 from pos_api.stock import collections as stock
 from pos_api.stores import collections as stores
@@ -28,7 +27,6 @@ COLLECTIONS: tuple[Collection, ...] = (
     *stores.COLLECTIONS,
     *staff.COLLECTIONS,
     *senders.COLLECTIONS,
-    *woocommerce.COLLECTIONS,
     *figures.COLLECTIONS,
     *layout.COLLECTIONS,
 )

@@ -19,40 +19,40 @@ from pos_api.orders.status import closed_at
 _VERSION = 1
 """To be raised with what is kept of an order, so that all are looked at once more."""
 _BATCH = 500
-_NEEDED = {"rev": 1, "meta": 1, "order_key": 1, "stage": 1, "deleted_at": 1, "erased_at": 1, "closed_at": 1}
+_NEEDED = {"store": 1, "rev": 1, "meta": 1, "order_key": 1, "stage": 1, "deleted_at": 1, "erased_at": 1, "closed_at": 1}
 
 
-KeptMeta: TypeAlias = Callable[[list[Document], tuple[str, ...]], list[Document]]
-"""Which entries of an order's meta data are kept, from all that it has and the keys of ORDER_META."""
+KeptMeta: TypeAlias = Callable[[str, list[Document]], list[Document]]
+"""Which entries of an order's meta data are kept, from its store and all that it has."""
 
 
 def run(db: Db, config: Config, kept_meta: KeptMeta, stopping: Callable[[], bool] = lambda: False) -> None:
     """Go over all orders, in the order of their ids, unless that was done; `stopping` is asked before each batch.
-    `kept_meta` is the sender's rule."""
+    `kept_meta` is the rule of each store's sender."""
     wanted = {"version": _VERSION, "order_meta": sorted(config.order_meta)}
     state = db.upkeep.find_one({"_id": "orders"}) or {}
     last: str | None = state.get("last") if state.get("wanted") == wanted else ""
     while last is not None and not stopping():
-        last = _tidy(db, config, kept_meta, last)
+        last = _tidy(db, kept_meta, last)
         db.upkeep.update_one({"_id": "orders"}, {"$set": {"wanted": wanted, "last": last}}, upsert=True)
 
 
-def _tidy(db: Db, config: Config, kept_meta: KeptMeta, last: str) -> str | None:
+def _tidy(db: Db, kept_meta: KeptMeta, last: str) -> str | None:
     """Tidy the next batch after `last`, and return its last order; None when there was none. An order that is saved by
     somebody else meanwhile is looked at again: its batch is done once more."""
     fields = {**_NEEDED, "status_history": {"$slice": -1}}
     batch = list(db.woocommerceorders.find({"_id": {"$gt": last}}, fields).sort("_id", 1).limit(_BATCH))
-    changes = [change for order in batch if (change := _change(order, config, kept_meta))]
+    changes = [change for order in batch if (change := _change(order, kept_meta))]
     if changes and db.woocommerceorders.bulk_write(changes, ordered=False).matched_count < len(changes):
         return last
     return batch[-1]["_id"] if batch else None
 
 
-def _change(order: Document, config: Config, kept_meta: KeptMeta) -> UpdateOne | None:
+def _change(order: Document, kept_meta: KeptMeta) -> UpdateOne | None:
     """What brings an order to what is kept; None where it is so. Its `rev` stays, as nothing of the shop's changes."""
     changed: dict[str, Any] = {}
     removed: dict[str, str] = {}
-    if "meta" in order and (meta := kept_meta(order["meta"], config.order_meta)) != order["meta"]:
+    if "meta" in order and (meta := kept_meta(order["store"], order["meta"])) != order["meta"]:
         changed["meta"] = meta
     if "order_key" in order:
         removed["order_key"] = ""

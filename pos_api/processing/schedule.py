@@ -12,14 +12,15 @@ from collections.abc import Callable
 
 from pos_api.config import Config
 from pos_api.customers.erasures import Erasures
-from pos_api.database.client import Db
+from pos_api.database.client import Db, Document
 from pos_api.figures import rollup
 from pos_api.logs import get_logger
 from pos_api.orders import upkeep as order_upkeep
 from pos_api.privacy import erase, retention
 from pos_api.processing.comparing import Comparing
-from pos_api.senders.woocommerce.order_meta import kept_meta
+from pos_api.senders.registry import SENDERS
 from pos_api.staff import audit
+from pos_api.stores.registry import Stores
 
 _LOOK_EVERY = 20.0
 """Seconds from one round to the next."""
@@ -35,6 +36,7 @@ class Schedule:
     def __init__(self, db: Db, config: Config) -> None:
         self._db = db
         self._config = config
+        self._stores = Stores(db, config)
         self._comparing = Comparing(db, config)
         self._erasures = Erasures(db, config)
         self._stopping = threading.Event()
@@ -70,7 +72,7 @@ class Schedule:
             jobs += [
                 self._freshen_figures,
                 lambda: audit.delete_old(self._db, self._config.audit_days),
-                lambda: order_upkeep.run(self._db, self._config, kept_meta, self._stopping.is_set),
+                lambda: order_upkeep.run(self._db, self._config, self._kept_meta, self._stopping.is_set),
                 lambda: retention.run(self._db, self._config),
             ]
         for job in jobs:
@@ -80,6 +82,12 @@ class Schedule:
                 job()
             except Exception as error:
                 log.error("what is scheduled failed", error=type(error).__name__)
+
+    def _kept_meta(self, store: str, meta: list[Document]) -> list[Document]:
+        """What is kept of an order's meta data by its sender's rule; all of it where that sender is not known."""
+        known = self._stores.get(store)
+        sender = SENDERS.get(known.kind)
+        return sender.kept_meta(meta, known.order_meta) if sender else meta
 
     def _freshen_figures(self) -> None:
         while rollup.refresh_unless_newer(self._db, seconds=_LOOK_EVERY) and not self._stopping.is_set():

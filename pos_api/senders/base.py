@@ -14,7 +14,7 @@ from typing import Protocol, TypeAlias, TypeVar
 from pos_api.catalogue.archive import ProductDeletion
 from pos_api.catalogue.products import ProductSnapshot
 from pos_api.customers.customers import CustomerErasure, CustomerSnapshot
-from pos_api.database.client import Db
+from pos_api.database.client import Db, Document
 from pos_api.errors import Unauthorized
 from pos_api.inbox.model import Outcome
 from pos_api.orders.model import OrderUpdate
@@ -126,6 +126,10 @@ class Sender(Protocol[MessageT]):
 
     def kept_body(self, body: bytes) -> bytes:
         """The body as it is stored and read: without what may be stored nowhere."""
+        ...
+
+    def kept_meta(self, meta: list[Document], more: tuple[str, ...]) -> list[Document]:
+        """The entries of an order's meta data that are kept: what is needed, and those with the keys `more`."""
         ...
 
     def delivery_id(self, headers: Mapping[str, str]) -> str:

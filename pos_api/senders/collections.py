@@ -1,9 +1,11 @@
-"""The collections of what is read from stores, whatever their kind."""
+"""The collections of what is read from stores: of all kinds, and of each."""
 
 from __future__ import annotations
 
 from pos_api.database.collections import Collection
+from pos_api.senders.woocommerce import collections as woocommerce
 
 COLLECTIONS = (
     Collection("comparisons", "of each store that is compared: when it is due, who has it, the latest report"),
+    *woocommerce.COLLECTIONS,
 )

@@ -564,6 +564,10 @@ def stats_of(db: Db) -> Any:
 # --- orders from before --------------------------------------------------------------------------------------------
 
 
+def upkeep(db: Db, config: Config) -> None:
+    order_upkeep.run(db, config, lambda _, meta: kept_meta(meta, config.order_meta))
+
+
 def test_orders_that_are_stored_are_brought_to_what_is_kept_now(shop: Shop, db: Db, config: Config) -> None:
     before = [{"key": name, "value": MARK} for name in ("_wcpay_mode", "birth_date", "po_number", "vat")]
     for number, status in ((1, "completed"), (2, "processing"), (3, "completed")):
@@ -576,9 +580,9 @@ def test_orders_that_are_stored_are_brought_to_what_is_kept_now(shop: Shop, db: 
         found = db.woocommerceorders.find({"order_id": {"$ne": 3}}).sort("order_id", 1)
         return [[each["key"] for each in order_["meta"]] for order_ in found]
 
-    order_upkeep.run(db, replace(config, order_meta=("po_number", "v*")), kept_meta)
+    upkeep(db, replace(config, order_meta=("po_number", "v*")))
     assert kept_of_all() == [["_wcpay_mode", "po_number", "vat"]] * 2
-    order_upkeep.run(db, config, kept_meta)
+    upkeep(db, config)
     assert kept_of_all() == [["_wcpay_mode"]] * 2
     assert db.woocommerceorders.count_documents({"order_key": {"$exists": True}}) == 0
     one, two = db.woocommerceorders.find({"order_id": {"$ne": 3}}).sort("order_id", 1)
@@ -590,9 +594,9 @@ def test_orders_that_are_stored_are_brought_to_what_is_kept_now(shop: Shop, db: 
 def test_orders_are_gone_over_once(shop: Shop, db: Db, config: Config) -> None:
     shop.outcome("order.created", order(1))
     with processes(config, 1) as [process]:
-        order_upkeep.run(process.db, config, kept_meta)
+        upkeep(process.db, config)
         process.steps.go_on()
-        order_upkeep.run(process.db, config, kept_meta)
+        upkeep(process.db, config)
         assert process.steps.names == ["find"]
 
 
@@ -611,5 +615,5 @@ def test_an_order_saved_meanwhile_is_gone_over_again(
 
         process.steps.before = save
         process.steps.names.clear()
-        order_upkeep.run(process.db, config, kept_meta)
+        upkeep(process.db, config)
     assert db.woocommerceorders.count_documents({"order_key": {"$exists": True}}) == 0

@@ -15,9 +15,6 @@ _OF_SENDERS = ("senders/", "cli/")
 _COLLECTION = "woocommerceorders"
 _ALLOWED = {
     "config.py": "the kind of the default store",
-    "collections.py": "gathers the collections of every package",
-    "processing/schedule.py": "starts the comparisons with shops' REST API, which only WooCommerce has",
-    "web/api/stores.py": "shows the reports of these comparisons",
 }
 _SOURCE = ROOT / "pos_api"
 

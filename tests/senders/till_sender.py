@@ -16,6 +16,7 @@ from typing import Any
 from bson import Decimal128
 
 from pos_api.catalogue.products import ProductSnapshot
+from pos_api.database.client import Document
 from pos_api.errors import Invalid, Unauthorized
 from pos_api.orders.model import Line, OrderFields, OrderUpdate, Status
 from pos_api.senders.base import Authenticated, Candidates, Command, PartialAuthentication
@@ -88,6 +89,9 @@ class TillSender:
 
     def kept_body(self, body: bytes) -> bytes:
         return body
+
+    def kept_meta(self, meta: list[Document], more: tuple[str, ...]) -> list[Document]:
+        return meta
 
     def delivery_id(self, headers: Mapping[str, str]) -> str:
         return ""

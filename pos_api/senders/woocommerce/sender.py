@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from pos_api.database.client import Document
 from pos_api.senders.base import Authenticated, Candidates, Command, PartialAuthentication
 from pos_api.senders.woocommerce import headers as webhook_headers
 from pos_api.senders.woocommerce import messages
 from pos_api.senders.woocommerce.authentication import LargeBodyAuthentication, authenticate
 from pos_api.senders.woocommerce.blanked_fields import blank_private_fields
 from pos_api.senders.woocommerce.messages import Message
+from pos_api.senders.woocommerce.order_meta import kept_meta
 from pos_api.senders.woocommerce.topics import TOPICS
 from pos_api.senders.woocommerce.translate import translate
 from pos_api.stores.model import Store
@@ -36,6 +38,9 @@ class WooCommerce:
 
     def kept_body(self, body: bytes) -> bytes:
         return blank_private_fields(body)
+
+    def kept_meta(self, meta: list[Document], more: tuple[str, ...]) -> list[Document]:
+        return kept_meta(meta, more)
 
     def delivery_id(self, headers: Mapping[str, str]) -> str:
         return headers.get(webhook_headers.DELIVERY_HEADER, "")
