@@ -77,6 +77,7 @@ def test_a_line_id_that_comes_twice_is_no_identity() -> None:
     order = merged(of(*twice), of(*twice[:2], bare("N3", 5), seconds=1), catalogue=known("N3", "N4"))
     assert held(order) == {"N3": 7, "N4": 3}
     assert held(merged_onto(order, of(bare("N4", 1), seconds=2), "N3", "N4")) == {"N4": 1}
+    assert held(merged_onto(order, of(bare("", 1), seconds=2), "N3", "N4")) == {}, "it could be either"
 
 
 def test_of_an_order_from_before_only_the_lines_it_was_first_seen_with_were_counted_already() -> None:
