@@ -158,7 +158,7 @@ def _order(n: int, created_at: datetime, status: str, lines: list[dict[str, Any]
         "unmatched": [],
         "warnings": [],
         "skus": sorted({line["sku"] for line in lines}),
-        "search": orders.search_words(str(n), first, last, str(billing["email"]), str(billing["phone"])),
+        "search": orders.contact_words(str(n), first, last, str(billing["email"]), str(billing["phone"])),
         "status_history": [{"status": status, "deleted": False, "at": created_at, "cause": "0" * 64}],
         "changed_at": Timestamp(0, 0),
     }
@@ -178,7 +178,7 @@ def fill(db: database.Db, number: int) -> None:
             inserted = pool.submit(db.woocommerceorders.insert_many, batch, ordered=False)
     db.customers.insert_many(
         (
-            {"_id": email, "email": email, "shop_ids": [], "last_order_at": at, "search": [email]}
+            {"_id": email, "email": email, "external_ids": [], "last_order_at": at, "search": [email]}
             for email, at in last_orders.items()
         ),
         ordered=False,

@@ -32,7 +32,7 @@ import requests
 from pymongo import MongoClient, monitoring
 from pymongo.collection import Collection
 
-from pos_api.catalogue import products
+from pos_api.catalogue.creation import create, new_product
 from pos_api.collections import COLLECTIONS
 from pos_api.common.time import now
 from pos_api.config import Config
@@ -175,7 +175,7 @@ def make_products(db: Db, *, for_peer: bool = False) -> None:
         if for_peer:
             db.products.insert_one({"sku": sku, "name": sku, "stock": 0})
         else:
-            products.create(db, sku, name=sku, price=None, quantity=0, cause="bench")
+            create(db, new_product(sku, name=sku, price=None, stock=0), cause="bench")
 
 
 class Load:

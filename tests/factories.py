@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from pymongo.collection import Collection
 from werkzeug.test import TestResponse
 
-from pos_api.catalogue import products
+from pos_api.catalogue.creation import create, new_product
 from pos_api.common.quantity import Quantity
 from pos_api.common.time import now
 from pos_api.database.client import Db, Document, make_durable
@@ -170,7 +170,7 @@ def outcome(response: TestResponse) -> str:
 def stock_up(db: Db, **quantities: Quantity) -> None:
     """Products of these SKUs with this stock, made by staff, whose word is on disk when they are answered."""
     for sku, quantity in quantities.items():
-        products.create(db, sku, name=sku, price=None, quantity=quantity, cause="staff:test")
+        create(db, new_product(sku, name=sku, price=None, stock=quantity), cause="staff:test")
     make_durable(db)
 
 

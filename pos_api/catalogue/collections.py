@@ -1,9 +1,14 @@
-"""The collections of the catalogue."""
+"""The collections of the catalogue, and typed handles of them."""
 
 from __future__ import annotations
 
-from pymongo import IndexModel
+from typing import cast
 
+from pymongo import IndexModel
+from pymongo import collection as mongo
+
+from pos_api.catalogue.model import GoodsWithoutStockDocument, ProductDocument
+from pos_api.database.client import Db
 from pos_api.database.collections import Collection, present
 
 COLLECTIONS = (
@@ -12,8 +17,8 @@ COLLECTIONS = (
         "each product with its stock",
         (
             IndexModel("skus", unique=True),
-            IndexModel("shop_ids"),
-            present("shared_ids"),
+            IndexModel("external_ids"),
+            present("ids_with_shared_stock"),
             IndexModel("search"),
             present("low_stock_threshold"),
             present("variation_of.parent"),
@@ -22,3 +27,13 @@ COLLECTIONS = (
     ),
     Collection("goods_without_stock", "goods of which the shop keeps no stock", (IndexModel("sku"),)),
 )
+
+
+def products(db: Db) -> mongo.Collection[ProductDocument]:
+    """The products, typed."""
+    return cast(mongo.Collection[ProductDocument], db.products)
+
+
+def goods_without_stock(db: Db) -> mongo.Collection[GoodsWithoutStockDocument]:
+    """The goods without stock, typed."""
+    return cast(mongo.Collection[GoodsWithoutStockDocument], db.goods_without_stock)

@@ -1,4 +1,4 @@
-"""A sender's ids of products."""
+"""External ids: how a store's own id of a product is written here."""
 
 from __future__ import annotations
 
@@ -6,7 +6,17 @@ from collections.abc import Mapping
 from typing import Any
 
 
+def external_id(store: str, number: int | str) -> str:
+    """A store's own id of a product or variation, as it is kept here: `store:id`."""
+    return f"{store}:{number}"
+
+
+def number_of(external_id: str) -> str:
+    """The id without its store."""
+    return external_id.partition(":")[2]
+
+
 def shop_id(line: Mapping[str, Any]) -> int:
     """The shop's id of a line's variation, else of its product; 0 where it has none."""
-    external_id: int = line.get("variation_id") or line.get("product_id") or 0
-    return external_id
+    number: int = line.get("variation_id") or line.get("product_id") or 0
+    return number

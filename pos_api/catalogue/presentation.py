@@ -6,11 +6,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pos_api.catalogue import products
+from pos_api.catalogue.model import ProductDocument, details_of, owning_store
+from pos_api.catalogue.staff_actions import person_of
 from pos_api.database.client import Document
 
 
-def product(stored: Document) -> Document:
+def product(stored: ProductDocument) -> Document:
     """A stored product."""
     threshold = stored.get("low_stock_threshold")
     return {
@@ -22,16 +23,16 @@ def product(stored: Document) -> Document:
         "low_stock_threshold": threshold,
         "low_stock": threshold is not None and stored["stock"] <= threshold,
         "archived": stored.get("archived", False),
-        **products.details_of(stored),
-        "shop_ids": stored.get("shop_ids", []),
-        "home": products.home_of(stored),
+        **details_of(stored),
+        "shop_ids": stored.get("external_ids", []),
+        "home": owning_store(stored),
         "created_at": stored["created_at"],
     }
 
 
 def movement(stored: Mapping[str, Any]) -> Document:
     """A stored movement of a product's stock. Its cause is either a person or a delivery."""
-    by = products.person(stored["cause"])
+    by = person_of(stored["cause"])
     return {
         **{name: stored[name] for name in ("seq", "at", "quantity", "balance", "reason")},
         "order": stored.get("order"),

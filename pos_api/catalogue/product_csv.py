@@ -11,9 +11,11 @@ import csv
 import io
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, cast
 
-from pos_api.catalogue import products
+from pos_api.catalogue import collections, staff_actions
+from pos_api.catalogue.model import ProductDocument, details_of
+from pos_api.catalogue.staff_actions import ProductChanges
 from pos_api.common import csv_cells
 from pos_api.common.batches import in_batches
 from pos_api.common.csv_cells import Cell, without_apostrophes
@@ -31,13 +33,13 @@ MAX_NAME = 500
 _CHUNK = 500
 
 
-def write(rows: Iterable[Document]) -> Iterator[str]:
+def write(rows: Iterable[ProductDocument]) -> Iterator[str]:
     """The lines of a CSV file of these products, some at a time; `read` finds nothing to change in it."""
     return csv_cells.write(COLUMNS + SHOPS_COLUMNS, (_row(product) for product in rows))
 
 
-def _row(product: Document) -> list[Cell]:
-    price, details = product.get("price"), products.details_of(product)
+def _row(product: ProductDocument) -> list[Cell]:
+    price, details = product.get("price"), details_of(product)
     return [
         product["sku"],
         product["name"],
@@ -199,16 +201,16 @@ def _values(columns: list[str], cells: list[str]) -> Document:
     return values
 
 
-def _known(db: Db, skus: list[str]) -> dict[str, Document]:
+def _known(db: Db, skus: list[str]) -> dict[str, ProductDocument]:
     wanted = set(skus)
-    found = db.products.find({"skus": {"$in": sorted(wanted)}})
+    found = collections.products(db).find({"skus": {"$in": sorted(wanted)}})
     return {sku: product for product in found for sku in product["skus"] if sku in wanted}
 
 
-def _check_new_texts(values: Document, product: Document | None) -> None:
+def _check_new_texts(values: Document, product: ProductDocument | None) -> None:
     """Check what a person wrote. What is stored already may be longer, or have line breaks: a shop sent it."""
     for name, longest in (("sku", MAX_SKU), ("name", MAX_NAME)):
-        known = product and (name == "sku" or values.get(name) == product[name])
+        known = product and (name == "sku" or values.get("name") == product["name"])
         if name in values and not known:
             try:
                 values[name] = text_of(longest)(values[name])
@@ -216,26 +218,26 @@ def _check_new_texts(values: Document, product: Document | None) -> None:
                 raise Invalid(f"{name}: {error}") from None
 
 
-def _apply(db: Db, values: Document, product: Document | None, by: str, report: Report) -> None:
+def _apply(db: Db, values: Document, product: ProductDocument | None, by: str, report: Report) -> None:
     _check_new_texts(values, product)
     units = values.get("stock")
     if units is not None and units < 0 and not (product and product["stock"] == units):
         raise Invalid("stock was counted, so it must not be negative")
     if product is None:
-        products.add(db, values, by=by)
+        staff_actions.add(db, values, by=by)
         if values.get("archived"):
-            products.change(db, values["sku"], {"archived": True})
+            staff_actions.change(db, values["sku"], {"archived": True})
         report.created += 1
         return
-    changes = {
+    changes: Document = {
         name: value
         for name, value in values.items()
         if name not in ("sku", "stock") and product.get(name, False if name == "archived" else None) != value
     }
     if changes:
-        products.change(db, values["sku"], changes)
+        staff_actions.change(db, values["sku"], cast(ProductChanges, changes))
     if units is not None and units != product["stock"]:
-        products.count(db, values["sku"], units, by=by, note="CSV")
+        staff_actions.count(db, values["sku"], units, by=by, note="CSV")
         report.counted += 1
         changes["stock"] = units
     if changes:

@@ -1,10 +1,12 @@
-"""The words by which people find orders and customers."""
+"""The words by which people find orders, customers and products. They are folded for comparison; of very many the first
+ones are indexed, so the text that matters most comes first."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
 from itertools import islice
+from typing import Any
 
 _NOT_WORDS = re.compile(r"[^\w@.+-]+")
 _TELEPHONE = re.compile(r"[\d\s()+./-]+")
@@ -16,29 +18,42 @@ MOST_KEPT = 3 * _MOST_WORDS
 """So many there may be where those of an earlier name are kept beside those of a new one."""
 
 
-def search_words(*texts: str) -> list[str]:
-    """The words of these texts, folded for comparison; a telephone number also as its digits. Of very many the first
-    ones, so the text that matters most comes first."""
+def contact_words(*texts: str) -> list[str]:
+    """The words of an order or a customer: names, addresses, e-mail addresses, order numbers; a telephone number also
+    as its digits. Punctuation separates words, except within e-mail addresses and numbers."""
     words: dict[str, None] = {}
     for text in texts:
         digits = _digits(text)
         if len(digits) >= _TELEPHONE_DIGITS:
             words[digits[:_LONGEST_WORD]] = None
         words |= dict.fromkeys(word[:_LONGEST_WORD] for word in _NOT_WORDS.split(text.casefold()) if word)
-    return indexed_words(words)
+    return _indexed(words)
 
 
-def indexed_words(words: Iterable[str]) -> list[str]:
-    """The first of these words, each once, as many as are indexed; sorted."""
-    return sorted(islice(dict.fromkeys(words), _MOST_WORDS))
-
-
-def wanted_words(text: str) -> list[str]:
-    """What to look for, the longest, which is the rarest, first; a telephone number by its digits."""
+def wanted_contact_words(text: str) -> list[str]:
+    """What to look for among `contact_words`, the longest, which is the rarest, first; a telephone number by its
+    digits."""
     digits = _digits(text)[:_LONGEST_WORD]
     if len(digits) >= _TELEPHONE_DIGITS and _TELEPHONE.fullmatch(text):
         return [digits]
-    return sorted(search_words(text), key=len, reverse=True)
+    return sorted(contact_words(text), key=len, reverse=True)
+
+
+def product_words(*texts: str) -> list[str]:
+    """The words of a product: SKUs and a name. Only blanks separate words, so a SKU such as `A/1-2` stays whole."""
+    return _indexed(word[:_LONGEST_WORD] for text in texts for word in text.casefold().split())
+
+
+def newer_words_first(words: list[str], *, kept: Any) -> dict[str, Any]:
+    """An aggregation expression: these words, and then as many of those kept (a field or an expression) as are
+    indexed."""
+    newer = {"$literal": words}
+    return {"$slice": [{"$concatArrays": [newer, {"$setDifference": [kept, newer]}]}, MOST_KEPT]}
+
+
+def _indexed(words: Iterable[str]) -> list[str]:
+    """The first of these words, each once, as many as are indexed; sorted."""
+    return sorted(islice(dict.fromkeys(words), _MOST_WORDS))
 
 
 def _digits(text: str) -> str:

@@ -1,9 +1,14 @@
-"""The collections of customers."""
+"""The collections of customers, and a typed handle of their records."""
 
 from __future__ import annotations
 
-from pymongo import DESCENDING, IndexModel
+from typing import cast
 
+from pymongo import DESCENDING, IndexModel
+from pymongo import collection as mongo
+
+from pos_api.customers.model import CustomerDocument
+from pos_api.database.client import Db
 from pos_api.database.collections import Collection, present
 
 COLLECTIONS = (
@@ -12,7 +17,7 @@ COLLECTIONS = (
         "one record per e-mail address, else per customer id of a store",
         (
             IndexModel("search"),
-            IndexModel("shop_ids"),
+            IndexModel("external_ids"),
             IndexModel([("last_order_at", DESCENDING), ("_id", DESCENDING)]),
         ),
     ),
@@ -31,3 +36,8 @@ COLLECTIONS = (
         kept_by_restore=True,
     ),
 )
+
+
+def customers(db: Db) -> mongo.Collection[CustomerDocument]:
+    """The customers' records, typed."""
+    return cast(mongo.Collection[CustomerDocument], db.customers)

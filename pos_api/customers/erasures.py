@@ -22,7 +22,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import pymongo
@@ -34,6 +33,7 @@ from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from pos_api.common.time import now
 from pos_api.config import Config
+from pos_api.customers.model import Erasure
 from pos_api.database.client import DURABLE, Db, Document
 from pos_api.logs import get_logger
 
@@ -50,27 +50,6 @@ _PATIENCE = 1.0
 """Seconds that a request waits here for a database whose erasures are known already."""
 AFTER_RESTORE = "after a restore"
 """The `_id` of what is due when a backup was restored: every erasure once more."""
-
-
-def customer_key(store: str, email: str, shop_id: int) -> str | None:
-    """The key (`_id`) of a customer; None for a guest without an e-mail address, who makes no customer.
-
-    What has no @ is no address. It could else be the key of another store's customer, or of somebody erased.
-    """
-    email = email.strip().lower()
-    if "@" in email:
-        return email
-    return f"{store}:#{shop_id}" if shop_id else None
-
-
-@dataclass(frozen=True, slots=True)
-class Erasure:
-    """One erasure: of what was before `until`. `customer` is the pseudonym that the orders have now; None where
-    nobody can be counted."""
-
-    until: datetime
-    customer: str | None
-    orders: bool = True
 
 
 class Erasures:

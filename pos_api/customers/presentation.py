@@ -4,6 +4,7 @@ nowhere. Pure: no database."""
 from __future__ import annotations
 
 from pos_api.common.presentation import fields, shown
+from pos_api.customers.model import CustomerDocument
 from pos_api.database.client import Document
 
 _ADDRESS = fields(
@@ -12,18 +13,26 @@ _ADDRESS = fields(
 )
 _CUSTOMER = fields(
     *("id", "email", "first_name", "last_name", "company", "phone", "username"),
-    *("shop_ids", "first_order_at", "last_order_at"),
+    *("external_ids", "first_order_at", "last_order_at"),
     billing=_ADDRESS,
     shipping=_ADDRESS,
 )
 
 
-def customer(record: Document) -> Document:
+_NAMES = {"external_ids": "shop_ids", "owning_store": "home"}
+"""Fields that are shown under another name."""
+
+
+def customer(record: CustomerDocument) -> Document:
     """A stored customer."""
-    return shown({"id": record["_id"], **record}, _CUSTOMER)
+    return _renamed(shown({"id": record["_id"], **record}, _CUSTOMER))
 
 
-def for_the_person(record: Document) -> Document:
+def for_the_person(record: CustomerDocument) -> Document:
     """A stored customer as the person is given it: also which of the shops' accounts it is, and where it comes from."""
-    about = shown(record, {**_CUSTOMER, "home": None})
-    return {"accounts": sorted(record.get("accounts", ())), **about}
+    about = shown(record, {**_CUSTOMER, "owning_store": None})
+    return {"accounts": sorted(record.get("accounts", ())), **_renamed(about)}
+
+
+def _renamed(shown_fields: Document) -> Document:
+    return {_NAMES.get(name, name): value for name, value in shown_fields.items()}

@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from pymongo import UpdateOne
 
-from pos_api.catalogue import products
+from pos_api.catalogue import queries as products
 from pos_api.common.money import decimal
 from pos_api.common.quantity import whole
 from pos_api.common.time import now

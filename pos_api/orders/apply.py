@@ -6,7 +6,7 @@ holds in `holding`.
 
 from __future__ import annotations
 
-from pos_api.catalogue.products import Catalogue
+from pos_api.catalogue.lookup import Catalogue, catalogue_of
 from pos_api.common.event_warnings import from_stored
 from pos_api.database.client import Db
 from pos_api.events import Event
@@ -42,7 +42,7 @@ def _save(db: Db, updates: list[OrderUpdate]) -> tuple[Catalogue, list[Change]]:
     What calls itself new is not looked for at the first attempt, which saves a query.
     """
     saved: dict[str, Change] = {}
-    catalogue = Catalogue([])
+    catalogue = catalogue_of(())
     waiting = updates
     for attempt in range(SAVE_ATTEMPTS):
         if not waiting:
@@ -51,7 +51,7 @@ def _save(db: Db, updates: list[OrderUpdate]) -> tuple[Catalogue, list[Change]]:
         catalogue = catalogue_for(db, waiting, stored)
         waiting = [with_erasure(update, stored.get(update.key), db) for update in waiting]
         changes = [decide(update, stored.get(update.key), catalogue) for update in waiting]
-        catalogue.learn(db)  # first: once the lines are saved as matched, nothing is looked up again
+        catalogue.links.write(db)  # first: once the lines are saved as matched, nothing is looked up again
         lost = write_orders(db, [(change.before, change.after) for change in changes if change.is_to_save()])
         saved.update({change.update.key: change for change in changes})
         waiting = [update for update in waiting if update.key in lost]

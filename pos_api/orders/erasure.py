@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pos_api.customers import customers
-from pos_api.customers.erasures import Erasure
+from pos_api.customers.model import Erasure
+from pos_api.customers.pseudonyms import is_pseudonym, pseudonym, pseudonym_of_order
 from pos_api.database.client import Db, Document
 from pos_api.orders.merge import erased_order
 from pos_api.orders.model import Order, OrderUpdate
@@ -42,7 +42,7 @@ def with_erasure(update: OrderUpdate, before: Order | None, db: Db | None = None
     asked = next((each for each in update.erasures if each.orders and made_at <= each.until), None)
     if asked or not update.anonymized:
         return replace(update, erased=asked)
-    customer = customers.unknown_person(update.key) if before is None else before["customer"]
-    if customer and db is not None and not customers.is_pseudonym(customer):
-        customer = customers.pseudonym(db, customer)
+    customer = pseudonym_of_order(update.key) if before is None else before["customer"]
+    if customer and db is not None and not is_pseudonym(customer):
+        customer = pseudonym(db, customer)
     return replace(update, erased=Erasure(update.modified_at or update.received_at, customer))

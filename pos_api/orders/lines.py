@@ -10,7 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pos_api.catalogue.external_ids import shop_id
+from pos_api.catalogue.external_ids import external_id, shop_id
+from pos_api.catalogue.matching import KnownProduct, LineReference, line_reference
+from pos_api.catalogue.opening_stock import lacks_units_of
 from pos_api.common.limits import LIST_LIMIT
 from pos_api.common.quantity import Quantity, whole
 from pos_api.orders import holding
@@ -18,8 +20,13 @@ from pos_api.orders.model import Line, Order, OrderUpdate
 from pos_api.orders.opening import is_first_seen, is_from_before_live, stock_reduction
 
 if TYPE_CHECKING:
-    from pos_api.catalogue.products import Catalogue, Product
+    from pos_api.catalogue.lookup import Catalogue
     from pos_api.stock.opening import StockReduction
+
+
+def reference_of(store: str, line: Line) -> LineReference:
+    """How a line names its product."""
+    return line_reference(store, line["sku"], line.get("product_id", 0), line.get("variation_id", 0))
 
 
 def match_lines(order: Order, before: Order | None, update: OrderUpdate, catalogue: Catalogue) -> None:
@@ -79,22 +86,23 @@ class _Matching:
         self._note_management(line)
         return line
 
-    def _was_counted(self, product: Product) -> bool:
+    def _was_counted(self, product: KnownProduct) -> bool:
         """Whether the stock that a product started with lacks the order's units already."""
-        return self.from_before or product.contains(self.store, self.reduction, self.catalogue.first_made)
+        return self.from_before or lacks_units_of(product, self.store, self.reduction, self.catalogue.first_made)
 
-    def _find_product(self, line: Line) -> Product | None:
+    def _find_product(self, line: Line) -> KnownProduct | None:
         """Match a line, or note why it has no product."""
         sku, catalogue = line["sku"], self.catalogue
         if sku in self.without_stock:
             return None
         product = None
         if sku not in self.unmatched:
-            product = catalogue.find(self.store, sku, line.get("product_id", 0), line.get("variation_id", 0))
+            product = catalogue.match(reference_of(self.store, line))
         if product:
             line["product"] = product.id
         elif "product" not in line:
-            if catalogue.is_without_stock(self.store, line):
+            goods = catalogue.without_stock
+            if not line.get("reduced_stock") and goods.include(reference_of(self.store, line)):
                 self.unmatched.discard(sku)
                 self.without_stock.add(sku)
             else:
@@ -104,8 +112,10 @@ class _Matching:
     def _note_management(self, line: Line) -> None:
         """Where the shop does not manage a product's stock for now, it takes none for the order then nor later: it
         looks at an order's lines once."""
-        product = self.catalogue.get(line["product"]) if "product" in line else None
-        if product and line.get("full") and "reduced_stock" not in line and product.is_unmanaged(self.store, line):
+        product = self.catalogue.candidates.by_id(line["product"]) if "product" in line else None
+        if product is None or not line.get("full") or "reduced_stock" in line:
+            return
+        if product.is_unmanaged(reference_of(self.store, line)):
             self.unmanaged.add(product.id)
 
     def note_on(self, order: Order) -> None:
@@ -164,7 +174,7 @@ def follow_shared_stock(order: Order, before: Order, catalogue: Catalogue) -> No
     moved = {
         number: product
         for number, line in enumerate(order["line_items"])
-        if "product" in line and line.get("variation_id") and (product := catalogue.moved_to(order["store"], line))
+        if (product := _stock_moved_to(order["store"], line, catalogue))
     }
     if not moved:
         return
@@ -174,13 +184,22 @@ def follow_shared_stock(order: Order, before: Order, catalogue: Catalogue) -> No
     lines = list(order["line_items"])
     for number, product in moved.items():
         line = lines[number]
-        _carry(carried, line["product"], product.id, taken.get(line.get("id", 0), 0))
-        if line["product"] in opening:
+        matched_before = line["product"]
+        _carry(carried, matched_before, product.id, taken.get(line.get("id", 0), 0))
+        if matched_before in opening:
             opening.add(product.id)
         lines[number] = {**line, "product": product.id}
     order["line_items"] = lines
     order["opening"] = sorted(opening)
     order["carried"] = [{"sku": sku, "quantity": units} for sku, units in sorted(carried.items()) if units]
+
+
+def _stock_moved_to(store: str, line: Line, catalogue: Catalogue) -> KnownProduct | None:
+    """The product that has the stock of a line's variation now, where it is not the one that the line has."""
+    variation = line.get("variation_id")
+    if "product" not in line or not variation:
+        return None
+    return catalogue.candidates.stock_moved_to(external_id(store, variation), line["product"])
 
 
 def _carry(carried: dict[str, Quantity], from_product: str, to_product: str, units: Quantity) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pos_api.catalogue import products, without_stock
-from pos_api.catalogue.external_ids import shop_id
-from pos_api.catalogue.products import Catalogue
+from pos_api.catalogue import goods_without_stock
+from pos_api.catalogue.external_ids import external_id
+from pos_api.catalogue.goods_without_stock import GoodsWithoutStock
+from pos_api.catalogue.lookup import Catalogue, lookup
+from pos_api.catalogue.opening_stock import undecided_since
 from pos_api.database.client import Db
+from pos_api.orders.lines import reference_of
 from pos_api.orders.model import Line, Order, OrderUpdate
 from pos_api.orders.opening import is_first_seen, is_from_before_live, stock_reduction, undecided_since_live
 from pos_api.stock.opening import FirstMade, first_made_since
@@ -16,7 +19,7 @@ from pos_api.stock.opening import FirstMade, first_made_since
 def catalogue_for(db: Db, updates: list[OrderUpdate], stored: Mapping[str, Order]) -> Catalogue:
     """The products that these orders may need, and what else has to be known to match their lines."""
     skus: set[str] = set()
-    shop_ids: set[str] = set()
+    external_ids: set[str] = set()
     for update in updates:
         order = stored.get(update.key)
         if order:
@@ -25,8 +28,8 @@ def catalogue_for(db: Db, updates: list[OrderUpdate], stored: Mapping[str, Order
             if line["sku"]:
                 skus.add(line["sku"])
                 numbers = (line.get("product_id"), line.get("variation_id"))
-                shop_ids.update(products.shop_key(update.store, number) for number in numbers if number)
-    catalogue = products.lookup(db, skus, shop_ids)
+                external_ids.update(external_id(update.store, number) for number in numbers if number)
+    catalogue = lookup(db, skus, external_ids)
     catalogue.without_stock = _without_stock(db, updates, stored, catalogue)
     first_seen = [update for update in updates if is_first_seen(stored.get(update.key))]
     catalogue.first_made = _first_made(db, first_seen, catalogue)
@@ -41,18 +44,21 @@ def _lines_after(update: OrderUpdate, order: Order | None) -> list[Line]:
 
 def _without_stock(
     db: Db, updates: list[OrderUpdate], stored: Mapping[str, Order], catalogue: Catalogue
-) -> without_stock.Known:
+) -> GoodsWithoutStock:
     """Of the lines that no product is known for, those of goods that the shop keeps no stock of."""
-    keys: set[str] = set()
+    external_ids: set[str] = set()
     skus: set[str] = set()
     for update in updates:
         order = stored.get(update.key)
         known = frozenset(order.get("without_stock", ())) if order else frozenset()
         for line in update.fields.get("line_items", ()):
-            if line["sku"] and line["sku"] not in known and not catalogue.knows(update.store, line):
+            if not line["sku"] or line["sku"] in known:
+                continue
+            reference = reference_of(update.store, line)
+            if not catalogue.candidates.has(reference):
                 skus.add(line["sku"])
-                keys.add(products.shop_key(update.store, shop_id(line)))
-    return without_stock.find(db, keys, skus) if skus else without_stock.Known()
+                external_ids.add(reference.external_id)
+    return goods_without_stock.find(db, external_ids, skus) if skus else GoodsWithoutStock()
 
 
 def _first_made(db: Db, updates: list[OrderUpdate], catalogue: Catalogue) -> FirstMade:
@@ -64,7 +70,7 @@ def _first_made(db: Db, updates: list[OrderUpdate], catalogue: Catalogue) -> Fir
         for update in updates
         if not is_from_before_live(update, stock_reduction(update), first_made)
         for line in update.fields.get("line_items", ())
-        if (product := catalogue.peek(update.store, line))
-        and (moment := product.undecided_since(update.store, stock_reduction(update)))
+        if (product := catalogue.candidates.likely(reference_of(update.store, line)))
+        and (moment := undecided_since(product, update.store, stock_reduction(update)))
     }
     return {**first_made, **first_made_since(db, moments)} if moments else first_made

@@ -21,8 +21,8 @@ from pos_api.orders.versions import is_older
 from pos_api.orders.warnings import warnings_of
 
 if TYPE_CHECKING:
-    from pos_api.catalogue.products import Catalogue
-    from pos_api.customers.erasures import Erasure
+    from pos_api.catalogue.lookup import Catalogue
+    from pos_api.customers.model import Erasure
 
 
 @dataclass(slots=True)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bson import Timestamp
 
     from pos_api.common.event_warnings import EventWarning
-    from pos_api.customers.erasures import Erasure
+    from pos_api.customers.model import Erasure
     from pos_api.events import Event
 
 Kind: TypeAlias = Literal["created", "updated", "deleted", "restored"]

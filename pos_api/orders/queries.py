@@ -14,10 +14,10 @@ from itertools import chain
 
 from pymongo.cursor import Cursor
 
-from pos_api.catalogue import products
+from pos_api.catalogue import queries as products
 from pos_api.common.limits import INT64_MAX
-from pos_api.common.text_search import wanted_words
-from pos_api.customers import customers
+from pos_api.common.text_search import wanted_contact_words
+from pos_api.customers import queries as customers
 from pos_api.database.client import Db, Document
 from pos_api.errors import Conflict, NotFound
 from pos_api.orders import presentation
@@ -121,7 +121,7 @@ def _query(db: Db, wanted: Filter) -> Document:
     if wanted.customer is not None:
         query["customer"] = {"$in": customers.keys(db, wanted.customer, wanted.store)}
     if wanted.words is not None:
-        query["search"] = {"$all": wanted_words(wanted.words)}
+        query["search"] = {"$all": wanted_contact_words(wanted.words)}
     if wanted.number is not None:
         query |= _with_number(wanted.number.strip())
     if wanted.sku is not None:
@@ -142,14 +142,14 @@ def _query(db: Db, wanted: Filter) -> Document:
 def _with_number(number: str) -> Document:
     """Orders of this number, in capitals or not, or of this id. Their words find them, and more that is left out."""
     same = {"number": {"$regex": f"^{re.escape(number)}$", "$options": "i"}}
-    return {"search": {"$all": wanted_words(number)}, "$or": [same, _by_id(number)]}
+    return {"search": {"$all": wanted_contact_words(number)}, "$or": [same, _by_id(number)]}
 
 
 def _with_sku(db: Db, sku: str) -> Document:
     """Orders of the product that this SKU finds, whatever it was called on their lines, and lines of its SKUs that no
     product was known for; of an unknown SKU, lines that had it. An order's `skus` alone does not tell two products
     apart of which one took over a SKU of the other."""
-    known = products.names(db, sku)
+    known = products.id_and_skus(db, sku)
     if known is None:
         return {"skus": sku}
     product, skus = known

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pos_api.common.text_search import search_words
-from pos_api.customers.erasures import customer_key
+from pos_api.common.text_search import contact_words
+from pos_api.customers.model import customer_key
 from pos_api.orders.lines import skus_of
 from pos_api.orders.model import Order
 
 if TYPE_CHECKING:
-    from pos_api.customers.erasures import Erasure
+    from pos_api.customers.model import Erasure
 
 
 def set_search_fields(order: Order, erased: Erasure | None) -> None:
@@ -21,7 +21,7 @@ def set_search_fields(order: Order, erased: Erasure | None) -> None:
     else:
         order["customer"] = customer_key(order["store"], billing.get("email", ""), order.get("customer_id", 0))
     order["skus"] = skus_of(order["line_items"])
-    order["search"] = search_words(
+    order["search"] = contact_words(
         str(order["order_id"]),
         order.get("number", ""),
         billing.get("email", ""),

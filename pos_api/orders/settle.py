@@ -6,7 +6,11 @@ from collections.abc import Mapping
 
 from pymongo.errors import AutoReconnect
 
-from pos_api.customers import customers
+from pos_api.catalogue.external_ids import external_id
+from pos_api.customers.apply import record_buyers
+from pos_api.customers.model import Buyer
+from pos_api.customers.pseudonyms import is_pseudonym
+from pos_api.customers.unused_records import remove_unused
 from pos_api.database.client import Db
 from pos_api.events import StockChanged
 from pos_api.orders.holding import held
@@ -22,7 +26,7 @@ def settle(db: Db, changes: list[Change], balances: dict[str, Balance]) -> list[
     known of the products."""
     saved = [change.after for change in changes]
     moved = stock.settle(db, [_holding_after(change) for change in changes], balances)
-    customers.upsert(db, [buyer_of(change.after) for change in changes if _is_buyer_changed(change)])
+    record_buyers(db, [buyer_of(change.after) for change in changes if _is_buyer_changed(change)])
     _remove_former_customers(db, [order for order in saved if "former_customers" in order])
     for parent in sorted(_settle_overtaken(db, saved, moved)):
         _leave_stock_to_suborders(db, parent, moved)
@@ -72,7 +76,7 @@ def _settle_overtaken(db: Db, saved: list[Order], moved: list[StockChanged]) -> 
             return parents
         saved = list(orders(db).find({"_id": {"$in": list(overtaken)}}, _FIELDS_TO_SETTLE))
         moved += stock.settle(db, [last_holding_of(order) for order in saved], {})
-        customers.remove_unused(db, sorted(_former_customers(overtaken, saved)))
+        remove_unused(db, sorted(_former_customers(overtaken, saved)))
     raise RuntimeError("orders kept changing while they were being settled")
 
 
@@ -111,13 +115,13 @@ def _leave_stock_to_suborders(db: Db, parent: str, moved: list[StockChanged]) ->
 # --- customers --------------------------------------------------------------------------------------------------
 
 
-def buyer_of(order: Order) -> customers.Buyer:
+def buyer_of(order: Order) -> Buyer:
     """What a stored order says about its customer. The order has one."""
     assert order["customer"] is not None
-    return customers.Buyer(
+    return Buyer(
         key=order["customer"],
         store=order["store"],
-        shop_id=order.get("customer_id", 0),
+        external_id=external_id(order["store"], number) if (number := order.get("customer_id")) else "",
         ordered_at=order["created_at"],
         as_of=order.get("modified_at") or order["created_at"],
         billing={**order.get("billing", {})},
@@ -128,7 +132,7 @@ def buyer_of(order: Order) -> customers.Buyer:
 def _is_buyer_changed(change: Change) -> bool:
     """Whether the customer's record may not show this order yet. After a crash it may be anything, so yes."""
     before, after = change.before, change.after
-    if not after["customer"] or customers.is_pseudonym(after["customer"]):
+    if not after["customer"] or is_pseudonym(after["customer"]):
         return False
     if before is None or change.update.retried:
         return True
@@ -143,13 +147,13 @@ def _buyer_fields(order: Order) -> tuple[object, ...]:
 def _former_customers(before: Mapping[str, Order], now: list[Order]) -> set[str]:
     """The customers of these orders who are not theirs any more."""
     former = {before[order["_id"]]["customer"] for order in now} - {order["customer"] for order in now}
-    return {customer for customer in former if customer and not customers.is_pseudonym(customer)}
+    return {customer for customer in former if customer and not is_pseudonym(customer)}
 
 
 def _remove_former_customers(db: Db, saved: list[Order]) -> None:
     """Remove the customers whose only order these were."""
     for order in saved:
         former = order["former_customers"]
-        customers.remove_unused(db, former)
+        remove_unused(db, former)
         unchanged = {"_id": order["_id"], "former_customers": former}
         orders(db).update_one(unchanged, {"$unset": {"former_customers": ""}})

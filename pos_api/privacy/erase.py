@@ -19,9 +19,13 @@ from pymongo import UpdateOne
 
 from pos_api.common.batches import in_batches
 from pos_api.common.time import now
-from pos_api.customers import customers
-from pos_api.customers.customers import CustomerErasure
-from pos_api.customers.erasures import AGAIN_AFTER, Erasure, Erasures
+from pos_api.customers import queries as customers
+from pos_api.customers.collections import customers as records
+from pos_api.customers.erase import erase_record
+from pos_api.customers.erasures import AGAIN_AFTER, Erasures
+from pos_api.customers.model import CustomerErasure, Erasure, external_ids_of
+from pos_api.customers.pseudonyms import is_pseudonym, pseudonym_if_known
+from pos_api.customers.unused_records import remove_unused
 from pos_api.database.client import Db, Document
 from pos_api.figures import rollup
 from pos_api.inbox.body_erasure import entries_about, erase_bodies
@@ -97,7 +101,7 @@ def _erase(
     """Record, remember and carry out an erasure that is asked for now; by a store, or for all (None)."""
     details = {"store": store, "orders_too": orders_too} if store else None
     with audit.act(db, "customer.erased", target=erasures.name(customer, store), details=details) as added:
-        pseudonym = customers.known_pseudonym(db, customer) if orders_too else None
+        pseudonym = pseudonym_if_known(db, customer) if orders_too else None
         erasure = erasures.remember(customer, store, Erasure(until, pseudonym, orders_too))
         started_at = now()
         erased = _carry_out(db, customer, store, erasure)
@@ -131,7 +135,7 @@ def _erase_deliveries_of_orders(db: Db, erasure: Erasure) -> int:
 def _erase_deliveries_of_accounts(db: Db, customer: str, store: str | None, erasure: Erasure) -> int:
     """What shops reported about the accounts of the person's record, which goes after this step: under whatever
     address, until the erasure."""
-    accounts = customers.accounts_of(customer, db.customers.find_one({"_id": customer}, {"accounts": 1}))
+    accounts = external_ids_of(customer, records(db).find_one({"_id": customer}, {"accounts": 1}))
     of_accounts = entries_about(accounts, store=store, noun="customer")
     return erase_bodies(db, of_accounts | _until(erasure)) if accounts else 0
 
@@ -167,7 +171,7 @@ def _erase_record(db: Db, customer: str, store: str | None, erasure: Erasure) ->
             for way in (1, -1)
         ]
         first, last = (buyer_of(order) if order else None for order in left)
-        if customers.erase(db, customer, erasure.until, store, first, last):
+        if erase_record(db, customer, erasure.until, store, first, last):
             return True
     raise RuntimeError("a customer kept changing while it was being erased")
 
@@ -230,12 +234,12 @@ def _erase_order_again(db: Db, order: str, erasure: Erasure) -> int:
     if stored is None:
         return 0
     customer = stored["customer"]
-    if customer and not customers.is_pseudonym(customer):  # those that are erased later are the same person's
-        unknown = {"_id": customer, "erased_as": None}
-        db.customers.update_one(unknown, {"$set": {"erased_as": erasure.customer}})
+    if customer and not is_pseudonym(customer):  # those that are erased later are the same person's
+        unknown = {"_id": customer, "pseudonym": None}
+        db.customers.update_one(unknown, {"$set": {"pseudonym": erasure.customer}})
     erased = erase_orders(db, {"_id": order}, erasure)
     if customer:
-        customers.remove_unused(db, [customer])
+        remove_unused(db, [customer])
     return erased
 
 

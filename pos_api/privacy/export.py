@@ -7,9 +7,11 @@ from typing import Any
 
 from pos_api.common import json_body
 from pos_api.common.time import now
-from pos_api.customers import customers
 from pos_api.customers import presentation as customer_presentation
+from pos_api.customers import queries as customers
+from pos_api.customers.collections import customers as records
 from pos_api.customers.erasures import Erasures
+from pos_api.customers.model import CustomerDocument, external_ids_of
 from pos_api.database.client import Db, Document
 from pos_api.errors import NotFound, PosError
 from pos_api.inbox import presentation as inbox_presentation
@@ -26,7 +28,7 @@ def export(db: Db, erasures: Erasures, customer: str) -> Document:
 
     Records in the audit that it was exported, first. Raises NotFound where nothing is held.
     """
-    record = db.customers.find_one({"_id": customer})
+    record = records(db).find_one({"_id": customer})
     orders = list(db.woocommerceorders.find({"customer": customer}).sort("created_at", -1))
     deliveries = list(_deliveries(db, customer, record, [order["_id"] for order in orders]))
     if not (record or orders or deliveries):
@@ -45,11 +47,11 @@ def export(db: Db, erasures: Erasures, customer: str) -> Document:
     }
 
 
-def _deliveries(db: Db, customer: str, record: Document | None, orders: list[str]) -> Any:
+def _deliveries(db: Db, customer: str, record: CustomerDocument | None, orders: list[str]) -> Any:
     """Those that name the person's address, account or orders, the oldest first."""
     queries = [
         entries_about([customer]),
-        entries_about(customers.accounts_of(customer, record), noun="customer"),
+        entries_about(external_ids_of(customer, record), noun="customer"),
         entries_about(orders, noun="order"),
     ]
     for entry in db.inbox.find({"$or": queries}).sort([("received_at", 1), ("_id", 1)]):

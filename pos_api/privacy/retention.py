@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 
 from pos_api.common.time import now
 from pos_api.config import Config
-from pos_api.customers import customers
-from pos_api.customers.erasures import Erasure
+from pos_api.customers.model import Erasure
+from pos_api.customers.pseudonyms import is_pseudonym, pseudonym
+from pos_api.customers.unused_records import remove_unused
 from pos_api.database.client import Db, Document
 from pos_api.figures import rollup
 from pos_api.inbox import storing
@@ -64,19 +65,19 @@ def _erase_batch(db: Db, batch: list[Document], due: Document) -> None:
     for order in batch:
         of_customer.setdefault(order["customer"], []).append(order["_id"])
     keys = [order["_id"] for order in batch]
-    people = [customer for customer in of_customer if customer and not customers.is_pseudonym(customer)]
+    people = [customer for customer in of_customer if customer and not is_pseudonym(customer)]
     for customer in people:
         noted = {"$addToSet": {"former_customers": customer}}
         db.woocommerceorders.update_many({"_id": {"$in": of_customer[customer]}}, noted)
     for buyer, orders_ in of_customer.items():
-        erasure = Erasure(now(), customers.pseudonym(db, buyer) if buyer in people else buyer)
+        erasure = Erasure(now(), pseudonym(db, buyer) if buyer in people else buyer)
         erase_orders(db, {"_id": {"$in": orders_}, **due}, erasure)
     erased = {"_id": {"$in": keys}, "erased_at": {"$exists": True}}
     saved = list(db.woocommerceorders.find(erased, {"customer": 1, "erased_at": 1, "former_customers": 1}))
     erase.orders_erased(db, {order["_id"]: Erasure(order["erased_at"], order["customer"]) for order in saved})
     noted_before = {name for order in saved for name in order.get("former_customers", ())}
     # of this batch too, as a delivery that came meanwhile has taken the note away
-    customers.remove_unused(db, sorted(noted_before.union(people)))
+    remove_unused(db, sorted(noted_before.union(people)))
     db.woocommerceorders.update_many(erased, {"$unset": {"closed_at": "", "former_customers": ""}})
 
 

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from functools import singledispatch
 
 from pos_api import metrics
+from pos_api.catalogue import apply as products
 from pos_api.catalogue import archive as product_archive
-from pos_api.catalogue import products
-from pos_api.catalogue.archive import ProductDeletion
-from pos_api.catalogue.products import ProductSnapshot
-from pos_api.customers import customers
-from pos_api.customers.customers import CustomerErasure, CustomerSnapshot
-from pos_api.customers.erasures import Erasure, Erasures
+from pos_api.catalogue.model import ProductDeletion, ProductUpdate
+from pos_api.customers import apply as customers
+from pos_api.customers.erasures import Erasures
+from pos_api.customers.model import CustomerErasure, CustomerUpdate, Erasure
 from pos_api.database.client import Db
 from pos_api.inbox.model import Outcome
 from pos_api.orders import apply as orders
@@ -73,21 +72,24 @@ def _apply(command: object, db: Db, erasures: Erasures | None) -> Outcome:
 
 
 @_apply.register
-def _(command: ProductSnapshot, db: Db, erasures: Erasures | None) -> Outcome:
-    outcome, warnings = products.apply(db, command)
-    if (outcome != "stale" or command.restored) and product_archive.exists(db, command) and outcome != "created":
-        outcome = "updated"
-    return Outcome(outcome, (*command.warnings, *warnings))
+def _(command: ProductUpdate, db: Db, erasures: Erasures | None) -> Outcome:
+    result = products.apply(db, command)
+    metrics.happened(result.events)
+    return Outcome(result.outcome, (*command.warnings, *result.warnings))
 
 
 @_apply.register
 def _(command: ProductDeletion, db: Db, erasures: Erasures | None) -> Outcome:
-    return Outcome(product_archive.delete(db, command))
+    result = product_archive.delete(db, command)
+    metrics.happened(result.events)
+    return Outcome(result.outcome)
 
 
 @_apply.register
-def _(command: CustomerSnapshot, db: Db, erasures: Erasures | None) -> Outcome:
-    return Outcome(customers.apply(db, command), command.warnings, erased=command.is_erased)
+def _(command: CustomerUpdate, db: Db, erasures: Erasures | None) -> Outcome:
+    result = customers.apply(db, command)
+    metrics.happened(result.events)
+    return Outcome(result.outcome, command.warnings, erased=command.is_erased)
 
 
 @_apply.register

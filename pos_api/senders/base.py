@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeAlias, TypeVar
 
-from pos_api.catalogue.archive import ProductDeletion
-from pos_api.catalogue.products import ProductSnapshot
-from pos_api.customers.customers import CustomerErasure, CustomerSnapshot
+from pos_api.catalogue.model import ProductDeletion, ProductUpdate
+from pos_api.customers.model import CustomerErasure, CustomerUpdate
 from pos_api.database.client import Db, Document
 from pos_api.errors import Unauthorized
 from pos_api.inbox.model import Outcome
@@ -23,7 +22,7 @@ from pos_api.stores.authentication import api_key
 from pos_api.stores.model import Store
 from pos_api.stores.registry import Stores
 
-Command: TypeAlias = OrderUpdate | ProductSnapshot | ProductDeletion | CustomerSnapshot | CustomerErasure
+Command: TypeAlias = OrderUpdate | ProductUpdate | ProductDeletion | CustomerUpdate | CustomerErasure
 """What a sender asks a domain to apply."""
 
 

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pos_api.customers.erasures import Erasure, Erasures, customer_key
+from pos_api.customers.erasures import Erasures
+from pos_api.customers.model import Erasure, customer_key
 
 DEFAULT = "default"
 """The store of the settings."""

@@ -19,9 +19,9 @@ def disconnect_store(db: Db, name: str) -> None:
     with audit.act(db, "store.disconnected", target=name):
         if not db.stores.update_one({"_id": name}, deleted).matched_count and name != DEFAULT:
             raise NotFound(f"There is no store {name!r}.")
-        products = {"$or": [{"home": name}, {"home": {"$exists": False}, "opened_by": name}]}
-        db.products.update_many(products, {"$set": {"home": ""}})
-        db.customers.update_many({"home": name}, {"$unset": {"home": ""}})
+        products = {"$or": [{"owning_store": name}, {"owning_store": {"$exists": False}, "opening_store": name}]}
+        db.products.update_many(products, {"$set": {"owning_store": ""}})
+        db.customers.update_many({"owning_store": name}, {"$unset": {"owning_store": ""}})
 
 
 def remove_store(db: Db, name: str) -> None:
@@ -44,7 +44,7 @@ def remove_store(db: Db, name: str) -> None:
 
 def _came_from(db: Db, name: str) -> str | None:
     """What the database holds of a store, in a word."""
-    linked = {"shop_ids": {"$regex": f"^{name}:"}}  # a store's name is a slug, so it needs no escaping
+    linked = {"external_ids": {"$regex": f"^{name}:"}}  # a store's name is a slug, so it needs no escaping
     for found, collection, wanted in (
         ("orders", db.woocommerceorders, {"store": name}),
         ("products", db.products, linked),

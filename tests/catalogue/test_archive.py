@@ -6,7 +6,8 @@ import itertools
 
 import pytest
 
-from pos_api.catalogue import products
+from pos_api.catalogue import queries as products
+from pos_api.catalogue import staff_actions
 from pos_api.config import Config
 from pos_api.database.client import Db
 from pos_api.inbox import leases
@@ -112,7 +113,7 @@ def test_a_product_with_status_trash_counts_as_deleted(shop: Shop, db: Db) -> No
 
 def test_a_product_that_another_shop_still_has_stays_active(shop: Shop, db: Db) -> None:
     shop.outcome("product.created", product(1, "A", 10))
-    db.products.update_one({"_id": "A"}, {"$addToSet": {"shop_ids": "north:7"}})
+    db.products.update_one({"_id": "A"}, {"$addToSet": {"external_ids": "north:7"}})
     deleted(shop, 1, 60)
     assert not archived(db)
 
@@ -150,12 +151,12 @@ def test_the_variations_of_a_deleted_product_go_and_come_with_it(shop: Shop, db:
 
 def test_what_staff_say_of_the_archive_stays(shop: Shop, db: Db) -> None:
     shop.outcome("product.created", product(1, "A", 10))
-    products.change(db, "A", {"archived": True})
+    staff_actions.change(db, "A", {"archived": True})
     deleted(shop, 1, 60)
     shop.outcome("product.restored", product(1, "A", 10, date_modified_gmt=at(90)), timestamp=f"{at(90)}Z")
     assert archived(db), "staff archived it"
     deleted(shop, 1, 100)
-    products.change(db, "A", {"archived": False})
+    staff_actions.change(db, "A", {"archived": False})
     deleted(shop, 1, 110)
     assert not archived(db), "staff want to see it though the shop has it no more"
 

@@ -8,8 +8,7 @@ from contextlib import suppress
 import pytest
 
 from pos_api.config import Config
-from pos_api.customers import customers
-from pos_api.customers.erasures import customer_key
+from pos_api.customers import queries as customers
 from pos_api.database.client import Db, Document
 from pos_api.errors import Conflict, NotFound
 from tests.factories import Shop, at, order, outcome, values
@@ -19,14 +18,6 @@ from tests.steps import Crash, clear, interleave, processes
 def only(db: Db) -> Document:
     [customer] = db.customers.find()
     return customer
-
-
-@pytest.mark.parametrize(
-    ("email", "shop_id", "key"),
-    [(" Anna@Example.SE ", 7, "anna@example.se"), ("", 7, "s:#7"), ("   ", 7, "s:#7"), ("", 0, None)],
-)
-def test_who_a_customer_is(email: str, shop_id: int, key: str | None) -> None:
-    assert customer_key("s", email, shop_id) == key
 
 
 def test_a_guest_without_email_makes_no_customer(shop: Shop, db: Db) -> None:
@@ -216,7 +207,7 @@ def test_a_customer_is_found_by_the_shops_id_in_every_form(shop: Shop, db: Db) -
 def test_an_id_of_several_stores_is_ambiguous_without_one(db: Db) -> None:
     for store in ("default", "second"):
         db.woocommerceorders.insert_one({"_id": f"{store}:1", "store": store})
-        db.customers.insert_one({"_id": f"{store}@example.se", "shop_ids": [f"{store}:35"]})
+        db.customers.insert_one({"_id": f"{store}@example.se", "external_ids": [f"{store}:35"]})
     with pytest.raises(Conflict) as raised:
         customers.get(db, "35")
     assert raised.value.details == {"candidates": ["default:#35", "second:#35"]}
@@ -237,7 +228,7 @@ def test_a_shops_blank_fields_do_not_wipe_what_orders_told(shop: Shop, db: Db) -
     }
     assert outcome(shop.deliver("customer.updated", blank)) == "updated"
     assert only(db)["first_name"] == "Anna"
-    assert only(db)["shop_ids"] == ["default:7"]
+    assert only(db)["external_ids"] == ["default:7"]
 
 
 def test_names_that_look_like_operators_are_names(shop: Shop, db: Db) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
-from pos_api.catalogue.products import Catalogue
+from pos_api.catalogue.lookup import Catalogue, catalogue_of
+from pos_api.catalogue.model import ProductDocument
 from pos_api.common.quantity import Quantity
 from pos_api.orders.merge import Change, decide, merge
 from pos_api.orders.model import Order, OrderUpdate
@@ -43,7 +44,8 @@ def update(seconds: float = 0, /, **said: Any) -> OrderUpdate:
 
 def known(*skus: str, **more: Any) -> Catalogue:
     """A catalogue of products with these SKUs, made by staff: no shop has an id for them yet."""
-    return Catalogue({"_id": sku, "sku": sku, "skus": [sku], "seq": 1, "stock": 10, **more} for sku in skus)
+    products = [{"_id": sku, "sku": sku, "skus": [sku], "seq": 1, "stock": 10, **more} for sku in skus]
+    return catalogue_of(cast(list[ProductDocument], products))
 
 
 def merged(*updates: OrderUpdate, catalogue: Catalogue | None = None) -> Order:

@@ -452,7 +452,7 @@ def test_a_variation_that_gets_a_sku_of_its_own_does_not_rename_the_product(shop
     assert response.get_json()["data"]["warnings"] == ["SKU TEE-S is unknown here; this order does not move its stock."]
     assert stock_of(db) == {"TEE": 46}
     [stored] = db.products.find()
-    assert (stored["skus"], stored.get("shop_ids", [])) == (["TEE"], [])
+    assert (stored["skus"], stored.get("external_ids", [])) == (["TEE"], [])
 
 
 def test_a_variations_line_teaches_its_id_where_its_parent_goes_under_another_sku(shop: Shop, db: Db) -> None:

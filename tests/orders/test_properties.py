@@ -253,7 +253,7 @@ def test_renamed_products_keep_their_stock_in_whatever_order_the_shop_tells_of_t
         first.deliver("product.created", product(identity, sku, 10))
     for number, message in enumerate(arrivals):
         (first, second)[number % 2].deliver(*message)
-    ended = {int(each["shop_ids"][0].removeprefix("default:")): each for each in first.db.products.find()}
+    ended = {int(each["external_ids"][0].removeprefix("default:")): each for each in first.db.products.find()}
     assert {identity: each["stock"] for identity, each in ended.items()} == stock
     if all(topic == "product.updated" for topic, _ in arrivals):  # a line's word about a SKU has no time
         assert {identity: each["sku"] for identity, each in ended.items()} == skus

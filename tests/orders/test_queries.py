@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from bson import Decimal128
 
-from pos_api.common.text_search import search_words
+from pos_api.common.text_search import contact_words
 from pos_api.common.time import day_or_moment
 from pos_api.config import Config
-from pos_api.customers import customers
-from pos_api.customers.customers import Buyer
+from pos_api.customers.apply import record_buyers
+from pos_api.customers.model import Buyer
 from pos_api.database.client import Db
 from pos_api.errors import Conflict, NotFound
 from pos_api.orders import order_csv
@@ -44,7 +44,7 @@ def put(db: Db, order_id: int, store: str = "default", **fields: Any) -> str:
             "billing": {"email": email, "first_name": "Anna", "last_name": "Öberg", "phone": "070-123 45 67"},
             "line_items": [{"id": 1, "sku": "A", "quantity": 2}],
             "skus": ["A"],
-            "search": search_words(str(order_id), "Anna", "Öberg", email, "070-123 45 67"),
+            "search": contact_words(str(order_id), "Anna", "Öberg", email, "070-123 45 67"),
             "status_history": [],
             "meta": [],
             "held": [],
@@ -113,7 +113,7 @@ def test_filters_find_what_they_say_and_add_up(db: Db, wanted: Filter, expected:
     put(db, 4, customer="default:#99", email="")
     put(db, 5, deleted_at=NOON)
     db.woocommerceorders.update_one({"_id": "default:4"}, {"$set": {"customer": "default:#99"}})
-    customers.upsert(db, [Buyer("jan@example.se", "default", 17, NOON, NOON, {"email": "jan@example.se"}, {})])
+    record_buyers(db, [Buyer("jan@example.se", "default", "default:17", NOON, NOON, {"email": "jan@example.se"}, {})])
 
     assert ids(db, wanted) == expected
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from pos_api.catalogue import products
+from pos_api.catalogue import staff_actions
 from pos_api.database.client import Db
 from pos_api.orders import verify_stock as verify
 from pos_api.orders.verify_stock import Problem
@@ -20,13 +20,13 @@ KEY = {"X-API-Key": "test-api-key-of-more-than-32-characters"}
 def stocked(db: Db, client: FlaskClient) -> Db:
     """Three products, orders that took, gave back and never took, and an adjustment."""
     for sku in ("A", "B", "Sku 42/ä"):
-        products.add(db, {"sku": sku, "stock": 10}, by="anna")
+        staff_actions.add(db, {"sku": sku, "stock": 10}, by="anna")
     send(client, 1, [("A", 2), ("B", 1)])
     send(client, 2, [("A", 1), ("Sku 42/ä", 0.5)])
     send(client, 2, [("A", 1), ("Sku 42/ä", 0.5)], status="cancelled")
     send(client, 3, [("B", 4)], opening=True, reduced=True)
     send(client, 4, [("unknown", 1)])
-    products.adjust(db, "A", -1, reason="broken", by="anna")
+    staff_actions.adjust(db, "A", -1, reason="broken", by="anna")
     return db
 
 

@@ -22,8 +22,8 @@ from pos_api import cli
 from pos_api.collections import COLLECTIONS
 from pos_api.common.time import now
 from pos_api.config import Config
-from pos_api.customers.customers import CustomerErasure
 from pos_api.customers.erasures import AGAIN_AFTER, Erasures
+from pos_api.customers.model import CustomerErasure
 from pos_api.database import backup
 from pos_api.database.client import Db, Document
 from pos_api.errors import Conflict
@@ -381,7 +381,7 @@ def test_where_the_shop_keeps_its_orders_data_it_stays_here(shop: Shop, db: Db) 
     [record] = db.customers.find({"_id": ANNA})
     assert "accounts" not in record
     assert "username" not in record
-    assert (record["first_name"], record["shop_ids"]) == ("Annalisa", ["default:7"]), "as her orders say"
+    assert (record["first_name"], record["external_ids"]) == ("Annalisa", ["default:7"]), "as her orders say"
     assert db.woocommerceorders.count_documents({"customer": ANNA}) == 2
     assert not db.inbox.find_one({"topic": {"$regex": "^customer"}, "body": {"$ne": b""}})
     assert shop.outcome("customer.updated", {**account, "date_modified_gmt": at(400)}) == "stale"
@@ -394,7 +394,7 @@ def test_a_shop_erases_what_came_from_it_alone(shop: Shop, db: Db, config: Confi
     ingest.ingest(db, other, [envelope("order.created", annas(2))], now())
     assert shop.outcome("customer.erased", {"email": ANNA.upper(), "orders": True}) == "updated"
     [record] = db.customers.find({})
-    assert (record["_id"], record["shop_ids"]) == (ANNA, ["other:7"])
+    assert (record["_id"], record["external_ids"]) == (ANNA, ["other:7"])
     customers = {each["_id"]: each["customer"] for each in db.woocommerceorders.find()}
     assert customers["other:2"] == ANNA
     assert customers["default:1"].startswith("erased:")

@@ -143,8 +143,8 @@ def kept(*more: str) -> set[str]:
     body = json.dumps({"event": "order.created", "data": order(1, meta_data=META)}).encode()
     store = Store("default", "default", "woocommerce", order_meta=more)
     snapshot = translate(messages.read({}, body), store, now(), "cause")
-    assert snapshot is not None
-    return {each["key"] for each in snapshot.fields["meta"]}  # type: ignore[union-attr]
+    assert isinstance(snapshot, OrderUpdate)
+    return {each["key"] for each in snapshot.fields["meta"]}
 
 
 def test_only_the_meta_data_that_is_needed_or_asked_for_is_kept() -> None:
@@ -161,7 +161,8 @@ def test_the_setting_holds_for_every_shop_and_every_way_in(config: Config, db: D
     body = json.dumps({"event": "order.created", "data": order(1, meta_data=META)}).encode()
     for name in ("default", "removed"):
         [subject] = read_delivery(stores.get(name), {}, body, now()).commands
-        assert [each["key"] for each in subject.fields["meta"]] == ["_wcpay_mode", "po_number"]  # type: ignore[union-attr]
+        assert isinstance(subject, OrderUpdate)
+        assert [each["key"] for each in subject.fields["meta"]] == ["_wcpay_mode", "po_number"]
 
 
 def test_meta_data_of_lines_that_people_see_is_kept(shop: Shop, db: Db) -> None:

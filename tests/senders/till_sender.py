@@ -15,7 +15,8 @@ from typing import Any
 
 from bson import Decimal128
 
-from pos_api.catalogue.products import ProductSnapshot
+from pos_api.catalogue.external_ids import external_id
+from pos_api.catalogue.model import ProductUpdate
 from pos_api.database.client import Document
 from pos_api.errors import Invalid, Unauthorized
 from pos_api.orders.model import Line, OrderFields, OrderUpdate, Status
@@ -113,17 +114,17 @@ class TillSender:
 
     def _product(self, item: dict[str, Any], store: Store, received_at: datetime, cause: str) -> Command:
         counted_at = received_at - timedelta(hours=1)
-        return ProductSnapshot(
+        return ProductUpdate(
             store=store.id,
-            shop_id=item["productId"],
-            parent_id=0,
+            external_id=external_id(store.id, item["productId"]),
+            parent_external_id="",
             sku=item["code"],
             name=item["code"].title(),
             price=None,
             stock=item["counted"],
-            pooled=False,
+            shares_parent_stock=False,
             modified_at=counted_at,
-            taken_at=counted_at,
+            stock_read_at=counted_at,
             seen_at=counted_at,
             cause=cause,
         )

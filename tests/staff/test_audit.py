@@ -9,7 +9,7 @@ import pytest
 from bson import Decimal128
 from pymongo.errors import PyMongoError
 
-from pos_api.catalogue import product_csv, products
+from pos_api.catalogue import product_csv, staff_actions
 from pos_api.common.ip_addresses import plain
 from pos_api.common.time import now
 from pos_api.config import Config
@@ -147,9 +147,9 @@ def said(db: Db, action: str) -> list[tuple[str | None, Document]]:
 
 
 def test_a_price_changed_by_staff_is_recorded_with_both_prices(db: Db) -> None:
-    products.add(db, {"sku": "A", "price": Decimal128("2"), "stock": 3}, by="anna")
-    products.change(db, "A", {"price": Decimal128("3"), "name": "Tea", "archived": True})
-    products.change(db, "A", {"archived": False})
+    staff_actions.add(db, {"sku": "A", "price": Decimal128("2"), "stock": 3}, by="anna")
+    staff_actions.change(db, "A", {"price": Decimal128("3"), "name": "Tea", "archived": True})
+    staff_actions.change(db, "A", {"archived": False})
     assert said(db, "product.created") == [("A", {"price": Decimal128("2"), "stock": 3})]
     assert said(db, "product.price") == [("A", {"price": {"before": Decimal128("2"), "after": Decimal128("3")}})]
     assert said(db, "product.changed") == [("A", {"name": {"before": "A", "after": "Tea"}})]
@@ -158,17 +158,17 @@ def test_a_price_changed_by_staff_is_recorded_with_both_prices(db: Db) -> None:
 
 
 def test_stock_moved_by_staff_is_recorded_with_both_stocks(db: Db) -> None:
-    products.add(db, {"sku": "A", "stock": 3}, by="anna")
-    products.count(db, "A", 5, by="anna")
+    staff_actions.add(db, {"sku": "A", "stock": 3}, by="anna")
+    staff_actions.count(db, "A", 5, by="anna")
     for _ in range(2):
-        products.adjust(db, "A", -2, reason="broken", by="anna", once="one")
+        staff_actions.adjust(db, "A", -2, reason="broken", by="anna", once="one")
     assert said(db, "stock.counted") == [("A", {"before": 3, "after": 5, "seq": 2})]
     adjusted = {"reason": "broken", "before": 5, "after": 3, "seq": 3}
     assert said(db, "stock.adjusted") == [("A", adjusted), ("A", {**adjusted, "repeated": True})]
 
 
 def test_a_csv_import_records_every_product_that_it_changes(db: Db) -> None:
-    products.add(db, {"sku": "A", "price": Decimal128("2"), "stock": 3}, by="anna")
+    staff_actions.add(db, {"sku": "A", "price": Decimal128("2"), "stock": 3}, by="anna")
     product_csv.read(db, b"sku,price,stock\nA,3.00,4\nB,1.00,1\n", by="anna")
     assert [target for target, _ in said(db, "product.price")] == ["A"]
     assert [target for target, _ in said(db, "stock.counted")] == ["A"]

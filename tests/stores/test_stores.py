@@ -205,8 +205,8 @@ def test_the_default_shop_loses_what_the_database_holds_of_it(config: Config, db
     [
         ("woocommerceorders", {"_id": "second:1", "store": "second"}, "orders"),
         ("inbox", {"_id": "1", "store": "second"}, "deliveries"),
-        ("products", {"_id": "A", "skus": ["A"], "shop_ids": ["second:7"]}, "products"),
-        ("customers", {"_id": "a@example.com", "shop_ids": ["second:7"]}, "customers"),
+        ("products", {"_id": "A", "skus": ["A"], "external_ids": ["second:7"]}, "products"),
+        ("customers", {"_id": "a@example.com", "external_ids": ["second:7"]}, "customers"),
     ],
 )
 def test_only_a_shop_that_sent_nothing_is_removed(
@@ -218,7 +218,7 @@ def test_only_a_shop_that_sent_nothing_is_removed(
         removal.remove_store(db, "second")
     assert Stores(db, config).of_key(key), "nothing changed"
     db[collection].delete_many({})
-    db[collection].insert_one({**document, "store": "second-2", "shop_ids": ["second-2:7"]})
+    db[collection].insert_one({**document, "store": "second-2", "external_ids": ["second-2:7"]})
     removal.remove_store(db, "second")
     assert Stores(db, config).of_key(key) is None
     assert [each.id for each in Stores(db, config).all()] == ["default"]

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from pos_api.catalogue import products
+from pos_api.catalogue import decision, matching
+from pos_api.catalogue import queries as products
+from pos_api.catalogue.model import ProductDocument, owning_store
 from pos_api.config import Config
-from pos_api.customers import customers
-from pos_api.database.client import Db, Document
+from pos_api.customers.pseudonyms import is_pseudonym
+from pos_api.database.client import Db
 from pos_api.stores import removal, settings
 from tests.factories import AHEAD, Shop, assert_books_balance, at, line, order, outcome, product, stock_of, stock_up
 
@@ -41,11 +43,11 @@ def shop(north: North, client: FlaskClient) -> Shop:
     return Shop(client)
 
 
-def named(db: Db, sku: str = "A") -> Document:
+def named(db: Db, sku: str = "A") -> ProductDocument:
     return products.get(db, sku)
 
 
-def shown(found: Document) -> tuple[str, str, str, str]:
+def shown(found: ProductDocument) -> tuple[str, str, str, str]:
     return found["sku"], found["name"], str(found["price"]), found.get("gtin", "")
 
 
@@ -59,7 +61,7 @@ def test_another_store_links_a_product_and_does_not_change_it(shop: Shop, north:
     assert north.outcome("product.created", theirs) == "updated"
     assert north.outcome("product.updated", {**theirs, "name": "Again", "date_modified_gmt": at(90)}) == "unchanged"
     assert shown(named(db)) == before
-    assert named(db)["shop_ids"] == ["default:1", "north:7"]
+    assert named(db)["external_ids"] == ["default:1", "north:7"]
     assert stock_of(db) == {"A": 10}
     north.outcome("order.created", order(1, line("A", 2, product_id=7)))
     assert stock_of(db) == {"A": 8}, "stock is shared"
@@ -85,11 +87,11 @@ def test_a_store_that_gives_its_product_anothers_sku_keeps_its_own_ledger(shop: 
     ]
     assert [each["code"] for each in reply["warning_codes"]] == ["shared_sku"]
     assert shown(named(db))[:2] == ("A", "Product A")
-    assert named(db, "N (no SKU)")["shop_ids"] == ["north:7"]
+    assert named(db, "N (no SKU)")["external_ids"] == ["north:7"]
     north.outcome("order.created", order(1, line("A", 2, product_id=7), date_created_gmt=AHEAD))
     assert stock_of(db) == {"A": 10, "N": 3}
     north.outcome("product.updated", product(7, "N", 5, date_modified_gmt=at(90)))
-    assert named(db, "N")["shop_ids"] == ["north:7"]
+    assert named(db, "N")["external_ids"] == ["north:7"]
 
 
 def test_a_linked_product_that_another_store_gives_a_third_ones_sku_is_that_one_there(
@@ -99,9 +101,9 @@ def test_a_linked_product_that_another_store_gives_a_third_ones_sku_is_that_one_
     shop.outcome("product.created", product(2, "B", 10))
     north.outcome("product.created", product(7, "A", 10))
     north.outcome("product.updated", product(7, "B", 10, date_modified_gmt=at(60)))
-    assert (named(db, "A")["shop_ids"], named(db, "B")["shop_ids"]) == (["default:1"], ["default:2", "north:7"])
+    assert (named(db, "A")["external_ids"], named(db, "B")["external_ids"]) == (["default:1"], ["default:2", "north:7"])
     north.outcome("product.updated", product(7, "A", 10, date_modified_gmt=at(30)))
-    assert named(db, "A")["shop_ids"] == ["default:1"], "a late older report changes nothing"
+    assert named(db, "A")["external_ids"] == ["default:1"], "a late older report changes nothing"
 
 
 def test_no_way_through_a_shared_stock_leads_to_another_stores_product(shop: Shop, north: North, db: Db) -> None:
@@ -142,7 +144,7 @@ def test_a_product_goes_to_the_next_store_when_its_own_deletes_it_or_is_disconne
 def test_a_product_that_staff_made_belongs_to_the_first_store_that_reports_it(shop: Shop, north: North, db: Db) -> None:
     stock_up(db, A=10)
     north.outcome("order.created", order(1, line("A", 1, product_id=7)))
-    assert products.home_of(named(db)) is None
+    assert owning_store(named(db)) is None
     shop.outcome("product.updated", product(1, "A", 10))
     north.outcome("product.updated", product(7, "A", 10, name="Bought", date_modified_gmt=at(60)))
     assert shown(named(db))[:2] == ("A", "Product A")
@@ -164,7 +166,7 @@ def test_another_store_takes_no_former_sku_and_may_take_back_its_own(shop: Shop,
     north.outcome("product.updated", product(7, "THEIRS", 10, date_modified_gmt=at(50)))
     assert named(db, "THEIRS")["sku"] == "A"
     assert north.outcome("product.created", product(10, "THEIRS", 3, date_modified_gmt=at(60))) == "created"
-    assert named(db, "THEIRS")["shop_ids"] == ["north:10"]
+    assert named(db, "THEIRS")["external_ids"] == ["north:10"]
     assert_books_balance(db)
 
 
@@ -181,7 +183,8 @@ def test_a_sku_that_its_own_store_uses_too_is_taken_back_by_no_other(shop: Shop,
 def test_another_store_can_not_make_a_product_grow_without_end(
     shop: Shop, north: North, db: Db, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(products, "MOST_LINKED", 5)
+    for module in (matching, decision):
+        monkeypatch.setattr(module, "MAX_OF_OTHER_STORES", 5)
     shop.outcome("product.created", product(1, "A", 10))
     for number in range(1, 12):
         theirs = product(7, f"X{number}", 10, date_modified_gmt=at(number))
@@ -193,8 +196,8 @@ def test_another_store_can_not_make_a_product_grow_without_end(
         north.send("product.updated", shares)
     grown = named(db)
     assert len(grown["skus"]) == 1 + 5
-    assert len(grown["shop_ids"]) == 1 + 5
-    assert len(grown.get("pooled", ())) <= 5
+    assert len(grown["external_ids"]) == 1 + 5
+    assert len(grown.get("shared_stock_variations", ())) <= 5
     assert stock_of(db) == {"A": 10 - 44}, "lines of its id are its lines all the same"
     shop.outcome("product.updated", product(1, "B", 10, date_modified_gmt=at(60)))
     assert named(db, "B")["sku"] == "B", "its own store renames it still"
@@ -228,7 +231,7 @@ def test_another_store_does_not_change_a_customer_by_order_or_account(shop: Shop
     north.outcome("customer.updated", {"id": 7, **MALLORY, "billing": address, "date_modified_gmt": at(90)})
     assert profile(db) == ("Anna", "070-1", "Anna")
     [found] = db.customers.find()
-    assert found["shop_ids"] == ["north:7"]
+    assert found["external_ids"] == ["north:7"]
     assert db.woocommerceorders.count_documents({"customer": "anna@example.se"}) == 2, (
         "the orders are theirs all the same"
     )
@@ -253,7 +256,7 @@ def test_another_stores_erasure_leaves_what_a_customers_own_store_reported(
     [after] = db.customers.find()
     theirs = ("home", "email", "first_name", "last_name", "phone", "username", "billing", "search", "as_of")
     assert {name: after.get(name) for name in theirs} == {name: before.get(name) for name in theirs}
-    assert (after["shop_ids"], list(after["accounts"])) == (["default:3"], ["default:3"])
+    assert (after["external_ids"], list(after["accounts"])) == (["default:3"], ["default:3"])
     assert all(each["body"] for each in db.inbox.find({"store": "default"}))
     ours = db.woocommerceorders.find_one({"_id": "default:1"})
     assert ours is not None
@@ -265,12 +268,14 @@ def test_what_is_no_email_address_is_no_key_of_anothers_customer(email: str, sho
     north.outcome("order.created", order(1, billing={**MALLORY, "email": email}))
     north.outcome("customer.updated", {"id": 9, **MALLORY, "email": email, "date_modified_gmt": at(90)})
     shop.outcome("order.created", order(2, billing={"first_name": "Bo"}, customer_id=7))
-    found = {each["_id"]: (each["home"], each["first_name"], each["shop_ids"]) for each in db.customers.find()}
+    found = {
+        each["_id"]: (each["owning_store"], each["first_name"], each["external_ids"]) for each in db.customers.find()
+    }
     assert found == {
         "default:#7": ("default", "Bo", ["default:7"]),
         "north:#9": ("north", "Mallory", ["north:9"]),
     }
-    assert not customers.is_pseudonym("erased:me@example.se"), "such an address has a record"
+    assert not is_pseudonym("erased:me@example.se"), "such an address has a record"
 
 
 def test_a_customer_goes_to_the_next_store_when_theirs_is_disconnected(shop: Shop, north: North, db: Db) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import cast
 
-from pos_api.customers.customers import CustomerErasure, CustomerSnapshot
+from pos_api.customers.model import CustomerErasure, CustomerUpdate, Profile
 from pos_api.senders.fields import Field, FieldPath, FieldReport, object_of, read_fields, same_names
 from pos_api.senders.values import email_address, moment, person_or_place, text, yes_or_no
 from pos_api.senders.woocommerce.common_fields import ADDRESS, identity
@@ -23,21 +24,21 @@ _CUSTOMER = {
 _CREATED = {"date_created_gmt": Field("created_at", moment)}
 
 
-def read_customer(message: Message, store: Store, received_at: datetime) -> CustomerSnapshot:
+def read_customer(message: Message, store: Store, received_at: datetime) -> CustomerUpdate:
     report = message.report
     known = identity(message.data, FieldPath(report), received_at)
     fields = read_fields(message.data, _CUSTOMER, FieldPath(report))
     created_at = read_fields(message.data, _CREATED, FieldPath(FieldReport())).get("created_at")
     report.check("The customer is not valid.")
     email = fields.pop("email", "")
-    return CustomerSnapshot(
+    return CustomerUpdate(
         store=store.id,
-        shop_id=known["id"],
+        external_id=f"{store.id}:{known['id']}",
         email=email,
         as_of=known.get("modified_at") or received_at,
-        fields=fields,
+        fields=cast(Profile, fields),
         warnings=report.warnings,
-        said_at=known.get("modified_at") or created_at,
+        reported_at=known.get("modified_at") or created_at,
         erasures=store.erasures_of(email, known["id"]),
     )
 

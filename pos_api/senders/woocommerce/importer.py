@@ -131,7 +131,7 @@ def _is_off_by_a_moment(discrepancy: StockDiscrepancy, opened: set[str]) -> bool
 def _catch_up(db: Db, config: Config, shop: ShopReader, name: str, ingest: Ingest, started_at: datetime) -> Report:
     """Bring in what changed in the shop while it was being read. A product whose order was paid, cancelled or refunded
     between the reading of the one and of the other started with a stock that was a moment off: it is set right."""
-    query = {"opened_by": name, "opened_at": {"$gte": started_at.replace(microsecond=0)}}
+    query = {"opening_store": name, "opening_stock_at": {"$gte": started_at.replace(microsecond=0)}}
     opened = {product["_id"] for product in db.products.find(query, {"_id": 1})}
     options = Options(started_at - OVERLAP, repair=True)
     report = reconcile(db, config, shop, name, ingest, options)

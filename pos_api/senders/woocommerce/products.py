@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
-from pos_api.catalogue.archive import ProductDeletion
-from pos_api.catalogue.products import ProductSnapshot
+from pos_api.catalogue.external_ids import external_id
+from pos_api.catalogue.model import ProductDeletion, ProductDetails, ProductUpdate
 from pos_api.senders.fields import Field, FieldPath, as_list, list_of, read_fields, same_names
 from pos_api.senders.values import (
     amount,
@@ -68,7 +68,7 @@ _STOCK = {"stock_quantity": Field("stock", lambda value: 0 if is_blank(value) el
 (`WC_Product_Data_Store_CPT::update_product_stock`)."""
 
 
-def read_product(message: Message, store: Store, received_at: datetime, cause: str) -> ProductSnapshot:
+def read_product(message: Message, store: Store, received_at: datetime, cause: str) -> ProductUpdate:
     data, report = message.data, message.report
     path = FieldPath(report)
     known = identity(data, path, received_at)
@@ -76,23 +76,23 @@ def read_product(message: Message, store: Store, received_at: datetime, cause: s
     if fields.get("managed") is True:
         fields |= read_fields(data, _STOCK, path)
     report.check("The product is not valid.")
-    return ProductSnapshot(
+    return ProductUpdate(
         store=store.id,
-        shop_id=known["id"],
-        parent_id=fields.get("parent_id", 0),
+        external_id=external_id(store.id, known["id"]),
+        parent_external_id=external_id(store.id, fields["parent_id"]) if fields.get("parent_id") else "",
         sku=fields.get("sku", ""),
         name=fields.get("name"),
         price=fields.get("price"),
-        unpriced="price" in fields and fields["price"] is None,
+        has_no_price="price" in fields and fields["price"] is None,
         stock=fields.get("stock"),
-        pooled=fields.get("managed") == "parent",
+        shares_parent_stock=fields.get("managed") == "parent",
         modified_at=_known_at(message, known.get("modified_at") or received_at, received_at),
-        taken_at=message.sent_at or received_at,
+        stock_read_at=message.sent_at or received_at,
         cause=cause,
         seen_at=_seen_at(message, known.get("modified_at"), received_at),
         restored=message.topic == "product.restored",
-        by_arrival=message.native,
-        details={name: fields[name] for name in _DETAILS if name in fields},
+        counts_by_arrival=message.native,
+        details=cast(ProductDetails, {name: fields[name] for name in _DETAILS if name in fields}),
         warnings=report.warnings,
         published=str(data.get("status")) not in _UNPUBLISHED,
         last_order_id=message.last_order_id,
@@ -122,4 +122,4 @@ def read_product_deletion(message: Message, store: Store, received_at: datetime)
     at = message.sent_at
     if at is None and message.topic != "product.deleted":
         at = known.get("modified_at")
-    return ProductDeletion(store.id, known["id"], at, received_at)
+    return ProductDeletion(store.id, external_id(store.id, known["id"]), at, received_at)

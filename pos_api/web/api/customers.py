@@ -9,7 +9,8 @@ from typing import Any
 from flask import jsonify
 from marshmallow import Schema, fields, validate
 
-from pos_api.customers import customers, presentation
+from pos_api.customers import presentation
+from pos_api.customers import queries as customers
 from pos_api.database.client import Document
 from pos_api.errors import NotFound
 from pos_api.figures import queries as stats

@@ -14,8 +14,10 @@ from urllib.parse import quote
 from flask import Response, request
 from marshmallow import Schema, ValidationError, fields, validate
 
-from pos_api.catalogue import presentation, product_csv, products
+from pos_api.catalogue import presentation, product_csv, queries, staff_actions
+from pos_api.catalogue.model import ProductDocument
 from pos_api.catalogue.product_csv import MAX_NAME, MAX_SKU
+from pos_api.catalogue.staff_actions import ProductChanges as Changes
 from pos_api.database.client import Document
 from pos_api.errors import BadRequest, UnsupportedMediaType
 from pos_api.staff import audit
@@ -257,17 +259,17 @@ class ImportReport(Schema):
 @blp.response(200, page_of(Product))
 def list_products(query: Document) -> Any:
     """List products by SKU, a page at a time; as one CSV file with `Accept: text/csv`."""
-    wanted = products.Filter(query.get("sku"), query.get("q"), query["low_stock"], query["archived"])
+    wanted = queries.Filter(query.get("sku"), query.get("q"), query["low_stock"], query["archived"])
     if request.accept_mimetypes.best_match(["application/json", "text/csv"]) == "text/csv":
         asked = {name: value for name, value in asdict(wanted).items() if value}
         audit.record(services().db, "products.exported", details=asked)
-        lines = product_csv.write(products.find(services().db, wanted))
+        lines = product_csv.write(queries.find(services().db, wanted))
         return Response(
             lines, mimetype="text/csv", headers={"Content-Disposition": 'attachment; filename="products.csv"'}
         )
     position = pages.after(query["cursor"], str)
     limit = query["limit"]
-    found = products.find(services().db, wanted, after=position[0] if position else None, limit=limit + 1)
+    found = queries.find(services().db, wanted, after=position[0] if position else None, limit=limit + 1)
     rows, info = pages.page(list(found), limit, lambda product: [product["_id"]])
     return success([presentation.product(product) for product in rows], page=info)
 
@@ -279,7 +281,7 @@ def list_products(query: Document) -> Any:
 @blp.response(201, reply(Product))
 def create_product(details: Document) -> Any:
     """Create a product. Its stock is the first movement of its ledger."""
-    product = products.add(services().db, details, by=speaker().name)
+    product = staff_actions.add(services().db, details, by=speaker().name)
     location = f"/api/products/item?sku={quote(product['sku'], safe='')}"
     return success(presentation.product(product), message="Created"), 201, {"Location": location}
 
@@ -291,7 +293,7 @@ def create_product(details: Document) -> Any:
 @blp.response(200, reply(Product))
 def get_product(query: Document) -> Any:
     """One product, by its SKU or a former one."""
-    return success(presentation.product(products.get(services().db, query["sku"])))
+    return success(presentation.product(queries.get(services().db, query["sku"])))
 
 
 @blp.patch("/item")
@@ -300,12 +302,12 @@ def get_product(query: Document) -> Any:
 @blp.arguments(ItemQuery, location="query")
 @blp.arguments(ProductChanges)
 @blp.response(200, reply(Product))
-def change_product(query: Document, changes: Document) -> Any:
+def change_product(query: Document, changes: Changes) -> Any:
     """Change name, price or threshold, or archive. A shop's next word about the product sets name and price again."""
-    return success(presentation.product(products.change(services().db, query["sku"], changes)))
+    return success(presentation.product(staff_actions.change(services().db, query["sku"], changes)))
 
 
-def _moved(moved: tuple[Document, StoredMovement]) -> Document:
+def _moved(moved: tuple[ProductDocument, StoredMovement]) -> Document:
     product, movement = moved
     return {"product": presentation.product(product), "movement": presentation.movement(movement)}
 
@@ -317,7 +319,7 @@ def _moved(moved: tuple[Document, StoredMovement]) -> Document:
 @blp.response(200, reply(Moved))
 def count_product(given: Document) -> Any:
     """Set the stock to what was counted: “there are 12”."""
-    moved = products.count(services().db, given["sku"], given["count"], by=speaker().name, note=given["note"])
+    moved = staff_actions.count(services().db, given["sku"], given["count"], by=speaker().name, note=given["note"])
     return success(_moved(moved))
 
 
@@ -329,7 +331,7 @@ def count_product(given: Document) -> Any:
 @blp.response(200, reply(Moved))
 def adjust_product(headers: Document, given: Document) -> Any:
     """Change the stock by some units, with the reason: “2 broken”."""
-    moved = products.adjust(
+    moved = staff_actions.adjust(
         services().db,
         given["sku"],
         given["change"],
@@ -351,7 +353,7 @@ def list_movements(query: Document) -> Any:
     position = pages.after(query["cursor"], int)
     limit = query["limit"]
     before = position[0] if position else None
-    found = products.movements(services().db, query["sku"], before=before, limit=limit + 1)
+    found = queries.movements(services().db, query["sku"], before=before, limit=limit + 1)
     rows, info = pages.page(found, limit, lambda movement: [movement["seq"]])
     return success([presentation.movement(movement) for movement in rows], page=info)
 

@@ -216,7 +216,7 @@ def test_a_price_a_name_and_a_sku_changed_in_the_database_are_found_and_repaired
         assert {each["shop_id"]: each["fields"] for each in found} == {oil: ["price"], salad: ["name"], hoodie: ["sku"]}
         assert quiet.reconcile(repair=True).data_in_sync
         assert quiet.reconcile().products == []
-        stored = {key: each for each in quiet.database.products.find() for key in each["shop_ids"]}
+        stored = {key: each for each in quiet.database.products.find() for key in each["external_ids"]}
         assert str(stored[f"default:{oil}"]["price"]) == "77"
         assert stored[f"default:{salad}"]["name"] == "Great salad"
         assert stored[f"default:{hoodie}"]["sku"] == "H-SMALL"
@@ -308,7 +308,7 @@ def _content(db: Db) -> dict[str, list[Any]]:
         for order in db.woocommerceorders.find(sort=[("_id", 1)])
     ]
     products = [
-        {name: each[name] for name in ("_id", "sku", "skus", "name", "price", "stock", "shop_ids")}
+        {name: each[name] for name in ("_id", "sku", "skus", "name", "price", "stock", "external_ids")}
         for each in db.products.find(sort=[("_id", 1)])
     ]
     return {"orders": orders, "products": products, "customers": list(db.customers.find(sort=[("_id", 1)]))}

@@ -50,7 +50,7 @@ def ours(world: World, name: str) -> Any:
 
 
 def _product(world: World, name: str) -> dict[str, Any]:
-    found = world.database.products.find_one({"shop_ids": f"default:{world.shop.products[name]}"})
+    found = world.database.products.find_one({"external_ids": f"default:{world.shop.products[name]}"})
     assert found, name
     return dict(found)
 

@@ -11,7 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from pos_api.catalogue import products
+from pos_api.catalogue import queries as products
 from pos_api.common import text_search as words
 from pos_api.common.currencies import CURRENCIES
 from pos_api.common.time import now
@@ -65,8 +65,8 @@ def test_a_name_of_150_000_words_costs_no_order_and_only_its_first_words_are_ind
 
 def test_words_are_of_bounded_length_and_looked_for_so() -> None:
     word = "x" * 5_000
-    assert words.search_words(word) == words.wanted_words(word) == ["x" * 320]
-    assert len(words.search_words("9" * 5_000)) == 1
+    assert words.contact_words(word) == words.wanted_contact_words(word) == ["x" * 320]
+    assert len(words.contact_words("9" * 5_000)) == 1
 
 
 def test_the_words_of_a_customer_stay_bounded_whatever_names_come(shop: Shop, db: Db) -> None:

@@ -111,7 +111,7 @@ def content(db: Db) -> dict[str, Any]:
         for order in db.woocommerceorders.find(sort=[("_id", 1)])
     ]
     products = [
-        {name: each[name] for name in ("_id", "sku", "skus", "name", "price", "stock", "shop_ids")}
+        {name: each[name] for name in ("_id", "sku", "skus", "name", "price", "stock", "external_ids")}
         for each in db.products.find(sort=[("_id", 1)])
     ]
     movements = sorted((each["sku"], each["quantity"], each["balance"]) for each in db.stock_movements.find())

@@ -16,7 +16,8 @@ from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pos_api.catalogue.products import Catalogue
+from pos_api.catalogue.lookup import Catalogue, catalogue_of
+from pos_api.catalogue.model import ProductDocument
 from pos_api.common.limits import LIST_LIMIT
 from pos_api.common.quantity import Quantity, whole
 from pos_api.database.client import Db, Document
@@ -253,7 +254,7 @@ def merged(*versions: dict[str, Any]) -> Order:
     """The order after these versions."""
     order: Order | None = None
     for data in versions:
-        order = merge(order, read_order(data), Catalogue([]))
+        order = merge(order, read_order(data), catalogue_of([]))
     assert order is not None
     return order
 
@@ -303,12 +304,13 @@ def test_an_order_of_the_largest_fields_fits_into_a_document() -> None:
 
 def catalogue() -> Catalogue:
     """Products, one of which has the id 7, and the SKUs of some thousand others."""
-    opened = {"opened_by": "default", "opened_at": NOON + timedelta(days=1), "seq": 1, "stock": 5, "synced_at": NOON}
-    known = [{"_id": "A", "sku": "A", "skus": ["A"], "shop_ids": ["default:7"], **opened}]
+    opened: dict[str, Any] = {"opening_store": "default", "opening_stock_at": NOON + timedelta(days=1)}
+    opened |= {"seq": 1, "stock": 5, "synced_at": NOON}
+    known: list[dict[str, Any]] = [{"_id": "A", "sku": "A", "skus": ["A"], "external_ids": ["default:7"], **opened}]
     known += [{"_id": f"P{n}", "sku": f"P{n}", "skus": [f"P{n}"], **opened} for n in range(3_000)]
     pooled = [f"default:{n}" for n in range(1, 3_000)]
-    known.append({"_id": "PARENT", "sku": "PARENT", "skus": ["PARENT"], "pooled": pooled, **opened})
-    return Catalogue(known)
+    known.append({"_id": "PARENT", "sku": "PARENT", "skus": ["PARENT"], "shared_stock_variations": pooled, **opened})
+    return catalogue_of(cast(list[ProductDocument], known))
 
 
 def process(topic: str, body: bytes) -> dict[str, str] | None:

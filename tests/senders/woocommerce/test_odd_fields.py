@@ -14,8 +14,8 @@ from flask.testing import FlaskClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pos_api.catalogue.products import ProductSnapshot
-from pos_api.customers.customers import CustomerSnapshot
+from pos_api.catalogue.model import ProductUpdate
+from pos_api.customers.model import CustomerUpdate
 from pos_api.database.client import Db
 from pos_api.errors import Invalid
 from pos_api.orders.model import OrderUpdate
@@ -41,7 +41,7 @@ def read_order(**fields: Any) -> OrderUpdate:
     return snapshot
 
 
-def warned(snapshot: OrderUpdate | ProductSnapshot | CustomerSnapshot) -> set[str]:
+def warned(snapshot: OrderUpdate | ProductUpdate | CustomerUpdate) -> set[str]:
     """The fields that its warnings name."""
     return {str(each.values["field"]) for each in snapshot.warnings}
 

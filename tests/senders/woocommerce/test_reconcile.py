@@ -449,10 +449,10 @@ def test_a_shop_whose_webhooks_all_failed_is_mended_to_the_last_unit(
     first, last = recording["steps"][0], recording["steps"][-1]
     for number, (sku, units) in enumerate(recording["initial_stock"].items(), 1000):
         if not sku.startswith("#"):
-            started = {"opened_at": LONG_AGO, "opened_by": "default"}
+            started = {"opening_stock_at": LONG_AGO, "opening_store": "default"}
             db.products.insert_one(
                 {"_id": sku, "sku": sku, "skus": [sku], "name": sku, "price": None, **started}
-                | {"stock": units, "seq": 0, "shop_ids": [f"default:{number}"]}
+                | {"stock": units, "seq": 0, "external_ids": [f"default:{number}"]}
             )
     for delivery in first["deliveries"]:
         deliver(db, config, delivery)
@@ -772,7 +772,7 @@ def test_the_newer_update_of_another_shop_is_no_discrepancy(
     north = replace(Stores(db, config).get("default"), id="north")
     newer = product(7, "A", 10, name="Northern", date_modified_gmt="2026-11-01T00:00:00")
     ingest.ingest(db, north, [envelope("product.updated", newer)], now())
-    db.products.update_one({"_id": "A"}, {"$addToSet": {"shop_ids": "north:7"}})
+    db.products.update_one({"_id": "A"}, {"$addToSet": {"external_ids": "north:7"}})
     assert compare(db, config, shop).products == []
 
 

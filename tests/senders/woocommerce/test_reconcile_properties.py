@@ -199,7 +199,7 @@ def _differences(db: Db, fake: FakeShop) -> list[str]:
             found.append(f"refunds of {number}")
     rows = [*fake.products.values(), *(row for rows in fake.variations.values() for row in rows)]
     wanted = {f"default:{row['id']}": row for row in rows if row["sku"] and row.get("status") != "trash"}
-    here = {key: each for each in db.products.find({"archived": {"$ne": True}}) for key in each["shop_ids"]}
+    here = {key: each for each in db.products.find({"archived": {"$ne": True}}) for key in each["external_ids"]}
     if wanted.keys() != here.keys():
         found.append(f"products {sorted(here)} here, {sorted(wanted)} there")
     for key in wanted.keys() & here.keys():

@@ -22,7 +22,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from pos_api import cli
-from pos_api.catalogue import products
+from pos_api.catalogue import staff_actions
 from pos_api.config import Config
 from pos_api.database.client import Db, Document
 from pos_api.staff import audit, token_claims, tokens, users
@@ -110,7 +110,7 @@ def test_every_route_that_changes_something_leaves_an_entry(
     app: Flask, client: FlaskClient, db: Db, config: Config
 ) -> None:
     anna = users.add(db, "anna", PASSWORD, "admin")
-    products.add(db, {"sku": "A", "stock": 5}, by="anna")
+    staff_actions.add(db, {"sku": "A", "stock": 5}, by="anna")
     event = park(client)
     token = {"Authorization": f"Bearer {Tokens(db, config.jwt_secret).of_log_in(anna)[0]}"}
     for route, (call, action) in ROUTES.items():
@@ -278,7 +278,7 @@ def test_admins_read_the_audit_and_nobody_else(client: FlaskClient, config: Conf
 
 def test_the_audit_is_listed_by_page_and_filter(client: FlaskClient, db: Db, admin: dict[str, str]) -> None:
     for number in range(5):
-        products.add(db, {"sku": f"S{number}", "price": None}, by="anna")
+        staff_actions.add(db, {"sku": f"S{number}", "price": None}, by="anna")
 
     def listed(**query: Any) -> Any:
         reply = client.get("/api/audit", headers=admin, query_string=query)

@@ -128,7 +128,7 @@ def test_when_it_fails_the_log_names_the_route_and_not_the_person(
     def fail(*_: Any) -> None:
         raise error("no server for secret.person@example.com")
 
-    monkeypatch.setattr("pos_api.customers.customers.get", fail)
+    monkeypatch.setattr("pos_api.customers.queries.get", fail)
     data(client.get(f"{PATH}/secret.person@example.com", headers=STAFF), status)
     said = capfd.readouterr().out
     assert "route=/api/customers/<path:customer>" in said

@@ -23,7 +23,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from pos_api.catalogue import products
+from pos_api.catalogue import staff_actions
 from pos_api.config import Config
 from pos_api.database.client import Db
 from pos_api.staff import token_claims
@@ -124,7 +124,7 @@ def test_authorize_offers_key_and_token(document: Any) -> None:
 def api(app: Flask, client: FlaskClient, db: Db) -> Any:
     """The service with something in it, as schemathesis reads it."""
     order = {"id": 7, "status": "processing", "total": "9.00", "line_items": [{"id": 1, "sku": "A", "quantity": 1}]}
-    products.add(db, {"sku": "A", "stock": 3, "low_stock_threshold": 5}, by="anna")
+    staff_actions.add(db, {"sku": "A", "stock": 3, "low_stock_threshold": 5}, by="anna")
     assert client.post("/api/webhooks/orders", json={"event": "order.created", "data": order}, headers=KEY).json
     client.post("/api/webhooks/orders", json={"event": "order.created", "data": {"id": "x"}}, headers=KEY)
     return schemathesis.openapi.from_wsgi("/api-docs/openapi.json", app)

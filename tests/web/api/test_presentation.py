@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from pos_api.catalogue import products
+from pos_api.catalogue import staff_actions
 from pos_api.common.presentation import fields, shown
 from pos_api.config import Config
 from pos_api.database.client import Db
@@ -40,7 +40,7 @@ def with_unknown_fields(value: Any) -> Any:
 @pytest.fixture
 def filled(shop: Shop, db: Db) -> Db:
     """One of each thing, with fields that nobody has decided to show."""
-    products.add(db, {"sku": "A", "stock": 5}, by="anna")
+    staff_actions.add(db, {"sku": "A", "stock": 5}, by="anna")
     address = {"first_name": "Anna", "email": "anna@example.se"}
     refunds = [{"id": 9, "amount": "1.00", "reason": "broken", "line_items": [{"id": 10, "quantity": 1, "sku": "A"}]}]
     taxes = [{"id": 3, "rate_id": 1, "label": "VAT", "tax_total": "1.00"}]

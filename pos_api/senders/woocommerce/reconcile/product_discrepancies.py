@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from pos_api.catalogue.model import ProductDocument
 from pos_api.common.money import decimal
-from pos_api.database.client import Document
 from pos_api.senders.woocommerce.envelope import envelope
 from pos_api.senders.woocommerce.reconcile import stock
 from pos_api.senders.woocommerce.reconcile.model import ProductDiscrepancy, ProductSide
@@ -31,7 +31,7 @@ def lacking_fields(row: Row) -> list[str]:
     return [name for name in _NEEDED if name not in row] or ([] if stock.is_sound(row) else ["a number of units"])
 
 
-def changed(row: Row, product: Document, fields: list[str], known_at: datetime | None) -> ProductFinding:
+def changed(row: Row, product: ProductDocument, fields: list[str], known_at: datetime | None) -> ProductFinding:
     """A product that is not here as it is in the shop: these fields differ (`archived`: the shop has it again).
     `known_at` is the time of the newest update known here: the repair counts as no older."""
     here = _side(product)
@@ -77,7 +77,7 @@ def _cause(here: ProductSide, there: ProductSide, fields: list[str]) -> str:
     return f"{cause[0].upper()}{cause[1:]}."
 
 
-def gone(product: Document, shop_id: int, *, in_trash: bool) -> ProductFinding:
+def gone(product: ProductDocument, shop_id: int, *, in_trash: bool) -> ProductFinding:
     """A product that is here and that the shop has deleted."""
     discrepancy: ProductDiscrepancy = {
         "product": product["_id"],
@@ -93,7 +93,7 @@ def gone(product: Document, shop_id: int, *, in_trash: bool) -> ProductFinding:
     return ProductFinding(discrepancy, envelope("product.deleted", {"id": shop_id}))
 
 
-def _side(product: Document) -> ProductSide:
+def _side(product: ProductDocument) -> ProductSide:
     price = None if product.get("price") is None else str(decimal(product["price"]))
     archived = bool(product.get("archived"))
     return {"sku": product["sku"], "name": product["name"], "price": price, "archived": archived}

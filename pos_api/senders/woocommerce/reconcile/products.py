@@ -11,9 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from pos_api.catalogue import archive as product_archive
-from pos_api.catalogue import products
-from pos_api.catalogue.products import ProductSnapshot, shop_key
+from pos_api.catalogue import collections
+from pos_api.catalogue.deletion import is_deleted
+from pos_api.catalogue.details import differing_fields
+from pos_api.catalogue.external_ids import external_id
+from pos_api.catalogue.lookup import lookup
+from pos_api.catalogue.matching import line_reference
+from pos_api.catalogue.model import ProductDocument, ProductUpdate, is_owned_by_another_store
 from pos_api.common.batches import in_batches
 from pos_api.common.quantity import Quantity
 from pos_api.database.client import Document
@@ -41,10 +45,10 @@ class _Catalogue:
     deleted: list[ProductFinding] = field(default_factory=list)
 
     def key(self, shop_id: int) -> str:
-        return shop_key(self.comparison.store.id, shop_id)
+        return external_id(self.comparison.store.id, shop_id)
 
-    def by_shop_id(self, shop_id: int) -> Document | None:
-        return self.comparison.db.products.find_one({"shop_ids": self.key(shop_id)})
+    def by_shop_id(self, shop_id: int) -> ProductDocument | None:
+        return collections.products(self.comparison.db).find_one({"external_ids": self.key(shop_id)})
 
 
 def compare(comparison: Comparison, skus: set[str] | None) -> None:
@@ -77,20 +81,20 @@ def _compare_all(catalogue: _Catalogue) -> None:
 
 
 def _of_this_shop(store: Store) -> Document:
-    return {"shop_ids": {"$regex": f"^{_key_prefix(store)}"}}
+    return {"external_ids": {"$regex": f"^{_key_prefix(store)}"}}
 
 
 def _key_prefix(store: Store) -> str:
-    """How `shop_key` begins for all products of the shop."""
-    return shop_key(store.id, 0).removesuffix("0")
+    """How the external ids begin for all products of the shop."""
+    return external_id(store.id, 0).removesuffix("0")
 
 
 def _ids_of(comparison: Comparison, query: Document) -> Iterator[int]:
     """The ids in this shop of the products that match, but those that it is known to have deleted."""
     prefix = _key_prefix(comparison.store)
-    for product in comparison.db.products.find(query, {"shop_ids": 1, "deleted_ids": 1}):
-        for key in product.get("shop_ids", ()):
-            if key.startswith(prefix) and not product_archive.is_deleted(product, key):
+    for product in collections.products(comparison.db).find(query, {"external_ids": 1, "deleted_ids": 1}):
+        for key in product.get("external_ids", ()):
+            if key.startswith(prefix) and not is_deleted(product, key):
                 yield int(key.removeprefix(prefix))
 
 
@@ -109,12 +113,12 @@ def _compare_rows(catalogue: _Catalogue, rows: list[Row]) -> None:
     comparison = catalogue.comparison
     named = [(row, stock.sku_of(row)) for row in rows if not _is_cut_short(comparison, row)]
     keys = [catalogue.key(row["id"]) for row, _ in named]
-    known = products.lookup(comparison.db, [sku for _, sku in named if sku], keys)
-    stored = comparison.db.products.find({"shop_ids": {"$in": keys}})
-    by_key = {key: product for product in stored for key in product["shop_ids"]}
+    known = lookup(comparison.db, [sku for _, sku in named if sku], keys)
+    stored = collections.products(comparison.db).find({"external_ids": {"$in": keys}})
+    by_key = {key: product for product in stored for key in product["external_ids"]}
     for (row, sku), key in zip(named, keys, strict=True):
         comparison.report.products_compared += 1
-        product = known.find(comparison.store.id, sku, row["id"]) if sku else None
+        product = known.match(line_reference(comparison.store.id, sku, row["id"]))
         if key in by_key:
             _compare_content(catalogue, row, by_key[key])
         if product is not None:
@@ -135,13 +139,13 @@ def _is_cut_short(comparison: Comparison, row: Row) -> bool:
 # --- what differs -----------------------------------------------------------------------------------------------------
 
 
-def _compare_content(catalogue: _Catalogue, row: Row, product: Document) -> None:
+def _compare_content(catalogue: _Catalogue, row: Row, product: ProductDocument) -> None:
     """Note a product whose name, price or SKU differs, or that is archived as deleted; confirmed by a second look."""
     comparison = catalogue.comparison
     if not _differing(catalogue, row, product):
         return
     product = catalogue.by_shop_id(row["id"]) or product
-    with_this_sku = comparison.db.products.find_one({"skus": stock.sku_of(row)}) or {}
+    with_this_sku = collections.products(comparison.db).find_one({"skus": stock.sku_of(row)})
     again, unread = comparison.shop.product(row["id"])
     comparison.report.not_read(PRODUCTS, [unread] if unread else [])
     if again is None or again.get("status") == "trash":
@@ -149,31 +153,31 @@ def _compare_content(catalogue: _Catalogue, row: Row, product: Document) -> None
             _gone(catalogue, row["id"], in_trash=again is not None)
         return
     if not _is_cut_short(comparison, again) and (fields := _differing(catalogue, again, product)):
-        times = [each["synced_at"] for each in (product, with_this_sku) if "synced_at" in each]
+        times = [each["synced_at"] for each in (product, with_this_sku) if each and "synced_at" in each]
         _note(catalogue, changed(again, product, fields, max(times, default=None)))
 
 
-def _differing(catalogue: _Catalogue, row: Row, product: Document) -> list[str]:
+def _differing(catalogue: _Catalogue, row: Row, product: ProductDocument) -> list[str]:
     """The fields of a product here that are not as the shop has them; `archived` where the shop has it again."""
     update = _command(catalogue.comparison, row)
-    if not isinstance(update, ProductSnapshot):
+    if not isinstance(update, ProductUpdate):
         return ["unusable"]
-    fields = products.differing(product, update)
-    if products.is_of_another_store(product, catalogue.comparison.store.id):
+    fields = differing_fields(product, update)
+    if is_owned_by_another_store(product, catalogue.comparison.store.id):
         fields = ["sku"] if update.sku not in product["skus"] else []
     key = catalogue.key(row["id"])
-    others = [each for each in product["shop_ids"] if each != key and not product_archive.is_deleted(product, each)]
+    others = [each for each in product["external_ids"] if each != key and not is_deleted(product, each)]
     if others and product.get("synced_at", update.modified_at) >= update.modified_at:
         # several products of shops are one here (translations, two shops): the newest update of any of them counts
         fields = [name for name in fields if name == "sku" and update.sku not in product["skus"]]
-    return [*fields, "archived"] if product_archive.is_deleted(product, key) else fields
+    return [*fields, "archived"] if is_deleted(product, key) else fields
 
 
 def _is_for_sale(comparison: Comparison, row: Row) -> bool:
     """Whether a product unknown here should be known: a draft starts with the stock it is published with. One that
     can't be read as a product should be, too."""
     update = _command(comparison, row)
-    return not isinstance(update, ProductSnapshot) or update.published
+    return not isinstance(update, ProductUpdate) or update.published
 
 
 def _command(comparison: Comparison, row: Row) -> object:
@@ -183,7 +187,7 @@ def _command(comparison: Comparison, row: Row) -> object:
 def _gone(catalogue: _Catalogue, shop_id: int, *, in_trash: bool) -> None:
     """Remember a product that is here and that the shop has deleted."""
     product = catalogue.by_shop_id(shop_id)
-    if product is not None and not product_archive.is_deleted(product, catalogue.key(shop_id)):
+    if product is not None and not is_deleted(product, catalogue.key(shop_id)):
         catalogue.deleted.append(gone(product, shop_id, in_trash=in_trash))
 
 
@@ -203,7 +207,7 @@ def _note_deleted(catalogue: _Catalogue) -> None:
     for finding in deleted:
         shop_id = finding.discrepancy["shop_id"]
         product = catalogue.by_shop_id(shop_id)
-        if product and not product_archive.is_deleted(product, catalogue.key(shop_id)):
+        if product and not is_deleted(product, catalogue.key(shop_id)):
             _note(catalogue, finding)  # else it went with the product that it is a variation of
 
 
@@ -227,5 +231,5 @@ def _holds(catalogue: _Catalogue, finding: ProductFinding) -> bool:
     if product is None:
         return False
     if finding.row is None:
-        return product_archive.is_deleted(product, catalogue.key(shop_id))
+        return is_deleted(product, catalogue.key(shop_id))
     return not _differing(catalogue, finding.row, product)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from pos_api.catalogue.products import MANAGED_AGAIN
+from pos_api.catalogue.stock_management import MANAGED_AGAIN
 from pos_api.common.quantity import Quantity, quantity, whole
 from pos_api.database.client import Document
 from pos_api.senders.woocommerce.envelope import envelope
