@@ -41,6 +41,9 @@ FAILS = "".join(
     f"add_filter( '{hook}', function () {{ throw new TypeError( 'A fault in {hook}.' ); }} );\n"
     for hook in sorted(HOOKS)
 )
+CAN_NOT_BE_READ = """
+add_filter( 'woocommerce_rest_prepare_shop_order_object', function () { throw new TypeError( 'A fault.' ); } );
+"""
 RETURNS_NONSENSE = """
 add_filter( 'pos_sync_payload', function ( $data, $type ) { return 'order' === $type ? 'nonsense' : array(); }, 10, 2 );
 add_filter( 'pos_sync_request_args', function ( $args ) {
@@ -128,6 +131,17 @@ def test_an_order_that_is_held_back_is_sent_when_it_no_longer_is_and_never_when_
     live.shop.act("run_jobs")
     assert sent(live, later)[-1]["data"]["status"] == "cancelled", "what the POS has is kept up to date"
     assert sent(live, never) == []
+
+
+def test_an_order_that_could_not_be_read_can_still_be_held_back(live: World) -> None:
+    live.shop.act("developer_plugin", code=examples() + CAN_NOT_BE_READ)
+    order = live.shop.order(("Oil", 1))
+    queue = live.shop.act("run_jobs")
+    assert [(row["object_id"], row["tries"]) for row in queue["rows"]] == [(str(order), "0")]
+    live.shop.act("developer_plugin", code=examples())
+    live.shop.act("set_meta", id=order, key="_is_test", value="yes")
+    assert set(live.shop.act("run_jobs")["states"]) == {"sent"}
+    assert sent(live, order) == []
 
 
 @pytest.mark.parametrize(

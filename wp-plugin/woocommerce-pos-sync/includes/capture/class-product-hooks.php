@@ -8,7 +8,8 @@ use POS_Sync\Registers_Hooks;
 
 /**
  * Notices new and changed products, and those that are published, unpublished, trashed or deleted, in every way that
- * WordPress has for it: so that the POS knows every SKU an order can name, and the new name of a renamed one.
+ * WordPress has for it: so that the POS knows every SKU an order can name, and the new name of a renamed one. Other plugins call these hooks, too, so
+ * their arguments can be anything.
  */
 final class Product_Hooks implements Registers_Hooks {
 
@@ -81,10 +82,11 @@ final class Product_Hooks implements Registers_Hooks {
 	/**
 	 * A product or variation was given another name or parent.
 	 *
+	 * @param mixed $id     Its id.
 	 * @param mixed $post   The post.
 	 * @param mixed $before The post before.
 	 */
-	public function post_updated( int $id, $post, $before ): void {
+	public function post_updated( $id, $post, $before ): void {
 		if ( $post instanceof \WP_Post && $before instanceof \WP_Post && in_array( $post->post_type, self::TYPES, true )
 			&& ( $post->post_title !== $before->post_title || $post->post_parent !== $before->post_parent ) ) {
 			$this->changes->add( Queue_Item::PRODUCT, $post->ID, 'updated' );
@@ -94,9 +96,10 @@ final class Product_Hooks implements Registers_Hooks {
 	/**
 	 * A product or variation was deleted for good.
 	 *
+	 * @param mixed $id   Its id.
 	 * @param mixed $post The post.
 	 */
-	public function deleted( int $id, $post ): void {
+	public function deleted( $id, $post ): void {
 		if ( $post instanceof \WP_Post && in_array( $post->post_type, self::TYPES, true ) ) {
 			$this->add_with_family( $post );
 		}
@@ -105,19 +108,20 @@ final class Product_Hooks implements Registers_Hooks {
 	/**
 	 * A product was put into other categories.
 	 *
-	 * @param mixed  $terms      Not used.
-	 * @param mixed  $categories Its categories.
-	 * @param string $taxonomy   Which taxonomy it is about.
-	 * @param bool   $append     Not used.
-	 * @param mixed  $before     Its categories before.
+	 * @param mixed $id         Its id.
+	 * @param mixed $terms      Not used.
+	 * @param mixed $categories Its categories.
+	 * @param mixed $taxonomy   Which taxonomy it is about.
+	 * @param mixed $append     Not used.
+	 * @param mixed $before     Its categories before.
 	 */
-	public function terms_changed( int $id, $terms, $categories, string $taxonomy, bool $append, $before ): void {
+	public function terms_changed( $id, $terms, $categories, $taxonomy, $append, $before ): void {
 		$numbers = static function ( $ids ): array {
 			$ids = array_map( 'intval', array_filter( (array) $ids, 'is_numeric' ) );
 			sort( $ids );
 			return $ids;
 		};
-		$post    = 'product_cat' === $taxonomy && $numbers( $categories ) !== $numbers( $before ) ? get_post( $id ) : null;
+		$post    = 'product_cat' === $taxonomy && $numbers( $categories ) !== $numbers( $before ) && is_numeric( $id ) ? get_post( (int) $id ) : null;
 		if ( $post instanceof \WP_Post && 'product' === $post->post_type ) {
 			$this->add_with_family( $post );
 		}

@@ -93,10 +93,11 @@ final class Orders_Screen implements Registers_Hooks {
 	/**
 	 * Sends the chosen orders. WooCommerce and WordPress have checked the nonce.
 	 *
-	 * @param string            $redirect Where it goes on.
+	 * @param mixed             $redirect Where it goes on.
 	 * @param array<int|string> $ids      The chosen orders.
 	 */
-	public function handle_bulk_action( string $redirect, string $action, array $ids ): string {
+	public function handle_bulk_action( $redirect, string $action, array $ids ): string {
+		$redirect = is_string( $redirect ) ? $redirect : ''; // Other plugins may have returned anything.
 		if ( self::ACTION !== $action || ! current_user_can( 'manage_woocommerce' ) ) {
 			return $redirect;
 		}
@@ -138,9 +139,10 @@ final class Orders_Screen implements Registers_Hooks {
 	/**
 	 * Adds the box; not to an order that was never saved, which the POS can not have.
 	 *
+	 * @param mixed                          $screen The screen.
 	 * @param \WP_Post|\WC_Order|object|null $order  The order, or its post.
 	 */
-	public function add_box( string $screen, $order = null ): void {
+	public function add_box( $screen, $order = null ): void {
 		if ( in_array( $screen, array( wc_get_page_screen_id( 'shop-order' ), 'shop_order' ), true ) && current_user_can( 'manage_woocommerce' ) && ! $this->is_new( $order ) ) {
 			add_meta_box( 'pos-sync', __( 'POS', 'woocommerce-pos-sync' ), array( $this, 'show_box' ), $screen, 'side', 'high' );
 		}
