@@ -58,6 +58,11 @@ def decimal(value: Any) -> Decimal:
     return _decimal(value.bid) if isinstance(value, Decimal128) else Decimal(0)
 
 
+def is_negative(amount: Decimal128) -> bool:
+    """Whether a stored amount is below 0 (or is -0), by its sign bit: a conversion takes many times as long."""
+    return amount.bid[15] >= 0x80  # IEEE 754-2008: the highest bit of 16 bytes, little-endian
+
+
 def decimal128(amount: Decimal) -> Decimal128:
     """The amount as it is stored. pymongo's own conversion takes many times as long."""
     text = f"{amount:f}"

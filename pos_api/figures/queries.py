@@ -67,9 +67,7 @@ def figures(
     changed since the last look that it is not counted within some seconds (it is less at the next), or a newer version
     of the service, with other measures, keeps the figures.
     """
-    if left := rollup.refresh(db, _PATIENCE):
-        message = f"The figures are being brought up to date; up to {left:,} orders are left to count."
-        raise Unavailable(message, retry_after=_RETRY_AFTER)
+    _bring_rollups_up_to_date(db)
     today, half = now().date(), timedelta(days=MOST_DAYS // 2)
     earliest, latest = since or today - half, until or today + half
     query: Document = {"day": {"$gte": earliest.isoformat(), "$lte": latest.isoformat()}}
@@ -93,6 +91,13 @@ def figures(
             for name in sorted(by_currency)
         ],
     }
+
+
+def _bring_rollups_up_to_date(db: Db) -> None:
+    """Raises Unavailable where that takes longer than some seconds."""
+    if left := rollup.refresh(db, _PATIENCE):
+        message = f"The figures are being brought up to date; up to {left:,} orders are left to count."
+        raise Unavailable(message, retry_after=_RETRY_AFTER)
 
 
 def _range(since: date | None, until: date | None, days: list[str]) -> tuple[date, date]:

@@ -184,15 +184,15 @@ def run_due(db: Db, erasures: Erasures) -> None:
     for, and all after a restore that did not come to its end."""
     if erasures.restore_is_due():
         after_restore(db, erasures)
-    anything = False
+    carried_out = False
     for customer, store, times in erasures.due():
         started_at = now()
         for erasure in times:
             _carry_out(db, customer, store, erasure)
         erasures.carried_out(customer, store, started_at)
-        anything = True
+        carried_out = True
     _erase_deliveries_again(db)
-    if anything:
+    if carried_out:
         rollup.refresh_unless_newer(db, seconds=_FIGURES_SECONDS)
 
 

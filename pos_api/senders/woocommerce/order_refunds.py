@@ -6,7 +6,7 @@ from typing import Any
 
 from bson import Decimal128
 
-from pos_api.common.money import ZERO
+from pos_api.common.money import ZERO, is_negative
 from pos_api.database.client import Document
 from pos_api.orders.meta import first_meta
 from pos_api.senders.fields import Field, FieldPath, check_count, list_of, object_of, read_fields, same_names
@@ -82,4 +82,4 @@ def _refund_lines(value: Document, paid_back: Decimal128, path: FieldPath) -> Do
 
 
 def _positive(amount: Decimal128) -> Decimal128:
-    return amount if amount.bid[15] < 0x80 else Decimal128(-amount.to_decimal())
+    return Decimal128(-amount.to_decimal()) if is_negative(amount) else amount

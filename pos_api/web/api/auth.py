@@ -91,13 +91,13 @@ def me() -> dict[str, Any]:
     return success(speaker())
 
 
-class Nothing(Schema):
+class NoData(Schema):
     """No data."""
 
 
 @blp.post("/logout")
 @staff("viewer")
-@blp.response(200, reply(Nothing))
+@blp.response(200, reply(NoData))
 def log_out() -> dict[str, Any]:
     """End the token that is sent. It counts no longer: here at once, in other processes within five seconds."""
     services().tokens.end(sent_token())

@@ -8,157 +8,39 @@ bodies, limits of size, an upper limit of connections and of memory, and one JSO
 from __future__ import annotations
 
 import asyncio
-import json
-import resource
 import time
-import uuid
-from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass
-from http import HTTPStatus
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from pos_api.logs import get_logger
 from pos_api.web.api import BODY_LIMIT
+from pos_api.web.server.connections import Connections
+from pos_api.web.server.limits import (
+    LINGER_SECONDS,
+    MAX_FIELDS,
+    MAX_HEAD,
+    MAX_LINE,
+    MAX_PIPELINED,
+    MAX_UNFINISHED_BYTES,
+    UNREAD_SECONDS,
+    Arrival,
+)
+from pos_api.web.server.refusals import (
+    CODING,
+    CUT_OFF,
+    EXPECTATION,
+    FULL,
+    LONG_HEAD,
+    LONG_LINE,
+    MALFORMED,
+    METHOD,
+    SLOW,
+    Refusal,
+    http_answer,
+)
 
-HEAD_SECONDS = 10.0
-"""A request line with its headers has arrived by then, counted from its first byte, or from the connection's start."""
-BODY_SECONDS = 30.0
-"""A body has arrived by then, counted from the end of its head."""
-RATE_FROM = 5.0
-"""From so many seconds on the least rates hold, over the time since the start."""
-HEAD_RATE, BODY_RATE = 20, 500
-"""Bytes per second."""
-UNREAD_SECONDS = 30.0
-"""An answer that nobody reads for so long is dropped with its connection."""
-LINGER_SECONDS = 2.0
-"""How long a refused sender may go on sending; closing at once would take back the answer (RFC 9112, section 9.6)."""
-
-MAX_LINE = 8190
-MAX_FIELDS = 100
-MAX_HEAD = 65_536
-MAX_UNFINISHED_BYTES = 64 * 2**20
-"""Of all bodies of this process that are not answered yet."""
-MAX_PIPELINED = 16
-"""Requests that a connection may send ahead, before the answer to an earlier one; whoever sends more is cut off."""
-MAX_CONNECTIONS = 10_000
-_AT_ONCE = 100
-"""Connections refused before other requests are looked at again."""
-_LOGGED_AT_ONCE = 20
-"""Refused requests with a line of the log each, between two checks; what is more is logged together."""
-_SPARE_FILES = 256
-"""Files that a process needs besides the connections that count."""
-
-log = get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a request is not read to its end, and what is answered."""
-
-    status: int
-    code: str
-    message: str
-
-
-def _unreadable(status: int, code: str) -> Refusal:
-    return Refusal(status, code, f"The request can't be read: {HTTPStatus(status).phrase}.")
-
-
-MALFORMED = _unreadable(400, "bad_request")
-METHOD = _unreadable(405, "method_not_allowed")
-LONG_LINE = _unreadable(414, "uri_too_long")
-EXPECTATION = _unreadable(417, "expectation_failed")
-LONG_HEAD = _unreadable(431, "headers_too_large")
-CODING = _unreadable(501, "not_implemented")
-CUT_OFF = Refusal(400, "bad_request", "The body did not arrive whole.")
-SLOW = Refusal(408, "request_timeout", "The request did not arrive in time; send it again.")
-FULL = Refusal(503, "unavailable", "Too many requests are arriving at once; send it again.")
-
-
-@dataclass(slots=True)
-class Arrival:
-    """How much has arrived of a head or a body, and since when."""
-
-    since: float
-    in_body: bool = False
-    received: int = 0
-
-    def late(self, moment: float) -> bool:
-        """Whether its deadline has passed, or it arrives more slowly than the least rate."""
-        seconds = moment - self.since
-        limit, rate = (BODY_SECONDS, BODY_RATE) if self.in_body else (HEAD_SECONDS, HEAD_RATE)
-        return seconds > limit or (seconds > RATE_FROM and self.received < rate * seconds)
-
-
-class _Connections:
-    """The open connections of this process, those that have waited longest first."""
-
-    def __init__(self) -> None:
-        self._open: dict[RequestProtocol, None] = {}
-        self._limit = MAX_CONNECTIONS
-        self._sweeping = False
-        self.body_bytes = 0
-        self.refused: Counter[str] = Counter()
-        """Refused for no fault that its sender could mend, or too many at once, by code; logged together."""
-        self.logged = 0
-        """Refused since the last check, with a line each."""
-
-    def add(self, connection: RequestProtocol) -> None:
-        """One more. Above the limit the one that has waited longest for its sender is closed."""
-        if not self._sweeping:
-            self._sweeping = True
-            self._limit = min(MAX_CONNECTIONS, max(raise_file_limit() - _SPARE_FILES, 64))
-            self._sweep(connection.loop)
-        self._open[connection] = None
-        if len(self._open) > self._limit and (oldest := next(filter(RequestProtocol.waits, self._open), None)):
-            oldest.abort()
-
-    def remove(self, connection: RequestProtocol) -> None:
-        """It was closed."""
-        self._open.pop(connection, None)
-
-    def renew(self, connection: RequestProtocol) -> None:
-        """It waits from now on."""
-        self._open.pop(connection, None)
-        self._open[connection] = None
-
-    def make_room(self) -> bool:
-        """Refuse the body that has been arriving longest, for the sake of the others; False where there is none."""
-        for connection in self._open:
-            if connection.arrives():
-                connection.refuse(FULL)
-                return True
-        return False
-
-    def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
-        moment, late = time.monotonic(), 0
-        for connection in list(self._open):
-            late += connection.check(moment)
-            if late == _AT_ONCE:
-                break
-        if self.refused:
-            log.warning("requests refused", **self.refused)
-            self.refused.clear()
-        self.logged = 0
-        loop.call_later(0.05 if late == _AT_ONCE else 1.0, self._sweep, loop)
-
-
-def raise_file_limit() -> int:
-    """Let this process open as many files as the system allows it, and return how many."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MAX_CONNECTIONS + 1024
-    if hard != resource.RLIM_INFINITY:
-        wanted = min(wanted, hard)
-    if soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-        soft = wanted
-    return soft
-
-
-_connections = _Connections()
+connections = Connections()
 
 
 class RequestProtocol(HttpToolsProtocol):
@@ -185,11 +67,11 @@ class RequestProtocol(HttpToolsProtocol):
         """A sender has connected: a request is due."""
         super().connection_made(transport)
         self._arrival = Arrival(time.monotonic())
-        _connections.add(self)
+        connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It is gone; so is what arrived of a body."""
-        _connections.remove(self)
+        connections.remove(self)
         self._release()
         super().connection_lost(exc)
 
@@ -272,7 +154,7 @@ class RequestProtocol(HttpToolsProtocol):
             self._pass_on()
         self._declared = 0
         self._arrival = Arrival(time.monotonic(), in_body=True)
-        _connections.renew(self)
+        connections.renew(self)
 
     def on_body(self, body: bytes) -> None:
         """A part of the body."""
@@ -282,11 +164,11 @@ class RequestProtocol(HttpToolsProtocol):
         self._size += len(body)
         if not self._large:
             self._body_bytes += len(body)
-            _connections.body_bytes += len(body)
+            connections.body_bytes += len(body)
             if self._size > BODY_LIMIT:
                 self._pass_on()
         super().on_body(body)
-        if _connections.body_bytes > MAX_UNFINISHED_BYTES and not _connections.make_room():
+        if connections.body_bytes > MAX_UNFINISHED_BYTES and not connections.make_room():
             self._stop(FULL)
 
     def on_message_complete(self) -> None:
@@ -335,7 +217,7 @@ class RequestProtocol(HttpToolsProtocol):
 
     def abort(self) -> None:
         """Close it at once, whatever is under way."""
-        _connections.remove(self)
+        connections.remove(self)
         self.transport.abort()
 
     def refuse(self, refusal: Refusal) -> None:
@@ -350,7 +232,9 @@ class RequestProtocol(HttpToolsProtocol):
             self._refused_at = time.monotonic()
             self.abort()  # an earlier request has its answer to come, which this would be taken for
             return
-        self.transport.write(_answer(refusal))
+        request_id, answer = http_answer(refusal)
+        connections.log(refusal, request_id)
+        self.transport.write(answer)
         self._linger()
 
     def _linger(self) -> None:
@@ -385,7 +269,7 @@ class RequestProtocol(HttpToolsProtocol):
 
     def _expect(self) -> None:
         self._arrival = Arrival(time.monotonic())
-        _connections.renew(self)
+        connections.renew(self)
 
     def _answering(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete and not self.cycle.disconnected
@@ -395,39 +279,5 @@ class RequestProtocol(HttpToolsProtocol):
         raise ValueError(refusal.code)
 
     def _release(self) -> None:
-        _connections.body_bytes -= self._body_bytes
+        connections.body_bytes -= self._body_bytes
         self._body_bytes = 0
-
-
-def _answer(refusal: Refusal) -> bytes:
-    head, body = answer_parts(refusal)
-    _log(refusal, head["X-Request-Id"])
-    lines = [f"HTTP/1.1 {refusal.status} {HTTPStatus(refusal.status).phrase}"]
-    lines += [f"{name}: {value}" for name, value in head.items()]
-    return ("\r\n".join(lines) + "\r\n\r\n").encode() + body
-
-
-def _log(refusal: Refusal, request_id: str) -> None:
-    """A line of the log, as long as nobody fills it with them."""
-    if refusal in (SLOW, FULL) or _connections.logged >= _LOGGED_AT_ONCE:
-        _connections.refused[refusal.code] += 1
-    else:
-        _connections.logged += 1
-        log.warning("request refused", status=refusal.status, code=refusal.code, request_id=request_id)
-
-
-def answer_parts(refusal: Refusal) -> tuple[dict[str, str], bytes]:
-    """The headers and the body of the answer to a refused request."""
-    request_id = uuid.uuid4().hex
-    problem = {"code": refusal.code, "message": refusal.message, "details": None}
-    body = json.dumps({"success": False, "error": problem, "request_id": request_id}).encode()
-    head = {
-        "Connection": "close",
-        "X-Request-Id": request_id,
-        "Cache-Control": "no-store",
-        "Content-Type": "application/json",
-        "Content-Length": str(len(body)),
-    }
-    if refusal.status == HTTPStatus.SERVICE_UNAVAILABLE:
-        head["Retry-After"] = "5"
-    return head, body

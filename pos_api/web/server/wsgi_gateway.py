@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from pos_api.web.api import BODY_LIMIT
-from pos_api.web.server.http_protocol import FULL, answer_parts
+from pos_api.web.server.refusals import FULL, answer_parts
 
 Scope = dict[str, Any]
 Message = dict[str, Any]

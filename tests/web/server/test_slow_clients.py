@@ -21,7 +21,7 @@ import requests
 from pos_api.config import Config
 from pos_api.database.client import Db
 from pos_api.web.api import BODY_LIMIT
-from pos_api.web.server.http_protocol import (
+from pos_api.web.server.limits import (
     BODY_RATE,
     BODY_SECONDS,
     HEAD_RATE,
