@@ -14,13 +14,8 @@ from pos_api.senders.woocommerce.rows import Row, from_trash, refunds_of, shown_
 
 _NEEDED = ("status", "total", "line_items", "refunds")
 """Without these an order's answer is cut short: what it leaves out would count as unchanged."""
-_DERIVED = frozenset(
-    {
-        *("held", "opening", "unmatched", "without_stock", "unmanaged", "carried", "parent", "warnings"),
-        *("skus", "search", "customer", "day", "stock_rule", "counts_as_sale", "stage"),
-    }
-)
-"""Fields that follow from others, and are not named."""
+_NAMED = {*OrderFields.__annotations__, "status", "modified_at", "sequence", "deleted_at", "test_mode"} - {"day"}
+"""The fields that a discrepancy names: what the shop gives, and not what follows from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +63,7 @@ def differing(compared: ComparedOrder) -> OrderFinding:
         "order_id": update.order_id,
         "number": update.fields.get("number") or str(update.order_id),
         "problem": problem,
-        "fields": [name for name in compared.fields if name not in _DERIVED] if before else [],
+        "fields": [name for name in compared.fields if name in _NAMED] if before else [],
         "here": _here(before) if before else None,
         "shop": _in_shop(update),
         "cause": cause,
