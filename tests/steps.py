@@ -180,7 +180,7 @@ def state(db: Db) -> Document:
     orders = {each["_id"]: each for each in db.woocommerceorders.find()}
     return {
         "orders": {
-            key: {**each, **by_the_way, **{name: name in each for name in ("deleted_at", "closed_at")}}
+            key: {**each, **by_the_way, "saved_by": "", **{name: name in each for name in ("deleted_at", "closed_at")}}
             for key, each in orders.items()
         },
         "history": {key: [entry["status"] for entry in each["status_history"]] for key, each in orders.items()},

@@ -70,7 +70,7 @@ def stream(db: Db, wanted: Filter) -> Iterator[Document]:
 
 
 def get(db: Db, order: str) -> Document:
-    """One order by its WooCommerce id or as `store:id`, with `movements` (its part of the stock ledger).
+    """One order by its sender's id or as `store:id`, with `movements` (its part of the stock ledger).
 
     Raises NotFound, and Conflict, naming the candidates, where several stores have an order of that id.
     """

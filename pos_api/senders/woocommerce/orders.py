@@ -7,7 +7,6 @@ from typing import Any, cast
 
 from pos_api.common.currencies import CURRENCIES
 from pos_api.database.client import Document
-from pos_api.orders.meta import first_meta
 from pos_api.orders.model import OrderFields, OrderUpdate
 from pos_api.orders.status import status_name
 from pos_api.senders.fields import Field, FieldPath, list_of, object_of, read_fields, same_names
@@ -25,6 +24,7 @@ from pos_api.senders.values import (
     yes_or_no,
 )
 from pos_api.senders.woocommerce.common_fields import ADDRESS, identity
+from pos_api.senders.woocommerce.first_meta import first_meta
 from pos_api.senders.woocommerce.large_fields import leave_out_large
 from pos_api.senders.woocommerce.messages import Message
 from pos_api.senders.woocommerce.order_lines import (

@@ -1,4 +1,4 @@
-"""Meta data of orders: entries with a key and a value, as WooCommerce and its plugins keep them."""
+"""Reading meta data of orders and lines by key."""
 
 from __future__ import annotations
 
