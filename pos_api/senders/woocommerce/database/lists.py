@@ -51,14 +51,14 @@ HPOS_ORDERS = Table(
 
 def list_ids(database: Database, table: Table, wanted: Filter, most: int) -> list[int]:
     """The lowest `most` ids of the rows wanted. Raises ShopError."""
-    where, values = _where(table, wanted)
+    where, values = conditions(table, wanted)
     statement = f"SELECT {table.id} AS id FROM {table.name} WHERE {where} ORDER BY {table.id} LIMIT {int(most)}"  # noqa: S608
     return [row["id"] for row in database.rows(statement, values)]
 
 
 def count_rows(database: Database, table: Table, wanted: Filter) -> int:
     """How many rows are wanted. Raises ShopError."""
-    where, values = _where(table, wanted)
+    where, values = conditions(table, wanted)
     found = database.rows(f"SELECT COUNT(*) AS total FROM {table.name} WHERE {where}", values)  # noqa: S608
     return int(found[0]["total"]) if found else 0
 
@@ -70,17 +70,19 @@ def highest_id(database: Database, table: Table) -> int:
     return int(found[0]["id"] or 0) if found else 0
 
 
-def _where(table: Table, wanted: Filter) -> tuple[str, list[Any]]:
-    conditions, values = [table.condition, f"{table.id} > %s"], [*table.values, wanted.after_id]
+def conditions(table: Table, wanted: Filter) -> tuple[str, list[Any]]:
+    """The conditions for the rows wanted, as SQL, and the values in them."""
+    # the list of ids is the last value: see Database.rows
+    found, values = [table.condition, f"{table.id} > %s"], [*table.values, wanted.after_id]
     for column, sign, moment in (
         (table.created, ">=", wanted.created_from),
         (table.created, "<", wanted.created_before),
         (table.modified, ">", wanted.changed_after),
     ):
         if moment is not None:
-            conditions.append(f"{column} {sign} %s")
+            found.append(f"{column} {sign} %s")
             values.append(moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S"))
     if wanted.ids is not None:
-        conditions.append(f"{table.id} IN []")
+        found.append(f"{table.id} IN []")
         values.append(list(wanted.ids))
-    return " AND ".join(conditions), values
+    return " AND ".join(found), values

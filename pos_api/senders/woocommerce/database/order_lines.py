@@ -90,7 +90,7 @@ def _other_line(row: Row, values: dict[str, str], settings: Settings) -> Row:
     fields = _OTHER_LINES[row["type"]](row["name"], values, settings.money)
     line = {"id": row["id"], **fields, "taxes": _taxes(values, settings)}
     if row["type"] in ("shipping", "fee"):
-        line["total_tax"] = _sum_of_taxes(values, "total", settings)
+        line["total_tax"] = sum_of_taxes(values, "total", settings)
     return line
 
 
@@ -109,9 +109,9 @@ def _product_line(row: Row, meta: list[tuple[str, str]], products: dict[int, Row
         "quantity": units,
         "tax_class": values.get("_tax_class", ""),
         "subtotal": settings.money(values.get("_line_subtotal")),
-        "subtotal_tax": _sum_of_taxes(values, "subtotal", settings),
+        "subtotal_tax": sum_of_taxes(values, "subtotal", settings),
         "total": settings.money(values.get("_line_total")),
-        "total_tax": _sum_of_taxes(values, "total", settings),
+        "total_tax": sum_of_taxes(values, "total", settings),
         "taxes": _taxes(values, settings),
         "meta_data": [{"key": key, "value": value} for key, value in meta if key not in _INTERNAL],
         "sku": sold["sku"] if (sold := variation or product) else None,
@@ -124,7 +124,7 @@ def _taxes(values: dict[str, str], settings: Settings) -> Rows:
     return [{"id": rate, "total": settings.money(amount)} for rate, amount in _stored_taxes(values, "total").items()]
 
 
-def _sum_of_taxes(values: dict[str, str], kind: str, settings: Settings) -> str:
+def sum_of_taxes(values: dict[str, str], kind: str, settings: Settings) -> str:
     """A line's `total_tax` or `subtotal_tax`: WooCommerce adds up the taxes by rate whenever it reads a line, each
     rounded as the shop is set now; what it once stored beside them may have had other decimals."""
     taxes = [_exact(amount) for amount in _stored_taxes(values, kind).values()]
