@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any, cast
 
-from pos_api.catalogue import collections, staff_actions
-from pos_api.catalogue.model import ProductDocument, details_of
+from pos_api.catalogue import collections, presentation, staff_actions
+from pos_api.catalogue.model import ProductDocument
 from pos_api.catalogue.staff_actions import ProductChanges
 from pos_api.common import csv_cells
 from pos_api.common.batches import in_batches
@@ -39,19 +39,15 @@ def write(rows: Iterable[ProductDocument]) -> Iterator[str]:
 
 
 def _row(product: ProductDocument) -> list[Cell]:
-    price, details = product.get("price"), details_of(product)
-    return [
-        product["sku"],
-        product["name"],
-        None if price is None else decimal(price),
-        product["stock"],
-        product.get("low_stock_threshold"),
-        "yes" if product.get("archived") else "",
-        details["gtin"],
-        details["image_url"],
-        ", ".join(details["categories"]),
-        details["tax_class"],
-    ]
+    shown = presentation.product(product)
+    cells: dict[str, Cell] = {
+        **{name: shown[name] for name in ("sku", "name", "stock", "low_stock_threshold")},
+        **{name: shown[name] for name in ("gtin", "image_url", "tax_class")},
+        "price": None if shown["price"] is None else decimal(shown["price"]),
+        "archived": "yes" if shown["archived"] else "",
+        "categories": ", ".join(shown["categories"]),
+    }
+    return [cells[name] for name in COLUMNS + SHOPS_COLUMNS]
 
 
 @dataclass(slots=True)

@@ -1,4 +1,5 @@
-"""Has a shop been silent for longer than it ever is? Learned from the hours of the week in which its orders come."""
+"""Outage detection: whether a store has sent no order for longer than it ever does, by the hours of the week in which
+its orders come."""
 
 from __future__ import annotations
 
@@ -15,14 +16,14 @@ _WEEK = 168
 _FEWEST_ORDERS = 50
 _FEWEST_WEEKS = 2
 _UNLIKELY = 7.0
-"""Orders missed by the usual rhythm. If orders came independently, e^-7, once in 1,100 silences, would be this long."""
+"""Orders missed, by what is usual. If orders came independently, e^-7, once in 1,100 gaps, would be this long."""
 _WORSE_THAN_EVER = 1.5
 
 
 @dataclass(frozen=True, slots=True)
-class Silence:
-    """A silence: since when, how many orders usually come in such a time, and the longest silence known so far by the
-    same measure."""
+class OrderGap:
+    """The time since the last order: since when, how many orders usually come in such a time, and the most that were
+    ever missed in a gap before."""
 
     since: datetime
     missed: float
@@ -34,8 +35,8 @@ class Silence:
         return self.missed > max(_UNLIKELY, self.longest_missed * _WORSE_THAN_EVER)
 
 
-def listen(db: Db, store: str, moment: datetime) -> Silence | None:
-    """The silence of a store since its last order; None while there are too few orders to know its rhythm.
+def current_gap(db: Db, store: str, moment: datetime) -> OrderGap | None:
+    """The gap since the last order of a store; None while there are too few orders to know what is usual.
 
     Costs the hours of eight weeks, whatever the number of orders before.
     """
@@ -44,13 +45,13 @@ def listen(db: Db, store: str, moment: datetime) -> Silence | None:
     hours = _orders_by_hour(db, store, start)
     if not hours:
         return None
-    until = {"store": store, "created_at": {"$lte": moment}}  # an order dated ahead ends no silence
+    until = {"store": store, "created_at": {"$lte": moment}}  # an order dated ahead ends no gap
     newest = db.woocommerceorders.find_one(until, {"created_at": 1}, sort=[("created_at", -1), ("_id", -1)])
     if newest is None:
         return None
     counts = [hours.get(start + n * _HOUR, 0) for n in range(WEEKS * _WEEK)]
-    silence = judge(counts, (moment - newest["created_at"]) / _HOUR)
-    return None if silence is None else Silence(newest["created_at"], *silence)
+    measured = judge(counts, (moment - newest["created_at"]) / _HOUR)
+    return None if measured is None else OrderGap(newest["created_at"], *measured)
 
 
 def _orders_by_hour(db: Db, store: str, start: datetime) -> dict[datetime, int]:
@@ -63,8 +64,8 @@ def _orders_by_hour(db: Db, store: str, start: datetime) -> dict[datetime, int]:
     return {each["_id"]: each["orders"] for each in counted}
 
 
-def judge(counts: Sequence[int], silent_hours: float) -> tuple[float, float] | None:
-    """How many orders usually come in the last `silent_hours`, and at most came in no silence before it.
+def judge(counts: Sequence[int], hours_without_orders: float) -> tuple[float, float] | None:
+    """How many orders usually come in the last `hours_without_orders`, and the most that were missed in a gap before.
 
     `counts` are the orders of each hour up to the present one, the last of them `_WEEK` hours or more. The hours before
     the first order are not the shop's. None where they are too few to tell.
@@ -73,9 +74,9 @@ def judge(counts: Sequence[int], silent_hours: float) -> tuple[float, float] | N
     if sum(counts) < _FEWEST_ORDERS or len(counts) - first < _FEWEST_WEEKS * _WEEK:
         return None
     usual = _usual(counts, first)
-    silent = min(int(silent_hours), len(counts))
-    missed = sum(usual[n % _WEEK] for n in range(len(counts) - silent, len(counts)))
-    gaps = groupby(range(first, len(counts) - silent), key=lambda n: counts[n] > 0)
+    gap = min(int(hours_without_orders), len(counts))
+    missed = sum(usual[n % _WEEK] for n in range(len(counts) - gap, len(counts)))
+    gaps = groupby(range(first, len(counts) - gap), key=lambda n: counts[n] > 0)
     longest = max((sum(usual[n % _WEEK] for n in hours) for came, hours in gaps if not came), default=0.0)
     return round(missed, 1), round(longest, 1)
 

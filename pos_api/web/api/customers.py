@@ -79,6 +79,11 @@ class FullCustomer(Customer):
     )
 
 
+def _other_addresses(more: str) -> fields.List[str]:
+    description = f"With which the same account has ordered{more}."
+    return fields.List(fields.String(), required=True, metadata={"description": description, "example": []})
+
+
 class PersonExport(Schema):
     """Everything held about a person."""
 
@@ -89,14 +94,7 @@ class PersonExport(Schema):
         allow_none=True,
         metadata={"description": "The customer's record; null where there is none.", "example": {"first_name": "Anna"}},
     )
-    other_addresses = fields.List(
-        fields.String(),
-        required=True,
-        metadata={
-            "description": "With which the same account has ordered. What is held about them is not in here.",
-            "example": [],
-        },
-    )
+    other_addresses = _other_addresses(". What is held about them is not in here")
     orders = fields.List(
         fields.Dict(), required=True, metadata={"description": "Each whole, newest first.", "example": []}
     )
@@ -122,14 +120,7 @@ class Erased(Schema):
     record = fields.Boolean(
         required=True, metadata={"description": "Whether there was a customer's record.", "example": True}
     )
-    other_addresses = fields.List(
-        fields.String(),
-        required=True,
-        metadata={
-            "description": "With which the same account has ordered: customers of their own, and not erased.",
-            "example": [],
-        },
-    )
+    other_addresses = _other_addresses(": customers of their own, and not erased")
 
 
 @blp.get("")

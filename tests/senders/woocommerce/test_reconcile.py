@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from pos_api.common.time import now
 from pos_api.config import Config
 from pos_api.database.client import Db
-from pos_api.figures import outage_detection as silence
+from pos_api.figures import outage_detection
 from pos_api.inbox import leases
 from pos_api.inbox.replay import replay_entries
 from pos_api.processing import due, ingest
@@ -864,38 +864,38 @@ def test_a_silence_far_longer_than_usual_alarms() -> None:
     counts = _rhythm(4, range(8, 20), 2)
     counts[-12:] = [0] * 12
     counts = counts[:-6]
-    missed, longest = silence.judge(counts, 8.5) or (0, 0)
+    missed, longest = outage_detection.judge(counts, 8.5) or (0, 0)
     assert missed > 7
-    assert silence.Silence(now(), missed, longest).alarming
+    assert outage_detection.OrderGap(now(), missed, longest).alarming
 
 
 @pytest.mark.parametrize("silent_hours", [1, 2, 11])
 def test_nights_and_short_pauses_are_no_alarm(silent_hours: int) -> None:
     counts = _rhythm(4, range(8, 20), 2)
     counts = counts[: len(counts) - 15]  # nine in the morning
-    missed, longest = silence.judge(counts, silent_hours) or (99, 0)
-    assert not silence.Silence(now(), missed, longest).alarming
+    missed, longest = outage_detection.judge(counts, silent_hours) or (99, 0)
+    assert not outage_detection.OrderGap(now(), missed, longest).alarming
 
 
 def test_a_shop_that_is_often_silent_alarms_later() -> None:
     counts = _rhythm(8, range(8, 20), 2)
     counts[200:215] = counts[500:515] = [0] * 15
-    missed, longest = silence.judge(counts, 12) or (99, 0)
+    missed, longest = outage_detection.judge(counts, 12) or (99, 0)
     assert longest > 10
-    assert not silence.Silence(now(), missed, longest).alarming
+    assert not outage_detection.OrderGap(now(), missed, longest).alarming
 
 
 def test_a_great_sale_makes_no_habit() -> None:
     counts = _rhythm(4, range(8, 20), 2)
     counts[3 * 168 + 10] = 2000
     counts = counts[: 3 * 168 + 12]
-    missed, longest = silence.judge(counts, 1) or (99, 0)
-    assert not silence.Silence(now(), missed, longest).alarming
+    missed, longest = outage_detection.judge(counts, 1) or (99, 0)
+    assert not outage_detection.OrderGap(now(), missed, longest).alarming
 
 
 @pytest.mark.parametrize("counts", [[], [0] * 1344, [1] * 49, [1] * 200, [0] * 1200 + [9] * 144])
 def test_too_few_orders_tell_no_rhythm(counts: list[int]) -> None:
-    assert silence.judge(counts, 99) is None
+    assert outage_detection.judge(counts, 99) is None
 
 
 def test_a_stores_silence_is_heard_from_its_orders(fake: FakeShop, shop: RestReader, db: Db, config: Config) -> None:
@@ -904,15 +904,15 @@ def test_a_stores_silence_is_heard_from_its_orders(fake: FakeShop, shop: RestRea
         {"_id": f"default:{n}", "store": "default", "order_id": n, "created_at": end - timedelta(minutes=30 * n)}
         for n in range(24 * 2 * 7 * 4)
     )
-    heard = silence.listen(db, "default", now())
-    assert heard is not None
-    assert heard.alarming
-    assert heard.since == end
+    gap = outage_detection.current_gap(db, "default", now())
+    assert gap is not None
+    assert gap.alarming
+    assert gap.since == end
     report = compare(db, config, shop, now())
     assert report.outage is not None
     assert report.outage["alarming"]
     assert not report.in_sync
-    assert silence.listen(db, "north", now()) is None
+    assert outage_detection.current_gap(db, "north", now()) is None
 
 
 # --- the schedule -------------------------------------------------------------------------------------------------

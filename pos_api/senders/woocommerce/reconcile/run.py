@@ -67,7 +67,7 @@ def begin_before_gap(report: Report, reconciled_until: datetime | None) -> datet
 
 
 def _outage(db: Db, name: str) -> OutageShown | None:
-    found = outage_detection.listen(db, name, now())
+    found = outage_detection.current_gap(db, name, now())
     return cast(OutageShown, {**asdict(found), "alarming": found.alarming}) if found else None
 
 
