@@ -27,8 +27,9 @@ from pos_api.senders.base import Authenticated, Candidates, Sender
 from pos_api.senders.registry import sender_of
 from pos_api.stores.api_keys import ORDERS
 from pos_api.stores.model import Store
-from pos_api.web.api import BODY_LIMIT, TOO_LARGE, WholeRequest, docs, services, success
+from pos_api.web.api import TOO_LARGE, WholeRequest, docs, services, success
 from pos_api.web.api.rest import Access, Blueprint, declared, documented, fails_with
+from pos_api.web.server.limits import BODY_LIMIT
 
 OUTCOME_SECONDS = 10.0
 """How long a delivery waits for its outcome before it is answered 202."""

@@ -14,9 +14,9 @@ from contextlib import suppress
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from pos_api.web.api import BODY_LIMIT
 from pos_api.web.server.connections import Connections
 from pos_api.web.server.limits import (
+    BODY_LIMIT,
     LINGER_SECONDS,
     MAX_FIELDS,
     MAX_HEAD,

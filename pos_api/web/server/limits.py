@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+BODY_LIMIT = 2 * 1024 * 1024
+"""Bytes of a body. What is larger is refused (413), and where its sender is known, noted in the inbox."""
+
 HEAD_SECONDS = 10.0
 """A request line with its headers has arrived by then, counted from its first byte, or from the connection's start."""
 BODY_SECONDS = 30.0

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from pos_api.web.api import BODY_LIMIT
+from pos_api.web.server.limits import BODY_LIMIT
 from pos_api.web.server.refusals import FULL, answer_parts
 
 Scope = dict[str, Any]

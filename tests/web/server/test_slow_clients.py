@@ -20,8 +20,8 @@ import requests
 
 from pos_api.config import Config
 from pos_api.database.client import Db
-from pos_api.web.api import BODY_LIMIT
 from pos_api.web.server.limits import (
+    BODY_LIMIT,
     BODY_RATE,
     BODY_SECONDS,
     HEAD_RATE,
