@@ -12,7 +12,7 @@ from pos_api.inbox.finishing import ADDRESSES
 
 
 def entries_about(about: Iterable[str], *, store: str | None = None, noun: str = "") -> Document:
-    """A query for the events that are `about` any of these, of a store where one is named, and of topics of one noun
+    """A query for the entries that are `about` any of these, of a store where one is named, and of topics of one noun
     (`order`): orders, products and customers of a shop may have the same number."""
     query: Document = {"about": {"$in": list(about)}, "erased_at": None}
     if store:
@@ -23,8 +23,8 @@ def entries_about(about: Iterable[str], *, store: str | None = None, noun: str =
 
 
 def erase_bodies(db: Db, query: Document) -> int:
-    """Erase the bodies of the events that match and have ended, with what was odd in them; returns how many. Those that
-    needed a look are done: there is nothing left to look at. Those that wait are erased when they end."""
+    """Erase the bodies of the entries that match and have ended, with what was odd in them; returns how many. Those
+    that needed a look are done: there is nothing left to look at. Those that wait are erased when they end."""
     moment = now()
     changes: Document = {
         "$set": {"body": Binary(b""), "erased_at": moment, "state": "done", "done_at": moment},

@@ -24,7 +24,7 @@ ENDED = {"attention_at": "", "done_at": "", "reason": "", "details": "", **_INTE
 
 
 def finish(db: Db, lease: str, outcomes: Iterable[tuple[str, Outcome]]) -> None:
-    """Note how events ended, where `lease` still holds them. A parked one stays, with its reason."""
+    """Note how entries ended, where `lease` still holds them. A parked one stays, with its reason."""
     alike: dict[str, tuple[Outcome, list[str]]] = {}
     for key, outcome in outcomes:
         alike.setdefault(repr(outcome), (outcome, []))[1].append(key)
@@ -54,10 +54,10 @@ def ending(outcome: Outcome) -> Document:
     return ending
 
 
-def fail(db: Db, lease: str, event: InboxEntry, reason: str) -> None:
-    """Note that an event could not be applied: it is due again after a growing pause, and after the last attempt it
+def fail(db: Db, lease: str, entry: InboxEntry, reason: str) -> None:
+    """Note that an entry could not be applied: it is due again after a growing pause, and after the last attempt it
     is failed, for people to look at and to replay."""
-    attempts = event.attempts + 1
+    attempts = entry.attempts + 1
     changes: Document = {"attempts": attempts, "reason": reason}
     removed = {"lease": "", **_INTERRUPTIONS}
     if attempts < MAX_ATTEMPTS:
@@ -66,4 +66,4 @@ def fail(db: Db, lease: str, event: InboxEntry, reason: str) -> None:
     else:
         changes |= {"state": "failed", "attention_at": now()}
         removed["due_at"] = ""
-    db.inbox.update_one({"_id": event.key, "lease": lease}, {"$set": changes, "$unset": removed})
+    db.inbox.update_one({"_id": entry.key, "lease": lease}, {"$set": changes, "$unset": removed})

@@ -1,8 +1,8 @@
-"""Leases of events are renewed while the work on them goes on, so that nobody else begins the same work meanwhile.
+"""Leases of entries are renewed while the work on them goes on, so that nobody else begins the same work meanwhile.
 
-One thread in each process does it, every few seconds, so an event that takes milliseconds costs nothing more.
+One thread in each process does it, every few seconds, so an entry that takes milliseconds costs nothing more.
 Work that takes longer than `LONGEST` hangs: its leases are not renewed any more, and a process that serves is ended, as
-its worker thread would never take another event. Its supervisor (gunicorn, systemd) starts another one.
+its worker thread would never take another entry. Its supervisor (gunicorn, systemd) starts another one.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ log = get_logger(__name__)
 
 @dataclass(slots=True, eq=False)
 class _Work:
-    """Events that are being worked on, and since when (`time.monotonic`). Who has the lock may renew their leases."""
+    """Entries that are being worked on, and since when (`time.monotonic`). Who has the lock may renew their leases."""
 
     db: Db
     lease: str
@@ -52,7 +52,7 @@ class Renewal:
 
     @contextmanager
     def renewed(self, db: Db, lease: str, keys: Iterable[str], *, longest: float | None = None) -> Iterator[None]:
-        """Inside, these events stay leased to `lease`, which holds them already; for `longest` seconds, by default
+        """Inside, these entries stay leased to `lease`, which holds them already; for `longest` seconds, by default
         LONGEST. Afterwards nothing renews them."""
         if self._thread is None or not self._thread.is_alive():  # a thread does not survive a fork
             self._start()

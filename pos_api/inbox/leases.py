@@ -1,9 +1,9 @@
 """Leases of entries: who works on an entry holds it on a lease, so that nobody else begins the same work.
 
 An entry whose lease ran out was being worked on by a process that ended, or hung. It is worked on by itself then, and
-`alone` says so before that begins. If its lease runs out like that MOST_INTERRUPTED times, the event itself is to
+`alone` says so before that begins. If its lease runs out like that MOST_INTERRUPTED times, the entry itself is to
 blame: it is parked, so that it can't end one process after the other. Once is not enough: a process is also killed
-without any fault of the event, and some event is at hand then. Others of its batch are done one by one, and go on.
+without any fault of the entry, and some entry is at hand then. Others of its batch are done one by one, and go on.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from pos_api.logs import get_logger
 
 LEASE = timedelta(seconds=10)
 MOST_INTERRUPTED = 2
-"""So often work on an event by itself may be interrupted; then it is parked."""
+"""So often work on an entry by itself may be interrupted; then it is parked."""
 
 log = get_logger(__name__)
 
 
 def new_lease() -> str:
-    """A token that fences one process's hold on events from the next one's."""
+    """A token that fences one process's hold on entries from the next one's."""
     return secrets.token_hex(8)
 
 
 def claim(db: Db, lease: str, limit: int, *, park: bool = True) -> list[InboxEntry]:
-    """Take up to `limit` events that are due, the longest due first; what somebody else took meanwhile is theirs.
+    """Take up to `limit` entries that are due, the longest due first; what somebody else took meanwhile is theirs.
 
     Those on which work by itself was interrupted too often are parked; without `park`, all on which it was interrupted
     stay as they are. `lease` must hold nothing that is still being worked on.
@@ -56,12 +56,12 @@ def claim(db: Db, lease: str, limit: int, *, park: bool = True) -> list[InboxEnt
         return []
     of_others = {entry["_id"] for entry in entries if entry.get("lease", lease) != lease}
     claimed = db.inbox.find({"_id": {"$in": due + again}, "lease": lease, "state": "waiting"})
-    events = [_entry(entry, interrupted=entry["_id"] in of_others) for entry in claimed]
-    return sorted(events, key=lambda event: event.received_at)
+    claimed_entries = [_entry(entry, interrupted=entry["_id"] in of_others) for entry in claimed]
+    return sorted(claimed_entries, key=lambda entry: entry.received_at)
 
 
 def _take(db: Db, lease: str, keys: list[str], moment: datetime, changes: Document) -> None:
-    """Lease those of these events that are due still."""
+    """Lease those of these entries that are due still."""
     if keys:
         still = {"_id": {"$in": keys}, "due_at": {"$lte": moment}}
         taken = {"$set": {"lease": lease, "due_at": now() + LEASE}, "$unset": {"alone": ""}}
@@ -81,7 +81,7 @@ def _park_interrupted(db: Db, keys: list[str], moment: datetime) -> None:
 
 
 def begin_alone(db: Db, lease: str, key: str) -> bool:
-    """Note durably that work on this event begins, by itself, because its lease ran out before; False where `lease`
+    """Note durably that work on this entry begins, by itself, because its lease ran out before; False where `lease`
     does not hold it any more."""
     begun = {"$set": {"alone": lease, "due_at": now() + LEASE}}
     inbox = db.inbox.with_options(write_concern=DURABLE)
@@ -89,7 +89,7 @@ def begin_alone(db: Db, lease: str, key: str) -> bool:
 
 
 def renew(db: Db, lease: str, keys: list[str]) -> None:
-    """Let these events stay leased for another while, where `lease` still holds them and they are not done."""
+    """Let these entries stay leased for another while, where `lease` still holds them and they are not done."""
     held = {"_id": {"$in": keys}, "lease": lease, "state": "waiting"}
     db.inbox.update_many(held, {"$set": {"due_at": now() + LEASE}})
 
@@ -112,6 +112,6 @@ def _entry(entry: Document, *, interrupted: bool) -> InboxEntry:
 
 
 def reopen(db: Db, keys: Iterable[str], lease: str) -> None:
-    """Lease these events to `lease` once more, though they ended before; those that wait stay with whoever has them."""
+    """Lease these entries to `lease` once more, though they ended before; those that wait stay with who has them."""
     changes = {"$set": {"state": "waiting", "attempts": 0, "due_at": now() + LEASE, "lease": lease}}
     db.inbox.update_many({"_id": {"$in": list(keys)}, "state": {"$ne": "waiting"}}, changes | {"$unset": ENDED})

@@ -1,4 +1,4 @@
-"""The inbox: every authenticated event, stored once before anything is done about it.
+"""The inbox: every authenticated delivery, stored once before anything is done about it.
 
 `InboxEntry` is what passes between modules, `StoredEntry` the document in the database.
 """
@@ -80,7 +80,7 @@ class InboxEntry:
 
 def event_key(store: str, topic: str, resource_id: str, body: bytes) -> str:
     """SHA-256 of who, what and the exact bytes: the same delivery again has the same key, whoever sends it. A sender's
-    delivery id is no part of it: it may be the same for two events, or another one for the same event."""
+    delivery id is no part of it: it may be the same for two deliveries, or another one for the same delivery."""
     digest = hashlib.sha256("\0".join((store, topic, resource_id, "")).encode())
     digest.update(body)
     return digest.hexdigest()
@@ -88,7 +88,7 @@ def event_key(store: str, topic: str, resource_id: str, body: bytes) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an event ended: `outcome` is created, updated, unchanged, stale, ignored or parked. `erased` says that it is
+    """How an entry ended: `outcome` is created, updated, unchanged, stale, ignored or parked. `erased` says that it is
     about a person whose data was erased: its body is not kept."""
 
     outcome: str

@@ -11,7 +11,7 @@ from pos_api.errors import NotFound
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which events; None leaves a filter out. Without a state, those that need a look: parked and failed ones."""
+    """Which entries; None leaves a filter out. Without a state, those that need a look: parked and failed ones."""
 
     state: str | None = None
     store: str | None = None

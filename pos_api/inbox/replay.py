@@ -14,7 +14,7 @@ from pos_api.staff import audit
 
 
 def replay_entries(db: Db, wanted: Filter | Iterable[str]) -> int:
-    """Make events due again: these keys, in whatever state, or those that match. Returns how many.
+    """Make entries due again: these keys, in whatever state, or those that match. Returns how many.
 
     Raises NotFound when keys were given and none of them is known, and Conflict when the bodies of all were erased.
     """
