@@ -11,11 +11,12 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import cast
 
 from pos_api.common.time import now
 from pos_api.database.client import DURABLE, Db, Document
 from pos_api.inbox.finishing import ENDED, ending
-from pos_api.inbox.model import InboxEntry, Outcome
+from pos_api.inbox.model import InboxEntry, Outcome, StoredEntry
 from pos_api.logs import get_logger
 
 LEASE = timedelta(seconds=10)
@@ -56,7 +57,7 @@ def claim(db: Db, lease: str, limit: int, *, park: bool = True) -> list[InboxEnt
         return []
     of_others = {entry["_id"] for entry in entries if entry.get("lease", lease) != lease}
     claimed = db.inbox.find({"_id": {"$in": due + again}, "lease": lease, "state": "waiting"})
-    claimed_entries = [_entry(entry, interrupted=entry["_id"] in of_others) for entry in claimed]
+    claimed_entries = [_entry(cast(StoredEntry, entry), interrupted=entry["_id"] in of_others) for entry in claimed]
     return sorted(claimed_entries, key=lambda entry: entry.received_at)
 
 
@@ -94,7 +95,7 @@ def renew(db: Db, lease: str, keys: list[str]) -> None:
     db.inbox.update_many(held, {"$set": {"due_at": now() + LEASE}})
 
 
-def _entry(entry: Document, *, interrupted: bool) -> InboxEntry:
+def _entry(entry: StoredEntry, *, interrupted: bool) -> InboxEntry:
     return InboxEntry(
         store=entry["store"],
         kind=entry["kind"],

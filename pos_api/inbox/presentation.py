@@ -6,33 +6,45 @@ from datetime import datetime
 
 from pos_api.common.event_warnings import messages
 from pos_api.database.client import Document
-
-_ALWAYS = ("store", "topic", "resource_id", "state", "attempts", "received_at")
-_MAYBE = ("outcome", "reason", "details", "attention_at", "due_at")
+from pos_api.inbox.model import StoredEntry
 
 
-def entry(stored: Document, kept_until: datetime | None) -> Document:
+def entry(stored: StoredEntry, kept_until: datetime | None) -> Document:
     """An entry without what was sent; `kept_until` is when it is deleted."""
     return {
         "key": stored["_id"],
-        **{name: stored[name] for name in _ALWAYS},
-        **{name: stored.get(name) for name in _MAYBE},
+        "store": stored["store"],
+        "topic": stored["topic"],
+        "resource_id": stored["resource_id"],
+        "state": stored["state"],
+        "attempts": stored["attempts"],
+        "received_at": stored["received_at"],
+        "outcome": stored.get("outcome"),
+        "reason": stored.get("reason"),
+        "details": stored.get("details"),
+        "attention_at": stored.get("attention_at"),
+        "due_at": stored.get("due_at"),
         "warnings": messages(stored.get("warnings", ())),
         "kept_until": kept_until,
     }
 
 
-def whole_entry(stored: Document, kept_until: datetime | None) -> Document:
+def whole_entry(stored: StoredEntry, kept_until: datetime | None) -> Document:
     """An entry with what was sent, which holds personal data."""
     body = bytes(stored["body"]).decode("utf-8", "replace")
     return {**entry(stored, kept_until), "headers": stored["headers"], "body": body}
 
 
-def for_person(stored: Document) -> Document:
+def for_person(stored: StoredEntry) -> Document:
     """An entry as the person is given it whom it is about, without what was sent."""
+    known = {"outcome": stored.get("outcome"), "reason": stored.get("reason"), "details": stored.get("details")}
     return {
         "key": stored["_id"],
-        **{name: stored[name] for name in ("store", "topic", "resource_id", "received_at", "state")},
-        **{name: stored[name] for name in ("outcome", "reason", "details") if stored.get(name) is not None},
+        "store": stored["store"],
+        "topic": stored["topic"],
+        "resource_id": stored["resource_id"],
+        "received_at": stored["received_at"],
+        "state": stored["state"],
+        **{name: value for name, value in known.items() if value is not None},
         "warnings": messages(stored.get("warnings", ())),
     }

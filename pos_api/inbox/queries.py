@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import cast
 
 from pos_api.database.client import Db, Document
 from pos_api.errors import NotFound
+from pos_api.inbox.model import StoredEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,7 @@ class Filter:
 
 def find(
     db: Db, wanted: Filter, *, before: tuple[datetime, str] | None = None, limit: int = 0
-) -> tuple[str, list[Document]]:
+) -> tuple[str, list[StoredEntry]]:
     """The entries that match, without their bodies, newest first, and the field that is sorted by.
 
     That is `attention_at`, or `due_at` of those that wait. `before` is that field and the `_id` of the entry to start
@@ -39,12 +41,13 @@ def find(
         query["$or"] = [{moment: {"$lt": at}}, {moment: at, "_id": {"$lt": key}}]
         query[moment] = {"$lte": at}
     newest_first = [(moment, -1), ("_id", -1)]
-    return moment, list(db.inbox.find(query, {"body": 0, "headers": 0}).sort(newest_first).limit(limit))
+    found = db.inbox.find(query, {"body": 0, "headers": 0}).sort(newest_first).limit(limit)
+    return moment, cast(list[StoredEntry], list(found))
 
 
-def get(db: Db, key: str) -> Document:
+def get(db: Db, key: str) -> StoredEntry:
     """One entry, whole. Raises NotFound."""
     entry = db.inbox.find_one({"_id": key})
     if entry is None:
         raise NotFound("There is no such event in the inbox.")
-    return entry
+    return cast(StoredEntry, entry)

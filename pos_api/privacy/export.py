@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, cast
 
 from pos_api.common import json_body
 from pos_api.common.time import now
@@ -16,6 +16,7 @@ from pos_api.database.client import Db, Document
 from pos_api.errors import NotFound, PosError
 from pos_api.inbox import presentation as inbox_presentation
 from pos_api.inbox.body_erasure import entries_about
+from pos_api.inbox.model import StoredEntry
 from pos_api.orders import presentation as order_presentation
 from pos_api.staff import audit
 
@@ -55,7 +56,7 @@ def _deliveries(db: Db, customer: str, record: CustomerDocument | None, orders: 
         entries_about(orders, noun="order"),
     ]
     for entry in db.inbox.find({"$or": queries}).sort([("received_at", 1), ("_id", 1)]):
-        yield {**inbox_presentation.for_person(entry), "body": _body(bytes(entry["body"]))}
+        yield {**inbox_presentation.for_person(cast(StoredEntry, entry)), "body": _body(bytes(entry["body"]))}
 
 
 def _body(body: bytes) -> Any:

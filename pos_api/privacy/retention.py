@@ -16,6 +16,7 @@ from pos_api.customers.unused_records import remove_unused
 from pos_api.database.client import Db, Document
 from pos_api.figures import rollup
 from pos_api.inbox import storing
+from pos_api.inbox.model import StoredEntry
 from pos_api.logs import get_logger
 from pos_api.orders.erasure import erase as erase_orders
 from pos_api.privacy import erase
@@ -87,10 +88,10 @@ def _ended_before(config: Config) -> tuple[datetime, datetime]:
     return moment - timedelta(days=config.inbox_days), moment - timedelta(days=config.inbox_parked_days)
 
 
-def kept_until(entry: Document, config: Config) -> datetime | None:
+def kept_until(entry: StoredEntry, config: Config) -> datetime | None:
     """When an event of the inbox is deleted; None while it waits."""
     if attention_at := entry.get("attention_at"):
-        return attention_at + timedelta(days=config.inbox_parked_days)  # type: ignore[no-any-return]
+        return attention_at + timedelta(days=config.inbox_parked_days)
     done_at = entry.get("done_at")
     return done_at + timedelta(days=config.inbox_days) if done_at else None
 

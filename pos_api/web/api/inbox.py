@@ -9,7 +9,7 @@ from marshmallow import Schema, fields, validate
 
 from pos_api.database.client import Document
 from pos_api.inbox import presentation, queries
-from pos_api.inbox.model import STATES
+from pos_api.inbox.model import STATES, StoredEntry
 from pos_api.inbox.replay import replay_entries
 from pos_api.privacy import retention
 from pos_api.web.api import pages, services, success
@@ -91,7 +91,7 @@ class Replayed(Schema):
     replayed = fields.Integer(required=True, metadata={"example": 1})
 
 
-def _kept_until(entry: Document) -> datetime | None:
+def _kept_until(entry: StoredEntry) -> datetime | None:
     return retention.kept_until(entry, services().config)
 
 
@@ -105,7 +105,7 @@ def list_events(query: Document) -> Any:
     wanted = queries.Filter(query.get("state"), query.get("store"), query.get("topic"))
     before = pages.after(query["cursor"], datetime, str)
     moment, found = queries.find(services().db, wanted, before=before, limit=query["limit"] + 1)
-    rows, info = pages.page(found, query["limit"], lambda entry: [entry[moment], entry["_id"]])
+    rows, info = pages.page(found, query["limit"], lambda entry: [entry.get(moment), entry["_id"]])
     return success([presentation.entry(entry, _kept_until(entry)) for entry in rows], page=info)
 
 
