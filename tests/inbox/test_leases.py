@@ -23,7 +23,7 @@ from pos_api.inbox.model import Outcome
 from pos_api.inbox.replay import replay_entries
 from pos_api.orders import apply as orders
 from pos_api.orders.model import OrderUpdate, Result
-from pos_api.processing import due, worker
+from pos_api.processing import batches, due
 from pos_api.processing.faults import Outage
 from tests.factories import assert_books_balance, event, line, order, stock_of, stock_up
 from tests.service import environment
@@ -48,7 +48,8 @@ def renewal(monkeypatch: pytest.MonkeyPatch) -> Renewal:
     """A process's renewal that looks all the time."""
     monkeypatch.setattr(lease_renewal, "EVERY", 0.02)
     fresh = Renewal()
-    monkeypatch.setattr(worker, "renewal", fresh)
+    for module in (batches, due):
+        monkeypatch.setattr(module, "renewal", fresh)
     return fresh
 
 
