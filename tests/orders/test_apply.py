@@ -14,6 +14,7 @@ from pos_api.config import Config
 from pos_api.database.client import Db, Document
 from pos_api.orders import queries as order_list
 from pos_api.orders import verify_stock as verify
+from pos_api.orders.apply import apply
 from pos_api.stores import settings
 from tests.factories import (
     AHEAD,
@@ -22,6 +23,7 @@ from tests.factories import (
     at,
     line,
     order,
+    order_update,
     outcome,
     product,
     shop_id,
@@ -652,6 +654,34 @@ def test_a_line_that_the_shop_took_stock_for_is_told_though_its_sku_is_known_to_
     shop.send("product.created", product(7, "HOOD", None))
     data = order(1, line("HOOD", 1, reduced=1, product_id=7, variation_id=8))
     assert len(shop.send("order.created", data).get_json()["data"]["warnings"]) == 1
+
+
+# --- events -----------------------------------------------------------------------------------------------------
+
+
+def test_applying_an_update_returns_what_happened_and_the_same_when_a_crash_made_it_run_again(db: Db) -> None:
+    stock_up(db, A=10)
+    sold = {"status": "completed", "line_items": [{"id": 1, "sku": "A", "quantity": 2}]}
+    [result] = apply(db, [order_update(1, sold, kind="created")])
+    assert [event.id for event in result.events] == ["order:default:1:1", "order:default:1:1:completed", "stock:A:2"]
+    [again] = apply(db, [order_update(1, sold, kind="created", retried=True)])
+    assert {event.id: event.type for event in again.events} == {event.id: event.type for event in result.events}
+    [duplicate] = apply(db, [order_update(1, sold, kind="created")])
+    assert duplicate.events == ()
+
+
+def test_what_moves_for_a_parent_is_an_event_of_its_sub_order(db: Db) -> None:
+    stock_up(db, A=10)
+    goods = [{"id": 1, "sku": "A", "quantity": 1, "full": True}]
+    taken = [{**goods[0], "reduced_stock": 1}]
+    apply(db, [order_update(1, {"status": "processing", "line_items": goods}, kind="created")])
+    child = order_update(2, {"status": "processing", "parent_id": 1, "line_items": taken}, kind="created")
+    [result] = apply(db, [child])
+    assert {(event.id, event.type) for event in result.events if event.type == "stock.changed"} == {
+        ("stock:A:3", "stock.changed"),
+        ("stock:A:4", "stock.changed"),
+    }
+    assert stock_of(db) == {"A": 9}
 
 
 # --- cost -------------------------------------------------------------------------------------------------------
