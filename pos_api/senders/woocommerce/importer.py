@@ -76,6 +76,19 @@ def _name(phase: str, row: Any) -> str:
     return f"{phase.removesuffix('s')} {row['id']}" + (f" ({name})" if name else "")
 
 
+@dataclass(frozen=True, slots=True)
+class _Import:
+    """An import on its way: from where and how rows are brought in, where it stands, and what became of it."""
+
+    db: Db
+    store: Store
+    shop: ShopReader
+    ingest: Ingest
+    progress: Progress
+    checkpoint: Checkpoint
+    imported: Imported
+
+
 def run(
     db: Db, config: Config, shop: ShopReader, name: str, since: datetime, ingest: Ingest, progress: Progress
 ) -> Imported:
@@ -88,10 +101,9 @@ def run(
     with audit.act(db, "store.imported", target=name, details={"since": since}) as details, unexpected_as_shop_error():
         checkpoint = import_checkpoint.begin(db, config, shop, name, since)
         imported = Imported(not_imported=checkpoint.get("not_imported", []))
-        store = Stores(db, config).get(name)
+        running = _Import(db, Stores(db, config).get(name), shop, ingest, progress, checkpoint, imported)
         for phase in PHASES[PHASES.index(checkpoint["phase"]) :]:
-            import_checkpoint.enter(db, name, checkpoint, phase)
-            _import_phase(db, store, shop, ingest, phase, checkpoint, imported, progress)
+            _import_phase(running, phase)
         import_checkpoint.finish(db, name)
         imported.report = _catch_up(db, config, shop, name, ingest, checkpoint["started_at"])
         rollup.refresh_unless_newer(db)
@@ -100,26 +112,20 @@ def run(
     return imported
 
 
-def _import_phase(
-    db: Db,
-    store: Store,
-    shop: ShopReader,
-    ingest: Ingest,
-    phase: Collection,
-    checkpoint: Checkpoint,
-    imported: Imported,
-    progress: Progress,
-) -> None:
+def _import_phase(running: _Import, phase: Collection) -> None:
     """Bring in the rows of one phase, from where it stands."""
+    db, store, shop = running.db, running.store, running.shop
+    checkpoint, imported = running.checkpoint, running.imported
+    import_checkpoint.enter(db, store.id, checkpoint, phase)
     imported.outcomes[phase] = Counter()
     total = shop.count(phase, Period(checkpoint["since"]) if phase == "orders" else ALWAYS)
-    progress(phase, 0, total)
+    running.progress(phase, 0, total)
     for page, window, read in _pages(shop, phase, checkpoint):
         bodies = [_body(phase, row, checkpoint, read) for row in page.rows]
-        imported.note(phase, page, ingest(db, store, bodies, read.at))
+        imported.note(phase, page, running.ingest(db, store, bodies, read.at))
         import_checkpoint.name_not_imported(checkpoint, imported.not_imported)
         import_checkpoint.advance(db, store.id, checkpoint, window, page.after)
-        progress(phase, imported.outcomes[phase].total(), total)
+        running.progress(phase, imported.outcomes[phase].total(), total)
 
 
 def _is_off_by_a_moment(discrepancy: StockDiscrepancy, opened: set[str]) -> bool:
