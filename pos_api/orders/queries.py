@@ -147,8 +147,8 @@ def _with_number(number: str) -> Document:
 
 def _with_sku(db: Db, sku: str) -> Document:
     """Orders of the product that this SKU finds, whatever it was called on their lines, and lines of its SKUs that no
-    product was known for; of an unknown SKU, lines that had it. An order's `skus` alone does not tell two products
-    apart of which one took over a SKU of the other."""
+    product was known for; of an unknown SKU, lines that had it. An order's `skus` alone does not separate two products
+    of which one took over a SKU of the other."""
     known = products.id_and_skus(db, sku)
     if known is None:
         return {"skus": sku}
