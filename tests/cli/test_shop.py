@@ -12,7 +12,7 @@ from tests.fake_shop import KEY, SECRET, FakeShop, order, product
 from tests.service import pos_api, settings_of
 
 
-def test_a_shop_is_connected_imported_compared_and_mended(
+def test_a_shop_is_connected_imported_compared_and_repaired(
     fake: FakeShop, db: Db, config: Config, tmp_path: Path
 ) -> None:
     settings = settings_of(config)

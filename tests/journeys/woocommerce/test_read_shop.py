@@ -41,7 +41,7 @@ NOT_CONTENT = frozenset({"changed_at", "received_at", "rev", "status_history"})
 
 
 class Quiet(Journey):
-    """A shop whose POS hears nothing unless it asks."""
+    """A shop that sends nothing: its POS knows what it asks for."""
 
     def __init__(self, shop: Shop) -> None:
         self.shop = shop
@@ -62,8 +62,8 @@ class Quiet(Journey):
         with connection.open_shop(self.database, self.config, "default") as shop:
             return reconcile(self.database, self.config, shop, "default", ingest.ingest, Options(LONG_AGO, **options))
 
-    def mend(self) -> list[str]:
-        """Compare and mend; returns what was wrong with the orders, and leaves nothing to mend."""
+    def repair(self) -> list[str]:
+        """Compare and repair; returns what was wrong with the orders, and leaves nothing to repair."""
         report = self.reconcile(repair=True)
         assert report.problem is None
         again = self.reconcile()
@@ -129,7 +129,7 @@ def quiet(open_shop: Quiet, db: Db, config: Config) -> Quiet:
     return open_shop
 
 
-def test_a_wrong_secret_is_told_apart(quiet: Quiet) -> None:
+def test_a_wrong_secret_is_distinguished_from_a_wrong_key(quiet: Quiet) -> None:
     with pytest.raises(ShopError, match="Invalid signature"):
         diagnose(quiet.shop.url, KEY, "cs_wrong")
     with pytest.raises(ShopError, match="Consumer key is invalid"):
@@ -154,43 +154,43 @@ def test_after_an_import_the_pos_has_the_shops_stock_and_follows_it(quiet: Quiet
     old = quiet.database.woocommerceorders.find_one({"status": "processing", "currency": "SEK"})
     assert old is not None
     quiet.shop.act("status", id=old["order_id"], to="cancelled")
-    assert quiet.mend() in CHANGED
+    assert quiet.repair() in CHANGED
     refunded = quiet.database.woocommerceorders.find_one({"currency": "EUR"})
     assert refunded is not None
     quiet.shop.act("status", id=refunded["order_id"], to="cancelled")
-    assert quiet.mend() in CHANGED
+    assert quiet.repair() in CHANGED
 
 
-def test_whatever_happens_unheard_is_found_and_mended(quiet: Quiet) -> None:
+def test_whatever_happens_and_is_not_sent_is_found_and_repaired(quiet: Quiet) -> None:
     quiet.import_()
     first = quiet.order(("Oil", 2), ("Hoodie S", 1), ("T-Shirt Blå 👕", 3))
-    assert quiet.mend() == ["missing"]
+    assert quiet.repair() == ["missing"]
     quiet.shop.act("pay", id=first)
-    assert quiet.mend() in CHANGED
+    assert quiet.repair() in CHANGED
     refund = quiet.shop.act("refund", id=first, quantities=[1, 0, 2], restock=True)["id"]
-    assert quiet.mend() in CHANGED
+    assert quiet.repair() in CHANGED
     quiet.shop.act("delete_refund", id=refund)
-    assert quiet.mend() in CHANGED
+    assert quiet.repair() in CHANGED
     quiet.shop.act("edit", id=first, quantities={"0": 5}, remove=[1])
-    assert quiet.mend() in CHANGED
+    assert quiet.repair() in CHANGED
     quiet.shop.act("trash", id=first, how="trash")
-    assert quiet.mend() == ["gone"]
+    assert quiet.repair() == ["gone"]
     quiet.shop.act("trash", id=first, how="restore")
-    assert quiet.mend() in (["stale"], ["deleted here"])
+    assert quiet.repair() in (["stale"], ["deleted here"])
     second = quiet.order(("Salad", 4))
     quiet.shop.act("pay", id=second)
-    assert quiet.mend() == ["missing"]
+    assert quiet.repair() == ["missing"]
     quiet.shop.act("trash", id=second, how="for good")
-    assert quiet.mend() == ["gone"]
+    assert quiet.repair() == ["gone"]
     third = quiet.order(("Oil", 4))
     quiet.shop.act("pay", id=third)
-    assert quiet.mend() == ["missing"]
+    assert quiet.repair() == ["missing"]
     quiet.shop.act("status", id=third, to="cancelled")
     quiet.shop.act("trash", id=third, how="trash")
-    assert quiet.mend() == ["gone"]
+    assert quiet.repair() == ["gone"]
 
 
-def test_stock_changed_in_the_shop_by_hand_is_told_and_aligned(quiet: Quiet) -> None:
+def test_stock_changed_in_the_shop_by_hand_is_listed_and_aligned(quiet: Quiet) -> None:
     quiet.import_()
     quiet.sql(
         "UPDATE wp_postmeta m JOIN wp_postmeta s ON s.post_id = m.post_id AND s.meta_key = '_sku' "
@@ -222,7 +222,7 @@ def test_a_price_a_name_and_a_sku_changed_in_the_database_are_found_and_repaired
         assert stored[f"default:{hoodie}"]["sku"] == "H-SMALL"
         sold = quiet.order(("Hoodie S", 1))
         quiet.shop.act("pay", id=sold)
-        assert quiet.mend() == ["missing"], "and its orders move its stock"
+        assert quiet.repair() == ["missing"], "and its orders move its stock"
     finally:
         quiet.sql("UPDATE wp_postmeta SET meta_value = '89.90' WHERE post_id = %s AND meta_key LIKE '%%price'", oil)
         quiet.sql("UPDATE wp_posts SET post_title = %s WHERE ID = %s", was["SALAD-01"], salad)
@@ -234,7 +234,7 @@ def test_products_deleted_and_restored_in_the_shop_are_archived_and_active_again
     book, hoodie = quiet.shop.products["Book"], quiet.shop.products["Hoodie"]
     sold = quiet.order(("Book", 2))
     quiet.shop.act("pay", id=sold)
-    assert quiet.mend() == ["missing"]
+    assert quiet.repair() == ["missing"]
     for number in (book, hoodie):
         assert quiet.shop.act("rest", method="DELETE", path=f"/products/{number}")["status"] == 200
     try:
@@ -282,7 +282,7 @@ def test_a_disabled_webhook_is_switched_on_again(quiet: Quiet) -> None:
         quiet.sql("DELETE FROM wp_wc_webhooks")
 
 
-def test_the_database_tells_what_rest_tells(quiet: Quiet, db: Db, config: Config, mongodb_uri: str) -> None:
+def test_the_database_gives_what_rest_gives(quiet: Quiet, db: Db, config: Config, mongodb_uri: str) -> None:
     quiet.shop.act("options", timezone_string="Europe/Stockholm")
     quiet.import_()
     other = Config(**{**vars(config), "mongodb_uri": fresh_database(mongodb_uri)})

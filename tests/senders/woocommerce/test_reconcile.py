@@ -1,4 +1,4 @@
-"""Whatever a webhook did not tell is found, with its cause, and mended when asked; and a shop that falls silent is
+"""Whatever a webhook did not report is found, with its cause, and repaired when asked; and a shop that falls silent is
 noticed."""
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def test_a_shop_in_sync_has_nothing_to_repair(
     assert report.compared == 1
 
 
-def test_a_missing_order_is_found_and_mended_once(
+def test_a_missing_order_is_found_and_repaired_once(
     fake: FakeShop, shop: RestReader, db: Db, config: Config, known: Any
 ) -> None:
     known("product.created", product(1, "A", 10))
@@ -108,14 +108,14 @@ def test_a_missing_order_is_found_and_mended_once(
     assert [each["problem"] for each in found.orders] == ["missing"]
     assert not found.in_sync
     assert db.woocommerceorders.count_documents({}) == 0
-    mended = compare(db, config, shop, repair=True)
-    assert [each["repair"] for each in mended.orders] == ["created"]
-    assert mended.in_sync
+    repaired = compare(db, config, shop, repair=True)
+    assert [each["repair"] for each in repaired.orders] == ["created"]
+    assert repaired.in_sync
     assert in_stock(db) == 8
     assert compare(db, config, shop, repair=True).orders == []
 
 
-def test_a_missed_change_is_found_and_mended(
+def test_a_missed_change_is_found_and_repaired(
     fake: FakeShop, shop: RestReader, db: Db, config: Config, known: Any
 ) -> None:
     known("product.created", product(1, "A", 10))
@@ -138,7 +138,7 @@ def test_a_missed_change_is_found_and_mended(
     assert report.in_sync
 
 
-def test_a_deleted_refund_is_found_though_no_time_and_no_sequence_tells(
+def test_a_deleted_refund_is_found_though_no_time_and_no_sequence_shows_it(
     fake: FakeShop, shop: RestReader, db: Db, config: Config, known: Any
 ) -> None:
     refund = {"id": 70, "amount": "5.00", "line_items": [{"id": 71, "quantity": -1}]}
@@ -146,10 +146,10 @@ def test_a_deleted_refund_is_found_though_no_time_and_no_sequence_tells(
     fake.put_order(order(1))
     changed_here_only = datetime(2026, 11, 1, tzinfo=UTC)
     report = compare(db, config, shop, changed_here_only, repair=True)
-    (difference,) = report.orders
-    assert difference["problem"] == "different"
-    assert "refund was deleted" in difference["cause"]
-    assert difference["repair"] == "updated"
+    (discrepancy,) = report.orders
+    assert discrepancy["problem"] == "different"
+    assert "refund was deleted" in discrepancy["cause"]
+    assert discrepancy["repair"] == "updated"
     stored = db.woocommerceorders.find_one({"_id": "default:1"})
     assert stored is not None
     assert stored["refunds"] == []
@@ -164,9 +164,9 @@ def test_an_order_deleted_for_good_is_marked_deleted_and_moves_no_stock(
     known("order.created", made_now(1, quantity=2))
     before = in_stock(db)
     report = compare(db, config, shop, repair=True)
-    (difference,) = report.orders
-    assert (difference["problem"], difference["repair"]) == ("gone", "updated")
-    assert "for good" in difference["cause"]
+    (discrepancy,) = report.orders
+    assert (discrepancy["problem"], discrepancy["repair"]) == ("gone", "updated")
+    assert "for good" in discrepancy["cause"]
     stored = db.woocommerceorders.find_one({"_id": "default:1"})
     assert stored is not None
     assert "deleted_at" in stored
@@ -255,7 +255,7 @@ def test_no_order_counts_as_gone_because_the_shop_fails(
     assert comparisons.reconciled_until(db, "default") is None
 
 
-def test_refund_lines_that_no_webhook_tells_are_fetched(
+def test_refund_lines_that_no_webhook_reports_are_fetched(
     fake: FakeShop, shop: RestReader, db: Db, config: Config, known: Any
 ) -> None:
     one = order(1, refunds=[{"id": 70, "reason": "", "total": "-5.00"}])
@@ -309,25 +309,25 @@ def test_what_may_still_be_on_its_way_is_left_for_the_next_time(
     assert len(compare(db, config, shop).orders) == 1
 
 
-def test_an_order_that_can_not_be_used_is_told_and_parked(
+def test_an_order_that_can_not_be_used_is_named_and_parked(
     fake: FakeShop, shop: RestReader, db: Db, config: Config
 ) -> None:
     fake.put_order(order(1, line_items="broken"))
-    (difference,) = compare(db, config, shop, repair=True).orders
-    assert (difference["problem"], difference["repair"], difference["fields"]) == (
+    (discrepancy,) = compare(db, config, shop, repair=True).orders
+    assert (discrepancy["problem"], discrepancy["repair"], discrepancy["fields"]) == (
         "unusable",
         "parked",
         ["data.line_items"],
     )
 
 
-def test_a_parked_event_is_told_as_the_cause(
+def test_a_parked_event_is_named_as_the_cause(
     fake: FakeShop, shop: RestReader, db: Db, config: Config, known: Any
 ) -> None:
     assert known("order.created", order(1, line_items="broken")) == "parked"
     fake.put_order(order(1))
-    (difference,) = compare(db, config, shop).orders
-    assert "is parked: The order is not valid. data." in difference["cause"]
+    (discrepancy,) = compare(db, config, shop).orders
+    assert "is parked: The order is not valid. data." in discrepancy["cause"]
 
 
 def test_a_draft_is_no_missing_order(fake: FakeShop, shop: RestReader, db: Db, config: Config) -> None:
@@ -442,7 +442,7 @@ def test_variations_that_can_not_be_read_are_named_and_the_rest_is_compared(
 
 
 @pytest.mark.parametrize("recording", recordings())
-def test_a_shop_whose_webhooks_all_failed_is_mended_to_the_last_unit(
+def test_a_shop_whose_webhooks_all_failed_is_repaired_to_the_last_unit(
     fake: FakeShop, shop: RestReader, db: Db, config: Config, recording: dict[str, Any]
 ) -> None:
     """The first delivery arrived, nothing after it; then one comparison."""
@@ -504,7 +504,7 @@ def test_what_moved_before_the_shop_managed_the_stock_again_explains_no_differen
     assert (entry["here"], entry["explained"], entry["unexplained"]) == (20, [], -2)
 
 
-def test_stock_that_differs_is_told_with_what_the_ledger_shows(
+def test_stock_that_differs_is_listed_with_what_the_ledger_shows(
     fake: FakeShop, shop: RestReader, db: Db, config: Config, known: Any
 ) -> None:
     known("product.created", product(1, "A", 10))
@@ -573,7 +573,7 @@ def test_stock_is_not_aligned_while_orders_come_in(
     assert in_stock(db) == 10
 
 
-def test_a_product_unknown_here_is_told_and_added(fake: FakeShop, shop: RestReader, db: Db, config: Config) -> None:
+def test_a_product_unknown_here_is_listed_and_added(fake: FakeShop, shop: RestReader, db: Db, config: Config) -> None:
     fake.products[2] = product(2, "", None, type="variable", variations=[3], name="Hoodie")
     fake.variations[2] = [product(3, "H-S", 5, attributes=[{"option": "S"}])]
     assert compare(db, config, shop).stock[0]["cause"] == "The product is not known here."
@@ -791,7 +791,7 @@ def webhook(number: int, **more: Any) -> dict[str, Any]:
     }
 
 
-def test_a_webhook_that_is_off_is_told_and_switched_on_and_its_gap_filled(
+def test_a_webhook_that_is_off_is_listed_and_switched_on_and_its_gap_filled(
     fake: FakeShop, shop: RestReader, db: Db, config: Config
 ) -> None:
     fake.plugins = []
@@ -802,11 +802,11 @@ def test_a_webhook_that_is_off_is_told_and_switched_on_and_its_gap_filled(
     assert [each["id"] for each in found.webhooks] == [1]
     assert "disabled" in found.webhooks[0]["problem"]
     assert found.orders == []
-    mended = compare(db, config, shop, recently, repair=True, repair_webhooks=True)
+    repaired = compare(db, config, shop, recently, repair=True, repair_webhooks=True)
     assert fake.webhooks[1]["status"] == "active"
-    assert [each["repair"] for each in mended.orders] == ["created"]
-    assert mended.since == datetime(2026, 11, 20, 9, 50, tzinfo=UTC)
-    assert mended.in_sync
+    assert [each["repair"] for each in repaired.orders] == ["created"]
+    assert repaired.since == datetime(2026, 11, 20, 9, 50, tzinfo=UTC)
+    assert repaired.in_sync
     assert compare(db, config, shop, recently).webhooks == []
 
 
@@ -832,7 +832,7 @@ def test_a_webhook_that_is_off_is_found_among_hundreds(
     assert [each["id"] for each in report.webhooks] == [251]
 
 
-def test_a_shop_with_neither_plugin_nor_webhooks_is_told(
+def test_a_shop_with_neither_plugin_nor_webhooks_is_named(
     fake: FakeShop, shop: RestReader, db: Db, config: Config
 ) -> None:
     fake.plugins = [{"plugin": "woocommerce/woocommerce.php"}]
@@ -918,7 +918,7 @@ def test_a_stores_silence_is_heard_from_its_orders(fake: FakeShop, shop: RestRea
 # --- the schedule -------------------------------------------------------------------------------------------------
 
 
-def test_a_due_shop_is_compared_and_mended_by_one_process(
+def test_a_due_shop_is_compared_and_repaired_by_one_process(
     fake: FakeShop, shop: RestReader, db: Db, config: Config
 ) -> None:
     earlier = (now() - timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%S")
