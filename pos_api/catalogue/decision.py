@@ -1,7 +1,7 @@
 """What a store's update about a product means here: which product it is about, and what is to be done. No database is
 needed here: `decide` is given what is known, and `apply` carries out what it decides.
 
-The store's id tells which product it is; of an id that is not known yet, the SKU does. A SKU goes to the product that
+The store's id decides which product it is; of an id that is not known yet, the SKU does. A SKU goes to the product that
 the newest update gives it to. Products of a store that share a SKU are one product here. The SKU of a variation whose
 stock is kept at its parent is one more by which the parent is found.
 """
@@ -146,21 +146,25 @@ def _about_product(update: ProductUpdate, related: RelatedProducts) -> Decision:
         return Decision(LeaveAsIs("ignored", (warn("shared_sku", sku=update.sku),)))
     if by_id is None:
         return Decision(_by_sku(update, related))
-    if not is_owned_by_another_store(by_id, update.store):
-        return Decision(Update(by_id, same_sku=by_sku if by_sku is not by_id else None))
-    if by_sku is by_id:
+    if is_owned_by_another_store(by_id, update.store):
+        return _about_product_of_another_store(update, by_id, related)
+    return Decision(Update(by_id, same_sku=by_sku if by_sku is not by_id else None))
+
+
+def _about_product_of_another_store(
+    update: ProductUpdate, product: ProductDocument, related: RelatedProducts
+) -> Decision:
+    """The SKU is one more by which the product is found, and never its name here. Where it is another product's, the id
+    is that one's from now on."""
+    if related.by_sku is product:
         return Decision(LeaveAsIs("unchanged"))
-    if by_id.get("linked_at", {}).get(update.external_id, update.modified_at) > update.modified_at:
+    if product.get("linked_at", {}).get(update.external_id, update.modified_at) > update.modified_at:
         return Decision(LeaveAsIs("stale"))
-    if by_sku is None:
-        return Decision(_with_room_for_sku(update, by_id))
-    return Decision(_by_sku(update, related), unlink_from=by_id)
-
-
-def _with_room_for_sku(update: ProductUpdate, product: ProductDocument) -> Action:
+    if related.by_sku is not None:
+        return Decision(_by_sku(update, related), unlink_from=product)
     if len(product.get("skus_of_other_stores", ())) >= MAX_OF_OTHER_STORES:
-        return LeaveAsIs("ignored", (warn("shared_sku", sku=update.sku),))
-    return AddSku(product)
+        return Decision(LeaveAsIs("ignored", (warn("shared_sku", sku=update.sku),)))
+    return Decision(AddSku(product))
 
 
 def _is_sku_of_family(update: ProductUpdate, by_id: ProductDocument | None, by_sku: ProductDocument | None) -> bool:

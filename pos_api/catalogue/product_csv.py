@@ -94,7 +94,7 @@ def _apply_all(db: Db, rows: Iterator[_Row], by: str, report: Report) -> None:
 
 
 def _rows(body: bytes, report: Report) -> Iterator[_Row]:
-    """The usable rows; of the others the report tells."""
+    """The usable rows; the others are in the report."""
     reader, columns = _open(body)
     seen: dict[str, int] = {}
     line = reader.line_num + 1

@@ -74,7 +74,7 @@ def test_a_product_that_is_back_in_the_shop_is_active_again(shop: Shop, db: Db, 
     assert stock_of(db) == {"A": 10}
 
 
-def test_a_late_older_word_of_a_product_does_not_bring_it_back(shop: Shop, db: Db) -> None:
+def test_a_late_older_update_of_a_product_does_not_bring_it_back(shop: Shop, db: Db) -> None:
     shop.outcome("product.created", product(1, "A", 10))
     deleted(shop, 1, 60)
     assert shop.outcome("product.updated", product(1, "A", 10, date_modified_gmt=at(30), name="Late")) == "updated"

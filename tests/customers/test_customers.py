@@ -1,4 +1,4 @@
-"""Customers: one record per person, the newest word counts, replays change nothing."""
+"""Customers: one record per person, the newest report counts, replays change nothing."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_a_guest_without_email_makes_no_customer(shop: Shop, db: Db) -> None:
     assert db.customers.count_documents({}) == 0
 
 
-def test_the_newest_word_counts_in_whatever_order_it_arrives(shop: Shop, db: Db) -> None:
+def test_the_newest_report_counts_in_whatever_order_it_arrives(shop: Shop, db: Db) -> None:
     for number, name in ((3, "Newest"), (1, "Oldest"), (2, "Middle")):
         billing = {"email": "A@example.se", "first_name": name}
         shop.outcome("order.created", order(number, billing=billing, modified=number, date_created_gmt=at(number)))
@@ -217,7 +217,7 @@ def test_an_id_of_several_stores_is_ambiguous_without_one(db: Db) -> None:
 # --- what is known of a person ------------------------------------------------------------------------------------
 
 
-def test_a_shops_blank_fields_do_not_wipe_what_orders_told(shop: Shop, db: Db) -> None:
+def test_a_shops_blank_fields_do_not_remove_what_orders_had(shop: Shop, db: Db) -> None:
     shop.outcome("order.created", order(1, customer_id=7))
     blank = {
         "id": 7,

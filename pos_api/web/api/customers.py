@@ -40,7 +40,7 @@ class CustomerQuery(PageQuery):
 
 
 class Customer(Schema):
-    """A customer, by the newest word about them."""
+    """A customer, by the latest update."""
 
     id = fields.String(
         required=True,
