@@ -42,6 +42,7 @@ from pos_api.common.quantity import Quantity
 from pos_api.common.text_search import product_words
 from pos_api.common.time import now
 from pos_api.database.client import Db
+from pos_api.events import StockChanged
 
 
 def apply(db: Db, update: ProductUpdate) -> ProductResult:
@@ -58,7 +59,7 @@ def apply(db: Db, update: ProductUpdate) -> ProductResult:
     archived = archive.note_existence(db, update)
     if not archived:
         return result
-    events = {event.sku: event for event in (*archived, *result.events)}
+    events = {event.id: event for event in (*archived, *result.events)}
     outcome: Outcome = "created" if result.outcome == "created" else "updated"
     return ProductResult(outcome, result.warnings, tuple(events.values()))
 
@@ -108,13 +109,17 @@ def _carry_out(db: Db, update: ProductUpdate, related: RelatedProducts, action: 
 
 
 def _result(
-    update: ProductUpdate, product: str, outcome: Outcome, warnings: tuple[EventWarning, ...] = ()
+    update: ProductUpdate,
+    product: str,
+    outcome: Outcome,
+    warnings: tuple[EventWarning, ...] = (),
+    moved: tuple[StockChanged, ...] = (),
 ) -> ProductResult:
-    """The result of an update of a product (`_id`), with an event where it changed."""
+    """The result of an update of a product (`_id`), with an event where it changed, and those of its stock."""
     if outcome != "created" and outcome != "updated":
-        return ProductResult(outcome, warnings)
+        return ProductResult(outcome, warnings, moved)
     event = product_changed(product, outcome, update.modified_at, now(), update.store)
-    return ProductResult(outcome, warnings, (event,))
+    return ProductResult(outcome, warnings, (event, *moved))
 
 
 def _create(
@@ -127,8 +132,16 @@ def _create(
         links.take_sku(db, take_sku_from, update)
     if not goods_without_stock.remove(db, update.external_id, update.modified_at):
         return ProductResult("stale")
-    create(db, _product_of(update, update.stock, related), cause=update.cause)
-    return _result(update, related.new_id, "created")
+    created = create(db, _product_of(update, update.stock, related), cause=update.cause)
+    return _result(update, related.new_id, "created", moved=_opening(created, update))
+
+
+def _opening(created: ProductDocument, update: ProductUpdate) -> tuple[StockChanged, ...]:
+    """The first movement of a new product as an event; none where its ledger had gone on before it was created."""
+    if created["seq"] != 1:
+        return ()
+    stock = created["stock"]
+    return (StockChanged(created["_id"], 1, 0, stock, "opening", update.cause, now(), store=update.store),)
 
 
 def _product_of(update: ProductUpdate, stock: Quantity, related: RelatedProducts) -> ProductDocument:
@@ -169,29 +182,32 @@ def _update(db: Db, update: ProductUpdate, action: Update) -> ProductResult:
     product = action.product
     outcome: Outcome
     warnings: tuple[EventWarning, ...]
+    moved: tuple[StockChanged, ...] = ()
     if action.own_stock_again:
-        _give_back_own_stock(db, product, update)
+        moved = _give_back_own_stock(db, product, update)
     elif action.link:
         links.link(db, product, update)
     if product.get("synced_at", update.modified_at) > update.modified_at:
         outcome, warnings = "stale", ()
     else:
         sku, warnings = _available_sku(db, update, action)
-        outcome = _write(db, update, product, sku)
+        outcome, restarted = _write(db, update, product, sku)
+        moved += restarted
     if action.shared_with:
         outcome, warnings = "updated", (*warnings, several_products_warning(update, action.shared_with))
-    return _result(update, product["_id"], outcome, warnings)
+    return _result(update, product["_id"], outcome, warnings, moved)
 
 
-def _give_back_own_stock(db: Db, product: ProductDocument, update: ProductUpdate) -> None:
+def _give_back_own_stock(db: Db, product: ProductDocument, update: ProductUpdate) -> tuple[StockChanged, ...]:
     """A variation's stock is its own again: its ledger goes on with what the store has now."""
-    restarted = restart_stock(db, product, update)
+    restarted, moved = restart_stock(db, product, update)
     changes: dict[str, Any] = {
         "$pull": {"ids_with_shared_stock": update.external_id},
         "$addToSet": {"external_ids": update.external_id},
         "$set": restarted,
     }
     collections.products(db).update_one({"_id": product["_id"]}, changes)
+    return moved
 
 
 def _available_sku(db: Db, update: ProductUpdate, action: Update) -> tuple[str, tuple[EventWarning, ...]]:
@@ -206,11 +222,13 @@ def _available_sku(db: Db, update: ProductUpdate, action: Update) -> tuple[str, 
     return placeholder(action.product["_id"]), warnings
 
 
-def _write(db: Db, update: ProductUpdate, product: ProductDocument, sku: str) -> Outcome:
-    """Bring a product's fields to what the store reports; returns the outcome."""
+def _write(
+    db: Db, update: ProductUpdate, product: ProductDocument, sku: str
+) -> tuple[Outcome, tuple[StockChanged, ...]]:
+    """Bring a product's fields to what the store reports; returns the outcome and what that moved."""
     fields = reported_fields(product, update, sku)
     former = [each for each in product["skus"] if each != placeholder(product["_id"])]
-    managed = management_changes(db, product, update)
+    managed, moved = management_changes(db, product, update)
     values = {
         **fields,
         "owning_store": update.store,
@@ -223,5 +241,5 @@ def _write(db: Db, update: ProductUpdate, product: ProductDocument, sku: str) ->
     changes |= with_current_sku(product["_id"], sku)
     not_newer = {"_id": product["_id"], "synced_at": {"$not": {"$gt": update.modified_at}}}
     if not collections.products(db).update_one(not_newer, [{"$set": changes}]).matched_count:
-        return "stale"
-    return "updated" if managed or changes_anything(product, fields) else "unchanged"
+        return "stale", moved
+    return ("updated" if managed or changes_anything(product, fields) else "unchanged"), moved

@@ -15,7 +15,7 @@ from bson import Decimal128
 
 from pos_api.common.event_warnings import EventWarning
 from pos_api.common.quantity import Quantity
-from pos_api.events import ProductChange, ProductChanged
+from pos_api.events import ProductChange, ProductChanged, StockChanged
 
 Outcome: TypeAlias = Literal["created", "updated", "unchanged", "stale", "ignored"]
 
@@ -152,11 +152,12 @@ class ProductDeletion:
 @dataclass(frozen=True, slots=True)
 class ProductResult:
     """What became of an update or a deletion (`stale`: something newer is known; `ignored`: it concerns no product
-    here), what people should know about it, and the events that it caused: at most one of each product."""
+    here), what people should know about it, and the events that it caused: at most one
+    `ProductChanged` of each product, and the changes of stock."""
 
     outcome: Outcome
     warnings: tuple[EventWarning, ...] = ()
-    events: tuple[ProductChanged, ...] = ()
+    events: tuple[ProductChanged | StockChanged, ...] = ()
 
 
 def product_changed(product: str, change: ProductChange, version: datetime, at: datetime, store: str) -> ProductChanged:

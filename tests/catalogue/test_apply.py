@@ -19,6 +19,7 @@ from pos_api.catalogue.model import ProductDeletion
 from pos_api.catalogue.opening_stock import lacks_units_of
 from pos_api.catalogue.queries import Filter
 from pos_api.database.client import Db
+from pos_api.events import ProductChanged, StockChanged
 from pos_api.orders import verify_stock as verify
 from pos_api.stock import ledger as stock
 from pos_api.stock.opening import StockReduction
@@ -55,22 +56,26 @@ def test_a_known_products_name_and_price_follow_the_shop_and_its_stock_never_doe
 
 
 def test_a_change_is_an_event_and_the_same_update_again_is_none(db: Db) -> None:
-    for update, changes in (
-        (reported(1, "A"), ["created"]),
-        (reported(1, "B", 1), ["updated"]),
-        (reported(1, "B", 2), []),
-    ):
-        events = apply.apply(db, update).events
-        assert [(event.sku, event.change, event.store) for event in events] == [
-            ("A", each, "default") for each in changes
-        ]
+    for sku, minutes, changes in (("A", 0, ["created"]), ("B", 1, ["updated"]), ("B", 2, [])):
+        events = apply.apply(db, reported(1, sku, minutes)).events
+        assert [event.change for event in events if isinstance(event, ProductChanged)] == changes
+        assert all((event.sku, event.store) == ("A", "default") for event in events)
     version = int((NOON + timedelta(minutes=1)).timestamp() * 1000)
     (event,) = apply.apply(db, reported(1, "C", 3)).events
+    assert isinstance(event, ProductChanged)
     assert event.version > version
     (event,) = archive.delete(db, ProductDeletion("default", "default:1", None, NOON + timedelta(hours=1))).events
     assert (event.type, event.sku) == ("product.archived", "A")
     (event,) = apply.apply(db, replace(reported(1, "C", 90), restored=True)).events
     assert event.type == "product.updated"
+
+
+def test_stock_that_starts_or_starts_again_is_an_event_of_its_movement(db: Db) -> None:
+    nothing: list[tuple[str, int, int]] = []
+    steps = ((10, [("stock:A:1", 0, 10)]), (None, nothing), (7, [("stock:A:2", 10, 7)]))
+    for minutes, (units, moved) in enumerate(steps):
+        events = apply.apply(db, reported(1, "A", minutes, units=units)).events
+        assert [(each.id, each.before, each.after) for each in events if isinstance(each, StockChanged)] == moved
 
 
 def test_the_same_update_again_changes_nothing(db: Db) -> None:
