@@ -34,16 +34,16 @@ from pymongo import MongoClient
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from pos_api import auth
 from pos_api.app import create_app
 from pos_api.collections import COLLECTIONS
+from pos_api.common.text_search import contact_words
 from pos_api.config import Config
 from pos_api.database import client as database
 from pos_api.database.collections import ensure_indexes
 from pos_api.database.embedded import find_mongod
 from pos_api.figures import rollup
-from pos_api.orders import apply as orders
 from pos_api.orders.buckets import bucket_of
+from pos_api.staff.token_claims import token
 from pos_api.web.api import pages
 
 DAYS = 730
@@ -52,6 +52,7 @@ LAST = datetime(2026, 11, 22, 20, tzinfo=UTC)
 SECRET = "only-for-this-benchmark-0123456789abcdef"  # noqa: S105 - opens nothing
 REPEATS = 40
 _STATUSES = {"completed": 86, "processing": 5, "cancelled": 4, "refunded": 2, "on-hold": 1, "failed": 1, "pending": 1}
+_STOCK_RULES = {"pending": "reserved", "on-hold": "taken", "processing": "taken", "completed": "taken"}
 _FIRST = ["Anna", "Erik", "Maria", "Lars", "Karin", "Anders", "Sara", "Johan", "Lena", "Per", "Eva", "Nils"]
 _LAST = ["Andersson", "Johansson", "Karlsson", "Nilsson", "Eriksson", "Larsson", "Olsson", "Persson", "Öberg", "Ek"]
 
@@ -123,7 +124,7 @@ def _order(n: int, created_at: datetime, status: str, lines: list[dict[str, Any]
         "store": "default",
         "order_id": n,
         "rev": 1,
-        "settled": 1,
+        "stock_rule": _STOCK_RULES.get(status, "none"),
         "number": str(n),
         "status": status,
         "counts_as_sale": status not in ("pending", "failed", "cancelled"),
@@ -158,7 +159,7 @@ def _order(n: int, created_at: datetime, status: str, lines: list[dict[str, Any]
         "unmatched": [],
         "warnings": [],
         "skus": sorted({line["sku"] for line in lines}),
-        "search": orders.contact_words(str(n), first, last, str(billing["email"]), str(billing["phone"])),
+        "search": contact_words(str(n), first, last, str(billing["email"]), str(billing["phone"])),
         "status_history": [{"status": status, "deleted": False, "at": created_at, "cause": "0" * 64}],
         "changed_at": Timestamp(0, 0),
     }
@@ -192,7 +193,7 @@ def fill(db: database.Db, number: int) -> None:
 def measure(app: Flask, db: database.Db) -> dict[str, float]:
     """Median milliseconds of each read."""
     client = app.test_client()
-    headers = {"Authorization": f"Bearer {auth.token(SECRET, 'bench', 'manager')[0]}"}
+    headers = {"Authorization": f"Bearer {token(SECRET, 'bench', 'manager')[0]}"}
     newest = [("created_at", -1), ("_id", -1)]
     deep = db.woocommerceorders.find({}, {"created_at": 1}).sort(newest).skip(9_989).limit(2)
     _, page = pages.page(list(deep), 1, lambda order: (order["created_at"], order["_id"]))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
 
+from pos_api import metrics
 from pos_api.events import StockChanged
 from pos_api.orders.model import Order, OrderUpdate
 from pos_api.orders.order_events import events_by_order, order_events
@@ -67,3 +69,15 @@ def test_what_moves_for_a_parent_is_an_event_of_its_sub_order() -> None:
     child = decided(None, update(fields={"parent_id": 7}))
     moved = StockChanged("A", 3, 9, 10, "return", "cause", NOON, order="default:7", store="default")
     assert events_by_order([child], [moved])["default:1"][-1] is moved
+
+
+def test_metrics_count_events_by_their_type() -> None:
+    def counted() -> float:
+        [value] = re.findall(r'^pos_changes_total{type="stock.changed"} (.*)$', metrics.page(None, {}).decode(), re.M)
+        return float(value)
+
+    moved = StockChanged("A", 3, 9, 10, "return", "cause", NOON)
+    metrics.happened([moved])
+    before = counted()
+    metrics.happened([moved, *order_events(decided(None, PAID))])
+    assert counted() == before + 1
