@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from pos_api.catalogue.external_ids import external_id
 from pos_api.catalogue.model import ProductDocument, owning_store
@@ -64,10 +64,10 @@ def known_product(document: ProductDocument) -> KnownProduct:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class LineReference:
+class LineReference(NamedTuple):
     """How a line of an order names its product: the SKU; the external id of the variation, else of the product, blank
-    where it has none; and of a variation its parent's (blank where it is none)."""
+    where it has none; and of a variation its parent's (blank where it is none). One is made for each line, so it is a
+    tuple."""
 
     store: str
     sku: str
@@ -159,8 +159,7 @@ class NewSku:
 Discovery: TypeAlias = NewExternalId | NewSku
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(NamedTuple):
     """The product of a line, None where none is known; and what the line shows about it."""
 
     product: KnownProduct | None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import timedelta
 from itertools import permutations
@@ -244,11 +244,14 @@ def test_every_sku_of_a_product_of_a_very_long_name_is_found_by_text(db: Db) -> 
     long = " ".join(f"word{number}" for number in range(150))
     applied(db, reported(1, "OURS", name=long))
     applied(db, reported(7, "OURS", 1, store="north"))
-    applied(db, reported(7, "THEIRS", 2, store="north"))
-    assert line(db, "LINES", 7, "north") == "OURS"
-    applied(db, reported(8, "SMALL", 3, parent_id=1, shared=True))
-    staff_actions.change(db, "OURS", {"name": f"new {long}"})
-    for sku in ("ours", "theirs", "lines", "small"):
+    steps: list[tuple[str, Callable[[], object]]] = [
+        ("theirs", lambda: applied(db, reported(7, "THEIRS", 2, store="north"))),
+        ("lines", lambda: line(db, "LINES", 7, "north")),
+        ("small", lambda: applied(db, reported(8, "SMALL", 3, parent_id=1, shared=True))),
+        ("ours", lambda: staff_actions.change(db, "OURS", {"name": f"new {long}"})),
+    ]
+    for sku, step in steps:
+        step()
         assert [each["sku"] for each in queries.find(db, Filter(words=sku))] == ["OURS"], sku
 
 

@@ -191,6 +191,8 @@ def test_of_another_stores_skus_only_one_that_this_store_gave_may_be_taken() -> 
     taken = {sku: may_take_sku(cup, update("north:7", sku)) for sku in ("CUP", "OLD", "MUG")}
     assert taken == {"CUP": False, "OLD": False, "MUG": True}
     assert may_take_sku(cup, update("default:7", "OLD")), "of its own store any"
+    used_by_both = product("MUG", "default:1", skus_of_other_stores=["north:MUG"])
+    assert not may_take_sku(used_by_both, update("north:7", "MUG")), "its own store has named it so since"
 
 
 # --- fields ---------------------------------------------------------------------------------------------------------
@@ -251,3 +253,6 @@ def test_a_parent_takes_its_variations_along() -> None:
 def test_what_staff_archived_no_store_takes_out() -> None:
     archived = product("CUP", "default:1", archived=True)
     assert after_report(archived, update("default:1", "CUP")) == archived
+    deleted = after_deletion(archived, deletion("default:1"))
+    assert deleted is not None
+    assert after_report(deleted, update("default:1", "CUP", 9))["archived"], "also where the store deleted it since"
