@@ -52,6 +52,11 @@ def test_no_module_outside_the_senders_names_one(path: Path) -> None:
         assert named(path.read_text()) == set()
 
 
+@pytest.mark.parametrize("allowed", _ALLOWED)
+def test_what_is_allowed_is_needed(allowed: str) -> None:
+    assert named((_SOURCE / allowed).read_text())
+
+
 def test_what_names_a_sender_is_found() -> None:
     assert named("from pos_api.senders.woocommerce import reconcile") == {"pos_api.senders.woocommerce"}
     assert named('kind = "kaynko"') == {"kaynko"}
