@@ -1,4 +1,4 @@
-"""`pos-api key`: API keys of shops."""
+"""`pos-api key`: API keys of stores."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pos_api.stores.registry import Stores
 
 @click.group()
 def key() -> None:
-    """API keys of shops. Two with the same scopes can be active, so that a key is changed without a gap."""
+    """API keys of stores. Two with the same scopes can be active, so that a key is changed without a gap."""
 
 
 @key.command("add")
@@ -31,7 +31,7 @@ def key() -> None:
     type=click.Choice(api_keys.SCOPES),
     default=[api_keys.ORDERS],
     show_default=True,
-    help="What it may do: send deliveries (orders), read what a viewer may, of all shops (read), use the routes of"
+    help="What it may do: send deliveries (orders), read what a viewer may, of all stores (read), use the routes of"
     " subscriptions once there are any (subscriptions), or all of these. Can be given several times.",
 )
 @click.option(
@@ -55,7 +55,7 @@ def add_key(
     expires: datetime | None,
     connect: bool,
 ) -> None:
-    """Give the shop NAME another key and print it, this once."""
+    """Give the store NAME another key and print it, this once."""
     if expires and expires <= now():
         raise click.BadParameter("that day or time is past already", param_hint="'--expires'")
     if connect and not {api_keys.ORDERS, api_keys.ALL} & set(scopes):
@@ -72,7 +72,7 @@ def add_key(
 @with_db
 @with_config
 def list_keys(config: Config, db: Db, /, name: str | None) -> None:
-    """The keys of the shop NAME, or of all shops, by their first letters; used: to the minute."""
+    """The keys of the store NAME, or of all stores, by their first letters; used: to the minute."""
     for store in [name] if name else [each.id for each in Stores(db, config).all()]:
         if store == DEFAULT and keys.SETTINGS_KEY not in {each["prefix"] for each in keys.list_keys(db, store)}:
             say(f"{store}  {keys.SETTINGS_KEY}  of the settings; no service has run with it yet")
@@ -99,6 +99,6 @@ def _key_line(each: dict[str, Any]) -> str:
 @click.argument("prefix")
 @with_db
 def revoke_key(db: Db, name: str, prefix: str) -> None:
-    """Take back the key of the shop NAME that starts with PREFIX, as `pos-api key list` shows it."""
+    """Take back the key of the store NAME that starts with PREFIX, as `pos-api key list` shows it."""
     keys.revoke_key(db, name, prefix)
     say("Revoked; every process knows within five seconds.")

@@ -1,4 +1,4 @@
-"""`pos-api store`: the shops."""
+"""`pos-api store`: the stores."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _store_settings = (
     click.option("--url", help="The shop's address."),
     click.option("--timezone", help="Where its days begin and end, for example Europe/Stockholm."),
     click.option(
-        "--currency", help="For example SEK. One that the shop has made up is taken in its orders from then on."
+        "--currency", help="For example SEK. One that the store has made up is taken in its orders from then on."
     ),
 )
 
@@ -76,7 +76,7 @@ def add_store(config: Config, db: Db, /, name: str, kind: str, **given: str | No
 @with_db
 @with_config
 def show_store(config: Config, db: Db, /, name: str, connect: bool) -> None:
-    """Show the shop NAME; no secrets, unless with --connect."""
+    """Show the store NAME; no secrets, unless with --connect."""
     found = next((each for each in Stores(db, config).all() if each.id == name), None)
     if found is None:
         raise NotFound(f"There is no store {name!r}; `pos-api store add {name}` makes it.")
@@ -122,7 +122,7 @@ def print_setup_line(config: Config, key: str) -> None:
 @with_db
 @with_config
 def set_store(config: Config, db: Db, /, name: str, webhook_secret: bool, **given: Any) -> None:
-    """Change settings of the shop NAME."""
+    """Change settings of the store NAME."""
     if not webhook_secret and all(value is None for value in given.values()):
         raise click.UsageError("Nothing to change; `pos-api store set --help` shows what can be.")
     settings.update_store(db, config, name, webhook_secret=read_secret("Secret") if webhook_secret else None, **given)
@@ -133,7 +133,7 @@ def set_store(config: Config, db: Db, /, name: str, webhook_secret: bool, **give
 @with_db
 @with_config
 def list_stores(config: Config, db: Db) -> None:
-    """Every shop."""
+    """Every store."""
     for each in Stores(db, config).all():
         live = f", live since {moment_text(each.live_since)}" if each.live_since else ""
         say(f"{each.id:<24} {each.url or '-'}  {each.timezone}{live}")
@@ -143,7 +143,7 @@ def list_stores(config: Config, db: Db) -> None:
 @click.argument("name")
 @with_db
 def disconnect_store(db: Db, name: str) -> None:
-    """End the exchange with the shop NAME: delete its keys and secrets. All that came from it stays."""
+    """End the exchange with the store NAME: delete its keys and secrets. All that came from it stays."""
     removal.disconnect_store(db, name)
     say("Disconnected; every process knows within five seconds. Its orders, products and customers stay.")
     if name == DEFAULT:
@@ -154,7 +154,7 @@ def disconnect_store(db: Db, name: str) -> None:
 @click.argument("name")
 @with_db
 def remove_store(db: Db, name: str) -> None:
-    """Remove the shop NAME, from which nothing ever came; one that sent something can only be disconnected."""
+    """Remove the store NAME, from which nothing ever came; one that sent something can only be disconnected."""
     removal.remove_store(db, name)
     say("Removed; every process knows within five seconds.")
 

@@ -1,4 +1,4 @@
-"""API keys of shops: what is kept of one, what it may be used for and from where. The key itself is kept nowhere.
+"""API keys of stores: what is kept of one, what it may be used for and from where. The key itself is kept nowhere.
 
 A key's document, in its store's `keys`: `prefix` (its first letters), `hash` (SHA-256), `scopes`, `networks` (those it
 may be sent from; none: from anywhere), `created_at`, `expires_at`, `last_used_at`.

@@ -37,18 +37,18 @@ class Store:
         return self.erasures.of(self.id, customer_key(self.id, email, shop_id)) if self.erasures else ()
 
     def is_from_another_site(self, address: str) -> bool:
-        """Whether a delivery that names this address comes from another site than the shop's, such as a copy of it for
+        """Whether a delivery that names this address comes from another site than the store's, such as a copy of it for
         tests. Scheme, `www.`, port, folder and language make no difference. False where either is not known; a blank
         `site` takes all."""
         site = site_of(address)
         return bool(self.site and site and site != self.site)
 
     def moment(self, local: datetime) -> datetime:
-        """The moment, in UTC, of a time on the shop's clock. Raises OverflowError beyond all there are."""
+        """The moment, in UTC, of a time on the store's clock. Raises OverflowError beyond all there are."""
         return (local if local.tzinfo else local.replace(tzinfo=ZoneInfo(self.timezone))).astimezone(UTC)
 
     def local_day(self, moment: datetime) -> str:
-        """The calendar day of `moment` in the shop's time zone, as `2026-11-22`."""
+        """The calendar day of `moment` in the store's time zone, as `2026-11-22`."""
         try:
             return moment.astimezone(ZoneInfo(self.timezone)).date().isoformat()
         except OverflowError:  # the first and the last day there are

@@ -9,11 +9,11 @@ from pos_api.stores.model import DEFAULT
 
 
 def disconnect_store(db: Db, name: str) -> None:
-    """End the exchange with a shop: its API keys, the key pair of its REST API and the secret of its webhooks are
+    """End the exchange with a store: its API keys, the key pair of its REST API and the secret of its webhooks are
     deleted. All that came from it stays; names and prices of its products, and what its customers are called, are from
     now on what the next store says that has them. Raises NotFound.
 
-    The key and the secret of the default shop are settings, which only whoever runs the service can change.
+    The key and the secret of the default store are settings, which only whoever runs the service can change.
     """
     deleted = {"$set": {"keys": []}, "$unset": {"rest": "", "webhook_secret": ""}}
     with audit.act(db, "store.disconnected", target=name):
@@ -25,7 +25,7 @@ def disconnect_store(db: Db, name: str) -> None:
 
 
 def remove_store(db: Db, name: str) -> None:
-    """Remove a shop from which nothing ever came. Raises Invalid for the default one, NotFound, and Conflict where
+    """Remove a store from which nothing ever came. Raises Invalid for the default one, NotFound, and Conflict where
     something came from it: its orders explain stock and figures, so they and their store stay."""
     if name == DEFAULT:
         raise Invalid(f"{DEFAULT!r} is the shop of the settings and can't be removed.")
