@@ -16,7 +16,7 @@ def number_of(external_id: str) -> str:
     return external_id.partition(":")[2]
 
 
-def shop_id(line: Mapping[str, Any]) -> int:
-    """The shop's id of a line's variation, else of its product; 0 where it has none."""
+def item_number(line: Mapping[str, Any]) -> int:
+    """The store's own id of what a line sells: of its variation, else of its product; 0 where it has none."""
     number: int = line.get("variation_id") or line.get("product_id") or 0
     return number

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pos_api.catalogue.external_ids import external_id, shop_id
+from pos_api.catalogue.external_ids import external_id, item_number
 from pos_api.catalogue.matching import KnownProduct, LineReference, line_reference
 from pos_api.catalogue.opening_stock import lacks_units_of
 from pos_api.common.limits import LIST_LIMIT
@@ -144,7 +144,7 @@ def skus_of(lines: Iterable[Line]) -> list[str]:
 def _is_another_product(line: Line, earlier: Line) -> bool:
     """Whether a line of the same id sells something else now. The shop goes on with the parent's id, and SKU, alone
     where it has deleted a line's variation: that is the same line."""
-    if shop_id(line) in (0, shop_id(earlier)):
+    if item_number(line) in (0, item_number(earlier)):
         return False
     lost_variation = earlier.get("variation_id") and not line.get("variation_id")
     return not (lost_variation and line.get("product_id") == earlier.get("product_id"))
@@ -152,7 +152,7 @@ def _is_another_product(line: Line, earlier: Line) -> bool:
 
 def _is_kept(line: Line, earlier: Line | None) -> bool:
     """Whether a line keeps the product it was matched with: where the shop's id says so, or no id and no other SKU."""
-    return earlier is not None and "product" in earlier and (shop_id(line) > 0 or line["sku"] == earlier["sku"])
+    return earlier is not None and "product" in earlier and (item_number(line) > 0 or line["sku"] == earlier["sku"])
 
 
 def _by_unique_id(lines: list[Line]) -> dict[int | str, Line]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TypeAlias
 
-from pos_api.catalogue.external_ids import shop_id
+from pos_api.catalogue.external_ids import item_number
 from pos_api.common.quantity import Quantity, whole
 from pos_api.orders.model import Line, Order, Refund, RefundLine
 
@@ -73,7 +73,7 @@ def _places(lines: list[Line]) -> dict[Name, list[int]]:
 
 def _names(line: Line | RefundLine, item: int | str) -> list[Name]:
     """What a line is known by, the surest first."""
-    names = (("id", item), ("product", shop_id(line)), ("sku", line.get("sku")))
+    names = (("id", item), ("product", item_number(line)), ("sku", line.get("sku")))
     return [name for name in names if name[1]]
 
 

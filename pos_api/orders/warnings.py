@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import cast
 
-from pos_api.catalogue.external_ids import shop_id
+from pos_api.catalogue.external_ids import item_number
 from pos_api.common.event_warnings import EventWarning, warn
 from pos_api.orders.model import Order, OrderUpdate, StoredWarning
 from pos_api.orders.returns import returns
@@ -29,7 +29,7 @@ def _unclear_refunds(order: Order) -> list[EventWarning]:
             "unclear_refund_line",
             refund=refund.get("id", ""),
             quantity=line["quantity"],
-            line=line.get("sku") or shop_id(line) or "no name",
+            line=line.get("sku") or item_number(line) or "no name",
         )
         for refund, line, meant in returns(order)
         if not meant

@@ -444,7 +444,7 @@ def test_a_shops_id_tells_the_product_of_a_line_whatever_its_sku(db: Db) -> None
 
 
 def test_a_senders_one_id_for_all_its_products_does_not_mix_them_up(db: Db) -> None:
-    """Nobody but lines told of the id, and a line's SKU is as good."""
+    """Only lines have named the id, and a line's SKU is as good."""
     staff_actions.add(db, {"sku": "A"}, by="anna")
     staff_actions.add(db, {"sku": "B"}, by="anna")
     assert (line(db, "A", 1), line(db, "B", 1), line(db, "A", 1)) == ("A", "B", "A")
