@@ -71,9 +71,7 @@ def read_order(message: Message, store: Store, received_at: datetime, cause: str
     data, report = message.data, message.report
     path = FieldPath(report)
     known = identity(data, path, received_at)
-    if "total" in data and is_blank(data["total"]):  # what it costs is not said, which is another thing than 0
-        path.left_out("total", "is blank")
-        data = {name: value for name, value in data.items() if name != "total"}
+    data = _without_blank_total(data, path)
     table = _ORDER | {"meta_data": order_meta(store)}
     fields = read_fields(data, table, path)
     if "meta" in fields:
@@ -108,6 +106,14 @@ def read_order(message: Message, store: Store, received_at: datetime, cause: str
         named_fields=frozenset(message.data),
         warnings=report.warnings,
     )
+
+
+def _without_blank_total(data: Document, path: FieldPath) -> Document:
+    """The order without a blank `total`: what it costs is not said, which is another thing than 0."""
+    if "total" not in data or not is_blank(data["total"]):
+        return data
+    path.left_out("total", "is blank")
+    return {name: value for name, value in data.items() if name != "total"}
 
 
 _ERASED_EMAIL = "deleted@site.invalid"
