@@ -37,7 +37,10 @@ from tests.web.api.test_inbox import park
 
 PASSWORD = "correct horse battery"
 
-NOT_RECORDED = {"POST /api/webhooks/orders": "deliveries are in the inbox"}
+NOT_RECORDED = {
+    "POST /api/webhooks/orders": "deliveries are in the inbox",
+    "POST /api/webhooks/<kind>/<store>": "deliveries are in the inbox",
+}
 
 ROUTES: dict[str, tuple[dict[str, Any], str]] = {
     "POST /api/auth/login": ({"json": {"name": "anna", "password": PASSWORD}}, "login.succeeded"),
@@ -56,6 +59,7 @@ EXPORTS = {"/api/products": "products.exported", "/api/webhooks/orders": "orders
 
 READING = {
     "audit": "shows the audit",
+    "import-database": "needs a shop's database, and is recorded as `import` is: both call the importer",
     "inbox": "shows the inbox",
     "init": "makes a file, there is no database yet",
     "key list": "shows keys by their beginnings",
@@ -242,7 +246,7 @@ def test_the_audit_is_shown_at_the_command_line(run: Any, db: Db) -> None:
     assert (entry["action"], entry["target"], entry["who"]["kind"]) == ("store.created", "north", "cli")
     assert run("audit --since 2099-01-01").output == ""
     assert run("audit --until 2020-01-01").output == ""
-    assert len(run("audit --limit 1").output.splitlines()) == 1
+    assert len(run("audit --limit 1").stdout.splitlines()) == 1
     assert run("audit --since yesterday").exit_code == 2
 
 
