@@ -60,10 +60,9 @@ def answered(topic: str, outcome: str, seconds: float) -> None:
     _figures().request_seconds.observe(seconds)
 
 
-def happened(events: Iterable[Event]) -> None:
-    """These events happened."""
-    for event in events:
-        _figures().changes.labels(event.type).inc()
+def happened(event: Event) -> None:
+    """This event happened."""
+    _figures().changes.labels(event.type).inc()
 
 
 def applied(events: int, seconds: float) -> None:

@@ -249,7 +249,7 @@ class Order(_Reported):
 
     _id: str
     store: str
-    order_id: int
+    order_id: int | str
     rev: int
     created_at: datetime
     day: str
@@ -310,7 +310,7 @@ class OrderUpdate:
     """
 
     store: str
-    order_id: int
+    order_id: int | str
     kind: Kind
     cause: str
     received_at: datetime

@@ -16,7 +16,8 @@ def is_first_seen(stored: Order | None) -> bool:
 def stock_reduction(update: OrderUpdate, created_at: datetime | None = None) -> StockReduction:
     """What is known of when the shop took the order's units; `created_at` where an earlier version said it."""
     created_at = update.fields.get("created_at", created_at or update.received_at)
-    return StockReduction(update.order_id, created_at, update.stock_taken_at, update.likely_taken_at)
+    number = update.order_id if isinstance(update.order_id, int) else None
+    return StockReduction(number, created_at, update.stock_taken_at, update.likely_taken_at)
 
 
 def is_from_before_live(update: OrderUpdate, reduction: StockReduction, first_made: FirstMade) -> bool:

@@ -96,7 +96,7 @@ def _by_id(order: str) -> Document:
     if ":" in order:
         return {"_id": order}
     number = int(order) if order.isascii() and order.isdigit() and len(order) < 20 else 0
-    return {"order_id": number if number <= INT64_MAX else 0}
+    return {"order_id": {"$in": [order, number if number <= INT64_MAX else 0]}}
 
 
 def _under_current_skus(db: Db, orders: list[Document]) -> list[Document]:

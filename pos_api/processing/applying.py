@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import singledispatch
 
-from pos_api import metrics
 from pos_api.catalogue import apply as products
 from pos_api.catalogue import archive as product_archive
 from pos_api.catalogue.model import ProductDeletion, ProductUpdate
@@ -17,6 +16,7 @@ from pos_api.inbox.model import Outcome
 from pos_api.orders import apply as orders
 from pos_api.orders.model import OrderUpdate
 from pos_api.privacy import erase
+from pos_api.processing import listeners
 from pos_api.processing.work import Work
 
 _PRECEDENCE = ("parked", "created", "updated", "stale", "unchanged", "ignored")
@@ -55,7 +55,7 @@ def combined(outcomes: Sequence[Outcome]) -> Outcome:
 
 def _apply_orders(db: Db, updates: list[OrderUpdate]) -> list[Outcome]:
     results = orders.apply(db, updates)
-    metrics.happened(event for result in results for event in result.events)
+    listeners.notify(event for result in results for event in result.events)
     erased_by_shop: dict[str, Erasure] = {
         update.key: result.erased
         for update, result in zip(updates, results, strict=True)
@@ -74,21 +74,21 @@ def _apply(command: object, db: Db, erasures: Erasures | None) -> Outcome:
 @_apply.register
 def _(command: ProductUpdate, db: Db, erasures: Erasures | None) -> Outcome:
     result = products.apply(db, command)
-    metrics.happened(result.events)
+    listeners.notify(result.events)
     return Outcome(result.outcome, (*command.warnings, *result.warnings))
 
 
 @_apply.register
 def _(command: ProductDeletion, db: Db, erasures: Erasures | None) -> Outcome:
     result = product_archive.delete(db, command)
-    metrics.happened(result.events)
+    listeners.notify(result.events)
     return Outcome(result.outcome)
 
 
 @_apply.register
 def _(command: CustomerUpdate, db: Db, erasures: Erasures | None) -> Outcome:
     result = customers.apply(db, command)
-    metrics.happened(result.events)
+    listeners.notify(result.events)
     return Outcome(result.outcome, command.warnings, erased=command.is_erased)
 
 

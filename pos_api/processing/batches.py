@@ -15,6 +15,7 @@ from pos_api.inbox import finishing
 from pos_api.inbox.lease_renewal import renewal
 from pos_api.inbox.model import Outcome
 from pos_api.logs import get_logger
+from pos_api.processing import listeners
 from pos_api.processing.applying import apply_works
 from pos_api.processing.faults import describe, is_outage
 from pos_api.processing.work import Work, retried
@@ -53,7 +54,7 @@ def process(db: Db, lease: str, works: list[Work]) -> dict[str, Outcome]:
 def _publish_parked(works: list[Work], outcomes: dict[str, Outcome]) -> None:
     ended = ((work.entry, outcomes.get(work.entry.key)) for work in works)
     parked = [entry for entry, outcome in ended if outcome and outcome.outcome == "parked"]
-    metrics.happened(DeliveryParked(entry.store, entry.key, now()) for entry in parked)
+    listeners.notify(DeliveryParked(entry.store, entry.key, now()) for entry in parked)
 
 
 def in_rounds(works: list[Work]) -> Iterable[list[Work]]:

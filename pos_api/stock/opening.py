@@ -27,11 +27,12 @@ that bears a date in the future is seldom."""
 class StockReduction:
     """What is known of when the shop took an order's units from its stock.
 
+    `order_id` is None where the sender's ids do not count up, and so say nothing of time.
     `stock_taken_at` is the time that the shop noted, right after it took them. `likely_taken_at` is what the order's
     other dates say of that, None where they say nothing; `created_at` the date that the order bears.
     """
 
-    order_id: int
+    order_id: int | None
     created_at: datetime
     stock_taken_at: datetime | None = None
     likely_taken_at: datetime | None = None
@@ -55,6 +56,8 @@ def is_from_before(
         return reduction.stock_taken_at < read_at
     latest = whole_second(max(reduction.created_at, reduction.likely_taken_at or reduction.created_at))
     second = whole_second(read_at)
+    if reduction.order_id is None:
+        return latest < second
     if last_order_id is not None:
         return latest <= second and reduction.order_id <= last_order_id
     return latest < second and (first_made is None or reduction.order_id < first_made)
@@ -71,7 +74,7 @@ def first_made_since(db: Db, moments: Iterable[tuple[str, datetime]]) -> FirstMa
     for store, moment in sorted(set(moments)):
         made_since = {"store": store, "created_at": {"$gte": moment}}
         orders = db.woocommerceorders.find(made_since, {"order_id": 1}).sort([("created_at", 1), ("_id", 1)])
-        ids = [order["order_id"] for order in orders.limit(_FIRST)]
+        ids = [order["order_id"] for order in orders.limit(_FIRST) if isinstance(order["order_id"], int)]
         if ids:
             found[store, moment] = min(ids)
     return found

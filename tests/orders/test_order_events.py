@@ -11,6 +11,7 @@ from pos_api import metrics
 from pos_api.events import StockChanged
 from pos_api.orders.model import Order, OrderUpdate
 from pos_api.orders.order_events import events_by_order, order_events
+from pos_api.processing import listeners
 from tests.orders.plain import NOON, decided, merged, update
 
 PAID = update(fields={"status": "processing"})
@@ -77,7 +78,7 @@ def test_metrics_count_events_by_their_type() -> None:
         return float(value)
 
     moved = StockChanged("A", 3, 9, 10, "return", "cause", NOON)
-    metrics.happened([moved])
+    listeners.notify([moved])
     before = counted()
-    metrics.happened([moved, *order_events(decided(None, PAID))])
+    listeners.notify([moved, *order_events(decided(None, PAID))])
     assert counted() == before + 1

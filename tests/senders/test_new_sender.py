@@ -18,6 +18,7 @@ from pos_api.stores import settings
 from tests.factories import API_KEY, PATH, assert_books_balance, stock_of
 from tests.senders.till_sender import TillSender, signed
 from tests.waiting import wait_until
+from tests.web.api.test_products import as_
 
 SALE = {
     "event": "sale.completed",
@@ -70,6 +71,19 @@ def test_one_delivery_gives_an_order_and_its_product(tills: list[Till], db: Db) 
     assert tills[1].send(SALE).get_json()["data"]["order"] == "till-2:42", "another till's sale of the same number"
     assert stock_of(db) == {"COFFEE": 6}
     assert_books_balance(db)
+
+
+def test_an_order_may_have_any_text_as_its_id(tills: list[Till], client: FlaskClient) -> None:
+    sale = json.loads(json.dumps(SALE).replace("42", '"K7-2026-0042"'))
+    assert tills[0].send(sale).get_json()["data"]["order"] == "till-1:K7-2026-0042"
+    staff = as_("manager")
+    [listed] = client.get("/api/webhooks/orders?q=k7-2026-0042", headers=staff).get_json()["data"]
+    for wanted in ("K7-2026-0042", "till-1:K7-2026-0042"):
+        found = client.get(f"/api/webhooks/orders/{wanted}", headers=staff).get_json()["data"]
+        assert found["id"] == listed["id"] == "till-1:K7-2026-0042"
+        assert found["order_id"] == listed["order_id"] == "K7-2026-0042"
+    [figures] = client.get("/api/webhooks/orders/stats", headers=staff).get_json()["data"]["currencies"]
+    assert figures["orders_count"] == 1
 
 
 def test_the_sender_decides_who_sent_a_delivery(tills: list[Till], client: FlaskClient, db: Db) -> None:

@@ -117,7 +117,7 @@ class Order(Schema):
 
     id = fields.String(required=True, metadata={"description": "`store:order id`", "example": "default:23"})
     store = fields.String(required=True, metadata={"example": "default"})
-    order_id = fields.Integer(required=True, metadata={"description": "WooCommerce's id.", "example": 23})
+    order_id = Id(required=True, metadata={"description": "Its sender's id: a number, or text.", "example": 23})
     parent_id = fields.Integer(
         metadata={"description": "WooCommerce's id of the order that it is a sub-order of; 0 for none.", "example": 0}
     )

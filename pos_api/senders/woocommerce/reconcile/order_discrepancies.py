@@ -60,7 +60,7 @@ def differing(compared: ComparedOrder) -> OrderFinding:
     problem, cause, event = _problem(compared)
     discrepancy: OrderDiscrepancy = {
         "order": update.key,
-        "order_id": update.order_id,
+        "order_id": int(update.order_id),
         "number": update.fields.get("number") or str(update.order_id),
         "problem": problem,
         "fields": [name for name in compared.fields if name in _NAMED] if before else [],
@@ -116,7 +116,7 @@ def gone(before: Order, row: Row | None) -> OrderFinding:
     for_good = "It was deleted for good in the shop, which webhooks do not report."
     discrepancy: OrderDiscrepancy = {
         "order": before["_id"],
-        "order_id": before["order_id"],
+        "order_id": int(before["order_id"]),
         "number": before.get("number") or str(before["order_id"]),
         "problem": "gone",
         "fields": ["deleted_at"],

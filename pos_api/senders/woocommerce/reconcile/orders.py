@@ -125,7 +125,7 @@ def _differing(comparison: Comparison, rows: list[Row], unlisted: list[int]) -> 
         if each.before is None:
             yield differing(each)
         elif each.fields:
-            doubtful.append(each.update.order_id)
+            doubtful.append(each.row["id"])
     for order_id in doubtful:
         if confirmed := _look_again(comparison, order_id):
             yield confirmed
