@@ -176,7 +176,7 @@ def fill(db: database.Db, number: int) -> None:
             last_orders.update((order["customer"], order["created_at"]) for order in batch)
             if inserted:
                 inserted.result()
-            inserted = pool.submit(db.woocommerceorders.insert_many, batch, ordered=False)
+            inserted = pool.submit(db.orders.insert_many, batch, ordered=False)
     db.customers.insert_many(
         (
             {"_id": email, "email": email, "external_ids": [], "last_order_at": at, "search": [email]}
@@ -195,7 +195,7 @@ def measure(app: Flask, db: database.Db) -> dict[str, float]:
     client = app.test_client()
     headers = {"Authorization": f"Bearer {token(SECRET, 'bench', 'manager')[0]}"}
     newest = [("created_at", -1), ("_id", -1)]
-    deep = db.woocommerceorders.find({}, {"created_at": 1}).sort(newest).skip(9_989).limit(2)
+    deep = db.orders.find({}, {"created_at": 1}).sort(newest).skip(9_989).limit(2)
     _, page = pages.page(list(deep), 1, lambda order: (order["created_at"], order["_id"]))
     month = "from=2026-09-01&to=2026-09-30"
     reads = {
@@ -217,13 +217,11 @@ def measure(app: Flask, db: database.Db) -> dict[str, float]:
         assert answer.status_code == 200, answer.text
 
     figures = {name: _median(lambda path=path: ask(path)) for name, path in reads.items()}  # type: ignore[misc]
-    newest_order = db.woocommerceorders.find_one({}, sort=newest)
+    newest_order = db.orders.find_one({}, sort=newest)
     assert newest_order is not None
 
     def change() -> None:
-        db.woocommerceorders.update_one(
-            {"_id": newest_order["_id"]}, {"$currentDate": {"changed_at": {"$type": "timestamp"}}}
-        )
+        db.orders.update_one({"_id": newest_order["_id"]}, {"$currentDate": {"changed_at": {"$type": "timestamp"}}})
 
     figures["stats, two years, an order just changed"] = _median(lambda: ask("/stats"), change)
     return figures

@@ -194,7 +194,7 @@ def assert_books_balance(db: Db, orders: Sequence[str] | None = None) -> None:
     for each in db.products.find():
         last = history[each["_id"]][-1]
         assert (each["stock"], each["seq"]) == (last["balance"], last["seq"]), each["_id"]
-    for each in db.woocommerceorders.find():
+    for each in db.orders.find():
         assert _moved(history, each) == {
             held["sku"]: held["quantity"] for held in each["held"] if held["quantity"] or held["sku"] in each["opening"]
         }, each["_id"]

@@ -177,7 +177,7 @@ def state(db: Db) -> Document:
         ("rev", "changed_at", "received_at", "created_at", "day", "days", "opening_stock_at", "status_history", "_id"),
         0,
     )
-    orders = {each["_id"]: each for each in db.woocommerceorders.find()}
+    orders = {each["_id"]: each for each in db.orders.find()}
     return {
         "orders": {
             key: {**each, **by_the_way, "saved_by": "", **{name: name in each for name in ("deleted_at", "closed_at")}}

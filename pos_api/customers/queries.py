@@ -85,7 +85,7 @@ def _external_ids(db: Db, text: str, store: str | None) -> list[str]:
 
 
 def _stores_with_orders(db: Db) -> list[str]:
-    return [each["_id"] for each in db.woocommerceorders.aggregate([{"$group": {"_id": "$store"}}])]
+    return [each["_id"] for each in db.orders.aggregate([{"$group": {"_id": "$store"}}])]
 
 
 def other_addresses(db: Db, customer: str) -> list[str]:

@@ -20,6 +20,6 @@ def remove_unused(db: Db, customers: Iterable[str]) -> None:
         record = records.find_one({"_id": customer}, {"orders_seen": 1, "accounts": 1})
         if record is None or record.get("accounts"):
             continue
-        if db.woocommerceorders.find_one({"customer": customer}, {"_id": 1}) is None:
+        if db.orders.find_one({"customer": customer}, {"_id": 1}) is None:
             unchanged = {"orders_seen": record.get("orders_seen"), "accounts": record.get("accounts")}
             records.delete_one({"_id": customer, **unchanged})

@@ -106,7 +106,7 @@ def _firsts(db: Db, names: set[str]) -> dict[str, Document]:
     customers, whose first one is new or has changed."""
     first: dict[str, Any] = {"created_at": "$created_at", "order_id": "$order_id", "order": "$_id"}
     customers = sorted({name.partition(":")[2] for name in names})
-    found = db.woocommerceorders.aggregate(
+    found = db.orders.aggregate(
         [
             {"$match": {"customer": {"$in": customers}, **COUNTED}},
             {"$group": {"_id": {"$concat": ["$store", ":", "$customer"]}, "first": {"$min": first}}},

@@ -46,7 +46,7 @@ def current_gap(db: Db, store: str, moment: datetime) -> OrderGap | None:
     if not hours:
         return None
     until = {"store": store, "created_at": {"$lte": moment}}  # an order dated ahead ends no gap
-    newest = db.woocommerceorders.find_one(until, {"created_at": 1}, sort=[("created_at", -1), ("_id", -1)])
+    newest = db.orders.find_one(until, {"created_at": 1}, sort=[("created_at", -1), ("_id", -1)])
     if newest is None:
         return None
     counts = [hours.get(start + n * _HOUR, 0) for n in range(WEEKS * _WEEK)]
@@ -55,7 +55,7 @@ def current_gap(db: Db, store: str, moment: datetime) -> OrderGap | None:
 
 
 def _orders_by_hour(db: Db, store: str, start: datetime) -> dict[datetime, int]:
-    counted = db.woocommerceorders.aggregate(
+    counted = db.orders.aggregate(
         [
             {"$match": {"store": store, "created_at": {"$gte": start}}},
             {"$group": {"_id": {"$dateTrunc": {"date": "$created_at", "unit": "hour"}}, "orders": {"$sum": 1}}},

@@ -291,7 +291,7 @@ def _with_rest(group: Document, shown: list[Document]) -> list[Document]:
 
 def spent(db: Db, customer: str) -> list[Document]:
     """What a customer has spent, by currency: `orders_count` of the counted orders, `total_spent` less refunds."""
-    found = db.woocommerceorders.aggregate(
+    found = db.orders.aggregate(
         [
             {"$match": {"customer": customer, **COUNTED}},
             {

@@ -91,7 +91,7 @@ def rebuild(db: Db, store: str | None = None) -> Iterator[int]:
         start_over(db)
     else:
         noted(db)
-        for orders in in_batches(db.woocommerceorders.find({"store": store}, _OF_CHANGE), _CHANGES_AT_ONCE):
+        for orders in in_batches(db.orders.find({"store": store}, _OF_CHANGE), _CHANGES_AT_ONCE):
             _mark_stale(db, orders)
     while left := refresh(db, _PROGRESS_SECONDS):
         yield left
@@ -146,12 +146,12 @@ def _bucket_update(bucket: str, rollups: list[Document], token: int) -> UpdateOn
 
 def _rollups_of_buckets(db: Db, buckets: list[str]) -> dict[str, list[Document]]:
     """The rollups of each bucket by day and currency, from its orders."""
-    of_buckets = db.woocommerceorders.find({"rollup_bucket": {"$in": buckets}}, {"rollup_bucket": 1})
+    of_buckets = db.orders.find({"rollup_bucket": {"$in": buckets}}, {"rollup_bucket": 1})
     bucket_of = {order["_id"]: order["rollup_bucket"] for order in of_buckets}
     ids = list(bucket_of)
     firsts = {first["order"] for first in db.first_orders.find({"orders": {"$in": ids}}, {"order": 1})}
     rollups: dict[str, dict[tuple[str, str], Rollup]] = {bucket: defaultdict(Rollup) for bucket in buckets}
-    for batch in db.woocommerceorders.find_raw_batches({"_id": {"$in": ids}, **IN_FIGURES}, OF_ORDER):
+    for batch in db.orders.find_raw_batches({"_id": {"$in": ids}, **IN_FIGURES}, OF_ORDER):
         # one by one: with many in memory, Python's garbage collection would cost most
         for order in decode_iter(cast(bytes, batch)):
             of_bucket = rollups[bucket_of[order["_id"]]]
@@ -245,7 +245,7 @@ def _note_changes_since(db: Db, deadline: float) -> int | None:
     settled = Timestamp(_server_time(db) - _OVERLAP, 0)
     start = noted(db)
     since = {"$gte": start.until} if start.until else {"$exists": True}
-    changed = db.woocommerceorders.find({"changed_at": since}, _OF_CHANGE).sort("changed_at", 1)
+    changed = db.orders.find({"changed_at": since}, _OF_CHANGE).sort("changed_at", 1)
     anything = False
     for orders in in_batches(changed, _CHANGES_AT_ONCE):
         _mark_stale(db, orders)
@@ -253,9 +253,7 @@ def _note_changes_since(db: Db, deadline: float) -> int | None:
         if not note_until(db, start.generation, min(newest, settled)):
             return None
         anything = True
-        if time.monotonic() > deadline and (
-            left := db.woocommerceorders.count_documents({"changed_at": {"$gt": newest}})
-        ):
+        if time.monotonic() > deadline and (left := db.orders.count_documents({"changed_at": {"$gt": newest}})):
             return left
     if anything and not note_until(db, start.generation, settled):
         return None
@@ -273,7 +271,7 @@ def _mark_stale(db: Db, orders: list[Document]) -> None:
     concerned = first_orders.follow(db, orders) - {order["_id"] for order in orders}
     if concerned:
         elsewhere = {"_id": {"$in": list(concerned)}}
-        for order in db.woocommerceorders.find(elsewhere, {"store": 1, "rollup_bucket": 1}):
+        for order in db.orders.find(elsewhere, {"store": 1, "rollup_bucket": 1}):
             buckets[order["rollup_bucket"]] = order["store"]
     token = draw_token(db)
     db.rollup_buckets.bulk_write([_mark(bucket, store, token) for bucket, store in buckets.items()], ordered=False)

@@ -10,7 +10,7 @@ _NEWEST_FIRST = [("created_at", DESCENDING), ("_id", DESCENDING)]
 
 COLLECTIONS = (
     Collection(
-        "woocommerceorders",
+        "orders",
         "every order, of whatever sender, with the stock that it holds",
         (
             IndexModel(_NEWEST_FIRST),

@@ -74,7 +74,7 @@ def get(db: Db, order: str) -> Document:
 
     Raises NotFound, and Conflict, naming the candidates, where several stores have an order of that id.
     """
-    found = list(db.woocommerceorders.find(_by_id(order)))
+    found = list(db.orders.find(_by_id(order)))
     if not found:
         raise NotFound(f"There is no order {order[:80]!r}.")
     if len(found) > 1:
@@ -187,7 +187,7 @@ _INDEXES = {
 
 
 def _cursor(db: Db, query: Document) -> Cursor[Document]:
-    cursor = db.woocommerceorders.find(query, presentation.LISTED).sort(_NEWEST_FIRST)
+    cursor = db.orders.find(query, presentation.LISTED).sort(_NEWEST_FIRST)
     hint = _hint(query)
     return cursor if hint is None else cursor.hint(hint)
 

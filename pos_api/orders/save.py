@@ -22,7 +22,7 @@ _SERVER_TIME = Timestamp(0, 0)
 
 def orders(db: Db) -> Collection[Order]:
     """The collection of stored orders."""
-    return cast("Collection[Order]", db.woocommerceorders)
+    return cast("Collection[Order]", db.orders)
 
 
 def read_orders(db: Db, keys: list[str]) -> dict[str, Order]:
@@ -40,7 +40,7 @@ def write_orders(db: Db, changes: Iterable[tuple[Order | None, Order]]) -> set[s
     if not changes:
         return set()
     try:
-        db.woocommerceorders.bulk_write([_operation(before, after) for before, after in changes], ordered=False)
+        db.orders.bulk_write([_operation(before, after) for before, after in changes], ordered=False)
     except BulkWriteError as error:
         return {changes[index][1]["_id"] for index in only_collisions(error)}
     return set()

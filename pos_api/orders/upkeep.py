@@ -41,9 +41,9 @@ def _tidy(db: Db, kept_meta: KeptMeta, last: str) -> str | None:
     """Tidy the next batch after `last`, and return its last order; None when there was none. An order that is saved by
     somebody else meanwhile is looked at again: its batch is done once more."""
     fields = {**_NEEDED, "status_history": {"$slice": -1}}
-    batch = list(db.woocommerceorders.find({"_id": {"$gt": last}}, fields).sort("_id", 1).limit(_BATCH))
+    batch = list(db.orders.find({"_id": {"$gt": last}}, fields).sort("_id", 1).limit(_BATCH))
     changes = [change for order in batch if (change := _change(order, kept_meta))]
-    if changes and db.woocommerceorders.bulk_write(changes, ordered=False).matched_count < len(changes):
+    if changes and db.orders.bulk_write(changes, ordered=False).matched_count < len(changes):
         return last
     return batch[-1]["_id"] if batch else None
 

@@ -125,7 +125,7 @@ def _carry_out(db: Db, customer: str, store: str | None, erasure: Erasure) -> Er
 
 def _erase_deliveries_of_orders(db: Db, erasure: Erasure) -> int:
     """Of all orders under the pseudonym: those that were erased just now, or before a crash."""
-    found = db.woocommerceorders.find({"customer": erasure.customer}, {"_id": 1})
+    found = db.orders.find({"customer": erasure.customer}, {"_id": 1})
     return sum(
         erase_bodies(db, entries_about(batch, noun="order"))
         for batch in in_batches((order["_id"] for order in found), _BATCH)
@@ -218,7 +218,7 @@ def after_restore(db: Db, erasures: Erasures) -> int:
                 erased += _carry_out(db, customer, store, erasure).orders
     for batch in in_batches(db.erased_orders.find(), _BATCH):
         keys = [each["_id"] for each in batch]
-        back = db.woocommerceorders.find({"_id": {"$in": keys}, "erased_at": None}, {"_id": 1})
+        back = db.orders.find({"_id": {"$in": keys}, "erased_at": None}, {"_id": 1})
         brought_back = {order["_id"] for order in back}
         for each in batch:
             if each["_id"] in brought_back:
@@ -230,7 +230,7 @@ def after_restore(db: Db, erasures: Erasures) -> int:
 
 def _erase_order_again(db: Db, order: str, erasure: Erasure) -> int:
     """Erase an order that had been erased by itself; returns whether there was anything to erase."""
-    stored = db.woocommerceorders.find_one({"_id": order, "erased_at": None}, {"customer": 1})
+    stored = db.orders.find_one({"_id": order, "erased_at": None}, {"customer": 1})
     if stored is None:
         return 0
     customer = stored["customer"]

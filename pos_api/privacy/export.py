@@ -30,7 +30,7 @@ def export(db: Db, erasures: Erasures, customer: str) -> Document:
     Records in the audit that it was exported, first. Raises NotFound where nothing is held.
     """
     record = records(db).find_one({"_id": customer})
-    orders = list(db.woocommerceorders.find({"customer": customer}).sort("created_at", -1))
+    orders = list(db.orders.find({"customer": customer}).sort("created_at", -1))
     deliveries = list(_deliveries(db, customer, record, [order["_id"] for order in orders]))
     if not (record or orders or deliveries):
         raise NotFound(f"Nothing is held about {customer[:80]!r}.")

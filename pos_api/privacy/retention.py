@@ -51,7 +51,7 @@ def _erase_closed_orders(db: Db, closed_before: datetime) -> None:
     with no other order and no account; and bring the figures up to date, which know customers by their keys."""
     due = {"closed_at": {"$lt": closed_before}}
     for _ in range(_MOST_BATCHES):
-        batch = list(db.woocommerceorders.find(due, _NEEDED).sort("closed_at", 1).limit(_BATCH))
+        batch = list(db.orders.find(due, _NEEDED).sort("closed_at", 1).limit(_BATCH))
         if not batch:
             return
         _erase_batch(db, batch, due)
@@ -69,17 +69,17 @@ def _erase_batch(db: Db, batch: list[Document], due: Document) -> None:
     people = [customer for customer in of_customer if customer and not is_pseudonym(customer)]
     for customer in people:
         noted = {"$addToSet": {"former_customers": customer}}
-        db.woocommerceorders.update_many({"_id": {"$in": of_customer[customer]}}, noted)
+        db.orders.update_many({"_id": {"$in": of_customer[customer]}}, noted)
     for buyer, orders_ in of_customer.items():
         erasure = Erasure(now(), pseudonym(db, buyer) if buyer in people else buyer)
         erase_orders(db, {"_id": {"$in": orders_}, **due}, erasure)
     erased = {"_id": {"$in": keys}, "erased_at": {"$exists": True}}
-    saved = list(db.woocommerceorders.find(erased, {"customer": 1, "erased_at": 1, "former_customers": 1}))
+    saved = list(db.orders.find(erased, {"customer": 1, "erased_at": 1, "former_customers": 1}))
     erase.orders_erased(db, {order["_id"]: Erasure(order["erased_at"], order["customer"]) for order in saved})
     noted_before = {name for order in saved for name in order.get("former_customers", ())}
     # of this batch too, as a delivery that came meanwhile has taken the note away
     remove_unused(db, sorted(noted_before.union(people)))
-    db.woocommerceorders.update_many(erased, {"$unset": {"closed_at": "", "former_customers": ""}})
+    db.orders.update_many(erased, {"$unset": {"closed_at": "", "former_customers": ""}})
 
 
 def _ended_before(config: Config) -> tuple[datetime, datetime]:

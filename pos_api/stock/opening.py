@@ -73,7 +73,7 @@ def first_made_since(db: Db, moments: Iterable[tuple[str, datetime]]) -> FirstMa
     found: dict[tuple[str, datetime], int] = {}
     for store, moment in sorted(set(moments)):
         made_since = {"store": store, "created_at": {"$gte": moment}}
-        orders = db.woocommerceorders.find(made_since, {"order_id": 1}).sort([("created_at", 1), ("_id", 1)])
+        orders = db.orders.find(made_since, {"order_id": 1}).sort([("created_at", 1), ("_id", 1)])
         ids = [order["order_id"] for order in orders.limit(_FIRST) if isinstance(order["order_id"], int)]
         if ids:
             found[store, moment] = min(ids)

@@ -13,7 +13,7 @@ def reserved_units(db: Db, store: str, sku: str | None = None) -> dict[str, Quan
     if sku is not None:
         query["skus"] = sku
     reserved: dict[str, Quantity] = {}
-    for order in db.woocommerceorders.find(query, {"held": 1, "line_items": 1}):
+    for order in db.orders.find(query, {"held": 1, "line_items": 1}):
         taken: dict[str, Quantity] = {}
         for line in order["line_items"]:
             if "product" in line:

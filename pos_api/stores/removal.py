@@ -46,7 +46,7 @@ def _came_from(db: Db, name: str) -> str | None:
     """What the database holds of a store, in a word."""
     linked = {"external_ids": {"$regex": f"^{name}:"}}  # a store's name is a slug, so it needs no escaping
     for found, collection, wanted in (
-        ("orders", db.woocommerceorders, {"store": name}),
+        ("orders", db.orders, {"store": name}),
         ("products", db.products, linked),
         ("customers", db.customers, linked),
         ("deliveries", db.inbox, {"store": name}),

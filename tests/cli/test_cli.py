@@ -115,11 +115,11 @@ def test_a_worker_ends_in_order(signum: int, home: Path) -> None:
 
 
 def test_backup_and_restore(home: Path, db: Db, config: Config) -> None:
-    db.woocommerceorders.insert_one({"_id": "default:1"})
+    db.orders.insert_one({"_id": "default:1"})
     uri = {"MONGODB_URI": str(config.mongodb_uri)}
     done = pos_api("backup", "file", cwd=home, **uri)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "1 woocommerceorders" in done.stdout
+    assert "1 orders" in done.stdout
     assert pos_api("restore", "file", cwd=home).returncode == 0, "into the store of its own, which is empty"
     again = pos_api("restore", "file", cwd=home)
     assert again.returncode == 1
@@ -129,7 +129,7 @@ def test_backup_and_restore(home: Path, db: Db, config: Config) -> None:
 
 
 def test_a_backup_needs_the_key_that_made_it(home: Path, db: Db, config: Config) -> None:
-    db.woocommerceorders.insert_one({"_id": "default:1"})
+    db.orders.insert_one({"_id": "default:1"})
     uri = {"MONGODB_URI": str(config.mongodb_uri)}
     another = {**uri, "SECRETS_KEYS": Fernet.generate_key().decode()}
     pos_api("backup", "--encrypt", "secret", cwd=home, **uri)
@@ -140,7 +140,7 @@ def test_a_backup_needs_the_key_that_made_it(home: Path, db: Db, config: Config)
         assert refused.returncode == 1
         assert f"{file} can't be trusted" in refused.stderr
         assert len(refused.stderr.splitlines()) == 1
-    assert db.woocommerceorders.count_documents({}) == 1
+    assert db.orders.count_documents({}) == 1
     assert "junk is not a backup" in pos_api("restore", "--unsealed", "--force", "junk", cwd=home, **uri).stderr
     assert pos_api("restore", "--unsealed", "--force", "sealed", cwd=home, **another).returncode == 0
     assert pos_api("restore", "--force", "secret", cwd=home, **uri).returncode == 0
@@ -361,10 +361,10 @@ def test_a_shop_is_disconnected_and_one_added_by_mistake_removed(home: Path, db:
     assert pos_api("store", "disconnect", "north", cwd=home, **uri).returncode == 0
     assert pos_api("key", "list", "north", cwd=home, **uri).stdout == ""
     assert "WEBHOOK_API_KEY" in pos_api("store", "disconnect", "default", cwd=home, **uri).stdout
-    db.woocommerceorders.insert_one({"_id": "north:1", "store": "north"})
+    db.orders.insert_one({"_id": "north:1", "store": "north"})
     refused = pos_api("store", "remove", "north", cwd=home, **uri)
     assert (refused.returncode, len(refused.stderr.splitlines())) == (1, 1)
     assert "store disconnect north" in refused.stderr
-    db.woocommerceorders.delete_many({})
+    db.orders.delete_many({})
     assert pos_api("store", "remove", "north", cwd=home, **uri).returncode == 0
     assert "north" not in pos_api("store", "list", cwd=home, **uri).stdout

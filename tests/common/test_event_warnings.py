@@ -65,7 +65,7 @@ def test_an_order_keeps_its_warnings_with_codes(shop: Shop, db: Db) -> None:
     stock_up(db, A=5)
     refund = {"id": 7, "amount": "1", "line_items": [{"id": 8, "quantity": -1, "sku": "Z"}]}
     shop.send("order.created", order(1, line("A"), refunds=[refund]))
-    stored = db.woocommerceorders.find_one({"_id": "default:1"})
+    stored = db.orders.find_one({"_id": "default:1"})
     assert stored is not None
     assert [(each["code"], each["values"]) for each in stored["warnings"]] == [
         ("unclear_refund_line", {"refund": 7, "quantity": 1, "line": "Z"})

@@ -44,8 +44,8 @@ def test_a_corrected_address_leaves_no_customer_behind(shop: Shop, db: Db) -> No
     shop.outcome("order.updated", order(1, billing=RIGHT, modified=1))
     shop.outcome("order.updated", order(1, billing=TYPO, modified=0))  # late, so stale
     assert values(db.customers, "_id") == [RIGHT["email"]]
-    assert values(db.woocommerceorders, "customer") == [RIGHT["email"]]
-    assert db.woocommerceorders.count_documents({"former_customers": {"$exists": True}}) == 0
+    assert values(db.orders, "customer") == [RIGHT["email"]]
+    assert db.orders.count_documents({"former_customers": {"$exists": True}}) == 0
 
 
 def test_a_customer_with_another_order_stays(shop: Shop, db: Db) -> None:
@@ -79,7 +79,7 @@ def test_a_guest_who_registers_is_one_customer(shop: Shop, db: Db) -> None:
 
 
 def _customers_are_those_of_orders(db: Db) -> None:
-    assert values(db.customers, "_id") == sorted({each["customer"] for each in db.woocommerceorders.find()})
+    assert values(db.customers, "_id") == sorted({each["customer"] for each in db.orders.find()})
 
 
 def while_an_address_is_corrected(
@@ -117,9 +117,9 @@ def test_a_crash_at_any_step_of_a_correction_leaves_no_customer_behind(db: Db, c
         with suppress(Crash):
             process.deliver("order.updated", order(1, billing=RIGHT, modified=1))
         other.take_over()
-        if db.woocommerceorders.count_documents({"customer": RIGHT["email"]}):  # else it crashed before it was stored
+        if db.orders.count_documents({"customer": RIGHT["email"]}):  # else it crashed before it was stored
             assert values(db.customers, "_id") == [RIGHT["email"]]
-        assert db.woocommerceorders.count_documents({"former_customers": {"$exists": True}}) == 0
+        assert db.orders.count_documents({"former_customers": {"$exists": True}}) == 0
 
 
 def test_another_order_that_comes_at_the_same_moment_keeps_its_customer(db: Db, config: Config) -> None:
@@ -155,10 +155,10 @@ def test_an_erased_person_stays_one_customer_whom_nobody_can_find(shop: Shop, db
     for number in (1, 3, 2):
         shop.outcome("order.updated", order(number, billing=ERASED, modified=9))
     assert db.customers.count_documents({}) == 0
-    first, second, third = (each["customer"] for each in db.woocommerceorders.find().sort("order_id", 1))
+    first, second, third = (each["customer"] for each in db.orders.find().sort("order_id", 1))
     assert first == second != third
     assert first.startswith("erased:")
-    assert "erik" not in str(list(db.woocommerceorders.find()))
+    assert "erik" not in str(list(db.orders.find()))
 
 
 def test_who_is_erased_while_another_order_is_not_keeps_their_record(shop: Shop, db: Db) -> None:
@@ -167,13 +167,13 @@ def test_who_is_erased_while_another_order_is_not_keeps_their_record(shop: Shop,
     shop.outcome("order.updated", order(1, billing=ERASED, modified=9))
     assert values(db.customers, "_id") == [RIGHT["email"]]
     shop.outcome("order.updated", {"id": 1, "status": "completed", "date_modified_gmt": at(10)})
-    assert db.woocommerceorders.find_one({"order_id": 1})["customer"].startswith("erased:")  # type: ignore[index]
+    assert db.orders.find_one({"order_id": 1})["customer"].startswith("erased:")  # type: ignore[index]
 
 
 def test_orders_that_were_erased_before_they_came_are_of_different_people(shop: Shop, db: Db) -> None:
     for number in (1, 2):
         shop.outcome("order.created", order(number, billing=ERASED))
-    assert values(db.woocommerceorders, "customer") == ["erased:default:1", "erased:default:2"]
+    assert values(db.orders, "customer") == ["erased:default:1", "erased:default:2"]
     assert db.customers.count_documents({}) == 0
 
 
@@ -183,7 +183,7 @@ def test_a_guest_without_an_address_is_erased_without_becoming_a_customer(shop: 
         1, billing={"first_name": "[deleted]"}, meta_data=[{"key": "_anonymized", "value": "yes"}], modified=9
     )
     shop.outcome("order.updated", erased)
-    assert db.woocommerceorders.find_one({}, {"customer": 1, "_id": 0}) == {"customer": None}
+    assert db.orders.find_one({}, {"customer": 1, "_id": 0}) == {"customer": None}
 
 
 # --- found by the shop's id ---------------------------------------------------------------------------------------
@@ -206,7 +206,7 @@ def test_a_customer_is_found_by_the_shops_id_in_every_form(shop: Shop, db: Db) -
 
 def test_an_id_of_several_stores_is_ambiguous_without_one(db: Db) -> None:
     for store in ("default", "second"):
-        db.woocommerceorders.insert_one({"_id": f"{store}:1", "store": store})
+        db.orders.insert_one({"_id": f"{store}:1", "store": store})
         db.customers.insert_one({"_id": f"{store}@example.se", "external_ids": [f"{store}:35"]})
     with pytest.raises(Conflict) as raised:
         customers.get(db, "35")

@@ -61,7 +61,7 @@ def other(mongodb_uri: str) -> Iterator[Db]:
 
 @pytest.fixture
 def filled(db: Db) -> Db:
-    db.woocommerceorders.insert_one(ORDER)
+    db.orders.insert_one(ORDER)
     db.inbox.insert_one(EVENT)
     db.products.insert_many({"_id": f"SKU {n}", "skus": [f"SKU {n}"], "stock": n} for n in range(2_500))
     db["a collection of a later version"].insert_one({"_id": 1})
@@ -82,7 +82,7 @@ def test_everything_comes_back_as_it_was(encrypt: bool, filled: Db, other: Db, t
     assert restored == written
     assert {name: each.documents for name, each in written.items() if each.documents} == {
         "inbox": 1,
-        "woocommerceorders": 1,
+        "orders": 1,
         "products": 2_500,
         "a collection of a later version": 1,
     }
@@ -106,7 +106,7 @@ def test_figures_are_counted_anew_from_the_orders_that_came_back(db: Db, other: 
 
 def test_a_restored_database_does_not_pass_for_gone_over(db: Db, other: Db, tmp_path: Path) -> None:
     """A pass over the orders that ends while they are backed up would count for orders that it had not come to."""
-    db.woocommerceorders.insert_one(ORDER)
+    db.orders.insert_one(ORDER)
     db.upkeep.insert_one({"_id": "orders", "wanted": {"version": 1, "order_meta": []}, "last": None})
     backup.write(db, COLLECTIONS, tmp_path / "file", KEY)
     restore(other, tmp_path / "file", [KEY], force=True)
@@ -137,9 +137,9 @@ def test_it_moves_from_a_server_to_the_embedded_store_and_back(
 
 def test_only_an_empty_database_is_restored_into(filled: Db, tmp_path: Path) -> None:
     backup.write(filled, COLLECTIONS, tmp_path / "file", KEY)
-    filled.woocommerceorders.update_one({}, {"$set": {"changed": True}})
+    filled.orders.update_one({}, {"$set": {"changed": True}})
     before = content(filled)
-    with pytest.raises(Conflict, match=r"not empty .*woocommerceorders.*--force"):
+    with pytest.raises(Conflict, match=r"not empty .*orders.*--force"):
         restore(filled, tmp_path / "file", [KEY])
     assert content(filled) == before
 
@@ -147,7 +147,7 @@ def test_only_an_empty_database_is_restored_into(filled: Db, tmp_path: Path) -> 
 def test_force_replaces_everything(filled: Db, other: Db, tmp_path: Path) -> None:
     backup.write(filled, COLLECTIONS, tmp_path / "file", KEY)
     other.customers.insert_one({"_id": "not in the backup"})
-    other.woocommerceorders.insert_one({"_id": "default:1", "total": "another"})
+    other.orders.insert_one({"_id": "default:1", "total": "another"})
     restore(other, tmp_path / "file", [KEY], force=True)
     assert content(other) == content(filled)
 
@@ -156,7 +156,7 @@ def test_force_replaces_everything(filled: Db, other: Db, tmp_path: Path) -> Non
 def sealed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, mongodb_uri: str) -> bytes:
     file = tmp_path_factory.mktemp("backup") / "file"
     db = open_database(fresh_database(mongodb_uri))
-    db.woocommerceorders.insert_many({**ORDER, "_id": f"default:{n}"} for n in range(20))
+    db.orders.insert_many({**ORDER, "_id": f"default:{n}"} for n in range(20))
     backup.write(db, COLLECTIONS, file, KEY, encrypt=request.param == "encrypted")
     db.client.drop_database(db.name)
     db.client.close()
@@ -311,7 +311,7 @@ FORGED: dict[str, tuple[str | None, dict[str, bytes]]] = {
 
 @pytest.mark.parametrize("case", FORGED)
 def test_nothing_is_dropped_before_all_of_the_file_is_known_to_be_usable(case: str, db: Db, tmp_path: Path) -> None:
-    db.woocommerceorders.insert_one(ORDER)
+    db.orders.insert_one(ORDER)
     before = content(db)
     forged(tmp_path / "file", *FORGED[case])
     with pytest.raises(Invalid, match="nothing was restored") as refused:

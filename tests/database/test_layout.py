@@ -59,7 +59,7 @@ def test_another_layout_is_refused(version: object, raw: database.Db, config: Co
 
 
 def test_a_command_says_so_in_one_line(raw: database.Db, config: Config, tmp_path: Path) -> None:
-    raw.woocommerceorders.insert_one({"_id": "default:1"})
+    raw.orders.insert_one({"_id": "default:1"})
     for command in (["serve"], ["worker"], ["inbox"]):
         ended = pos_api(*command, cwd=tmp_path, **settings_of(config), PORT=str(free_port()))
         assert ended.returncode == 1

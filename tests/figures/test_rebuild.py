@@ -54,7 +54,7 @@ def as_by_older_measures(db: Db) -> None:
         for each in day["currencies"]:
             del each["coupons"]
         db.rollup_days.replace_one({"_id": day["_id"]}, {**day, "measures": 0})
-    newest = db.woocommerceorders.find_one({}, sort=[("changed_at", -1)])
+    newest = db.orders.find_one({}, sort=[("changed_at", -1)])
     assert newest is not None
     until = Timestamp(newest["changed_at"].time, newest["changed_at"].inc + 1)  # nothing has changed since
     db.rollup_state.update_one({"_id": "noted"}, {"$set": {"measures": 0, "until": until}})
@@ -128,7 +128,7 @@ def test_a_service_of_older_measures_that_is_slow_replaces_nothing_of_the_newer_
     for number in range(1, 50):
         for each in ("rollup_buckets", "rollup_days", "rollup_spans", "rollup_state", "first_orders"):
             db[each].delete_many({})
-        db.woocommerceorders.delete_many({})
+        db.orders.delete_many({})
         put(db, *NUMBERS)
         expected = {**look(db), "orders_count": 4}
         as_by_older_measures(db)
@@ -193,11 +193,11 @@ def test_a_rebuild_puts_right_what_was_stored_wrong(db: Db, config: Config, tmp_
 def test_orders_whose_ids_are_text_count_as_others_do(db: Db) -> None:
     put(db, *range(1, 6))
     expected = look(db)
-    for each in list(db.woocommerceorders.find()):
+    for each in list(db.orders.find()):
         external_id = f"till:{each['order_id']}/é"
         moved = {"_id": f"till-1:{external_id}", "store": "till-1", "order_id": external_id}
         bucket = bucket_of("till-1", external_id, each["created_at"])
-        db.woocommerceorders.insert_one({**each, **moved, "rollup_bucket": bucket})
+        db.orders.insert_one({**each, **moved, "rollup_bucket": bucket})
     [of_till] = figures.figures(db, store="till-1")["currencies"]
     assert of_till == expected
     assert look(db)["orders_count"] == 10

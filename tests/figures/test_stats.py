@@ -430,7 +430,7 @@ def _oracle(db: Db, store: str | None = None, days: tuple[date, date] = (date.mi
     """The figures from scratch, from all orders, as plainly as can be."""
     counted = [
         each
-        for each in db.woocommerceorders.find()
+        for each in db.orders.find()
         if each["status"] not in ("pending", "failed", "cancelled", "trash") and not each.get("deleted_at")
     ]
     firsts: dict[Any, Any] = {}
@@ -495,7 +495,7 @@ def _empty(db: Db) -> None:
 
 def _wait(db: Db) -> None:
     """As if the time had passed after which changes are not looked at again."""
-    newest = db.woocommerceorders.find_one({}, sort=[("changed_at", -1)])
+    newest = db.orders.find_one({}, sort=[("changed_at", -1)])
     if newest is not None:
         until = Timestamp(newest["changed_at"].time, newest["changed_at"].inc + 1)
         db.rollup_state.update_one({"_id": "noted"}, {"$set": {"until": until}}, upsert=True)
@@ -593,7 +593,7 @@ def no_overlap(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _only_what_is_seen(db: Db) -> None:
     """Without the overlap, changes to come are taken for seen: set that right."""
-    newest = db.woocommerceorders.find_one({}, sort=[("changed_at", -1)])
+    newest = db.orders.find_one({}, sort=[("changed_at", -1)])
     assert newest is not None
     until = Timestamp(newest["changed_at"].time, newest["changed_at"].inc + 1)
     db.rollup_state.update_one({"_id": "noted"}, {"$min": {"until": until}})
@@ -659,11 +659,11 @@ def test_a_change_that_becomes_visible_after_a_later_one_is_not_missed(app: Flas
     shop = Shop(app.test_client())
     shop.outcome("order.created", order(1, line("A")))
     assert of(db)["orders_count"] == 1
-    hidden = db.woocommerceorders.find_one({"order_id": 1})
+    hidden = db.orders.find_one({"order_id": 1})
     assert hidden is not None
     stamp = Timestamp(hidden["changed_at"].time - 5, 1)
     number = 9 * BUCKET_SIZE
-    db.woocommerceorders.insert_one({**hidden, "_id": f"default:{number}", "order_id": number, "changed_at": stamp})
+    db.orders.insert_one({**hidden, "_id": f"default:{number}", "order_id": number, "changed_at": stamp})
 
     assert of(db)["orders_count"] == 2
 
@@ -813,9 +813,9 @@ def _busy(db: Db) -> None:
 def test_a_changed_order_costs_its_block_and_a_quarter_its_months(db: Db) -> None:
     _busy(db)
     changed = {"$set": {"total": Decimal128("11.00")}, "$currentDate": {"changed_at": {"$type": "timestamp"}}}
-    db.woocommerceorders.update_one({"_id": "default:700"}, changed)
+    db.orders.update_one({"_id": "default:700"}, changed)
 
-    with profiled(db, "woocommerceorders") as read_orders:
+    with profiled(db, "orders") as read_orders:
         assert of(db)["net_revenue"] == D("27601.00")
 
     assert 0 < _examined(read_orders) <= BUCKET_SIZE + 3

@@ -193,6 +193,6 @@ def test_events_without_a_time_count_in_order_of_arrival_also_after_a_crash(pair
         first.steps.go_on()
         second.deliver("order.updated", {"id": 1, "status": "processing"}, received_at=moment + timedelta(seconds=2))
         second.take_over()
-        assert values(db.woocommerceorders, "status") == ["processing"], step
+        assert values(db.orders, "status") == ["processing"], step
         assert stock_of(db)["A"] == 8, step
         assert_books_balance(db)

@@ -67,7 +67,7 @@ def assert_all_there(db: Db) -> None:
     assert stock_of(db) == together(RECORDINGS)[1]
     assert_books_balance(db)
     assert db.inbox.count_documents({"state": {"$ne": "done"}}) == 0
-    assert db.woocommerceorders.count_documents({}) == len(RECORDINGS)
+    assert db.orders.count_documents({}) == len(RECORDINGS)
 
 
 # --- the service ------------------------------------------------------------------------------------------------

@@ -99,7 +99,7 @@ def test_the_order_is_the_shops_at_the_end(app: Flask, db: Db, recording: dict[s
     for delivery in deliveries(recording):
         sender(app)(delivery)
     shown = [step["rest_order"] for step in recording["steps"] if step["rest_order"]][-1]
-    stored = db.woocommerceorders.find_one({"order_id": recording["order_id"]})
+    stored = db.orders.find_one({"order_id": recording["order_id"]})
     assert stored is not None
     assert stored["status"] == shown["status"]
     for name in ("total", "total_tax", "shipping_total", "discount_total"):
@@ -161,7 +161,7 @@ def test_many_orders_at_once_from_many_threads(config: Config, db: Db, processes
     assert stock_of(db) == end
     assert_books_balance(db)
     assert db.inbox.count_documents({"state": {"$ne": "done"}}) == 0
-    assert db.woocommerceorders.count_documents({}) == len(RECORDINGS)
+    assert db.orders.count_documents({}) == len(RECORDINGS)
 
 
 def test_two_services_given_the_same_delivery_at_once_apply_it_once(config: Config, db: Db) -> None:

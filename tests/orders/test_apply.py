@@ -82,7 +82,7 @@ def test_what_happened_shortly_before_a_deletion_comes_with_it(shop: Shop, db: D
     shop.outcome("order.deleted", order(1, line("A", 3), status="cancelled", modified=1), sequence=3)
     shop.outcome("order.deleted", order(2, line("A", 2, reduced=2)), sequence=1)
     assert stock_of(db) == {"A": 8}, "the first was cancelled; the second, never told before, keeps its units"
-    assert db.woocommerceorders.count_documents({"deleted_at": {"$exists": True}}) == 2
+    assert db.orders.count_documents({"deleted_at": {"$exists": True}}) == 2
 
 
 def test_a_deleted_order_moves_no_stock_and_comes_back(shop: Shop, db: Db) -> None:
@@ -90,19 +90,19 @@ def test_a_deleted_order_moves_no_stock_and_comes_back(shop: Shop, db: Db) -> No
     shop.outcome("order.created", order(1, line("A", 2, reduced=2)))
     assert outcome(shop.deliver("order.deleted", {"id": 1})) == "updated"
     assert stock_of(db) == {"A": 8}
-    assert db.woocommerceorders.count_documents({"deleted_at": {"$exists": True}}) == 1
+    assert db.orders.count_documents({"deleted_at": {"$exists": True}}) == 1
     assert outcome(shop.deliver("order.restored", order(1, line("A", 2, reduced=2), modified=9))) == "updated"
-    assert db.woocommerceorders.count_documents({"deleted_at": {"$exists": True}}) == 0
+    assert db.orders.count_documents({"deleted_at": {"$exists": True}}) == 0
 
 
 def test_what_was_changed_before_the_deletion_does_not_bring_an_order_back(shop: Shop, db: Db) -> None:
     shop.deliver("order.deleted", {"id": 1})
     shop.deliver("order.created", order(1))
     shop.deliver("order.updated", order(1, modified=5))
-    assert db.woocommerceorders.count_documents({"deleted_at": {"$exists": True}}) == 1
+    assert db.orders.count_documents({"deleted_at": {"$exists": True}}) == 1
     later = (now() + timedelta(minutes=1)).strftime("%Y-%m-%dT%H:%M:%S")
     shop.deliver("order.updated", {**order(1), "date_modified_gmt": later})
-    assert db.woocommerceorders.count_documents({"deleted_at": {"$exists": True}}) == 0
+    assert db.orders.count_documents({"deleted_at": {"$exists": True}}) == 0
 
 
 # --- statuses of plugins, and sub-orders ------------------------------------------------------------------------
@@ -183,7 +183,7 @@ def test_a_version_from_the_future_makes_nothing_stale_that_follows(shop: Shop, 
         return (now() - timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:%S")
 
     for send in (shop.send, shop.deliver):
-        db.woocommerceorders.drop()
+        db.orders.drop()
         db.inbox.drop()
         send("order.created", order(1, date_modified_gmt="2099-01-01T00:00:00"))
         assert outcome(send("order.updated", order(1, status="completed", date_modified_gmt=ago(2)))) == "updated"
@@ -207,7 +207,7 @@ def test_a_blank_total_is_not_one_of_0(shop: Shop, db: Db, blank: Any) -> None:
     assert [each.get_json()["data"]["outcome"] for each in answers] == ["created", "created", "updated"]
     warning = {"code": "field_left_out", "values": {"field": "total", "problem": "is blank"}}
     assert [each.get_json()["data"]["warning_codes"] for each in answers] == [[warning], [], [warning]]
-    assert [str(each.get("total")) for each in db.woocommerceorders.find().sort("order_id", 1)] == ["None", "12.50"]
+    assert [str(each.get("total")) for each in db.orders.find().sort("order_id", 1)] == ["None", "12.50"]
 
 
 # --- SKUs -------------------------------------------------------------------------------------------------------
@@ -632,7 +632,7 @@ def test_lines_of_goods_that_the_shop_keeps_no_stock_of_are_no_trouble(shop: Sho
     stock_up(db, A=10)
     data = order(1, line("A"), line("WRAP", product_id=7), line("Wrap, renamed", product_id=7))
     assert shop.send("order.created", data).get_json()["data"]["warnings"] == []
-    [stored] = db.woocommerceorders.find()
+    [stored] = db.orders.find()
     assert (stored["without_stock"], stored["unmatched"]) == (["WRAP", "Wrap, renamed"], [])
     assert stock_of(db) == {"A": 9}
     shop.send("product.updated", product(7, "WRAP", 5, date_modified_gmt=at(1)), timestamp=f"{at(1)}Z")

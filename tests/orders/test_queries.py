@@ -29,7 +29,7 @@ def put(db: Db, order_id: int, store: str = "default", **fields: Any) -> str:
     key = f"{store}:{order_id}"
     email = fields.pop("email", "anna@example.se")
     created_at = fields.get("created_at", NOON + timedelta(minutes=order_id))
-    db.woocommerceorders.insert_one(
+    db.orders.insert_one(
         {
             "_id": key,
             "store": store,
@@ -112,7 +112,7 @@ def test_filters_find_what_they_say_and_add_up(db: Db, wanted: Filter, expected:
     put(db, 3, "north", email="eva@example.se")
     put(db, 4, customer="default:#99", email="")
     put(db, 5, deleted_at=NOON)
-    db.woocommerceorders.update_one({"_id": "default:4"}, {"$set": {"customer": "default:#99"}})
+    db.orders.update_one({"_id": "default:4"}, {"$set": {"customer": "default:#99"}})
     record_buyers(db, [Buyer("jan@example.se", "default", "default:17", NOON, NOON, {"email": "jan@example.se"}, {})])
 
     assert ids(db, wanted) == expected
@@ -283,7 +283,7 @@ def test_every_list_stays_on_an_index_that_has_its_order(db: Db, wanted: Filter,
             customer="jan@example.se" if rare else "anna@example.se",
             search=["anna", "rare"] if rare else ["anna"],
         )
-    db.woocommerceorders.update_many({"_id": {"$regex": "[0-9]01$"}}, {"$set": {"deleted_at": NOON}})
+    db.orders.update_many({"_id": {"$regex": "[0-9]01$"}}, {"$set": {"deleted_at": NOON}})
     query = order_list._query(db, wanted)
     if deep:
         order_list._start(query, (NOON + timedelta(minutes=390), "default:390"))

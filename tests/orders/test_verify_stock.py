@@ -76,21 +76,21 @@ def product_wrong(db: Db) -> None:
 
 
 def order_not_settled(db: Db) -> None:
-    db.woocommerceorders.update_one(
+    db.orders.update_one(
         {"_id": "default:1"}, {"$set": {"held": [{"sku": "A", "quantity": 5}, {"sku": "B", "quantity": 1}]}}
     )
 
 
 def order_never_settled(db: Db) -> None:
-    order = db.woocommerceorders.find_one({"_id": "default:1"})
+    order = db.orders.find_one({"_id": "default:1"})
     assert order is not None
-    db.woocommerceorders.insert_one({**order, "_id": "default:9", "order_id": 9})
+    db.orders.insert_one({**order, "_id": "default:9", "order_id": 9})
 
 
 def opening_not_noted(db: Db) -> None:
-    order = db.woocommerceorders.find_one({"_id": "default:3"})
+    order = db.orders.find_one({"_id": "default:3"})
     assert order is not None
-    db.woocommerceorders.insert_one({**order, "_id": "default:9", "order_id": 9})
+    db.orders.insert_one({**order, "_id": "default:9", "order_id": 9})
 
 
 @pytest.mark.parametrize(

@@ -149,7 +149,7 @@ def test_nothing_of_an_erased_person_is_left_in_any_collection(shop: Shop, db: D
     life(shop)
     rollup.refresh(db)
     lying = {trace.split()[0] for trace in traces(db)}
-    assert lying == {"inbox", "woocommerceorders", "customers", "first_orders", "rollup_buckets"}
+    assert lying == {"inbox", "orders", "customers", "first_orders", "rollup_buckets"}
     erased = data(client.delete(f"/api/customers/{ANNA}", headers=ADMIN))
     assert traces(db) == []
     assert (erased["orders"], erased["deliveries"], erased["record"]) == (2, 8, True)
@@ -159,9 +159,9 @@ def test_nothing_of_an_erased_person_is_left_in_any_collection(shop: Shop, db: D
 
 def test_what_is_no_personal_data_of_an_order_stays(shop: Shop, db: Db, erasures: Erasures) -> None:
     shop.outcome("order.created", annas(1, line("A", 2, 2), payment_method="cod"))
-    before = db.woocommerceorders.find_one({})
+    before = db.orders.find_one({})
     pseudonym = erase_anna(db, erasures)
-    after = db.woocommerceorders.find_one({})
+    after = db.orders.find_one({})
     assert before is not None
     assert after is not None
     assert after["customer"] == pseudonym
@@ -178,7 +178,7 @@ def test_stock_money_and_figures_stay(shop: Shop, db: Db, erasures: Erasures) ->
     assert figures(db) == before
     assert stock_of(db) == stock == {"A": 96}
     assert list(verify.run(db)) == []
-    assert values(db.woocommerceorders, "customer") == ["bo@example.se", pseudonym]
+    assert values(db.orders, "customer") == ["bo@example.se", pseudonym]
     assert db.first_orders.count_documents({}) == 2
 
 
@@ -187,7 +187,7 @@ def test_orders_of_different_erased_people_are_of_different_customers(shop: Shop
     before = figures(db)
     erase.person(db, erasures, ANNA)
     erase.person(db, erasures, "bo@example.se")
-    assert len(values(db.woocommerceorders, "customer")) == 2
+    assert len(values(db.orders, "customer")) == 2
     assert figures(db) == before
     assert db.customers.count_documents({}) == 0
 
@@ -195,9 +195,9 @@ def test_orders_of_different_erased_people_are_of_different_customers(shop: Shop
 def test_erasing_twice_changes_nothing_more(shop: Shop, db: Db, erasures: Erasures) -> None:
     life(shop)
     erase.person(db, erasures, ANNA)
-    stored = list(db.woocommerceorders.find())
+    stored = list(db.orders.find())
     assert not erase.person(db, erasures, ANNA).found_anything()
-    assert list(db.woocommerceorders.find()) == stored
+    assert list(db.orders.find()) == stored
 
 
 def test_who_has_no_address_is_erased_by_the_shops_id(shop: Shop, db: Db, client: FlaskClient) -> None:
@@ -237,7 +237,7 @@ def test_what_comes_late_from_before_brings_nothing_back(late: Any, shop: Shop, 
     pseudonym = erase_anna(db, erasures)
     shop.outcome(*late)
     assert traces(db) == []
-    assert values(db.woocommerceorders, "customer") == ["bo@example.se", pseudonym]
+    assert values(db.orders, "customer") == ["bo@example.se", pseudonym]
     assert list(verify.run(db)) == []
 
 
@@ -265,11 +265,11 @@ def test_who_comes_back_is_a_new_customer(shop: Shop, db: Db, erasures: Erasures
     back = (now() + timedelta(seconds=2)).isoformat()
     shop.outcome("order.created", annas(2, date_created_gmt=back, modified=None))
     shop.outcome("customer.updated", {"id": 7, "email": ANNA, "first_name": "Annalisa", "date_modified_gmt": back})
-    assert values(db.woocommerceorders, "customer") == [ANNA, first]
+    assert values(db.orders, "customer") == [ANNA, first]
     assert db.customers.find_one({"_id": ANNA})["first_name"] == "Annalisa"  # type: ignore[index]
     assert sum(each["new_customers"] for each in figures(db)) == 2
     pass_again(db, erasures)
-    assert values(db.woocommerceorders, "customer") == [ANNA, first]
+    assert values(db.orders, "customer") == [ANNA, first]
     assert db.customers.find_one({"_id": ANNA})["first_name"] == "Annalisa"  # type: ignore[index]
 
 
@@ -280,10 +280,10 @@ def test_who_came_back_and_is_erased_again_is_two_customers(shop: Shop, db: Db, 
     assert first == "updated"
     before = figures(db)
     erase.person(db, erasures, ANNA)
-    assert len(values(db.woocommerceorders, "customer")) == 2
+    assert len(values(db.orders, "customer")) == 2
     assert figures(db) == before
     shop.outcome("order.created", annas(3, date_created_gmt=at(9)))
-    assert len(values(db.woocommerceorders, "customer")) == 2, "a late one is of who she was then"
+    assert len(values(db.orders, "customer")) == 2, "a late one is of who she was then"
 
 
 def test_an_erased_delivery_says_what_it_was_about_and_cant_be_tried_again(
@@ -349,14 +349,14 @@ def test_an_order_that_was_anonymized_before_a_newer_version_came_is_erased_stil
     shop.outcome("order.created", annas(1))
     shop.outcome("order.updated", {"id": 1, "status": "completed", "date_modified_gmt": at(9)})
     assert shop.outcome("order.updated", anonymized(1, modified=5)) == "updated"
-    assert db.woocommerceorders.find_one({})["status"] == "completed"  # type: ignore[index]
+    assert db.orders.find_one({})["status"] == "completed"  # type: ignore[index]
     assert traces(db) == []
 
 
 def test_an_order_that_was_anonymized_before_it_came_brings_nothing_back(shop: Shop, db: Db) -> None:
     shop.outcome("order.updated", anonymized(1, modified=5))
     shop.outcome("order.created", annas(1))
-    assert values(db.woocommerceorders, "customer") == ["erased:default:1"]
+    assert values(db.orders, "customer") == ["erased:default:1"]
     assert traces(db) == []
 
 
@@ -370,7 +370,7 @@ def test_a_shop_reports_the_person_and_the_orders_in_any_order(first: str, shop:
         shop.outcome(topic, about, timestamp=now().isoformat())
     assert figures(db) == before
     assert traces(db) == []
-    assert len(values(db.woocommerceorders, "customer")) == 2
+    assert len(values(db.orders, "customer")) == 2
 
 
 def test_where_the_shop_keeps_its_orders_data_it_stays_here(shop: Shop, db: Db) -> None:
@@ -382,7 +382,7 @@ def test_where_the_shop_keeps_its_orders_data_it_stays_here(shop: Shop, db: Db) 
     assert "accounts" not in record
     assert "username" not in record
     assert (record["first_name"], record["external_ids"]) == ("Annalisa", ["default:7"]), "as her orders say"
-    assert db.woocommerceorders.count_documents({"customer": ANNA}) == 2
+    assert db.orders.count_documents({"customer": ANNA}) == 2
     assert not db.inbox.find_one({"topic": {"$regex": "^customer"}, "body": {"$ne": b""}})
     assert shop.outcome("customer.updated", {**account, "date_modified_gmt": at(400)}) == "stale"
 
@@ -395,11 +395,11 @@ def test_a_shop_erases_what_came_from_it_alone(shop: Shop, db: Db, config: Confi
     assert shop.outcome("customer.erased", {"email": ANNA.upper(), "orders": True}) == "updated"
     [record] = db.customers.find({})
     assert (record["_id"], record["external_ids"]) == (ANNA, ["other:7"])
-    customers = {each["_id"]: each["customer"] for each in db.woocommerceorders.find()}
+    customers = {each["_id"]: each["customer"] for each in db.orders.find()}
     assert customers["other:2"] == ANNA
     assert customers["default:1"].startswith("erased:")
     ingest.ingest(db, other, [envelope("order.updated", annas(2, modified=9, status="completed"))], now())
-    assert db.woocommerceorders.find_one({"_id": "other:2"})["billing"]["email"] == ANNA  # type: ignore[index]
+    assert db.orders.find_one({"_id": "other:2"})["billing"]["email"] == ANNA  # type: ignore[index]
 
 
 @pytest.mark.parametrize("about", [{}, {"email": ""}, {"email": "nobody"}, {"email": ANNA, "orders": "perhaps"}])
@@ -446,7 +446,7 @@ def test_a_crash_at_any_step_is_finished_by_somebody_else(pair: list[Process], d
             pass_again(db, Erasures(db, config))
             assert traces(db) == [], step
             assert figures(db) == before, step
-            assert len(values(db.woocommerceorders, "customer")) == 2, step
+            assert len(values(db.orders, "customer")) == 2, step
             assert not db.erasures.find_one({"who": {"$exists": True}}), step
         if done:
             break
@@ -495,7 +495,7 @@ def test_what_a_process_that_does_not_know_yet_saves_is_erased_by_the_next_pass(
     assert traces(db)
     pass_again(db, erasures)
     assert traces(db) == []
-    assert values(db.woocommerceorders, "customer") == [pseudonym]
+    assert values(db.orders, "customer") == [pseudonym]
     assert list(verify.run(db)) == []
 
 
@@ -528,7 +528,7 @@ def test_a_delivery_at_the_same_moment_leaves_nothing_in_any_interleaving(
             )
             pass_again(db, Erasures(db, config))
             assert traces(db) == [], (i, j)
-            assert len(values(db.woocommerceorders, "customer")) == 1, (i, j)
+            assert len(values(db.orders, "customer")) == 1, (i, j)
             assert db.customers.count_documents({}) == 0, (i, j)
             assert list(verify.run(db)) == [], (i, j)
 
@@ -593,14 +593,14 @@ def test_a_restored_backup_brings_nobody_back(shop: Shop, db: Db, config: Config
     pseudonym = erase_anna(db, erasures)
     shop.outcome("order.updated", order(9, billing=ERASED, meta_data=ANONYMIZED, modified=9))
     before = figures(db)
-    cia = db.woocommerceorders.find_one({"order_id": 9})["customer"]  # type: ignore[index]
+    cia = db.orders.find_one({"order_id": 9})["customer"]  # type: ignore[index]
     erasures.restore_begins()
     restore(db, tmp_path / "file", [key], force=True)
     assert traces(db), "the backup is from before"
     erase.after_restore(db, Erasures(db, config))
     assert traces(db) == []
     assert values(db.customers, "_id") == ["bo@example.se"]
-    assert values(db.woocommerceorders, "customer") == sorted(["bo@example.se", pseudonym, cia])
+    assert values(db.orders, "customer") == sorted(["bo@example.se", pseudonym, cia])
     assert figures(db) == before
     assert list(verify.run(db)) == []
 

@@ -86,12 +86,12 @@ def test_a_replayed_event_has_the_key_it_was_stored_under(shop: Shop, db: Db, co
     shop.outcome("order.created", order(1, line("A", 2), **TRACES))
     [entry] = db.inbox.find()
     replay_entries(db, [entry["_id"]])
-    db.woocommerceorders.drop()
+    db.orders.drop()
     db.stock_movements.delete_many({"order": {"$exists": True}})
     db.products.update_one({"_id": "A"}, {"$set": {"stock": 10, "seq": 1}})
     assert take_due(db, Stores(db, config), "lease") <= 1  # the service's own worker may have been faster
     [movement] = db.stock_movements.find({"order": "default:1"})
-    [stored] = db.woocommerceorders.find()
+    [stored] = db.orders.find()
     assert movement["cause"] == stored["status_history"][0]["cause"] == entry["_id"]
     assert stock_of(db) == {"A": 8}
 
@@ -168,7 +168,7 @@ def test_the_setting_holds_for_every_shop_and_every_way_in(config: Config, db: D
 def test_meta_data_of_lines_that_people_see_is_kept(shop: Shop, db: Db) -> None:
     choices = [{"key": "Topping", "value": "Olives"}, {"key": "_tm_epo", "value": {"a": 1}}]
     shop.outcome("order.created", order(1, {**line("PIZZA"), "meta_data": choices}))
-    [stored] = db.woocommerceorders.find()
+    [stored] = db.orders.find()
     assert stored["line_items"][0]["meta"] == [{"key": "Topping", "value": "Olives"}]
 
 
@@ -180,7 +180,7 @@ def test_an_order_paid_in_test_mode_and_an_erased_one_are_still_told_apart(shop:
         "order.updated",
         order(2, modified=1, billing=erased, meta_data=[{"key": "_anonymized", "value": "yes"}]),
     )
-    test, gone = db.woocommerceorders.find().sort("order_id", 1)
+    test, gone = db.orders.find().sort("order_id", 1)
     assert test["test_mode"] is True
     assert gone["customer"].startswith("erased:")
 
@@ -291,7 +291,7 @@ def test_a_viewer_can_not_find_out_by_searching_who_bought_what(marked: Flask, d
         assert reply.status_code == 200, reply.text
         return [each["id"] for each in reply.get_json()["data"]]
 
-    db.woocommerceorders.update_one({"_id": "default:1"}, {"$set": {"number": "WEB-1", "search": ["1", "web-1", MARK]}})
+    db.orders.update_one({"_id": "default:1"}, {"$set": {"number": "WEB-1", "search": ["1", "web-1", MARK]}})
     assert found({"q": " web-1 "}) == found({"q": "1"}) == ["default:1"]
     for words in (MARK, EMAIL, "+46 70 987 65 43", f"1 {MARK}", ".*", "WEB", "WEB-1|2", "default:1"):
         assert found({"q": words}) == [], words
@@ -396,7 +396,7 @@ def test_personal_data_of_closed_orders_goes_after_its_time_and_figures_stay(
     retention.run(db, short)
     left = everything(db)
     assert not {mark for mark in MARKS if mark in left.lower()}
-    one, two = db.woocommerceorders.find().sort("order_id", 1)
+    one, two = db.orders.find().sort("order_id", 1)
     assert one["customer"] == two["customer"] != EMAIL
     assert (str(one["total"]), one["status"], one["line_items"][0]["sku"]) == ("12.50", "completed", "A")
     assert "closed_at" not in one
@@ -427,7 +427,7 @@ def test_a_deleted_order_is_closed_and_a_reopened_one_is_not(shop: Shop, db: Db,
     shop.outcome("order.created", closed_days_ago(200, 2))
     shop.outcome("order.updated", closed_days_ago(150, 2, "processing"))
     retention.run(db, short)
-    assert ["billing" in each for each in db.woocommerceorders.find().sort("order_id", 1)] == [False, True]
+    assert ["billing" in each for each in db.orders.find().sort("order_id", 1)] == [False, True]
 
 
 def test_what_the_shop_says_later_of_an_erased_order_brings_nobody_back(shop: Shop, db: Db, short: Config) -> None:
@@ -435,7 +435,7 @@ def test_what_the_shop_says_later_of_an_erased_order_brings_nobody_back(shop: Sh
     retention.run(db, short)
     assert shop.outcome("order.updated", closed_days_ago(1, status="refunded")) == "updated"
     retention.run(db, short)
-    [stored] = db.woocommerceorders.find()
+    [stored] = db.orders.find()
     assert stored["status"] == "refunded"
     assert MARK not in everything(db)
 
@@ -458,14 +458,14 @@ def test_a_customer_who_has_a_newer_order_stays(shop: Shop, db: Db, short: Confi
     retention.run(db, short)
     [customer] = db.customers.find()
     assert customer["_id"] == EMAIL
-    old, new = db.woocommerceorders.find().sort("order_id", 1)
+    old, new = db.orders.find().sort("order_id", 1)
     assert old["customer"].startswith("erased:")
     assert new["billing"]["email"] == EMAIL
 
 
 def test_after_a_crash_at_any_step_the_next_run_goes_on(shop: Shop, db: Db, short: Config) -> None:
     for step in range(1, 40):
-        for name in ("woocommerceorders", "customers", "inbox"):
+        for name in ("orders", "customers", "inbox"):
             db[name].delete_many({})
         shop.outcome("order.created", closed_days_ago(200))
         with processes(short, 1) as [process]:
@@ -528,17 +528,17 @@ def test_an_order_that_was_erased_as_it_was_closed_stays_erased_when_a_backup_br
     shop: Shop, db: Db, short: Config
 ) -> None:
     shop.outcome("order.created", closed_days_ago(200))
-    before = list(db.woocommerceorders.find())
+    before = list(db.orders.find())
     retention.run(db, short)
-    db.woocommerceorders.delete_many({})
-    db.woocommerceorders.insert_many(before)
+    db.orders.delete_many({})
+    db.orders.insert_many(before)
     assert erase.after_restore(db, Erasures(db, short)) == 1
     assert not {mark for mark in MARKS if mark in everything(db).lower()}
 
 
 def test_one_scheduled_job_that_fails_keeps_no_other_from_being_done(shop: Shop, db: Db, config: Config) -> None:
     shop.outcome("order.created", order(1))
-    db.woocommerceorders.update_one({}, {"$set": {"meta": [1]}})  # as nothing here writes it: upkeep fails on it
+    db.orders.update_one({}, {"$set": {"meta": [1]}})  # as nothing here writes it: upkeep fails on it
     store_event(db, 2, "updated", 91)
     erasures = Erasures(db, config)
     erase.person(db, erasures, EMAIL)
@@ -552,7 +552,7 @@ def test_one_scheduled_job_that_fails_keeps_no_other_from_being_done(shop: Shop,
 
 def test_closed_orders_are_found_by_an_index(shop: Shop, db: Db) -> None:
     shop.outcome("order.created", closed_days_ago(200))
-    plan = str(db.woocommerceorders.find({"closed_at": {"$lt": now()}}).sort("closed_at", 1).explain())
+    plan = str(db.orders.find({"closed_at": {"$lt": now()}}).sort("closed_at", 1).explain())
     assert "COLLSCAN" not in plan
     assert "SORT" not in plan
 
@@ -574,22 +574,22 @@ def test_orders_that_are_stored_are_brought_to_what_is_kept_now(shop: Shop, db: 
     for number, status in ((1, "completed"), (2, "processing"), (3, "completed")):
         shop.outcome("order.created", order(number, line("A"), status=status))
     old = {"$set": {"meta": before, "order_key": "wc_order_x"}, "$unset": {"closed_at": ""}}
-    db.woocommerceorders.update_many({"order_id": {"$ne": 3}}, old)
-    untouched = db.woocommerceorders.find_one({"order_id": 3})
+    db.orders.update_many({"order_id": {"$ne": 3}}, old)
+    untouched = db.orders.find_one({"order_id": 3})
 
     def kept_of_all() -> list[list[str]]:
-        found = db.woocommerceorders.find({"order_id": {"$ne": 3}}).sort("order_id", 1)
+        found = db.orders.find({"order_id": {"$ne": 3}}).sort("order_id", 1)
         return [[each["key"] for each in order_["meta"]] for order_ in found]
 
     upkeep(db, replace(config, order_meta=("po_number", "v*")))
     assert kept_of_all() == [["_wcpay_mode", "po_number", "vat"]] * 2
     upkeep(db, config)
     assert kept_of_all() == [["_wcpay_mode"]] * 2
-    assert db.woocommerceorders.count_documents({"order_key": {"$exists": True}}) == 0
-    one, two = db.woocommerceorders.find({"order_id": {"$ne": 3}}).sort("order_id", 1)
+    assert db.orders.count_documents({"order_key": {"$exists": True}}) == 0
+    one, two = db.orders.find({"order_id": {"$ne": 3}}).sort("order_id", 1)
     assert one["closed_at"] == one["status_history"][-1]["at"]
     assert "closed_at" not in two
-    assert db.woocommerceorders.find_one({"order_id": 3}) == untouched
+    assert db.orders.find_one({"order_id": 3}) == untouched
 
 
 def test_orders_are_gone_over_once(shop: Shop, db: Db, config: Config) -> None:
@@ -607,14 +607,14 @@ def test_an_order_saved_meanwhile_is_gone_over_again(
     monkeypatch.setattr(order_upkeep, "_BATCH", 1)
     for number in (1, 2):
         shop.outcome("order.created", order(number))
-    db.woocommerceorders.update_many({}, {"$set": {"order_key": "wc_order_x"}})
+    db.orders.update_many({}, {"$set": {"order_key": "wc_order_x"}})
     with processes(config, 1) as [process]:
 
         def save(step: int) -> None:
             if process.steps.names == ["find", "find", "update"]:
-                db.woocommerceorders.update_one({"order_id": 1}, {"$inc": {"rev": 1}})
+                db.orders.update_one({"order_id": 1}, {"$inc": {"rev": 1}})
 
         process.steps.before = save
         process.steps.names.clear()
         upkeep(process.db, config)
-    assert db.woocommerceorders.count_documents({"order_key": {"$exists": True}}) == 0
+    assert db.orders.count_documents({"order_key": {"$exists": True}}) == 0

@@ -54,7 +54,7 @@ def test_an_event_that_fails_fails_alone(process: Process, db: Db, monkeypatch: 
 def test_what_no_document_can_hold_is_parked_at_once_and_alone(process: Process, db: Db) -> None:
     stock_up(db, A=10)
     process.deliver("order.created", order(1, line("A")))
-    db.woocommerceorders.update_one({"_id": "default:1"}, {"$set": {"filler": "x" * (2**24 - 4_000)}})
+    db.orders.update_one({"_id": "default:1"}, {"$set": {"filler": "x" * (2**24 - 4_000)}})
     large = order(1, line("A", 2, name="n" * 900), modified=1, customer_note="n" * 9_000)
     outcomes = process.deliver_all([("order.updated", large), ("order.created", order(2, line("A")))])
     assert outcomes == ["parked", "unchanged"], "the other one was saved before the batch was done one by one"

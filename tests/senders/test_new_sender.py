@@ -58,7 +58,7 @@ def test_one_delivery_gives_an_order_and_its_product(tills: list[Till], db: Db) 
     data = reply.get_json()["data"]
     assert (data["outcome"], data["order"], data["warnings"]) == ("created", "till-1:42", [])
     assert stock_of(db) == {"COFFEE": 8}
-    stored = db.woocommerceorders.find_one({"_id": "till-1:42"}, {"status": 1, "total": 1, "_id": 0})
+    stored = db.orders.find_one({"_id": "till-1:42"}, {"status": 1, "total": 1, "_id": 0})
     assert str(stored) == "{'status': 'sold', 'total': Decimal128('59.90')}"
     entry = db.inbox.find_one({"_id": data["event_key"]}) or {}
     assert (entry["kind"], entry["store"], entry["topic"], entry["about"]) == (
@@ -121,7 +121,7 @@ def test_what_it_can_not_read_is_parked_and_replayed_once_it_can(
     replay_entries(db, [key])
     wait_until(lambda: db.inbox.find_one({"_id": key, "state": "done"}), 10)
     assert stock_of(db) == {"COFFEE": 8}
-    assert db.woocommerceorders.count_documents({"_id": "till-1:42"}) == 1
+    assert db.orders.count_documents({"_id": "till-1:42"}) == 1
 
 
 def test_of_a_body_that_is_too_large_a_trace_is_kept(tills: list[Till], db: Db) -> None:

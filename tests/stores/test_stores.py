@@ -176,14 +176,14 @@ def test_a_disconnected_shop_can_send_and_be_asked_nothing_and_its_data_stays(co
     key, _ = settings.add_store(db, config, "second")
     settings.add_store(db, config, "third")
     db.stores.update_one({"_id": "second"}, {"$set": {"rest": {"url": "https://second.example"}}})
-    db.woocommerceorders.insert_one({"_id": "second:1", "store": "second"})
+    db.orders.insert_one({"_id": "second:1", "store": "second"})
     removal.disconnect_store(db, "second")
     known = Stores(db, config)
     assert known.of_key(key) is None
     assert known.get("second").webhook_secrets == ()
     assert connection.connected(db) == []
     assert "second" in [each.id for each in known.all()], "its name is not free"
-    assert db.woocommerceorders.count_documents({"store": "second"}) == 1
+    assert db.orders.count_documents({"store": "second"}) == 1
     assert len(keys.list_keys(db, "third")) == 1, "another shop is not touched"
     again = keys.add_key(db, "second")
     assert Stores(db, config).of_key(again)
@@ -203,7 +203,7 @@ def test_the_default_shop_loses_what_the_database_holds_of_it(config: Config, db
 @pytest.mark.parametrize(
     ("collection", "document", "found"),
     [
-        ("woocommerceorders", {"_id": "second:1", "store": "second"}, "orders"),
+        ("orders", {"_id": "second:1", "store": "second"}, "orders"),
         ("inbox", {"_id": "1", "store": "second"}, "deliveries"),
         ("products", {"_id": "A", "skus": ["A"], "external_ids": ["second:7"]}, "products"),
         ("customers", {"_id": "a@example.com", "external_ids": ["second:7"]}, "customers"),
@@ -249,6 +249,6 @@ def test_a_copy_of_the_shop_changes_nothing_and_a_move_is_one_command(config: Co
     assert "pos-api store set default --url https://new.example" in refused.get_json()["error"]["message"]
     settings.update_store(db, config, "default", url="https://new.example")
     assert read_delivery(Stores(db, config).get("default"), {}, body, now()).commands  # when it is replayed
-    assert values(db.woocommerceorders, "order_id") == [1, 2, 3, 4, 5]
+    assert values(db.orders, "order_id") == [1, 2, 3, 4, 5]
     settings.update_store(db, config, "default", url="")
     assert not Stores(db, config).get("default").is_from_another_site("https://third.example")

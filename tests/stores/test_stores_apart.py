@@ -232,10 +232,8 @@ def test_another_store_does_not_change_a_customer_by_order_or_account(shop: Shop
     assert profile(db) == ("Anna", "070-1", "Anna")
     [found] = db.customers.find()
     assert found["external_ids"] == ["north:7"]
-    assert db.woocommerceorders.count_documents({"customer": "anna@example.se"}) == 2, (
-        "the orders are theirs all the same"
-    )
-    theirs = db.woocommerceorders.find_one({"store": "north"})
+    assert db.orders.count_documents({"customer": "anna@example.se"}) == 2, "the orders are theirs all the same"
+    theirs = db.orders.find_one({"store": "north"})
     assert theirs is not None
     assert theirs["billing"]["first_name"] == "Mallory", "each order keeps its own"
     shop.outcome("order.updated", order(1, billing={**ANNA, "phone": "070-2"}, modified=30))
@@ -258,7 +256,7 @@ def test_another_stores_erasure_leaves_what_a_customers_own_store_reported(
     assert {name: after.get(name) for name in theirs} == {name: before.get(name) for name in theirs}
     assert (after["external_ids"], list(after["accounts"])) == (["default:3"], ["default:3"])
     assert all(each["body"] for each in db.inbox.find({"store": "default"}))
-    ours = db.woocommerceorders.find_one({"_id": "default:1"})
+    ours = db.orders.find_one({"_id": "default:1"})
     assert ours is not None
     assert ours["billing"]["first_name"] == "Anna"
 
@@ -292,6 +290,6 @@ def test_orders_of_one_number_in_two_stores_are_two(shop: Shop, north: North, db
     assert north.outcome("order.deleted", order(1, modified=60), sequence=5) == "created"
     assert north.outcome("order.updated", order(1, status="cancelled", modified=90), sequence=6) == "updated"
     assert outcome(shop.deliver("order.updated", order(1, modified=120))) == "updated"
-    ours = db.woocommerceorders.find_one({"_id": "default:1"})
+    ours = db.orders.find_one({"_id": "default:1"})
     assert ours is not None
     assert (ours["status"], "deleted_at" in ours) == ("processing", False)

@@ -70,7 +70,7 @@ def begin(db: Db, config: Config, shop: ShopReader, name: str, since: datetime) 
 def _first_order(db: Db, name: str) -> datetime | None:
     """When the oldest order was made that took its units from the stock here."""
     query = {"store": name, "opening": []}
-    order = db.woocommerceorders.find_one(query, {"created_at": 1}, sort=[("created_at", 1), ("_id", 1)])
+    order = db.orders.find_one(query, {"created_at": 1}, sort=[("created_at", 1), ("_id", 1)])
     return order["created_at"] if order else None
 
 

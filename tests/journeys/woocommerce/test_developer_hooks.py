@@ -121,7 +121,7 @@ def test_an_order_that_is_held_back_is_sent_when_it_no_longer_is_and_never_when_
     live.shop.act("trash", id=never, how="for good")
     live.shop.act("run_jobs")
     assert sent(live, later) == sent(live, never) == []
-    assert live.database.woocommerceorders.find_one({"_id": f"default:{later}"}) is None
+    assert live.database.orders.find_one({"_id": f"default:{later}"}) is None
     live.shop.act("set_meta", id=later, key="_is_test", value="no")
     live.shop.act("run_jobs")
     assert [body["event"] for body in sent(live, later)] == ["order.created"]

@@ -149,6 +149,6 @@ def test_an_erasure_in_wordpress_is_carried_out_at_the_pos(live: World, orders: 
         at_pos = _kept_by_the_pos(live)
         assert {name: text for name, text in at_pos.items() if any(secret in text for secret in SECRETS)} == {}
     ids = {"order_id": {"$in": [first, second, waiting]}}
-    assert live.database.woocommerceorders.count_documents(ids) == 3, "the orders themselves stay"
+    assert live.database.orders.count_documents(ids) == 3, "the orders themselves stay"
     for order in (first, second, waiting):
         live.orders.remove(order)

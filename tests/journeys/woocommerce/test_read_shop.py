@@ -151,11 +151,11 @@ def test_after_an_import_the_pos_has_the_shops_stock_and_follows_it(quiet: Quiet
     stock = quiet.shop.act("truth")["stock"]
     assert quiet.stock() == {sku: units for sku, units in stock.items() if not sku.startswith("#")}
     assert quiet.import_().outcomes["orders"] == {"duplicate": 9}
-    old = quiet.database.woocommerceorders.find_one({"status": "processing", "currency": "SEK"})
+    old = quiet.database.orders.find_one({"status": "processing", "currency": "SEK"})
     assert old is not None
     quiet.shop.act("status", id=old["order_id"], to="cancelled")
     assert quiet.repair() in CHANGED
-    refunded = quiet.database.woocommerceorders.find_one({"currency": "EUR"})
+    refunded = quiet.database.orders.find_one({"currency": "EUR"})
     assert refunded is not None
     quiet.shop.act("status", id=refunded["order_id"], to="cancelled")
     assert quiet.repair() in CHANGED
@@ -305,7 +305,7 @@ def test_the_database_gives_what_rest_gives(quiet: Quiet, db: Db, config: Config
 def _content(db: Db) -> dict[str, list[Any]]:
     orders = [
         {name: value for name, value in order.items() if name not in NOT_CONTENT}
-        for order in db.woocommerceorders.find(sort=[("_id", 1)])
+        for order in db.orders.find(sort=[("_id", 1)])
     ]
     products = [
         {name: each[name] for name in ("_id", "sku", "skus", "name", "price", "stock", "external_ids")}

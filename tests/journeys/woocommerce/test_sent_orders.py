@@ -271,7 +271,7 @@ class Journey:
         known = {sku: product["_id"] for product in self.database.products.find() for sku in product["skus"]}
         for number, order in dict(truth["orders"]).items():  # PHP writes an empty one as a list.
             order_id = int(number)
-            ours = self.database.woocommerceorders.find_one({"_id": f"default:{order_id}"})
+            ours = self.database.orders.find_one({"_id": f"default:{order_id}"})
             assert ours, f"order {order_id} is missing in the POS"
             if order is None or order["status"] == "trash":
                 assert ours.get("deleted_at"), f"order {order_id} is gone in the shop"
@@ -826,7 +826,7 @@ def test_a_change_that_no_hook_saw_is_found_by_maintenance(live: World) -> None:
     live.shop.act("setting", enabled=False)
     order = live.order(("Oil", 1))
     live.shop.act("setting", enabled=True)
-    assert live.database.woocommerceorders.find_one({"_id": f"default:{order}"}) is None
+    assert live.database.orders.find_one({"_id": f"default:{order}"}) is None
     live.shop.act("maintain")
     live.check()
 
@@ -835,11 +835,11 @@ def test_orders_are_not_sent_before_they_reach_a_chosen_status_and_always_after(
     live.shop.act("setting", statuses=["processing"])
     order = live.order(("Oil", 3))
     live.shop.settle()
-    assert live.database.woocommerceorders.find_one({"_id": f"default:{order}"}) is None
+    assert live.database.orders.find_one({"_id": f"default:{order}"}) is None
     for status in ("processing", "cancelled"):
         live.shop.act("status", id=order, to=status)
         live.shop.settle()
-        stored = live.database.woocommerceorders.find_one({"_id": f"default:{order}"})
+        stored = live.database.orders.find_one({"_id": f"default:{order}"})
         assert stored
         assert stored["status"] == status
     live.shop.act("setting", statuses=[])
@@ -1016,7 +1016,7 @@ def test_what_happens_while_the_plugin_is_off_is_found_when_it_is_on_again(live:
     assert _events(live, "product", ids["trashed"])[0] == "product.deleted"
     assert _events(live, "product", ids["deleted"])[0] == "product.deleted"
     assert _events(live, "product", new)[0] == "product.created"
-    assert live.database.woocommerceorders.find_one({"_id": f"default:{changed}", "refunds.id": later["id"]})
+    assert live.database.orders.find_one({"_id": f"default:{changed}", "refunds.id": later["id"]})
     before = live.proxy.received
     shop.act("maintain")
     assert live.proxy.received == before, "what was found once is not sent again"
@@ -1047,7 +1047,7 @@ def test_an_order_that_no_process_survives_does_not_hold_up_the_others(live: Wor
     for _ in range(2):
         live.shop.start_act("send_and_die_at", id=deadly).communicate(timeout=120)
         live.shop.act("let_pass", seconds=130)
-    assert live.database.woocommerceorders.find_one({"_id": f"default:{other}"})
+    assert live.database.orders.find_one({"_id": f"default:{other}"})
     live.shop.start_act("send_and_die_at", id=deadly).communicate(timeout=120)
 
     def row() -> dict[str, str]:
@@ -1211,18 +1211,18 @@ def test_what_happens_at_the_web_server_is_at_the_pos_within_three_seconds(at_on
     order = visitor.checkout(at_once.shop.products["Oil"], 2)
     at_once.orders.append(order)
     key = {"_id": f"default:{order}"}
-    _within(AT_ONCE, lambda: database.woocommerceorders.find_one(key))
+    _within(AT_ONCE, lambda: database.orders.find_one(key))
     visitor.rest("PUT", f"/orders/{order}", status="completed")
-    _within(AT_ONCE, lambda: database.woocommerceorders.find_one({**key, "status": "completed"}))
+    _within(AT_ONCE, lambda: database.orders.find_one({**key, "status": "completed"}))
     visitor.rest("PUT", f"/orders/{order}", customer_note="Ring the bell")
-    _within(AT_ONCE, lambda: database.woocommerceorders.find_one({**key, "customer_note": "Ring the bell"}))
+    _within(AT_ONCE, lambda: database.orders.find_one({**key, "customer_note": "Ring the bell"}))
     refund = visitor.rest("POST", f"/orders/{order}/refunds", amount="10", api_refund=False)
-    _within(AT_ONCE, lambda: database.woocommerceorders.find_one({**key, "refunds.id": refund["id"]}))
+    _within(AT_ONCE, lambda: database.orders.find_one({**key, "refunds.id": refund["id"]}))
     unpaid = visitor.rest("POST", "/orders", line_items=[{"product_id": at_once.shop.products["Salad"], "quantity": 1}])
     at_once.orders.append(unpaid["id"])
     paid = {"_id": f"default:{unpaid['id']}", "status": "processing"}
     visitor.rest("PUT", f"/orders/{unpaid['id']}", set_paid=True)
-    _within(AT_ONCE, lambda: database.woocommerceorders.find_one(paid))
+    _within(AT_ONCE, lambda: database.orders.find_one(paid))
     visitor.rest(
         "POST", "/products", name="Spoon", sku=f"SPOON-{order}", regular_price="5", manage_stock=True, stock_quantity=3
     )
@@ -1235,7 +1235,7 @@ def test_what_happens_on_the_command_line_is_at_the_pos_within_three_seconds(at_
     for status in ("processing", "completed"):
         at_once.shop.act("status", id=order, to=status)
         wanted = {"_id": f"default:{order}", "status": status}
-        _within(AT_ONCE, partial(at_once.database.woocommerceorders.find_one, wanted))
+        _within(AT_ONCE, partial(at_once.database.orders.find_one, wanted))
     at_once.check()
 
 
@@ -1245,7 +1245,7 @@ def test_an_order_never_overtakes_the_product_it_names(at_once: World) -> None:
     at_once.shop.products["Fork"] = made["id"]
     at_once.shop.act("options", test_at_once=1)
     order = at_once.order(("Fork", 2))
-    _within(AT_ONCE, lambda: at_once.database.woocommerceorders.find_one({"_id": f"default:{order}"}))
+    _within(AT_ONCE, lambda: at_once.database.orders.find_one({"_id": f"default:{order}"}))
     at_once.check()
     assert at_once.stock()["FORK"] == 7
 
@@ -1274,7 +1274,7 @@ def test_corrected_settings_send_what_waited_at_once(at_once: World) -> None:
     at_once.orders.append(order)
     wait_until(lambda: at_once.shop.act("queue")["log"][0]["status"] == "401", 10)
     at_once.shop.act("setting", api_key=KEY)
-    _within(AT_ONCE, lambda: at_once.database.woocommerceorders.find_one({"_id": f"default:{order}"}))
+    _within(AT_ONCE, lambda: at_once.database.orders.find_one({"_id": f"default:{order}"}))
     at_once.check()
 
 
@@ -1331,7 +1331,7 @@ def test_a_shop_goes_live_and_sends_orders_at_once_though_its_scheduler_never_ru
         world.shop.act("setting", enabled=True, url=world.proxy.url, api_key=KEY, send_first=True)
         wait_until(lambda: world.stock().get("CAP") == 25, 30)
         order = Visitor(world).checkout(world.shop.products["Oil"], 3)
-        _within(AT_ONCE, lambda: world.database.woocommerceorders.find_one({"_id": f"default:{order}"}))
+        _within(AT_ONCE, lambda: world.database.orders.find_one({"_id": f"default:{order}"}))
         _within(AT_ONCE, lambda: world.stock()["OIL-2L"] == 95)
         world.orders = [before, order]
         world.check()

@@ -117,7 +117,7 @@ def test_goods_without_managed_stock_are_no_trouble(world: World) -> None:
     make(world, "Wrapping", sku="WRAP", manage_stock=False)
     number = order(world, ("Wrapping", 1), ("Salad", 1), to="processing")
     world.shop.act("run_jobs")
-    stored = world.database.woocommerceorders.find_one({"order_id": number})
+    stored = world.database.orders.find_one({"order_id": number})
     assert stored
     assert (stored["warnings"], stored["without_stock"]) == ([], ["WRAP"])
     make_managed(world, "Wrapping", 7)

@@ -109,14 +109,14 @@ def test_a_noted_time_of_taking_stock_outlives_a_status_that_is_not_sent(live: W
     order = live.order(("Oil", 3), payment="bacs")
     live.shop.act("status", id=order, to="on-hold")
     live.shop.settle()
-    assert live.database.woocommerceorders.find_one({"_id": f"default:{order}"}) is None
+    assert live.database.orders.find_one({"_id": f"default:{order}"}) is None
     (row,) = [row for row in live.shop.act("queue")["rows"] if row["object_id"] == str(order)]
     noted = int(row["stock_taken_at"])
     assert noted > 0
     live.shop.act("maintain")
     live.shop.act("status", id=order, to="processing")
     live.shop.settle()
-    assert live.database.woocommerceorders.find_one({"_id": f"default:{order}"}) is None, "nor after a second change"
+    assert live.database.orders.find_one({"_id": f"default:{order}"}) is None, "nor after a second change"
     live.shop.act("status", id=order, to="completed")
     live.shop.settle()
     (body,) = [each for each in sent(live, "order.created") if each["data"]["id"] == order]

@@ -31,12 +31,12 @@ FAR = "9998-01-01T00:00:00"
 
 def warned(db: Db, number: int = 1) -> set[tuple[str, str]]:
     """Code and field of the order's warnings."""
-    [found] = db.woocommerceorders.find({"order_id": number})
+    [found] = db.orders.find({"order_id": number})
     return {(each["code"], each["values"].get("field", "")) for each in found["warnings"]}
 
 
 def stored(db: Db, number: int = 1) -> Document:
-    [found] = db.woocommerceorders.find({"order_id": number})
+    [found] = db.orders.find({"order_id": number})
     return found
 
 
@@ -134,7 +134,7 @@ def test_currencies_of_iso_4217_and_of_woocommerce_are_taken(shop: Shop, db: Db,
 def test_an_order_in_an_invented_currency_is_parked_with_the_reason(shop: Shop, db: Db) -> None:
     for number in range(1, 31):
         assert outcome(shop.deliver("order.created", order(number, currency=f"Z{number:02}"))) == "parked"
-    assert db.woocommerceorders.count_documents({}) == 0
+    assert db.orders.count_documents({}) == 0
     entry = db.inbox.find_one({"state": "parked"})
     assert entry is not None
     assert "is no currency of ISO 4217" in entry["details"]["data.currency"]
@@ -197,7 +197,7 @@ def test_an_order_dated_far_ahead_does_not_stand_first_for_ever(shop: Shop, db: 
         assert stored(db)["created_at"] < limit
         assert stored(db)["day"] < limit.date().isoformat() + "x"
         assert all(each["last_order_at"] < limit and each["as_of"] < limit for each in db.customers.find())
-        db.woocommerceorders.delete_many({})
+        db.orders.delete_many({})
         db.customers.delete_many({})
         db.inbox.delete_many({})
 

@@ -108,7 +108,7 @@ def content(db: Db) -> dict[str, Any]:
     """What the POS has, but when and how it came."""
     orders = [
         {name: value for name, value in order.items() if name not in NOT_CONTENT}
-        for order in db.woocommerceorders.find(sort=[("_id", 1)])
+        for order in db.orders.find(sort=[("_id", 1)])
     ]
     products = [
         {name: each[name] for name in ("_id", "sku", "skus", "name", "price", "stock", "external_ids")}

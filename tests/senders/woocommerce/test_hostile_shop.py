@@ -116,7 +116,7 @@ def test_no_odd_field_ends_a_comparison(
         assert report.problem is None
         json.dumps(report.shown(), default=str).encode()
         assert last_report(db, "default") is not None
-    assert db.woocommerceorders.count_documents({"order_id": 1}) == 1
+    assert db.orders.count_documents({"order_id": 1}) == 1
     assert db.products.count_documents({"_id": "S1"}) == 1
     assert not list(verify.run(db))
 
@@ -141,7 +141,7 @@ def test_no_odd_row_ends_a_comparison(path: str, fake: FakeShop, shop: RestReade
     fake.tampering.append(lambda at, data: [*data, *ODD] if at == path else data)
     report = compare(db, config, shop)
     assert report.problem is None
-    assert db.woocommerceorders.count_documents({"order_id": 1}) == 1
+    assert db.orders.count_documents({"order_id": 1}) == 1
     assert any("row of" in each["what"] for each in report.unread) == (path != "webhooks")
 
 
@@ -161,7 +161,7 @@ def test_an_import_names_rows_that_are_none(
     named = [each["what"] for each in imported.not_imported]
     assert named.count(f"a row of {path} without an id") >= 7, "an id in a text may be one that is known"
     assert not imported.in_sync
-    assert db.woocommerceorders.count_documents({}) == 1
+    assert db.orders.count_documents({}) == 1
     assert db.products.count_documents({}) == 1
 
 
@@ -299,9 +299,9 @@ def test_a_shop_that_says_all_orders_are_gone_deletes_none_until_that_is_confirm
     deleted = {"deleted_at": {"$exists": True}}
     report = compare(db, config, shop)
     assert report.notes[0].startswith("30 of 30 orders are gone from the shop at once")
-    assert (db.woocommerceorders.count_documents(deleted), report.in_sync) == (0, False)
+    assert (db.orders.count_documents(deleted), report.in_sync) == (0, False)
     compare(db, config, shop, accept_gone=True)
-    assert db.woocommerceorders.count_documents(deleted) == 30
+    assert db.orders.count_documents(deleted) == 30
 
 
 # --- one shop's trouble is its own --------------------------------------------------------------------------------

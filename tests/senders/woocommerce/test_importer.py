@@ -80,7 +80,7 @@ def test_a_recorded_shop_imported_at_any_moment_is_in_step_then_and_ever_after(
                 deliver(db, config, delivery)
             assert stock(db) == oracle(step)
         if (last := steps[-1]["rest_order"]) is not None:
-            stored = db.woocommerceorders.find_one({"_id": f"default:{recording['order_id']}"})
+            stored = db.orders.find_one({"_id": f"default:{recording['order_id']}"})
             assert stored is not None
             assert stored["status"] == last["status"]
             assert [each["id"] for each in stored["refunds"]] == [each["id"] for each in last["refunds"]]
@@ -108,7 +108,7 @@ def test_products_customers_and_orders_come_over_with_refund_lines(fake: FakeSho
     assert stock(db) == {"A": 40, "H-S": 5}
     assert db.products.find_one({"_id": "H-S"})["name"] == "Hoodie - S"  # type: ignore[index]
     assert db.customers.find_one({"_id": "åsa@shop.example"}) is not None
-    stored = db.woocommerceorders.find_one({"_id": "default:7"})
+    stored = db.orders.find_one({"_id": "default:7"})
     assert stored is not None
     assert stored["refunds"][0]["line_items"][0]["quantity"] == 1
     assert imported.outcomes["orders"] == {"created": 1}
@@ -124,7 +124,7 @@ def test_only_orders_since_the_date_come_over_month_by_month(fake: FakeShop, db:
     for number, created in enumerate(days, 1):
         fake.put_order(order(number, date_created_gmt=created))
     run(fake, db, config)
-    assert [each["order_id"] for each in db.woocommerceorders.find(sort=[("order_id", 1)])] == [2, 3, 4]
+    assert [each["order_id"] for each in db.orders.find(sort=[("order_id", 1)])] == [2, 3, 4]
 
 
 def test_run_again_it_changes_nothing_but_what_changed(fake: FakeShop, db: Db, config: Config) -> None:
@@ -132,10 +132,10 @@ def test_run_again_it_changes_nothing_but_what_changed(fake: FakeShop, db: Db, c
     for number in range(1, 6):
         fake.put_order(order(number))
     run(fake, db, config)
-    before = list(db.stock_movements.find()), list(db.woocommerceorders.find())
+    before = list(db.stock_movements.find()), list(db.orders.find())
     again = run(fake, db, config)
     assert again.outcomes["orders"] == {"duplicate": 5}
-    assert (list(db.stock_movements.find()), list(db.woocommerceorders.find())) == before
+    assert (list(db.stock_movements.find()), list(db.orders.find())) == before
     fake.put_order(order(3, status="cancelled", date_modified_gmt="2026-10-02T10:00:00") | {"line_items": []})
     assert run(fake, db, config).outcomes["orders"] == {"duplicate": 4, "updated": 1}
 
@@ -148,14 +148,14 @@ def test_interrupted_it_goes_on_where_it_was(fake: FakeShop, db: Db, config: Con
     fake.faults.append(lambda request: down if int(request.args.get("offset", 0)) >= 190 else None)
     with pytest.raises(ShopError):
         run(fake, db, config)
-    assert db.woocommerceorders.count_documents({}) == 195
+    assert db.orders.count_documents({}) == 195
     fake.faults.clear()
     fake.requests.clear()
     resumed = run(fake, db, config)
     assert resumed.outcomes["orders"].total() == 155
     assert set(resumed.outcomes) == {"orders"}
     assert not any("customers" in path for path in fake.requests)
-    assert db.woocommerceorders.count_documents({}) == 350
+    assert db.orders.count_documents({}) == 350
     assert stock(db) == {"A": 1000}
 
 

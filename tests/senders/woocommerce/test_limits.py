@@ -184,7 +184,7 @@ def test_a_longer_order_is_kept_and_its_sender_is_answered_as_for_any_that_can_n
     for entry in db.inbox.find():
         assert (entry["state"], entry["reason"]) == ("parked", "The order is not valid.")
         assert len(json.loads(entry["body"]).get("data", data)["line_items"]) == 2_001, "nothing of it is lost"
-    assert (db.woocommerceorders.count_documents({}), stock_of(db)) == (0, {"A": 10})
+    assert (db.orders.count_documents({}), stock_of(db)) == (0, {"A": 10})
     assert shop.outcome("order.created", an_order(id=2, line_items=lines(2_000))) == "created"
     assert stock_of(db) == {"A": -1990}
     assert_books_balance(db)

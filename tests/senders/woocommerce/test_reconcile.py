@@ -107,7 +107,7 @@ def test_a_missing_order_is_found_and_repaired_once(
     found = compare(db, config, shop)
     assert [each["problem"] for each in found.orders] == ["missing"]
     assert not found.in_sync
-    assert db.woocommerceorders.count_documents({}) == 0
+    assert db.orders.count_documents({}) == 0
     repaired = compare(db, config, shop, repair=True)
     assert [each["repair"] for each in repaired.orders] == ["created"]
     assert repaired.in_sync
@@ -150,7 +150,7 @@ def test_a_deleted_refund_is_found_though_no_time_and_no_sequence_shows_it(
     assert discrepancy["problem"] == "different"
     assert "refund was deleted" in discrepancy["cause"]
     assert discrepancy["repair"] == "updated"
-    stored = db.woocommerceorders.find_one({"_id": "default:1"})
+    stored = db.orders.find_one({"_id": "default:1"})
     assert stored is not None
     assert stored["refunds"] == []
     assert stored["sequence"] == 9
@@ -167,7 +167,7 @@ def test_an_order_deleted_for_good_is_marked_deleted_and_moves_no_stock(
     (discrepancy,) = report.orders
     assert (discrepancy["problem"], discrepancy["repair"]) == ("gone", "updated")
     assert "for good" in discrepancy["cause"]
-    stored = db.woocommerceorders.find_one({"_id": "default:1"})
+    stored = db.orders.find_one({"_id": "default:1"})
     assert stored is not None
     assert "deleted_at" in stored
     assert in_stock(db) == before
@@ -203,7 +203,7 @@ def test_a_product_gone_from_the_shop_keeps_what_its_orders_hold(
     fake.put_order({**sold, "status": "completed", "line_items": [gone]})
     compare(db, config, shop, repair=True)
     assert in_stock(db) == 8
-    stored = db.woocommerceorders.find_one({"_id": "default:1"})
+    stored = db.orders.find_one({"_id": "default:1"})
     assert stored is not None
     assert (stored["status"], stored["line_items"][0]["product"]) == ("completed", "A")
 
@@ -218,7 +218,7 @@ def test_an_order_in_the_trash_and_one_restored_are_found(
     fake.put_order(order(2))
     report = compare(db, config, shop, repair=True)
     assert {each["order_id"]: each["problem"] for each in report.orders} == {1: "gone", 2: "deleted here"}
-    deleted = {each["order_id"]: "deleted_at" in each for each in db.woocommerceorders.find()}
+    deleted = {each["order_id"]: "deleted_at" in each for each in db.orders.find()}
     assert deleted == {1: True, 2: False}
 
 
@@ -251,7 +251,7 @@ def test_no_order_counts_as_gone_because_the_shop_fails(
     report = compare(db, config, shop, repair=True)
     assert [each["what"] for each in report.unread] == ["order 1"]
     assert not report.in_sync
-    assert db.woocommerceorders.count_documents({"deleted_at": {"$exists": True}}) == 0
+    assert db.orders.count_documents({"deleted_at": {"$exists": True}}) == 0
     assert comparisons.reconciled_until(db, "default") is None
 
 
@@ -263,7 +263,7 @@ def test_refund_lines_that_no_webhook_reports_are_fetched(
     fake.put_order(one, [{"id": 70, "amount": "5.00", "line_items": [{"id": 71, "quantity": -1, "total": "-5.00"}]}])
     report = compare(db, config, shop, repair=True)
     assert report.orders[0]["cause"].startswith("The lines of a refund")
-    stored = db.woocommerceorders.find_one({"_id": "default:1"})
+    stored = db.orders.find_one({"_id": "default:1"})
     assert stored is not None
     assert stored["refunds"][0]["line_items"][0]["quantity"] == 1
 
@@ -272,20 +272,20 @@ def test_what_came_in_meanwhile_is_not_overwritten_by_what_was_read_before(
     fake: FakeShop, shop: RestReader, db: Db, config: Config, known: Any
 ) -> None:
     known("order.created", order(1))
-    stored = db.woocommerceorders.find_one({"_id": "default:1"})
+    stored = db.orders.find_one({"_id": "default:1"})
     assert stored is not None
     read = order(1, status="completed", date_modified_gmt="2026-10-02T10:00:00")
     known("order.updated", order(1, status="refunded", date_modified_gmt="2026-10-03T10:00:00"))
     store = Stores(db, config).get("default")
     (outcome,) = ingest.ingest(db, store, [envelope("order.updated", read, replaces=stored["rev"])], now())
     assert outcome.outcome == "stale"
-    assert db.woocommerceorders.find_one({"_id": "default:1"})["status"] == "refunded"  # type: ignore[index]
+    assert db.orders.find_one({"_id": "default:1"})["status"] == "refunded"  # type: ignore[index]
 
 
 def test_a_repair_cut_short_is_finished_by_its_second_run(fake: FakeShop, db: Db, config: Config, known: Any) -> None:
     known("product.created", product(1, "A", 10))
     known("order.created", made_now(1, quantity=1))
-    stored = db.woocommerceorders.find_one({"_id": "default:1"})
+    stored = db.orders.find_one({"_id": "default:1"})
     assert stored is not None
     body = envelope("order.updated", made_now(1, quantity=4), replaces=stored["rev"])
     store = Stores(db, config).get("default")
@@ -409,13 +409,13 @@ def test_a_repair_is_made_though_the_same_event_was_processed_before(
     fake.put_order(order(1, status="completed"))
     known("order.created", order(1))
     assert compare(db, config, shop, repair=True).in_sync
-    db.woocommerceorders.delete_one({"_id": "default:1"})
+    db.orders.delete_one({"_id": "default:1"})
     known("order.created", order(1), sequence=1)
-    assert db.woocommerceorders.find_one({"_id": "default:1"})["status"] == "processing"  # type: ignore[index]
+    assert db.orders.find_one({"_id": "default:1"})["status"] == "processing"  # type: ignore[index]
     report = compare(db, config, shop, repair=True)
     assert [each["repair"] for each in report.orders] == ["updated"]
     assert report.in_sync
-    assert db.woocommerceorders.find_one({"_id": "default:1"})["status"] == "completed"  # type: ignore[index]
+    assert db.orders.find_one({"_id": "default:1"})["status"] == "completed"  # type: ignore[index]
 
 
 def test_a_product_that_can_not_be_added_is_not_in_sync(
@@ -461,7 +461,7 @@ def test_a_shop_whose_webhooks_all_failed_is_repaired_to_the_last_unit(
         fake.products.clear()
     compare(db, config, shop, repair=True)
     assert compare(db, config, shop).orders == []
-    stored = db.woocommerceorders.find_one({"_id": f"default:{recording['order_id']}"})
+    stored = db.orders.find_one({"_id": f"default:{recording['order_id']}"})
     assert stored is not None
     if last["rest_order"] is None:
         assert "deleted_at" in stored
@@ -900,7 +900,7 @@ def test_too_few_orders_tell_no_rhythm(counts: list[int]) -> None:
 
 def test_a_stores_silence_is_heard_from_its_orders(fake: FakeShop, shop: RestReader, db: Db, config: Config) -> None:
     end = now() - timedelta(hours=30)
-    db.woocommerceorders.insert_many(
+    db.orders.insert_many(
         {"_id": f"default:{n}", "store": "default", "order_id": n, "created_at": end - timedelta(minutes=30 * n)}
         for n in range(24 * 2 * 7 * 4)
     )

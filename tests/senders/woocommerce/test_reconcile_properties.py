@@ -186,7 +186,7 @@ def _halved(data: Any) -> Any:
 def _differences(db: Db, fake: FakeShop) -> list[str]:
     """Where the POS is not as the shop, found without the code under test."""
     found = []
-    stored = {each["order_id"]: each for each in db.woocommerceorders.find({"deleted_at": {"$exists": False}})}
+    stored = {each["order_id"]: each for each in db.orders.find({"deleted_at": {"$exists": False}})}
     there = {number: each for number, each in fake.orders.items() if each["status"] != "trash"}
     if stored.keys() != there.keys():
         found.append(f"orders {sorted(stored)} here, {sorted(there)} there")

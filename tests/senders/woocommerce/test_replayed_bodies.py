@@ -25,7 +25,7 @@ BODIES: dict[str, dict[str, Any]] = {
 
 
 def deleted(db: Db) -> bool:
-    return db.woocommerceorders.count_documents({"deleted_at": {"$exists": True}}) == 1
+    return db.orders.count_documents({"deleted_at": {"$exists": True}}) == 1
 
 
 @pytest.mark.parametrize("topic", ["order.deleted", "product.deleted"])
@@ -50,7 +50,7 @@ def test_a_recorded_deletion_is_nothing_under_another_topic(shop: Shop, db: Db, 
     shop.deliver("order.created", order(1, line("A", 2)))
     assert outcome(shop.deliver(f"order.{topic}", {"id": 1})) == "parked"
     assert stock_of(db) == {"A": 8}
-    assert db.woocommerceorders.find_one()["status"] == "processing"  # type: ignore[index]
+    assert db.orders.find_one()["status"] == "processing"  # type: ignore[index]
 
 
 @pytest.mark.parametrize(("kind", "of"), [(kind, of) for kind in BODIES for of in BODIES if kind != of])
@@ -59,9 +59,9 @@ def test_what_is_no_order_changes_none_and_so_for_products_and_customers(
 ) -> None:
     stock_up(db, B=10)
     shop.deliver("order.created", order(1, line("B", 2)))
-    before = [list(db[name].find()) for name in ("woocommerceorders", "products", "customers")]
+    before = [list(db[name].find()) for name in ("orders", "products", "customers")]
     assert outcome(shop.deliver(f"{kind}.updated", {**BODIES[of], "date_modified_gmt": at(60)})) == "parked"
-    assert [list(db[name].find()) for name in ("woocommerceorders", "products", "customers")] == before
+    assert [list(db[name].find()) for name in ("orders", "products", "customers")] == before
 
 
 def test_a_recorded_version_does_not_take_an_order_out_of_the_trash(shop: Shop, db: Db) -> None:

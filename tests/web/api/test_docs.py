@@ -151,7 +151,7 @@ def test_real_orders_are_as_the_document_says(api: Any, client: FlaskClient, con
         assert reply.status_code == 200, reply.text
         case.validate_response(reply, checks=CHECKS)
 
-    orders = [order["_id"] for order in db.woocommerceorders.find()]
+    orders = [order["_id"] for order in db.orders.find()]
     assert len(orders) > 10
     for order in orders:
         holds("/api/webhooks/orders/{order}", {"order": order})

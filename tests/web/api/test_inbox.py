@@ -87,12 +87,12 @@ def test_a_replayed_event_is_tried_again(client: FlaskClient, db: Db) -> None:
     assert sent.json is not None
     key = sent.json["data"]["event_key"]
     db.inbox.update_one({"_id": key}, {"$set": {"state": "failed", "attention_at": now()}, "$unset": {"done_at": ""}})
-    db.woocommerceorders.delete_one({"_id": "default:7"})
+    db.orders.delete_one({"_id": "default:7"})
     assert [event["key"] for event in listed(client)["data"]] == [key]
     reply = client.post(f"/api/inbox/{key}/replay", headers=MANAGER)
     assert reply.status_code == 202
     assert reply.json == {"success": True, "data": {"replayed": 1}}
-    wait_until(lambda: db.woocommerceorders.find_one({"_id": "default:7"}), 10)
+    wait_until(lambda: db.orders.find_one({"_id": "default:7"}), 10)
     wait_until(lambda: client.get(f"/api/inbox/{key}", headers=MANAGER).json["data"]["state"] == "done", 10)  # type: ignore[index]
     assert listed(client)["data"] == []
 

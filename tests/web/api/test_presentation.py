@@ -56,7 +56,7 @@ def filled(shop: Shop, db: Db) -> Db:
     assert shop.outcome("order.created", order(1, line("A", 2), line("B", 1), **more)) == "created"
     shop.send("order.updated", {"id": "x"})
     audit.record(db, "product.price", target="A")
-    for name in ("woocommerceorders", "customers", "inbox", "products", "stock_movements", "audit"):
+    for name in ("orders", "customers", "inbox", "products", "stock_movements", "audit"):
         assert db[name].count_documents({}), name
         for each in list(db[name].find()):
             db[name].replace_one({"_id": each["_id"]}, with_unknown_fields(each))

@@ -74,7 +74,7 @@ def test_an_order_is_stored_takes_its_stock_and_makes_its_customer(shop: Shop, d
 
 def test_the_smallest_order_there_is(shop: Shop, db: Db) -> None:
     assert shop.outcome("order.created", {"id": 123}) == "created"
-    assert db.woocommerceorders.find_one({"_id": "default:123"}, {"status": 1}) == {
+    assert db.orders.find_one({"_id": "default:123"}, {"status": 1}) == {
         "_id": "default:123",
         "status": "pending",
     }
@@ -109,31 +109,31 @@ def test_the_topic_tells_a_status_that_is_missing(shop: Shop, db: Db, event: str
     stock_up(db, A=10)
     shop.outcome("order.created", order(7, line("A", 3, reduced=3), modified=None))
     shop.outcome(event, {"id": 7})
-    assert values(db.woocommerceorders, "status") == [status]
+    assert values(db.orders, "status") == [status]
     assert stock_of(db) == {"A": 7 if status == "completed" else 10}
 
 
 def test_a_status_that_is_there_wins_over_the_topic(shop: Shop, db: Db) -> None:
     shop.outcome("order.cancelled", {"id": 7, "status": "wc-processing"})
-    assert values(db.woocommerceorders, "status") == ["processing"]
+    assert values(db.orders, "status") == ["processing"]
 
 
 def test_a_status_is_trimmed_and_in_small_letters(shop: Shop, db: Db) -> None:
     shop.outcome("order.created", {"id": 7, "status": " wc-Cancelled "})
-    assert values(db.woocommerceorders, "status") == ["cancelled"]
+    assert values(db.orders, "status") == ["cancelled"]
 
 
 @pytest.mark.parametrize("status", [None, "", "  ", "wc-"])
 def test_a_blank_status_is_an_absent_one(shop: Shop, db: Db, status: str | None) -> None:
     shop.outcome("order.created", order(7))
     shop.outcome("order.updated", {"id": 7, "status": status, "date_modified_gmt": at(5)})
-    assert values(db.woocommerceorders, "status") == ["processing"]
+    assert values(db.orders, "status") == ["processing"]
 
 
 def test_a_draft_is_no_order(shop: Shop, db: Db) -> None:
     for status in ("checkout-draft", "auto-draft"):
         assert shop.outcome("order.updated", order(7, status=status)) == "ignored"
-    assert db.woocommerceorders.count_documents({}) == 0
+    assert db.orders.count_documents({}) == 0
 
 
 def test_a_status_that_a_plugin_added_holds_the_stock_that_the_shop_has_taken(shop: Shop, db: Db) -> None:
@@ -225,7 +225,7 @@ def test_a_store_is_known_by_its_own_key_and_secret(config: Config, db: Db) -> N
     envelope = json.dumps({"event": "order.created", "data": order(8)}).encode()
     assert client.post(PATH, data=envelope, headers={**JSON, "X-API-Key": key}).status_code == 200
     app.extensions["pos"].close()
-    assert values(db.woocommerceorders, "_id") == ["second:7", "second:8"]
+    assert values(db.orders, "_id") == ["second:7", "second:8"]
 
 
 # --- what can't be used -----------------------------------------------------------------------------------------
@@ -315,7 +315,7 @@ def test_an_order_that_can_not_be_used_is_422_to_the_plugin_200_to_woocommerce_a
     body = text.encode()
     assert outcome(shop.post(body, native_headers("order.updated", body))) == "parked"
     assert len(parked(db)) == 2
-    assert db.woocommerceorders.count_documents({}) == 0
+    assert db.orders.count_documents({}) == 0
 
 
 def test_each_order_of_a_webhook_whose_user_was_deleted_is_listed_with_what_to_do(shop: Shop, db: Db) -> None:
@@ -375,7 +375,7 @@ def test_products_and_customers_that_can_not_be_used_are_parked(shop: Shop, db: 
 )
 def test_a_price_of_many_decimals_does_not_cost_the_order(shop: Shop, db: Db, price: Any, kept: str) -> None:
     shop.outcome("order.created", order(7, line("A", 700, price=price)))
-    [stored] = db.woocommerceorders.find()
+    [stored] = db.orders.find()
     assert f"{stored['line_items'][0]['price'].to_decimal():f}" == kept
 
 
@@ -383,7 +383,7 @@ def test_strings_for_numbers_are_numbers(shop: Shop, db: Db) -> None:
     stock_up(db, A=10)
     shop.outcome("order.created", {"id": "7", "line_items": [{"sku": "A", "quantity": "2"}]}, sequence="5")
     assert stock_of(db) == {"A": 8}
-    assert values(db.woocommerceorders, "order_id") == [7]
+    assert values(db.orders, "order_id") == [7]
 
 
 def test_meta_that_is_asked_for_is_kept_whatever_it_is(config: Config, db: Db) -> None:
@@ -410,14 +410,14 @@ def test_meta_that_is_asked_for_is_kept_whatever_it_is(config: Config, db: Db) -
     shop.outcome("order.created", order(7, meta_data=meta))
     body = '{"event": "order.created", "data": {"id": 8, "meta_data": [{"key": "a", "value": [1e999, -1e999]}]}}'
     assert outcome(shop.post(body.encode())) == "created"
-    kept = {each["key"]: each["value"] for each in db.woocommerceorders.find_one({"order_id": 7})["meta"]}  # type: ignore[index]
+    kept = {each["key"]: each["value"] for each in db.orders.find_one({"order_id": 7})["meta"]}  # type: ignore[index]
     assert kept["m0"] == '{"$gt": ""}'
     assert kept["m3"] == str(2**63)
     assert kept["m8"] == {"x": 5}
     assert kept["m9"] == [1, 2]
     assert kept["m10"] == values[10]
     assert kept["m12"] == values[12]
-    [other] = db.woocommerceorders.find({"order_id": 8})
+    [other] = db.orders.find({"order_id": 8})
     json.dumps(other["meta"], allow_nan=False)
     app.extensions["pos"].close()
 
@@ -481,7 +481,7 @@ def test_another_media_type_is_415_to_the_plugin_200_to_woocommerce_and_kept_to_
     assert outcome(shop.post(b'{"id": 2, "status": "pending"}', native)) == "parked"
     assert sorted(each["resource_id"] for each in parked(db)) == ["1", "2"]
     replay_entries(db, queries.Filter("parked"))
-    take_due_until(app, lambda: db.woocommerceorders.count_documents({}) == 2)
+    take_due_until(app, lambda: db.orders.count_documents({}) == 2)
     assert parked(db) == []
 
 

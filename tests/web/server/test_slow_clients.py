@@ -270,7 +270,7 @@ def test_a_restart_of_the_web_processes_loses_and_resets_no_request(config: Conf
             sent = sum(each.result() for each in shops)
         assert not service.workers() & first
         assert sent >= 8
-        wait_until(lambda: db.woocommerceorders.count_documents({}) >= sent)
+        wait_until(lambda: db.orders.count_documents({}) >= sent)
 
 
 AHEAD = b"GET /healthz HTTP/1.1\r\nHost: pos\r\n"

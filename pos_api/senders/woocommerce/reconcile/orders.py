@@ -99,7 +99,7 @@ def _saved_since(comparison: Comparison, seen: set[int]) -> Iterator[list[int]]:
     repair saves it again while they are being read."""
     since = Timestamp(int(comparison.report.since.timestamp()), 0)
     saved = {"changed_at": {"$gte": since}, "store": comparison.store.id, "deleted_at": {"$exists": False}}
-    found = comparison.db.woocommerceorders.find(saved, {"order_id": 1}).sort("changed_at", 1)
+    found = comparison.db.orders.find(saved, {"order_id": 1}).sort("changed_at", 1)
     waiting = (each["order_id"] for each in found if each["order_id"] not in seen)
     for batch in in_batches(waiting, _BATCH):
         seen.update(batch)
@@ -108,7 +108,7 @@ def _saved_since(comparison: Comparison, seen: set[int]) -> Iterator[list[int]]:
 
 def _products_of(comparison: Comparison, order_ids: list[int]) -> set[str]:
     keys = [f"{comparison.store.id}:{order_id}" for order_id in order_ids]
-    found = comparison.db.woocommerceorders.find({"_id": {"$in": keys}}, {"held.sku": 1})
+    found = comparison.db.orders.find({"_id": {"$in": keys}}, {"held.sku": 1})
     return {held["sku"] for order in found for held in order.get("held", ())}
 
 
@@ -163,7 +163,7 @@ def _look_again(comparison: Comparison, order_id: int) -> OrderFinding | None:
     be read of it, and an order that changes at every look, is noted as not read."""
     report, store = comparison.report, comparison.store.id
     for _ in range(_LOOKS):
-        stored = comparison.db.woocommerceorders.find_one({"_id": f"{store}:{order_id}"})
+        stored = comparison.db.orders.find_one({"_id": f"{store}:{order_id}"})
         before = cast("Order | None", stored)
         row, unread = comparison.shop.order(order_id)
         report.not_read(ORDERS, [unread] if unread else [])
@@ -216,7 +216,7 @@ def _holds(comparison: Comparison, finding: OrderFinding) -> bool:
     """Whether the order is here now as the shop gave it."""
     if finding.row is None:
         deleted = {"_id": finding.discrepancy["order"], "deleted_at": {"$exists": True}}
-        return comparison.db.woocommerceorders.count_documents(deleted) > 0
+        return comparison.db.orders.count_documents(deleted) > 0
     compared = _compare_rows(comparison, [finding.row])
     return bool(compared) and compared[0].before is not None and not compared[0].fields
 
