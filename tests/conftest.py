@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import mongomock
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -45,7 +46,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the journeys by the folder that they are in, and as `quick` what needs neither a mongod nor long."""
     for item in items:
         path = item.path.relative_to(TESTS)
-        if "mongodb_uri" not in getattr(item, "fixturenames", ()) and not path.as_posix().startswith(_SLOW):
+        is_plain = item.get_closest_marker("plain_db") and not item.get_closest_marker("mongod")
+        needs_mongod = "mongodb_uri" in getattr(item, "fixturenames", ()) and not is_plain
+        if not needs_mongod and not path.as_posix().startswith(_SLOW):
             item.add_marker(pytest.mark.quick)
         folders = path.parts
         if folders[0] == "journeys":
@@ -124,8 +127,8 @@ def _refuse_network() -> None:
 
 @pytest.fixture(scope="session")
 def mongodb_uri() -> str:
-    """The run's MongoDB server, no database named."""
-    return os.environ["TEST_MONGODB_URI"]
+    """The run's MongoDB server, no database named; blank in a quick run, which has none."""
+    return os.environ.get("TEST_MONGODB_URI", "")
 
 
 def fresh_database(mongodb_uri: str) -> str:
@@ -141,6 +144,9 @@ _used: list[str] = []
 @pytest.fixture
 def empty_database(mongodb_uri: str) -> Iterator[str]:
     """The URI of an empty database that no other test has meanwhile."""
+    if not mongodb_uri:
+        yield ""
+        return
     uri = _used.pop() if _used else fresh_database(mongodb_uri)
     with MongoClient[dict[str, Any]](uri) as client:
         emptied = client.get_default_database()
@@ -181,7 +187,10 @@ def config(empty_database: str, tmp_path: Path) -> Config:
 @pytest.fixture
 def db(config: Config) -> Iterator[database.Db]:
     """The test's database, with its indexes. Whatever a test does, only declared collections are written (a name with a
-    blank is one that a test itself made)."""
+    blank is one that a test itself made). In a quick run it is mongomock's, in memory."""
+    if not config.mongodb_uri:
+        yield mongomock.MongoClient(tz_aware=True)["test"]
+        return
     opened = database.connect(config, COLLECTIONS)
     yield opened
     written = {name for name in opened.list_collection_names() if " " not in name and not name.startswith("system.")}

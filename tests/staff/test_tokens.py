@@ -24,6 +24,8 @@ from pos_api.staff.tokens import Tokens
 from tests.service import POS_API, environment, pos_api, running, settings_of
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.plain_db
+
 SECRET = "a-secret-of-at-least-thirty-two-bytes"
 PASSWORD = "correct horse battery"
 
@@ -132,6 +134,7 @@ def test_a_version_that_is_not_the_users_is_refused(db: Db, version: Any) -> Non
     assert not counts(Tokens(db, SECRET), header)
 
 
+@pytest.mark.mongod
 def test_a_scripts_token_is_listed_and_counts_until_it_is_revoked(db: Db) -> None:
     encoded, token_id = tokens.create(db, SECRET, "nightly", "manager", timedelta(days=30))
     other, _ = tokens.create(db, SECRET, "nightly", "viewer", timedelta(hours=1))
@@ -147,6 +150,7 @@ def test_a_scripts_token_is_listed_and_counts_until_it_is_revoked(db: Db) -> Non
         tokens.revoke(db, token_id)
 
 
+@pytest.mark.mongod
 def test_when_a_script_last_came_is_noted_once_an_hour(db: Db) -> None:
     encoded, token_id = tokens.create(db, SECRET, "nightly", "viewer", timedelta(hours=9))
     checking = Tokens(db, SECRET, max_age=0)

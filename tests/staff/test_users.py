@@ -11,6 +11,8 @@ from pos_api.database.client import Db
 from pos_api.errors import Conflict, Invalid, NotFound, Unauthorized
 from pos_api.staff import users
 
+pytestmark = pytest.mark.plain_db
+
 PASSWORD = "correct horse battery"
 
 
@@ -78,6 +80,7 @@ def test_who_was_removed_does_not_log_in(db: Db) -> None:
     assert users.everyone(db) == []
 
 
+@pytest.mark.mongod
 def test_everyone_is_listed_by_name_without_hashes(db: Db) -> None:
     users.add(db, "berta", PASSWORD, "admin")
     users.add(db, "anna", PASSWORD)

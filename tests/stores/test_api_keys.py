@@ -19,6 +19,8 @@ from pos_api.stores import api_keys, keys, settings
 from pos_api.stores.registry import Stores
 from tests.factories import API_KEY
 
+pytestmark = pytest.mark.plain_db
+
 ORDER = {"event": "order.created", "data": {"id": 1}}
 
 
@@ -61,6 +63,7 @@ def test_a_body_over_the_limit_is_refused_too_where_the_key_may_not_send(app: Fl
     assert db.inbox.count_documents({}) == 0
 
 
+@pytest.mark.mongod
 def test_a_key_from_before_there_were_scopes_and_the_settings_key_send_orders_as_ever(app: Flask, db: Db) -> None:
     old = keys.add_key(db, "default")
     db.stores.update_one({"_id": "default"}, {"$unset": {"keys.0.scopes": "", "keys.0.networks": ""}})

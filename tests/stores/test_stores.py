@@ -25,6 +25,8 @@ from pos_api.stores.registry import Stores
 from tests.factories import Shop, native_headers, order, outcome, read_delivery, values
 from tests.servers import standalone
 
+pytestmark = pytest.mark.plain_db
+
 
 def test_a_key_is_kept_as_a_hash_and_a_secret_encrypted(config: Config, db: Db) -> None:
     key, secret = settings.add_store(db, config, "second")
@@ -231,6 +233,7 @@ def test_the_default_shop_and_an_unknown_one_cant_be_removed(db: Db) -> None:
         removal.remove_store(db, "nobody")
 
 
+@pytest.mark.mongod
 def test_a_copy_of_the_shop_changes_nothing_and_a_move_is_one_command(config: Config, db: Db, app: Flask) -> None:
     shop = Shop(app.test_client())
 

@@ -16,6 +16,8 @@ from pos_api.database.client import Db
 from pos_api.staff import token_claims, users
 from tests.factories import API_KEY
 
+pytestmark = pytest.mark.plain_db
+
 PASSWORD = "correct horse battery"
 
 

@@ -14,6 +14,8 @@ from pos_api.staff import token_claims
 from tests.paging import read_all
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.plain_db
+
 SECRET = "test-jwt-secret-of-more-than-32-bytes"
 KEY = {"X-API-Key": "test-api-key-of-more-than-32-characters"}
 
@@ -136,6 +138,7 @@ def test_bad_requests_have_a_defined_answer(client: FlaskClient) -> None:
         assert reply.json["success"] is False, path
 
 
+@pytest.mark.mongod
 def test_every_list_finds_its_events_by_an_index(client: FlaskClient, db: Db) -> None:
     park(client, 1)
     for query in ({"attention_at": {"$exists": True}}, {"due_at": {"$exists": True}}):
