@@ -23,7 +23,7 @@ from pos_api.orders.model import OrderFields, OrderUpdate
 from pos_api.processing import reading
 from pos_api.processing.work import Work
 from pos_api.senders.registry import SENDERS
-from pos_api.senders.woocommerce.order_status import initial_status, order_status
+from pos_api.senders.woocommerce.status_meanings import initial_status, order_status
 from pos_api.stores.model import Store
 
 API_KEY = "test-api-key-of-more-than-32-characters"

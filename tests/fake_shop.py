@@ -22,9 +22,9 @@ from werkzeug.wrappers import Request, Response
 
 from pos_api.config import Config
 from pos_api.database.client import Db
-from pos_api.processing import schedule
+from pos_api.processing import recurring_jobs
 from pos_api.processing.comparing import Comparing
-from pos_api.processing.schedule import Schedule
+from pos_api.processing.recurring_jobs import Schedule
 from pos_api.senders.woocommerce import connection
 from pos_api.senders.woocommerce.reconcile.model import ReportShown
 from pos_api.senders.woocommerce.reconcile.report import Report
@@ -293,7 +293,7 @@ def comparison_that_hangs(fake: FakeShop, db: Db, config: Config) -> Iterator[Sc
 
     fake.faults.append(hang)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(schedule, "_LOOK_EVERY", 0.01)
+        patch.setattr(recurring_jobs, "_LOOK_EVERY", 0.01)
         running = Schedule(db, config)
         running.start()
         try:

@@ -37,10 +37,10 @@ from pos_api.catalogue.skus import (
     with_current_sku,
 )
 from pos_api.catalogue.stock_management import management_changes, restart_stock
-from pos_api.common.event_warnings import EventWarning, warn
 from pos_api.common.quantity import Quantity
 from pos_api.common.text_search import product_words
 from pos_api.common.time import now
+from pos_api.common.warning_messages import EventWarning, warn
 from pos_api.database.client import Db
 from pos_api.events import StockChanged
 

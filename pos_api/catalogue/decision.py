@@ -16,7 +16,7 @@ from pos_api.catalogue.external_ids import number_of
 from pos_api.catalogue.matching import MAX_OF_OTHER_STORES
 from pos_api.catalogue.model import Outcome, ProductDocument, ProductUpdate, ids_of_store, is_owned_by_another_store
 from pos_api.catalogue.skus import may_take_sku
-from pos_api.common.event_warnings import EventWarning, warn
+from pos_api.common.warning_messages import EventWarning, warn
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from typing import Literal, Required, TypeAlias, TypedDict
 
 from bson import Decimal128
 
-from pos_api.common.event_warnings import EventWarning
 from pos_api.common.quantity import Quantity
+from pos_api.common.warning_messages import EventWarning
 from pos_api.events import ProductChange, ProductChanged, StockChanged
 
 Outcome: TypeAlias = Literal["created", "updated", "unchanged", "stale", "ignored"]

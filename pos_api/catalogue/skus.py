@@ -7,7 +7,7 @@ from typing import Any
 
 from pos_api.catalogue.external_ids import external_id
 from pos_api.catalogue.model import ProductDocument, ProductUpdate, is_owned_by_another_store
-from pos_api.common.event_warnings import EventWarning, warn
+from pos_api.common.warning_messages import EventWarning, warn
 
 
 def placeholder(product_id: str) -> str:

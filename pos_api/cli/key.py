@@ -12,7 +12,7 @@ from pos_api.cli.store import print_setup_line
 from pos_api.common.time import now
 from pos_api.config import Config
 from pos_api.database.client import Db
-from pos_api.stores import api_keys, keys
+from pos_api.stores import api_keys, key_management
 from pos_api.stores.model import DEFAULT
 from pos_api.stores.registry import Stores
 
@@ -60,7 +60,7 @@ def add_key(
         raise click.BadParameter("that day or time is past already", param_hint="'--expires'")
     if connect and not {api_keys.ORDERS, api_keys.ALL} & set(scopes):
         raise click.BadParameter("the plugin needs the scope orders", param_hint="'--scope'")
-    key = keys.add_key(db, name, expires_at=expires, scopes=scopes, networks=networks)
+    key = key_management.add_key(db, name, expires_at=expires, scopes=scopes, networks=networks)
     if connect:
         print_setup_line(config, key)
     else:
@@ -74,14 +74,16 @@ def add_key(
 def list_keys(config: Config, db: Db, /, name: str | None) -> None:
     """The keys of the store NAME, or of all stores, by their first letters; used: to the minute."""
     for store in [name] if name else [each.id for each in Stores(db, config).all()]:
-        if store == DEFAULT and keys.SETTINGS_KEY not in {each["prefix"] for each in keys.list_keys(db, store)}:
-            say(f"{store}  {keys.SETTINGS_KEY}  of the settings; no service has run with it yet")
-        for each in keys.list_keys(db, store):
+        if store == DEFAULT and key_management.SETTINGS_KEY not in {
+            each["prefix"] for each in key_management.list_keys(db, store)
+        }:
+            say(f"{store}  {key_management.SETTINGS_KEY}  of the settings; no service has run with it yet")
+        for each in key_management.list_keys(db, store):
             say(f"{store}  {_key_line(each)}")
 
 
 def _key_line(each: dict[str, Any]) -> str:
-    of_settings = each["prefix"] == keys.SETTINGS_KEY
+    of_settings = each["prefix"] == key_management.SETTINGS_KEY
     days = (now() - each["created_at"]).days
     parts = [
         f"{each['prefix']}{'' if of_settings else '…'}  {', '.join(each['scopes'])}",
@@ -100,5 +102,5 @@ def _key_line(each: dict[str, Any]) -> str:
 @with_db
 def revoke_key(db: Db, name: str, prefix: str) -> None:
     """Take back the key of the store NAME that starts with PREFIX, as `pos-api key list` shows it."""
-    keys.revoke_key(db, name, prefix)
+    key_management.revoke_key(db, name, prefix)
     say("Revoked; every process knows within five seconds.")

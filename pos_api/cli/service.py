@@ -19,7 +19,7 @@ from pos_api.config import Config, ConfigError
 from pos_api.database import client as database
 from pos_api.inbox.lease_renewal import renewal
 from pos_api.processing import due
-from pos_api.processing.schedule import Schedule
+from pos_api.processing.recurring_jobs import Schedule
 from pos_api.senders.woocommerce.setup_line import webhook_url
 from pos_api.web.server import server
 

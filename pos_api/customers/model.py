@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Required, TypeAlias, TypedDict
 
-from pos_api.common.event_warnings import EventWarning
+from pos_api.common.warning_messages import EventWarning
 from pos_api.events import Event
 
 Outcome: TypeAlias = Literal["created", "updated", "unchanged", "stale"]

@@ -1,26 +1,20 @@
-"""How work on entries ended: their outcomes, and when a failed one is due again."""
+"""How work on entries ended: their outcomes."""
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterable
-from datetime import timedelta
 
 from bson import Binary
 from pymongo import UpdateMany
 
 from pos_api.common.time import now
 from pos_api.database.client import Db, Document
-from pos_api.inbox.model import InboxEntry, Outcome
+from pos_api.inbox.model import Outcome
 
-MAX_ATTEMPTS = 8
-_FIRST_PAUSE = 2.0
-_LONGEST_PAUSE = 600.0
-
-_INTERRUPTIONS = {"alone": "", "interrupted_alone": ""}
+INTERRUPTIONS = {"alone": "", "interrupted_alone": ""}
 ADDRESSES = {"about": {"$regex": "@"}}
 
-ENDED = {"attention_at": "", "done_at": "", "reason": "", "details": "", **_INTERRUPTIONS}
+ENDED = {"attention_at": "", "done_at": "", "reason": "", "details": "", **INTERRUPTIONS}
 
 
 def finish(db: Db, lease: str, outcomes: Iterable[tuple[str, Outcome]]) -> None:
@@ -47,23 +41,8 @@ def ending(outcome: Outcome) -> Document:
         changes["warnings"] = [each.stored() for each in outcome.warnings]
     if outcome.reason:
         changes |= {"reason": outcome.reason, "details": outcome.details}
-    ending: Document = {"$set": changes, "$unset": {"due_at": "", "lease": "", **_INTERRUPTIONS}}
+    ending: Document = {"$set": changes, "$unset": {"due_at": "", "lease": "", **INTERRUPTIONS}}
     if outcome.erased:
         ending["$set"] |= {"body": Binary(b""), "erased_at": now()}
         ending["$pull"] = ADDRESSES
     return ending
-
-
-def fail(db: Db, lease: str, entry: InboxEntry, reason: str) -> None:
-    """Note that an entry could not be applied: it is due again after a growing pause, and after the last attempt it
-    is failed, for people to look at and to replay."""
-    attempts = entry.attempts + 1
-    changes: Document = {"attempts": attempts, "reason": reason}
-    removed = {"lease": "", **_INTERRUPTIONS}
-    if attempts < MAX_ATTEMPTS:
-        pause = min(_FIRST_PAUSE * 2**attempts, _LONGEST_PAUSE) * random.uniform(0.75, 1.25)  # noqa: S311 - jitter
-        changes["due_at"] = now() + timedelta(seconds=pause)
-    else:
-        changes |= {"state": "failed", "attention_at": now()}
-        removed["due_at"] = ""
-    db.inbox.update_one({"_id": entry.key, "lease": lease}, {"$set": changes, "$unset": removed})

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Required, TypedDict
 
-from pos_api.common.event_warnings import EventWarning
+from pos_api.common.warning_messages import EventWarning
 
 STATES = ("waiting", "done", "parked", "failed")
 

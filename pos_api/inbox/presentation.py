@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pos_api.common.event_warnings import messages
+from pos_api.common.warning_messages import messages
 from pos_api.database.client import Document
 from pos_api.inbox.model import StoredEntry
 

@@ -7,7 +7,7 @@ holds in `holding`.
 from __future__ import annotations
 
 from pos_api.catalogue.lookup import Catalogue, catalogue_of
-from pos_api.common.event_warnings import from_stored
+from pos_api.common.warning_messages import from_stored
 from pos_api.database.client import Db
 from pos_api.events import Event
 from pos_api.orders.erasure import with_erasure

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from pos_api.common.limits import LIST_LIMIT
+from pos_api.common.value_limits import LIST_LIMIT
 from pos_api.orders.buckets import bucket_of
 from pos_api.orders.deletion import mark_deleted
 from pos_api.orders.holding import held, lines_after_status

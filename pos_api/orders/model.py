@@ -17,7 +17,7 @@ from pos_api.common.quantity import Quantity
 if TYPE_CHECKING:
     from bson import Timestamp
 
-    from pos_api.common.event_warnings import EventWarning
+    from pos_api.common.warning_messages import EventWarning
     from pos_api.customers.model import Erasure
     from pos_api.events import Event
 
@@ -180,7 +180,7 @@ class StatusEntry(TypedDict):
 
 
 class StoredWarning(TypedDict):
-    """A warning as it is kept (see `common.event_warnings`)."""
+    """A warning as it is kept (see `common.warning_messages`)."""
 
     code: str
     message: str

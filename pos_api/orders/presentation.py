@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pos_api.common.event_warnings import messages
 from pos_api.common.presentation import fields, shown
+from pos_api.common.warning_messages import messages
 from pos_api.database.client import Document
 
 _ADDRESS = fields(

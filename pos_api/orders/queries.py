@@ -15,8 +15,8 @@ from itertools import chain
 from pymongo.cursor import Cursor
 
 from pos_api.catalogue import queries as products
-from pos_api.common.limits import INT64_MAX
 from pos_api.common.text_search import wanted_contact_words
+from pos_api.common.value_limits import INT64_MAX
 from pos_api.customers import queries as customers
 from pos_api.database.client import Db, Document
 from pos_api.errors import Conflict, NotFound

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import cast
 
 from pos_api.catalogue.external_ids import item_number
-from pos_api.common.event_warnings import EventWarning, warn
+from pos_api.common.warning_messages import EventWarning, warn
 from pos_api.orders.model import Order, OrderUpdate, StoredWarning
 from pos_api.orders.returns import returns
 

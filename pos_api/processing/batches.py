@@ -11,7 +11,7 @@ from pos_api.database.client import Db
 from pos_api.database.primary_term import one_primary
 from pos_api.database.write_errors import is_too_large
 from pos_api.events import DeliveryParked
-from pos_api.inbox import finishing
+from pos_api.inbox import finishing, retry_schedule
 from pos_api.inbox.lease_renewal import renewal
 from pos_api.inbox.model import Outcome
 from pos_api.logs import get_logger
@@ -84,7 +84,7 @@ def _apply_one_by_one(db: Db, lease: str, works: list[Work]) -> dict[str, Outcom
             if is_too_large(error):  # which it is at the next attempt, too
                 outcomes[work.entry.key] = Outcome("parked", reason=_TOO_LARGE)
             else:
-                finishing.fail(db, lease, work.entry, fault)
+                retry_schedule.fail(db, lease, work.entry, fault)
     return outcomes
 
 

@@ -13,7 +13,7 @@ from pymongo.errors import PyMongoError
 from pos_api.config import Config
 from pos_api.database.client import Db
 from pos_api.logs import get_logger
-from pos_api.processing import ingest
+from pos_api.processing import ingest, listeners
 from pos_api.senders import comparisons
 from pos_api.senders.comparers import COMPARERS, Comparer
 
@@ -82,7 +82,7 @@ class Comparing:
 def _compare(db: Db, config: Config, store: str, comparer: Comparer) -> None:
     """Compare one store; whatever fails is about this store alone."""
     try:
-        comparer.compare(db, config, store, ingest.ingest)
+        listeners.notify(comparer.compare(db, config, store, ingest.ingest))
     except PyMongoError as error:
         log.warning("a shop can't be compared", store=store, error=type(error).__name__)
     except Exception as error:

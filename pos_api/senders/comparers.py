@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pos_api.config import Config
 from pos_api.database.client import Db
+from pos_api.events import Event
 from pos_api.senders.base import Ingest
 from pos_api.senders.woocommerce import connection
 from pos_api.senders.woocommerce.reconcile import scheduled
@@ -15,10 +16,10 @@ from pos_api.senders.woocommerce.reconcile import scheduled
 @dataclass(frozen=True, slots=True)
 class Comparer:
     """`stores` gives the stores of this kind that can be compared. `compare` compares one that is due and that this
-    process has claimed (`comparisons`), keeps the report, and finishes the claim."""
+    process has claimed (`comparisons`), keeps the report, finishes the claim, and returns what it found out."""
 
     stores: Callable[[Db], list[str]]
-    compare: Callable[[Db, Config, str, Ingest], None]
+    compare: Callable[[Db, Config, str, Ingest], Sequence[Event]]
 
 
 COMPARERS = (Comparer(connection.connected, scheduled.compare_due),)

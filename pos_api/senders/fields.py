@@ -15,8 +15,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from pos_api.common.event_warnings import EventWarning, warn
-from pos_api.common.limits import LIST_LIMIT
+from pos_api.common.value_limits import LIST_LIMIT
+from pos_api.common.warning_messages import EventWarning, warn
 from pos_api.database.client import Document
 from pos_api.errors import Invalid
 from pos_api.senders.values import PartlyRead, is_nothing

@@ -16,10 +16,10 @@ from typing import Any
 
 from bson import Decimal128
 
-from pos_api.common.limits import INT64_MAX
 from pos_api.common.money import money
 from pos_api.common.quantity import Quantity, quantity
 from pos_api.common.time import utc
+from pos_api.common.value_limits import INT64_MAX
 
 TEXT_LIMIT = 1_000
 NOTE_LIMIT = 20_000

@@ -18,7 +18,7 @@ from pos_api.database.client import Db, Document
 from pos_api.logs import get_logger
 from pos_api.stores import api_keys
 from pos_api.stores.api_keys import ApiKey
-from pos_api.stores.keys import key_of_settings
+from pos_api.stores.key_management import key_of_settings
 from pos_api.stores.model import DEFAULT, Store, site_of
 from pos_api.stores.sealing import unseal
 

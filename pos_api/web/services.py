@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from pos_api.config import Config
 from pos_api.database.client import Db
-from pos_api.processing.schedule import Schedule
+from pos_api.processing.recurring_jobs import Schedule
 from pos_api.processing.worker import Worker
 from pos_api.staff.attempt_limits import Failures
 from pos_api.staff.audit import FailedAttempts
 from pos_api.staff.tokens import Tokens
-from pos_api.stores.keys import note_settings_key
+from pos_api.stores.key_management import note_settings_key
 from pos_api.stores.registry import Stores
 
 

@@ -11,7 +11,7 @@ from pos_api.catalogue.external_ids import external_id
 from pos_api.catalogue.lookup import lookup
 from pos_api.catalogue.matching import line_reference
 from pos_api.catalogue.model import ProductUpdate
-from pos_api.common.event_warnings import EventWarning
+from pos_api.common.warning_messages import EventWarning
 from pos_api.database.client import Db
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)

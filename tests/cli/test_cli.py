@@ -26,7 +26,7 @@ from pos_api.inbox import finishing, storing
 from pos_api.inbox.model import InboxEntry, Outcome
 from pos_api.staff import tokens, users
 from pos_api.staff.tokens import Tokens
-from pos_api.stores import keys
+from pos_api.stores import key_management
 from pos_api.stores.registry import Stores
 from tests.service import POS_API, environment, mongod_of, pos_api
 from tests.waiting import wait_until
@@ -202,7 +202,7 @@ def test_a_key_that_would_never_work_is_refused(home: Path, db: Db, config: Conf
     made = pos_api("key", "add", "default", "--expires", "2020-01-01", cwd=home, **uri)
     assert (made.returncode, made.stdout) == (2, "")
     assert "'--expires': that day or time is past already" in made.stderr
-    assert keys.list_keys(db, "default") == []
+    assert key_management.list_keys(db, "default") == []
 
 
 def store_of(db: Db, config: Config, key: str) -> str | None:
@@ -272,7 +272,7 @@ def test_the_key_of_the_settings_is_listed_with_the_default_shops_others(home: P
     uri = {"MONGODB_URI": str(config.mongodb_uri)}
     listed = pos_api("key", "list", "default", cwd=home, **uri).stdout
     assert listed == "default  WEBHOOK_API_KEY  of the settings; no service has run with it yet\n"
-    keys.note_settings_key(db, config)
+    key_management.note_settings_key(db, config)
     limits = ("--scope", "read", "--scope", "orders", "--ip", "192.0.2.7", "--ip", "::ffff:198.51.100.0/120")
     key = pos_api("key", "add", "default", *limits, cwd=home, **uri).stdout.strip()
     pos_api("store", "add", "north", cwd=home, **uri)
@@ -299,7 +299,7 @@ def test_a_key_with_limits_that_make_no_sense_is_not_made(
     made = pos_api("key", "add", "default", *arguments, cwd=home, MONGODB_URI=str(config.mongodb_uri))
     assert made.returncode != 0
     assert said in made.stderr
-    assert keys.list_keys(db, "default") == []
+    assert key_management.list_keys(db, "default") == []
 
 
 def test_when_a_shop_went_live_is_a_setting(home: Path, db: Db, config: Config) -> None:

@@ -20,7 +20,7 @@ from pos_api.figures import queries as figures
 from pos_api.figures.state import NewerMeasures
 from pos_api.orders import apply as orders
 from pos_api.orders.buckets import BUCKET_SIZE, bucket_of
-from pos_api.processing.schedule import Schedule
+from pos_api.processing.recurring_jobs import Schedule
 from tests.factories import order_update
 from tests.figures.test_stats import before_write
 from tests.service import pos_api, settings_of

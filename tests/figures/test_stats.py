@@ -30,7 +30,7 @@ from pos_api.figures import rollup
 from pos_api.figures.measures import AMOUNTS
 from pos_api.orders import apply as orders
 from pos_api.orders.buckets import BUCKET_SIZE
-from pos_api.processing import schedule
+from pos_api.processing import recurring_jobs
 from pos_api.staff import token_claims
 from tests.factories import Shop, line, order, order_update
 from tests.journeys.test_recordings import RECORDINGS, deliveries, sender
@@ -702,9 +702,9 @@ def test_sums_of_a_month_are_not_replaced_by_older_ones(app: Flask, db: Db) -> N
 
 
 def test_a_backlog_is_counted_though_nobody_looks(db: Db, config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(schedule, "_LOOK_EVERY", 0.01)
+    monkeypatch.setattr(recurring_jobs, "_LOOK_EVERY", 0.01)
     _put_far_apart(db, 150)
-    meanwhile = schedule.Schedule(db, config)
+    meanwhile = recurring_jobs.Schedule(db, config)
     meanwhile.start()
     try:
         wait_until(lambda: db.rollup_days.count_documents({"currencies.orders_count": 150}) == 1, 30)

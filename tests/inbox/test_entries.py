@@ -11,7 +11,7 @@ import pytest
 from pos_api.common.time import now
 from pos_api.database.client import Db
 from pos_api.errors import NotFound
-from pos_api.inbox import finishing, leases, queries, storing
+from pos_api.inbox import finishing, leases, queries, retry_schedule, storing
 from pos_api.inbox.model import Outcome, event_key
 from pos_api.inbox.replay import replay_entries
 from tests.factories import event
@@ -47,7 +47,7 @@ def test_whoever_lost_the_lease_can_not_end_the_event(db: Db) -> None:
     db.inbox.update_many({}, {"$set": {"due_at": now()}})
     leases.claim(db, "two", 10)
     finishing.finish(db, "one", [(event().key, Outcome("created"))])
-    finishing.fail(db, "one", event(), "no")
+    retry_schedule.fail(db, "one", event(), "no")
     [entry] = db.inbox.find()
     assert (entry["state"], entry["lease"], entry["attempts"]) == ("waiting", "two", 0)
 
@@ -65,8 +65,8 @@ def test_an_ended_event_and_a_parked_one_have_the_time_of_their_end(db: Db) -> N
 def test_a_failed_attempt_waits_longer_each_time_and_the_last_is_for_people(db: Db) -> None:
     storing.store(db, [event()], "one")
     pauses = []
-    for attempt in range(finishing.MAX_ATTEMPTS):
-        finishing.fail(db, "one", replace(event(), attempts=attempt), "because")
+    for attempt in range(retry_schedule.MAX_ATTEMPTS):
+        retry_schedule.fail(db, "one", replace(event(), attempts=attempt), "because")
         [entry] = db.inbox.find()
         assert entry["attempts"] == attempt + 1
         if "due_at" in entry:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pos_api.orders.model import Order, OrderUpdate
-from pos_api.senders.woocommerce.order_status import order_status
+from pos_api.senders.woocommerce.status_meanings import order_status
 from tests.orders.plain import at, bare, decided, held, known, merged, update
 
 

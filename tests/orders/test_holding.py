@@ -11,7 +11,7 @@ from pos_api.database.client import Document
 from pos_api.orders import holding
 from pos_api.orders.model import Order
 from pos_api.orders.status import set_status
-from pos_api.senders.woocommerce.order_status import order_status
+from pos_api.senders.woocommerce.status_meanings import order_status
 
 
 def full(quantity: Quantity, reduced: Quantity | None = None, product: str = "A") -> Document:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from bson import Decimal128
 
-from pos_api.common.event_warnings import warn
+from pos_api.common.warning_messages import warn
 from pos_api.orders.model import OrderUpdate
 from tests.orders.plain import bare, decided, known, merged, update
 

@@ -19,7 +19,7 @@ from pos_api.config import Config
 from pos_api.customers.erasures import Erasures
 from pos_api.database.client import Db
 from pos_api.figures import queries as stats
-from pos_api.inbox import finishing, storing
+from pos_api.inbox import finishing, retry_schedule, storing
 from pos_api.inbox.model import InboxEntry, Outcome, event_key
 from pos_api.inbox.replay import replay_entries
 from pos_api.orders import upkeep as order_upkeep
@@ -27,13 +27,13 @@ from pos_api.orders.compare import compare_orders
 from pos_api.orders.model import OrderUpdate
 from pos_api.privacy import erase, retention
 from pos_api.processing.due import take_due
-from pos_api.processing.schedule import Schedule
+from pos_api.processing.recurring_jobs import Schedule
 from pos_api.senders.woocommerce import messages
 from pos_api.senders.woocommerce.blanked_fields import blank_private_fields
 from pos_api.senders.woocommerce.order_meta import kept_meta
 from pos_api.senders.woocommerce.translate import translate
 from pos_api.staff import token_claims
-from pos_api.stores import keys
+from pos_api.stores import key_management
 from pos_api.stores.model import Store
 from pos_api.stores.registry import Stores
 from tests.factories import Shop, line, order, outcome, read_delivery, stock_of, stock_up
@@ -224,7 +224,7 @@ QUERIES = (
 @pytest.fixture
 def reading_key(db: Db) -> str:
     """An API key that may read and do nothing else."""
-    return keys.add_key(db, "default", scopes=["read"])
+    return key_management.add_key(db, "default", scopes=["read"])
 
 
 @pytest.fixture
@@ -319,7 +319,7 @@ def store_event(db: Db, number: int, outcome_: str, days_ago: int) -> str:
     event = InboxEntry("default", "woocommerce", "order.created", str(number), b"{}", {}, now())
     storing.store(db, [event], "lease")
     if outcome_ == "failed":
-        finishing.fail(db, "lease", replace(event, attempts=finishing.MAX_ATTEMPTS), "odd")
+        retry_schedule.fail(db, "lease", replace(event, attempts=retry_schedule.MAX_ATTEMPTS), "odd")
     elif outcome_ != "waiting":
         finishing.finish(db, "lease", [(event.key, Outcome(outcome_))])
     ended = now() - timedelta(days=days_ago)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pos_api.common.event_warnings import warn
 from pos_api.common.time import now
+from pos_api.common.warning_messages import warn
 from pos_api.inbox.model import InboxEntry, Outcome
 from pos_api.processing.applying import combined
 from pos_api.processing.batches import in_rounds

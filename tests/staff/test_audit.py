@@ -20,7 +20,7 @@ from pos_api.inbox.model import InboxEntry
 from pos_api.inbox.replay import replay_entries
 from pos_api.staff import audit, users
 from pos_api.staff.audit import Filter
-from pos_api.stores import keys, removal, settings
+from pos_api.stores import key_management, removal, settings
 
 
 @pytest.fixture(autouse=True)
@@ -190,8 +190,8 @@ def test_users_are_recorded_and_no_password_of_theirs(db: Db) -> None:
 def test_stores_and_keys_are_recorded_and_no_secret_of_theirs(db: Db, config: Config) -> None:
     key, secret = settings.add_store(db, config, "north", url="https://north.example")
     settings.update_store(db, config, "north", url="https://new.example", webhook_secret="another-secret")
-    second = keys.add_key(db, "north")
-    keys.revoke_key(db, "north", second)
+    second = key_management.add_key(db, "north")
+    key_management.revoke_key(db, "north", second)
     removal.disconnect_store(db, "north")
     removal.remove_store(db, "north")
     assert [entry["action"] for entry in reversed(entries(db, target="north"))] == [

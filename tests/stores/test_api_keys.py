@@ -15,7 +15,7 @@ from pos_api.common.time import now
 from pos_api.config import Config
 from pos_api.database.client import Db
 from pos_api.errors import Conflict, Invalid
-from pos_api.stores import api_keys, keys, settings
+from pos_api.stores import api_keys, key_management, settings
 from pos_api.stores.registry import Stores
 from tests.factories import API_KEY
 
@@ -36,7 +36,7 @@ def read(client: FlaskClient, key: str, path: str = "/api/products") -> Any:
 
 
 def test_a_key_without_the_scope_is_told_which_one_it_takes(app: Flask, db: Db) -> None:
-    reads = keys.add_key(db, "default", scopes=["read"])
+    reads = key_management.add_key(db, "default", scopes=["read"])
     client = app.test_client()
     refused = send(client, reads)
     assert refused.status_code == 403
@@ -49,13 +49,13 @@ def test_a_key_without_the_scope_is_told_which_one_it_takes(app: Flask, db: Db) 
 
 
 def test_the_connection_test_of_a_shop_fails_with_a_key_that_may_not_send_orders(app: Flask, db: Db) -> None:
-    reads = keys.add_key(db, "default", scopes=["read"])
+    reads = key_management.add_key(db, "default", scopes=["read"])
     assert read(app.test_client(), reads, "/api/webhooks/health").status_code == 403
 
 
 def test_a_body_over_the_limit_is_refused_too_where_the_key_may_not_send(app: Flask, db: Db) -> None:
-    reads = keys.add_key(db, "default", scopes=["read"])
-    elsewhere = keys.add_key(db, "default", networks=["192.0.2.0/24"])
+    reads = key_management.add_key(db, "default", scopes=["read"])
+    elsewhere = key_management.add_key(db, "default", networks=["192.0.2.0/24"])
     large = b'{"event": "order.created", "data": {"id": 1, "x": "' + b"a" * 2**21 + b'"}}'
     for key in (reads, elsewhere):
         reply = app.test_client().post("/api/webhooks/orders", data=large, headers={"X-API-Key": key})
@@ -65,7 +65,7 @@ def test_a_body_over_the_limit_is_refused_too_where_the_key_may_not_send(app: Fl
 
 @pytest.mark.mongod
 def test_a_key_from_before_there_were_scopes_and_the_settings_key_send_orders_as_ever(app: Flask, db: Db) -> None:
-    old = keys.add_key(db, "default")
+    old = key_management.add_key(db, "default")
     db.stores.update_one({"_id": "default"}, {"$unset": {"keys.0.scopes": "", "keys.0.networks": ""}})
     assert [send(app.test_client(), key).status_code for key in (old, API_KEY)] == [200, 200]
     assert read(app.test_client(), old).status_code == 403
@@ -90,17 +90,17 @@ def test_a_key_from_before_there_were_scopes_and_the_settings_key_send_orders_as
 def test_a_key_with_networks_counts_only_from_there(
     app: Flask, db: Db, networks: list[str], address: str, status: int
 ) -> None:
-    key = keys.add_key(db, "default", networks=networks)
+    key = key_management.add_key(db, "default", networks=networks)
     reply = send(app.test_client(), key, address)
     assert reply.status_code == status
     if status == 403:
         said = f"The API key {key[:12]} may not be used from the address {addresses.plain(address)}."
         assert reply.json["error"]["message"] == said
-        assert keys.list_keys(db, "default")[-1]["last_used_at"] is None, "it was not used"
+        assert key_management.list_keys(db, "default")[-1]["last_used_at"] is None, "it was not used"
 
 
 def test_the_address_is_not_what_a_sender_says_it_is(app: Flask, db: Db) -> None:
-    key = keys.add_key(db, "default", networks=["192.0.2.0/24"])
+    key = key_management.add_key(db, "default", networks=["192.0.2.0/24"])
     forged = {"X-Forwarded-For": "192.0.2.9", "X-Real-IP": "192.0.2.9", "Forwarded": "for=192.0.2.9"}
     assert send(app.test_client(), key, "203.0.113.1", headers=forged).status_code == 403
 
@@ -143,19 +143,19 @@ def test_an_unknown_scope_is_refused(scopes: list[str]) -> None:
 
 def test_two_keys_with_the_same_scopes_leave_room_for_one_with_others(db: Db) -> None:
     for _ in range(2):
-        keys.add_key(db, "default", scopes=["orders"])
+        key_management.add_key(db, "default", scopes=["orders"])
     db.stores.update_one({"_id": "default"}, {"$unset": {"keys.0.scopes": ""}})  # from before there were scopes
     with pytest.raises(Conflict, match="2 keys with the scope orders"):
-        keys.add_key(db, "default")
-    keys.add_key(db, "default", scopes=["read", "orders"])
-    keys.add_key(db, "default", scopes=["orders", "read"])
+        key_management.add_key(db, "default")
+    key_management.add_key(db, "default", scopes=["read", "orders"])
+    key_management.add_key(db, "default", scopes=["orders", "read"])
     with pytest.raises(Conflict):
-        keys.add_key(db, "default", scopes=["read", "orders"])
+        key_management.add_key(db, "default", scopes=["read", "orders"])
 
 
 def test_metrics_show_the_age_of_each_shops_oldest_key_that_counts(app: Flask, config: Config, db: Db) -> None:
     key, _ = settings.add_store(db, config, "north")
-    keys.add_key(db, "north", expires_at=now() + timedelta(days=9))
+    key_management.add_key(db, "north", expires_at=now() + timedelta(days=9))
     day = timedelta(days=1)
     for place, made, expires in ((0, 3 * day, None), (1, 40 * day, now() - day)):
         changes = {f"keys.{place}.created_at": now() - made, f"keys.{place}.expires_at": expires}
@@ -168,12 +168,12 @@ def test_metrics_show_the_age_of_each_shops_oldest_key_that_counts(app: Flask, c
 
 
 def test_since_when_the_settings_key_is_what_it_is_is_noted_once(app: Flask, config: Config, db: Db) -> None:
-    first = keys.list_keys(db, "default")[0]
+    first = key_management.list_keys(db, "default")[0]
     assert (first["prefix"], first["last_used_at"]) == ("WEBHOOK_API_KEY", None)
-    keys.note_settings_key(db, config)
-    assert keys.list_keys(db, "default") == [first]
+    key_management.note_settings_key(db, config)
+    assert key_management.list_keys(db, "default") == [first]
     assert send(app.test_client(), API_KEY).status_code == 200
-    used = keys.list_keys(db, "default")[0]
+    used = key_management.list_keys(db, "default")[0]
     assert used["last_used_at"] is not None
     assert API_KEY[:8] not in repr(db.stores.find_one({"_id": "default"}))
     assert Stores(db, config).key_ages()["default"] < 60

@@ -20,7 +20,7 @@ from pos_api.database import client as database
 from pos_api.database.client import Db, Document
 from pos_api.errors import Conflict, Invalid, NotFound
 from pos_api.senders.woocommerce import connection
-from pos_api.stores import keys, removal, settings
+from pos_api.stores import key_management, removal, settings
 from pos_api.stores.registry import Stores
 from tests.factories import Shop, native_headers, order, outcome, read_delivery, values
 from tests.servers import standalone
@@ -41,11 +41,11 @@ def test_a_key_is_kept_as_a_hash_and_a_secret_encrypted(config: Config, db: Db) 
 
 def test_two_keys_at_a_time_so_that_one_can_be_changed_without_a_gap(config: Config, db: Db) -> None:
     first, _ = settings.add_store(db, config, "second")
-    second = keys.add_key(db, "second")
+    second = key_management.add_key(db, "second")
     with pytest.raises(Conflict):
-        keys.add_key(db, "second")
+        key_management.add_key(db, "second")
     assert all(Stores(db, config).of_key(key) for key in (first, second))
-    keys.revoke_key(db, "second", first[:12])
+    key_management.revoke_key(db, "second", first[:12])
     known = Stores(db, config)
     assert known.of_key(first) is None
     assert known.of_key(second)
@@ -53,19 +53,19 @@ def test_two_keys_at_a_time_so_that_one_can_be_changed_without_a_gap(config: Con
 
 def test_an_expired_key_opens_nothing_and_takes_no_place(config: Config, db: Db) -> None:
     key, _ = settings.add_store(db, config, "second")
-    expired = keys.add_key(db, "second", expires_at=now() - timedelta(seconds=1))
+    expired = key_management.add_key(db, "second", expires_at=now() - timedelta(seconds=1))
     assert Stores(db, config).of_key(expired) is None
-    until_later = keys.add_key(db, "second", expires_at=now() + timedelta(days=1))
-    assert [each["prefix"] for each in keys.list_keys(db, "second")] == [key[:12], until_later[:12]]
+    until_later = key_management.add_key(db, "second", expires_at=now() + timedelta(days=1))
+    assert [each["prefix"] for each in key_management.list_keys(db, "second")] == [key[:12], until_later[:12]]
     with pytest.raises(Conflict):
-        keys.add_key(db, "second")
+        key_management.add_key(db, "second")
 
 
 def test_a_new_key_is_known_to_every_process_soon(config: Config, db: Db) -> None:
     known = Stores(db, config, max_age=0)
     key, _ = settings.add_store(db, config, "second")
     assert known.of_key(key)
-    keys.revoke_key(db, "second", key[:12])
+    key_management.revoke_key(db, "second", key[:12])
     assert known.of_key(key) is None
 
 
@@ -75,7 +75,7 @@ def test_when_a_key_was_last_used_is_noted(config: Config, db: Db) -> None:
     found = known.of_key(key)
     assert found is not None
     known.note_key_used(found)
-    [shown] = keys.list_keys(db, "second")
+    [shown] = key_management.list_keys(db, "second")
     assert shown["last_used_at"] is not None
     assert "hash" not in shown
 
@@ -95,8 +95,8 @@ def test_mistakes_are_told(config: Config, db: Db) -> None:
     for mistake in (
         lambda: settings.update_store(db, config, "unknown", url="https://x.example"),
         lambda: settings.update_store(db, config, "unknown", webhook_secret="s3cret"),
-        lambda: keys.add_key(db, "unknown"),
-        lambda: keys.revoke_key(db, "second", "pos_nothing"),
+        lambda: key_management.add_key(db, "unknown"),
+        lambda: key_management.revoke_key(db, "second", "pos_nothing"),
     ):
         with pytest.raises(NotFound):
             mistake()
@@ -186,8 +186,8 @@ def test_a_disconnected_shop_can_send_and_be_asked_nothing_and_its_data_stays(co
     assert connection.connected(db) == []
     assert "second" in [each.id for each in known.all()], "its name is not free"
     assert db.orders.count_documents({"store": "second"}) == 1
-    assert len(keys.list_keys(db, "third")) == 1, "another shop is not touched"
-    again = keys.add_key(db, "second")
+    assert len(key_management.list_keys(db, "third")) == 1, "another shop is not touched"
+    again = key_management.add_key(db, "second")
     assert Stores(db, config).of_key(again)
     with pytest.raises(NotFound):
         removal.disconnect_store(db, "nobody")
@@ -195,7 +195,7 @@ def test_a_disconnected_shop_can_send_and_be_asked_nothing_and_its_data_stays(co
 
 def test_the_default_shop_loses_what_the_database_holds_of_it(config: Config, db: Db) -> None:
     removal.disconnect_store(db, "default")
-    key = keys.add_key(db, "default")
+    key = key_management.add_key(db, "default")
     removal.disconnect_store(db, "default")
     known = Stores(db, config)
     assert known.of_key(key) is None

@@ -12,7 +12,7 @@ from typing import Any
 
 import phpserialize
 
-from pos_api.common.limits import INT64_MAX
+from pos_api.common.value_limits import INT64_MAX
 from pos_api.database.client import Document
 from pos_api.senders.fields import FieldPath
 from pos_api.senders.values import is_nothing, visible

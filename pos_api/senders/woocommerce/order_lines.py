@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pos_api.common.limits import LIST_LIMIT
+from pos_api.common.value_limits import LIST_LIMIT
 from pos_api.database.client import Document
 from pos_api.senders.fields import Field, FieldPath, read_fields, same_names
 from pos_api.senders.values import amount, is_nothing, number_or_text, percent, sku, text, title, units, whole_number

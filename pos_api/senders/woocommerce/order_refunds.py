@@ -12,7 +12,7 @@ from pos_api.senders.fields import Field, FieldPath, check_count, list_of, objec
 from pos_api.senders.values import amount, is_nothing, moment, note, number_or_text, sku, units, whole_number
 from pos_api.senders.woocommerce.first_meta import first_meta
 from pos_api.senders.woocommerce.order_lines import FEE_LINE, LINE_META, SHIPPING_LINE, product_ids
-from pos_api.senders.woocommerce.refunds import given_back
+from pos_api.senders.woocommerce.refund_signs import given_back
 
 _LINE_TAX = {"id": Field("rate_id", number_or_text), "total": Field("total", amount)}
 _LINE_TAXES = {"taxes": Field("taxes", list_of(object_of(_LINE_TAX)), nested=True)}

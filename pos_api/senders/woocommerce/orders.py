@@ -37,7 +37,7 @@ from pos_api.senders.woocommerce.order_lines import (
 )
 from pos_api.senders.woocommerce.order_meta import order_meta
 from pos_api.senders.woocommerce.order_refunds import read_refunds
-from pos_api.senders.woocommerce.order_status import DRAFTS, initial_status, kind_of, order_status
+from pos_api.senders.woocommerce.status_meanings import DRAFTS, initial_status, kind_of, order_status
 from pos_api.senders.woocommerce.stock_taken import likely_taken_at
 from pos_api.senders.woocommerce.times import MOST_AHEAD, local_day, local_moment
 from pos_api.senders.woocommerce.topics import IMPLIED_STATUS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-from pos_api.common.limits import INT64_MAX
+from pos_api.common.value_limits import INT64_MAX
 from pos_api.senders.values import visible
 
 Row: TypeAlias = dict[str, Any]

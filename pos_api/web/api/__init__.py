@@ -25,7 +25,7 @@ from pos_api.errors import BadRequest, PayloadTooLarge, PosError, TooManyRequest
 from pos_api.logs import get_logger
 from pos_api.processing.faults import RETRY_AFTER, is_outage
 from pos_api.staff.audit import clear_actor
-from pos_api.web.server.limits import BODY_LIMIT
+from pos_api.web.server.request_limits import BODY_LIMIT
 from pos_api.web.services import Services
 
 log = get_logger(__name__)

@@ -8,7 +8,7 @@ from flask import Blueprint, current_app, make_response, render_template
 from flask.wrappers import Response
 from marshmallow import Schema, fields, validate
 
-from pos_api.common.event_warnings import SENTENCES
+from pos_api.common.warning_messages import SENTENCES
 from pos_api.web.api.schemas import reply
 
 blp = Blueprint("docs", __name__)

@@ -13,8 +13,8 @@ from typing import Any, TypeVar, get_args
 
 from marshmallow import Schema, fields, validate
 
-from pos_api.common.limits import INT64_MAX
 from pos_api.common.time import rfc3339, utc
+from pos_api.common.value_limits import INT64_MAX
 from pos_api.errors import BadRequest
 
 Row = TypeVar("Row")

@@ -29,7 +29,7 @@ from pos_api.stores.api_keys import ORDERS
 from pos_api.stores.model import Store
 from pos_api.web.api import TOO_LARGE, WholeRequest, docs, services, success
 from pos_api.web.api.rest import Access, Blueprint, declared, documented, fails_with
-from pos_api.web.server.limits import BODY_LIMIT
+from pos_api.web.server.request_limits import BODY_LIMIT
 
 OUTCOME_SECONDS = 10.0
 """How long a delivery waits for its outcome before it is answered 202."""

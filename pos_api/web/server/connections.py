@@ -9,8 +9,8 @@ from collections import Counter
 from typing import Protocol
 
 from pos_api.logs import get_logger
-from pos_api.web.server.limits import MAX_CONNECTIONS
 from pos_api.web.server.refusals import FULL, SLOW, Refusal
+from pos_api.web.server.request_limits import MAX_CONNECTIONS
 
 _AT_ONCE = 100
 """Connections refused before other requests are looked at again."""

@@ -15,17 +15,6 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from pos_api.web.server.connections import Connections
-from pos_api.web.server.limits import (
-    BODY_LIMIT,
-    LINGER_SECONDS,
-    MAX_FIELDS,
-    MAX_HEAD,
-    MAX_LINE,
-    MAX_PIPELINED,
-    MAX_UNFINISHED_BYTES,
-    UNREAD_SECONDS,
-    Arrival,
-)
 from pos_api.web.server.refusals import (
     CODING,
     CUT_OFF,
@@ -38,6 +27,17 @@ from pos_api.web.server.refusals import (
     SLOW,
     Refusal,
     http_answer,
+)
+from pos_api.web.server.request_limits import (
+    BODY_LIMIT,
+    LINGER_SECONDS,
+    MAX_FIELDS,
+    MAX_HEAD,
+    MAX_LINE,
+    MAX_PIPELINED,
+    MAX_UNFINISHED_BYTES,
+    UNREAD_SECONDS,
+    Arrival,
 )
 
 connections = Connections()

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from pos_api.web.server.limits import BODY_LIMIT
 from pos_api.web.server.refusals import FULL, answer_parts
+from pos_api.web.server.request_limits import BODY_LIMIT
 
 Scope = dict[str, Any]
 Message = dict[str, Any]

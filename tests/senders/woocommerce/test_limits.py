@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from pos_api.catalogue.lookup import Catalogue, catalogue_of
 from pos_api.catalogue.model import ProductDocument
-from pos_api.common.limits import LIST_LIMIT
 from pos_api.common.quantity import Quantity, whole
+from pos_api.common.value_limits import LIST_LIMIT
 from pos_api.database.client import Db, Document
 from pos_api.errors import Invalid
 from pos_api.figures.measures import Rollup

@@ -9,7 +9,7 @@ import pytest
 from bson import Decimal128
 
 from pos_api.database.client import Document
-from pos_api.senders.woocommerce.refunds import given_back
+from pos_api.senders.woocommerce.refund_signs import given_back
 
 
 def line(total: str, tax: str = "0.00", *taxes: tuple[int, str], quantity: int = -1) -> Document:

@@ -19,7 +19,7 @@ from pos_api.database.client import Db
 from pos_api.staff import token_claims, tokens, users
 from pos_api.staff.tokens import Tokens
 from pos_api.staff.users import ROLES
-from pos_api.stores import keys, settings
+from pos_api.stores import key_management, settings
 from pos_api.stores.api_keys import ORDERS, SCOPES
 from pos_api.web import api
 from pos_api.web.api import rest
@@ -88,7 +88,9 @@ def credentials(config: Config, db: Db) -> list[Credential]:
         key("the key of the settings", API_KEY, (ORDERS,)),
     ]
     found += [bearer(f"a {role}", of_user(role, role), role) for role in ROLES]
-    found += [key(f"a key for {scope}", keys.add_key(db, "default", scopes=[scope]), (scope,)) for scope in SCOPES]
+    found += [
+        key(f"a key for {scope}", key_management.add_key(db, "default", scopes=[scope]), (scope,)) for scope in SCOPES
+    ]
 
     removed, changed, logged_out = (of_user(name, "admin") for name in ("removed", "changed", "logged-out"))
     users.remove(db, "removed")
@@ -104,13 +106,13 @@ def credentials(config: Config, db: Db) -> list[Credential]:
     ]
 
     revoked, _ = settings.add_store(db, config, "north")
-    near = keys.add_key(db, "north", scopes=["all"], networks=[f"{ALLOWED}/32"])
+    near = key_management.add_key(db, "north", scopes=["all"], networks=[f"{ALLOWED}/32"])
     found += [
         key("a key from an allowed address", near, ("all",), ALLOWED),
         key("a key from another address", near, (), ELSEWHERE),
     ]
-    keys.revoke_key(db, "north", f"{revoked[:12]}…")  # as it is listed
-    expired = keys.add_key(db, "north", expires_at=now() - timedelta(hours=1))
+    key_management.revoke_key(db, "north", f"{revoked[:12]}…")  # as it is listed
+    expired = key_management.add_key(db, "north", expires_at=now() - timedelta(hours=1))
     return [*found, key("a revoked key", revoked), key("an expired key", expired)]
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pos_api.common.limits import INT64_MAX
+from pos_api.common.value_limits import INT64_MAX
 from pos_api.errors import BadRequest
 from pos_api.senders.values import EMAIL_LIMIT, SKU_LIMIT
 from pos_api.web.api import pages

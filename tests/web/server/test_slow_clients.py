@@ -20,7 +20,7 @@ import requests
 
 from pos_api.config import Config
 from pos_api.database.client import Db
-from pos_api.web.server.limits import (
+from pos_api.web.server.request_limits import (
     BODY_LIMIT,
     BODY_RATE,
     BODY_SECONDS,

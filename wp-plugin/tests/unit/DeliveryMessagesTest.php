@@ -103,7 +103,7 @@ final class DeliveryMessagesTest extends TestCase {
 	 */
 	public function test_knows_every_warning_of_the_service(): void {
 		$service = __DIR__ . '/../../../pos_api';
-		$files   = array_merge( glob( "$service/*/event_warnings.py" ), glob( "$service/*/*/event_warnings.py" ) );
+		$files   = array_merge( glob( "$service/*/warning_messages.py" ), glob( "$service/*/*/warning_messages.py" ) );
 		$this->assertCount( 1, $files );
 		$source = (string) file_get_contents( $files[0] );
 		preg_match( '/SENTENCES[^{]*\{(.*?)\n\}/s', $source, $table );

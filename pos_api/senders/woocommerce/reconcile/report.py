@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar, cast
 
-from pos_api.common.limits import INT64_MAX
-from pos_api.events import StoreDrift
+from pos_api.common.value_limits import INT64_MAX
+from pos_api.events import Event, StoreDrift, StoreSilent
 from pos_api.senders.values import visible
 from pos_api.senders.woocommerce.reconcile.model import (
     ORDERS,
@@ -75,6 +75,14 @@ class Report:
         if self.in_sync or self.problem or self.finished_at is None:
             return None
         return StoreDrift(self.store, compared_at=self.started_at, at=self.finished_at)
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """What the comparison found out about the store: that it is not in sync, that no order has come for long."""
+        found: list[Event] = [self.drift] if self.drift else []
+        if self.outage and self.outage["alarming"]:
+            found.append(StoreSilent(self.store, since=self.outage["since"], at=self.finished_at or self.started_at))
+        return tuple(found)
 
     def shown(self) -> ReportShown:
         """The report as the API shows it."""

@@ -8,6 +8,7 @@ from pos_api.common.time import now
 from pos_api.config import Config, ConfigError
 from pos_api.database.client import Db
 from pos_api.errors import PosError
+from pos_api.events import Event
 from pos_api.logs import get_logger
 from pos_api.senders import comparisons
 from pos_api.senders.base import Ingest
@@ -25,9 +26,9 @@ _LONGEST = 12 * 3600.0
 log = get_logger(__name__)
 
 
-def compare_due(db: Db, config: Config, store: str, ingest: Ingest) -> None:
-    """Compare a store that is due, repair its orders and products, and note when it is due again. A shop that can't be
-    read is a report with a `problem`."""
+def compare_due(db: Db, config: Config, store: str, ingest: Ingest) -> tuple[Event, ...]:
+    """Compare a store that is due, repair its orders and products, and note when it is due again; returns what was
+    found out about the store. A shop that can't be read is a report with a `problem`."""
     started_at = now()
     state = comparisons.state_of(db, store)
     options = options_now(state, started_at)
@@ -35,6 +36,7 @@ def compare_due(db: Db, config: Config, store: str, ingest: Ingest) -> None:
     swept_at = started_at if options.every_product and not report.problem else None
     comparisons.finish(db, store, started_at + timedelta(minutes=config.reconcile_every), swept_at)
     _log(report)
+    return report.events
 
 
 def options_now(state: StoredComparison, moment: datetime) -> Options:

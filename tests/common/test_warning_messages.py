@@ -7,7 +7,7 @@ from string import Formatter
 
 import pytest
 
-from pos_api.common.event_warnings import SENTENCES, from_stored, messages, warn
+from pos_api.common.warning_messages import SENTENCES, from_stored, messages, warn
 from pos_api.database.client import Db
 from tests.factories import Shop, line, order, stock_up
 from tests.paths import ROOT

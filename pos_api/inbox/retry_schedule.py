@@ -1,0 +1,31 @@
+"""When an entry that could not be applied is tried again, and for how many times."""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+
+from pos_api.common.time import now
+from pos_api.database.client import Db, Document
+from pos_api.inbox.finishing import INTERRUPTIONS
+from pos_api.inbox.model import InboxEntry
+
+MAX_ATTEMPTS = 8
+_FIRST_PAUSE = 2.0
+_LONGEST_PAUSE = 600.0
+"""Seconds; each pause is twice the one before."""
+
+
+def fail(db: Db, lease: str, entry: InboxEntry, reason: str) -> None:
+    """Note that an entry could not be applied: it is due again after a growing pause, and after the last attempt it
+    is failed, for people to look at and to replay."""
+    attempts = entry.attempts + 1
+    changes: Document = {"attempts": attempts, "reason": reason}
+    removed = {"lease": "", **INTERRUPTIONS}
+    if attempts < MAX_ATTEMPTS:
+        pause = min(_FIRST_PAUSE * 2**attempts, _LONGEST_PAUSE) * random.uniform(0.75, 1.25)  # noqa: S311 - jitter
+        changes["due_at"] = now() + timedelta(seconds=pause)
+    else:
+        changes |= {"state": "failed", "attention_at": now()}
+        removed["due_at"] = ""
+    db.inbox.update_one({"_id": entry.key, "lease": lease}, {"$set": changes, "$unset": removed})
