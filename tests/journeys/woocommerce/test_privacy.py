@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from pos_api.figures import rollup
 from tests.conftest import fresh_database
 from tests.journeys.woocommerce import test_sent_orders as plugin_journey
 from tests.journeys.woocommerce.test_sent_orders import ORDER_STORAGE, World, shop_that_is_live, start_service
@@ -146,6 +147,7 @@ def test_an_erasure_in_wordpress_is_carried_out_at_the_pos(live: World, orders: 
     if orders:
         last = [each for each in sent(live, "order.updated") if each["data"]["id"] == first][-1]
         assert "Vergessen" not in json.dumps(last, ensure_ascii=False), "nor in the note, which WooCommerce leaves"
+        rollup.refresh(live.database)  # which the service does within some minutes
         at_pos = _kept_by_the_pos(live)
         assert {name: text for name, text in at_pos.items() if any(secret in text for secret in SECRETS)} == {}
     ids = {"order_id": {"$in": [first, second, waiting]}}
