@@ -30,6 +30,7 @@ from pos_api.database.embedded import find_mongod
 from tests.factories import Shop
 from tests.fake_shop import FakeShop, serving
 from tests.paths import TESTS
+from tests.service import free_port
 from tests.steps import Process, processes
 from tests.waiting import wait_until
 
@@ -80,9 +81,7 @@ def pytest_unconfigure() -> None:
 def _start_mongod() -> str:
     global _server, _server_files
     _server_files = Path(tempfile.mkdtemp(prefix="pos-test-"))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [
         str(find_mongod()),
         *("--dbpath", str(_server_files), "--logpath", str(_server_files / "mongod.log"), "--quiet"),

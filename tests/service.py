@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import requests
@@ -51,10 +52,18 @@ def pos_api(*arguments: str, cwd: Path, stdin: str = "", **settings: str) -> sub
 
 
 def free_port() -> int:
-    """A port that nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody listens on, below those from which the system takes one for each connection: such a port may
+    be taken before the service listens on it."""
+    for port in random.sample(_PORTS, 100):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with suppress(OSError):
+                probe.bind(("0.0.0.0", port))  # noqa: S104 - for a moment, to see whether it is free
+                return port
+    raise AssertionError("no port is free")
+
+
+_PORTS = range(15_000, 32_000)
 
 
 class Service:
