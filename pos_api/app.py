@@ -11,8 +11,7 @@ from pos_api import __version__, logs, metrics
 from pos_api.collections import COLLECTIONS
 from pos_api.config import Config
 from pos_api.database import client as db
-from pos_api.web import api
-from pos_api.web.api.rest import Api
+from pos_api.web.api.register import register
 from pos_api.web.services import Services
 
 
@@ -32,7 +31,5 @@ def create_app(config: Config, database: db.Db | None = None) -> Flask:
             app.wsgi_app, x_for=config.proxies, x_proto=config.proxies, x_host=config.proxies
         )
     app.extensions["pos"] = services
-    app.config.update(api.settings(__version__))
-    app.json = api.Json(app)
-    api.register(Api(app), app)
+    register(app, __version__)
     return app

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
+
+from flask import current_app
 
 from pos_api.config import Config
 from pos_api.database.client import Db
@@ -17,7 +20,7 @@ from pos_api.stores.registry import Stores
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """One per application; views reach it through `api.services()`."""
+    """One per application; views get it from `services()`."""
 
     config: Config
     db: Db
@@ -44,3 +47,8 @@ class Services:
         """Stop the threads; what waits is in the inbox."""
         self.schedule.stop()
         self.worker.stop()
+
+
+def services() -> Services:
+    """The current application's services."""
+    return cast(Services, current_app.extensions["pos"])

@@ -12,10 +12,14 @@ from pos_api.common.time import day_or_moment, first_moment, last_moment
 from pos_api.database.client import Document
 from pos_api.staff import audit
 from pos_api.staff.presentation import audit_entry
-from pos_api.web.api import pages, services, success
+from pos_api.web.api import pages
+from pos_api.web.api.access import staff
+from pos_api.web.api.blueprint import Blueprint
+from pos_api.web.api.openapi import fails_with
 from pos_api.web.api.pages import PageQuery
-from pos_api.web.api.rest import Blueprint, fails_with, staff
+from pos_api.web.api.responses import success
 from pos_api.web.api.schemas import Time, page_of
+from pos_api.web.services import services
 
 blp = Blueprint("audit", __name__, url_prefix="/api/audit", description="Who did what")
 

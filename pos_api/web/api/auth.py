@@ -12,9 +12,13 @@ from marshmallow import Schema, fields, validate
 from pos_api.common.ip_addresses import plain
 from pos_api.errors import BadRequest, Invalid, PayloadTooLarge, UnsupportedMediaType
 from pos_api.staff import audit, users
-from pos_api.web.api import services, success
-from pos_api.web.api.rest import Blueprint, body_limit, fails_with, public, sent_token, speaker, staff
+from pos_api.web.api.access import current_principal, current_token, public, staff
+from pos_api.web.api.blueprint import Blueprint
+from pos_api.web.api.openapi import fails_with
+from pos_api.web.api.requests import body_limit
+from pos_api.web.api.responses import success
 from pos_api.web.api.schemas import Time, reply
+from pos_api.web.services import services
 
 LOGIN_BYTES = 4096
 
@@ -88,7 +92,7 @@ def log_in(credentials: dict[str, str]) -> dict[str, Any]:
 @blp.response(200, reply(Who))
 def me() -> dict[str, Any]:
     """Whom this token speaks for."""
-    return success(speaker())
+    return success(current_principal())
 
 
 class NoData(Schema):
@@ -100,5 +104,5 @@ class NoData(Schema):
 @blp.response(200, reply(NoData))
 def log_out() -> dict[str, Any]:
     """End the token that is sent. It counts no longer: here at once, in other processes within five seconds."""
-    services().tokens.end(sent_token())
+    services().tokens.end(current_token())
     return success({}, message="Logged out")

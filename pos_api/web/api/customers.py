@@ -17,11 +17,15 @@ from pos_api.figures import queries as stats
 from pos_api.orders import queries as order_list
 from pos_api.privacy import erase
 from pos_api.privacy import export as person_export
-from pos_api.web.api import pages, services, success
+from pos_api.web.api import pages
+from pos_api.web.api.access import staff
+from pos_api.web.api.blueprint import Blueprint
+from pos_api.web.api.openapi import fails_with
 from pos_api.web.api.orders import Address, Order
 from pos_api.web.api.pages import PageQuery
-from pos_api.web.api.rest import Blueprint, fails_with, staff
+from pos_api.web.api.responses import success
 from pos_api.web.api.schemas import Money, Time, page_of, reply
+from pos_api.web.services import services
 
 LAST_ORDERS = 20
 _LONGEST_KEY = 1_000

@@ -15,9 +15,11 @@ from pos_api.privacy import retention
 from pos_api.processing.faults import RETRY_AFTER
 from pos_api.stores import authentication
 from pos_api.stores.api_keys import ORDERS
-from pos_api.web.api import services
-from pos_api.web.api.rest import Access, Blueprint, declared, fails_with, public
+from pos_api.web.api.access import Access, declared, public
+from pos_api.web.api.blueprint import Blueprint
+from pos_api.web.api.openapi import fails_with
 from pos_api.web.api.schemas import Time
+from pos_api.web.services import services
 
 blp = Blueprint("health", __name__, description="Is it up?")
 

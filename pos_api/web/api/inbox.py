@@ -12,10 +12,14 @@ from pos_api.inbox import presentation, queries
 from pos_api.inbox.model import STATES, StoredEntry
 from pos_api.inbox.replay import replay_entries
 from pos_api.privacy import retention
-from pos_api.web.api import pages, services, success
+from pos_api.web.api import pages
+from pos_api.web.api.access import staff
+from pos_api.web.api.blueprint import Blueprint
+from pos_api.web.api.openapi import fails_with
 from pos_api.web.api.pages import PageQuery
-from pos_api.web.api.rest import Blueprint, fails_with, staff
+from pos_api.web.api.responses import success
 from pos_api.web.api.schemas import Time, page_of, reply
+from pos_api.web.services import services
 
 blp = Blueprint("inbox", __name__, url_prefix="/api/inbox", description="Deliveries that wait, were parked, or failed")
 

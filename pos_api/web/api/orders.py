@@ -16,10 +16,14 @@ from pos_api.orders import order_csv, presentation
 from pos_api.orders import queries as order_list
 from pos_api.staff import audit
 from pos_api.stores.api_keys import READ
-from pos_api.web.api import pages, services, success
+from pos_api.web.api import pages
+from pos_api.web.api.access import may_see_personal_data, staff
+from pos_api.web.api.blueprint import Blueprint
+from pos_api.web.api.openapi import fails_with
 from pos_api.web.api.pages import PageQuery
-from pos_api.web.api.rest import Blueprint, fails_with, sees_people, staff
+from pos_api.web.api.responses import success
 from pos_api.web.api.schemas import Id, Money, Quantity, Time, Trimmed, page_of, reply
+from pos_api.web.services import services
 
 blp = Blueprint("orders", __name__, url_prefix="/api/webhooks/orders", description="Orders")
 
@@ -220,7 +224,7 @@ def wanted(query: Document) -> order_list.Filter:
 
     Raises Invalid, naming the parameter, and Forbidden.
     """
-    personal = sees_people()
+    personal = may_see_personal_data()
     if "customer" in query and not personal:
         raise Forbidden("To look for a customer takes the role manager.")
     return order_list.Filter(
@@ -259,7 +263,7 @@ _PAGING = ("limit", "cursor")
 
 def _shown() -> Callable[[Document], Document]:
     """What makes of an order the part that is shown to who makes the request."""
-    return (lambda order: order) if sees_people() else presentation.for_viewer
+    return (lambda order: order) if may_see_personal_data() else presentation.for_viewer
 
 
 @blp.get("")

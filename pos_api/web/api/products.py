@@ -20,7 +20,10 @@ from pos_api.errors import BadRequest, UnsupportedMediaType
 from pos_api.staff import audit
 from pos_api.stock.model import Movement as StoredMovement
 from pos_api.stores.api_keys import READ
-from pos_api.web.api import pages, services, success
+from pos_api.web.api import pages
+from pos_api.web.api.access import current_principal, staff
+from pos_api.web.api.blueprint import Blueprint
+from pos_api.web.api.openapi import documented, fails_with
 from pos_api.web.api.product_schemas import (
     Adjustment,
     Count,
@@ -35,8 +38,9 @@ from pos_api.web.api.product_schemas import (
     ProductChanges,
     ProductQuery,
 )
-from pos_api.web.api.rest import Blueprint, documented, fails_with, speaker, staff
+from pos_api.web.api.responses import success
 from pos_api.web.api.schemas import page_of, reply
+from pos_api.web.services import services
 
 blp = Blueprint("products", __name__, url_prefix="/api/products", description="Catalogue and stock")
 
@@ -71,7 +75,7 @@ def list_products(query: Document) -> Any:
 @blp.response(201, reply(Product))
 def create_product(details: Document) -> Any:
     """Create a product. Its stock is the first movement of its ledger."""
-    product = staff_actions.add(services().db, details, by=speaker().name)
+    product = staff_actions.add(services().db, details, by=current_principal().name)
     location = f"/api/products/item?sku={quote(product['sku'], safe='')}"
     return success(presentation.product(product), message="Created"), 201, {"Location": location}
 
@@ -109,7 +113,9 @@ def _moved(moved: tuple[ProductDocument, StoredMovement]) -> Document:
 @blp.response(200, reply(Moved))
 def count_product(given: Document) -> Any:
     """Set the stock to what was counted: “there are 12”."""
-    moved = staff_actions.count(services().db, given["sku"], given["count"], by=speaker().name, note=given["note"])
+    moved = staff_actions.count(
+        services().db, given["sku"], given["count"], by=current_principal().name, note=given["note"]
+    )
     return success(_moved(moved))
 
 
@@ -126,7 +132,7 @@ def adjust_product(headers: Document, given: Document) -> Any:
         given["sku"],
         given["change"],
         reason=given["reason"],
-        by=speaker().name,
+        by=current_principal().name,
         note=given["note"],
         once=headers["idempotency_key"],
     )
@@ -173,4 +179,4 @@ def import_products() -> Any:
     body = request.get_data()
     if not body:
         raise BadRequest("The file is empty.")
-    return success(product_csv.read(services().db, body, by=speaker().name))
+    return success(product_csv.read(services().db, body, by=current_principal().name))

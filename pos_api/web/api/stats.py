@@ -10,9 +10,11 @@ from marshmallow import Schema, fields, validate
 from pos_api.common.currencies import LONGEST_CODE
 from pos_api.figures import queries as stats
 from pos_api.stores.api_keys import READ
-from pos_api.web.api import services, success
-from pos_api.web.api.rest import Blueprint, staff
+from pos_api.web.api.access import staff
+from pos_api.web.api.blueprint import Blueprint
+from pos_api.web.api.responses import success
 from pos_api.web.api.schemas import Id, Money, Quantity, reply
+from pos_api.web.services import services
 
 blp = Blueprint("stats", __name__, url_prefix="/api/webhooks/orders/stats", description="Figures")
 

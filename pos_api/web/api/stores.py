@@ -9,9 +9,12 @@ from marshmallow import Schema, fields, validate
 from pos_api.errors import NotFound
 from pos_api.senders import comparisons
 from pos_api.stores.api_keys import READ
-from pos_api.web.api import services, success
-from pos_api.web.api.rest import Blueprint, fails_with, staff
+from pos_api.web.api.access import staff
+from pos_api.web.api.blueprint import Blueprint
+from pos_api.web.api.openapi import fails_with
+from pos_api.web.api.responses import success
 from pos_api.web.api.schemas import Quantity, Time, reply
+from pos_api.web.services import services
 
 blp = Blueprint("stores", __name__, url_prefix="/api/stores", description="Shops that send their orders")
 

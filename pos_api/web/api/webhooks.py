@@ -27,9 +27,14 @@ from pos_api.senders.base import Authenticated, Candidates, Sender
 from pos_api.senders.registry import sender_of
 from pos_api.stores.api_keys import ORDERS
 from pos_api.stores.model import Store
-from pos_api.web.api import TOO_LARGE, WholeRequest, docs, services, success
-from pos_api.web.api.rest import Access, Blueprint, declared, documented, fails_with
+from pos_api.web.api.access import Access, declared
+from pos_api.web.api.blueprint import Blueprint
+from pos_api.web.api.openapi import documented, fails_with
+from pos_api.web.api.requests import TOO_LARGE, WholeRequest
+from pos_api.web.api.responses import success
+from pos_api.web.api.webhook_schemas import RECEIVE, RECEIVE_OF_KIND
 from pos_api.web.server.request_limits import BODY_LIMIT
+from pos_api.web.services import services
 
 OUTCOME_SECONDS = 10.0
 """How long a delivery waits for its outcome before it is answered 202."""
@@ -56,7 +61,7 @@ blp = Blueprint("webhooks", __name__, url_prefix="/api/webhooks", description="D
 @blp.post("/orders", strict_slashes=False)
 @declared(Access(scope=ORDERS, signature=True))
 @fails_with(400, 413, 415, 422)
-@documented(**docs.RECEIVE)
+@documented(**RECEIVE)
 def receive() -> tuple[Response, int]:
     """Take a delivery: the plugin's envelope, or WooCommerce's own webhook."""
     sender = sender_of(services().config.store_kind)
@@ -66,7 +71,7 @@ def receive() -> tuple[Response, int]:
 @blp.post("/<kind>/<store>")
 @declared(Access(by_sender=True))
 @fails_with(400, 404, 413, 415, 422)
-@documented(**docs.RECEIVE_OF_KIND)
+@documented(**RECEIVE_OF_KIND)
 def receive_of_kind(kind: str, store: str) -> tuple[Response, int]:
     """Take a delivery of this store, which is of this kind. 404: there is no such kind."""
     sender = sender_of(kind)

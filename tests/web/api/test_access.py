@@ -21,9 +21,8 @@ from pos_api.staff.tokens import Tokens
 from pos_api.staff.users import ROLES
 from pos_api.stores import key_management, settings
 from pos_api.stores.api_keys import ORDERS, SCOPES
-from pos_api.web import api
-from pos_api.web.api import rest
-from pos_api.web.api.rest import Access
+from pos_api.web.api.access import Access, access_of
+from pos_api.web.api.register import check_access
 from tests.factories import API_KEY, native_headers
 
 PASSWORD = "correct horse battery"
@@ -154,7 +153,7 @@ def test_every_route_lets_in_whom_it_declares_and_nobody_else(
     seen: set[int | None] = set()
     addresses = ip_network("10.0.0.0/8").hosts()
     for rule, method, path in calls(app):
-        access = rest.access_of(app, rule.endpoint)
+        access = access_of(app, rule.endpoint)
         assert access is not None, f"{rule.endpoint} declares nothing"
         for sent in credentials:
             if rule.endpoint == "auth.log_out" and sent.role:  # it would end the credential of the calls that follow
@@ -173,16 +172,16 @@ def test_every_route_lets_in_whom_it_declares_and_nobody_else(
 
 
 def test_a_route_that_declares_nothing_keeps_the_service_from_starting(app: Flask) -> None:
-    api._check_access(app)
+    check_access(app)
     app.view_functions["forgotten"] = lambda: "open to all"
     with pytest.raises(RuntimeError, match="No access is declared for forgotten"):
-        api._check_access(app)
+        check_access(app)
 
 
 def test_the_api_document_shows_what_each_route_needs(app: Flask) -> None:
     document: Any = app.test_client().get("/api-docs/openapi.json").json
     for rule, method, _ in calls(app):
-        access = rest.access_of(app, rule.endpoint)
+        access = access_of(app, rule.endpoint)
         path = rule.rule.replace("<string:", "{").replace("<path:", "{").replace("<", "{").replace(">", "}")
         operation = document["paths"].get(path, {}).get(method.lower())
         if operation is None or access is None:
