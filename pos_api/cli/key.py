@@ -12,6 +12,7 @@ from pos_api.cli.store import print_setup_line
 from pos_api.common.time import now
 from pos_api.config import Config
 from pos_api.database.client import Db
+from pos_api.senders.woocommerce.kind import check_is_shop
 from pos_api.stores import api_keys, key_management
 from pos_api.stores.model import DEFAULT
 from pos_api.stores.registry import Stores
@@ -60,6 +61,8 @@ def add_key(
         raise click.BadParameter("that day or time is past already", param_hint="'--expires'")
     if connect and not {api_keys.ORDERS, api_keys.ALL} & set(scopes):
         raise click.BadParameter("the plugin needs the scope orders", param_hint="'--scope'")
+    if connect:
+        check_is_shop(Stores(db, config).get(name))
     key = key_management.add_key(db, name, expires_at=expires, scopes=scopes, networks=networks)
     if connect:
         print_setup_line(config, key)

@@ -13,13 +13,12 @@ from pos_api.database.client import Db
 from pos_api.errors import Invalid, NotFound
 from pos_api.senders.registry import SENDERS
 from pos_api.senders.woocommerce import connection
+from pos_api.senders.woocommerce.kind import KIND as WOOCOMMERCE
 from pos_api.senders.woocommerce.setup_line import kind_url, setup_line, webhook_url
 from pos_api.staff import audit
 from pos_api.stores import removal, settings
 from pos_api.stores.model import DEFAULT
 from pos_api.stores.registry import Stores
-
-WOOCOMMERCE = "woocommerce"
 
 
 @click.group()
@@ -49,7 +48,7 @@ def _with_store_settings(command: Callable[..., None]) -> Callable[..., None]:
     type=click.Choice(sorted(SENDERS)),
     default=WOOCOMMERCE,
     show_default=True,
-    help="Which sender speaks for it.",
+    help="What sends for it.",
 )
 @_with_store_settings
 @with_db

@@ -9,16 +9,17 @@ from bson import Binary
 from pos_api.common.time import now
 from pos_api.database.client import Db, Document
 from pos_api.inbox.finishing import ADDRESSES
+from pos_api.inbox.model import Noun
 
 
-def entries_about(about: Iterable[str], *, store: str | None = None, noun: str = "") -> Document:
-    """A query for the entries that are `about` any of these, of a store where one is named, and of topics of one noun
-    (`order`): orders, products and customers of a shop may have the same number."""
+def entries_about(about: Iterable[str], *, store: str | None = None, noun: Noun = "") -> Document:
+    """A query for the entries that are `about` any of these, of a store and about a noun where these are named: an
+    order, a product and a customer of a store may have the same number."""
     query: Document = {"about": {"$in": list(about)}, "erased_at": None}
     if store:
         query["store"] = store
     if noun:
-        query["topic"] = {"$regex": rf"^{noun}\."}
+        query["noun"] = noun
     return query
 
 

@@ -109,6 +109,7 @@ def _entry(entry: StoredEntry, *, interrupted: bool) -> InboxEntry:
         refused=entry.get("refused", ""),
         interrupted=interrupted,
         erased="erased_at" in entry,
+        noun=entry["noun"],
     )
 
 

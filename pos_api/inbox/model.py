@@ -9,11 +9,14 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Required, TypedDict
+from typing import Any, Literal, Required, TypeAlias, TypedDict
 
 from pos_api.common.warning_messages import EventWarning
 
 STATES = ("waiting", "done", "parked", "failed")
+
+Noun: TypeAlias = Literal["order", "product", "customer", ""]
+"""What a delivery is about; blank for anything else, and where it is not known."""
 
 
 class StoredEntry(TypedDict, total=False):
@@ -24,6 +27,7 @@ class StoredEntry(TypedDict, total=False):
     kind: Required[str]
     """Which sender can read it."""
     topic: Required[str]
+    noun: Required[Noun]
     resource_id: Required[str]
     headers: Required[Mapping[str, str]]
     body: Required[bytes]
@@ -72,6 +76,7 @@ class InboxEntry:
     refused: str = ""
     interrupted: bool = False
     erased: bool = False
+    noun: Noun = ""
 
     def __post_init__(self) -> None:
         if not self.key:

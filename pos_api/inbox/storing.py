@@ -37,6 +37,7 @@ def _document(entry: InboxEntry, lease: str | None) -> StoredEntry:
         "store": entry.store,
         "kind": entry.kind,
         "topic": entry.topic,
+        "noun": entry.noun,
         "resource_id": entry.resource_id,
         "headers": dict(entry.headers),
         "body": Binary(entry.body),

@@ -75,8 +75,9 @@ def _entry(
     key: str,
 ) -> InboxEntry:
     """The entry, with no e-mail address in what stays of it when a person is erased."""
+    noun = sender.noun(topic)
     topic, resource_id = without_addresses(topic), without_addresses(resource_id)
-    return InboxEntry(store.id, sender.kind, topic, resource_id, body, kept, received_at, key=key)
+    return InboxEntry(store.id, sender.kind, topic, resource_id, body, kept, received_at, key=key, noun=noun)
 
 
 def without_body(

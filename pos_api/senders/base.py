@@ -1,6 +1,6 @@
 """What a sender is, and what senders are given by those who use them.
 
-A sender speaks for one kind of store. It authenticates deliveries, reads them, and translates what they say into
+A sender is the code for one kind of store. It authenticates deliveries, reads them, and translates their content into
 commands of the domains; it writes nothing. `registry` lists the senders there are.
 """
 
@@ -15,7 +15,7 @@ from pos_api.catalogue.model import ProductDeletion, ProductUpdate
 from pos_api.customers.model import CustomerErasure, CustomerUpdate
 from pos_api.database.client import Db, Document
 from pos_api.errors import Unauthorized
-from pos_api.inbox.model import Outcome
+from pos_api.inbox.model import Noun, Outcome
 from pos_api.orders.model import OrderUpdate
 from pos_api.stores.api_keys import ORDERS
 from pos_api.stores.authentication import api_key
@@ -36,25 +36,27 @@ class Authenticated:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidates:
+class StoreCandidates:
     """The stores that a delivery may come from: all of the sender's kind, or the one that the URL names; and the
     address it was sent from."""
 
     stores: Sequence[Store]
     address: str | None
-    registry: Stores
+    all_stores: Stores
 
     def with_api_key(self, key: str) -> Store:
         """The one of these stores whose API key this is. Raises Unauthorized, and Forbidden for a key that may not send
         deliveries, or not from this address."""
-        known = api_key(self.registry, key, self.address, ORDERS)
+        known = api_key(self.all_stores, key, self.address, ORDERS)
         for store in self.stores:
             if store.id == known.store:
                 return store
-        raise Unauthorized("The API key is of a store of another kind.", reason="API key of another kind of store")
+        raise Unauthorized(
+            "The API key is of a store that does not send to this address.", reason="API key of another store"
+        )
 
 
-class PartialAuthentication(Protocol):
+class StreamedAuthentication(Protocol):
     """Authenticates a delivery whose body is too large to be kept, while it is read part by part."""
 
     @property
@@ -76,7 +78,7 @@ class Message(Protocol):
 
     @property
     def topic(self) -> str:
-        """What kind of event it is, in the sender's words: `order.updated`."""
+        """What was done to what, as the sender calls it: `order.updated`."""
         ...
 
     @property
@@ -94,7 +96,7 @@ MessageT = TypeVar("MessageT", bound=Message)
 
 
 class Sender(Protocol[MessageT]):
-    """What speaks for stores of one kind. `headers` are lower-cased everywhere."""
+    """The code for stores of one kind. `headers` are lower-cased everywhere."""
 
     @property
     def kind(self) -> str:
@@ -106,15 +108,19 @@ class Sender(Protocol[MessageT]):
         """The topics that it knows. Metrics count all others together."""
         ...
 
+    def noun(self, topic: str) -> Noun:
+        """What deliveries of a topic are about, so that those about an order are found when its buyer is erased."""
+        ...
+
     def is_ping(self, headers: Mapping[str, str], body: bytes) -> bool:
         """Whether this is no delivery but a trial of the address, which is answered 200 without credentials."""
         ...
 
-    def authenticate(self, headers: Mapping[str, str], body: bytes, candidates: Candidates) -> Authenticated:
+    def authenticate(self, headers: Mapping[str, str], body: bytes, candidates: StoreCandidates) -> Authenticated:
         """Who sent a delivery, by its raw bytes. Raises Unauthorized, and Forbidden."""
         ...
 
-    def authenticate_parts(self, headers: Mapping[str, str], candidates: Candidates) -> PartialAuthentication:
+    def authenticate_parts(self, headers: Mapping[str, str], candidates: StoreCandidates) -> StreamedAuthentication:
         """The same for a body that is too large to be kept. Raises at once where no store can have sent it."""
         ...
 
@@ -132,7 +138,8 @@ class Sender(Protocol[MessageT]):
         ...
 
     def delivery_id(self, headers: Mapping[str, str]) -> str:
-        """The sender's id of this delivery; blank where it has none. It tells deliveries apart that name nothing."""
+        """The sender's id of this delivery; blank where it has none. It
+        distinguishes deliveries that name no resource."""
         ...
 
     def read(self, headers: Mapping[str, str], body: bytes) -> MessageT:
@@ -145,8 +152,8 @@ class Sender(Protocol[MessageT]):
         ...
 
     def translate(self, message: MessageT, store: Store, received_at: datetime, cause: str) -> Sequence[Command]:
-        """The commands that a message gives: none where it says nothing to keep, at most one for each order. `cause` is
-        the event key, which goes into history and ledger. Raises Invalid where the content can't be used."""
+        """The commands that a message gives: none where there is nothing to keep, at most one for each order. `cause`
+        is the inbox entry's key, which goes into history and ledger. Raises Invalid where the content can't be used."""
         ...
 
 

@@ -14,7 +14,7 @@ SENDERS: dict[str, Sender[Any]] = {
 
 
 def sender_of(kind: str) -> Sender[Any]:
-    """The sender that speaks for stores of this kind. Raises NotFound."""
+    """The sender of stores of this kind. Raises NotFound."""
     try:
         return SENDERS[kind]
     except KeyError:

@@ -21,7 +21,7 @@ class Store:
     id: str
     name: str
     kind: str
-    """Which sender speaks for it."""
+    """Names its sender (`senders.registry`)."""
     url: str = ""
     timezone: str = "UTC"
     currency: str = ""

@@ -10,12 +10,18 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from pos_api.common.time import now
 from pos_api.config import Config
 from pos_api.database.client import Db
+from pos_api.errors import Invalid
+from pos_api.inbox.body_erasure import entries_about, erase_bodies
 from pos_api.inbox.replay import replay_entries
+from pos_api.processing import ingest
 from pos_api.senders.registry import SENDERS
+from pos_api.senders.woocommerce import connection, importer
 from pos_api.stores import settings
 from tests.factories import API_KEY, PATH, assert_books_balance, stock_of
+from tests.fake_shop import KEY, SECRET, FakeShop, connected
 from tests.senders.till_sender import TillSender, signed
 from tests.waiting import wait_until
 from tests.web.api.test_products import as_
@@ -99,6 +105,31 @@ def test_the_sender_decides_who_sent_a_delivery(tills: list[Till], client: Flask
     assert client.post("/api/webhooks/woocommerce/till-1", data=envelope, headers=headers).status_code == 401
     assert client.post("/api/webhooks/woocommerce/default", data=envelope, headers=headers).status_code == 200
     assert db.inbox.count_documents({"kind": "till"}) == 0
+
+
+def test_a_delivery_about_an_order_is_found_when_the_order_is_erased(tills: list[Till], db: Db) -> None:
+    for till in tills:
+        till.send(SALE)
+    tills[0].send(json.loads(json.dumps(SALE).replace("5990", '"unreadable"')))
+    assert erase_bodies(db, entries_about(["till-1:42"], noun="customer")) == 0, "no customer has this number"
+    assert erase_bodies(db, entries_about(["till-1:42"], noun="order")) == 2, "that which could not be used, too"
+    assert [entry["store"] for entry in db.inbox.find({"erased_at": None})] == ["till-2"]
+
+
+def test_what_is_for_woocommerce_alone_refuses_a_store_of_another_kind(
+    tills: list[Till], db: Db, config: Config, fake: FakeShop
+) -> None:
+    with pytest.raises(Invalid, match="'till-1' is no WooCommerce shop: its kind is till"):
+        connection.connect(db, config, "till-1", fake.url, KEY, SECRET)
+    with connected(fake, db, config) as shop, pytest.raises(Invalid, match="no WooCommerce shop"):
+        importer.run(db, config, shop, "till-1", now(), ingest.ingest, lambda *_: None)
+    assert (db.stores.find_one({"_id": "till-1"}) or {}).get("rest") is None
+    assert db.imports.find_one({"_id": "till-1"}) is None
+
+
+def test_a_signature_of_any_characters_is_only_a_wrong_one(tills: list[Till], client: FlaskClient) -> None:
+    headers = {"Content-Type": "application/json", "X-Till-Signature": "sha256=\u00e4"}
+    assert client.post("/api/webhooks/till/till-1", data=b"{}", headers=headers).status_code == 401
 
 
 def test_what_it_can_not_read_is_parked_and_replayed_once_it_can(

@@ -19,8 +19,9 @@ from pos_api.catalogue.external_ids import external_id
 from pos_api.catalogue.model import ProductUpdate
 from pos_api.database.client import Document
 from pos_api.errors import Invalid, Unauthorized
+from pos_api.inbox.model import Noun
 from pos_api.orders.model import Line, OrderFields, OrderUpdate, Status
-from pos_api.senders.base import Authenticated, Candidates, Command, PartialAuthentication
+from pos_api.senders.base import Authenticated, Command, StoreCandidates, StreamedAuthentication
 from pos_api.stores.model import Store
 
 _HEADER = "x-till-signature"
@@ -40,7 +41,7 @@ class Sale:
 class _Parts:
     is_known = False
 
-    def __init__(self, candidates: Candidates, signature: str) -> None:
+    def __init__(self, candidates: StoreCandidates, signature: str) -> None:
         self._signature = signature
         self._macs = [
             (store, hmac.new(secret.encode(), digestmod="sha256"))
@@ -54,7 +55,7 @@ class _Parts:
 
     def result(self) -> Authenticated:
         for store, mac in self._macs:
-            if hmac.compare_digest(f"sha256={mac.hexdigest()}", self._signature):
+            if hmac.compare_digest(f"sha256={mac.hexdigest()}".encode(), self._signature.encode()):
                 return Authenticated(store)
         raise Unauthorized("The till's signature is wrong.", reason="wrong signature")
 
@@ -74,15 +75,18 @@ class TillSender:
     def __init__(self, *, reads_cents: bool = True) -> None:
         self._reads_cents = reads_cents
 
+    def noun(self, topic: str) -> Noun:
+        return "order" if topic in self.topics else ""
+
     def is_ping(self, headers: Mapping[str, str], body: bytes) -> bool:
         return body == b'{"event":"ping"}'
 
-    def authenticate(self, headers: Mapping[str, str], body: bytes, candidates: Candidates) -> Authenticated:
+    def authenticate(self, headers: Mapping[str, str], body: bytes, candidates: StoreCandidates) -> Authenticated:
         parts = _Parts(candidates, headers.get(_HEADER, ""))
         parts.add(body)
         return parts.result()
 
-    def authenticate_parts(self, headers: Mapping[str, str], candidates: Candidates) -> PartialAuthentication:
+    def authenticate_parts(self, headers: Mapping[str, str], candidates: StoreCandidates) -> StreamedAuthentication:
         return _Parts(candidates, headers.get(_HEADER, ""))
 
     def kept_headers(self, headers: Mapping[str, str]) -> dict[str, str]:

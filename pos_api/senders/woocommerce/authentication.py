@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from pos_api.errors import Unauthorized
-from pos_api.senders.base import Authenticated, Candidates
+from pos_api.senders.base import Authenticated, StoreCandidates
 from pos_api.senders.woocommerce.headers import SIGNATURE_HEADER, TOPIC_HEADER
 from pos_api.stores.model import Store
 
@@ -18,7 +18,7 @@ KEY_HEADER = "x-api-key"
 _SIGNED_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
 
 
-def authenticate(headers: Mapping[str, str], body: bytes, candidates: Candidates) -> Authenticated:
+def authenticate(headers: Mapping[str, str], body: bytes, candidates: StoreCandidates) -> Authenticated:
     """Authenticate a delivery by its raw bytes.
 
     With `X-API-Key` the key decides, and Standard Webhooks headers are verified where there are any. Without, a
@@ -44,7 +44,7 @@ class LargeBodyAuthentication:
     With `X-API-Key` the key alone decides. Raises Unauthorized or Forbidden at once when no store can have sent it.
     """
 
-    def __init__(self, headers: Mapping[str, str], candidates: Candidates) -> None:
+    def __init__(self, headers: Mapping[str, str], candidates: StoreCandidates) -> None:
         self._by_key: Authenticated | None = None
         self._signature = headers.get(SIGNATURE_HEADER, "")
         self._macs: list[tuple[Store, hmac.HMAC]] = []

@@ -10,22 +10,25 @@ from pos_api.database.client import Db
 from pos_api.errors import NotFound
 from pos_api.senders.woocommerce.credentials import decrypted, encrypted
 from pos_api.senders.woocommerce.diagnosis import diagnose
+from pos_api.senders.woocommerce.kind import check_is_shop
 from pos_api.senders.woocommerce.rest.client import RestClient
 from pos_api.senders.woocommerce.rest.reader import RestReader
 from pos_api.senders.woocommerce.shop_error import unexpected_as_shop_error
 from pos_api.staff import audit
 from pos_api.stores import settings
 from pos_api.stores.model import DEFAULT
+from pos_api.stores.registry import Stores
 
 
 def connect(db: Db, config: Config, name: str, url: str, consumer_key: str, consumer_secret: str) -> list[str]:
     """Test a key pair against the shop at `url` and keep it with the store `name`; returns what else should be known.
 
-    Raises Invalid for an unusable address, NotFound for an unknown store, and ShopError, which says what is wrong, when
-    the shop's orders can't be read; nothing is kept then.
+    Raises Invalid for an unusable address and a store of another kind, NotFound for an unknown one, and ShopError,
+    which says what is wrong, when the shop's orders can't be read; nothing is kept then.
     """
     if name != DEFAULT and db.stores.find_one({"_id": name}, {"_id": 1}) is None:
         raise NotFound(f"There is no store {name!r}; `pos-api store add {name}` makes it.")
+    check_is_shop(Stores(db, config).get(name))
     address = settings.checked_url(url).removesuffix("/wp-json")
     with unexpected_as_shop_error():
         credentials, hints = diagnose(address, consumer_key.strip(), consumer_secret.strip())

@@ -8,6 +8,7 @@ from typing import NotRequired, TypedDict, cast
 from pos_api.common.time import now
 from pos_api.config import Config
 from pos_api.database.client import Db
+from pos_api.senders.woocommerce.kind import check_is_shop
 from pos_api.senders.woocommerce.shop_reader import Collection, Place, ShopReader
 from pos_api.stores import settings
 from pos_api.stores.registry import Stores
@@ -44,7 +45,9 @@ class Checkpoint(TypedDict):
 
 def begin(db: Db, config: Config, shop: ShopReader, name: str, since: datetime) -> Checkpoint:
     """The import to go on with, or a new one. The first one is when a store goes live, unless orders came before.
-    Raises ShopError."""
+    Raises ShopError, and Invalid for a store of another kind."""
+    store = Stores(db, config).get(name)
+    check_is_shop(store)
     stored = db.imports.find_one({"_id": name}) or {}
     last = cast("Checkpoint | None", stored.get("checkpoint"))
     if last and "finished_at" not in last and last["since"] == since:
@@ -52,7 +55,7 @@ def begin(db: Db, config: Config, shop: ShopReader, name: str, since: datetime) 
     last_order_id = shop.last_order_id()
     checkpoint: Checkpoint = {"since": since, "started_at": shop.time(), "phase": PHASES[0]}
     live_order_id: int | None = stored.get("live_order_id")
-    live_since = Stores(db, config).get(name).live_since
+    live_since = store.live_since
     if live_since is None:
         first = _first_order(db, name)
         live_since = first or checkpoint["started_at"]

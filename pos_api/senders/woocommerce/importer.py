@@ -96,7 +96,7 @@ def run(
     import was interrupted.
 
     The figures are brought up to date then. Run again, it changes nothing but what changed in the shop. Raises
-    ShopError when the shop can't be read.
+    ShopError when the shop can't be read, and Invalid for a store of another kind.
     """
     with audit.act(db, "store.imported", target=name, details={"since": since}) as details, unexpected_as_shop_error():
         checkpoint = import_checkpoint.begin(db, config, shop, name, since)

@@ -6,14 +6,16 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from pos_api.database.client import Document
-from pos_api.senders.base import Authenticated, Candidates, Command, PartialAuthentication
+from pos_api.inbox.model import Noun
+from pos_api.senders.base import Authenticated, Command, StoreCandidates, StreamedAuthentication
 from pos_api.senders.woocommerce import headers as webhook_headers
 from pos_api.senders.woocommerce import messages
 from pos_api.senders.woocommerce.authentication import LargeBodyAuthentication, authenticate
 from pos_api.senders.woocommerce.blanked_fields import blank_private_fields
+from pos_api.senders.woocommerce.kind import KIND
 from pos_api.senders.woocommerce.messages import Message
 from pos_api.senders.woocommerce.order_meta import kept_meta
-from pos_api.senders.woocommerce.topics import TOPICS
+from pos_api.senders.woocommerce.topics import TOPICS, noun_of
 from pos_api.senders.woocommerce.translate import translate
 from pos_api.stores.model import Store
 
@@ -21,16 +23,19 @@ from pos_api.stores.model import Store
 class WooCommerce:
     """What a sender has to be able to do (`base.Sender`), and where WooCommerce does it."""
 
-    kind = "woocommerce"
+    kind = KIND
     topics = TOPICS
+
+    def noun(self, topic: str) -> Noun:
+        return noun_of(topic)
 
     def is_ping(self, headers: Mapping[str, str], body: bytes) -> bool:
         return webhook_headers.is_ping(headers.get("content-type", "").lower(), body)
 
-    def authenticate(self, headers: Mapping[str, str], body: bytes, candidates: Candidates) -> Authenticated:
+    def authenticate(self, headers: Mapping[str, str], body: bytes, candidates: StoreCandidates) -> Authenticated:
         return authenticate(headers, body, candidates)
 
-    def authenticate_parts(self, headers: Mapping[str, str], candidates: Candidates) -> PartialAuthentication:
+    def authenticate_parts(self, headers: Mapping[str, str], candidates: StoreCandidates) -> StreamedAuthentication:
         return LargeBodyAuthentication(headers, candidates)
 
     def kept_headers(self, headers: Mapping[str, str]) -> dict[str, str]:

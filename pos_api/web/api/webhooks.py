@@ -23,7 +23,7 @@ from pos_api.processing.faults import RETRY_AFTER
 from pos_api.processing.reading import read_delivery, without_body
 from pos_api.processing.work import Work, parked
 from pos_api.processing.worker import Receipt
-from pos_api.senders.base import Authenticated, Candidates, Sender
+from pos_api.senders.base import Authenticated, Sender, StoreCandidates
 from pos_api.senders.registry import sender_of
 from pos_api.stores.api_keys import ORDERS
 from pos_api.stores.model import Store
@@ -82,7 +82,7 @@ def _receive(sender: Sender[Any], stores: Sequence[Store]) -> tuple[Response, in
     """Authenticate, read, store and process a delivery that comes from one of these stores."""
     started = time.perf_counter()
     headers = {name.lower(): value for name, value in request.headers}
-    candidates = Candidates(stores, request.remote_addr, services().stores)
+    candidates = StoreCandidates(stores, request.remote_addr, services().stores)
     body, large = _body()
     if large:
         return _take_large(sender, headers, large, candidates, started)
@@ -124,7 +124,7 @@ def _take(sender: Sender[Any], work: Work, sent_by: Authenticated, started: floa
 
 
 def _take_large(
-    sender: Sender[Any], headers: dict[str, str], parts: Iterable[bytes], candidates: Candidates, started: float
+    sender: Sender[Any], headers: dict[str, str], parts: Iterable[bytes], candidates: StoreCandidates, started: float
 ) -> tuple[Response, int]:
     """Leave a trace of a body that is over the limit, where it is known who sent it: what it is about, and its size."""
     authentication = sender.authenticate_parts(headers, candidates)

@@ -15,7 +15,7 @@ from standardwebhooks import Webhook
 from pos_api.config import Config
 from pos_api.database.client import Db
 from pos_api.errors import Unauthorized
-from pos_api.senders.base import Authenticated, Candidates
+from pos_api.senders.base import Authenticated, StoreCandidates
 from pos_api.senders.woocommerce import authentication
 from pos_api.stores.model import DEFAULT
 from pos_api.stores.registry import Stores
@@ -64,7 +64,7 @@ def test_the_plugins_signature_is_the_one_the_standard_gives(
 
 
 def _authenticate(stores: Stores, headers: Mapping[str, str], body: str) -> Authenticated:
-    return authentication.authenticate(headers, body.encode(), Candidates(stores.all(), None, stores))
+    return authentication.authenticate(headers, body.encode(), StoreCandidates(stores.all(), None, stores))
 
 
 def _with_key(config: Config, key: str) -> Config:
