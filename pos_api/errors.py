@@ -1,4 +1,4 @@
-"""The error family: every failure that a caller is told about, with its HTTP status and stable code."""
+"""The errors that callers are answered, each with its HTTP status and stable code."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from werkzeug.wrappers import Request, Response
 from pos_api.config import Config
 from pos_api.database.client import Db
 from pos_api.processing import recurring_jobs
-from pos_api.processing.comparing import Comparing
+from pos_api.processing.comparison_threads import ComparisonThreads
 from pos_api.processing.recurring_jobs import Schedule
 from pos_api.senders.woocommerce import connection
 from pos_api.senders.woocommerce.reconcile.model import ReportShown
@@ -307,7 +307,7 @@ def comparison_that_hangs(fake: FakeShop, db: Db, config: Config) -> Iterator[Sc
 
 def compare_due(db: Db, config: Config) -> list[Report]:
     """Compare the shops that are due and that nobody else is comparing; returns the reports that are kept of them."""
-    comparing = Comparing(db, config)
+    comparing = ComparisonThreads(db, config)
     started = comparing.start_due()
     comparing.join(60)
     return [_report(last_report(db, name)) for name in started]

@@ -1,4 +1,4 @@
-"""`pos-api …`: each command reads its arguments, calls a noun and prints what came of it; one module for each group."""
+"""`pos-api …`: each command reads its arguments, calls a package and prints the result; one module for each group."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Events received: stored before anything else, leased, finished, replayed."""
+"""What was received: stored before anything else, leased, finished, replayed."""

@@ -8,7 +8,7 @@ from bson import Binary
 
 from pos_api.common.time import now
 from pos_api.database.client import Db, Document
-from pos_api.inbox.finishing import ADDRESSES
+from pos_api.inbox.finishing import E_MAIL_ADDRESSES
 from pos_api.inbox.model import Noun
 
 
@@ -30,6 +30,6 @@ def erase_bodies(db: Db, query: Document) -> int:
     changes: Document = {
         "$set": {"body": Binary(b""), "erased_at": moment, "state": "done", "done_at": moment},
         "$unset": {"details": "", "warnings": "", "attention_at": ""},
-        "$pull": ADDRESSES,
+        "$pull": E_MAIL_ADDRESSES,
     }
     return db.inbox.update_many({**query, "state": {"$ne": "waiting"}}, changes).modified_count

@@ -13,7 +13,7 @@ COLLECTIONS = (
         (
             present("due_at"),
             present("attention_at", DESCENDING),
-            IndexModel(  # of the few that need a look; an event that goes well never enters it
+            IndexModel(  # of the few that need a look; an entry that ends well never enters it
                 [("state", ASCENDING), ("attention_at", DESCENDING), ("_id", DESCENDING)],
                 partialFilterExpression={"attention_at": {"$exists": True}},
             ),

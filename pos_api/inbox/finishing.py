@@ -12,9 +12,11 @@ from pos_api.database.client import Db, Document
 from pos_api.inbox.model import Outcome
 
 INTERRUPTIONS = {"alone": "", "interrupted_alone": ""}
-ADDRESSES = {"about": {"$regex": "@"}}
+E_MAIL_ADDRESSES = {"about": {"$regex": "@"}}
+"""What an update pulls from an entry that is erased."""
 
-ENDED = {"attention_at": "", "done_at": "", "reason": "", "details": "", **INTERRUPTIONS}
+ENDING_FIELDS = {"attention_at": "", "done_at": "", "reason": "", "details": "", **INTERRUPTIONS}
+"""What an update unsets in an entry that ended and is worked on again."""
 
 
 def finish(db: Db, lease: str, outcomes: Iterable[tuple[str, Outcome]]) -> None:
@@ -44,5 +46,5 @@ def ending(outcome: Outcome) -> Document:
     ending: Document = {"$set": changes, "$unset": {"due_at": "", "lease": "", **INTERRUPTIONS}}
     if outcome.erased:
         ending["$set"] |= {"body": Binary(b""), "erased_at": now()}
-        ending["$pull"] = ADDRESSES
+        ending["$pull"] = E_MAIL_ADDRESSES
     return ending

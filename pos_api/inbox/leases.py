@@ -1,8 +1,8 @@
 """Leases of entries: who works on an entry holds it on a lease, so that nobody else begins the same work.
 
 An entry whose lease ran out was being worked on by a process that ended, or hung. It is worked on by itself then, and
-`alone` says so before that begins. If its lease runs out like that MOST_INTERRUPTED times, the entry itself is to
-blame: it is parked, so that it can't end one process after the other. Once is not enough: a process is also killed
+`alone` says so before that begins. If its lease runs out like that MOST_INTERRUPTED times, the entry itself may be
+at fault: it is parked, so that it can't end one process after the other. Once is not enough: a process is also killed
 without any fault of the entry, and some entry is at hand then. Others of its batch are done one by one, and go on.
 """
 
@@ -15,7 +15,7 @@ from typing import cast
 
 from pos_api.common.time import now
 from pos_api.database.client import DURABLE, Db, Document
-from pos_api.inbox.finishing import ENDED, ending
+from pos_api.inbox.finishing import ENDING_FIELDS, ending
 from pos_api.inbox.model import InboxEntry, Outcome, StoredEntry
 from pos_api.logs import get_logger
 
@@ -116,4 +116,4 @@ def _entry(entry: StoredEntry, *, interrupted: bool) -> InboxEntry:
 def reopen(db: Db, keys: Iterable[str], lease: str) -> None:
     """Lease these entries to `lease` once more, though they ended before; those that wait stay with who has them."""
     changes = {"$set": {"state": "waiting", "attempts": 0, "due_at": now() + LEASE, "lease": lease}}
-    db.inbox.update_many({"_id": {"$in": list(keys)}, "state": {"$ne": "waiting"}}, changes | {"$unset": ENDED})
+    db.inbox.update_many({"_id": {"$in": list(keys)}, "state": {"$ne": "waiting"}}, changes | {"$unset": ENDING_FIELDS})

@@ -1,4 +1,4 @@
-"""Entries as people look for them: those that need a look, those that wait, and one of them whole."""
+"""Entries as people look for them: those that need a look, those that wait, and one of them with all that was sent."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import cast
 from pos_api.database.client import Db, Document
 from pos_api.errors import NotFound
 from pos_api.inbox.model import StoredEntry
+
+NO_ENTRY = "There is no such event in the inbox."
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,20 +36,20 @@ def find(
     That is `attention_at`, or `due_at` of those that wait. `before` is that field and the `_id` of the entry to start
     after.
     """
-    moment = "due_at" if wanted.state == "waiting" else "attention_at"
+    sorted_by = "due_at" if wanted.state == "waiting" else "attention_at"
     query = wanted.query()
     if before is not None:
         at, key = before
-        query["$or"] = [{moment: {"$lt": at}}, {moment: at, "_id": {"$lt": key}}]
-        query[moment] = {"$lte": at}
-    newest_first = [(moment, -1), ("_id", -1)]
+        query["$or"] = [{sorted_by: {"$lt": at}}, {sorted_by: at, "_id": {"$lt": key}}]
+        query[sorted_by] = {"$lte": at}
+    newest_first = [(sorted_by, -1), ("_id", -1)]
     found = db.inbox.find(query, {"body": 0, "headers": 0}).sort(newest_first).limit(limit)
-    return moment, cast(list[StoredEntry], list(found))
+    return sorted_by, cast(list[StoredEntry], list(found))
 
 
 def get(db: Db, key: str) -> StoredEntry:
-    """One entry, whole. Raises NotFound."""
+    """One entry, with all that was sent. Raises NotFound."""
     entry = db.inbox.find_one({"_id": key})
     if entry is None:
-        raise NotFound("There is no such event in the inbox.")
+        raise NotFound(NO_ENTRY)
     return cast(StoredEntry, entry)

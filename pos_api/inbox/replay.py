@@ -8,8 +8,8 @@ from dataclasses import asdict
 from pos_api.common.time import now
 from pos_api.database.client import Db, Document
 from pos_api.errors import Conflict, NotFound
-from pos_api.inbox.finishing import ENDED
-from pos_api.inbox.queries import Filter
+from pos_api.inbox.finishing import ENDING_FIELDS
+from pos_api.inbox.queries import NO_ENTRY, Filter
 from pos_api.staff import audit
 
 
@@ -21,7 +21,7 @@ def replay_entries(db: Db, wanted: Filter | Iterable[str]) -> int:
     keys = None if isinstance(wanted, Filter) else list(wanted)
     query: Document = wanted.query() if isinstance(wanted, Filter) else {"_id": {"$in": keys}}
     changes = {"$set": {"state": "waiting", "attempts": 0, "due_at": now()}}
-    removed = {"$unset": ENDED | {"lease": ""}}
+    removed = {"$unset": ENDING_FIELDS | {"lease": ""}}
     if keys is not None:
         _check_replayable(db, query)
     query["erased_at"] = None
@@ -36,7 +36,7 @@ def _check_replayable(db: Db, query: Document) -> None:
         return
     if db.inbox.find_one(query, {"_id": 1}):
         raise Conflict(ERASED)
-    raise NotFound("There is no such event in the inbox.")
+    raise NotFound(NO_ENTRY)
 
 
 ERASED = (

@@ -1,1 +1,1 @@
-"""The way of an event from the request to its outcome, and what is done on a schedule."""
+"""The way of a delivery from the request to its outcome, and what is done on a schedule."""

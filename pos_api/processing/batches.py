@@ -28,9 +28,9 @@ log = get_logger(__name__)
 
 @one_primary()
 def process(db: Db, lease: str, works: list[Work]) -> dict[str, Outcome]:
-    """Apply events and note their outcomes; returns those that ended, by event key.
+    """Apply works and note their outcomes; returns those that ended, by event key.
 
-    An event that fails, fails alone: its batch is done again one by one, and it is due again after a pause. Raises
+    A work that fails, fails alone: its batch is done again one by one, and it is due again after a pause. Raises
     PyMongoError when the database is away: everything stays leased, and is due again when the lease runs out. Until
     then the leases are renewed.
     """

@@ -18,7 +18,7 @@ from pos_api.stores.registry import Stores
 POLL = 1.0
 """Seconds between two looks for what is due."""
 _ALL_ONE_BY_ONE = 3_600.0
-"""Seconds. Each of the events that are processed one by one has its own limit."""
+"""Seconds. Each of the entries that are processed one by one has its own limit."""
 
 log = get_logger(__name__)
 
@@ -27,7 +27,7 @@ def take_due(
     db: Db, stores: Stores, lease: str, outage: Outage | None = None, stop: threading.Event | None = None
 ) -> int:
     """Process up to a batch of what is due in the inbox; returns how many were taken, 0 when the database is away. Once
-    `stop` is set, events that are processed one by one and have not begun are left to others."""
+    `stop` is set, entries that are processed one by one and have not begun are left to others."""
     outage = outage or Outage()
     try:
         entries = leases.claim(db, lease, BATCH, park=not outage.is_recent())
@@ -42,7 +42,7 @@ def take_due(
 
 
 def _process_claimed(db: Db, stores: Stores, lease: str, entries: list[InboxEntry], stop: threading.Event) -> None:
-    """Process these events in a batch; one by one those that interrupted a process, or were in its batch: should that
+    """Process these entries in a batch; one by one those that interrupted a process, or were in its batch: should that
     happen again, it is known which of them it was. A process that is to stop begins none of these: a hundred of them
     may take longer than it has, and the one at hand when it is killed would be suspected."""
     with renewal.renewed(db, lease, [entry.key for entry in entries], longest=_ALL_ONE_BY_ONE):

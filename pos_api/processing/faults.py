@@ -15,7 +15,7 @@ RETRY_AFTER = 5
 
 
 def is_outage(error: BaseException) -> bool:
-    """Whether the database is away, rather than the event at fault."""
+    """Whether the database is away, rather than the entry at fault."""
     if isinstance(error, ConnectionFailure | WTimeoutError | ExecutionTimeout):
         return True
     return isinstance(error, PyMongoError) and error.has_error_label("RetryableWriteError")
@@ -32,7 +32,7 @@ def describe(error: Exception) -> str:
 @dataclass(slots=True)
 class Outage:
     """When this process was last without the database. Others may have been, too, and have let leases run out without
-    any fault of the events; so for a while nothing is parked for that."""
+    any fault of the entries; so for a while nothing is parked for that."""
 
     _at: float = float("-inf")
 

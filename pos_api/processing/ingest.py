@@ -11,20 +11,19 @@ from pos_api.errors import PayloadTooLarge
 from pos_api.inbox import leases, storing
 from pos_api.inbox.model import Outcome
 from pos_api.processing.batches import BATCH, process
-from pos_api.processing.reading import read_delivery, without_body
+from pos_api.processing.reading import BEGINNING, read_delivery, without_body
 from pos_api.processing.work import Work, retried
 from pos_api.senders.registry import sender_of
 from pos_api.stores.model import Store
 
 _LARGEST = 8 * 1024 * 1024
-"""Bytes of one event; MongoDB keeps documents of up to 16 MiB."""
-_BEGINNING = 65_536
+"""Bytes of one body; MongoDB keeps documents of up to 16 MiB."""
 _HEADERS = {"content-type": "application/json", "user-agent": "pos-api"}
 
 
 def ingest(db: Db, store: Store, bodies: Iterable[bytes], read_at: datetime, *, again: bool = False) -> list[Outcome]:
-    """Store and apply these events, as their sender reads them, read from the shop at `read_at`; returns
-    what became of each, `duplicate` for one applied before, `waiting` for one that failed and is tried again later.
+    """Store and apply these bodies, which were read from the shop at `read_at`, as its sender reads them; returns what
+    became of each, `duplicate` for one applied before, `waiting` for one that failed and is tried again later.
 
     One that was parked or failed before is tried again, and with `again` also one that was applied: a repair is needed
     now, whatever its bytes came to then.
@@ -46,16 +45,16 @@ def ingest(db: Db, store: Store, bodies: Iterable[bytes], read_at: datetime, *, 
 
 
 def _read(store: Store, body: bytes, read_at: datetime) -> Work:
-    """The work that an event is; of one that is too large for the inbox, a trace that names it."""
+    """The work that a body is; of one that is too large for the inbox, a trace that names it."""
     sender = sender_of(store.kind)
     if len(body) <= _LARGEST:
         return read_delivery(sender, store, _HEADERS, body, read_at)
     problem = PayloadTooLarge(f"It has {len(body):,} bytes in the shop, and at most {_LARGEST:,} are taken.")
-    return without_body(sender, store, _HEADERS, body[:_BEGINNING], len(body), read_at, problem)
+    return without_body(sender, store, _HEADERS, body[:BEGINNING], len(body), read_at, problem)
 
 
 def _outcomes(db: Db, lease: str, works: list[Work], new: set[str], once_more: set[str]) -> list[Outcome]:
-    """Process what is new, or due once more; the outcome of every event of the batch."""
+    """Process what is new, or due once more; the outcome of every body of the batch."""
     unique = {work.entry.key: work for work in works}
     to_do = [work if key in new else retried(work) for key, work in unique.items() if key in new | once_more]
     ended = process(db, lease, to_do)

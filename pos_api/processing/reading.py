@@ -20,6 +20,9 @@ from pos_api.senders.registry import sender_of
 from pos_api.stores.model import Store
 from pos_api.stores.registry import Stores
 
+BEGINNING = 65_536
+"""So many bytes of a body that is too large are looked at, for what it is about."""
+
 log = get_logger(__name__)
 
 
@@ -29,8 +32,8 @@ def read_delivery(
     """The work that an authenticated delivery is; `headers` are lower-cased. An entry that was stored before keeps its
     `key`: its body may not have the bytes any more that it came with.
 
-    A body that can't be used has the outcome parked, with the reason; one that says nothing to keep (a draft, another
-    noun's topic) is ignored. A fault of ours while reading it parks it too: nothing said is lost.
+    A body that can't be used has the outcome parked, with the reason; one with nothing to keep (a draft, a topic of
+    another kind) is ignored. A fault of ours while reading it parks it too: nothing that was sent is lost.
     """
     topic, resource_id = "", ""
     original, body = body, sender.kept_body(body)
@@ -90,7 +93,7 @@ def without_body(
     problem: PosError,
 ) -> Work:
     """The trace of a body of `size` bytes, which is too large to be kept: what it is about, as far as its beginning
-    says so, and why it was refused."""
+    (of at most BEGINNING bytes) names it, and why it was refused."""
     topic, resource_id = sender.topic_and_id(headers, beginning)
     key = event_key(store.id, topic, resource_id, b"%d:%s" % (size, beginning))
     kept = sender.kept_headers(headers)

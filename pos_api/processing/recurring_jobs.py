@@ -1,5 +1,5 @@
 """What is done again and again beside the deliveries, and how often: figures kept fresh, shops that are due compared
-(`comparing`), erasures of people carried out once more, old data deleted.
+(`comparison_threads`), erasures of people carried out once more, old data deleted.
 
 Figures are exact whenever they are looked at; bringing them up to date meanwhile makes the next look short, also
 after an import.
@@ -17,7 +17,7 @@ from pos_api.figures import rollup
 from pos_api.logs import get_logger
 from pos_api.orders import upkeep as order_upkeep
 from pos_api.privacy import erase, retention
-from pos_api.processing.comparing import Comparing
+from pos_api.processing.comparison_threads import ComparisonThreads
 from pos_api.senders.registry import SENDERS
 from pos_api.staff import audit
 from pos_api.stores.registry import Stores
@@ -37,7 +37,7 @@ class Schedule:
         self._db = db
         self._config = config
         self._stores = Stores(db, config)
-        self._comparing = Comparing(db, config)
+        self._comparing = ComparisonThreads(db, config)
         self._erasures = Erasures(db, config)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pos-schedule", daemon=True)

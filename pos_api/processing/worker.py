@@ -30,7 +30,7 @@ log = get_logger(__name__)
 
 @dataclass(slots=True)
 class Receipt:
-    """What a request waits on. `stored` turns true once the event is safe; `done` holds its outcome, or None when it
+    """What a request waits on. `stored` turns true once the entry is safe; `done` holds its outcome, or None when it
     will be processed later."""
 
     work: Work
@@ -66,7 +66,7 @@ class Worker:
         self._thread.join()
 
     def submit(self, work: Work) -> Receipt:
-        """Hand an event over; its receipt tells when it is stored and how it ended."""
+        """Hand a work over; its receipt shows when it is stored and how it ended."""
         receipt = Receipt(work)
         with self._handed_over:
             self._waiting.append(receipt)
@@ -127,8 +127,8 @@ class Worker:
             receipt.done.set_result(outcomes.get(receipt.work.entry.key))
 
     def _refuse(self, receipts: list[Receipt], error: Exception) -> None:
-        """Tell the senders. While the database is away, what came meanwhile and what is due would wait just as long for
-        the same end."""
+        """Let the requests answer that nothing was stored. While the database is away, what came meanwhile and what is
+        due would wait just as long for the same end."""
         self._outage.note(error)
         if is_outage(error):
             with self._handed_over:
@@ -142,7 +142,7 @@ class Worker:
             )
 
     def _process(self, works: list[Work]) -> dict[str, Outcome]:
-        """The outcomes of these events; of those missing, the inbox has a leased entry that is due again soon."""
+        """The outcomes of these works; of those missing, the inbox has a leased entry that is due again soon."""
         try:
             return process(self._db, self._lease, works)
         except Exception as error:

@@ -21,7 +21,7 @@ from pos_api.stores.model import DEFAULT
 SETTINGS_KEY = "WEBHOOK_API_KEY"
 _ACTIVE_KEYS = 2
 """So many keys with the same scopes a store can have."""
-_PATIENCE = 1.0
+DATABASE_TIMEOUT = 1.0
 """Seconds that a request waits here for a database whose stores are known already: it has its own steps to do there."""
 
 
@@ -37,7 +37,7 @@ def note_settings_key(db: Db, config: Config) -> None:
     digest = api_keys.key_hash(config.webhook_api_key)
     noted = {"hash": digest, "since": now(), "last_used_at": None}
     # DuplicateKeyError: it is the same as before. Where the database is away, the next start notes it.
-    with suppress(PyMongoError), pymongo.timeout(_PATIENCE):
+    with suppress(PyMongoError), pymongo.timeout(DATABASE_TIMEOUT):
         db.stores.update_one(
             {"_id": DEFAULT, "settings_key.hash": {"$ne": digest}},
             {"$set": {"settings_key": noted}, "$setOnInsert": {"name": DEFAULT}},
@@ -98,7 +98,7 @@ def list_keys(db: Db, name: str) -> list[Document]:
 
 
 def revoke_key(db: Db, name: str, prefix: str) -> None:
-    """Take back the key with this `prefix`, as it is listed; the whole key will do as well. Raises NotFound."""
+    """Revoke the key with this `prefix`, as it is listed; the whole key will do as well. Raises NotFound."""
     prefix = api_keys.prefix(prefix.rstrip("…"))
     with audit.act(db, "key.revoked", target=name, details={"prefix": prefix}):
         changed = db.stores.update_one({"_id": name, "keys.prefix": prefix}, {"$pull": {"keys": {"prefix": prefix}}})

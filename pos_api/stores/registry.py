@@ -18,15 +18,13 @@ from pos_api.database.client import Db, Document
 from pos_api.logs import get_logger
 from pos_api.stores import api_keys
 from pos_api.stores.api_keys import ApiKey
-from pos_api.stores.key_management import key_of_settings
+from pos_api.stores.key_management import DATABASE_TIMEOUT, key_of_settings
 from pos_api.stores.model import DEFAULT, Store, site_of
 from pos_api.stores.sealing import unseal
 
 log = get_logger(__name__)
 
 _LAST_USED_EVERY = 60.0
-_PATIENCE = 1.0
-"""Seconds that a request waits here for a database whose stores are known already: it has its own steps to do there."""
 
 
 class Stores:
@@ -76,7 +74,10 @@ class Stores:
         if self._failure or moment - self._marked.get(key.hash, float("-inf")) < _LAST_USED_EVERY:
             return
         self._marked[key.hash] = moment
-        with suppress(PyMongoError), pymongo.timeout(_PATIENCE):  # it is for people to see; no request fails for it
+        with (
+            suppress(PyMongoError),
+            pymongo.timeout(DATABASE_TIMEOUT),
+        ):  # it is for people to see; no request fails for it
             for field, used in (("keys.hash", "keys.$"), ("settings_key.hash", "settings_key")):
                 marked = {"$set": {f"{used}.last_used_at": now()}}
                 if self._db.stores.update_one({"_id": key.store, field: key.hash}, marked).matched_count:
@@ -99,7 +100,7 @@ class Stores:
             return
         first = {"_id": store.id, "site": {"$exists": False}}
         noted = {"$set": {"site": site}, "$setOnInsert": {"name": store.id}}
-        with suppress(PyMongoError), pymongo.timeout(_PATIENCE):  # the next delivery does it
+        with suppress(PyMongoError), pymongo.timeout(DATABASE_TIMEOUT):  # the next delivery does it
             self._db.stores.update_one(first, noted, upsert=store.id == DEFAULT)
         self._read_at = float("-inf")
 
@@ -113,7 +114,7 @@ class Stores:
 
     def _try_to_read(self) -> None:
         try:
-            with pymongo.timeout(_PATIENCE if self._stores else None):
+            with pymongo.timeout(DATABASE_TIMEOUT if self._stores else None):
                 self._read()
             self._failure = None
         except PyMongoError as error:
@@ -168,7 +169,7 @@ def _from_document(document: Document, config: Config) -> Store:
 
 
 def _opened(document: Document, config: Config) -> tuple[str, ...]:
-    """The store's webhook secret. One that none of SECRETS_KEYS opens is the trouble of that store alone."""
+    """The store's webhook secret. One that none of SECRETS_KEYS opens affects that store alone."""
     if not (sealed := document.get("webhook_secret")):
         return ()
     try:

@@ -43,7 +43,7 @@ def remove_store(db: Db, name: str) -> None:
 
 
 def _came_from(db: Db, name: str) -> str | None:
-    """What the database holds of a store, in a word."""
+    """What the database holds of a store: orders, products, customers or deliveries; None for nothing."""
     linked = {"external_ids": {"$regex": f"^{name}:"}}  # a store's name is a slug, so it needs no escaping
     for found, collection, wanted in (
         ("orders", db.orders, {"store": name}),

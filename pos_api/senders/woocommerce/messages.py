@@ -1,6 +1,6 @@
-"""A body of WooCommerce, read: which topic, which object, and what the envelope of our plugin says beside it.
+"""A body of WooCommerce, read: which topic, which object, and what the envelope of our plugin has beside it.
 
-Two senders speak them: our plugin (an envelope `{"event", "data", …}`) and WooCommerce's own webhooks (the REST v3
+They come in two shapes: our plugin (an envelope `{"event", "data", …}`) and WooCommerce's own webhooks (the REST v3
 object as the body, the topic in `X-WC-Webhook-Topic`).
 """
 

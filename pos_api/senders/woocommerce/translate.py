@@ -1,4 +1,4 @@
-"""What a message of WooCommerce says, as commands of the domains: its fields' names stay in this package.
+"""A message of WooCommerce is translated into a command of a domain; the names of its fields stay in this package.
 
 Shapes: WooCommerce REST API v3, `wc/v3/orders`, `wc/v3/products`, `wc/v3/customers`.
 """
@@ -21,7 +21,7 @@ from pos_api.stores.model import Store, site_of
 
 
 def translate(message: Message, store: Store, received_at: datetime, cause: str) -> Command | None:
-    """The snapshot a message carries; None where there is nothing to keep (drafts, topics of other nouns).
+    """The command that a message gives; None where there is nothing to keep (drafts, topics of another kind).
 
     `cause` is the event key that goes into history and ledger. Raises Invalid, with a message per field, when the
     content can't be used.

@@ -39,7 +39,7 @@ class Credentials(Schema):
 
 
 class Who(Schema):
-    """Whom a token speaks for."""
+    """Whose token it is."""
 
     name = fields.String(required=True, metadata={"example": "anna"})
     role = fields.String(required=True, validate=validate.OneOf(users.ROLES), metadata={"example": "manager"})
@@ -91,7 +91,7 @@ def log_in(credentials: dict[str, str]) -> dict[str, Any]:
 @staff("viewer")
 @blp.response(200, reply(Who))
 def me() -> dict[str, Any]:
-    """Whom this token speaks for."""
+    """Whose token this is."""
     return success(current_principal())
 
 

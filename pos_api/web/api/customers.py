@@ -1,4 +1,4 @@
-"""Customers for staff: found by word, and one with what was bought."""
+"""Customers for staff: searched, and one with what was bought."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The inbox as people see it: events that could not be used, why, and another try."""
+"""The inbox as people see it: deliveries that could not be used, why, and another try."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _KEY = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
 
 class InboxFilter(Schema):
-    """Which events."""
+    """Which deliveries."""
 
     store = fields.String(metadata={"example": "default"})
     topic = fields.String(metadata={"example": "order.updated"})
 
 
 class InboxQuery(PageQuery, InboxFilter):
-    """Which events to list."""
+    """Which deliveries to list."""
 
     state = fields.String(
         validate=validate.OneOf(["parked", "failed", "waiting"]),
@@ -43,14 +43,14 @@ class InboxQuery(PageQuery, InboxFilter):
 
 
 class ReplayFilter(InboxFilter):
-    """Which events to replay; `{}` for all that were parked or failed."""
+    """Which deliveries to replay; `{}` for all that were parked or failed."""
 
     state = fields.String(
         validate=validate.OneOf(["parked", "failed"]), metadata={"description": "Left out: both.", "example": "parked"}
     )
 
 
-class Event(Schema):
+class InboxEntry(Schema):
     """A delivery as it came in, and how it went."""
 
     key = fields.String(required=True, metadata={"example": _KEY})
@@ -80,8 +80,8 @@ class Event(Schema):
     )
 
 
-class WholeEvent(Event):
-    """An event with what was sent. The body holds personal data."""
+class WholeInboxEntry(InboxEntry):
+    """A delivery with what was sent. The body holds personal data."""
 
     headers = fields.Dict(
         keys=fields.String(), values=fields.String(), required=True, metadata={"example": {"user-agent": "WooCommerce"}}
@@ -90,7 +90,7 @@ class WholeEvent(Event):
 
 
 class Replayed(Schema):
-    """How many events are tried again."""
+    """How many deliveries are tried again."""
 
     replayed = fields.Integer(required=True, metadata={"example": 1})
 
@@ -103,9 +103,9 @@ def _kept_until(entry: StoredEntry) -> datetime | None:
 @staff("manager")
 @fails_with(400)
 @blp.arguments(InboxQuery, location="query")
-@blp.response(200, page_of(Event))
-def list_events(query: Document) -> Any:
-    """List the events that need a look, or those that wait, newest first. What was sent is not in the list."""
+@blp.response(200, page_of(InboxEntry))
+def list_entries(query: Document) -> Any:
+    """List the deliveries that need a look, or those that wait, newest first. What was sent is not in the list."""
     wanted = queries.Filter(query.get("state"), query.get("store"), query.get("topic"))
     before = pages.after(query["cursor"], datetime, str)
     moment, found = queries.find(services().db, wanted, before=before, limit=query["limit"] + 1)
@@ -116,9 +116,9 @@ def list_events(query: Document) -> Any:
 @blp.get("/<key>")
 @staff("manager")
 @fails_with(404)
-@blp.response(200, reply(WholeEvent))
-def get_event(key: str) -> Any:
-    """One event, with the body as it was sent; IP address, user agent and order key are blanked."""
+@blp.response(200, reply(WholeInboxEntry))
+def get_entry(key: str) -> Any:
+    """One delivery, with the body as it was sent; IP address, user agent and order key are blanked."""
     entry = queries.get(services().db, key)
     return success(presentation.whole_entry(entry, _kept_until(entry)))
 
@@ -127,8 +127,8 @@ def get_event(key: str) -> Any:
 @staff("manager")
 @fails_with(404, 409)
 @blp.response(202, reply(Replayed))
-def replay_event(key: str) -> Any:
-    """Try an event again, whatever became of it. The worker takes it up within a second or so. 409: its body
+def replay_entry(key: str) -> Any:
+    """Try a delivery again, whatever became of it. The worker takes it up within a second or so. 409: its body
     was erased, with the personal data in it."""
     return success({"replayed": replay_entries(services().db, [key])})
 
@@ -137,7 +137,7 @@ def replay_event(key: str) -> Any:
 @staff("manager")
 @blp.arguments(ReplayFilter)
 @blp.response(202, reply(Replayed))
-def replay_events(given: Document) -> Any:
-    """Try all events again that were parked or failed, or those of them that match."""
+def replay_matching(given: Document) -> Any:
+    """Try all deliveries again that were parked or failed, or those of them that match."""
     wanted = queries.Filter(given.get("state"), given.get("store"), given.get("topic"))
     return success({"replayed": replay_entries(services().db, wanted)})

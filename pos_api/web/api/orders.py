@@ -106,7 +106,7 @@ class Refund(Schema):
     amount = Money(required=True, metadata={"example": "199.90"})
     reason = fields.String(metadata={"example": "damaged"})
     created_at = Time(allow_none=True, metadata={"example": "2026-11-23T09:12:00Z"})
-    line_items = fields.List(fields.Dict(), metadata={"description": "Where the sender told lines."})
+    line_items = fields.List(fields.Dict(), metadata={"description": "Where the sender names lines."})
 
 
 class Held(Schema):

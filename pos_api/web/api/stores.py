@@ -26,8 +26,8 @@ def _repair() -> fields.String:
     return fields.String(metadata={"description": f"{done} Absent where nothing was tried.", "example": "updated"})
 
 
-class OrderTold(Schema):
-    """What one side says about an order."""
+class OrderState(Schema):
+    """An order as one side has it."""
 
     status = fields.String(required=True, allow_none=True, metadata={"example": "processing"})
     total = fields.String(required=True, metadata={"example": "199.90"})
@@ -35,7 +35,7 @@ class OrderTold(Schema):
     refunds = fields.Integer(required=True, metadata={"example": 0})
 
 
-class OrderDifference(Schema):
+class OrderDiscrepancy(Schema):
     """An order that is not here as it is in the shop."""
 
     order = fields.String(required=True, metadata={"example": "default:4711"})
@@ -45,14 +45,14 @@ class OrderDifference(Schema):
     fields_ = fields.List(
         fields.String(), required=True, attribute="fields", data_key="fields", metadata={"example": ["status"]}
     )
-    here = fields.Nested(OrderTold, required=True, allow_none=True)
-    shop = fields.Nested(OrderTold, required=True, allow_none=True)
+    here = fields.Nested(OrderState, required=True, allow_none=True)
+    shop = fields.Nested(OrderState, required=True, allow_none=True)
     cause = fields.String(required=True, metadata={"example": "A change in the shop has not arrived."})
     repair = _repair()
 
 
-class ProductTold(Schema):
-    """What one side says about a product."""
+class ProductState(Schema):
+    """A product as one side has it."""
 
     sku = fields.String(required=True, metadata={"example": "MUG-1"})
     name = fields.String(required=True, allow_none=True, metadata={"example": "Mug"})
@@ -60,7 +60,7 @@ class ProductTold(Schema):
     archived = fields.Boolean(required=True, metadata={"example": False})
 
 
-class ProductDifference(Schema):
+class ProductDiscrepancy(Schema):
     """A product that is not here as it is in the shop, or that the shop has deleted; its stock is apart."""
 
     product = fields.String(required=True, metadata={"example": "MUG-1"})
@@ -71,8 +71,8 @@ class ProductDifference(Schema):
     fields_ = fields.List(
         fields.String(), required=True, attribute="fields", data_key="fields", metadata={"example": ["price"]}
     )
-    here = fields.Nested(ProductTold, required=True)
-    shop = fields.Nested(ProductTold, required=True, allow_none=True)
+    here = fields.Nested(ProductState, required=True)
+    shop = fields.Nested(ProductState, required=True, allow_none=True)
     cause = fields.String(required=True, metadata={"example": "Price 12.50 here, 14.00 in the shop."})
     repair = _repair()
 
@@ -84,7 +84,7 @@ class Explanation(Schema):
     quantity = Quantity(required=True, metadata={"example": -3})
 
 
-class StockDifference(Schema):
+class StockDiscrepancy(Schema):
     """A product whose stock here is not the shop's, less what orders still pending hold here."""
 
     product = fields.String(required=True, allow_none=True, metadata={"example": "beans-1kg"})
@@ -109,7 +109,7 @@ class NotRead(Schema):
     cause = fields.String(required=True, metadata={"example": "The shop answers HTTP 500: PHP ran out of time …"})
 
 
-class SenderProblem(Schema):
+class SendingProblem(Schema):
     """A webhook that is off, or a shop that has nothing to send its orders with."""
 
     sender = fields.String(required=True, validate=validate.OneOf(["webhook", "plugin"]))
@@ -121,12 +121,14 @@ class SenderProblem(Schema):
     repair = _repair()
 
 
-class Silence(Schema):
+class Outage(Schema):
     """How long the shop has sent no order, by its own rhythm."""
 
     since = Time(required=True, metadata={"description": "Its last order.", "example": "2026-11-22T06:51:08Z"})
     missed = fields.Float(required=True, metadata={"description": "Orders usual in such a time.", "example": 1.5})
-    longest_missed = fields.Float(required=True, metadata={"description": "In its longest silence.", "example": 4.2})
+    longest_missed = fields.Float(
+        required=True, metadata={"description": "In its longest outage until then.", "example": 4.2}
+    )
     alarming = fields.Boolean(required=True, metadata={"description": "Far longer than usual, and than ever."})
 
 
@@ -145,13 +147,13 @@ class Drift(Schema):
     stock_compared = fields.Integer(
         required=True, metadata={"description": "Those whose stock the shop manages.", "example": 40}
     )
-    orders = fields.List(fields.Nested(OrderDifference), required=True)
-    products = fields.List(fields.Nested(ProductDifference), required=True)
-    stock = fields.List(fields.Nested(StockDifference), required=True)
+    orders = fields.List(fields.Nested(OrderDiscrepancy), required=True)
+    products = fields.List(fields.Nested(ProductDiscrepancy), required=True)
+    stock = fields.List(fields.Nested(StockDiscrepancy), required=True)
     unread = fields.List(fields.Nested(NotRead), required=True)
-    senders = fields.List(fields.Nested(SenderProblem), required=True)
+    senders = fields.List(fields.Nested(SendingProblem), required=True)
     notes = fields.List(fields.String(), required=True, metadata={"description": "What was not looked at, and why."})
-    silence = fields.Nested(Silence, required=True, allow_none=True)
+    silence = fields.Nested(Outage, required=True, allow_none=True)
     problem = fields.String(
         required=True, allow_none=True, metadata={"description": "Why the comparison could not be finished."}
     )
@@ -162,7 +164,7 @@ class Drift(Schema):
 @fails_with(404)
 @blp.response(200, reply(Drift))
 def get_drift(store: str) -> Any:
-    """How the POS compares with a shop: orders, stock, what sends, and silence, as of the latest comparison. One is
+    """How the POS compares with a shop: orders, stock, what sends, and outages, as of the latest comparison. One is
     made every RECONCILE_EVERY minutes where the shop is connected, and by `pos-api reconcile`."""
     if store not in {each.id for each in services().stores.all()}:
         raise NotFound(f"There is no store {store!r}.")

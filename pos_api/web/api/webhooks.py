@@ -20,7 +20,7 @@ from pos_api.errors import BadRequest, PayloadTooLarge, PosError, Unavailable, U
 from pos_api.inbox.model import Outcome
 from pos_api.logs import get_logger
 from pos_api.processing.faults import RETRY_AFTER
-from pos_api.processing.reading import read_delivery, without_body
+from pos_api.processing.reading import BEGINNING, read_delivery, without_body
 from pos_api.processing.work import Work, parked
 from pos_api.processing.worker import Receipt
 from pos_api.senders.base import Authenticated, Sender, StoreCandidates
@@ -41,9 +41,8 @@ OUTCOME_SECONDS = 10.0
 
 LARGEST = 64 * 1024 * 1024
 """So much of a body over the limit is read, for its signature."""
-_BEGINNING = 65_536
 _LOGGED = 80
-"""A sender's words are cut to this many letters in the log."""
+"""So many characters of what a sender wrote are in the log."""
 _MESSAGES = {
     "created": "Created",
     "updated": "Updated",
@@ -131,7 +130,7 @@ def _take_large(
     beginning, size = b"", 0
     try:
         for part in parts:
-            beginning = beginning or part[:_BEGINNING]
+            beginning = beginning or part[:BEGINNING]
             size += len(part)
             authentication.add(part)
     except BadRequest:
@@ -156,7 +155,7 @@ def _log_receipt(work: Work) -> None:
 
 
 def _outcome(receipt: Receipt) -> Outcome | None:
-    """The outcome, or None when the event is stored and will be processed later. Raises Unavailable when it is not
+    """The outcome, or None when the delivery is stored and will be processed later. Raises Unavailable when it is not
     known to be stored."""
     try:
         return receipt.done.result(OUTCOME_SECONDS)
@@ -167,7 +166,7 @@ def _outcome(receipt: Receipt) -> Outcome | None:
 
 
 def _with_key(problem: PosError, event_key: str) -> PosError:
-    """The problem as the sender is told it, with the key under which the body was kept."""
+    """The problem as it is answered, with the key under which the body was kept."""
     return type(problem)(problem.message, details={"fields": problem.details, "event_key": event_key})
 
 

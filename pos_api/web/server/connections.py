@@ -52,7 +52,7 @@ class Connections:
         self._sweeping = False
         self.body_bytes = 0
         self._refused: Counter[str] = Counter()
-        """Refused for no fault that its sender could mend, or too many at once, by code; logged together."""
+        """Refused for no fault that its sender could correct, or too many at once, by code; logged together."""
         self._logged = 0
         """Refused since the last check, with a line each."""
 

@@ -94,7 +94,7 @@ class RequestProtocol(HttpToolsProtocol):
             self.refuse(LONG_HEAD)
 
     def eof_received(self) -> bool:  # type: ignore[override]
-        """The sender has said all: a whole request is still answered, half a body is refused."""
+        """The sender sends nothing more: a complete request is still answered, half a body is refused."""
         if self.arrives() and self._large:  # the application says what becomes of the part that it has read
             self._arrival = None
             self.cycle.more_body = False

@@ -56,7 +56,7 @@ class Gateway:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or start and stop with the server."""
         if scope["type"] == "lifespan":
-            await self._live(receive, send)
+            await self._lifespan(receive, send)
         elif scope["type"] == "http" and (read := await _read(scope, receive)) is not None:
             body, more = read
             environment = environ(scope, body)
@@ -81,7 +81,7 @@ class Gateway:
         finally:
             self._large_held -= 1
 
-    async def _live(self, receive: Receive, send: Send) -> None:
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
         await send({"type": "lifespan.startup.complete"})
         await receive()
@@ -136,7 +136,7 @@ def environ(scope: Scope, body: bytes) -> dict[str, Any]:
     """The WSGI environment of a request that has arrived whole.
 
     Nothing in it comes from this process's environment (SCRIPT_NAME), or from a header that says where the request
-    comes from; headers with `_` in their name, which WSGI can't tell from those with `-`, are left out.
+    comes from; headers with `_` in their name, which WSGI can't distinguish from those with `-`, are left out.
     """
     host, port = scope["server"] or ("", 0)
     environment = {

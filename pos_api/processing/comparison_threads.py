@@ -31,7 +31,7 @@ class Running:
     lease: str
 
 
-class Comparing:
+class ComparisonThreads:
     """The comparisons of this process that are on their way, by store."""
 
     def __init__(self, db: Db, config: Config) -> None:
