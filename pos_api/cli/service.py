@@ -20,7 +20,7 @@ from pos_api.database import client as database
 from pos_api.inbox.lease_renewal import renewal
 from pos_api.processing import due
 from pos_api.processing.recurring_jobs import Schedule
-from pos_api.senders.woocommerce.setup_line import webhook_url
+from pos_api.senders.delivery_url import shop_url
 from pos_api.web.server import server
 
 _FRESH_ENV = """\
@@ -98,7 +98,7 @@ def _next_steps(config: Config) -> str:
 Server running on port {config.port}
 
   Connect a shop   {program} store show default --connect
-  Send orders to   {webhook_url(config)}   (X-API-Key: WEBHOOK_API_KEY in .env)
+  Send orders to   {shop_url(config)}   (X-API-Key: WEBHOOK_API_KEY in .env)
   API docs         {here}/api-docs
   Add a user       {program} user add NAME
   Try it           ./test-webhook.sh{where}

@@ -11,10 +11,11 @@ from pos_api.cli.common import moment_text, parse_moment, read_secret, say, with
 from pos_api.config import Config
 from pos_api.database.client import Db
 from pos_api.errors import Invalid, NotFound
+from pos_api.senders.delivery_url import shop_url, store_url
 from pos_api.senders.registry import SENDERS
 from pos_api.senders.woocommerce import connection
 from pos_api.senders.woocommerce.kind import KIND as WOOCOMMERCE
-from pos_api.senders.woocommerce.setup_line import kind_url, setup_line, webhook_url
+from pos_api.senders.woocommerce.setup_line import setup_line
 from pos_api.staff import audit
 from pos_api.stores import removal, settings
 from pos_api.stores.model import DEFAULT
@@ -60,7 +61,7 @@ def add_store(config: Config, db: Db, /, name: str, kind: str, **given: str | No
     key, secret = settings.add_store(db, config, name, kind=kind, **chosen)
     say(f"Added {name}. Keep these, they are shown this once:")
     if kind != WOOCOMMERCE:
-        say(f"  URL for its webhooks:  {kind_url(config, kind, name)}")
+        say(f"  URL for its webhooks:  {store_url(config, kind, name)}")
         say(f"  secret:                {secret}")
         return
     say(f"  API key:                                 {key}")
@@ -92,7 +93,7 @@ def show_store(config: Config, db: Db, /, name: str, connect: bool) -> None:
         ("time zone", found.timezone),
         ("currency", found.currency or "-"),
         ("live since", moment_text(found.live_since)),
-        ("sends to", webhook_url(config) if found.kind == WOOCOMMERCE else kind_url(config, found.kind, name)),
+        ("sends to", shop_url(config) if found.kind == WOOCOMMERCE else store_url(config, found.kind, name)),
     ]:
         say(f"{label:<12}{value}")
 
@@ -102,7 +103,7 @@ def print_setup_line(config: Config, key: str) -> None:
     say(setup_line(config, key))
     if not config.public_url:
         say(
-            f"PUBLIC_URL is not set, so the line says {webhook_url(config)}. For a shop on another machine, set"
+            f"PUBLIC_URL is not set, so the line says {shop_url(config)}. For a shop on another machine, set"
             " PUBLIC_URL and print the line again, or replace http://localhost… by the address of this service in the"
             " field Webhook URL after pasting.",
             err=True,

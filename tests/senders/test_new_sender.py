@@ -116,6 +116,11 @@ def test_a_delivery_about_an_order_is_found_when_the_order_is_erased(tills: list
     assert [entry["store"] for entry in db.inbox.find({"erased_at": None})] == ["till-2"]
 
 
+def test_a_slash_at_the_end_of_the_address_changes_nothing(tills: list[Till]) -> None:
+    assert tills[0].send(SALE).get_json()["data"]["outcome"] == "created"
+    assert tills[0].send(SALE, store="till-1/").get_json()["data"]["outcome"] == "duplicate"
+
+
 def test_what_is_for_woocommerce_alone_refuses_a_store_of_another_kind(
     tills: list[Till], db: Db, config: Config, fake: FakeShop
 ) -> None:

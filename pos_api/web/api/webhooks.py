@@ -67,7 +67,7 @@ def receive() -> tuple[Response, int]:
     return _receive(sender, services().stores.of_kind(sender.kind))
 
 
-@blp.post("/<kind>/<store>")
+@blp.post("/<kind>/<store>", strict_slashes=False)
 @declared(Access(by_sender=True))
 @fails_with(400, 404, 413, 415, 422)
 @documented(**RECEIVE_OF_KIND)
