@@ -158,7 +158,7 @@ class Sender(Protocol[MessageT]):
 
 
 class Ingest(Protocol):
-    """Brings events in that were read from a store, rather than sent by it: through the inbox, like a delivery.
+    """Brings in what was read from a store, rather than sent by it: through the inbox, like a delivery.
 
     What reads shops is given this function, as it belongs to `processing`, which is above all senders.
     """
@@ -166,6 +166,6 @@ class Ingest(Protocol):
     def __call__(
         self, db: Db, store: Store, bodies: Iterable[bytes], read_at: datetime, /, *, again: bool = False
     ) -> list[Outcome]:
-        """Store and apply these events, read at `read_at`; the outcome of each, in order. With `again` also events that
-        were applied before are applied. Raises PyMongoError when the database can't be reached."""
+        """Store and apply these bodies, read at `read_at`; the outcome of each, in order. With `again` those that were
+        applied before are applied, too. Raises PyMongoError when the database can't be reached."""
         ...

@@ -26,7 +26,7 @@ _LOG_INS_AT_ONCE = 8
 """Log-ins that are checked or wait for it, each in a web thread: a flood of them must leave threads to the orders."""
 
 
-class Failures:
+class AttemptLimits:
     """Failed attempts to authenticate, by address, and failed log-ins by account too. Only failures count, and who has
     the right key or token never waits for the failures of others.
 

@@ -126,7 +126,7 @@ class FailedAttempts:
             "outcome": "failed",
             "details.reason": reason,
         }
-        with suppress(PyMongoError), pymongo.timeout(_PATIENCE):
+        with suppress(PyMongoError), pymongo.timeout(_DATABASE_TIMEOUT):
             db.audit.update_one(
                 {"_id": hashlib.sha256(key.encode()).hexdigest()[:32]},
                 {"$setOnInsert": first, "$inc": {"details.count": 1}},
@@ -148,7 +148,8 @@ class FailedAttempts:
 
 OTHERS = "others"
 """In place of an address where there are too many."""
-_PATIENCE = 1.0
+_DATABASE_TIMEOUT = 1.0
+"""Seconds that a failed attempt waits for the database to be recorded."""
 
 
 @dataclass(frozen=True, slots=True)

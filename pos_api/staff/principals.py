@@ -9,7 +9,7 @@ from pos_api.staff.users import ROLES
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who makes a request: a member of staff or a script by its token, or a shop by its API key."""
+    """Who makes a request: a member of staff or a script by its token, or a store by its API key."""
 
     name: str
     role: str

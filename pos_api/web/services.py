@@ -1,4 +1,5 @@
-"""What a process that serves requests holds: settings, database, stores, the worker and the count of failures."""
+"""What a process that serves requests holds: settings, database, stores, the worker, and how many
+attempts to authenticate failed."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from pos_api.config import Config
 from pos_api.database.client import Db
 from pos_api.processing.recurring_jobs import Schedule
 from pos_api.processing.worker import Worker
-from pos_api.staff.attempt_limits import Failures
+from pos_api.staff.attempt_limits import AttemptLimits
 from pos_api.staff.audit import FailedAttempts
 from pos_api.staff.tokens import Tokens
 from pos_api.stores.key_management import note_settings_key
@@ -27,7 +28,7 @@ class Services:
     stores: Stores
     worker: Worker
     tokens: Tokens
-    failures: Failures
+    attempt_limits: AttemptLimits
     failed_attempts: FailedAttempts
     schedule: Schedule
 
@@ -40,8 +41,8 @@ class Services:
         worker.start()
         schedule = Schedule(db, config)
         schedule.start()
-        tokens, failures = Tokens(db, config.jwt_secret), Failures(config.web_processes, config.web_threads)
-        return cls(config, db, stores, worker, tokens, failures, FailedAttempts(), schedule)
+        tokens, limits = Tokens(db, config.jwt_secret), AttemptLimits(config.web_processes, config.web_threads)
+        return cls(config, db, stores, worker, tokens, limits, FailedAttempts(), schedule)
 
     def close(self) -> None:
         """Stop the threads; what waits is in the inbox."""

@@ -19,7 +19,7 @@ from pos_api.database import client as database
 from pos_api.database.client import Db
 from pos_api.errors import TooManyRequests, Unauthorized
 from pos_api.staff import token_claims, users
-from pos_api.staff.attempt_limits import Failures
+from pos_api.staff.attempt_limits import AttemptLimits
 from pos_api.staff.principals import Principal
 
 SECRET = "a-secret-of-at-least-thirty-two-bytes"
@@ -115,64 +115,64 @@ def test_a_role_includes_those_below_it() -> None:
 
 def test_after_ten_failed_log_ins_the_right_password_is_refused_too(db: Db) -> None:
     users.add(db, "anna", "correct horse battery")
-    failures = Failures()
+    limits = AttemptLimits()
     for _ in range(10):
         with pytest.raises(Unauthorized):
-            failures.log_in(db, "192.0.2.1", "anna", "wrong password")
+            limits.log_in(db, "192.0.2.1", "anna", "wrong password")
     with pytest.raises(TooManyRequests) as refused:
-        failures.log_in(db, "192.0.2.1", "anna", "correct horse battery")
+        limits.log_in(db, "192.0.2.1", "anna", "correct horse battery")
     assert refused.value.retry_after is not None
     assert 290 <= refused.value.retry_after <= 301
 
 
 def test_only_failures_count_and_only_for_their_address(db: Db) -> None:
     users.add(db, "anna", "correct horse battery")
-    failures = Failures()
+    limits = AttemptLimits()
     for _ in range(11):
-        assert failures.log_in(db, "192.0.2.1", "anna", "correct horse battery").name == "anna"
+        assert limits.log_in(db, "192.0.2.1", "anna", "correct horse battery").name == "anna"
     for _ in range(60):
-        failures.note("192.0.2.1")
+        limits.note("192.0.2.1")
     with pytest.raises(TooManyRequests):
-        failures.note("192.0.2.1")
-    failures.note("192.0.2.2")
+        limits.note("192.0.2.1")
+    limits.note("192.0.2.2")
 
 
 def test_addresses_of_one_ipv6_subscriber_count_as_one() -> None:
-    failures = Failures()
+    limits = AttemptLimits()
     for last in range(60):
-        failures.note(f"2001:db8::{last:x}")
+        limits.note(f"2001:db8::{last:x}")
     with pytest.raises(TooManyRequests):
-        failures.note("2001:db8::ffff")
-    failures.note("2001:db8:0:1::1")
+        limits.note("2001:db8::ffff")
+    limits.note("2001:db8:0:1::1")
 
 
 @pytest.mark.parametrize("form", ["192.0.2.1:{}", "[2001:db8::1]:{}", "2001:db8::1%{}", "no address {}"])
 def test_the_same_address_in_other_words_gets_past_no_limit(form: str) -> None:
     """Some reverse proxies write the port of the connection into X-Forwarded-For, another one each time."""
-    failures = Failures()
+    limits = AttemptLimits()
     for port in range(1, 61):
-        failures.note(form.format(port))
+        limits.note(form.format(port))
     with pytest.raises(TooManyRequests):
-        failures.note(form.format(61))
-    failures.note("192.0.2.2")
+        limits.note(form.format(61))
+    limits.note("192.0.2.2")
 
 
 def test_an_ipv4_address_over_an_ipv6_socket_is_that_ipv4_address_and_no_other() -> None:
-    failures = Failures()
+    limits = AttemptLimits()
     for number in range(60):
-        failures.note("::ffff:192.0.2.1" if number % 2 else "192.0.2.1")
+        limits.note("::ffff:192.0.2.1" if number % 2 else "192.0.2.1")
     with pytest.raises(TooManyRequests):
-        failures.note("::ffff:192.0.2.1")
-    failures.note("::ffff:192.0.2.2")
+        limits.note("::ffff:192.0.2.1")
+    limits.note("::ffff:192.0.2.2")
 
 
 def test_log_ins_do_not_wait_one_after_another_for_a_database_that_is_away() -> None:
     away = database.open_database("mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=500")
-    failures = Failures()
+    limits = AttemptLimits()
 
     def log_in(number: int) -> None:
         with pytest.raises(ServerSelectionTimeoutError):
-            failures.log_in(away, f"192.0.2.{number}", "anna", "correct horse battery")
+            limits.log_in(away, f"192.0.2.{number}", "anna", "correct horse battery")
 
     started = time.monotonic()
     with ThreadPoolExecutor(12) as threads:

@@ -51,11 +51,11 @@ def _counted(view: View) -> View:
     @wraps(view)
     def counted(*args: Any, **kwargs: Any) -> Any:
         address = request.remote_addr or ""
-        services().failures.check_log_in(address)
+        services().attempt_limits.check_log_in(address)
         try:
             return view(*args, **kwargs)
         except (BadRequest, PayloadTooLarge, UnsupportedMediaType, Invalid):
-            services().failures.note_log_in(address)
+            services().attempt_limits.note_log_in(address)
             raise
 
     return cast(View, counted)
@@ -78,7 +78,7 @@ class Login(Who):
 @blp.response(200, reply(Login))
 def log_in(credentials: dict[str, str]) -> dict[str, Any]:
     """Exchange name and password for a token, good for twelve hours."""
-    who = services().failures.log_in(services().db, request.remote_addr or "", **credentials)
+    who = services().attempt_limits.log_in(services().db, request.remote_addr or "", **credentials)
     audit.set_actor("user", who.name, address=plain(request.remote_addr))
     audit.record(services().db, "login.succeeded", target=who.name, details={"role": who.role})
     token, expires_at = services().tokens.of_log_in(who)

@@ -68,7 +68,7 @@ def _pos_error(error: PosError) -> Response:
 def _unauthorized(error: Unauthorized) -> Response:
     """Every failed authentication ends here and is counted by address; a request that may be made costs nothing."""
     try:
-        services().failures.note(request.remote_addr or "")
+        services().attempt_limits.note(request.remote_addr or "")
     except TooManyRequests as too_many:
         return _pos_error(too_many)
     _record_failure(error)
