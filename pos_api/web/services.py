@@ -1,5 +1,4 @@
-"""What a process that serves requests holds: settings, database, stores, the worker, and how many
-attempts to authenticate failed."""
+"""What a process that serves requests holds: settings, database, stores, worker, schedule, tokens and limits."""
 
 from __future__ import annotations
 

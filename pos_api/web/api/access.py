@@ -78,8 +78,8 @@ def declared(access: Access) -> Callable[[View], View]:
 
 
 _PUBLIC = Access(public=True)
-_PAGES = ("static", "api-docs.openapi_json", "docs.page")
-"""The API document and its files: views that are not ours, or that know nothing of this module."""
+_PAGES = ("static", "api-docs.openapi_json")
+"""The API document as JSON, and the files of its page: views of Flask and flask-smorest."""
 
 public = declared(_PUBLIC)
 """Anybody may, without a credential."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from flask import Blueprint, current_app, make_response, render_template
 from flask.wrappers import Response
 
+from pos_api.web.api.access import public
+
 blp = Blueprint("docs", __name__)
 
 _CONTENT_SECURITY_POLICY = (
@@ -14,6 +16,7 @@ _CONTENT_SECURITY_POLICY = (
 
 
 @blp.get("/api-docs", strict_slashes=False)
+@public
 def page() -> Response:
     """The page; everything it loads comes from here."""
     response = make_response(render_template("api_docs.html", title=current_app.config["API_TITLE"]))

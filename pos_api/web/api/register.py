@@ -29,9 +29,9 @@ def register(app: Flask, version: str) -> None:
     app.config.update(_settings(version))
     app.json = JsonProvider(app)
     app.request_class = WholeRequest
-    rest = Api(app)
+    api = Api(app)
     for blueprint in _BLUEPRINTS:
-        rest.register_blueprint(blueprint)
+        api.register_blueprint(blueprint)
     app.register_blueprint(docs.blp)
     check_access(app)
     app.before_request(_begin)
