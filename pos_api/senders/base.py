@@ -37,23 +37,27 @@ class Authenticated:
 
 @dataclass(frozen=True, slots=True)
 class StoreCandidates:
-    """The stores that a delivery may come from: all of the sender's kind, or the one that the URL names; and the
-    address it was sent from."""
+    """The stores that a delivery may come from: all of `kind`, or the `only` one that the URL names; and the address
+    it was sent from."""
 
-    stores: Sequence[Store]
-    address: str | None
     all_stores: Stores
+    kind: str
+    address: str | None
+    only: str | None = None
+
+    @property
+    def stores(self) -> list[Store]:
+        """These stores, for a sender that looks for the one whose secret made a signature."""
+        return [store for store in self.all_stores.of_kind(self.kind) if self.only in (None, store.id)]
 
     def with_api_key(self, key: str) -> Store:
         """The one of these stores whose API key this is. Raises Unauthorized, and Forbidden for a key that may not send
         deliveries, or not from this address."""
-        known = api_key(self.all_stores, key, self.address, ORDERS)
-        for store in self.stores:
-            if store.id == known.store:
-                return store
-        raise Unauthorized(
-            "The API key is of a store that does not send to this address.", reason="API key of another store"
-        )
+        store = self.all_stores.get(api_key(self.all_stores, key, self.address, ORDERS).store)
+        if store.kind != self.kind or self.only not in (None, store.id):
+            problem = "The API key is of a store that does not send to this address."
+            raise Unauthorized(problem, reason="API key of another store")
+        return store
 
 
 class StreamedAuthentication(Protocol):

@@ -92,7 +92,7 @@ def test_an_order_may_have_any_text_as_its_id(tills: list[Till], client: FlaskCl
     assert figures["orders_count"] == 1
 
 
-def test_the_sender_decides_who_sent_a_delivery(tills: list[Till], client: FlaskClient, db: Db) -> None:
+def test_the_sender_decides_who_sent_a_delivery(tills: list[Till], client: FlaskClient, config: Config, db: Db) -> None:
     assert tills[0].send(b'{"event":"ping"}').get_json()["message"] == "Ping received"
     assert tills[0].send(SALE, secret="wrong").status_code == 401
     assert tills[0].send(SALE, store="till-2").status_code == 401, "the address of one till, the secret of another"
@@ -103,7 +103,13 @@ def test_the_sender_decides_who_sent_a_delivery(tills: list[Till], client: Flask
     assert client.post(PATH, data=envelope, headers=headers).status_code == 401, "a till is no WooCommerce shop"
     headers["X-API-Key"] = API_KEY
     assert client.post("/api/webhooks/woocommerce/till-1", data=envelope, headers=headers).status_code == 401
+    other = settings.add_store(db, config, "north")[0]
+    client.application.extensions["pos"].stores._read_at = float("-inf")
+    assert client.post("/api/webhooks/woocommerce/north", data=envelope, headers=headers).status_code == 401
     assert client.post("/api/webhooks/woocommerce/default", data=envelope, headers=headers).status_code == 200
+    headers["X-API-Key"] = other
+    assert client.post("/api/webhooks/woocommerce/default", data=envelope, headers=headers).status_code == 401
+    assert client.post("/api/webhooks/woocommerce/north", data=envelope, headers=headers).status_code == 200
     assert db.inbox.count_documents({"kind": "till"}) == 0
 
 

@@ -7,7 +7,7 @@ address that `pos-api store add` prints.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from concurrent.futures import TimeoutError as NotYet
 from itertools import chain
 from typing import Any, cast
@@ -26,7 +26,6 @@ from pos_api.processing.worker import Receipt
 from pos_api.senders.base import Authenticated, Sender, StoreCandidates
 from pos_api.senders.registry import sender_of
 from pos_api.stores.api_keys import ORDERS
-from pos_api.stores.model import Store
 from pos_api.web.api.access import Access, declared
 from pos_api.web.api.blueprint import Blueprint
 from pos_api.web.api.openapi import documented, fails_with
@@ -63,8 +62,7 @@ blp = Blueprint("webhooks", __name__, url_prefix="/api/webhooks", description="D
 @documented(**RECEIVE)
 def receive() -> tuple[Response, int]:
     """Take a delivery: the plugin's envelope, or WooCommerce's own webhook."""
-    sender = sender_of(services().config.store_kind)
-    return _receive(sender, services().stores.of_kind(sender.kind))
+    return _receive(sender_of(services().config.store_kind))
 
 
 @blp.post("/<kind>/<store>", strict_slashes=False)
@@ -73,15 +71,14 @@ def receive() -> tuple[Response, int]:
 @documented(**RECEIVE_OF_KIND)
 def receive_of_kind(kind: str, store: str) -> tuple[Response, int]:
     """Take a delivery of this store, which is of this kind. 404: there is no such kind."""
-    sender = sender_of(kind)
-    return _receive(sender, [each for each in services().stores.of_kind(kind) if each.id == store])
+    return _receive(sender_of(kind), store)
 
 
-def _receive(sender: Sender[Any], stores: Sequence[Store]) -> tuple[Response, int]:
-    """Authenticate, read, store and process a delivery that comes from one of these stores."""
+def _receive(sender: Sender[Any], store: str | None = None) -> tuple[Response, int]:
+    """Authenticate, read, store and process a delivery that comes from this store, or from any of the sender's kind."""
     started = time.perf_counter()
     headers = {name.lower(): value for name, value in request.headers}
-    candidates = StoreCandidates(stores, request.remote_addr, services().stores)
+    candidates = StoreCandidates(services().stores, sender.kind, request.remote_addr, store)
     body, large = _body()
     if large:
         return _take_large(sender, headers, large, candidates, started)

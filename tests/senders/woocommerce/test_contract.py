@@ -64,7 +64,7 @@ def test_the_plugins_signature_is_the_one_the_standard_gives(
 
 
 def _authenticate(stores: Stores, headers: Mapping[str, str], body: str) -> Authenticated:
-    return authentication.authenticate(headers, body.encode(), StoreCandidates(stores.all(), None, stores))
+    return authentication.authenticate(headers, body.encode(), StoreCandidates(stores, "woocommerce", None))
 
 
 def _with_key(config: Config, key: str) -> Config:
