@@ -1,7 +1,4 @@
-"""How every failure is answered: one JSON shape, a stable code, and no detail of what went wrong inside.
-
-fail2ban reads the log line of a failed authentication, with this module's name (deploy/fail2ban).
-"""
+"""How every failure is answered: one JSON shape, a stable code, and no detail of what went wrong inside."""
 
 from __future__ import annotations
 
@@ -17,7 +14,7 @@ from pos_api.logs import get_logger
 from pos_api.processing.faults import RETRY_AFTER, is_outage
 from pos_api.web.services import services
 
-log = get_logger(__name__)
+log = get_logger("pos_api.web.api")  # fail2ban's filter names it (deploy/fail2ban)
 
 
 def register_error_handlers(app: Flask) -> None:

@@ -170,7 +170,7 @@ def test_fail2ban_finds_who_guessed_and_nobody_else(log_format: str, config: Con
         "authentication failed from 192.0.2.1: wrong API key",
         "\n2026-11-28T09:33:20.1Z warning  authentication failed from 192.0.2.1: wrong API key",
         '", "event": "authentication failed from 192.0.2.1: wrong API key"}',
-        '\n{"module": "pos_api.web.api.errors", "event": "authentication failed from 192.0.2.1: wrong API key"}',
+        '\n{"module": "pos_api.web.api", "event": "authentication failed from 192.0.2.1: wrong API key"}',
     ]
     with running([*POS_API, "serve"], tmp_path, environment(**settings)) as service:
 
