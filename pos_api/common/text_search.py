@@ -1,5 +1,5 @@
-"""The words by which people find orders, customers and products. They are folded for comparison; of very many the first
-ones are indexed, so the text that matters most comes first."""
+"""The words by which people find orders, customers and products: case-folded, and of very many only the first ones. So
+callers give the text that matters most first."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ _NOT_WORDS = re.compile(r"[^\w@.+-]+")
 _TELEPHONE = re.compile(r"[\d\s()+./-]+")
 _TELEPHONE_DIGITS = 6
 _MOST_WORDS = 100
+"""Words of a document that are indexed."""
 _LONGEST_WORD = 320
-"""So many words of a thing are indexed, each with so many characters: an e-mail address is one word."""
+"""Characters of a word that are indexed: an e-mail address is one word."""
 MOST_KEPT = 3 * _MOST_WORDS
-"""So many there may be where those of an earlier name are kept beside those of a new one."""
+"""Words that are indexed where those of an earlier name are kept beside those of a new one."""
 
 
 def contact_words(*texts: str) -> list[str]:
@@ -27,12 +28,12 @@ def contact_words(*texts: str) -> list[str]:
         if len(digits) >= _TELEPHONE_DIGITS:
             words[digits[:_LONGEST_WORD]] = None
         words |= dict.fromkeys(word[:_LONGEST_WORD] for word in _NOT_WORDS.split(text.casefold()) if word)
-    return _indexed(words)
+    return _first_words(words)
 
 
 def wanted_contact_words(text: str) -> list[str]:
-    """What to look for among `contact_words`, the longest, which is the rarest, first; a telephone number by its
-    digits."""
+    """The words of a search text, as `contact_words` has them: the longest, which is the rarest, first; a telephone
+    number by its digits."""
     digits = _digits(text)[:_LONGEST_WORD]
     if len(digits) >= _TELEPHONE_DIGITS and _TELEPHONE.fullmatch(text):
         return [digits]
@@ -41,7 +42,7 @@ def wanted_contact_words(text: str) -> list[str]:
 
 def product_words(*texts: str) -> list[str]:
     """The words of a product: SKUs and a name. Only blanks separate words, so a SKU such as `A/1-2` stays whole."""
-    return _indexed(word[:_LONGEST_WORD] for text in texts for word in text.casefold().split())
+    return _first_words(word[:_LONGEST_WORD] for text in texts for word in text.casefold().split())
 
 
 def newer_words_first(words: list[str], *, kept: Any) -> dict[str, Any]:
@@ -51,7 +52,7 @@ def newer_words_first(words: list[str], *, kept: Any) -> dict[str, Any]:
     return {"$slice": [{"$concatArrays": [newer, {"$setDifference": [kept, newer]}]}, MOST_KEPT]}
 
 
-def _indexed(words: Iterable[str]) -> list[str]:
+def _first_words(words: Iterable[str]) -> list[str]:
     """The first of these words, each once, as many as are indexed; sorted."""
     return sorted(islice(dict.fromkeys(words), _MOST_WORDS))
 

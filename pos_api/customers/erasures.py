@@ -79,7 +79,7 @@ class Erasures:
         found = [
             erasure
             for asked_by in (None, store)
-            for name in self._names(customer, asked_by)
+            for name in self._ids(customer, asked_by)
             for erasure in self._known.get(name, ())
         ]
         return tuple(sorted(found, key=lambda each: each.until))
@@ -87,7 +87,7 @@ class Erasures:
     def by_store(self, customer: str) -> Iterator[tuple[str | None, tuple[Erasure, ...]]]:
         """All erasures of a customer, by the store that asked; None where it was asked for all."""
         for asked_by in self._stores:
-            for name in self._names(customer, asked_by):
+            for name in self._ids(customer, asked_by):
                 if known := self._known.get(name):
                     yield asked_by, known
 
@@ -131,14 +131,14 @@ class Erasures:
         self._db.erasure_keys.update_one({"_id": document["_id"]}, {"$set": {"sealed": sealed}})
         return key
 
-    def name(self, customer: str, store: str | None) -> str:
+    def id_of(self, customer: str, store: str | None) -> str:
         """The `_id` of the erasure of a customer; makes the key where there is none."""
         self.refresh()
         if not self._keys:
             self._make_key()
-        return self._names(customer, store)[0]
+        return self._ids(customer, store)[0]
 
-    def _names(self, customer: str, store: str | None) -> list[str]:
+    def _ids(self, customer: str, store: str | None) -> list[str]:
         text = f"{store or '*'}\0{customer}".encode()
         return [f"{name}:{hmac.digest(key, text, 'sha256').hex()}" for name, key in sorted(self._keys.items())]
 
@@ -154,7 +154,7 @@ class Erasures:
     def remember(self, customer: str, store: str | None, erasure: Erasure) -> Erasure:
         """Remember an erasure, before anything of it is done, and return it: one of the same moment that is remembered
         already keeps its pseudonym."""
-        name = self.name(customer, store)
+        name = self.id_of(customer, store)
         new = {"_id": name, "times.until": {"$ne": erasure.until}}
         entry = {"until": erasure.until, "customer": erasure.customer, "orders": erasure.orders}
         asked = {"who": self._cipher.encrypt(customer.encode()), "asked_at": now(), "due_at": now() + _LEASE}
@@ -175,7 +175,7 @@ class Erasures:
         of it by then, else due once more."""
         self.refresh()
         done = {"$unset": {"who": "", "asked_at": "", "due_at": ""}}
-        names = self._names(customer, store)
+        names = self._ids(customer, store)
         for document in self._db.erasures.find({"_id": {"$in": names}, "asked_at": {"$exists": True}}):
             again = document["asked_at"] + AGAIN_AFTER
             unchanged = {"_id": document["_id"], "asked_at": document["asked_at"]}

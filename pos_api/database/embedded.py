@@ -1,10 +1,9 @@
-"""The default store where MONGODB_URI is unset: a mongod of our own, on a Unix socket in the data directory.
+"""The default database server where MONGODB_URI is unset: a mongod of our own, on a Unix socket in the data directory.
 
-Every process that uses it holds a shared lock on `mongodb/users.lock`; whoever finds nobody else there on the
-way out stops the mongod. Starting, joining and leaving happen under the exclusive lock on
-`mongodb/turn.lock`, so no two of them ever meet. The kernel drops both locks with the process, so a `kill -9`
-leaves nothing to clean up: the mongod goes on for the others, or for whoever comes next. Where the mongod
-itself is killed, a process that uses it starts it anew.
+Every process that uses it holds a shared lock on `mongodb/users.lock`; one that ends and is the only user stops the
+mongod. Starting, joining and leaving happen under the exclusive lock on `mongodb/change.lock`, one at a time. The
+kernel releases both locks with the process, so a `kill -9` leaves nothing to clean up: the mongod goes on for the
+others, or for the next user. Where the mongod itself is killed, a process that uses it starts it anew.
 """
 
 from __future__ import annotations
@@ -46,29 +45,30 @@ _INSTEAD = "Or name another mongod in MONGOD, or set MONGODB_URI to a MongoDB se
 
 log = get_logger(__name__)
 _guard = threading.RLock()
-_fork_or_turn = threading.Lock()
-"""A child forked in a turn would hold what ends it, locks and pipes, so that no turn would come again."""
-_stores: dict[Path, _Store] = {}
+_fork_or_change = threading.Lock()
+"""A child forked during a change would inherit the locks and pipes that end it, so that nobody could change anything
+any more."""
+_in_use: dict[Path, _EmbeddedMongod] = {}
 
 
 def uri(data_dir: Path) -> str:
-    """Start the store in `data_dir`, or join it, until this process exits or calls `release`.
+    """Start the mongod in `data_dir`, or join it, until this process exits or calls `release`.
 
     Returns a `mongodb://` URI of its Unix socket, good for this process only. Calling it again costs nothing
     and gives the same. Raises ConfigError with one line where there is no mongod, or none that can run here.
     """
     path = data_dir.resolve() / "mongodb"
     with _guard:
-        if path not in _stores:
-            _stores[path] = _Store(path)
-        return _stores[path].uri
+        if path not in _in_use:
+            _in_use[path] = _EmbeddedMongod(path)
+        return _in_use[path].uri
 
 
 def release() -> None:
-    """Leave every store that this process uses, and stop the mongod of each that nobody else uses."""
+    """Leave every mongod that this process uses, and stop those that nobody else uses."""
     with _guard:
-        while _stores:
-            _stores.popitem()[1].leave()
+        while _in_use:
+            _in_use.popitem()[1].leave()
 
 
 def find_mongod() -> Path:
@@ -95,7 +95,7 @@ def find_mongod() -> Path:
     )
 
 
-class _Store:
+class _EmbeddedMongod:
     """One process's use of the mongod in one directory."""
 
     def __init__(self, path: Path) -> None:
@@ -105,25 +105,25 @@ class _Store:
         self._directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
         self._users = os.open(path / "users.lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            self._reach = _short_name(path, self._directory)
-            self._socket = self._reach / _SOCKET
+            self._short_path = _short_path_of(path, self._directory)
+            self._socket = self._short_path / _SOCKET
             self.uri = f"mongodb://{quote_plus(str(self._socket))}/"
-            self._line = self._join()
+            self._connection = self._join()
         except BaseException:
             self._close()
             raise
         # Waits in a read that only the end of mongod (or leaving) ends, so watching costs nothing.
-        self._keeper = threading.Thread(target=self._keep, name="embedded-mongod", daemon=True)
-        self._keeper.start()
+        self._watcher = threading.Thread(target=self._watch, name="embedded-mongod", daemon=True)
+        self._watcher.start()
 
     def leave(self) -> None:
         """Stop using it; the last one out stops the mongod and waits until it is gone."""
         self._left.set()
         with suppress(OSError):
-            self._line.shutdown(socket.SHUT_RDWR)
-        self._keeper.join()
-        self._line.close()
-        with self._turn():
+            self._connection.shutdown(socket.SHUT_RDWR)
+        self._watcher.join()
+        self._connection.close()
+        with self._alone():
             try:
                 fcntl.flock(self._users, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -132,47 +132,47 @@ class _Store:
                 self._stop()
             self._close()
 
-    def forget(self) -> None:
-        """In a forked child: let go of the parent's lock without unlocking it, as the parent still needs it.
+    def leave_to_parent(self) -> None:
+        """In a forked child: close the parent's lock without unlocking it, as the parent still needs it.
 
         The directory's descriptor stays open, since the parent's URI may lead through it.
         """
         os.close(self._users)
-        self._line.close()
+        self._connection.close()
 
     def _join(self) -> socket.socket:
-        with self._turn():
+        with self._alone():
             fcntl.flock(self._users, fcntl.LOCK_SH)
             deadline = time.monotonic() + _SETTLE_SECONDS
-            while not (line := self._call()):
+            while not (connection := self._connect()):
                 if time.monotonic() > deadline:
                     raise ConfigError(f"The mongod in {self._path} does not answer, see mongod.log there.")
                 if not self._start():
                     time.sleep(0.05)
-            return line
+            return connection
 
-    def _keep(self) -> None:
+    def _watch(self) -> None:
         wait = 0.0
         while not self._left.wait(wait):
             with suppress(OSError):
-                self._line.recv(1)
-            self._line.close()
+                self._connection.recv(1)
+            self._connection.close()
             if self._left.is_set():
                 return
             try:
-                self._line, wait = self._join(), 0.0
+                self._connection, wait = self._join(), 0.0
             except (ConfigError, OSError) as error:
                 wait = min(wait * 2 + 1, 30)
                 log.error("mongod is gone and can't be started", next_try_in_seconds=wait, error=str(error))
 
-    def _call(self) -> socket.socket | None:
-        line = socket.socket(socket.AF_UNIX)
+    def _connect(self) -> socket.socket | None:
+        connection = socket.socket(socket.AF_UNIX)
         try:
-            line.connect(str(self._socket))
+            connection.connect(str(self._socket))
         except OSError:  # no socket, or a stale one
-            line.close()
+            connection.close()
             return None
-        return line
+        return connection
 
     def _start(self) -> bool:
         """Start mongod and wait until it answers, however long it takes. Raises ConfigError where it ends instead.
@@ -199,16 +199,16 @@ class _Store:
         finally:
             os.close(running)
         if ended.returncode:
-            raise ConfigError(_why(program, self._path / "mongod.log", ended))
+            raise ConfigError(_reason(program, self._path / "mongod.log", ended))
         return True
 
     def _arguments(self) -> list[str]:
         return [
             "--fork",  # returns once it answers, and leaves a daemon that outlives us
-            *("--dbpath", str(self._reach)),
-            *("--logpath", str(self._reach / "mongod.log"), "--logappend", "--quiet"),
+            *("--dbpath", str(self._short_path)),
+            *("--logpath", str(self._short_path / "mongod.log"), "--logappend", "--quiet"),
             *("--slowms", "60000"),  # the log quotes slow queries, and personal data with them
-            *("--bind_ip", str(self._socket), "--unixSocketPrefix", str(self._reach)),
+            *("--bind_ip", str(self._socket), "--unixSocketPrefix", str(self._short_path)),
             *("--filePermissions", "0700"),
             *("--wiredTigerCacheSizeGB", _CACHE_GB),
             "--noscripting",
@@ -217,24 +217,24 @@ class _Store:
 
     def _stop(self) -> None:
         """Stop mongod in order and wait until it has left its directory."""
-        if not (line := self._call()):
+        if not (connection := self._connect()):
             return
-        with line, suppress(OSError):
-            line.sendall(_shutdown_message())
+        with connection, suppress(OSError):
+            connection.sendall(_shutdown_message())
         lock = self._path / "mongod.lock"
         deadline = time.monotonic() + _SETTLE_SECONDS
         while lock.stat().st_size and time.monotonic() < deadline:  # emptied last
             time.sleep(0.01)
 
     @contextmanager
-    def _turn(self) -> Iterator[None]:
-        with _fork_or_turn:
-            turn = os.open(self._path / "turn.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    def _alone(self) -> Iterator[None]:
+        with _fork_or_change:
+            lock = os.open(self._path / "change.lock", os.O_RDWR | os.O_CREAT, 0o600)
             try:
-                fcntl.flock(turn, fcntl.LOCK_EX)
+                fcntl.flock(lock, fcntl.LOCK_EX)
                 yield
             finally:
-                os.close(turn)
+                os.close(lock)
 
     def _close(self) -> None:
         fcntl.flock(self._users, fcntl.LOCK_UN)
@@ -255,7 +255,7 @@ def _make_private(path: Path) -> None:
     path.chmod(0o700)
 
 
-def _short_name(path: Path, directory: int) -> Path:
+def _short_path_of(path: Path, directory: int) -> Path:
     """`path`, or where it is too long for a Unix socket the name of our open descriptor of it."""
     if len(os.fsencode(path / _LONGEST_SOCKET)) <= _SOCKET_PATH_BYTES:
         return path
@@ -280,19 +280,19 @@ def _shutdown_message() -> bytes:
     return struct.pack("<iiiiiB", 21 + len(body), 1, 0, 2013, 0, 0) + body
 
 
-def _why(program: Path, log: Path, ended: subprocess.CompletedProcess[bytes]) -> str:
+def _reason(program: Path, log: Path, ended: subprocess.CompletedProcess[bytes]) -> str:
     said = ended.stderr.decode(errors="replace").strip()
     if ended.returncode == _LOADER_FAILED:
         library = said.split("error while loading shared libraries: ")[-1].split("\n")[0]
         return f"{program} can't load a library: {library}. Install it. {_INSTEAD}"
     if ended.returncode == -signal.SIGILL:
         return f"{program} needs a CPU with AVX. {_INSTEAD}"
-    reason = " ".join((_complaint(log) or said).split())
+    reason = " ".join((_first_error(log) or said).split())
     return f"{program} did not start (exit status {ended.returncode}): {reason[:300]}. See {log}."
 
 
-def _complaint(log: Path) -> str:
-    """What mongod's last start ended with, in its own words: its first error."""
+def _first_error(log: Path) -> str:
+    """The first error that mongod logged at its last start; blank where there is none."""
     try:
         last_start = log.read_bytes().rpartition(b'"MongoDB starting"')[2]
     except OSError:
@@ -309,18 +309,18 @@ def _complaint(log: Path) -> str:
     return ""
 
 
-def _forget_in_child() -> None:
+def _leave_to_parent() -> None:
     global _guard
-    _fork_or_turn.release()
+    _fork_or_change.release()
     _guard = threading.RLock()  # the old one stays locked if another thread of the parent had it
-    for store in _stores.values():
-        store.forget()
-    _stores.clear()
+    for mongod in _in_use.values():
+        mongod.leave_to_parent()
+    _in_use.clear()
 
 
 os.register_at_fork(
-    before=_fork_or_turn.acquire,
-    after_in_parent=_fork_or_turn.release,
-    after_in_child=_forget_in_child,
+    before=_fork_or_change.acquire,
+    after_in_parent=_fork_or_change.release,
+    after_in_child=_leave_to_parent,
 )
 atexit.register(release)

@@ -17,7 +17,7 @@ from pos_api.figures.state import draw_token
 from pos_api.figures.writes import write_newer
 
 
-def follow(db: Db, orders: list[Document]) -> set[str]:
+def update(db: Db, orders: list[Document]) -> set[str]:
     """Bring `first_orders` up to date with these changed orders; returns the ids of the orders which that concerns."""
     earliest: dict[str, Document] = {}
     for order in orders:

@@ -15,15 +15,16 @@ _HOUR = timedelta(hours=1)
 _WEEK = 168
 _FEWEST_ORDERS = 50
 _FEWEST_WEEKS = 2
-_UNLIKELY = 7.0
+_ALARMING_MISSED = 7.0
 """Orders missed, by what is usual. If orders came independently, e^-7, once in 1,100 gaps, would be this long."""
-_WORSE_THAN_EVER = 1.5
+_LONGER_THAN_ANY = 1.5
+"""An alarming gap is so many times longer than the longest before."""
 
 
 @dataclass(frozen=True, slots=True)
 class OrderGap:
-    """The time since the last order: since when, how many orders usually come in such a time, and the most that were
-    ever missed in a gap before."""
+    """The time since the last order: since when; `missed`, how many orders usually come in such a time; and
+    `longest_missed`, how many in the longest gap before."""
 
     since: datetime
     missed: float
@@ -32,7 +33,7 @@ class OrderGap:
     @property
     def alarming(self) -> bool:
         """Whether it is far longer than usual, and than any before."""
-        return self.missed > max(_UNLIKELY, self.longest_missed * _WORSE_THAN_EVER)
+        return self.missed > max(_ALARMING_MISSED, self.longest_missed * _LONGER_THAN_ANY)
 
 
 def current_gap(db: Db, store: str, moment: datetime) -> OrderGap | None:
@@ -50,8 +51,8 @@ def current_gap(db: Db, store: str, moment: datetime) -> OrderGap | None:
     if newest is None:
         return None
     counts = [hours.get(start + n * _HOUR, 0) for n in range(WEEKS * _WEEK)]
-    measured = judge(counts, (moment - newest["created_at"]) / _HOUR)
-    return None if measured is None else OrderGap(newest["created_at"], *measured)
+    missed = missed_orders(counts, (moment - newest["created_at"]) / _HOUR)
+    return None if missed is None else OrderGap(newest["created_at"], *missed)
 
 
 def _orders_by_hour(db: Db, store: str, start: datetime) -> dict[datetime, int]:
@@ -64,11 +65,11 @@ def _orders_by_hour(db: Db, store: str, start: datetime) -> dict[datetime, int]:
     return {each["_id"]: each["orders"] for each in counted}
 
 
-def judge(counts: Sequence[int], hours_without_orders: float) -> tuple[float, float] | None:
-    """How many orders usually come in the last `hours_without_orders`, and the most that were missed in a gap before.
+def missed_orders(counts: Sequence[int], hours_without_orders: float) -> tuple[float, float] | None:
+    """How many orders usually come in the last `hours_without_orders`, and how many in the longest gap before.
 
-    `counts` are the orders of each hour up to the present one, the last of them `_WEEK` hours or more. The hours before
-    the first order are not the shop's. None where they are too few to tell.
+    `counts` are the orders of each hour up to the present one; the hours before the first order do not count. None
+    where the orders or the weeks are too few to know what is usual.
     """
     first = next((n for n, orders in enumerate(counts) if orders), len(counts))
     if sum(counts) < _FEWEST_ORDERS or len(counts) - first < _FEWEST_WEEKS * _WEEK:
@@ -77,7 +78,7 @@ def judge(counts: Sequence[int], hours_without_orders: float) -> tuple[float, fl
     gap = min(int(hours_without_orders), len(counts))
     missed = sum(usual[n % _WEEK] for n in range(len(counts) - gap, len(counts)))
     gaps = groupby(range(first, len(counts) - gap), key=lambda n: counts[n] > 0)
-    longest = max((sum(usual[n % _WEEK] for n in hours) for came, hours in gaps if not came), default=0.0)
+    longest = max((sum(usual[n % _WEEK] for n in hours) for ordered, hours in gaps if not ordered), default=0.0)
     return round(missed, 1), round(longest, 1)
 
 

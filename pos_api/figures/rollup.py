@@ -179,7 +179,7 @@ def _sum_days(db: Db, store: str, days: list[str]) -> None:
     for day, by_currency in by_day.items():
         older = {"_id": f"{store}:{day}", "token": {"$lt": token}}
         currencies = sorted(by_currency)
-        limited = limit_rows([_but_figures(by_currency[currency]) for currency in currencies])
+        limited = limit_rows([_without_figures(by_currency[currency]) for currency in currencies])
         rollups = [{"currency": currency, "rows": rows} for currency, rows in zip(currencies, limited, strict=True)]
         spans.append(UpdateOne(older, {"$set": {"token": token, "rollups": rollups}}, upsert=True))
         shown = [{"currency": currency, **_figures_of_day(by_currency[currency])} for currency in currencies]
@@ -204,7 +204,7 @@ _COUNT_RETURNING = {
 """A stage that makes one row of those who returned: they are counted once for each day."""
 
 
-def _but_figures(rows: list[Document]) -> list[Document]:
+def _without_figures(rows: list[Document]) -> list[Document]:
     return [row for row in rows if row["of"] != FIGURE]
 
 
@@ -268,7 +268,7 @@ def _server_time(db: Db) -> datetime:
 def _mark_stale(db: Db, orders: list[Document]) -> None:
     """Mark the buckets of these changed orders, and of those that their customers' first orders are or were in."""
     buckets = {order["rollup_bucket"]: order["store"] for order in orders}
-    concerned = first_orders.follow(db, orders) - {order["_id"] for order in orders}
+    concerned = first_orders.update(db, orders) - {order["_id"] for order in orders}
     if concerned:
         elsewhere = {"_id": {"$in": list(concerned)}}
         for order in db.orders.find(elsewhere, {"store": 1, "rollup_bucket": 1}):

@@ -1,6 +1,6 @@
 """Fencing tokens, and up to when changes of orders were noted.
 
-A fencing token is a number that the database gives out, drawn before reading. What was read under a later token is
+A fencing token is a number from the database, drawn before reading. What was read under a later token is
 never replaced by what was read under an earlier one.
 
 `rollup_state` has two documents. `token` has the `number` of the last token. `noted` has `until`, the server's
@@ -63,7 +63,7 @@ def noted(db: Db) -> Noted:
 
 
 def start_over(db: Db) -> None:
-    """Forget what was noted, so that every order is noted as changed, and counted for this version of the measures."""
+    """Remove what was noted, so that every order is noted as changed, and counted for this version of the measures."""
     _start_over(db, {})
 
 

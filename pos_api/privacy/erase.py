@@ -71,14 +71,14 @@ def person(db: Db, erasures: Erasures, customer: str) -> Erased:
     return erased
 
 
-def apply_report(db: Db, erasures: Erasures, report: CustomerErasure) -> str:
+def apply_erasure(db: Db, erasures: Erasures, report: CustomerErasure) -> str:
     """Carry out an erasure that a shop reports, for what came from that shop; returns the outcome. Where the shop has
     kept what is in the orders, it stays here as well, and the customer is what the orders say."""
     erased = _erase(db, erasures, report.email, report.store, report.until, orders_too=report.orders)
     return "updated" if erased.found_anything() else "unchanged"
 
 
-def orders_erased(db: Db, erased: Mapping[str, Erasure]) -> None:
+def note_erased_orders(db: Db, erased: Mapping[str, Erasure]) -> None:
     """Remember that these orders (by `_id`) were saved without personal data, and erase the deliveries about them; once
     more after AGAIN_AFTER (`run_due`), for those that are still being applied."""
     if not erased:
@@ -100,7 +100,7 @@ def _erase(
 ) -> Erased:
     """Record, remember and carry out an erasure that is asked for now; by a store, or for all (None)."""
     details = {"store": store, "orders_too": orders_too} if store else None
-    with audit.act(db, "customer.erased", target=erasures.name(customer, store), details=details) as added:
+    with audit.act(db, "customer.erased", target=erasures.id_of(customer, store), details=details) as added:
         pseudonym = pseudonym_if_known(db, customer) if orders_too else None
         erasure = erasures.remember(customer, store, Erasure(until, pseudonym, orders_too))
         started_at = now()

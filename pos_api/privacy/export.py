@@ -34,7 +34,7 @@ def export(db: Db, erasures: Erasures, customer: str) -> Document:
     deliveries = list(_deliveries(db, customer, record, [order["_id"] for order in orders]))
     if not (record or orders or deliveries):
         raise NotFound(f"Nothing is held about {customer[:80]!r}.")
-    name = erasures.name(customer, None)
+    name = erasures.id_of(customer, None)
     entries = audit.find(db, audit.Filter(action="customer", target=name), limit=100)
     audit.record(db, "customer.exported", target=name, details={"orders": len(orders), "deliveries": len(deliveries)})
     return {

@@ -61,7 +61,7 @@ def _erase_closed_orders(db: Db, closed_before: datetime) -> None:
 
 def _erase_batch(db: Db, batch: list[Document], due: Document) -> None:
     """Erase these orders. Whose they were is kept with them until nothing is left to do here, for who goes on after a
-    crash; `closed_at`, by which they are found, goes last. See `erase.orders_erased` for the deliveries about them."""
+    crash; `closed_at`, by which they are found, goes last. `erase.note_erased_orders` erases the deliveries."""
     of_customer: dict[str | None, list[str]] = {}
     for order in batch:
         of_customer.setdefault(order["customer"], []).append(order["_id"])
@@ -75,7 +75,7 @@ def _erase_batch(db: Db, batch: list[Document], due: Document) -> None:
         erase_orders(db, {"_id": {"$in": orders_}, **due}, erasure)
     erased = {"_id": {"$in": keys}, "erased_at": {"$exists": True}}
     saved = list(db.orders.find(erased, {"customer": 1, "erased_at": 1, "former_customers": 1}))
-    erase.orders_erased(db, {order["_id"]: Erasure(order["erased_at"], order["customer"]) for order in saved})
+    erase.note_erased_orders(db, {order["_id"]: Erasure(order["erased_at"], order["customer"]) for order in saved})
     noted_before = {name for order in saved for name in order.get("former_customers", ())}
     # of this batch too, as a delivery that came meanwhile has taken the note away
     remove_unused(db, sorted(noted_before.union(people)))

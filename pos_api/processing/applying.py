@@ -61,7 +61,7 @@ def _apply_orders(db: Db, updates: list[OrderUpdate]) -> list[Outcome]:
         for update, result in zip(updates, results, strict=True)
         if result.erased and update.anonymized
     }
-    erase.orders_erased(db, erased_by_shop)
+    erase.note_erased_orders(db, erased_by_shop)
     return [Outcome(each.outcome, tuple(each.warnings), erased=each.erased is not None) for each in results]
 
 
@@ -95,4 +95,4 @@ def _(command: CustomerUpdate, db: Db, erasures: Erasures | None) -> Outcome:
 @_apply.register
 def _(command: CustomerErasure, db: Db, erasures: Erasures | None) -> Outcome:
     assert erasures is not None
-    return Outcome(erase.apply_report(db, erasures, command), erased=True)
+    return Outcome(erase.apply_erasure(db, erasures, command), erased=True)

@@ -275,7 +275,7 @@ def test_who_comes_back_is_a_new_customer(shop: Shop, db: Db, erasures: Erasures
 
 def test_who_came_back_and_is_erased_again_is_two_customers(shop: Shop, db: Db, erasures: Erasures) -> None:
     shop.outcome("order.created", annas(1))
-    first = erase.apply_report(db, erasures, CustomerErasure("default", ANNA, now() - timedelta(hours=2), orders=True))
+    first = erase.apply_erasure(db, erasures, CustomerErasure("default", ANNA, now() - timedelta(hours=2), orders=True))
     shop.outcome("order.created", annas(2, date_created_gmt=(now() - timedelta(hours=1)).isoformat()))
     assert first == "updated"
     before = figures(db)

@@ -852,7 +852,7 @@ def test_a_key_that_may_not_see_webhooks_does_not_stop_the_comparison(
     assert (report.problem, len(report.orders)) == (None, 1)
 
 
-# --- silence ------------------------------------------------------------------------------------------------------
+# --- outages ------------------------------------------------------------------------------------------------------
 
 
 def _rhythm(weeks: int, open_hours: range, orders: int, days: range = range(7)) -> list[int]:
@@ -860,45 +860,45 @@ def _rhythm(weeks: int, open_hours: range, orders: int, days: range = range(7)) 
     return week * weeks
 
 
-def test_a_silence_far_longer_than_usual_alarms() -> None:
+def test_a_gap_far_longer_than_usual_alarms() -> None:
     counts = _rhythm(4, range(8, 20), 2)
     counts[-12:] = [0] * 12
     counts = counts[:-6]
-    missed, longest = outage_detection.judge(counts, 8.5) or (0, 0)
+    missed, longest = outage_detection.missed_orders(counts, 8.5) or (0, 0)
     assert missed > 7
     assert outage_detection.OrderGap(now(), missed, longest).alarming
 
 
-@pytest.mark.parametrize("silent_hours", [1, 2, 11])
-def test_nights_and_short_pauses_are_no_alarm(silent_hours: int) -> None:
+@pytest.mark.parametrize("hours", [1, 2, 11])
+def test_nights_and_short_pauses_are_no_alarm(hours: int) -> None:
     counts = _rhythm(4, range(8, 20), 2)
     counts = counts[: len(counts) - 15]  # nine in the morning
-    missed, longest = outage_detection.judge(counts, silent_hours) or (99, 0)
+    missed, longest = outage_detection.missed_orders(counts, hours) or (99, 0)
     assert not outage_detection.OrderGap(now(), missed, longest).alarming
 
 
-def test_a_shop_that_is_often_silent_alarms_later() -> None:
+def test_a_shop_that_often_has_gaps_alarms_later() -> None:
     counts = _rhythm(8, range(8, 20), 2)
     counts[200:215] = counts[500:515] = [0] * 15
-    missed, longest = outage_detection.judge(counts, 12) or (99, 0)
+    missed, longest = outage_detection.missed_orders(counts, 12) or (99, 0)
     assert longest > 10
     assert not outage_detection.OrderGap(now(), missed, longest).alarming
 
 
-def test_a_great_sale_makes_no_habit() -> None:
+def test_one_great_sale_does_not_change_what_is_usual() -> None:
     counts = _rhythm(4, range(8, 20), 2)
     counts[3 * 168 + 10] = 2000
     counts = counts[: 3 * 168 + 12]
-    missed, longest = outage_detection.judge(counts, 1) or (99, 0)
+    missed, longest = outage_detection.missed_orders(counts, 1) or (99, 0)
     assert not outage_detection.OrderGap(now(), missed, longest).alarming
 
 
 @pytest.mark.parametrize("counts", [[], [0] * 1344, [1] * 49, [1] * 200, [0] * 1200 + [9] * 144])
-def test_too_few_orders_tell_no_rhythm(counts: list[int]) -> None:
-    assert outage_detection.judge(counts, 99) is None
+def test_too_few_orders_show_no_rhythm(counts: list[int]) -> None:
+    assert outage_detection.missed_orders(counts, 99) is None
 
 
-def test_a_stores_silence_is_heard_from_its_orders(fake: FakeShop, shop: RestReader, db: Db, config: Config) -> None:
+def test_an_outage_of_a_store_is_found_in_its_orders(fake: FakeShop, shop: RestReader, db: Db, config: Config) -> None:
     end = now() - timedelta(hours=30)
     db.orders.insert_many(
         {"_id": f"default:{n}", "store": "default", "order_id": n, "created_at": end - timedelta(minutes=30 * n)}
