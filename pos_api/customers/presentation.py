@@ -7,18 +7,19 @@ from pos_api.common.presentation import fields, shown
 from pos_api.customers.model import CustomerDocument
 from pos_api.database.client import Document
 
-_ADDRESS = fields(
+ADDRESS = fields(
     *("first_name", "last_name", "company", "address_1", "address_2", "city", "state", "postcode", "country"),
     *("phone", "email"),
 )
 _CUSTOMER = fields(
     *("id", "email", "first_name", "last_name", "company", "phone", "username"),
     *("external_ids", "first_order_at", "last_order_at"),
-    billing=_ADDRESS,
-    shipping=_ADDRESS,
+    billing=ADDRESS,
+    shipping=ADDRESS,
 )
 
-
+LISTED = dict.fromkeys(_CUSTOMER.keys() - {"id"}, 1)
+"""What a query reads of customers that are shown in a list."""
 _NAMES = {"external_ids": "shop_ids", "owning_store": "home"}
 """Fields that are shown under another name."""
 

@@ -7,12 +7,11 @@ from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 from pos_api.common.text_search import wanted_contact_words
-from pos_api.customers import collections
+from pos_api.customers import collections, presentation
 from pos_api.customers.model import CustomerDocument
 from pos_api.database.client import Db
 from pos_api.errors import Conflict, NotFound
 
-_NOT_SHOWN = dict.fromkeys(("search", "as_of", "accounts", "orders_seen", "pseudonym", "owning_store"), 0)
 _CUSTOMER_ID = re.compile(r"(?:([a-z0-9][a-z0-9-]{0,39}):)?#?(\d{1,19})")
 
 Position: TypeAlias = tuple[datetime | None, str]
@@ -32,7 +31,7 @@ def find(db: Db, words: str | None, limit: int, after: Position | None = None) -
         query["$nor"] = [{"last_order_at": last_order_at, "_id": {"$gte": customer}}]
         query["last_order_at"] = {"$not": {"$gt": last_order_at}} if last_order_at else None
     newest_first = [("last_order_at", -1), ("_id", -1)]
-    cursor = collections.customers(db).find(query, _NOT_SHOWN).sort(newest_first).limit(limit)
+    cursor = collections.customers(db).find(query, presentation.LISTED).sort(newest_first).limit(limit)
     return list(cursor if words is not None else cursor.hint(newest_first))
 
 
@@ -52,10 +51,7 @@ def get(db: Db, customer: str) -> CustomerDocument:
     if len(candidates) > 1:
         names = [each.replace(":", ":#") for each in candidates]
         raise Conflict(f"Several stores have a customer {text[:80]}; say which.", details={"candidates": names})
-    best = max(found, key=lambda each: _rank(each, text, candidates))
-    for name in _NOT_SHOWN:
-        best.pop(name, None)  # type: ignore[misc]  # of a key that is not literal
-    return best
+    return max(found, key=lambda each: _rank(each, text, candidates))
 
 
 def _rank(record: CustomerDocument, text: str, external_ids: list[str]) -> tuple[bool, bool, datetime]:

@@ -11,12 +11,9 @@ from typing import Any
 
 from pos_api.common.presentation import fields, shown
 from pos_api.common.warning_messages import messages
+from pos_api.customers.presentation import ADDRESS
 from pos_api.database.client import Document
 
-_ADDRESS = fields(
-    *("first_name", "last_name", "company", "address_1", "address_2", "city", "state", "postcode", "country"),
-    *("phone", "email"),
-)
 _META = fields("key", "value")
 _LINE = fields(
     *("id", "sku", "product", "name", "product_id", "variation_id", "quantity", "reduced_stock", "price", "tax_class"),
@@ -48,8 +45,8 @@ _GOODS_AND_MONEY = fields(
 _STOCK = fields("unmatched", "without_stock", "warnings", held=fields("sku", "quantity"))
 _BUYER = fields(
     *("customer", "customer_id", "customer_note", "transaction_id"),
-    billing=_ADDRESS,
-    shipping=_ADDRESS,
+    billing=ADDRESS,
+    shipping=ADDRESS,
     refunds={**_REFUND, "reason": None},
 )
 _ONE = fields("opening", status_history=_STATUS, movements=_MOVEMENT)

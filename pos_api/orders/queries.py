@@ -95,8 +95,10 @@ def of_customer(db: Db, customer: str, limit: int) -> list[Document]:
 def _by_id(order: str) -> Document:
     if ":" in order:
         return {"_id": order}
-    number = int(order) if order.isascii() and order.isdigit() and len(order) < 20 else 0
-    return {"order_id": {"$in": [order, number if number <= INT64_MAX else 0]}}
+    ids: list[int | str] = [order]
+    if order.isascii() and order.isdigit() and len(order) < 20 and int(order) <= INT64_MAX:
+        ids.append(int(order))
+    return {"order_id": {"$in": ids}}
 
 
 def _under_current_skus(db: Db, orders: list[Document]) -> list[Document]:
