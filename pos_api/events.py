@@ -1,8 +1,8 @@
 """What happened: the events that a domain returns when it has applied a command.
 
 An event's `id` is made of what it is about and of its revision there, so applying a command again gives the same ids
-and makes no second event of one change. `type` is what subscribers choose by (`order.created`). Events hold no personal
-data, only what is needed to look the thing up.
+and makes no second event of one change. `type` is what subscribers choose by (`order.created`). Events hold only what
+is needed to look the thing up, and no personal data but a customer's key.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import blake2b
 from typing import Literal, TypeAlias
 
 from pos_api.common.quantity import Quantity, whole
@@ -43,10 +44,10 @@ class Event(ABC):
 
 @dataclass(frozen=True, slots=True)
 class OrderChanged(Event):
-    """An order was saved as its `revision` (1, 2, 3 …).
+    """An update was saved as an order's `revision` (1, 2, 3 …; other changes have revisions without an event).
 
-    Each revision has one of `created`, `updated`, `deleted` and `restored`. Beside it there may be one that says that
-    it came into a final status (`completed`, `cancelled`, `refunded`): its id ends in that word.
+    It is one of `created`, `updated`, `deleted` and `restored`. Beside it there may be one that says that the order
+    came into a final status (`completed`, `cancelled`, `refunded`): its id ends in that word.
     """
 
     order: str
@@ -74,8 +75,8 @@ class OrderChanged(Event):
 class StockChanged(Event):
     """A movement of the stock ledger: number `seq` of a product, which took its stock from `before` to `after`.
 
-    `sku` is the product's `_id`. `store` is the store whose order moved it, and `order` that order; None where a person
-    or a product report did. `cause` is an inbox entry's key, or a person.
+    `sku` is the product's `_id`. `store` is the store whose order or product report moved it, None where a person did;
+    `order` is that order. `cause` is an inbox entry's key, or a person.
     """
 
     sku: str
@@ -108,8 +109,8 @@ class StockChanged(Event):
 
 @dataclass(frozen=True, slots=True)
 class ProductChanged(Event):
-    """A product was made, changed or archived. `version` is the number of that change and rises, such as the
-    milliseconds of the report's time. `sku` is the product's `_id`."""
+    """A product was made, changed or archived. `version` is the time of the report, or of what a person did, in
+    milliseconds. `sku` is the product's `_id`; `store` is None where a person did it."""
 
     sku: str
     version: int
@@ -132,8 +133,8 @@ class ProductChanged(Event):
 
 @dataclass(frozen=True, slots=True)
 class CustomerChanged(Event):
-    """A customer's record was made, changed or erased. `customer` is the record's `_id`, or of an erased one the
-    pseudonym; `version` as of a product."""
+    """A customer's record was made, changed or erased. `customer` is the record's `_id`, often an e-mail address, or of
+    an erased one the pseudonym; `version` as of a product. Ids show a digest of it, as they are kept and logged."""
 
     customer: str
     version: int
@@ -147,11 +148,11 @@ class CustomerChanged(Event):
 
     @property
     def id(self) -> str:
-        return f"customer:{self.customer}:{self.version}"
+        return f"{self.resource}:{self.version}"
 
     @property
     def resource(self) -> str:
-        return f"customer:{self.customer}"
+        return f"customer:{blake2b(self.customer.encode(), digest_size=12).hexdigest()}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ def _figures() -> _Figures:
 
     return _Figures(
         Counter("pos_events", "Deliveries answered, by topic and outcome.", ["topic", "outcome"]),
-        Counter("pos_changes", "What deliveries changed, by type of event.", ["type"]),
+        Counter("pos_changes", "What happened, by type of event.", ["type"]),
         Histogram("pos_request_seconds", "Seconds to answer a delivery."),
         Histogram("pos_batch_events", "Events per batch.", buckets=(1, 2, 5, 10, 20, 50, 100)),
         Histogram("pos_batch_seconds", "Seconds to apply a batch."),

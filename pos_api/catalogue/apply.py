@@ -43,6 +43,7 @@ from pos_api.common.time import now
 from pos_api.common.warning_messages import EventWarning, warn
 from pos_api.database.client import Db
 from pos_api.events import StockChanged
+from pos_api.stock.model import stock_changed
 
 
 def apply(db: Db, update: ProductUpdate) -> ProductResult:
@@ -132,16 +133,9 @@ def _create(
         links.take_sku(db, take_sku_from, update)
     if not goods_without_stock.remove(db, update.external_id, update.modified_at):
         return ProductResult("stale")
-    created = create(db, _product_of(update, update.stock, related), cause=update.cause)
-    return _result(update, related.new_id, "created", moved=_opening(created, update))
-
-
-def _opening(created: ProductDocument, update: ProductUpdate) -> tuple[StockChanged, ...]:
-    """The first movement of a new product as an event; none where its ledger had gone on before it was created."""
-    if created["seq"] != 1:
-        return ()
-    stock = created["stock"]
-    return (StockChanged(created["_id"], 1, 0, stock, "opening", update.cause, now(), store=update.store),)
+    _, opening = create(db, _product_of(update, update.stock, related), cause=update.cause)
+    moved = (stock_changed(opening, update.store),) if opening["seq"] == 1 else ()
+    return _result(update, related.new_id, "created", moved=moved)
 
 
 def _product_of(update: ProductUpdate, stock: Quantity, related: RelatedProducts) -> ProductDocument:

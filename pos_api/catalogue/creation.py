@@ -14,6 +14,7 @@ from pos_api.database.client import Db
 from pos_api.database.primary_term import one_primary
 from pos_api.errors import Conflict
 from pos_api.stock import ledger
+from pos_api.stock.model import Movement
 
 
 def new_product(sku: str, *, name: str, price: Decimal128 | None, stock: Quantity, id: str = "") -> ProductDocument:
@@ -32,11 +33,12 @@ def new_product(sku: str, *, name: str, price: Decimal128 | None, stock: Quantit
 
 
 @one_primary()
-def create(db: Db, product: ProductDocument, *, cause: str) -> ProductDocument:
-    """Create a product and the first movement of its ledger, of its stock, and return the product as it is then.
+def create(db: Db, product: ProductDocument, *, cause: str) -> tuple[ProductDocument, Movement]:
+    """Create a product and the first movement of its ledger, of its stock; return the product as it is then, and the
+    movement.
 
-    Finishes what a crash left between the two; the stock is then what the movement says. Raises Conflict when the
-    `_id` is a product's SKU already.
+    Finishes what a crash left between the two: the stock is then that of the ledger's last movement, which is returned.
+    Raises Conflict when the `_id` is a product's SKU already.
     """
     products, product_id = collections.products(db), product["_id"]
     if products.find_one({"skus": product_id}, {"_id": 1}):  # before a ledger is opened that would be nobody's
@@ -47,4 +49,4 @@ def create(db: Db, product: ProductDocument, *, cause: str) -> ProductDocument:
         products.insert_one(product)
     except DuplicateKeyError:
         raise Conflict(f"There is a product with SKU {product_id!r} already.") from None
-    return product
+    return product, movement

@@ -160,8 +160,10 @@ class ProductResult:
     events: tuple[ProductChanged | StockChanged, ...] = ()
 
 
-def product_changed(product: str, change: ProductChange, version: datetime, at: datetime, store: str) -> ProductChanged:
-    """The event of a product (`_id`) that a store's report of this version has changed."""
+def product_changed(
+    product: str, change: ProductChange, version: datetime, at: datetime, store: str | None = None
+) -> ProductChanged:
+    """The event of a product (`_id`) that a store's report of this version, or a person (None), has changed."""
     return ProductChanged(product, int(version.timestamp() * 1000), change, at, store)
 
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from pos_api.catalogue.model import ProductDocument, details_of, owning_store
-from pos_api.catalogue.staff_actions import person_of
 from pos_api.database.client import Document
+from pos_api.stock.model import person_of
 
 
 def product(stored: ProductDocument) -> Document:

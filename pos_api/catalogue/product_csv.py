@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from pos_api.catalogue import collections, presentation, staff_actions
@@ -23,6 +23,7 @@ from pos_api.common.money import decimal, money
 from pos_api.common.quantity import quantity
 from pos_api.database.client import Db, Document
 from pos_api.errors import BadRequest, Invalid, PosError
+from pos_api.events import Event
 from pos_api.staff import audit
 
 COLUMNS = ("sku", "name", "price", "stock", "low_stock_threshold", "archived")
@@ -52,13 +53,25 @@ def _row(product: ProductDocument) -> list[Cell]:
 
 @dataclass(slots=True)
 class Report:
-    """What became of a file's rows. `errors` holds `{"line", "sku", "message"}` of those left out whole."""
+    """What became of a file's rows. `errors` holds `{"line", "sku", "message"}` of those left out whole; `events` what
+    the others caused."""
 
     created: int = 0
     updated: int = 0
     unchanged: int = 0
     counted: int = 0
     errors: list[Document] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+
+    def counts(self) -> Document:
+        """How many rows ended how."""
+        return {
+            "created": self.created,
+            "updated": self.updated,
+            "unchanged": self.unchanged,
+            "counted": self.counted,
+            "errors": len(self.errors),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +91,7 @@ def read(db: Db, body: bytes, *, by: str) -> Report:
     rows = _rows(body, report)
     with audit.act(db, "products.imported") as details:
         _apply_all(db, rows, by, report)
-        details |= asdict(report) | {"errors": len(report.errors)}
+        details |= report.counts()
     report.errors.sort(key=lambda error: error["line"])
     return report
 
@@ -220,9 +233,9 @@ def _apply(db: Db, values: Document, product: ProductDocument | None, by: str, r
     if units is not None and units < 0 and not (product and product["stock"] == units):
         raise Invalid("stock was counted, so it must not be negative")
     if product is None:
-        staff_actions.add(db, values, by=by)
+        report.events += staff_actions.add(db, values, by=by).events
         if values.get("archived"):
-            staff_actions.change(db, values["sku"], {"archived": True})
+            report.events += staff_actions.change(db, values["sku"], {"archived": True}).events
         report.created += 1
         return
     changes: Document = {
@@ -231,9 +244,9 @@ def _apply(db: Db, values: Document, product: ProductDocument | None, by: str, r
         if name not in ("sku", "stock") and product.get(name, False if name == "archived" else None) != value
     }
     if changes:
-        staff_actions.change(db, values["sku"], cast(ProductChanges, changes))
+        report.events += staff_actions.change(db, values["sku"], cast(ProductChanges, changes)).events
     if units is not None and units != product["stock"]:
-        staff_actions.count(db, values["sku"], units, by=by, note="CSV")
+        report.events += staff_actions.count(db, values["sku"], units, by=by, note="CSV").events
         report.counted += 1
         changes["stock"] = units
     if changes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import Any, TypedDict
 
 from bson import Decimal128
@@ -11,20 +12,37 @@ from pymongo import ReturnDocument
 
 from pos_api.catalogue import collections
 from pos_api.catalogue.creation import create, new_product
-from pos_api.catalogue.model import ProductDocument
+from pos_api.catalogue.model import ProductDocument, product_changed
 from pos_api.catalogue.queries import get
 from pos_api.common.quantity import Quantity, whole
 from pos_api.common.text_search import product_words
+from pos_api.common.time import now
 from pos_api.database.client import Db, Document
 from pos_api.errors import Conflict, Invalid
+from pos_api.events import ProductChange, ProductChanged, StockChanged
 from pos_api.staff import audit
 from pos_api.stock import ledger
-from pos_api.stock.model import Movement
-
-_PERSON = "staff:"
+from pos_api.stock.model import Movement, cause_of, stock_changed
 
 
-def add(db: Db, details: Mapping[str, Any], *, by: str) -> ProductDocument:
+@dataclass(frozen=True, slots=True)
+class StaffChange:
+    """A product as an action left it, and the events that the action caused."""
+
+    product: ProductDocument
+    events: tuple[ProductChanged | StockChanged, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StaffMovement:
+    """A product as a count or an adjustment left it, the movement, and the event that it is."""
+
+    product: ProductDocument
+    movement: Movement
+    events: tuple[StockChanged, ...]
+
+
+def add(db: Db, details: Mapping[str, Any], *, by: str) -> StaffChange:
     """Create a product as `by` says: `sku`, and where given `name`, `price`, `stock`, `low_stock_threshold`.
 
     Raises Conflict when the SKU is a product's already.
@@ -37,10 +55,17 @@ def add(db: Db, details: Mapping[str, Any], *, by: str) -> ProductDocument:
     if details.get("low_stock_threshold") is not None:
         noted["low_stock_threshold"] = product["low_stock_threshold"] = details["low_stock_threshold"]
     with audit.act(db, "product.created", target=sku, details=noted):
-        product = create(db, product, cause=cause_of(by))
+        product, movement = create(db, product, cause=cause_of(by))
+    created = _event(product, "created")
     if product["stock"] != quantity:  # the ledger was opened earlier, by an attempt that a crash cut short
-        return count(db, sku, quantity, by=by)[0]
-    return product
+        counted = count(db, sku, quantity, by=by)
+        return StaffChange(counted.product, (created, stock_changed(movement), *counted.events))
+    return StaffChange(product, (created, stock_changed(movement)))
+
+
+def _event(product: ProductDocument, change: ProductChange) -> ProductChanged:
+    at = now()
+    return product_changed(product["_id"], change, at, at)
 
 
 class ProductChanges(TypedDict, total=False):
@@ -52,14 +77,14 @@ class ProductChanges(TypedDict, total=False):
     archived: bool
 
 
-def change(db: Db, sku: str, changes: ProductChanges) -> ProductDocument:
-    """Change a product, and return it as it is then.
+def change(db: Db, sku: str, changes: ProductChanges) -> StaffChange:
+    """Change a product.
 
     Raises NotFound, and Conflict when a store changed the product at the same moment.
     """
     product = get(db, sku)
     if not changes:
-        return product
+        return StaffChange(product)
     with _audited(db, product, changes):
         changed = collections.products(db).find_one_and_update(
             {"_id": product["_id"], "skus": product["skus"]},
@@ -68,7 +93,8 @@ def change(db: Db, sku: str, changes: ProductChanges) -> ProductDocument:
         )
         if changed is None:
             raise Conflict("The product was renamed at this moment; look again.")
-    return changed
+    archived = changed.get("archived", False) and not product.get("archived", False)
+    return StaffChange(changed, (_event(changed, "archived" if archived else "updated"),))
 
 
 def _update_of(product: ProductDocument, changes: ProductChanges) -> dict[str, dict[str, Any]]:
@@ -100,8 +126,8 @@ def _audited(db: Db, product: ProductDocument, changes: ProductChanges) -> Itera
         yield
 
 
-def count(db: Db, sku: str, units: Quantity, *, by: str, note: str = "") -> tuple[ProductDocument, Movement]:
-    """Note that `units` were counted, and return the product and the movement. Raises NotFound."""
+def count(db: Db, sku: str, units: Quantity, *, by: str, note: str = "") -> StaffMovement:
+    """Note that `units` were counted. Raises NotFound."""
     product = get(db, sku)
     with audit.act(db, "stock.counted", target=product["sku"]) as details:
         movement = ledger.move(db, product["_id"], None, count=units, reason="count", cause=cause_of(by), note=note)
@@ -111,8 +137,8 @@ def count(db: Db, sku: str, units: Quantity, *, by: str, note: str = "") -> tupl
 
 def adjust(
     db: Db, sku: str, units: Quantity, *, reason: str, by: str, note: str = "", once: str | None = None
-) -> tuple[ProductDocument, Movement]:
-    """Change the stock by `units` (broken: -2) and return the product and the movement.
+) -> StaffMovement:
+    """Change the stock by `units` (broken: -2).
 
     `once` names the request: the same one by the same person again changes nothing more. Raises NotFound, and Invalid
     when `once` was used for another change.
@@ -138,17 +164,7 @@ def _before_and_after(movement: Movement) -> Document:
     return {"before": before, "after": movement["balance"], "seq": movement["seq"]}
 
 
-def _moved(product: ProductDocument, movement: Movement) -> tuple[ProductDocument, Movement]:
+def _moved(product: ProductDocument, movement: Movement) -> StaffMovement:
     if movement["seq"] > product["seq"]:
         product["stock"], product["seq"] = movement["balance"], movement["seq"]
-    return product, movement
-
-
-def cause_of(person: str) -> str:
-    """A person as the cause of a movement; an event's key has no colon."""
-    return _PERSON + person
-
-
-def person_of(cause: str) -> str | None:
-    """The person that a movement's cause is; None where it is an event."""
-    return cause.removeprefix(_PERSON) if cause.startswith(_PERSON) else None
+    return StaffMovement(product, movement, (stock_changed(movement),))

@@ -55,4 +55,4 @@ def restart_stock(db: Db, product: ProductDocument, update: ProductUpdate) -> Ch
         "opening_stock_at": update.stock_read_at,
         "opening_last_order_id": update.last_order_id,
     }
-    return opening, (stock_changed(movement),)
+    return opening, (stock_changed(movement, update.store),)

@@ -171,12 +171,14 @@ class Held(TypedDict):
 
 
 class StatusEntry(TypedDict):
-    """An entry of an order's history: the status it came into, `at` when, and the inbox entry that said so."""
+    """An entry of an order's history: the status it came into, when, by which inbox entry, and in which `rev`."""
 
     status: str
+    stage: Stage
     deleted: bool
     at: datetime
     cause: str
+    rev: int
 
 
 class StoredWarning(TypedDict):
@@ -230,8 +232,7 @@ class OrderFields(_Reported, total=False):
 
 class Order(_Reported):
     """A stored order: the fields that its sender named, and what follows from them.
-    * `rev`, raised by every save; `changed_at`, the server's time of the last one, and `saved_by`, the inbox entry
-      whose update it saved;
+    * `rev`, raised by every save; `changed_at`, the server's time of the last; `saved_by`, whose update it was;
     * `stock_rule`, `counts_as_sale` and `stage`: what its status means (see `Status`);
     * `modified_at` and `sequence`, the sender's version, and `received_at`, when that arrived here;
     * `held`, what this version holds of each product; `opening`, products whose units were gone before the POS started

@@ -4,64 +4,63 @@ from __future__ import annotations
 
 from pos_api.events import Event, OrderChange, OrderChanged, StockChanged
 from pos_api.orders.merge import Change
-from pos_api.orders.model import Order
+from pos_api.orders.model import Order, OrderUpdate, Stage, StatusEntry
 
 
 def events_by_order(changes: list[Change], moved: list[StockChanged]) -> dict[str, list[Event]]:
     """All events of a batch by the order whose update caused them. What moved for a parent, since its sub-order came
     in, is that sub-order's."""
     events: dict[str, list[Event]] = {change.update.key: [*order_events(change)] for change in changes}
-    causing = {change.after.get("parent", ""): change.update.key for change in changes}
+    suborders = {change.after["parent"]: change.update.key for change in changes if "parent" in change.after}
     for event in moved:
         order = event.order or ""
-        events[order if order in events else causing.get(order, changes[0].update.key)].append(event)
+        # a parent that nobody names here is of a newer version of one of these
+        causing = order if order in events else suborders.get(order, changes[0].update.key)
+        events[causing].append(event)
     return events
 
 
 def order_events(change: Change) -> list[OrderChanged]:
     """The events of one update: what became of the order, and the final status that it came into.
 
-    Where the update was begun before and has nothing left to save, they are those of the stored revision if it was this
-    update that saved it: a crash may have kept them from being noted.
+    Of an update that was begun before, and changes nothing now, they are those of what it had saved then: a crash may
+    have kept them from being noted.
     """
-    if not change.is_to_save():
-        return _events_of_last_save(change)
-    if change.outcome == "unchanged":
-        return []
-    before, after = change.before, change.after
-    kinds = [_kind(before, after)]
-    if before is None or before["stage"] != after["stage"]:
-        kinds += _final(after)
-    return [_event(change, kind) for kind in kinds]
+    before, after, update = change.before, change.after, change.update
+    if change.outcome in ("created", "updated"):
+        kinds = [_kind("deleted_at" in after, before is not None and "deleted_at" in before, after["rev"])]
+        if before is None or before["stage"] != after["stage"]:
+            kinds += _final(after["stage"])
+        return [_event(after, update, after["rev"], kind) for kind in kinds]
+    return _events_of_earlier_attempt(before, update) if before is not None and update.retried else []
 
 
-def _kind(before: Order | None, after: Order) -> OrderChange:
-    deleted, was_deleted = "deleted_at" in after, before is not None and "deleted_at" in before
+def _kind(deleted: bool, was_deleted: bool, rev: int) -> OrderChange:
     if deleted != was_deleted:
         return "deleted" if deleted else "restored"
-    return "created" if before is None else "updated"
+    return "created" if rev == 1 else "updated"
 
 
-def _final(order: Order) -> list[OrderChange]:
-    stage = order["stage"]
+def _final(stage: Stage) -> list[OrderChange]:
     return [stage] if stage in ("completed", "cancelled", "refunded") else []
 
 
-def _events_of_last_save(change: Change) -> list[OrderChanged]:
-    order, cause = change.after, change.update.cause
-    if not change.update.retried or order.get("saved_by") != cause:
-        return []
-    *earlier, last = order["status_history"]
-    if last["cause"] != cause:
-        return [_event(change, "created" if order["rev"] == 1 else "updated")]
-    was_deleted = bool(earlier) and earlier[-1]["deleted"]
-    kind: OrderChange = "created" if order["rev"] == 1 else "updated"
-    if last["deleted"] != was_deleted:
-        kind = "deleted" if last["deleted"] else "restored"
-    came_into_status = not earlier or earlier[-1]["status"] != last["status"]
-    return [_event(change, each) for each in (kind, *(_final(order) if came_into_status else ()))]
+def _events_of_earlier_attempt(order: Order, update: OrderUpdate) -> list[OrderChanged]:
+    """What an update had made of the stored order, which others may have changed since. Its history has every change of
+    status; of a change of anything else only the last save is known."""
+    events: list[OrderChanged] = []
+    earlier: StatusEntry | None = None
+    for entry in order["status_history"]:
+        if entry["cause"] == update.cause:
+            kinds = [_kind(entry["deleted"], earlier is not None and earlier["deleted"], entry["rev"])]
+            if earlier is None or earlier["stage"] != entry["stage"]:
+                kinds += _final(entry["stage"])
+            events += [_event(order, update, entry["rev"], kind) for kind in kinds]
+        earlier = entry
+    if order.get("saved_by") == update.cause and all(event.revision != order["rev"] for event in events):
+        events.append(_event(order, update, order["rev"], "updated"))
+    return events
 
 
-def _event(change: Change, kind: OrderChange) -> OrderChanged:
-    order = change.after
-    return OrderChanged(order["_id"], order["store"], order["rev"], kind, change.update.received_at)
+def _event(order: Order, update: OrderUpdate, rev: int, kind: OrderChange) -> OrderChanged:
+    return OrderChanged(order["_id"], order["store"], rev, kind, update.received_at)

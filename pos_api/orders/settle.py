@@ -103,6 +103,7 @@ def _leave_stock_to_suborders(db: Db, parent: str, moved: list[StockChanged]) ->
         after = order
         if not order.get("suborders_hold"):
             after = {**order, "suborders_hold": True, "rev": order["rev"] + 1}
+            after.pop("saved_by", None)
             after["held"] = held(after)
             if write_orders(db, [(order, after)]):
                 continue

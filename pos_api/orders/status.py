@@ -30,8 +30,14 @@ def note_status(order: Order, before: Order | None, update: OrderUpdate) -> None
     deleted = bool(order.get("deleted_at"))
     if before and before["status"] == order["status"] and was_deleted == deleted:
         return
-    at = update.modified_at or update.received_at
-    entry: StatusEntry = {"status": order["status"], "deleted": deleted, "at": at, "cause": update.cause}
+    entry: StatusEntry = {
+        "status": order["status"],
+        "stage": order["stage"],
+        "deleted": deleted,
+        "at": update.modified_at or update.received_at,
+        "cause": update.cause,
+        "rev": before["rev"] + 1 if before else 1,
+    }
     order["status_history"] = [*order["status_history"], entry][-_HISTORY:]
 
 

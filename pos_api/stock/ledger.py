@@ -49,9 +49,10 @@ def settle(db: Db, holdings: list[Holding], balances: dict[str, Balance]) -> lis
     for attempt in range(_ATTEMPTS):
         if not holdings:
             break
-        last = _last_movements(db, [holding.order for holding in holdings if not holding.fresh])
+        earlier = _movements_of(db, [holding.order for holding in holdings if not holding.fresh])
         if attempt == 0:
-            made_before = _made_before(holdings, last)
+            made_before = _made_before(holdings, earlier)
+        last = _last_by_order(earlier)
         _know_balances(db, balances, last, holdings)
         planned = plan_movements(holdings, last, balances, now())
         inserted = _insert(db, planned)
@@ -66,26 +67,25 @@ def settle(db: Db, holdings: list[Holding], balances: dict[str, Balance]) -> lis
     return [stock_changed(movement) for movement in (*made_before, *done)]
 
 
-def _made_before(holdings: list[Holding], last: Mapping[str, Mapping[str, Movement]]) -> list[Movement]:
-    """The movements that an earlier attempt has made for the same cause."""
-    return [
-        movement
-        for holding in holdings
-        if holding.retried
-        for movement in last.get(holding.order, {}).values()
-        if movement["cause"] == holding.cause
-    ]
+def _movements_of(db: Db, orders: list[str]) -> list[Movement]:
+    return list(movements(db).find({"order": {"$in": orders}}, {"_id": 0, "note": 0})) if orders else []
 
 
-def _last_movements(db: Db, orders: list[str]) -> dict[str, dict[str, Movement]]:
-    """The last movement of each of these orders for each product, by order and product."""
-    last: dict[str, dict[str, Movement]] = {order: {} for order in orders}
-    if orders:
-        for movement in movements(db).find({"order": {"$in": orders}}, {"_id": 0, "note": 0}):
-            by_sku = last[movement["order"]]
-            known = by_sku.get(movement["sku"])
-            if known is None or movement["n"] > known["n"]:
-                by_sku[movement["sku"]] = movement
+def _made_before(holdings: list[Holding], earlier: list[Movement]) -> list[Movement]:
+    """The movements that an earlier attempt has made for the same cause; others may have moved the product since."""
+    causes = {holding.order: holding.cause for holding in holdings if holding.retried}
+    made = [movement for movement in earlier if causes.get(movement["order"]) == movement["cause"]]
+    return sorted(made, key=lambda movement: (movement["sku"], movement["seq"]))
+
+
+def _last_by_order(earlier: list[Movement]) -> dict[str, dict[str, Movement]]:
+    """The last of these movements of each order and product, by order and product."""
+    last: dict[str, dict[str, Movement]] = {}
+    for movement in earlier:
+        by_sku = last.setdefault(movement["order"], {})
+        known = by_sku.get(movement["sku"])
+        if known is None or movement["n"] > known["n"]:
+            by_sku[movement["sku"]] = movement
     return last
 
 

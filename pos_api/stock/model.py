@@ -10,6 +10,8 @@ from typing import Any, NotRequired, TypedDict
 from pos_api.common.quantity import Quantity, whole
 from pos_api.events import StockChanged
 
+_PERSON = "staff:"
+
 
 class Movement(TypedDict):
     """A stored movement of a product's stock: `quantity` (signed) made it `balance`. It is number `seq` (1, 2, 3 …) of
@@ -65,8 +67,8 @@ class Holding:
     retried: bool = False
 
 
-def stock_changed(movement: Movement) -> StockChanged:
-    """The event that a movement is."""
+def stock_changed(movement: Movement, store: str | None = None) -> StockChanged:
+    """The event that a movement is. `store` is the store whose product report caused it; an order's is in its id."""
     order = movement.get("order")
     return StockChanged(
         sku=movement["sku"],
@@ -77,5 +79,15 @@ def stock_changed(movement: Movement) -> StockChanged:
         cause=movement["cause"],
         at=movement["at"],
         order=order,
-        store=order.partition(":")[0] if order else None,
+        store=order.partition(":")[0] if order else store,
     )
+
+
+def cause_of(person: str) -> str:
+    """A person as the cause of a movement; an inbox entry's key has no colon."""
+    return _PERSON + person
+
+
+def person_of(cause: str) -> str | None:
+    """The person that a movement's cause is; None where it is an inbox entry."""
+    return cause.removeprefix(_PERSON) if cause.startswith(_PERSON) else None

@@ -411,7 +411,7 @@ def test_a_product_whose_sku_the_shop_gave_away_goes_without_one_until_its_own_u
     assert outcome == "updated"
     assert "X (no SKU)" in warning.message
     assert queries.get(db, "X")["stock"] == queries.get(db, "Y")["stock"] == 9
-    assert staff_actions.count(db, "X (no SKU)", 4, by="anna")[0]["external_ids"] == ["default:50"]
+    assert staff_actions.count(db, "X (no SKU)", 4, by="anna").product["external_ids"] == ["default:50"]
     assert sorted(each["sku"] for each in queries.find(db, Filter())) == ["X", "X (no SKU)"]
     assert line(db, "X", 50) == "X"
     assert list(verify.run(db)) == []

@@ -32,6 +32,9 @@ def test_a_file_creates_changes_and_counts(db: Db) -> None:
     assert (product["name"], product["price"], product["stock"]) == ("New, better", Decimal128("1.50"), 7)
     assert queries.movements(db, "A")[0]["reason"] == "count"
     assert (queries.get(db, "B")["name"], queries.get(db, "B")["stock"]) == ("B", 0)
+    assert [event.type for event in report.events] == [
+        *("product.updated", "stock.changed", "product.created", "stock.changed")
+    ]
 
 
 def test_blank_cells_and_missing_columns_leave_what_is_stored(db: Db) -> None:

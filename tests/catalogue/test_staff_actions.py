@@ -9,16 +9,19 @@ from bson import Decimal128
 
 from pos_api.catalogue import queries, staff_actions
 from pos_api.catalogue.queries import Filter
+from pos_api.catalogue.staff_actions import ProductChanges, StaffChange
 from pos_api.database.client import Db
 from pos_api.errors import Conflict, Invalid, NotFound
+from pos_api.events import StockChanged
 from pos_api.stock import ledger as stock
+from pos_api.stock.model import person_of
 from tests.catalogue.reports import applied, line, reported
 
 
 def test_a_created_product_has_one_movement_that_names_who(db: Db) -> None:
-    product = staff_actions.add(db, {"sku": "Sku 42/ä", "stock": 12}, by="anna")
+    product = staff_actions.add(db, {"sku": "Sku 42/ä", "stock": 12}, by="anna").product
     (movement,) = queries.movements(db, "Sku 42/ä")
-    assert (product["stock"], movement["balance"], staff_actions.person_of(movement["cause"])) == (12, 12, "anna")
+    assert (product["stock"], movement["balance"], person_of(movement["cause"])) == (12, 12, "anna")
 
 
 def test_a_taken_sku_is_a_conflict_and_opens_no_ledger(db: Db) -> None:
@@ -32,16 +35,16 @@ def test_a_taken_sku_is_a_conflict_and_opens_no_ledger(db: Db) -> None:
 
 def test_creating_again_after_a_crash_ends_with_the_stock_that_was_given(db: Db) -> None:
     stock.open_ledger(db, "A", 7, cause="staff:anna")
-    assert staff_actions.add(db, {"sku": "A", "stock": 9}, by="anna")["stock"] == 9
+    assert staff_actions.add(db, {"sku": "A", "stock": 9}, by="anna").product["stock"] == 9
     assert [movement["balance"] for movement in queries.movements(db, "A")] == [9, 7]
 
 
 def test_a_count_sets_the_stock_and_an_adjustment_changes_it(db: Db) -> None:
     staff_actions.add(db, {"sku": "A", "stock": 10}, by="anna")
-    product, movement = staff_actions.count(db, "A", 12, by="berta", note="shelf 4")
-    assert (product["stock"], movement["quantity"], movement["note"]) == (12, 2, "shelf 4")
-    product, movement = staff_actions.adjust(db, "A", -2, reason="broken", by="anna")
-    assert (product["stock"], movement["balance"], movement["reason"]) == (10, 10, "broken")
+    counted = staff_actions.count(db, "A", 12, by="berta", note="shelf 4")
+    assert (counted.product["stock"], counted.movement["quantity"], counted.movement["note"]) == (12, 2, "shelf 4")
+    broken = staff_actions.adjust(db, "A", -2, reason="broken", by="anna")
+    assert (broken.product["stock"], broken.movement["balance"], broken.movement["reason"]) == (10, 10, "broken")
     assert [each["seq"] for each in queries.movements(db, "A")] == [3, 2, 1]
     assert [each["seq"] for each in queries.movements(db, "A", before=3, limit=1)] == [2]
 
@@ -79,14 +82,35 @@ def test_the_same_request_again_adjusts_once_also_at_the_same_moment(db: Db) -> 
 
 def test_changes_are_set_and_taken_back(db: Db) -> None:
     staff_actions.add(db, {"sku": "A", "low_stock_threshold": 5}, by="anna")
-    product = staff_actions.change(db, "A", {"name": "Tea, green", "price": Decimal128("3.50"), "archived": True})
+    changes: ProductChanges = {"name": "Tea, green", "price": Decimal128("3.50"), "archived": True}
+    product = staff_actions.change(db, "A", changes).product
     assert (product["name"], product["price"], product["archived"]) == ("Tea, green", Decimal128("3.50"), True)
     assert list(queries.find(db, Filter())) == []
     assert [each["sku"] for each in queries.find(db, Filter(words="gre", archived=True))] == ["A"]
-    product = staff_actions.change(db, "A", {"archived": False, "low_stock_threshold": None})
+    product = staff_actions.change(db, "A", {"archived": False, "low_stock_threshold": None}).product
     assert "archived" not in product
     assert "low_stock_threshold" not in product
-    assert staff_actions.change(db, "A", {}) == product
+    assert staff_actions.change(db, "A", {}) == StaffChange(product), "and no event"
+
+
+def test_what_staff_do_is_an_event_of_no_store(db: Db) -> None:
+    events = [
+        *staff_actions.add(db, {"sku": "A", "stock": 10}, by="anna").events,
+        *staff_actions.change(db, "A", {"name": "Tea"}).events,
+        *staff_actions.change(db, "A", {"archived": True}).events,
+        *staff_actions.count(db, "A", 12, by="anna").events,
+        *staff_actions.adjust(db, "A", -2, reason="broken", by="anna").events,
+    ]
+    assert [event.type for event in events] == [
+        *("product.created", "stock.changed", "product.updated", "product.archived", "stock.changed", "stock.changed")
+    ]
+    moved = [event for event in events if isinstance(event, StockChanged)]
+    assert [(event.id, event.quantity, event.cause) for event in moved] == [
+        ("stock:A:1", 10, "staff:anna"),
+        ("stock:A:2", 2, "staff:anna"),
+        ("stock:A:3", -2, "staff:anna"),
+    ]
+    assert {event.store for event in events} == {None}
 
 
 def test_an_archived_product_is_still_found_by_orders(db: Db) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from pos_api import metrics
+from pos_api.customers.model import Erasure
 from pos_api.events import StockChanged
 from pos_api.orders.model import Order, OrderUpdate
 from pos_api.orders.order_events import events_by_order, order_events
@@ -64,6 +65,34 @@ def test_an_update_that_a_crash_made_run_again_has_the_same_events(now: OrderUpd
     saved = decided(before, now).after
     assert ids(saved, replace(now, retried=True)) == ids(before, now)
     assert ids(saved, replace(now, retried=True, cause="another entry")) == []
+
+
+def test_a_crash_loses_no_change_of_status_though_the_order_has_changed_since() -> None:
+    done = update(1, fields={"status": "completed"})
+    completed = decided(decided(None, PAID).after, done).after
+    renumbered = decided(completed, update(2, fields={"number": "7"})).after
+    assert ids(renumbered, replace(PAID, retried=True)) == ids(None, PAID)
+    assert ids(renumbered, replace(done, retried=True)) == [
+        ("order.updated", "order:default:1:2"),
+        ("order.completed", "order:default:1:2:completed"),
+    ]
+
+
+def test_a_retry_has_no_event_of_what_somebody_else_saved_nor_of_an_arrival() -> None:
+    renumbered = decided(decided(None, PAID).after, update(2, fields={"number": "7"}))
+    untimed = update(9, modified_at=None)
+    noted = decided(renumbered.after, untimed).after
+    assert noted["rev"] == 3
+    assert ids(noted, replace(untimed, retried=True)) == []
+    assert ids(noted, replace(renumbered.update, retried=True)) == []
+
+
+def test_an_older_version_that_erases_an_order_is_the_same_event_after_a_crash() -> None:
+    before = decided(None, PAID).after
+    erasing = replace(update(-1, anonymized=True), erased=Erasure(NOON, None))
+    saved = decided(before, erasing).after
+    assert ids(before, erasing) == [("order.updated", "order:default:1:2")]
+    assert ids(saved, replace(erasing, retried=True)) == ids(before, erasing)
 
 
 def test_what_moves_for_a_parent_is_an_event_of_its_sub_order() -> None:

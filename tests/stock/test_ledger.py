@@ -32,6 +32,15 @@ def test_settling_returns_the_changes_and_once_more_those_that_an_interrupted_at
     assert stock.settle(db, [replace(holding, retried=True)], {}) == [change]
 
 
+def test_what_an_interrupted_attempt_made_is_returned_though_the_order_has_moved_since(db: Db) -> None:
+    stock_up(db, A=10)
+    holding = Holding("s:1", {"A": 3}, frozenset(), "the entry")
+    [change] = stock.settle(db, [holding], {})
+    later = Holding("s:1", {"A": 5}, frozenset(), "another entry")
+    stock.settle(db, [later], {})
+    assert stock.settle(db, [replace(later, cause="the entry", retried=True)], {}) == [change]
+
+
 def test_a_product_left_behind_by_a_crash_is_caught_up_by_whoever_settles_next(db: Db) -> None:
     stock_up(db, A=10)
     hold(db, "s:1", A=3)

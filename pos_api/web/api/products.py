@@ -13,12 +13,12 @@ from urllib.parse import quote
 from flask import Response, request
 
 from pos_api.catalogue import presentation, product_csv, queries, staff_actions
-from pos_api.catalogue.model import ProductDocument
 from pos_api.catalogue.staff_actions import ProductChanges as Changes
+from pos_api.catalogue.staff_actions import StaffMovement
 from pos_api.database.client import Document
 from pos_api.errors import BadRequest, UnsupportedMediaType
+from pos_api.processing import listeners
 from pos_api.staff import audit
-from pos_api.stock.model import Movement as StoredMovement
 from pos_api.stores.api_keys import READ
 from pos_api.web.api import pages
 from pos_api.web.api.access import current_principal, staff
@@ -75,9 +75,10 @@ def list_products(query: Document) -> Any:
 @blp.response(201, reply(Product))
 def create_product(details: Document) -> Any:
     """Create a product. Its stock is the first movement of its ledger."""
-    product = staff_actions.add(services().db, details, by=current_principal().name)
-    location = f"/api/products/item?sku={quote(product['sku'], safe='')}"
-    return success(presentation.product(product), message="Created"), 201, {"Location": location}
+    done = staff_actions.add(services().db, details, by=current_principal().name)
+    listeners.notify(done.events)
+    location = f"/api/products/item?sku={quote(done.product['sku'], safe='')}"
+    return success(presentation.product(done.product), message="Created"), 201, {"Location": location}
 
 
 @blp.get("/item")
@@ -98,12 +99,14 @@ def get_product(query: Document) -> Any:
 @blp.response(200, reply(Product))
 def change_product(query: Document, changes: Changes) -> Any:
     """Change name, price or threshold, or archive. A shop's next update of the product sets name and price again."""
-    return success(presentation.product(staff_actions.change(services().db, query["sku"], changes)))
+    done = staff_actions.change(services().db, query["sku"], changes)
+    listeners.notify(done.events)
+    return success(presentation.product(done.product))
 
 
-def _moved(moved: tuple[ProductDocument, StoredMovement]) -> Document:
-    product, movement = moved
-    return {"product": presentation.product(product), "movement": presentation.movement(movement)}
+def _answer(done: StaffMovement) -> Any:
+    listeners.notify(done.events)
+    return success({"product": presentation.product(done.product), "movement": presentation.movement(done.movement)})
 
 
 @blp.post("/count")
@@ -113,10 +116,11 @@ def _moved(moved: tuple[ProductDocument, StoredMovement]) -> Document:
 @blp.response(200, reply(Moved))
 def count_product(given: Document) -> Any:
     """Set the stock to what was counted: “there are 12”."""
-    moved = staff_actions.count(
-        services().db, given["sku"], given["count"], by=current_principal().name, note=given["note"]
+    return _answer(
+        staff_actions.count(
+            services().db, given["sku"], given["count"], by=current_principal().name, note=given["note"]
+        )
     )
-    return success(_moved(moved))
 
 
 @blp.post("/adjust")
@@ -127,7 +131,7 @@ def count_product(given: Document) -> Any:
 @blp.response(200, reply(Moved))
 def adjust_product(headers: Document, given: Document) -> Any:
     """Change the stock by some units, with the reason: “2 broken”."""
-    moved = staff_actions.adjust(
+    done = staff_actions.adjust(
         services().db,
         given["sku"],
         given["change"],
@@ -136,7 +140,7 @@ def adjust_product(headers: Document, given: Document) -> Any:
         note=given["note"],
         once=headers["idempotency_key"],
     )
-    return success(_moved(moved))
+    return _answer(done)
 
 
 @blp.get("/movements")
@@ -179,4 +183,6 @@ def import_products() -> Any:
     body = request.get_data()
     if not body:
         raise BadRequest("The file is empty.")
-    return success(product_csv.read(services().db, body, by=current_principal().name))
+    report = product_csv.read(services().db, body, by=current_principal().name)
+    listeners.notify(report.events)
+    return success(report)

@@ -218,10 +218,11 @@ def test_a_report_is_in_sync_when_what_was_found_is_repaired_and_all_was_read() 
 
 def test_a_shop_whose_orders_stopped_is_not_in_sync_though_its_data_is() -> None:
     outage: Any = {"since": NOON, "missed": 40.0, "longest_missed": 4.0, "alarming": True}
-    report = Report("default", NOON - HOUR, NOON, outage=outage)
+    report = Report("default", NOON - HOUR, NOON, outage=outage, finished_at=NOON)
     assert report.data_in_sync
     assert not report.in_sync
     assert report.shown()["silence"] == outage, "the name that the API has for it"
+    assert [event.type for event in report.events] == ["store.drift", "store.silent"]
 
 
 def test_a_stored_report_keeps_what_is_open_first_and_holds_only_what_a_database_can() -> None:
