@@ -39,7 +39,10 @@ _server: subprocess.Popen[bytes] | None = None
 _server_files: Path | None = None
 
 
-_SLOW = ("journeys", "project", "cli", "database/test_embedded.py", "web/server", "senders/woocommerce/test_limits.py")
+_SLOW = (
+    *("journeys", "project", "cli", "web/server", "database/test_embedded.py"),
+    *("senders/woocommerce/test_limits.py", "senders/woocommerce/test_rest_http.py"),
+)
 """Tests that start processes, or take long for other reasons."""
 
 

@@ -201,6 +201,7 @@ def test_logging_out_ends_the_token_that_was_sent(client: FlaskClient, db: Db) -
     assert client.post("/api/auth/logout", headers=header).status_code == 401
 
 
+@pytest.mark.mongod
 def test_tokens_end_within_seconds_of_the_command_in_every_process(config: Config, db: Db, tmp_path: Path) -> None:
     """As an administrator does it: the real server with two processes, and `pos-api` beside it."""
     settings = settings_of(config)

@@ -118,6 +118,7 @@ def test_the_shops_day_is_its_own(config: Config, db: Db) -> None:
     assert Stores(db, config).get("second").local_day(moment) == "2026-11-23"
 
 
+@pytest.mark.mongod
 @pytest.mark.parametrize("max_age", [0, 3600])
 def test_known_stores_and_keys_outlast_the_database(config: Config, tmp_path: Path, max_age: float) -> None:
     with standalone(tmp_path / "mongod") as server:
