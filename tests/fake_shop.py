@@ -22,13 +22,14 @@ from werkzeug.wrappers import Request, Response
 
 from pos_api.config import Config
 from pos_api.database.client import Db
-from pos_api.processing import recurring_jobs
+from pos_api.processing import ingest, recurring_jobs
 from pos_api.processing.comparison_threads import ComparisonThreads
 from pos_api.processing.recurring_jobs import Schedule
 from pos_api.senders.woocommerce import connection
+from pos_api.senders.woocommerce.reconcile.comparison import Options
 from pos_api.senders.woocommerce.reconcile.model import ReportShown
 from pos_api.senders.woocommerce.reconcile.report import Report
-from pos_api.senders.woocommerce.reconcile.run import last_report
+from pos_api.senders.woocommerce.reconcile.run import last_report, reconcile
 from pos_api.senders.woocommerce.rest.reader import RestReader
 
 Fault: TypeAlias = Callable[[Request], Response | None]
@@ -36,6 +37,7 @@ Tampering: TypeAlias = Callable[[str, Any], Any]
 """What becomes of an answer's data, from its path below `wc/v3` and the data."""
 
 KEY, SECRET = "ck_test", "cs_test"
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 HTML = "<!DOCTYPE html><title>Just a moment…</title>"
 
 
@@ -280,6 +282,18 @@ def connected(fake: FakeShop, db: Db, config: Config, **options: Any) -> Iterato
     connection.connect(db, config, "default", fake.url, KEY, SECRET)
     with connection.open_shop(db, config, "default", sleep=lambda _: None, **options) as shop:
         yield shop
+
+
+@pytest.fixture
+def connected_shop(fake: FakeShop, db: Db, config: Config) -> Iterator[RestReader]:
+    """The same as a fixture: a request that fails is not made again."""
+    with connected(fake, db, config, attempts=1) as shop:
+        yield shop
+
+
+def compare(db: Db, config: Config, shop: RestReader, since: datetime = LONG_AGO, **options: Any) -> Report:
+    """Compare the default store with its shop; `options` are those of a comparison."""
+    return reconcile(db, config, shop, "default", ingest.ingest, Options(since, **options))
 
 
 @contextmanager

@@ -6,7 +6,6 @@ from __future__ import annotations
 import gzip
 import json
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,9 +21,8 @@ from pos_api.inbox import queries
 from pos_api.orders import verify_stock as verify
 from pos_api.processing import ingest
 from pos_api.senders.woocommerce import connection, importer
-from pos_api.senders.woocommerce.reconcile.comparison import Options
-from pos_api.senders.woocommerce.reconcile.report import Report, too_many_gone
-from pos_api.senders.woocommerce.reconcile.run import last_report, reconcile
+from pos_api.senders.woocommerce.reconcile.report import too_many_gone
+from pos_api.senders.woocommerce.reconcile.run import last_report
 from pos_api.senders.woocommerce.rest.pages import read_pages
 from pos_api.senders.woocommerce.rest.reader import RestReader
 from pos_api.senders.woocommerce.shop_error import ShopError, unexpected_as_shop_error
@@ -34,26 +32,17 @@ from tests.fake_shop import (
     SECRET,
     FakeShop,
     answer,
+    compare,
     compare_due,
     comparison_that_hangs,
-    connected,
+    connected_shop,
     order,
     product,
     serving,
 )
 from tests.service import pos_api, settings_of
 
-LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
-
-
-@pytest.fixture
-def shop(fake: FakeShop, db: Db, config: Config) -> Iterator[RestReader]:
-    with connected(fake, db, config, attempts=1) as opened:
-        yield opened
-
-
-def compare(db: Db, config: Config, shop: RestReader, **options: Any) -> Report:
-    return reconcile(db, config, shop, "default", ingest.ingest, Options(LONG_AGO, repair=True, **options))
+shop = connected_shop
 
 
 # --- rows ---------------------------------------------------------------------------------------------------------
@@ -112,7 +101,7 @@ def test_no_odd_field_ends_a_comparison(
 
     fake.tampering.append(odd)
     for _ in range(2):
-        report = compare(db, config, shop)
+        report = compare(db, config, shop, repair=True)
         assert report.problem is None
         json.dumps(report.shown(), default=str).encode()
         assert last_report(db, "default") is not None
@@ -130,7 +119,7 @@ def test_no_odd_answer_is_more_than_a_problem_in_the_report(
     fake.tampering.append(lambda at, data: odd[0] if at == path else data)
     for value in [*ODD, *([{"active_plugins": each} for each in ODD] if path == "system_status" else [])]:
         odd[:] = [value]
-        report = compare(db, config, shop)
+        report = compare(db, config, shop, repair=True)
         assert "not understood" not in str(report.problem), value
         assert path == "system_status" or report.problem or isinstance(value, list), value
 
@@ -139,7 +128,7 @@ def test_no_odd_answer_is_more_than_a_problem_in_the_report(
 def test_no_odd_row_ends_a_comparison(path: str, fake: FakeShop, shop: RestReader, db: Db, config: Config) -> None:
     fill(fake)
     fake.tampering.append(lambda at, data: [*data, *ODD] if at == path else data)
-    report = compare(db, config, shop)
+    report = compare(db, config, shop, repair=True)
     assert report.problem is None
     assert db.orders.count_documents({"order_id": 1}) == 1
     assert any("row of" in each["what"] for each in report.unread) == (path != "webhooks")
@@ -170,7 +159,7 @@ def test_a_row_that_is_too_large_for_the_inbox_is_named(
 ) -> None:
     fake.put_order(order(1, customer_note="x" * 9 * 2**20))
     fake.put_order(order(2))
-    report = compare(db, config, shop)
+    report = compare(db, config, shop, repair=True)
     assert report.problem is None
     ((large, small),) = [sorted(report.orders, key=lambda each: each["order_id"])]
     assert (large["repair"], small["repair"]) == ("parked", "created")
@@ -196,7 +185,7 @@ def test_a_number_of_rows_that_is_made_up_is_not_read_to_its_end(
     given: list[Any], fake: FakeShop, shop: RestReader, db: Db, config: Config
 ) -> None:
     fake.faults.append(counting(given))
-    report = compare(db, config, shop)
+    report = compare(db, config, shop, repair=True)
     assert len(fake.requests) < 60
     assert not report.data_in_sync
     assert any("The shop counts them" in each["cause"] for each in report.unread)
@@ -265,27 +254,27 @@ def test_a_shop_that_says_all_products_are_gone_archives_none_until_that_is_conf
     how: str, fake: FakeShop, shop: RestReader, db: Db, config: Config
 ) -> None:
     fake.products = {number: product(number, f"S{number}", 5) for number in range(1, 31)}
-    compare(db, config, shop)
+    compare(db, config, shop, repair=True)
     if how == "in the trash":
         for each in fake.products.values():
             each["status"] = "trash"
     else:
         fake.products.clear()
-    report = compare(db, config, shop)
+    report = compare(db, config, shop, repair=True)
     assert (archived(db), len(report.products), report.in_sync) == (0, 30, False)
     assert report.notes[0].startswith("30 of 30 products are gone from the shop at once")
     assert "--accept-gone" in report.notes[0]
     assert not any("repair" in each for each in report.products)
-    assert {each["repair"] for each in compare(db, config, shop, accept_gone=True).products} == {"updated"}
+    assert {each["repair"] for each in compare(db, config, shop, repair=True, accept_gone=True).products} == {"updated"}
     assert archived(db) == 30
 
 
 def test_a_few_that_are_gone_are_archived_at_once(fake: FakeShop, shop: RestReader, db: Db, config: Config) -> None:
     fake.products = {number: product(number, f"S{number}", 5) for number in range(1, 31)}
-    compare(db, config, shop)
+    compare(db, config, shop, repair=True)
     for number in range(1, 21):
         del fake.products[number]
-    report = compare(db, config, shop)
+    report = compare(db, config, shop, repair=True)
     assert (archived(db), report.notes) == (20, [])
 
 
@@ -294,13 +283,13 @@ def test_a_shop_that_says_all_orders_are_gone_deletes_none_until_that_is_confirm
 ) -> None:
     for number in range(1, 31):
         fake.put_order(order(number))
-    compare(db, config, shop)
+    compare(db, config, shop, repair=True)
     fake.orders.clear()
     deleted = {"deleted_at": {"$exists": True}}
-    report = compare(db, config, shop)
+    report = compare(db, config, shop, repair=True)
     assert report.notes[0].startswith("30 of 30 orders are gone from the shop at once")
     assert (db.orders.count_documents(deleted), report.in_sync) == (0, False)
-    compare(db, config, shop, accept_gone=True)
+    compare(db, config, shop, repair=True, accept_gone=True)
     assert db.orders.count_documents(deleted) == 30
 
 

@@ -4,7 +4,6 @@ noticed."""
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,21 +21,22 @@ from pos_api.processing import due, ingest
 from pos_api.senders import comparisons
 from pos_api.senders.woocommerce.envelope import envelope
 from pos_api.senders.woocommerce.reconcile import report as report_of
-from pos_api.senders.woocommerce.reconcile.comparison import Options
 from pos_api.senders.woocommerce.reconcile.report import Report
-from pos_api.senders.woocommerce.reconcile.run import keep, last_report, reconcile
+from pos_api.senders.woocommerce.reconcile.run import keep, last_report
 from pos_api.senders.woocommerce.rest.reader import RestReader
 from pos_api.staff import token_claims
 from pos_api.stock import ledger as stock
 from pos_api.stores.registry import Stores
 from tests.factories import at, read_delivery, stock_of, stock_up
 from tests.fake_shop import (
+    LONG_AGO,
     SECRET,
     FakeShop,
     answer,
+    compare,
     compare_due,
     comparison_that_hangs,
-    connected,
+    connected_shop,
     error,
     html,
     order,
@@ -45,13 +45,7 @@ from tests.fake_shop import (
 from tests.senders.woocommerce.test_importer import deliver, load, oracle, recordings
 from tests.waiting import wait_until
 
-LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
-
-
-@pytest.fixture
-def shop(fake: FakeShop, db: Db, config: Config) -> Iterator[RestReader]:
-    with connected(fake, db, config, attempts=2) as opened:
-        yield opened
+shop = connected_shop
 
 
 @pytest.fixture
@@ -66,10 +60,6 @@ def known(db: Db, config: Config) -> Any:
     return send
 
 
-def compare(db: Db, config: Config, shop: RestReader, since: datetime = LONG_AGO, **options: Any) -> Report:
-    return reconcile(db, config, shop, "default", ingest.ingest, Options(since, **options))
-
-
 def in_stock(db: Db, sku: str = "A") -> float:
     found = db.products.find_one({"_id": sku})
     assert found is not None
@@ -79,6 +69,12 @@ def in_stock(db: Db, sku: str = "A") -> float:
 def made_now(number: int, **more: Any) -> dict[str, Any]:
     moment = now().strftime("%Y-%m-%dT%H:%M:%S")
     return order(number, **{"date_created_gmt": moment, "date_modified_gmt": moment, **more})
+
+
+def made_after(**more: Any) -> dict[str, Any]:
+    """An order of two units, made a second from now: after what came in before it, by the times in whole seconds."""
+    later = (now() + timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%S")
+    return made_now(1, quantity=2, date_created_gmt=later, **more)
 
 
 # --- orders -------------------------------------------------------------------------------------------------------
@@ -102,8 +98,7 @@ def test_a_missing_order_is_found_and_repaired_once(
 ) -> None:
     known("product.created", product(1, "A", 10))
     fake.products[1] = product(1, "A", 8)
-    later = (now() + timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%S")
-    fake.put_order(made_now(1, quantity=2, date_created_gmt=later))
+    fake.put_order(made_after())
     found = compare(db, config, shop)
     assert [each["problem"] for each in found.orders] == ["missing"]
     assert not found.in_sync
@@ -178,8 +173,7 @@ def test_an_order_deleted_before_it_was_paid_gives_its_units_back_and_restored_t
     fake: FakeShop, shop: RestReader, db: Db, config: Config, known: Any
 ) -> None:
     known("product.created", product(1, "A", 10))
-    later = (now() + timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%S")
-    unpaid = made_now(1, quantity=2, status="pending", date_created_gmt=later)
+    unpaid = made_after(status="pending")
     unpaid["line_items"][0]["meta_data"] = []
     known("order.created", unpaid)
     assert in_stock(db) == 8
@@ -194,10 +188,9 @@ def test_an_order_deleted_before_it_was_paid_gives_its_units_back_and_restored_t
 def test_a_product_gone_from_the_shop_keeps_what_its_orders_hold(
     fake: FakeShop, shop: RestReader, db: Db, config: Config, known: Any
 ) -> None:
-    """WooCommerce tells its lines without product id and SKU then."""
+    """WooCommerce gives its lines without product id and SKU then."""
     known("product.created", product(1, "A", 10))
-    later = (now() + timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%S")
-    sold = made_now(1, quantity=2, date_created_gmt=later)
+    sold = made_after()
     known("order.created", sold)
     gone = {**sold["line_items"][0], "product_id": 0, "sku": None}
     fake.put_order({**sold, "status": "completed", "line_items": [gone]})
@@ -482,8 +475,7 @@ def test_a_quote_is_in_sync_here_and_in_the_shop(
 ) -> None:
     """WooCommerce takes no stock in a status of a plugin, and neither does the POS."""
     known("product.created", product(1, "A", 10))
-    later = (now() + timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%S")
-    quote = made_now(1, quantity=2, status="quote", date_created_gmt=later)
+    quote = made_after(status="quote")
     quote["line_items"][0]["meta_data"] = []
     known("order.created", quote)
     fake.put_order(quote)
@@ -509,8 +501,7 @@ def test_stock_that_differs_is_listed_with_what_the_ledger_shows(
 ) -> None:
     known("product.created", product(1, "A", 10))
     stock.move(db, "A", -3, reason="sold", cause="user:eva", note="")
-    later = (now() + timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%S")
-    pending = made_now(1, quantity=2, status="pending", date_created_gmt=later)
+    pending = made_after(status="pending")
     pending["line_items"][0]["meta_data"] = []
     known("order.created", pending)
     fake.put_order(pending)

@@ -18,9 +18,8 @@ from pos_api.database.client import Db
 from pos_api.senders.woocommerce.credentials import Credentials
 from pos_api.senders.woocommerce.rest.client import RestClient
 from pos_api.senders.woocommerce.rest.reader import RestReader
-from tests.fake_shop import KEY, SECRET, FakeShop, error, html, order, product, serving
+from tests.fake_shop import KEY, SECRET, FakeShop, compare, error, html, order, product, serving
 from tests.senders.woocommerce.test_importer import run as import_shop
-from tests.senders.woocommerce.test_reconcile import compare
 
 REFUND = {"id": 0, "amount": "5.00", "reason": "", "line_items": [{"id": 1, "quantity": -1, "total": "-5.00"}]}
 
