@@ -109,7 +109,7 @@ class Sender(Protocol[MessageT]):
 
     @property
     def topics(self) -> Collection[str]:
-        """The topics that it knows. Metrics count all others together."""
+        """The topics that it translates. Metrics count all others together."""
         ...
 
     def noun(self, topic: str) -> Noun:

@@ -51,7 +51,7 @@ class Till:
 
 @pytest.fixture
 def tills(monkeypatch: pytest.MonkeyPatch, config: Config, db: Db, client: FlaskClient) -> list[Till]:
-    """Two tills, of a kind that only the registry knows."""
+    """Two tills, of a kind that only this test registers."""
     monkeypatch.setitem(SENDERS, "till", TillSender())
     made = [Till(client, name, *settings.add_store(db, config, name, kind="till")) for name in ("till-1", "till-2")]
     client.application.extensions["pos"].stores._read_at = float("-inf")

@@ -1,6 +1,6 @@
 """A sender of the tests: a till that signs in hexadecimal and reports a sale with the product it sold.
 
-Nothing outside this file and the registry knows it.
+Nothing outside this file and the registry is made for it.
 """
 
 from __future__ import annotations

@@ -36,9 +36,9 @@ def _refund(value: Any, path: FieldPath) -> Document:
 
 def _refunded_amount(value: Document, path: FieldPath) -> Decimal128:
     """What was paid back: the refund's `amount`, else its `total`."""
-    told = [name for name in ("amount", "total") if not is_nothing(value.get(name))]
-    for name in told:
-        table = {name: Field("amount", amount, essential=name == told[-1])}
+    given = [name for name in ("amount", "total") if not is_nothing(value.get(name))]
+    for name in given:
+        table = {name: Field("amount", amount, essential=name == given[-1])}
         if fields := read_fields(value, table, path):
             return _positive(fields["amount"])
     return ZERO

@@ -93,7 +93,7 @@ def read_order(message: Message, store: Store, received_at: datetime, cause: str
         modified_at=known.get("modified_at"),
         sequence=message.sequence,
         opening=bool(message.opening),
-        live_since=store.live_since if message.opening is None else None,  # the sender knows better than a date
+        live_since=store.live_since if message.opening is None else None,  # `opening` counts more than a date
         stock_taken_at=message.stock_taken_at,
         likely_taken_at=likely_taken_at(message, fields, known.get("modified_at")),
         fields=cast("OrderFields", fields),

@@ -45,7 +45,7 @@ def not_after(moment: datetime | None, latest: datetime) -> datetime | None:
 
 
 def local_moment(local: Any, store: Store) -> datetime | None:
-    """The time that WooCommerce's `date_created` says, which is shop-local; None where it says none."""
+    """The time that WooCommerce's `date_created` gives, which is shop-local; None where it gives none."""
     try:
         return store.moment(datetime.fromisoformat(local))
     except (TypeError, ValueError, OverflowError):
@@ -53,7 +53,8 @@ def local_moment(local: Any, store: Store) -> datetime | None:
 
 
 def local_day(local: Any, created_at: datetime, store: Store) -> str:
-    """The shop's own calendar day: WooCommerce's `date_created` is shop-local, else the store's time zone tells."""
+    """The shop's own calendar day: that of WooCommerce's `date_created`, which is shop-local, else of
+    `created_at` in the store's time zone."""
     try:
         return datetime.fromisoformat(local).date().isoformat()
     except (TypeError, ValueError):

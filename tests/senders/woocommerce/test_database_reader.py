@@ -1,5 +1,5 @@
 """Read from its database, a shop comes over as it does over REST. `shop_database/` holds tables of a real WooCommerce
-11.0 (orders both as posts and in order tables), and what its REST API told of the same orders."""
+11.0 (orders both as posts and in order tables), and what its REST API gave of the same orders."""
 
 from __future__ import annotations
 
@@ -93,13 +93,13 @@ def tables(request: pytest.FixtureRequest, mariadb: dict[str, Any]) -> Iterator[
 @pytest.fixture
 def rest() -> Iterator[FakeShop]:
     """The same shop's REST API."""
-    told = json.loads((RECORDED / "rest.json").read_text())
+    given = json.loads((RECORDED / "rest.json").read_text())
     fake = FakeShop()
-    for order in told["orders"]:
-        fake.put_order(order, told["refunds"].get(str(order["id"])))
-    fake.products = {each["id"]: each for each in told["products"]}
-    fake.variations = {int(product): rows for product, rows in told["variations"].items()}
-    fake.customers = {each["id"]: each for each in told["customers"]}
+    for order in given["orders"]:
+        fake.put_order(order, given["refunds"].get(str(order["id"])))
+    fake.products = {each["id"]: each for each in given["products"]}
+    fake.variations = {int(product): rows for product, rows in given["variations"].items()}
+    fake.customers = {each["id"]: each for each in given["customers"]}
     with serving(fake) as shop:
         yield shop
 
@@ -141,10 +141,10 @@ def test_an_import_from_the_database_and_one_over_rest_come_to_the_same(
         assert imported.outcomes["customers"] == {"created": 1}
         assert imported.report is not None
         assert (imported.report.problem, imported.report.orders, imported.report.stock) == (None, [], [])
-        told, expected = content(from_tables), content(db)
-        for ours, theirs in zip(told["orders"], expected["orders"], strict=True):
+        read, expected = content(from_tables), content(db)
+        for ours, theirs in zip(read["orders"], expected["orders"], strict=True):
             assert ours == theirs
-        assert told == expected
+        assert read == expected
         assert take_over(from_tables, other, tables).outcomes["orders"] == {"duplicate": 12}
     finally:
         from_tables.client.drop_database(from_tables.name)

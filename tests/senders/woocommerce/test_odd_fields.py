@@ -217,9 +217,9 @@ def test_an_amount_of_many_decimals_is_rounded_to_those_that_are_kept() -> None:
     assert f"{read_order(total='0.' + '3' * 40).fields['total'].to_decimal():f}" == "0." + "3" * 18
 
 
-@pytest.mark.parametrize(("told", "kept"), [(".5", 0.5), ("2.", 2), ("1e1", 10), (" 3 ", 3), ("-1", -1), (-1, -1)])
-def test_a_quantity_is_read_in_the_same_forms_and_may_be_negative(told: Any, kept: Any) -> None:
-    lines = [{"sku": "A", "quantity": told, "meta_data": [{"key": "_reduced_stock", "value": told}]}]
+@pytest.mark.parametrize(("sent", "kept"), [(".5", 0.5), ("2.", 2), ("1e1", 10), (" 3 ", 3), ("-1", -1), (-1, -1)])
+def test_a_quantity_is_read_in_the_same_forms_and_may_be_negative(sent: Any, kept: Any) -> None:
+    lines = [{"sku": "A", "quantity": sent, "meta_data": [{"key": "_reduced_stock", "value": sent}]}]
     [stored] = read_order(line_items=lines).fields["line_items"]
     assert (stored["quantity"], stored["reduced_stock"]) == (kept, kept)
 
@@ -270,16 +270,16 @@ def test_a_zero_date_is_no_date(zero: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "kept"), [("yes", True), ("no", False), (1, True), ("1", True), (0, False), ("true", True)]
+    ("sent", "kept"), [("yes", True), ("no", False), (1, True), ("1", True), (0, False), ("true", True)]
 )
-def test_a_boolean_may_be_written_as_woocommerce_does(told: Any, kept: bool) -> None:
-    assert read_order(prices_include_tax=told).fields["prices_include_tax"] is kept
-    managed = read("product.updated", product(9, "A", 5) | {"manage_stock": told})
+def test_a_boolean_may_be_written_as_woocommerce_does(sent: Any, kept: bool) -> None:
+    assert read_order(prices_include_tax=sent).fields["prices_include_tax"] is kept
+    managed = read("product.updated", product(9, "A", 5) | {"manage_stock": sent})
     assert managed.stock == (5 if kept else None)
 
 
 @pytest.mark.parametrize(
-    ("told", "shown"),
+    ("sent", "shown"),
     [
         ("Salt &amp; Pepper 8&#8243;", "Salt & Pepper 8″"),
         ("R&amp;amp;D", "R&amp;D"),
@@ -287,23 +287,23 @@ def test_a_boolean_may_be_written_as_woocommerce_does(told: Any, kept: bool) -> 
         ("AT&T &notit; &copy &#99999999;", "AT&T &notit; &copy &#99999999;"),
     ],
 )
-def test_a_name_is_decoded_once(told: str, shown: str) -> None:
+def test_a_name_is_decoded_once(sent: str, shown: str) -> None:
     snapshot = read_order(
-        customer_note=told,
-        payment_method_title=told,
-        billing={"first_name": told, "company": told},
-        line_items=[line("A") | {"name": told}],
-        tax_lines=[{"label": told}],
-        shipping_lines=[{"method_title": told}],
-        fee_lines=[{"name": told}],
-        refunds=[{"id": 1, "total": "-1", "reason": told}],
+        customer_note=sent,
+        payment_method_title=sent,
+        billing={"first_name": sent, "company": sent},
+        line_items=[line("A") | {"name": sent}],
+        tax_lines=[{"label": sent}],
+        shipping_lines=[{"method_title": sent}],
+        fee_lines=[{"name": sent}],
+        refunds=[{"id": 1, "total": "-1", "reason": sent}],
     )
     fields = snapshot.fields
     places = [fields["customer_note"], fields["payment_method_title"], fields["billing"]["company"]]
     places += [fields["line_items"][0]["name"], fields["tax_lines"][0]["label"], fields["refunds"][0]["reason"]]
     places += [fields["shipping_lines"][0]["method_title"], fields["fee_lines"][0]["name"]]
     assert places == [shown] * len(places)
-    assert read("product.updated", product(9, "A", 5) | {"name": told}).name == shown
+    assert read("product.updated", product(9, "A", 5) | {"name": sent}).name == shown
 
 
 def test_a_sku_is_no_text_for_people_and_stays_as_it_is() -> None:
@@ -399,8 +399,8 @@ def test_what_a_product_is_for_people_is_read_in_every_form_that_senders_have() 
     variation = {"image": {"id": 5, "src": "https://s.example/a.jpg"}, "categories": {"3": {"name": "Salt & Pepper"}}}
     with_hole = rest | {"images": {"1": {"src": "https://s.example/a.jpg"}, "2": {"src": "b"}}}
     for form in (plugin, rest, variation, with_hole):
-        told = product(9, "A", 5) | form | {"global_unique_id": " 731 ", "tax_class": "reduced-rate"}
-        assert read("product.updated", told).details == {
+        sent = product(9, "A", 5) | form | {"global_unique_id": " 731 ", "tax_class": "reduced-rate"}
+        assert read("product.updated", sent).details == {
             "gtin": "731",
             "image_url": "https://s.example/a.jpg",
             "categories": ["Salt & Pepper"],

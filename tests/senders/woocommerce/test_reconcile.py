@@ -398,7 +398,7 @@ def test_an_order_that_changes_at_every_look_is_not_in_sync(
 def test_a_repair_is_made_though_the_same_event_was_processed_before(
     fake: FakeShop, shop: RestReader, db: Db, config: Config, known: Any
 ) -> None:
-    """After a restored backup, say: the inbox knows the event, the order does not show it."""
+    """After a restored backup, say: the event is in the inbox, and its order is not as it gives it."""
     fake.put_order(order(1, status="completed"))
     known("order.created", order(1))
     assert compare(db, config, shop, repair=True).in_sync

@@ -185,7 +185,7 @@ def _command(comparison: Comparison, row: Row) -> object:
 
 
 def _gone(catalogue: _Catalogue, shop_id: int, *, in_trash: bool) -> None:
-    """Remember a product that is here and that the shop has deleted."""
+    """Note for the end a product that is here and that the shop has deleted."""
     product = catalogue.by_shop_id(shop_id)
     if product is not None and not is_deleted(product, catalogue.key(shop_id)):
         catalogue.deleted.append(gone(product, shop_id, in_trash=in_trash))
