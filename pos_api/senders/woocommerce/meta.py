@@ -7,7 +7,7 @@ nesting, huge numbers) is kept as JSON text. Nothing in here can cost the order.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import phpserialize
@@ -55,6 +55,12 @@ def _entries(value: Any) -> list[Any]:
     ):
         return list(value.values())
     return [{"key": name, "value": each} for name, each in value.items()]
+
+
+def first_meta(entries: Iterable[Mapping[str, Any]], key: str) -> Any:
+    """The value of meta data (entries with `key` and `value`) that counts where a key comes several times, as in
+    `WC_Data::get_meta`: the first; None without any."""
+    return next((entry["value"] for entry in entries if entry["key"] == key and entry["value"] is not None), None)
 
 
 def meta_value(value: Any) -> Any:

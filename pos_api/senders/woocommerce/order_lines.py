@@ -8,8 +8,7 @@ from pos_api.common.value_limits import LIST_LIMIT
 from pos_api.database.client import Document
 from pos_api.senders.fields import Field, FieldPath, read_fields, same_names
 from pos_api.senders.values import amount, is_nothing, number_or_text, percent, sku, text, title, units, whole_number
-from pos_api.senders.woocommerce.first_meta import first_meta
-from pos_api.senders.woocommerce.meta import read_meta
+from pos_api.senders.woocommerce.meta import first_meta, read_meta
 
 _IDS = same_names(whole_number, "product_id", "variation_id")
 

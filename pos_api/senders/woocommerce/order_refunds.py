@@ -10,7 +10,7 @@ from pos_api.common.money import ZERO, is_negative
 from pos_api.database.client import Document
 from pos_api.senders.fields import Field, FieldPath, check_count, list_of, object_of, read_fields, same_names
 from pos_api.senders.values import amount, is_nothing, moment, note, number_or_text, sku, units, whole_number
-from pos_api.senders.woocommerce.first_meta import first_meta
+from pos_api.senders.woocommerce.meta import first_meta
 from pos_api.senders.woocommerce.order_lines import FEE_LINE, LINE_META, SHIPPING_LINE, product_ids
 from pos_api.senders.woocommerce.refund_signs import given_back
 

@@ -24,9 +24,9 @@ from pos_api.senders.values import (
     yes_or_no,
 )
 from pos_api.senders.woocommerce.common_fields import ADDRESS, identity
-from pos_api.senders.woocommerce.first_meta import first_meta
 from pos_api.senders.woocommerce.large_fields import leave_out_large
 from pos_api.senders.woocommerce.messages import Message
+from pos_api.senders.woocommerce.meta import first_meta
 from pos_api.senders.woocommerce.order_lines import (
     COUPON_LINE,
     FEE_LINE,
