@@ -89,7 +89,7 @@ def import_database(
     show_import(imported)
 
 
-def show_import(imported: importer.Imported) -> None:
+def show_import(imported: importer.ImportResult) -> None:
     """Print what an import did, and how the POS compares with the shop now; exits with status 1 when something of the
     shop's is not here, or not as it is there."""
     for phase, counts in imported.outcomes.items():

@@ -46,7 +46,7 @@ Progress: TypeAlias = Callable[[str, int, int], None]
 
 
 @dataclass(slots=True)
-class Imported:
+class ImportResult:
     """What an import did: by phase, how many rows had which outcome; `not_imported`, what the shop has and is not here
     (`{"what", "cause"}`): it could not be read, or not be used; and how the POS compares with the shop now."""
 
@@ -86,12 +86,12 @@ class _Import:
     ingest: Ingest
     progress: Progress
     checkpoint: Checkpoint
-    imported: Imported
+    imported: ImportResult
 
 
 def run(
     db: Db, config: Config, shop: ShopReader, name: str, since: datetime, ingest: Ingest, progress: Progress
-) -> Imported:
+) -> ImportResult:
     """Read everything of the store `name`, of orders those made since `since`, and bring it in; goes on where the last
     import was interrupted.
 
@@ -100,7 +100,7 @@ def run(
     """
     with audit.act(db, "store.imported", target=name, details={"since": since}) as details, unexpected_as_shop_error():
         checkpoint = import_checkpoint.begin(db, config, shop, name, since)
-        imported = Imported(not_imported=checkpoint.get("not_imported", []))
+        imported = ImportResult(not_imported=checkpoint.get("not_imported", []))
         running = _Import(db, Stores(db, config).get(name), shop, ingest, progress, checkpoint, imported)
         for phase in PHASES[PHASES.index(checkpoint["phase"]) :]:
             _import_phase(running, phase)

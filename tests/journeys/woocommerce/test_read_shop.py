@@ -52,7 +52,7 @@ class Quiet(Journey):
         self.database, self.config, self.orders = db, config, []
         connection.connect(db, config, "default", self.shop.url, KEY, SECRET)
 
-    def import_(self) -> importer.Imported:
+    def import_(self) -> importer.ImportResult:
         """Take over what the shop has."""
         with connection.open_shop(self.database, self.config, "default") as shop:
             return importer.run(self.database, self.config, shop, "default", LONG_AGO, ingest.ingest, lambda *_: None)

@@ -123,7 +123,7 @@ def content(db: Db) -> dict[str, Any]:
     }
 
 
-def take_over(db: Db, config: Config, tables: Database) -> importer.Imported:
+def take_over(db: Db, config: Config, tables: Database) -> importer.ImportResult:
     return importer.run(db, config, DatabaseReader(tables), "default", SINCE, ingest.ingest, lambda *_: None)
 
 

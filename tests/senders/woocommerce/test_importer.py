@@ -15,7 +15,7 @@ from pos_api.database.client import Db
 from pos_api.inbox import leases, storing
 from pos_api.processing import batches, ingest
 from pos_api.senders.woocommerce import importer
-from pos_api.senders.woocommerce.importer import Imported
+from pos_api.senders.woocommerce.importer import ImportResult
 from pos_api.senders.woocommerce.shop_error import ShopError
 from pos_api.stores import settings
 from pos_api.stores.registry import Stores
@@ -27,7 +27,7 @@ RECORDINGS = TESTS / "recordings"
 SINCE = datetime(2026, 8, 1, tzinfo=UTC)
 
 
-def run(fake: FakeShop, db: Db, config: Config, since: datetime = SINCE, progress: Any = None) -> Imported:
+def run(fake: FakeShop, db: Db, config: Config, since: datetime = SINCE, progress: Any = None) -> ImportResult:
     with connected(fake, db, config) as shop:
         return importer.run(db, config, shop, "default", since, ingest.ingest, progress or (lambda *_: None))
 

@@ -962,12 +962,12 @@ def test_what_one_comparison_left_open_is_open_in_the_next_until_it_is_repaired(
 def test_what_is_open_is_kept_however_long_the_report_is(db: Db, config: Config) -> None:
     """A report that kept its first 500 orders lost the one that could not be repaired, and the next said in sync."""
 
-    def kept(*repairs: str) -> report_of.Open:
+    def kept(*repairs: str) -> report_of.LeftOpen:
         orders: Any = [{"order_id": number, "repair": repair} for number, repair in enumerate(repairs, 1)]
         keep(db, config, Report("default", LONG_AGO, now(), orders=orders), now())
         return report_of.left_open(last_report(db, "default"))
 
-    assert kept(*["created"] * 600, "parked") == report_of.Open(orders={601})
+    assert kept(*["created"] * 600, "parked") == report_of.LeftOpen(orders={601})
     too_many = kept(*["parked"] * 503)
     assert len(too_many.orders) == 500
     assert [(each["what"], each["count"]) for each in too_many.unread] == [("3 more discrepancies of orders", 3)]

@@ -15,7 +15,7 @@ OrderProblem: TypeAlias = Literal["missing", "stale", "different", "gone", "dele
 ProductProblem: TypeAlias = Literal["changed", "gone", "restored"]
 
 
-class Repairable(TypedDict):
+class Discrepancy(TypedDict):
     """What every discrepancy has: `cause`, in words; `repair`, what its repair came to, absent where none was tried."""
 
     cause: str
@@ -31,7 +31,7 @@ class OrderSide(TypedDict):
     refunds: int
 
 
-class OrderDiscrepancy(Repairable):
+class OrderDiscrepancy(Discrepancy):
     """An order that is not here as it is in the shop; `fields` are those that differ."""
 
     order: str
@@ -52,7 +52,7 @@ class ProductSide(TypedDict):
     archived: bool
 
 
-class ProductDiscrepancy(Repairable):
+class ProductDiscrepancy(Discrepancy):
     """A product that is not here as it is in the shop, or that the shop has deleted; its stock is apart."""
 
     product: str
@@ -72,7 +72,7 @@ class Explanation(TypedDict):
     quantity: Quantity
 
 
-class StockDiscrepancy(Repairable):
+class StockDiscrepancy(Discrepancy):
     """A product whose stock here is not the shop's, less what orders still pending hold here. `product` is None, and
     `here` and `difference` with it, where the product is not known here."""
 

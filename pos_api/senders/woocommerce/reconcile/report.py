@@ -151,7 +151,7 @@ def too_many_gone(gone: int, known: int) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Open:
+class LeftOpen:
     """What a report left open: orders and products to look at again, whatever changed since; and what can't be looked
     at by itself, which stays open until everything is compared again."""
 
@@ -161,13 +161,13 @@ class Open:
     unread: list[NotRead] = field(default_factory=list)
 
 
-def left_open(last: ReportShown | None) -> Open:
+def left_open(last: ReportShown | None) -> LeftOpen:
     """What a stored report left open; nothing where there is none."""
     if last is None:
-        return Open()
+        return LeftOpen()
     stock = list(filter(is_open, last["stock"]))
     products = [*stock, *(each for each in last["products"] if not is_repaired(each))]
-    return Open(
+    return LeftOpen(
         orders={each["order_id"] for each in last["orders"] if not is_repaired(each)},
         products={each["product"] for each in products if each["product"] is not None},
         stock=[each for each in stock if each["product"] is None],

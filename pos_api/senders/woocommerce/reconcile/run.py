@@ -15,7 +15,7 @@ from pos_api.senders.base import Ingest
 from pos_api.senders.woocommerce.reconcile import orders, products, stock, webhooks
 from pos_api.senders.woocommerce.reconcile.comparison import Comparison, Options
 from pos_api.senders.woocommerce.reconcile.model import ORDERS, OutageShown, ReportShown
-from pos_api.senders.woocommerce.reconcile.report import Open, Report, is_repaired, left_open, storable
+from pos_api.senders.woocommerce.reconcile.report import LeftOpen, Report, is_repaired, left_open, storable
 from pos_api.senders.woocommerce.shop_error import ShopError, unexpected_as_shop_error
 from pos_api.senders.woocommerce.shop_reader import ShopReader
 from pos_api.stores.registry import Stores
@@ -50,7 +50,7 @@ def _compare(comparison: Comparison) -> None:
     report.since = begin_before_gap(report, comparisons.reconciled_until(db, report.store))
     before = left_open(last_report(db, report.store))
     if options.every_product:
-        before = Open(before.orders)
+        before = LeftOpen(before.orders)
     report.stock, report.unread = list(before.stock), list(before.unread)
     touched = orders.compare(comparison, before.orders)
     products.compare(comparison, None if options.every_product else touched | before.products)
