@@ -6,7 +6,9 @@ commands of the domains; it writes nothing. `registry` lists the senders there a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import hashlib
+import hmac
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeAlias, TypeVar
@@ -58,6 +60,27 @@ class StoreCandidates:
             problem = "The API key is of a store that does not send to this address."
             raise Unauthorized(problem, reason="API key of another store")
         return store
+
+
+class BodyHmacs:
+    """The HMAC-SHA256 of a body with each webhook secret of some stores, for a sender whose signature names no store.
+    The body is taken part by part."""
+
+    def __init__(self, candidates: StoreCandidates) -> None:
+        self._hmacs = [
+            (store, hmac.new(secret.encode(), digestmod=hashlib.sha256))
+            for store in candidates.stores
+            for secret in store.webhook_secrets
+        ]
+
+    def add(self, part: bytes) -> None:
+        """Take the next part of the body."""
+        for _, each in self._hmacs:
+            each.update(part)
+
+    def signer(self, is_signature: Callable[[bytes], bool]) -> Store | None:
+        """The store with one of whose secrets the digest `is_signature`; None where there is none."""
+        return next((store for store, each in self._hmacs if is_signature(each.digest())), None)
 
 
 class StreamedAuthentication(Protocol):

@@ -21,7 +21,7 @@ from pos_api.database.client import Document
 from pos_api.errors import Invalid, Unauthorized
 from pos_api.inbox.model import Noun
 from pos_api.orders.model import Line, OrderFields, OrderUpdate, Status
-from pos_api.senders.base import Authenticated, Command, StoreCandidates, StreamedAuthentication
+from pos_api.senders.base import Authenticated, BodyHmacs, Command, StoreCandidates, StreamedAuthentication
 from pos_api.stores.model import Store
 
 _HEADER = "x-till-signature"
@@ -43,21 +43,18 @@ class _Parts:
 
     def __init__(self, candidates: StoreCandidates, signature: str) -> None:
         self._signature = signature
-        self._macs = [
-            (store, hmac.new(secret.encode(), digestmod="sha256"))
-            for store in candidates.stores
-            for secret in store.webhook_secrets
-        ]
+        self._hmacs = BodyHmacs(candidates)
 
     def add(self, part: bytes) -> None:
-        for _, mac in self._macs:
-            mac.update(part)
+        self._hmacs.add(part)
 
     def result(self) -> Authenticated:
-        for store, mac in self._macs:
-            if hmac.compare_digest(f"sha256={mac.hexdigest()}".encode(), self._signature.encode()):
-                return Authenticated(store)
+        if store := self._hmacs.signer(self._is_signature):
+            return Authenticated(store)
         raise Unauthorized("The till's signature is wrong.", reason="wrong signature")
+
+    def _is_signature(self, digest: bytes) -> bool:
+        return hmac.compare_digest(f"sha256={digest.hex()}".encode(), self._signature.encode())
 
 
 def signed(body: bytes, secret: str) -> dict[str, str]:

@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from pos_api.errors import Unauthorized
-from pos_api.senders.base import Authenticated, StoreCandidates
+from pos_api.senders.base import Authenticated, BodyHmacs, StoreCandidates
 from pos_api.senders.woocommerce.headers import SIGNATURE_HEADER, TOPIC_HEADER
-from pos_api.stores.model import Store
 
 KEY_HEADER = "x-api-key"
 _SIGNED_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
@@ -46,32 +45,27 @@ class LargeBodyAuthentication:
 
     def __init__(self, headers: Mapping[str, str], candidates: StoreCandidates) -> None:
         self._by_key: Authenticated | None = None
+        self._hmacs: BodyHmacs | None = None
         self._signature = headers.get(SIGNATURE_HEADER, "")
-        self._macs: list[tuple[Store, hmac.HMAC]] = []
         if key := headers.get(KEY_HEADER):
             self._by_key = Authenticated(candidates.with_api_key(key), always_200=TOPIC_HEADER in headers)
         elif self._signature:
-            self._macs = [
-                (store, hmac.new(secret.encode(), digestmod="sha256"))
-                for store in candidates.stores
-                for secret in store.webhook_secrets
-            ]
+            self._hmacs = BodyHmacs(candidates)
         else:
             raise Unauthorized(_NO_CREDENTIALS, reason="no credentials")
         self.is_known = self._by_key is not None
 
     def add(self, part: bytes) -> None:
         """Take the next part of the body."""
-        for _, mac in self._macs:
-            mac.update(part)
+        if self._hmacs:
+            self._hmacs.add(part)
 
     def result(self) -> Authenticated:
         """Who sent it, once all parts were taken. Raises Unauthorized."""
         if self._by_key:
             return self._by_key
-        for store, mac in self._macs:
-            if is_signature(mac.digest(), self._signature):
-                return Authenticated(store, always_200=True)
+        if self._hmacs and (store := self._hmacs.signer(lambda digest: is_signature(digest, self._signature))):
+            return Authenticated(store, always_200=True)
         raise Unauthorized(_WRONG_SIGNATURE, reason="wrong webhook signature")
 
 
