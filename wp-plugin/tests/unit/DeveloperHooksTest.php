@@ -38,7 +38,7 @@ final class DeveloperHooksTest extends TestCase {
 	);
 
 	/**
-	 * Adds a callback, without those of other tests, and forgets what was logged.
+	 * Adds a callback, instead of those of other tests, and empties the log.
 	 */
 	private static function hook( string $hook, callable $callback ): void {
 		$GLOBALS['test_callbacks']    = array();

@@ -52,7 +52,7 @@ final class Backfill implements Registers_Hooks {
 
 	/**
 	 * Starts with the catalogue, then the orders that are open or were closed not long ago. Until the POS has the
-	 * catalogue, orders wait: it could not tell what they are about.
+	 * catalogue, orders wait: their products would be unknown there.
 	 */
 	public function go_live(): void {
 		$this->start( self::GO_LIVE, array( 'products', 'open', 'recent' ), time() - self::RECENT_DAYS * DAY_IN_SECONDS );

@@ -17,16 +17,6 @@ use POS_Sync\Settings\Settings;
  */
 final class Change_Collector implements Registers_Hooks {
 
-	/**
-	 * Topics in the order of precedence: of several changes in a request the last of these names the delivery.
-	 */
-	private const RANK = array(
-		'updated'   => 0,
-		'refunded'  => 1,
-		'cancelled' => 2,
-		'restored'  => 3,
-	);
-
 	private Settings $settings;
 	private Queue $queue;
 	private Scheduler $scheduler;
@@ -73,12 +63,13 @@ final class Change_Collector implements Registers_Hooks {
 	 *
 	 * @param string $type  Queue_Item::ORDER or Queue_Item::PRODUCT.
 	 * @param int    $id    Id of the order or product.
-	 * @param string $topic What happened: updated, refunded, cancelled or restored.
+	 * @param string $topic What happened: one of Queue::TOPICS.
 	 */
 	public function add( string $type, int $id, string $topic ): void {
 		$known = $this->changed[ $type ][ $id ] ?? 'updated';
+		$rank  = array_flip( Queue::TOPICS );
 
-		$this->changed[ $type ][ $id ] = self::RANK[ $topic ] > self::RANK[ $known ] ? $topic : $known;
+		$this->changed[ $type ][ $id ] = $rank[ $topic ] > $rank[ $known ] ? $topic : $known;
 	}
 
 	/**

@@ -94,6 +94,16 @@ final class Table {
 	}
 
 	/**
+	 * Placeholders for so many numbers, for an IN.
+	 *
+	 * @phpstan-param int<0, max> $count
+	 * @phpstan-return literal-string
+	 */
+	public static function placeholders( int $count ): string {
+		return implode( ', ', array_fill( 0, $count, '%d' ) );
+	}
+
+	/**
 	 * Any text for a LIKE that finds it anywhere.
 	 */
 	public function like( string $text ): string {

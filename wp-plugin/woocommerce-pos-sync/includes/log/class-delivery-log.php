@@ -188,7 +188,7 @@ final class Delivery_Log {
 		if ( ! $ids ) {
 			return 0;
 		}
-		$holes = implode( ', ', array_fill( 0, count( $ids ), '%d' ) );
+		$holes = Table::placeholders( count( $ids ) );
 		return $this->table->query( "UPDATE {table} SET request = '', answer = '', message = '' WHERE type = 'order' AND object_id IN ($holes)", array_values( $ids ) );
 	}
 
@@ -225,7 +225,7 @@ final class Delivery_Log {
 		$orders = $filter['orders'] ?? array();
 		$any    = array();
 		if ( $orders ) {
-			$any[] = "(type = 'order' AND object_id IN (" . implode( ', ', array_fill( 0, count( $orders ), '%d' ) ) . '))';
+			$any[] = "(type = 'order' AND object_id IN (" . Table::placeholders( count( $orders ) ) . '))';
 			array_push( $values, ...$orders );
 		} elseif ( ctype_digit( ltrim( $search, '#' ) ) ) {
 			$any[]    = 'object_id = %d';

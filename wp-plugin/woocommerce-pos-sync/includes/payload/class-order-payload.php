@@ -92,7 +92,7 @@ final class Order_Payload {
 	/**
 	 * What moves stock of an order that goes for good, and no personal data.
 	 *
-	 * @param array<string, mixed> $data What order() returned, or this.
+	 * @param array<string, mixed> $data What build() returned, or this method.
 	 * @return array<string, mixed>
 	 */
 	public static function stock_state( array $data ): array {

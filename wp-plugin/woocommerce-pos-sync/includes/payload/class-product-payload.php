@@ -23,8 +23,9 @@ final class Product_Payload {
 	 * @return array<string, mixed>
 	 */
 	public function build( \WC_Product $product ): array {
-		$created  = $product->get_date_created();
-		$modified = $product->get_date_modified();
+		$created     = $product->get_date_created();
+		$modified    = $product->get_date_modified();
+		$without_sku = $this->variations_without_sku( $product );
 		return array(
 			'id'                => $product->get_id(),
 			'parent_id'         => $product->get_parent_id(),
@@ -38,8 +39,8 @@ final class Product_Payload {
 			'image'             => (string) wp_get_attachment_url( (int) $product->get_image_id() ),
 			'categories'        => $this->categories( $product ),
 			'tax_class'         => $product->get_tax_class(),
-			'manage_stock'      => $product->get_manage_stock() ? $product->get_manage_stock() : $this->has_stock( $product ),
-			'stock_quantity'    => $this->stock( $product ),
+			'manage_stock'      => $product->get_manage_stock() ? $product->get_manage_stock() : (bool) $without_sku, // Stock that the product does not manage itself.
+			'stock_quantity'    => $this->stock( $product, $without_sku ),
 			'stock_status'      => $product->get_stock_status(),
 			'date_created_gmt'  => $created ? gmdate( 'Y-m-d\TH:i:s', $created->getTimestamp() ) : null,
 			'date_modified_gmt' => $modified ? gmdate( 'Y-m-d\TH:i:s', $modified->getTimestamp() ) : null,
@@ -78,7 +79,7 @@ final class Product_Payload {
 	/**
 	 * The same for two states of a product that differ in nothing but what sales change.
 	 *
-	 * @param array<string, mixed> $product What product() returned.
+	 * @param array<string, mixed> $product What build() returned.
 	 */
 	public static function fingerprint( array $product ): string {
 		return md5( Envelope::json( array_diff_key( $product, array_flip( self::CHANGES_BY_SALES ) ) ) );
@@ -111,21 +112,15 @@ final class Product_Payload {
 	/**
 	 * All the stock there is under the product's SKU: its own, and that of variations which have none but its SKU.
 	 *
+	 * @param \WC_Product[] $without_sku Those variations.
 	 * @return int|float|null Null where WooCommerce does not manage it.
 	 */
-	private function stock( \WC_Product $product ) {
+	private function stock( \WC_Product $product, array $without_sku ) {
 		$stock = $product->managing_stock() ? $product->get_stock_quantity() : null;
-		foreach ( $this->variations_without_sku( $product ) as $variation ) {
+		foreach ( $without_sku as $variation ) {
 			$stock = (float) $stock + (float) $variation->get_stock_quantity();
 		}
 		return null === $stock ? null : wc_stock_amount( $stock );
-	}
-
-	/**
-	 * Whether stock is managed under the product's SKU, if not by the product itself.
-	 */
-	private function has_stock( \WC_Product $product ): bool {
-		return (bool) $this->variations_without_sku( $product );
 	}
 
 	/**

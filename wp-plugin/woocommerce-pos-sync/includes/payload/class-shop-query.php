@@ -44,7 +44,7 @@ final class Shop_Query {
 		$tables = Queue_Item::ORDER === $type && $this->has_order_tables();
 		$there  = array();
 		foreach ( array_chunk( $ids, 1000 ) as $chunk ) {
-			$holes = implode( ', ', array_fill( 0, count( $chunk ), '%d' ) );
+			$holes = Table::placeholders( count( $chunk ) );
 			$rows  = $tables
 				? ( new Table( 'wc_orders' ) )->rows( "SELECT id, type FROM {table} WHERE id IN ($holes)", $chunk )
 				: ( new Table( 'posts' ) )->rows( "SELECT ID AS id, post_type AS type FROM {table} WHERE ID IN ($holes)", $chunk );

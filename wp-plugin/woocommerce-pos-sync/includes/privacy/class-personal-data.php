@@ -13,8 +13,7 @@ use POS_Sync\Screens\Object_Labels;
 use POS_Sync\Settings\Settings;
 
 /**
- * Takes part in exporting and erasing a person's data, and in the guide for the privacy policy. The plugin's own tables hold
- * little; what an erasure is about is with the POS, which is sent it as an event.
+ * Takes part in exporting and erasing a person's data. The plugin's own tables hold little; what an erasure is about is with the POS, which is sent it as an event.
  */
 final class Personal_Data implements Registers_Hooks {
 
@@ -64,7 +63,7 @@ final class Personal_Data implements Registers_Hooks {
 	}
 
 	/**
-	 * Adds what erases. The plugin's own data come first, as long as WooCommerce still knows whose orders they are about; the
+	 * Adds what erases. The plugin's own data come first, while WooCommerce can still find the person's orders; the
 	 * POS comes last, so that orders that are sent meanwhile do not bring back what it has erased.
 	 *
 	 * @param array<string, array<string, mixed>> $erasers The erasers.

@@ -36,7 +36,7 @@ final class Queue_Reader {
 		if ( ! $ids ) {
 			return array();
 		}
-		$holes = implode( ', ', array_fill( 0, count( $ids ), '%d' ) );
+		$holes = Table::placeholders( count( $ids ) );
 		$found = array();
 		foreach ( Queue_Item::from_rows( $this->table->rows( "SELECT * FROM {table} WHERE type = %s AND object_id IN ($holes)", array_merge( array( $type ), array_values( $ids ) ) ) ) as $item ) {
 			$found[ $item->id ] = $item;
@@ -81,17 +81,10 @@ final class Queue_Reader {
 	 * @return int[]
 	 */
 	public function missing_orders( array $modified ): array {
-		if ( ! $modified ) {
-			return array();
-		}
-		$holes = implode( ', ', array_fill( 0, count( $modified ), '%d' ) );
-		$noted = array();
-		foreach ( Queue_Item::from_rows( $this->table->rows( "SELECT * FROM {table} WHERE type = 'order' AND object_id IN ($holes)", array_keys( $modified ) ) ) as $item ) {
-			$noted[ $item->id ] = $item->changed_at;
-		}
+		$noted   = $this->find_all( Queue_Item::ORDER, array_keys( $modified ) );
 		$missing = array();
 		foreach ( $modified as $id => $time ) {
-			if ( ! isset( $noted[ $id ] ) || $noted[ $id ] < $time ) {
+			if ( ! isset( $noted[ $id ] ) || $noted[ $id ]->changed_at < $time ) {
 				$missing[] = $id;
 			}
 		}
@@ -108,7 +101,7 @@ final class Queue_Reader {
 		if ( ! $ids ) {
 			return array();
 		}
-		$holes = implode( ', ', array_fill( 0, count( $ids ), '%d' ) );
+		$holes = Table::placeholders( count( $ids ) );
 		$rows  = $this->table->rows( "SELECT object_id FROM {table} WHERE type = 'product' AND object_id IN ($holes) AND state = 'waiting'", array_values( $ids ) );
 		return array_map( 'intval', array_column( $rows, 'object_id' ) );
 	}

@@ -12,6 +12,11 @@ use POS_Sync\Sending\Pos_Response;
  */
 final class Queue {
 
+	/**
+	 * What a change can be, in the order of precedence: of several changes the last of these names the delivery.
+	 */
+	public const TOPICS = array( 'updated', 'refunded', 'cancelled', 'restored' );
+
 	private Table $table;
 
 	public function __construct() {
@@ -22,7 +27,7 @@ final class Queue {
 	 * Notes changes: raises the sequence of each and makes it due now. One statement for up to 200 of them.
 	 *
 	 * @param string             $type    ORDER or PRODUCT.
-	 * @param array<int, string> $changes Topic by id: updated, refunded, cancelled or restored.
+	 * @param array<int, string> $changes Topic by id: of TOPICS.
 	 * @param int                $now     Unix time.
 	 * @param array<int, int>    $taken   When the shop took the stock of orders, in Unix milliseconds by id.
 	 */
@@ -35,7 +40,7 @@ final class Queue {
 				array_push( $values, $type, $id, $now, $topic, $now, $now, $taken[ $id ] ?? 0 );
 			}
 			$rows = implode( ', ', array_fill( 0, count( $chunk ), "(%s, %d, 'waiting', %d, %s, %d, %d, %d)" ) );
-			// Of several changes on the way the most telling one is named; what the POS holds for deleted is there again.
+			// Of several changes on the way the last in the order of precedence is named; what the POS holds for deleted is there again.
 			$this->table->query(
 				"INSERT INTO {table} (type, object_id, state, sequence, topic, changed_at, next_attempt, stock_taken_at) VALUES $rows
 				ON DUPLICATE KEY UPDATE
@@ -122,7 +127,7 @@ final class Queue {
 	 */
 	public function retry_after_outage( int $max_retries, int $now ): void {
 		$statuses = Pos_Response::outage_statuses();
-		$holes    = implode( ', ', array_fill( 0, count( $statuses ), '%d' ) );
+		$holes    = Table::placeholders( count( $statuses ) );
 		$this->table->query(
 			"UPDATE {table} SET next_attempt = %d, attempts = IF(state = 'failed', 0, attempts), state = 'waiting'
 			WHERE ((state = 'waiting' AND next_attempt > %d) OR state = 'failed') AND attempts > %d AND tried_at < %d AND status IN ($holes)",
@@ -137,7 +142,7 @@ final class Queue {
 	 */
 	public function make_all_due( int $now ): void {
 		$statuses = Pos_Response::outage_statuses();
-		$holes    = implode( ', ', array_fill( 0, count( $statuses ), '%d' ) );
+		$holes    = Table::placeholders( count( $statuses ) );
 		$this->table->query(
 			"UPDATE {table} SET next_attempt = %d, attempts = 0, state = 'waiting'
 			WHERE (state = 'waiting' AND next_attempt > %d) OR (state = 'failed' AND status IN ($holes))",
@@ -152,7 +157,7 @@ final class Queue {
 	 */
 	public function clear_errors( array $ids ): void {
 		if ( $ids ) {
-			$holes = implode( ', ', array_fill( 0, count( $ids ), '%d' ) );
+			$holes = Table::placeholders( count( $ids ) );
 			$this->table->query( "UPDATE {table} SET error = '' WHERE type = 'order' AND object_id IN ($holes)", array_values( $ids ) );
 		}
 	}
@@ -165,13 +170,13 @@ final class Queue {
 	}
 
 	/**
-	 * How telling a topic is, in SQL.
+	 * The place of a topic in the order of precedence, in SQL.
 	 *
 	 * @phpstan-param literal-string $topic
 	 * @phpstan-return literal-string
 	 * @param string $topic SQL for the topic.
 	 */
 	private function rank( string $topic ): string {
-		return "FIELD($topic, 'updated', 'refunded', 'cancelled', 'restored')";
+		return "FIELD($topic, '" . implode( "', '", self::TOPICS ) . "')";
 	}
 }

@@ -34,7 +34,7 @@ final class Rest_Controller implements Registers_Hooks {
 	}
 
 	/**
-	 * Tells WordPress the routes.
+	 * Registers the routes.
 	 */
 	public function register_routes(): void {
 		$this->route( '/test', 'POST', array( $this, 'test' ) );

@@ -104,7 +104,9 @@ final class Immediate_Sender implements Registers_Hooks {
 		}
 		try {
 			if ( ! $this->can_send_in_this_process() ) {
-				$this->should_leave_to_job() || $this->loopback->send();
+				if ( ! $this->should_leave_to_job() ) {
+					$this->loopback->send();
+				}
 				return;
 			}
 			$this->finish_response( self::SECONDS );

@@ -55,13 +55,11 @@ final class Loopback_Request {
 	/**
 	 * Sends the request, and does not wait for its answer. Where the site can't reach itself, or takes long for it, this is
 	 * remembered for ten minutes, so that checkouts do not pay for it again and again.
-	 *
-	 * @return bool Whether it went out.
 	 */
-	public function send(): bool {
+	public function send(): void {
 		$broken_until = get_option( self::BROKEN_UNTIL, 0 );
 		if ( is_numeric( $broken_until ) && (int) $broken_until > time() ) {
-			return false;
+			return;
 		}
 		$url     = add_query_arg( 'wc-api', self::NAME, home_url( '/' ) );
 		$started = microtime( true );
@@ -69,7 +67,6 @@ final class Loopback_Request {
 		if ( ! $sent || microtime( true ) - $started > self::CONNECT ) {
 			update_option( self::BROKEN_UNTIL, time() + 10 * MINUTE_IN_SECONDS );
 		}
-		return $sent;
 	}
 
 	/**

@@ -9,7 +9,7 @@ use POS_Sync\Queue\Queue;
 use POS_Sync\Registers_Hooks;
 
 /**
- * Does what follows when the settings say for the first time that orders are to be sent.
+ * Does what follows when settings that allow sending are saved: goes live the first time, and each time makes due what waits.
  */
 final class Settings_Save_Handler implements Registers_Hooks {
 
