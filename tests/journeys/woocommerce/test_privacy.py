@@ -6,18 +6,15 @@ Needs WORDPRESS_DIR (WordPress 7.1 or so) and WOOCOMMERCE_DIR (a built WooCommer
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from pos_api.figures import rollup
-from tests.conftest import fresh_database
 from tests.journeys.woocommerce import test_sent_orders as plugin_journey
-from tests.journeys.woocommerce.test_sent_orders import ORDER_STORAGE, World, shop_that_is_live, start_service
-from tests.service import Service
+from tests.journeys.woocommerce.test_sent_orders import World, live, start_service
 
-__all__ = ["start_service"]
+__all__ = ["live", "start_service"]
 pytestmark = plugin_journey.pytestmark
 
 ANNA = "anna.erased@example.se"
@@ -30,19 +27,6 @@ ADDRESS = {
     "phone": "0701234567",
 }
 ERASED = "customer.erased"
-
-
-@pytest.fixture(scope="module", params=ORDER_STORAGE)
-def live(
-    request: pytest.FixtureRequest,
-    mongodb_uri: str,
-    tmp_path_factory: pytest.TempPathFactory,
-    start_service: Callable[..., Service],
-) -> Iterator[World]:
-    """A shop that is live, with its orders in order tables (HPOS) or in posts."""
-    folder, uri = tmp_path_factory.mktemp("shop"), fresh_database(mongodb_uri)
-    with shop_that_is_live(folder, uri, start_service, ORDER_STORAGE[request.param]) as world:
-        yield world
 
 
 def sent(world: World, topic: str) -> list[dict[str, Any]]:

@@ -316,14 +316,6 @@ _SUMS = ("total", "total_tax", "discount_total", "shipping_total", "cart_tax")
 _ADDRESS = ("first_name", "last_name", "address_1", "city", "postcode", "country", "email")
 
 
-def _same(order: dict[str, Any]) -> dict[str, Any]:
-    return {
-        **{name: order[name] for name in _TEXTS},
-        **{name: _money(order[name]) for name in _SUMS},
-        "billing": {name: order["billing"].get(name, "") for name in _ADDRESS},
-    }
-
-
 def _sku(line: dict[str, Any], known: dict[str, str]) -> str:
     return known.get(line["sku"], line["sku"] or "")
 
@@ -332,14 +324,23 @@ def _line(line: dict[str, Any], sku: str) -> tuple[Any, ...]:
     return (line["id"], line["name"], sku, line["quantity"], _money(line["total"]), _money(line["total_tax"]))
 
 
-def _theirs(order: dict[str, Any], known: dict[str, str]) -> dict[str, Any]:
-    """The shop's REST order, as far as the POS keeps it."""
+def _same(order: dict[str, Any], known: dict[str, str]) -> dict[str, Any]:
+    """What the shop's order and the POS's have under the same names."""
     return {
-        **_same(order),
+        **{name: order[name] for name in _TEXTS},
+        **{name: _money(order[name]) for name in _SUMS},
+        "billing": {name: order["billing"].get(name, "") for name in _ADDRESS},
         "lines": [_line(line, _sku(line, known)) for line in order["line_items"]],
         "fees": [(each["id"], each["name"], _money(each["total"])) for each in order["fee_lines"]],
         "shipping": [(each["id"], _money(each["total"])) for each in order["shipping_lines"]],
         "coupons": [(each["code"], _money(each["discount"])) for each in order["coupon_lines"]],
+    }
+
+
+def _theirs(order: dict[str, Any], known: dict[str, str]) -> dict[str, Any]:
+    """The shop's REST order, as far as the POS keeps it."""
+    return {
+        **_same(order, known),
         "refunds": sorted(
             (
                 refund["id"],
@@ -358,11 +359,7 @@ def _theirs(order: dict[str, Any], known: dict[str, str]) -> dict[str, Any]:
 def _ours(order: dict[str, Any], known: dict[str, str]) -> dict[str, Any]:
     """The POS's order, in the same shape."""
     return {
-        **_same(order),
-        "lines": [_line(line, _sku(line, known)) for line in order["line_items"]],
-        "fees": [(each["id"], each["name"], _money(each["total"])) for each in order["fee_lines"]],
-        "shipping": [(each["id"], _money(each["total"])) for each in order["shipping_lines"]],
-        "coupons": [(each["code"], _money(each["discount"])) for each in order["coupon_lines"]],
+        **_same(order, known),
         "refunds": sorted(
             (
                 refund["id"],
@@ -794,7 +791,7 @@ def test_an_import_in_one_process_is_sent_whole(live: World) -> None:
     assert live.proxy.received == received + 25
 
 
-def test_the_command_line_sends_and_tells(live: World) -> None:
+def test_the_command_line_sends_and_shows_the_status(live: World) -> None:
     order = live.order(("Oil", 1))
     assert "Success: Connected" in live.shop.cli("test")
     assert f"{order}: sent" in live.shop.cli("send", str(order))
