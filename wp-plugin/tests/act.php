@@ -38,7 +38,9 @@ if ( 'cli' === $what ) {
 	);
 }
 require "$site/wp-load.php";
-require_once __DIR__ . '/acts.php';
+foreach ( array( 'site', 'catalogue', 'orders', 'sending', 'privacy' ) as $part ) {
+	require_once __DIR__ . "/acts/$part.php";
+}
 
 $result = call_user_func( __NAMESPACE__ . '\\' . $what, $input );
 if ( 'cli' !== $what ) {

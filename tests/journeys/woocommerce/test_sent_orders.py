@@ -854,7 +854,7 @@ def test_a_key_that_is_corrected_later_sends_what_waited(live: World) -> None:
     live.shop.act("setting", api_key="wrong")
     live.shop.act("status", id=order, to="processing")
     live.shop.act("run_jobs")
-    live.shop.act("give_up")
+    live.shop.act("fail_all_waiting")
     live.shop.act("setting", api_key=KEY, url=f"{live.proxy.url}/")
     live.check()
     live.shop.act("setting", url=live.proxy.url)
@@ -1113,7 +1113,7 @@ def test_the_owner_gets_an_e_mail_once_a_day_for_each_cause(live: World) -> None
     assert mails()[-1]["to"] == "owner@example.se"
     assert "for 2 hours" in mails()[-1]["message"]
     live.shop.act("setting", alerts=False)
-    live.shop.act("forget_mails")
+    live.shop.act("clear_mails")
     live.shop.act("maintain")
     assert len(mails()) == sent + 2, "it can be switched off"
     live.shop.act("setting", alerts=True, alert_email="")

@@ -157,7 +157,7 @@ def test_two_processes_that_look_at_once_write_one_e_mail(live: World) -> None:
     order = live.order(("Salad", 1))
     live.shop.act("setting", alerts=False)
     live.shop.act("run_jobs")
-    live.shop.act("forget_mails")
+    live.shop.act("clear_mails")
     live.shop.act("setting", alerts=True)
     sent_before = len(_mails(live))
     live.shop.act("check_alarm", at_once=4)
@@ -179,7 +179,7 @@ def test_e_mails_are_in_the_sites_language(live: World, site: str, user: str, sa
     live.shop.act("run_jobs")
     live.shop.act("language", locale="sv_SE")
     live.shop.act("language", locale=site)
-    live.shop.act("forget_mails")
+    live.shop.act("clear_mails")
     live.shop.act("setting", alerts=True)
     before = len(_mails(live))
     try:
