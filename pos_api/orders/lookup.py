@@ -68,9 +68,9 @@ def _first_made(db: Db, updates: list[OrderUpdate], catalogue: Catalogue) -> Fir
     moments = {
         (update.store, moment)
         for update in updates
-        if not is_from_before_live(update, stock_reduction(update), first_made)
+        if not is_from_before_live(update, reduction := stock_reduction(update), first_made)
         for line in update.fields.get("line_items", ())
         if (product := catalogue.candidates.likely(reference_of(update.store, line)))
-        and (moment := undecided_since(product, update.store, stock_reduction(update)))
+        and (moment := undecided_since(product, update.store, reduction))
     }
     return {**first_made, **first_made_since(db, moments)} if moments else first_made
