@@ -54,7 +54,9 @@ def last_holding_of(order: Order) -> Holding:
     return holding_of(order, order["status_history"][-1]["cause"])
 
 
-_FIELDS_TO_SETTLE = {"rev": 1, "customer": 1, "held": 1, "opening": 1, "carried": 1, "status_history": {"$slice": -1}}
+HOLDING_FIELDS = {"held": 1, "opening": 1, "carried": 1, "status_history": {"$slice": -1}}
+"""What `last_holding_of` reads of an order."""
+_FIELDS_TO_SETTLE = {**HOLDING_FIELDS, "rev": 1, "customer": 1}
 
 
 def _settle_overtaken(db: Db, saved: list[Order], moved: list[StockChanged]) -> set[str]:

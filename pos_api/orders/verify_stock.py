@@ -15,7 +15,7 @@ from pos_api.common.quantity import Quantity, whole
 from pos_api.database.client import Db
 from pos_api.orders.model import Order
 from pos_api.orders.save import orders
-from pos_api.orders.settle import last_holding_of
+from pos_api.orders.settle import HOLDING_FIELDS, last_holding_of
 from pos_api.stock import ledger as stock
 from pos_api.stock.model import Movement
 
@@ -25,8 +25,6 @@ _ALL_CHECKS = 100
 _BETWEEN_CHECKS = 0.1
 """A running service writes the order, its movements and the product one after the other, so what seems wrong is checked
 again before it is reported: where much is wrong, only the first of it."""
-
-_ORDER_FIELDS = {"rev": 1, "held": 1, "opening": 1, "carried": 1, "status_history": {"$slice": -1}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +123,7 @@ def _last(db: Db, sku: str) -> Movement | None:
 
 
 def _orders(db: Db, checks: Iterator[int], repair: bool) -> Iterator[Problem]:
-    found = orders(db).find({}, _ORDER_FIELDS, sort=[("_id", 1)], batch_size=_PAGE)
+    found = orders(db).find({}, HOLDING_FIELDS, sort=[("_id", 1)], batch_size=_PAGE)
     for page in in_batches(found, _PAGE):
         moved = _moved(db, [order["_id"] for order in page])
         for order in page:
@@ -149,27 +147,26 @@ def _order(db: Db, key: str, checks: Iterator[int], repair: bool) -> Iterator[Pr
     message = _still(lambda: _stored_problem(db, key), checks)
     if not message:
         return
-    order = orders(db).find_one({"_id": key}, _ORDER_FIELDS)
+    order = orders(db).find_one({"_id": key}, HOLDING_FIELDS)
     if repair and order is not None:
         stock.settle(db, [last_holding_of(order)], {})
     yield Problem(key, message, repaired=repair and not _stored_problem(db, key))
 
 
 def _stored_problem(db: Db, key: str) -> str:
-    order = orders(db).find_one({"_id": key}, _ORDER_FIELDS)
+    order = orders(db).find_one({"_id": key}, HOLDING_FIELDS)
     return _order_problem(order, _moved(db, [key]).get(key, {})) if order else ""
 
 
 def _order_problem(order: Order, moved: Mapping[str, list[Movement]]) -> str:
     """What is wrong between what an order should hold and its steps in the ledger."""
-    held: dict[str, Quantity] = {each["sku"]: each["quantity"] for each in order["held"]}
-    carried: dict[str, Quantity] = {each["sku"]: each["quantity"] for each in order.get("carried", ())}
-    opening = frozenset(order["opening"])
+    holding = last_holding_of(order)
+    held, carried = holding.held, holding.carried
     for sku in {**held, **carried, **moved}:
         target, steps = held.get(sku, 0), moved.get(sku, [])
         if broken := _steps_problem(sku, steps):
             return broken
-        if not steps and (target or sku in opening or carried.get(sku)):
+        if not steps and (target or sku in holding.opening or carried.get(sku)):
             return f"holds {target} of {sku}, and the ledger does not show it"
         if steps and steps[-1]["held"] != target:
             return f"holds {target} of {sku}, {steps[-1]['held']} in the ledger"
