@@ -124,11 +124,11 @@ class ProductUpdate:
     seen_at: datetime
     """When the store had the product, as far as it says so."""
     cause: str
-    """The key of the event."""
+    """The key of the inbox entry."""
     restored: bool = False
     """It came back from the trash."""
     counts_by_arrival: bool = False
-    """The event has no time of its own."""
+    """The delivery has no time of its own."""
     details: ProductDetails = field(default_factory=ProductDetails)
     warnings: tuple[EventWarning, ...] = ()
     published: bool = True
@@ -186,9 +186,6 @@ def is_owned_by_another_store(product: ProductDocument, store: str) -> bool:
 def ids_of_store(store: str, external_ids: Iterable[str]) -> list[str]:
     """Those of these external ids that are this store's."""
     return [each for each in external_ids if each.startswith(f"{store}:")]
-
-
-NO_DETAILS: ProductDetails = {"gtin": "", "image_url": "", "categories": [], "tax_class": ""}
 
 
 def details_of(product: ProductDocument) -> ProductDetails:

@@ -1,1 +1,1 @@
-"""Small things that every package uses: money, quantities, times, CSV, text search. Nothing here knows a domain."""
+"""Small things that every package uses: money, quantities, times, CSV, text search. None of it is about one domain."""

@@ -1,4 +1,4 @@
-"""Warnings: what people should know about an order, or about an event that was taken.
+"""Warnings: what people should know about an order, or about a delivery that was accepted.
 
 Each has a stable code, an English sentence, and the values in that sentence, so that a program can tell them apart and
 write them in another language. `docs/api.md` lists the codes.

@@ -77,7 +77,7 @@ def open_database(uri: str, collections: Sequence[Collection] = ()) -> Db:
 
 def make_durable(db: Db) -> None:
     """Wait until all that was written so far survives a crash, as what a person was answered is done must: unlike
-    what an event of the inbox wrote, nobody does it again. Raises PyMongoError when that can't be known.
+    what an inbox entry has caused, nobody does it again. Raises PyMongoError when that can't be known.
 
     A write that changes nothing waits for all before it: https://www.mongodb.com/docs/manual/reference/write-concern/
     """

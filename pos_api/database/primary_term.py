@@ -17,9 +17,9 @@ def one_primary() -> Iterator[None]:
     """What this thread reads and writes inside reaches one primary of a replica set, in one of its terms.
 
     A primary that fails may lose what it had not replicated yet. To continue at the next one would build on data that
-    no longer exists: a movement after a balance that is lost, an event done whose order is not saved. Instead the next
-    step raises AutoReconnect, and everything is done again. As steps are kept or lost in their order, the last one
-    proves all of them.
+    no longer exists: a movement after a balance that is lost, an inbox entry done whose order is not saved. Instead the
+    next step raises AutoReconnect, and everything is done again. As steps are kept or lost in their order, the last
+    one proves all of them.
     """
     outermost = not getattr(_thread, "inside", False)
     if outermost:

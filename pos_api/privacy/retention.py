@@ -89,7 +89,7 @@ def _ended_before(config: Config) -> tuple[datetime, datetime]:
 
 
 def kept_until(entry: StoredEntry, config: Config) -> datetime | None:
-    """When an event of the inbox is deleted; None while it waits."""
+    """When an inbox entry is deleted; None while it waits."""
     if attention_at := entry.get("attention_at"):
         return attention_at + timedelta(days=config.inbox_parked_days)
     done_at = entry.get("done_at")
@@ -97,7 +97,7 @@ def kept_until(entry: StoredEntry, config: Config) -> datetime | None:
 
 
 def inbox_counts(db: Db, config: Config) -> dict[str, int]:
-    """How many events of the inbox wait, need a look (`attention`), and of these are `deleted_soon`."""
+    """How many inbox entries wait, need a look (`attention`), and of these are `deleted_soon`."""
     _, left = _ended_before(config)
     attention = db.inbox.count_documents({"attention_at": {"$exists": True}}, hint="attention_at_-1")
     soon = db.inbox.count_documents({"attention_at": {"$lt": left + WARNED_BEFORE}}, hint="attention_at_-1")
