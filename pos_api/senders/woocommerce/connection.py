@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from pos_api.common.time import now
 from pos_api.config import Config
 from pos_api.database.client import Db
 from pos_api.errors import NotFound
@@ -32,7 +31,7 @@ def connect(db: Db, config: Config, name: str, url: str, consumer_key: str, cons
     address = settings.checked_url(url).removesuffix("/wp-json")
     with unexpected_as_shop_error():
         credentials, hints = diagnose(address, consumer_key.strip(), consumer_secret.strip())
-    rest = encrypted(credentials, config, now())
+    rest = encrypted(credentials, config)
     with audit.act(db, "store.connected", target=name, details={"url": credentials.url}):
         db.stores.update_one({"_id": name}, {"$set": {"rest": rest}, "$setOnInsert": {"name": name}}, upsert=True)
     return hints

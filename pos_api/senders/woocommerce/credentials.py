@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Literal, TypeAlias, TypedDict
 
 from cryptography.fernet import InvalidToken
@@ -35,17 +34,15 @@ class StoredCredentials(TypedDict):
     consumer_key: bytes
     consumer_secret: bytes
     auth: Authentication
-    connected_at: datetime
 
 
-def encrypted(credentials: Credentials, config: Config, connected_at: datetime) -> StoredCredentials:
+def encrypted(credentials: Credentials, config: Config) -> StoredCredentials:
     """Credentials as they are stored."""
     return {
         "url": credentials.url,
         "consumer_key": seal(credentials.consumer_key, config),
         "consumer_secret": seal(credentials.consumer_secret, config),
         "auth": credentials.auth,
-        "connected_at": connected_at,
     }
 
 
