@@ -30,6 +30,7 @@ from pos_api.web.server.refusals import (
 )
 from pos_api.web.server.request_limits import (
     BODY_LIMIT,
+    LAST_REQUEST_SECONDS,
     LINGER_SECONDS,
     MAX_FIELDS,
     MAX_HEAD,
@@ -60,6 +61,8 @@ class RequestProtocol(HttpToolsProtocol):
     _refused_at: float | None = None
     _unread_since: float | None = None
     _upgrading = False
+    _last = False
+    """Whether the process is ending: a request that is under way is the last that is answered on this connection."""
 
     # --- as asyncio calls it
 
@@ -149,6 +152,7 @@ class RequestProtocol(HttpToolsProtocol):
         if len(self.pipeline) >= MAX_PIPELINED:
             self._stop(FULL)
         super().on_headers_complete()
+        self.cycle.keep_alive = self.cycle.keep_alive and not self._last
         self._size, self._large, self._aside = 0, False, 0
         if self._declared > BODY_LIMIT:
             self._pass_on()
@@ -188,6 +192,18 @@ class RequestProtocol(HttpToolsProtocol):
         super().on_response_complete()
         if unread and not self.transport.is_closing():
             self._linger()
+
+    def shutdown(self) -> None:
+        """The process ends: a request that is under way is still answered, and its connection closed after that.
+
+        A connection between requests stays open for a moment: the sender may have sent one that is not read yet, and
+        closing a connection with something unread resets it (RFC 9112, section 9.6).
+        """
+        if self._refused_at is None and not self._answering():
+            self._last = True
+            self.loop.call_later(LAST_REQUEST_SECONDS, self._close_unused)
+        else:
+            super().shutdown()
 
     # --- limits
 
@@ -277,6 +293,12 @@ class RequestProtocol(HttpToolsProtocol):
     def _stop(self, refusal: Refusal) -> None:
         self._refusal = refusal
         raise ValueError(refusal.code)
+
+    def _close_unused(self) -> None:
+        """Nothing has come on this connection since the process began to end."""
+        begun = self._arrival is not None and self._arrival.received
+        if not begun and not self._answering() and self._refused_at is None:
+            self.transport.close()
 
     def _release(self) -> None:
         connections.body_bytes -= self._body_bytes

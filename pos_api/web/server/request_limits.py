@@ -19,6 +19,8 @@ UNREAD_SECONDS = 30.0
 """An answer that nobody reads for so long is dropped with its connection."""
 LINGER_SECONDS = 2.0
 """How long a refused sender may go on sending; closing at once would take back the answer (RFC 9112, section 9.6)."""
+LAST_REQUEST_SECONDS = 1.0
+"""How long a process that ends waits for a request on a connection that has none under way."""
 
 MAX_LINE = 8190
 MAX_FIELDS = 100

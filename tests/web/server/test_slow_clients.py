@@ -36,6 +36,7 @@ from tests.waiting import wait_until
 
 Address = tuple[str, int]
 
+AHEAD = b"GET /healthz HTTP/1.1\r\nHost: pos\r\n"
 HEAD = f"POST {PATH} HTTP/1.1\r\nHost: pos\r\nX-API-Key: {API_KEY}\r\nContent-Type: application/json\r\n"
 
 
@@ -273,7 +274,39 @@ def test_a_restart_of_the_web_processes_loses_and_resets_no_request(config: Conf
         wait_until(lambda: db.orders.count_documents({}) >= sent)
 
 
-AHEAD = b"GET /healthz HTTP/1.1\r\nHost: pos\r\n"
+@pytest.mark.parametrize("said", [b"", b"G", AHEAD + b"\r\n"], ids=["nothing", "one byte", "a request before"])
+def test_a_process_that_ends_answers_a_request_sent_on_a_connection_that_it_has_accepted(
+    service: Service, said: bytes
+) -> None:
+    [before] = service.workers()
+    with connections(of(service), 1, said) as [connection]:
+        if said.endswith(b"\r\n\r\n"):
+            assert connection.recv(4096).startswith(b"HTTP/1.1 200 ")
+        else:
+            assert requests.get(f"{service.url}/healthz", timeout=10).ok, "later connections are accepted later"
+        listening = _listening(before, of(service)[1])
+        service.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: not listening & _sockets(before), 30)
+        connection.sendall((AHEAD + b"\r\n").removeprefix(said if said == b"G" else b""))
+        answer = read_all(connection)
+    assert answer.startswith(b"HTTP/1.1 200 "), answer
+    assert b"\r\nconnection: close\r\n" in answer
+
+
+def _sockets(process: int) -> set[str]:
+    """The sockets that a process has open, as /proc names them."""
+    found = set()
+    for file in Path(f"/proc/{process}/fd").iterdir():
+        with suppress(FileNotFoundError):
+            found.add(str(file.readlink()))
+    return found
+
+
+def _listening(process: int, port: int) -> set[str]:
+    """Those of them that wait for connections on a port."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    on_port = {f"socket:[{row[9]}]" for row in rows if row[3] == "0A" and row[1].endswith(f":{port:04X}")}
+    return on_port & _sockets(process)
 
 
 @pytest.mark.parametrize(
