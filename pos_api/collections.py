@@ -6,6 +6,7 @@ behind, the next event or `pos-api verify --repair` brings up.
 
 from __future__ import annotations
 
+from pos_api.cash import collections as cash
 from pos_api.catalogue import collections as catalogue
 from pos_api.customers import collections as customers
 from pos_api.database import layout
@@ -13,14 +14,19 @@ from pos_api.database.collections import Collection
 from pos_api.figures import collections as figures
 from pos_api.inbox import collections as inbox
 from pos_api.orders import collections as orders
+from pos_api.payments import collections as payments
 from pos_api.senders import collections as senders
 from pos_api.staff import collections as staff
 from pos_api.stock import collections as stock
 from pos_api.stores import collections as stores
+from pos_api.subscriptions import collections as subscriptions
 
 COLLECTIONS: tuple[Collection, ...] = (
     *inbox.COLLECTIONS,
     *orders.COLLECTIONS,
+    *payments.COLLECTIONS,
+    *cash.COLLECTIONS,
+    *subscriptions.COLLECTIONS,
     *catalogue.COLLECTIONS,
     *stock.COLLECTIONS,
     *customers.COLLECTIONS,

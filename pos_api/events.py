@@ -18,6 +18,9 @@ from pos_api.common.quantity import Quantity, whole
 OrderChange: TypeAlias = Literal["created", "updated", "completed", "cancelled", "refunded", "restored", "deleted"]
 ProductChange: TypeAlias = Literal["created", "updated", "archived"]
 CustomerChange: TypeAlias = Literal["created", "updated", "erased"]
+PaymentChange: TypeAlias = Literal["completed", "refunded"]
+CashSessionChange: TypeAlias = Literal["opened", "closed"]
+SubscriptionChange: TypeAlias = Literal["created", "updated", "canceled"]
 
 
 class Event(ABC):
@@ -153,6 +156,75 @@ class CustomerChanged(Event):
     @property
     def resource(self) -> str:
         return f"customer:{blake2b(self.customer.encode(), digest_size=12).hexdigest()}"
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentChanged(Event):
+    """A payment was completed, or more of it was paid back. `payment` is its `_id`. A payment is completed once; its
+    `revision` distinguishes its refunds."""
+
+    payment: str
+    store: str
+    revision: int
+    change: PaymentChange
+    at: datetime
+
+    @property
+    def type(self) -> str:
+        return f"payment.{self.change}"
+
+    @property
+    def id(self) -> str:
+        return f"payment:{self.payment}:{self.revision}:{self.change}"
+
+    @property
+    def resource(self) -> str:
+        return f"payment:{self.payment}"
+
+
+@dataclass(frozen=True, slots=True)
+class CashSessionChanged(Event):
+    """A till's cash session was opened or closed. `session` is its `_id`."""
+
+    session: str
+    store: str
+    change: CashSessionChange
+    at: datetime
+
+    @property
+    def type(self) -> str:
+        return f"session.{self.change}"
+
+    @property
+    def id(self) -> str:
+        return f"session:{self.session}:{self.change}"
+
+    @property
+    def resource(self) -> str:
+        return f"session:{self.session}"
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionChanged(Event):
+    """A customer's subscription began, changed or ended. `subscription` is its `_id`."""
+
+    subscription: str
+    store: str
+    revision: int
+    change: SubscriptionChange
+    at: datetime
+
+    @property
+    def type(self) -> str:
+        return f"subscription.{self.change}"
+
+    @property
+    def id(self) -> str:
+        return f"subscription:{self.subscription}:{self.revision}"
+
+    @property
+    def resource(self) -> str:
+        return f"subscription:{self.subscription}"
 
 
 @dataclass(frozen=True, slots=True)

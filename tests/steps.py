@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,7 +20,10 @@ from pos_api.database.client import Db, Document
 from pos_api.database.primary_term import select_within_term
 from pos_api.inbox import leases, storing
 from pos_api.processing import batches, due
+from pos_api.processing.reading import read_delivery as read_delivery_by
 from pos_api.processing.work import Work
+from pos_api.senders.registry import sender_of
+from pos_api.stores.model import Store
 from pos_api.stores.registry import Stores
 from tests.factories import native_headers, read_delivery
 
@@ -83,7 +86,20 @@ class Process:
         self, messages: list[tuple[str, Any]], *, received_at: datetime | None = None, **envelope: Any
     ) -> list[str | None]:
         """Take several deliveries in one batch; returns their outcomes."""
-        works = [self._understand(topic, data, received_at or now(), envelope) for topic, data in messages]
+        return self._process(
+            [self._understand(topic, data, received_at or now(), envelope) for topic, data in messages]
+        )
+
+    def deliver_bodies(
+        self, deliveries: Sequence[tuple[str, Mapping[str, str], bytes]], received_at: datetime
+    ) -> list[str | None]:
+        """Take these deliveries, each of a store with its headers and body, in one batch; returns their outcomes."""
+        works = [
+            read_delivery_of(self.stores.get(store), headers, body, received_at) for store, headers, body in deliveries
+        ]
+        return self._process(works)
+
+    def _process(self, works: list[Work]) -> list[str | None]:
         new = storing.store(self.db, [work.entry for work in works], self.lease)
         outcomes = batches.process(self.db, self.lease, [work for work in works if work.entry.key in new])
         ended = [outcomes.get(work.entry.key) for work in works]
@@ -105,6 +121,11 @@ class Process:
             self.db.inbox.update_many({"due_at": {"$exists": True}}, {"$set": {"due_at": now()}})
             if not due.take_due(self.db, self.stores, self.lease):
                 return
+
+
+def read_delivery_of(store: Store, headers: Mapping[str, str], body: bytes, received_at: datetime) -> Work:
+    """The work that a delivery of a store is, read by the sender of its kind."""
+    return read_delivery_by(sender_of(store.kind), store, headers, body, received_at)
 
 
 @contextmanager

@@ -150,6 +150,23 @@ class ProductDeletion:
 
 
 @dataclass(frozen=True, slots=True)
+class ItemUpdate:
+    """An item of an ordering app, as all its reports so far say that it is. It has no SKU: staff link it to a product.
+
+    `name` and `available` are None where nothing was said. The update with the greater `sequence` wins.
+    """
+
+    store: str
+    external_id: str
+    """`store:item`"""
+    sequence: int
+    name: str | None
+    available: bool | None
+    deleted: bool
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class ProductResult:
     """What became of an update or a deletion (`stale`: something newer is known; `ignored`: it concerns no product
     here), what people should know about it, and the events that it caused: at most one

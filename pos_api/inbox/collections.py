@@ -21,4 +21,5 @@ COLLECTIONS = (
             IndexModel("about"),
         ),
     ),
+    Collection("reports", "what stores that report in parts have said about each thing", (IndexModel("store"),)),
 )

@@ -48,3 +48,10 @@ def ending(outcome: Outcome) -> Document:
         ending["$set"] |= {"body": Binary(b""), "erased_at": now()}
         ending["$pull"] = E_MAIL_ADDRESSES
     return ending
+
+
+def park(db: Db, key: str, reason: str) -> None:
+    """Park an entry that had ended well: what arrived later shows that it can't be used."""
+    parked = ending(Outcome("parked", reason=reason))
+    parked["$unset"] |= {"done_at": ""}
+    db.inbox.update_one({"_id": key, "state": "done"}, parked)

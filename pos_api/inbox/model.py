@@ -15,7 +15,7 @@ from pos_api.common.warning_messages import EventWarning
 
 STATES = ("waiting", "done", "parked", "failed")
 
-Noun: TypeAlias = Literal["order", "product", "customer", ""]
+Noun: TypeAlias = Literal["order", "product", "customer", "payment", "cash", "subscription", ""]
 """What a delivery is about; blank for anything else, and where it is not known."""
 
 

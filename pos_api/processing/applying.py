@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import singledispatch
 
+from pos_api.cash import apply as cash
+from pos_api.cash.model import CashMovementUpdate, CashSessionUpdate
 from pos_api.catalogue import apply as products
 from pos_api.catalogue import archive as product_archive
 from pos_api.catalogue.model import ProductDeletion, ProductUpdate
@@ -12,12 +15,19 @@ from pos_api.customers import apply as customers
 from pos_api.customers.erasures import Erasures
 from pos_api.customers.model import CustomerErasure, CustomerUpdate, Erasure
 from pos_api.database.client import Db
+from pos_api.inbox import finishing
 from pos_api.inbox.model import Outcome
 from pos_api.orders import apply as orders
 from pos_api.orders.model import OrderUpdate
+from pos_api.payments import apply as payments
+from pos_api.payments.model import PaymentUpdate, TabUpdate
 from pos_api.privacy import erase
 from pos_api.processing import listeners
+from pos_api.processing.reported import state_of
 from pos_api.processing.work import Work
+from pos_api.senders.reports import Report
+from pos_api.subscriptions import apply as subscriptions
+from pos_api.subscriptions.model import SubscriptionUpdate
 
 _PRECEDENCE = ("parked", "created", "updated", "stale", "unchanged", "ignored")
 """Of the outcomes of several commands of one delivery the first of these counts: what people must look at, then what
@@ -96,3 +106,53 @@ def _(command: CustomerUpdate, db: Db, erasures: Erasures | None) -> Outcome:
 def _(command: CustomerErasure, db: Db, erasures: Erasures | None) -> Outcome:
     assert erasures is not None
     return Outcome(erase.apply_erasure(db, erasures, command), erased=True)
+
+
+@_apply.register
+def _(command: PaymentUpdate, db: Db, erasures: Erasures | None) -> Outcome:
+    result = payments.apply(db, command)
+    listeners.notify(result.events)
+    return Outcome(result.outcome, result.warnings)
+
+
+@_apply.register
+def _(command: TabUpdate, db: Db, erasures: Erasures | None) -> Outcome:
+    return Outcome(payments.apply_tab(db, command).outcome)
+
+
+@_apply.register
+def _(command: CashSessionUpdate, db: Db, erasures: Erasures | None) -> Outcome:
+    result = cash.apply_session(db, command)
+    listeners.notify(result.events)
+    return Outcome(result.outcome, result.warnings)
+
+
+@_apply.register
+def _(command: CashMovementUpdate, db: Db, erasures: Erasures | None) -> Outcome:
+    return Outcome(cash.apply_movement(db, command).outcome)
+
+
+@_apply.register
+def _(command: SubscriptionUpdate, db: Db, erasures: Erasures | None) -> Outcome:
+    result = subscriptions.apply(db, command)
+    listeners.notify(result.events)
+    return Outcome(result.outcome, result.warnings)
+
+
+@_apply.register
+def _(command: Report, db: Db, erasures: Erasures | None) -> Outcome:
+    """Keep the report and apply what all reports about its thing come to, in the order of the sender's commands."""
+    reported, state = state_of(db, command)
+    outcomes = [_apply_of_report(each, command, db, erasures) for each in state.commands]
+    for known in reported.reports:
+        if known.id in state.unusable and known.id != command.id:
+            finishing.park(db, known.cause, state.unusable[known.id])
+    if command.id in state.unusable:
+        return Outcome("parked", reason=state.unusable[command.id])
+    return combined(outcomes) if outcomes else Outcome("ignored")
+
+
+def _apply_of_report(command: object, report: Report, db: Db, erasures: Erasures | None) -> Outcome:
+    if isinstance(command, OrderUpdate):
+        return _apply_orders(db, [replace(command, retried=report.retried)])[0]
+    return _apply(command, db, erasures)

@@ -10,6 +10,7 @@ from pos_api.errors import PosError
 from pos_api.inbox.model import InboxEntry, Outcome
 from pos_api.orders.model import OrderUpdate
 from pos_api.senders.base import Command
+from pos_api.senders.reports import Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,5 +39,7 @@ def parked(entry: InboxEntry, problem: PosError) -> Work:
 
 def retried(work: Work) -> Work:
     """The same work, begun before: a crash or a failure may have left it half done."""
-    commands = (replace(each, retried=True) if isinstance(each, OrderUpdate) else each for each in work.commands)
+    commands = (
+        replace(each, retried=True) if isinstance(each, OrderUpdate | Report) else each for each in work.commands
+    )
     return replace(work, commands=tuple(commands))

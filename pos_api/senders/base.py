@@ -11,7 +11,7 @@ import hmac
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from pos_api.catalogue.model import ProductDeletion, ProductUpdate
 from pos_api.customers.model import CustomerErasure, CustomerUpdate
@@ -19,13 +19,42 @@ from pos_api.database.client import Db, Document
 from pos_api.errors import Unauthorized
 from pos_api.inbox.model import Noun, Outcome
 from pos_api.orders.model import OrderUpdate
+from pos_api.senders.reports import Report
 from pos_api.stores.api_keys import ORDERS
 from pos_api.stores.authentication import api_key
-from pos_api.stores.model import Store
+from pos_api.stores.model import DEFAULT, Store
 from pos_api.stores.registry import Stores
 
-Command: TypeAlias = OrderUpdate | ProductUpdate | ProductDeletion | CustomerUpdate | CustomerErasure
+Command: TypeAlias = OrderUpdate | ProductUpdate | ProductDeletion | CustomerUpdate | CustomerErasure | Report
 """What a sender asks a domain to apply."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a sender has to know of each store of its kind: an option of `pos-api store add` (`merchant_id` is given as
+    `--merchant-id`), kept as `Store.settings[name]`. `read` makes of the text given the value that is kept, and raises
+    ValueError, with what it must be, for what it can't be. Where nothing is given, `default` is kept as it is; of a
+    `required` one something must be given."""
+
+    name: str
+    help: str
+    read: Callable[[str], Any] = str
+    required: bool = False
+    default: Any = None
+
+
+def read_store_name(text: str) -> str:
+    """The name of another store, as it is kept. Whether there is one is known when it is looked for."""
+    return text.strip() or DEFAULT
+
+
+ORDERS_OF = Setting(
+    "orders_of",
+    "The store whose orders are paid here; without it the shop of the settings.",
+    read_store_name,
+    default=DEFAULT,
+)
+"""The setting of every kind of store that takes payments for the orders of another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +157,16 @@ class Sender(Protocol[MessageT]):
     @property
     def kind(self) -> str:
         """The kind of its stores, as it is stored and as it stands in the URL."""
+        ...
+
+    @property
+    def settings(self) -> tuple[Setting, ...]:
+        """What it has to know of each of its stores, besides what is known of all."""
+        ...
+
+    @property
+    def has_secret(self) -> bool:
+        """Whether deliveries are signed with a secret that `pos-api store add` makes where none is given."""
         ...
 
     @property

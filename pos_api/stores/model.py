@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -30,6 +32,10 @@ class Store:
     site: str | None = None
     order_meta: tuple[str, ...] = ()
     """Keys of orders' meta data that are kept besides those that are needed; with `*` at the end, their beginnings."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """What its kind of sender has to know of it besides, by name (`senders.base.Setting`)."""
+    paid_by: tuple[str, ...] = ()
+    """The stores whose payments may be for orders of this one (their setting `orders_of`)."""
     erasures: Erasures | None = field(default=None, repr=False, compare=False)
 
     def erasures_of(self, email: str, shop_id: int) -> tuple[Erasure, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import defaultdict
 from contextlib import suppress
 from dataclasses import replace
 
@@ -134,7 +135,14 @@ class Stores:
                 keys[key["hash"]] = api_keys.of_document(name, key)
         of_settings = key_of_settings(self._config, documents.get(DEFAULT, {}))
         keys[of_settings.hash] = of_settings
-        self._stores = {name: replace(store, erasures=self.erasures) for name, store in stores.items()}
+        paid_by: dict[str, list[str]] = defaultdict(list)
+        for name, store in stores.items():
+            if orders_of := store.settings.get("orders_of"):
+                paid_by[orders_of].append(name)
+        self._stores = {
+            name: replace(store, erasures=self.erasures, paid_by=tuple(paid_by.get(name, ())))
+            for name, store in stores.items()
+        }
         self._keys = keys
 
 
@@ -163,17 +171,18 @@ def _from_document(document: Document, config: Config) -> Store:
         currency=document.get("currency", ""),
         live_since=document.get("live_since"),
         webhook_secrets=_opened(document, config),
+        settings=document.get("settings", {}),
         site=document.get("site"),
         order_meta=config.order_meta,
     )
 
 
 def _opened(document: Document, config: Config) -> tuple[str, ...]:
-    """The store's webhook secret. One that none of SECRETS_KEYS opens affects that store alone."""
-    if not (sealed := document.get("webhook_secret")):
-        return ()
+    """The store's webhook secret, and while it is rotated the one before. One that none of SECRETS_KEYS opens affects
+    that store alone."""
+    sealed = (document.get("webhook_secret"), document.get("former_webhook_secret"))
     try:
-        return (unseal(sealed, config),)
+        return tuple(unseal(each, config) for each in sealed if each)
     except (ConfigError, InvalidToken):
         log.error("the webhook secret can't be opened with SECRETS_KEYS; set it anew", store=document["_id"])
         return ()

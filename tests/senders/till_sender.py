@@ -21,7 +21,7 @@ from pos_api.database.client import Document
 from pos_api.errors import Invalid, Unauthorized
 from pos_api.inbox.model import Noun
 from pos_api.orders.model import Line, OrderFields, OrderUpdate, Status
-from pos_api.senders.base import Authenticated, BodyHmacs, Command, StoreCandidates, StreamedAuthentication
+from pos_api.senders.base import Authenticated, BodyHmacs, Command, Setting, StoreCandidates, StreamedAuthentication
 from pos_api.stores.model import Store
 
 _HEADER = "x-till-signature"
@@ -67,6 +67,8 @@ class TillSender:
     """See `base.Sender`. One that is still to be written in full does not read cents."""
 
     kind = "till"
+    settings: tuple[Setting, ...] = ()
+    has_secret = True
     topics = frozenset({"sale.completed"})
 
     def __init__(self, *, reads_cents: bool = True) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from pos_api.database.client import Document
 from pos_api.inbox.model import Noun
-from pos_api.senders.base import Authenticated, Command, StoreCandidates, StreamedAuthentication
+from pos_api.senders.base import Authenticated, Command, Setting, StoreCandidates, StreamedAuthentication
 from pos_api.senders.woocommerce import headers as webhook_headers
 from pos_api.senders.woocommerce import messages
 from pos_api.senders.woocommerce.authentication import LargeBodyAuthentication, authenticate
@@ -24,6 +24,8 @@ class WooCommerce:
     """What a sender has to be able to do (`base.Sender`), and where WooCommerce does it."""
 
     kind = KIND
+    settings: tuple[Setting, ...] = ()
+    has_secret = True
     topics = TOPICS
 
     def noun(self, topic: str) -> Noun:

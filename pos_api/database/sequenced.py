@@ -1,0 +1,52 @@
+"""Saving the state of a thing that is worked out from numbered reports: the one of the greater number stays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from pymongo.collection import Collection
+from pymongo.errors import DuplicateKeyError
+
+from pos_api.database.client import Document
+
+Outcome: TypeAlias = Literal["created", "updated", "unchanged", "stale"]
+
+_ATTEMPTS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What became of a state: the document as it was, None for none, and as it is now."""
+
+    outcome: Outcome
+    before: Document | None
+    after: Document
+
+
+def save_newer(collection: Collection[Any], state: Document, *, kept: tuple[str, ...] = ()) -> Saved:
+    """Save `state` (with `_id` and `sequence`) in place of what is stored, unless that has a greater `sequence`.
+
+    Of a stored document the fields `kept` stay as they are; those that `state` does not have are removed. `rev` is set:
+    1, and one more with each change of something besides `sequence`.
+    """
+    for _ in range(_ATTEMPTS):
+        before = collection.find_one({"_id": state["_id"]})
+        if before is None:
+            after = {**state, "rev": 1}
+            try:
+                collection.insert_one(after)
+            except DuplicateKeyError:
+                continue
+            return Saved("created", None, after)
+        if before["sequence"] > state["sequence"]:
+            return Saved("stale", before, before)
+        after = {**state, **{name: before[name] for name in kept if name in before}, "rev": before["rev"]}
+        if after == before:
+            return Saved("unchanged", before, before)
+        changed = {**after, "sequence": before["sequence"]} != before
+        after["rev"] += changed
+        unchanged_since = {"_id": state["_id"], "sequence": before["sequence"], "rev": before["rev"]}
+        if collection.replace_one(unchanged_since, after).matched_count:
+            return Saved("updated" if changed else "unchanged", before, after)
+    raise RuntimeError(f"{state['_id']!r} kept changing while it was saved")

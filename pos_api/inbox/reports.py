@@ -1,0 +1,55 @@
+"""Reports of stores about one thing, kept together. See `senders.reports` for what they are for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, TypedDict, cast
+
+from pymongo import ReturnDocument
+from pymongo.errors import DuplicateKeyError
+
+from pos_api.database.client import Db
+
+MOST_REPORTS = 1_000
+"""So many are kept about one thing; what is more can't be used."""
+
+
+class TooManyReportsError(ValueError):
+    """Raised where a thing has MOST_REPORTS already."""
+
+
+class StoredReport(TypedDict):
+    """A report as it is kept; see `senders.reports.KnownReport`."""
+
+    id: str
+    name: str
+    content: Mapping[str, Any]
+    at: datetime | None
+    received_at: datetime
+    cause: str
+
+
+class StoredReports(TypedDict):
+    """All reports about one thing. `_id` is `store:thing`."""
+
+    _id: str
+    store: str
+    count: int
+    reports: list[StoredReport]
+
+
+def add(db: Db, key: str, store: str, report: StoredReport) -> StoredReports:
+    """Keep a report about the thing `key`, unless it is there already; returns all about it. Raises
+    TooManyReportsError."""
+    room = {"_id": key, "reports.id": {"$ne": report["id"]}, "count": {"$not": {"$gte": MOST_REPORTS}}}
+    added = {"$push": {"reports": report}, "$inc": {"count": 1}, "$setOnInsert": {"store": store}}
+    for _ in range(2):  # two processes may both insert the first one
+        try:
+            found = db.reports.find_one_and_update(room, added, upsert=True, return_document=ReturnDocument.AFTER)
+            return cast("StoredReports", found)
+        except DuplicateKeyError:
+            known = cast("StoredReports", db.reports.find_one({"_id": key}))
+            if any(each["id"] == report["id"] for each in known["reports"]):
+                return known
+    raise TooManyReportsError(f"There are {MOST_REPORTS:,} reports about it already.")

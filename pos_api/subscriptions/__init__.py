@@ -1,0 +1,1 @@
+"""Subscriptions that customers have at payment providers."""
