@@ -68,13 +68,15 @@ class Authenticated:
 
 @dataclass(frozen=True, slots=True)
 class StoreCandidates:
-    """The stores that a delivery may come from: all of `kind`, or the `only` one that the URL names; and the address
-    it was sent from."""
+    """The stores that a delivery may come from: all of `kind`, or the `only` one that the URL names; the address it was
+    sent from; and the path and the query of the URL that it was sent to, which some signatures are made over."""
 
     all_stores: Stores
     kind: str
     address: str | None
     only: str | None = None
+    path: str = ""
+    query: str = ""
 
     @property
     def stores(self) -> list[Store]:

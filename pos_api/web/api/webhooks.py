@@ -78,7 +78,8 @@ def _receive(sender: Sender[Any], store: str | None = None) -> tuple[Response, i
     """Authenticate, read, store and process a delivery that comes from this store, or from any of the sender's kind."""
     started = time.perf_counter()
     headers = {name.lower(): value for name, value in request.headers}
-    candidates = StoreCandidates(services().stores, sender.kind, request.remote_addr, store)
+    path, query = request.root_path + request.path, request.query_string.decode("utf-8", "replace")
+    candidates = StoreCandidates(services().stores, sender.kind, request.remote_addr, store, path, query)
     body, large = _body()
     if large:
         return _take_large(sender, headers, large, candidates, started)
