@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pos_api.common.quantity import Quantity, whole
-from pos_api.orders.model import Held, Line, Order, StockRule
+from pos_api.orders.model import Held, Order, StockRule
+from pos_api.orders.parts import Line
 from pos_api.orders.returns import not_returned
 
 

@@ -16,8 +16,9 @@ from pos_api.catalogue.opening_stock import lacks_units_of
 from pos_api.common.quantity import Quantity, whole
 from pos_api.common.value_limits import LIST_LIMIT
 from pos_api.orders import holding
-from pos_api.orders.model import Line, Order, OrderUpdate
+from pos_api.orders.model import Order, OrderUpdate
 from pos_api.orders.opening import is_first_seen, is_from_before_live, stock_reduction
+from pos_api.orders.parts import Line
 
 if TYPE_CHECKING:
     from pos_api.catalogue.lookup import Catalogue

@@ -11,8 +11,9 @@ from pos_api.catalogue.lookup import Catalogue, lookup
 from pos_api.catalogue.opening_stock import undecided_since
 from pos_api.database.client import Db
 from pos_api.orders.lines import reference_of
-from pos_api.orders.model import Line, Order, OrderUpdate
+from pos_api.orders.model import Order, OrderUpdate
 from pos_api.orders.opening import is_first_seen, is_from_before_live, stock_reduction, undecided_since_live
+from pos_api.orders.parts import Line
 from pos_api.stock.opening import FirstMade, first_made_since
 
 

@@ -13,7 +13,8 @@ from pos_api.orders.buckets import bucket_of
 from pos_api.orders.deletion import mark_deleted
 from pos_api.orders.holding import held, lines_after_status
 from pos_api.orders.lines import follow_shared_stock, match_lines
-from pos_api.orders.model import Order, OrderUpdate, Outcome, Refund
+from pos_api.orders.model import Order, OrderUpdate, Outcome
+from pos_api.orders.parts import Refund
 from pos_api.orders.personal_data import without_personal_data
 from pos_api.orders.search import set_search_fields
 from pos_api.orders.status import note_closing, note_status, set_status

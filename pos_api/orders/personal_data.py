@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import cast
 
-from pos_api.orders.model import Line, Order, Refund, StoredWarning
+from pos_api.orders.model import Order, StoredWarning
+from pos_api.orders.parts import Line, Refund
 
 _PERSONAL = ("billing", "shipping", "customer_note", "transaction_id", "order_key", "meta")
 """An order's fields that say who somebody is, or may: free text, and meta data, which plugins fill with anything."""

@@ -7,7 +7,8 @@ from typing import TypeAlias
 
 from pos_api.catalogue.external_ids import item_number
 from pos_api.common.quantity import Quantity, whole
-from pos_api.orders.model import Line, Order, Refund, RefundLine
+from pos_api.orders.model import Order
+from pos_api.orders.parts import Line, Refund, RefundLine
 
 Name: TypeAlias = tuple[str, int | str | None]
 """What a line may be known by: `("id", 3)`, `("product", 17)`, `("sku", "TEE-S")`."""

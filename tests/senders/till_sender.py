@@ -20,7 +20,8 @@ from pos_api.catalogue.model import ProductUpdate
 from pos_api.database.client import Document
 from pos_api.errors import Invalid, Unauthorized
 from pos_api.inbox.model import Noun
-from pos_api.orders.model import Line, OrderFields, OrderUpdate, Status
+from pos_api.orders.model import OrderFields, OrderUpdate, Status
+from pos_api.orders.parts import Line
 from pos_api.senders.base import Authenticated, BodyHmacs, Command, Setting, StoreCandidates, StreamedAuthentication
 from pos_api.stores.model import Store
 
