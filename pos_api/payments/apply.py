@@ -35,6 +35,7 @@ def _document(update: PaymentUpdate) -> Document:
         "order": update.order,
         "wanted": list(update.wanted),
         "search": [],
+        **({"details": dict(update.details)} if update.details else {}),
     }
 
 

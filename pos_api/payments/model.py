@@ -8,6 +8,7 @@ A command has the whole state of its payment or tab, worked out from all that it
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, NotRequired, TypeAlias, TypedDict
@@ -54,6 +55,7 @@ class Payment(TypedDict):
     tab: NotRequired[str]
     method_is_assumed: NotRequired[bool]
     reason: NotRequired[str]
+    details: NotRequired[dict[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,8 @@ class PaymentUpdate:
     `amount` is all that was paid, `tip` the part of it that is a tip, `refunded` what was paid back. `method` is how it
     was paid (`card`, `cash`, `stripe` …), `reference` the provider's own name of it; blank where they are not known.
     `method_is_assumed` says that the method is the till's setting, not its report. `reason` says why it failed, or why
-    it is not verified.
+    it is not verified. `details` has what a provider reports of it besides, by name, as people read it (the amount in a
+    coin, and its rate).
 
     `order` is the `_id` of an order of the same store, where the payment is of one. Else `wanted` has the ways in which
     it names its order (`order_key_by_id`, `order_key_by_transaction`); it is matched with whichever order has one.
@@ -87,6 +90,7 @@ class PaymentUpdate:
     tab: str = ""
     method_is_assumed: bool = False
     reason: str = ""
+    details: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
