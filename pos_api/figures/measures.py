@@ -19,7 +19,7 @@ from pos_api.common.money import decimal, decimal128
 from pos_api.common.quantity import Quantity, whole
 from pos_api.database.client import Document
 
-VERSION = 1
+VERSION = 2
 """Of what is summed up. Raise it with every change here that gives other rows for the same orders: a measure more, or
 another meaning of one. Stored rollups of an older version are then rebuilt in the background."""
 
@@ -28,10 +28,11 @@ IN_FIGURES: Document = {"deleted_at": None, "parent": None, "test_mode": None}
 paid in a payment provider's test mode (`OrdersScheduler::is_test_order`)."""
 COUNTED: Document = {**IN_FIGURES, "counts_as_sale": True}
 """Of these, what its sender says is a sale."""
-AMOUNTS = ("gross_sales", "coupons", "refunds", "net_revenue", "taxes", "shipping")
+AMOUNTS = ("gross_sales", "coupons", "refunds", "net_revenue", "taxes", "shipping", "tips")
+"""Tips are apart: no other amount has them."""
 NOTHING = Decimal("0.00")
 
-STATUS, METHOD, RATE, PRODUCT = "status", "payment_method", "tax_rate", "product"
+STATUS, METHOD, RATE, PRODUCT, STORE = "status", "payment_method", "tax_rate", "product", "store"
 NEW, RETURNING = "new_customers", "returning_customers"
 """How many; until a day is whole, `RETURNING` has a row for each customer, who is counted once in it."""
 FIGURE = "figure"
@@ -50,6 +51,8 @@ OF_ORDER = dict.fromkeys(
             "total_tax",
             "shipping_total",
             "discount_total",
+            "tip",
+            "store",
         ),
         *("payment_method", "payment_method_title", "refunds", "coupon_lines.discount"),
         *(f"line_items.{name}" for name in ("id", "product", "sku", "name", "quantity", "total")),
@@ -166,11 +169,13 @@ class Rollup:
             net - (back.amount - back.tax - back.shipping),
             tax - back.tax,
             shipping - back.shipping,
+            decimal(order.get("tip")),
         )
         self.orders_count += 1
         self.amounts = [sum + amount for sum, amount in zip(self.amounts, amounts, strict=True)]
         method, title = _short(order.get("payment_method", "")), _short(order.get("payment_method_title", ""))
         self._add(METHOD, method, 1, total - back.amount, title)
+        self._add(STORE, order["store"], 1, total - back.amount)
         self._add_taxes(order, back)
         self._add_products(order, back)
         if is_first:
@@ -231,13 +236,14 @@ class Rollup:
 
 _LONGEST_TEXT = 400
 """Bytes that are kept of a text in a row."""
-MOST_ROWS = {PRODUCT: 10_000, RATE: 2_000, METHOD: 200, STATUS: 200}
+MOST_ROWS = {PRODUCT: 10_000, RATE: 2_000, METHOD: 200, STATUS: 200, STORE: 200}
 """So many rows of a kind a document of rollups has. It must not become larger than MongoDB's 16 MiB, whatever orders
 name."""
 OTHERS: Mapping[str, tuple[Any, str]] = {
     PRODUCT: (["", ""], "Other products"),
     STATUS: ("other", ""),
     METHOD: ("other", "Other"),
+    STORE: ("other", ""),
     RATE: (["other", "Other", "0"], ""),
 }
 """Key and title of the row that has what more rows of a kind add up to."""

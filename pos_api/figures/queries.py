@@ -32,6 +32,7 @@ from pos_api.figures.measures import (
     RATE,
     RETURNING,
     STATUS,
+    STORE,
     limit_rows,
     total,
 )
@@ -150,6 +151,9 @@ def _of_currency(currency: str, by_day: dict[str, Document], rows: _Rows, calend
             {**dict(zip(("rate_id", "label", "rate_percent"), row["key"], strict=True)), "total_tax": row["amount"]}
             for row in rows[RATE]
         ],
+        "by_store": [
+            {"store": row["key"], "orders_count": row["count"], "total_sales": row["amount"]} for row in rows[STORE]
+        ],
         "by_payment_method": [
             {
                 "payment_method": row["key"],
@@ -174,6 +178,7 @@ def _derived(sums: Document) -> Document:
         "taxes": taxes,
         "shipping": shipping,
         "total_sales": net + taxes + shipping,
+        "tips": sums["tips"],
         "avg_order_value": _average(net, sums["orders_count"]),
     }
 

@@ -117,6 +117,7 @@ def test_a_recorded_order_counts_as_in_woocommerce(app: Flask, db: Db, recording
         "taxes": D(expected["taxes"]),
         "shipping": D(expected.get("shipping", "0")),
         "total_sales": D(expected["net"]) + D(expected["taxes"]) + D(expected.get("shipping", "0")),
+        "tips": D("0"),
     }
     assert sum(rate["total_tax"] for rate in figures["tax_by_rate"]) == figures["taxes"]
 
@@ -141,6 +142,7 @@ def test_the_figures_of_all_recordings_together(app: Flask, db: Db) -> None:
         "taxes": D("1180.58"),
         "shipping": D("98.00"),
         "total_sales": D("6157.47"),
+        "tips": D("0"),
     }
     assert krona["avg_order_value"] == D("348.49")
     assert krona["by_status"] == [
@@ -164,6 +166,26 @@ def test_the_figures_of_all_recordings_together(app: Flask, db: Db) -> None:
         ("stripe", D("150.00")),
     ]
     assert (krona["new_customers"], krona["returning_customers"]) == (2, 1)
+
+
+def test_figures_by_store_and_tips_apart_from_all_other_amounts(db: Db) -> None:
+    def sold(store: str, number: int, tip: str, refunds: list[Any]) -> None:
+        amounts = {"total": Decimal128("137.50"), "total_tax": Decimal128("27.50"), "tip": Decimal128(tip)}
+        fields = {**amounts, "currency": "SEK", "day": "2026-11-22", "refunds": refunds, "status": "completed"}
+        orders.apply(db, [order_update(number, fields, store=store)])
+
+    sold("default", 1, "0", [])
+    sold("app-1", 2, "12.50", [])
+    sold("app-1", 3, "7.50", [{"id": 1, "amount": Decimal128("37.50")}])
+    [figures] = stats.figures(db)["currencies"]
+    assert (figures["tips"], figures["total_sales"]) == (D("20.00"), D("375.00"))
+    assert figures["by_store"] == [
+        {"store": "app-1", "orders_count": 2, "total_sales": D("237.50")},
+        {"store": "default", "orders_count": 1, "total_sales": D("137.50")},
+    ]
+    assert [day["tips"] for day in figures["by_day"]] == [D("20.00")]
+    [of_shop] = stats.figures(db, store="default")["currencies"]
+    assert (of_shop["tips"], [row["store"] for row in of_shop["by_store"]]) == (D("0"), ["default"])
 
 
 # --- refunds ------------------------------------------------------------------------------------------------------

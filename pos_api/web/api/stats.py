@@ -62,6 +62,7 @@ class Figures(Schema):
     taxes = Money(required=True, metadata={"description": "Less refunded.", "example": "181.61"})
     shipping = Money(required=True, metadata={"description": "Less refunded.", "example": "49.00"})
     total_sales = Money(required=True, metadata={"description": "Net, taxes and shipping.", "example": "825.41"})
+    tips = Money(required=True, metadata={"description": "Apart: no other amount has them in it.", "example": "20.00"})
     avg_order_value = Money(required=True, metadata={"description": "Net by orders.", "example": "297.40"})
 
 
@@ -110,6 +111,14 @@ class PaymentMethodSales(Schema):
     total_sales = Money(required=True, metadata={"example": "825.41"})
 
 
+class StoreSales(Schema):
+    """What a store sold, less what was paid back."""
+
+    store = fields.String(required=True, metadata={"example": "default"})
+    orders_count = fields.Integer(required=True, metadata={"example": 2})
+    total_sales = Money(required=True, metadata={"example": "825.41"})
+
+
 _GROUPS = {"description": f"The {stats.MOST_GROUPS:,} largest; where there are more, the last row adds up the others."}
 
 
@@ -139,6 +148,7 @@ class CurrencyFigures(Figures):
         metadata={"description": f"At most {stats.TOP_PRODUCTS}, most units sold first."},
     )
     tax_by_rate = fields.List(fields.Nested(RateTotal), required=True, metadata=_GROUPS)
+    by_store = fields.List(fields.Nested(StoreSales), required=True, metadata=_GROUPS)
     by_payment_method = fields.List(fields.Nested(PaymentMethodSales), required=True, metadata=_GROUPS)
 
 
