@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass, field, replace
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
+from typing import TypeAlias
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from cryptography.fernet import Fernet
 from dotenv.parser import parse_stream
 from environs import Env, EnvError, EnvValidationError, validate
+
+Network: TypeAlias = IPv4Network | IPv6Network
 
 JWT_SECRET_BYTES = 32
 """RFC 7518 §3.2: an HS256 key is at least as long as the hash."""
@@ -55,6 +59,7 @@ class Config:
     inbox_parked_days: int = 365
     order_personal_days: int = 0
     order_meta: tuple[str, ...] = ()
+    outbound_allow: tuple[Network, ...] = ()
     warnings: tuple[str, ...] = ()
     """What is likely not meant as it is set, in sentences, without any value of a secret."""
 
@@ -165,6 +170,18 @@ def _order_meta(keys: list[str]) -> tuple[str, ...]:
     return named
 
 
+def _networks(texts: list[str]) -> tuple[Network, ...]:
+    """IP addresses and networks. Raises ConfigError."""
+    networks: list[Network] = []
+    for text in filter(None, (each.strip() for each in texts)):
+        try:
+            networks.append(ip_network(text))
+        except ValueError:
+            problem = f"OUTBOUND_ALLOW: {text[:40]!r} is no network such as 10.0.0.0/8."
+            raise ConfigError(problem) from None
+    return tuple(networks)
+
+
 def _read(env: Env) -> Config:
     api_key = env.str("WEBHOOK_API_KEY")
     timezone = env.str("STORE_TIMEZONE", "UTC")
@@ -201,4 +218,5 @@ def _read(env: Env) -> Config:
         audit_days=env.int("AUDIT_DAYS", Config.audit_days, validate=validate.Range(30, 36_500)),
         reconcile_every=env.int("RECONCILE_EVERY", Config.reconcile_every, validate=validate.Range(0, 1440)),
         order_meta=_order_meta(env.list("ORDER_META", [])),
+        outbound_allow=_networks(env.list("OUTBOUND_ALLOW", [])),
     )

@@ -108,6 +108,8 @@ def test_no_secret_has_a_default(name: str, monkeypatch: pytest.MonkeyPatch) -> 
         ("STORE_TIMEZONE", "../../etc/passwd"),
         ("LOG_LEVEL", "LOUD"),
         ("LOG_FORMAT", "xml"),
+        ("OUTBOUND_ALLOW", "10.0.0.0/8,intranet"),
+        ("OUTBOUND_ALLOW", "10.0.0.1/8"),
         ("PROXIES", "-1"),
         ("PUBLIC_URL", "pos.example"),
         ("PUBLIC_URL", "https://me:secret@pos.example"),
@@ -232,3 +234,9 @@ def test_deliveries_are_kept_for_90_days_and_those_to_look_at_for_a_year(monkeyp
     monkeypatch.setenv("INBOX_PARKED_DAYS", "0")
     with pytest.raises(ConfigError, match="INBOX_PARKED_DAYS"):
         config.from_environment(None)
+
+
+def test_networks_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OUTBOUND_ALLOW", "10.0.0.0/8, 127.0.0.1,fd12::/16,")
+    allowed = config.from_environment(None).outbound_allow
+    assert [str(each) for each in allowed] == ["10.0.0.0/8", "127.0.0.1/32", "fd12::/16"]

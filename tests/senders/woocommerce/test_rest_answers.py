@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from pos_api.common.time import now
+from pos_api.outbound.client import Reply
 from pos_api.senders.woocommerce.credentials import Credentials, without_secrets
 from pos_api.senders.woocommerce.diagnosis import better_cause, hints
 from pos_api.senders.woocommerce.rest.answers import Answer, answer_of, json_of, refusal, retry_after
-from pos_api.senders.woocommerce.rest.http import Reply
 from pos_api.senders.woocommerce.rest.pages import read_pages
 from pos_api.senders.woocommerce.shop_error import ShopError
 

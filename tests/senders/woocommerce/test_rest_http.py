@@ -20,11 +20,11 @@ from requests.auth import HTTPBasicAuth
 from werkzeug.wrappers import Response
 
 from pos_api.common.time import now
+from pos_api.outbound import addresses
 from pos_api.senders.woocommerce.credentials import Credentials
-from pos_api.senders.woocommerce.rest import addresses, limited_connections
+from pos_api.senders.woocommerce.rest import http
 from pos_api.senders.woocommerce.rest.client import RestClient, namespaces
-from pos_api.senders.woocommerce.rest.http import HttpClient
-from pos_api.senders.woocommerce.rest.limited_connections import MOST_BYTES
+from pos_api.senders.woocommerce.rest.http import MOST_BYTES, HttpClient
 from pos_api.senders.woocommerce.rest.pages import read_pages
 from pos_api.senders.woocommerce.shop_error import ShopError
 from tests.fake_shop import KEY, SECRET, FakeShop, answer, error, serving
@@ -140,7 +140,7 @@ def endless(connection: socket.socket, start: bytes, more: bytes) -> None:
     ids=["body", "chunks", "length", "one hundreds"],
 )
 def test_an_answer_without_end_is_not_read(start: bytes, more: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limited_connections, "MOST_BYTES", 2**20)
+    monkeypatch.setattr(http, "MOST_BYTES", 2**20)
     assert problem_of(lambda connection, _: endless(connection, start, more), seconds=60).cause == "too_large"
 
 
@@ -331,7 +331,7 @@ def test_a_redirect_to_no_address_is_a_plain_message(location: str) -> None:
     ],
 )
 def test_the_service_connects_to_no_address_where_no_shop_can_be(address: str) -> None:
-    assert addresses.refusal(address)
+    assert addresses.shop_refusal(address)
 
 
 @pytest.mark.parametrize(
@@ -339,7 +339,7 @@ def test_the_service_connects_to_no_address_where_no_shop_can_be(address: str) -
     ["127.0.0.1", "10.0.0.5", "192.168.1.2", "172.16.0.9", "100.64.0.7", "93.184.216.34", "::1", "fd12::1", "2606::1"],
 )
 def test_a_shop_may_be_on_this_machine_or_in_the_same_network(address: str) -> None:
-    assert addresses.refusal(address) is None
+    assert addresses.shop_refusal(address) is None
 
 
 @pytest.mark.parametrize("host", ["169.254.169.254", "2852039166", "0xa9fea9fe", "[::ffff:a9fe:a9fe]", "0"])

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from pos_api.common import json_body
 from pos_api.common.time import now
 from pos_api.errors import BadRequest
-from pos_api.senders.woocommerce.rest.http import Reply
+from pos_api.outbound.client import Reply
 from pos_api.senders.woocommerce.rows import shown_text
 from pos_api.senders.woocommerce.shop_error import ShopError
 

@@ -18,9 +18,10 @@ from requests_oauthlib import OAuth1
 
 from pos_api.common.time import now
 from pos_api.database.client import Document
+from pos_api.outbound.client import Reply
 from pos_api.senders.woocommerce.credentials import Credentials, without_secrets
 from pos_api.senders.woocommerce.rest.answers import BUSY, Answer, answer_of, busy, json_of, retry_after
-from pos_api.senders.woocommerce.rest.http import TIMEOUT, HttpClient, Reply
+from pos_api.senders.woocommerce.rest.http import TIMEOUT, HttpClient
 from pos_api.senders.woocommerce.shop_error import ShopError
 
 _ATTEMPTS = 5

@@ -1,4 +1,4 @@
-"""Why a shop could not be reached, in plain words."""
+"""Why a server could not be reached, in plain words."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import requests
 import urllib3
 
-from pos_api.senders.woocommerce.shop_error import ShopError
+from pos_api.outbound.errors import RequestError
 
 _TOO_LARGE = ("too_large", "The headers of the answer of {host} are too large.")
 _CAUSES: tuple[tuple[type[BaseException], str, str], ...] = (
@@ -22,29 +22,29 @@ _CAUSES: tuple[tuple[type[BaseException], str, str], ...] = (
 """What an exception among the reasons means: a cause and a message."""
 
 
-def unreachable(error: Exception, host: str) -> ShopError:
+def unreachable(error: Exception, host: str) -> RequestError:
     """The error that says what failed, without the request's address: it may hold a signature."""
     reasons = list(_chain(error))
     for reason in reasons:
         if known := _known(reason, host):
             return known
     if isinstance(error, requests.Timeout) or any(isinstance(each, TimeoutError) for each in reasons):
-        return ShopError("timeout", f"{host} did not answer in time.")
+        return RequestError("timeout", f"{host} did not answer in time.")
     if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.MissingSchema):
-        return ShopError("address", f"{host} is no address of a shop.")
-    return ShopError("cut_off", f"The connection to {host} broke off.")
+        return RequestError("address", f"{host} is no address of a server.")
+    return RequestError("cut_off", f"The connection to {host} broke off.")
 
 
-def _known(reason: BaseException, host: str) -> ShopError | None:
-    if isinstance(reason, ShopError):
+def _known(reason: BaseException, host: str) -> RequestError | None:
+    if isinstance(reason, RequestError):
         return reason
     if isinstance(reason, ssl.SSLError):
-        return ShopError("tls", f"No safe connection to {host}: {_tls_problem(reason)}.")
+        return RequestError("tls", f"No safe connection to {host}: {_tls_problem(reason)}.")
     if type(reason) is http.client.HTTPException:  # too many headers; subclasses are other faults
-        return ShopError(_TOO_LARGE[0], _TOO_LARGE[1].format(host=host))
+        return RequestError(_TOO_LARGE[0], _TOO_LARGE[1].format(host=host))
     for kind, cause, message in _CAUSES:
         if isinstance(reason, kind):
-            return ShopError(cause, message.format(host=host))
+            return RequestError(cause, message.format(host=host))
     return None
 
 

@@ -1,5 +1,5 @@
 """Connections of `requests` on which every byte is received within a request's limits of time and size, and which are
-made to no address where a shop can't be (`addresses`)."""
+made to no address that the request refuses (`addresses`)."""
 
 from __future__ import annotations
 
@@ -14,28 +14,29 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from pos_api.senders.woocommerce.rest import addresses
-from pos_api.senders.woocommerce.shop_error import ShopError
-
-MOST_BYTES = 20 * 1024 * 1024
-"""The largest answer, as it is sent and as it is unpacked."""
+from pos_api.outbound.addresses import Refusal
+from pos_api.outbound.errors import RequestError
 
 _MOST_HEAD = 256 * 1024
 _MOST_ADDRESSES = 4
 
 
-def too_large() -> ShopError:
-    """The error of an answer that is larger than MOST_BYTES."""
-    return ShopError("too_large", f"The shop's answer is larger than {MOST_BYTES // 2**20} MiB and was not read.")
+def too_large(most_bytes: int) -> RequestError:
+    """The error of an answer that is larger than that."""
+    size = f"{most_bytes // 2**20} MiB" if most_bytes >= 2**20 else f"{most_bytes // 2**10} KiB"
+    return RequestError("too_large", f"The answer is larger than {size} and was not read.")
 
 
 class Limits:
-    """How long a request may take in all and how many bytes may still be received for it."""
+    """How long a request may take in all, how many bytes may still be received for it, and to which addresses it
+    goes."""
 
-    def __init__(self, connect: float, entire: float) -> None:
+    def __init__(self, connect: float, entire: float, most_bytes: int, refuses: Refusal) -> None:
+        self.refuses = refuses
         self._connect = connect
         self._end = time.monotonic() + entire
-        self._bytes = MOST_BYTES + _MOST_HEAD
+        self._most_bytes = most_bytes
+        self._bytes = most_bytes + min(_MOST_HEAD, most_bytes)
 
     def seconds(self, *, connecting: bool = False) -> float:
         """The seconds that are left. Raises TimeoutError when there are none."""
@@ -45,10 +46,10 @@ class Limits:
         return min(left, self._connect) if connecting else left
 
     def received(self, count: int) -> None:
-        """Note bytes that came. Raises ShopError when they are too many."""
+        """Note bytes that came. Raises RequestError when they are too many."""
         self._bytes -= count
         if self._bytes < 0:
-            raise too_large()
+            raise too_large(self._most_bytes)
 
 
 request_limits: ContextVar[Limits] = ContextVar("limits")
@@ -86,17 +87,17 @@ class _Response(http.client.HTTPResponse):
         self.fp = io.BufferedReader(_Received(sock))
 
 
-def _connected(connection: HTTPConnection) -> socket.socket:
+def _connected(connection: HTTPConnection, *, encrypted: bool) -> socket.socket:
     """A socket to the connection's host. Its addresses are looked up once: those that were checked are those that are
-    connected to. Raises ShopError for an address where no shop can be, OSError."""
+    connected to. Raises RequestError for an address that is refused, OSError."""
     host, limits = connection.host, request_limits.get()
     try:
         found = socket.getaddrinfo(host.strip("[]"), connection.port, type=socket.SOCK_STREAM)
     except UnicodeError:
-        raise ShopError("address", f"{host} is no address of a shop.") from None
+        raise RequestError("address", f"{host} is no address of a server.") from None
     for *_, address in found:
-        if why := addresses.refusal(str(address[0])):
-            raise ShopError("address", f"{host} is {why} ({address[0]}); the service does not connect to it.")
+        if why := limits.refuses(str(address[0]), encrypted):
+            raise RequestError("address", f"{host} is {why} ({address[0]}); the service does not connect to it.")
     problem: OSError | None = None
     for *_, address in found[:_MOST_ADDRESSES]:
         try:
@@ -105,6 +106,7 @@ def _connected(connection: HTTPConnection) -> socket.socket:
             problem = problem or error
             continue
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.settimeout(limits.seconds())  # for a TLS handshake and the request, each as a whole
         return sock
     raise problem or OSError("no address")
 
@@ -113,14 +115,14 @@ class _Http(HTTPConnection):
     response_class = _Response
 
     def _new_conn(self) -> socket.socket:
-        return _connected(self)
+        return _connected(self, encrypted=False)
 
 
 class _Https(HTTPSConnection):
     response_class = _Response
 
     def _new_conn(self) -> socket.socket:
-        return _connected(self)
+        return _connected(self, encrypted=True)
 
 
 class _HttpPool(HTTPConnectionPool):

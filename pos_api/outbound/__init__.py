@@ -1,0 +1,1 @@
+"""Requests that the service makes to other machines, within limits of time, size and address."""
