@@ -1,7 +1,8 @@
 """Every collection of the database, in the order in which a backup reads them.
 
 Read in this order while the service works, orders and products are at most behind the ledger, never ahead: what is
-behind, the next event or `pos-api verify --repair` brings up.
+behind, the next event or `pos-api verify --repair` brings up. So are orders and payments at most behind the reports
+that they are worked out from, and the next report about the same thing brings them up.
 """
 
 from __future__ import annotations

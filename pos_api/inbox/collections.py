@@ -21,5 +21,4 @@ COLLECTIONS = (
             IndexModel("about"),
         ),
     ),
-    Collection("reports", "what stores that report in parts have said about each thing", (IndexModel("store"),)),
 )

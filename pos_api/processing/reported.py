@@ -6,8 +6,8 @@ from typing import Any
 
 from pos_api.database.client import Db
 from pos_api.errors import Invalid
-from pos_api.inbox import reports as kept_reports
-from pos_api.inbox.reports import StoredReport, StoredReports, TooManyReportsError
+from pos_api.senders import kept_reports
+from pos_api.senders.kept_reports import StoredReport, StoredReports, TooManyReportsError
 from pos_api.senders.reports import KnownReport, Report, Reported, State
 
 

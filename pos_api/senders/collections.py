@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pymongo import IndexModel
+
 from pos_api.database.collections import Collection
 from pos_api.senders.woocommerce import collections as woocommerce
 
 COLLECTIONS = (
     Collection("comparisons", "of each store that is compared: when it is due, who has it, the latest report"),
+    Collection("reports", "what stores that report in parts have said about each thing", (IndexModel("store"),)),
     *woocommerce.COLLECTIONS,
 )

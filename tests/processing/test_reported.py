@@ -10,13 +10,14 @@ from bson import Decimal128
 
 from pos_api.database.client import Db
 from pos_api.errors import Invalid
-from pos_api.inbox import reports, storing
+from pos_api.inbox import storing
 from pos_api.inbox.leases import new_lease
 from pos_api.inbox.model import InboxEntry, Outcome
 from pos_api.payments.model import PaymentUpdate
 from pos_api.processing.batches import process
 from pos_api.processing.reported import state_of
 from pos_api.processing.work import Work
+from pos_api.senders import kept_reports
 from pos_api.senders.reports import Report, Reported, State
 
 _AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -92,7 +93,7 @@ def test_data_of_persons_is_given_with_the_report_at_hand_and_kept_nowhere(db: D
 
 
 def test_so_many_reports_are_kept_about_one_thing_and_no_more(db: Db, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reports, "MOST_REPORTS", 2)
+    monkeypatch.setattr(kept_reports, "MOST_REPORTS", 2)
     for amount in ("1", "2", "2", "1"):
         state_of(db, _report(amount))
     with pytest.raises(Invalid, match="There are 2 reports"):
