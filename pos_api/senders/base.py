@@ -34,13 +34,14 @@ class Setting:
     """What a sender has to know of each store of its kind: an option of `pos-api store add` (`merchant_id` is given as
     `--merchant-id`), kept as `Store.settings[name]`. `read` makes of the text given the value that is kept, and raises
     ValueError, with what it must be, for what it can't be. Where nothing is given, `default` is kept as it is; of a
-    `required` one something must be given."""
+    `required` one something must be given. Where one that `replaces_secret` is given, no secret is made."""
 
     name: str
     help: str
     read: Callable[[str], Any] = str
     required: bool = False
     default: Any = None
+    replaces_secret: bool = False
 
 
 def read_store_name(text: str) -> str:

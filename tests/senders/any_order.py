@@ -70,14 +70,19 @@ def end_state(db: Db) -> Document:
 
 
 def assert_any_arrival_ends_the_same(
-    pair: list[Process], start: Callable[[Db], None], deliveries: Sequence[Delivery], data: st.DataObject
+    pair: list[Process],
+    start: Callable[[Db], None],
+    deliveries: Sequence[Delivery],
+    data: st.DataObject,
+    more: Sequence[Delivery] = (),
 ) -> None:
-    """The deliveries once, in their order, and twice each, in any order, at two processes, end in the same state."""
+    """The deliveries once, in their order, and twice each, in any order, at two processes, end in the same state; also
+    with `more` of them, that report the same under new ids."""
     first, second = pair
     expected = _end_of(first, start, deliveries)
     clear(first.db)
     start(first.db)
-    for delivery in data.draw(st.permutations([*deliveries, *deliveries])):
+    for delivery in data.draw(st.permutations([*deliveries, *deliveries, *more])):
         data.draw(st.sampled_from([first, second])).deliver_bodies([delivery.sent()], _RECEIVED)
     assert end_state(first.db) == expected
     assert_books_balance(first.db)

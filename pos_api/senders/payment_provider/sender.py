@@ -1,0 +1,80 @@
+"""What the senders of payment providers have alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from pos_api.database.client import Document
+from pos_api.inbox.model import Noun
+from pos_api.senders import values
+from pos_api.senders.base import ORDERS_OF, Authenticated, Command, Setting, StoreCandidates, StreamedAuthentication
+from pos_api.senders.payment_provider import events
+from pos_api.senders.payment_provider.events import ProviderEvent
+from pos_api.senders.payment_provider.signature import SignedParts
+from pos_api.senders.payment_provider.translate import TOPICS, Provider, Translation
+from pos_api.stores.model import Store
+
+
+def _read_mode(text: str) -> bool:
+    if text.strip().lower() not in ("yes", "no"):
+        raise ValueError("must be yes or no")
+    return text.strip().lower() == "yes"
+
+
+LIVEMODE = Setting(
+    "livemode",
+    "yes: only live events count; no: only those of test mode. Without it both do: an endpoint is of one mode.",
+    _read_mode,
+)
+
+
+class PaymentProviderSender:
+    """See `base.Sender`. Parked deliveries are answered 200, as a provider repeats for days what is answered anything
+    else, and then switches the endpoint off."""
+
+    kind: str
+    settings: tuple[Setting, ...] = (ORDERS_OF, LIVEMODE)
+    has_secret = True
+    topics = TOPICS
+    provider: Provider
+    signature_headers: tuple[str, ...]
+
+    def noun(self, topic: str) -> Noun:
+        return "subscription" if topic.startswith("customer.subscription.") else "payment"
+
+    def is_ping(self, headers: Mapping[str, str], body: bytes) -> bool:
+        return False
+
+    def authenticate(self, headers: Mapping[str, str], body: bytes, candidates: StoreCandidates) -> Authenticated:
+        parts = SignedParts(headers, self.signature_headers, candidates)
+        parts.add(body)
+        return parts.result()
+
+    def authenticate_parts(self, headers: Mapping[str, str], candidates: StoreCandidates) -> StreamedAuthentication:
+        return SignedParts(headers, self.signature_headers, candidates)
+
+    def kept_headers(self, headers: Mapping[str, str]) -> dict[str, str]:
+        return {name: values.visible(headers[name]) for name in ("content-type", "user-agent") if name in headers}
+
+    def kept_body(self, body: bytes) -> bytes:
+        return events.kept_body(body)
+
+    def kept_meta(self, meta: list[Document], more: tuple[str, ...]) -> list[Document]:
+        return meta
+
+    def delivery_id(self, headers: Mapping[str, str]) -> str:
+        return ""
+
+    def read(self, headers: Mapping[str, str], body: bytes) -> ProviderEvent:
+        return events.read(body)
+
+    def topic_and_id(self, headers: Mapping[str, str], beginning: bytes) -> tuple[str, str]:
+        return events.topic_and_id(beginning)
+
+    def translate(self, message: ProviderEvent, store: Store, received_at: datetime, cause: str) -> Sequence[Command]:
+        wanted = store.settings.get(LIVEMODE.name)
+        if wanted is not None and message.livemode is not None and message.livemode != wanted:
+            return ()
+        report = Translation(self.provider, message, store, received_at, cause).report()
+        return () if report is None else (report,)

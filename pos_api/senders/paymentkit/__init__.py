@@ -1,0 +1,1 @@
+"""PaymentKit (ArcBlock): payments, refunds and customers' subscriptions of one application."""

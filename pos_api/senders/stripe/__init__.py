@@ -1,0 +1,1 @@
+"""Stripe: payments, refunds and customers' subscriptions of one account."""
