@@ -25,6 +25,7 @@ SENTENCES: Mapping[str, str] = {
     "field_left_out": "The field {field} could not be read and is left out: {problem}.",
     "field_shortened": "The field {field} is longer than {limit} characters; only so many are kept.",
     "characters_replaced": "The field {field} had characters that can't be stored; they are replaced.",
+    "payment_names_several_orders": "The payment names {orders} in the same way, so it is matched with none of them.",
     "sku_taken": "SKU {sku} was another product's, which is {product} until it has a new one.",
 }
 """The English sentence of each code, with its values' names in braces."""

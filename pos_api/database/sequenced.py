@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -24,16 +25,25 @@ class Saved:
     after: Document
 
 
-def save_newer(collection: Collection[Any], state: Document, *, kept: tuple[str, ...] = ()) -> Saved:
+def save_newer(
+    collection: Collection[Any],
+    state: Document,
+    *,
+    kept: tuple[str, ...] = (),
+    complete: Callable[[Document, Document | None], None] | None = None,
+) -> Saved:
     """Save `state` (with `_id` and `sequence`) in place of what is stored, unless that has a greater `sequence`.
 
-    Of a stored document the fields `kept` stay as they are; those that `state` does not have are removed. `rev` is set:
+    Of a stored document the fields `kept` stay as they are; those that `state` does not have are removed. `complete`
+    sets what else follows from the stored document: it is given the new one, and the stored one or None. `rev` is set:
     1, and one more with each change of something besides `sequence`.
     """
     for _ in range(_ATTEMPTS):
         before = collection.find_one({"_id": state["_id"]})
         if before is None:
             after = {**state, "rev": 1}
+            if complete:
+                complete(after, None)
             try:
                 collection.insert_one(after)
             except DuplicateKeyError:
@@ -42,6 +52,8 @@ def save_newer(collection: Collection[Any], state: Document, *, kept: tuple[str,
         if before["sequence"] > state["sequence"]:
             return Saved("stale", before, before)
         after = {**state, **{name: before[name] for name in kept if name in before}, "rev": before["rev"]}
+        if complete:
+            complete(after, before)
         if after == before:
             return Saved("unchanged", before, before)
         changed = {**after, "sequence": before["sequence"]} != before

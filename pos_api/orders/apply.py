@@ -33,7 +33,7 @@ def apply(db: Db, updates: list[OrderUpdate]) -> list[Result]:
 
 def _result(change: Change, events: list[Event]) -> Result:
     warnings = tuple(from_stored(change.after["warnings"]))
-    return Result(change.outcome, warnings, change.update.erased, tuple(events))
+    return Result(change.outcome, warnings, change.update.erased, tuple(events), change.after)
 
 
 def _save(db: Db, updates: list[OrderUpdate]) -> tuple[Catalogue, list[Change]]:

@@ -25,6 +25,7 @@ COLLECTIONS = (
             present("parent"),
             IndexModel("changed_at"),
             present("closed_at"),
+            IndexModel("transaction_id", partialFilterExpression={"transaction_id": {"$gt": ""}}),
             IndexModel([("rollup_bucket", ASCENDING), ("_id", ASCENDING)]),  # whose orders are then known from it alone
         ),
     ),

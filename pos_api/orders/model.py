@@ -229,9 +229,11 @@ class OrderUpdate:
 @dataclass(frozen=True, slots=True)
 class Result:
     """What became of an update: its outcome and the events that it caused; what people should know about the order
-    (`warnings`); and the erasure that the update was subject to, after which nothing of what it said may stay."""
+    (`warnings`); the erasure that the update was subject to, after which nothing of what it said may stay; and the
+    order as it is now."""
 
     outcome: Outcome
     warnings: tuple[EventWarning, ...] = ()
     erased: Erasure | None = None
     events: tuple[Event, ...] = ()
+    order: Order | None = None

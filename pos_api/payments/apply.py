@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import cast
 
 from pos_api.common.money import decimal
+from pos_api.common.warning_messages import EventWarning, warn
 from pos_api.database.client import Db, Document
-from pos_api.database.sequenced import Saved, save_newer
-from pos_api.events import PaymentChanged
-from pos_api.payments.model import PAID, PaymentResult, PaymentUpdate, TabUpdate
+from pos_api.database.sequenced import save_newer
+from pos_api.events import PaymentChange, PaymentChanged
+from pos_api.payments.matching import match_payment
+from pos_api.payments.model import PAID, Payment, PaymentResult, PaymentStep, PaymentUpdate, TabUpdate
+from pos_api.payments.naming import search_words
 
 
 def apply(db: Db, update: PaymentUpdate) -> PaymentResult:
-    """Set a payment to what its store's reports say, unless more reports were applied already."""
-    saved = save_newer(db.payments, _document(update))
-    return PaymentResult(saved.outcome, events=_events(saved, update))
+    """Set a payment to what its store's reports say, unless more reports were applied already, and look for its order.
+
+    The events are those of the changes that this inbox entry made, now or before a crash.
+    """
+    saved = save_newer(
+        db.payments, _document(update), complete=lambda after, before: _complete(after, before, update.cause)
+    )
+    payment = cast("Payment", saved.after)
+    if payment["wanted"]:
+        payment = match_payment(db, payment)
+    return PaymentResult(saved.outcome, _warnings(payment), _events(payment, update))
 
 
 def _document(update: PaymentUpdate) -> Document:
-    return {
+    document: Document = {
         "_id": update.key,
         "store": update.store,
         "external_id": update.external_id,
@@ -33,23 +45,51 @@ def _document(update: PaymentUpdate) -> Document:
         "paid_at": update.paid_at,
         "listed_at": update.paid_at or update.received_at,
         "order": update.order,
-        "wanted": list(update.wanted),
-        "search": [],
-        **({"details": dict(update.details)} if update.details else {}),
+        "wanted": [] if update.order else list(update.wanted),
+        "search": search_words(update.external_id, update.reference, update.wanted, update.order),
+        "changes": [],
     }
+    said: Document = {"tab": update.tab, "method_is_assumed": update.method_is_assumed, "reason": update.reason}
+    said["details"] = dict(update.details)
+    return document | {name: value for name, value in said.items() if value}
 
 
-def _events(saved: Saved, update: PaymentUpdate) -> tuple[PaymentChanged, ...]:
-    if saved.outcome not in ("created", "updated"):
-        return ()
-    before, after = saved.before or {}, saved.after
-    events: list[PaymentChanged] = []
-    key, store, rev, at = update.key, update.store, after["rev"], update.received_at
-    if after["status"] in PAID and before.get("status") not in PAID:
-        events.append(PaymentChanged(key, store, rev, "completed", at))
-    if decimal(after["refunded"]) > decimal(before.get("refunded")):
-        events.append(PaymentChanged(key, store, rev, "refunded", at))
-    return tuple(events)
+def _complete(after: Document, before: Document | None, cause: str) -> None:
+    """Set what a payment has from before: its order, while it names the same one; what became of it; and the time by
+    which it is listed, where none is known."""
+    if before and after["wanted"] and before["wanted"] == after["wanted"]:
+        after["order"] = before["order"]
+        after["search"] = sorted({*after["search"], *before["search"]})
+        if "candidates" in before:
+            after["candidates"] = before["candidates"]
+    if before and after["paid_at"] is None:
+        after["listed_at"] = before["listed_at"]
+    steps: list[PaymentStep] = list(before["changes"]) if before else []
+    rev = before["rev"] + 1 if before else 1
+    after["changes"] = steps + [{"change": change, "cause": cause, "rev": rev} for change in _changes(after, before)]
+
+
+def _changes(after: Document, before: Document | None) -> list[PaymentChange]:
+    changes: list[PaymentChange] = []
+    made = before["changes"] if before else []
+    if after["status"] in PAID and all(step["change"] != "completed" for step in made):
+        changes.append("completed")
+    if decimal(after["refunded"]) > decimal(before["refunded"] if before else None):
+        changes.append("refunded")
+    return changes
+
+
+def _events(payment: Payment, update: PaymentUpdate) -> tuple[PaymentChanged, ...]:
+    return tuple(
+        PaymentChanged(payment["_id"], payment["store"], step["rev"], step["change"], update.received_at)
+        for step in payment["changes"]
+        if step["cause"] == update.cause
+    )
+
+
+def _warnings(payment: Payment) -> tuple[EventWarning, ...]:
+    candidates = payment.get("candidates")
+    return (warn("payment_names_several_orders", orders=", ".join(candidates)),) if candidates else ()
 
 
 def apply_tab(db: Db, update: TabUpdate) -> PaymentResult:

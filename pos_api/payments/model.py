@@ -17,7 +17,7 @@ from bson import Decimal128
 
 from pos_api.common.money import ZERO
 from pos_api.common.warning_messages import EventWarning
-from pos_api.events import PaymentChanged
+from pos_api.events import PaymentChange, PaymentChanged
 
 Outcome: TypeAlias = Literal["created", "updated", "unchanged", "stale"]
 
@@ -27,10 +27,20 @@ PAID: frozenset[PaymentStatus] = frozenset(("completed", "partially_refunded", "
 """The statuses of payments that were made; those of all others count nowhere."""
 
 
+class PaymentStep(TypedDict):
+    """What a save of a payment meant: which change, by which inbox entry, and in which `rev`."""
+
+    change: PaymentChange
+    cause: str
+    rev: int
+
+
 class Payment(TypedDict):
     """A stored payment: the fields of `PaymentUpdate`, and `rev`, raised by every save.
     * `_id` is `store:external id`;
-    * `order` is the `_id` of the order that it pays, None while none is known;
+    * `order` is the `_id` of the order that it pays, None while none is known; then `candidates` has those that it may
+      mean as much as each other;
+    * `changes` has those that are events, the oldest first;
     * `search` has the words by which it is found;
     * `paid_at` is None where no time is known; lists are sorted by `listed_at`: that time, else of its first report.
     """
@@ -52,6 +62,8 @@ class Payment(TypedDict):
     order: str | None
     wanted: list[str]
     search: list[str]
+    changes: list[PaymentStep]
+    candidates: NotRequired[list[str]]
     tab: NotRequired[str]
     method_is_assumed: NotRequired[bool]
     reason: NotRequired[str]

@@ -12,14 +12,14 @@ from pos_api.catalogue import apply as products
 from pos_api.catalogue import archive as product_archive
 from pos_api.catalogue.model import ProductDeletion, ProductUpdate
 from pos_api.customers import apply as customers
-from pos_api.customers.erasures import Erasures
 from pos_api.customers.model import CustomerErasure, CustomerUpdate, Erasure
 from pos_api.database.client import Db
 from pos_api.inbox import finishing
 from pos_api.inbox.model import Outcome
 from pos_api.orders import apply as orders
-from pos_api.orders.model import OrderUpdate
+from pos_api.orders.model import OrderUpdate, Result
 from pos_api.payments import apply as payments
+from pos_api.payments.matching import match_payments
 from pos_api.payments.model import PaymentUpdate, TabUpdate
 from pos_api.privacy import erase
 from pos_api.processing import listeners
@@ -41,15 +41,15 @@ def apply_works(db: Db, works: list[Work]) -> dict[str, Outcome]:
     order finds the products and customers that came with it. Every command can be applied again without effect.
     """
     ended: dict[str, list[Outcome]] = {work.entry.key: [] for work in works}
-    updates: list[tuple[str, OrderUpdate]] = []
+    updates: list[tuple[Work, OrderUpdate]] = []
     for work in works:
         for command in work.commands:
             if isinstance(command, OrderUpdate):
-                updates.append((work.entry.key, command))
+                updates.append((work, command))
             else:
-                ended[work.entry.key].append(_apply(command, db, work.erasures))
-    for (key, _), outcome in zip(updates, _apply_orders(db, [update for _, update in updates]), strict=True):
-        ended[key].append(outcome)
+                ended[work.entry.key].append(_apply(command, db, work))
+    for (work, _), outcome in zip(updates, _apply_orders(db, updates), strict=True):
+        ended[work.entry.key].append(outcome)
     return {work.entry.key: work.outcome or combined(ended[work.entry.key]) for work in works}
 
 
@@ -63,87 +63,100 @@ def combined(outcomes: Sequence[Outcome]) -> Outcome:
     return Outcome(first.outcome, warnings, first.reason, first.details, any(each.erased for each in outcomes))
 
 
-def _apply_orders(db: Db, updates: list[OrderUpdate]) -> list[Outcome]:
-    results = orders.apply(db, updates)
+def _apply_orders(db: Db, updates: list[tuple[Work, OrderUpdate]]) -> list[Outcome]:
+    results = orders.apply(db, [update for _, update in updates])
     listeners.notify(event for result in results for event in result.events)
     erased_by_shop: dict[str, Erasure] = {
         update.key: result.erased
-        for update, result in zip(updates, results, strict=True)
+        for (_, update), result in zip(updates, results, strict=True)
         if result.erased and update.anonymized
     }
     erase.note_erased_orders(db, erased_by_shop)
+    _match_payments(db, updates, results)
     return [Outcome(each.outcome, tuple(each.warnings), erased=each.erased is not None) for each in results]
 
 
+def _match_payments(db: Db, updates: list[tuple[Work, OrderUpdate]], results: list[Result]) -> None:
+    """Find the payments of orders that are new or changed, or may have been before a crash; only for stores whose
+    orders are paid at another one, as it costs a query."""
+    changed = [
+        result.order
+        for (work, update), result in zip(updates, results, strict=True)
+        if work.paid_by and result.order and (update.retried or result.outcome in ("created", "updated"))
+    ]
+    if changed:
+        match_payments(db, changed)
+
+
 @singledispatch
-def _apply(command: object, db: Db, erasures: Erasures | None) -> Outcome:
+def _apply(command: object, db: Db, work: Work) -> Outcome:
     """Give a command to its domain: one function for each type of command."""
     raise TypeError(f"no domain applies a {type(command).__name__}")
 
 
 @_apply.register
-def _(command: ProductUpdate, db: Db, erasures: Erasures | None) -> Outcome:
+def _(command: ProductUpdate, db: Db, work: Work) -> Outcome:
     result = products.apply(db, command)
     listeners.notify(result.events)
     return Outcome(result.outcome, (*command.warnings, *result.warnings))
 
 
 @_apply.register
-def _(command: ProductDeletion, db: Db, erasures: Erasures | None) -> Outcome:
+def _(command: ProductDeletion, db: Db, work: Work) -> Outcome:
     result = product_archive.delete(db, command)
     listeners.notify(result.events)
     return Outcome(result.outcome)
 
 
 @_apply.register
-def _(command: CustomerUpdate, db: Db, erasures: Erasures | None) -> Outcome:
+def _(command: CustomerUpdate, db: Db, work: Work) -> Outcome:
     result = customers.apply(db, command)
     listeners.notify(result.events)
     return Outcome(result.outcome, command.warnings, erased=command.is_erased)
 
 
 @_apply.register
-def _(command: CustomerErasure, db: Db, erasures: Erasures | None) -> Outcome:
-    assert erasures is not None
-    return Outcome(erase.apply_erasure(db, erasures, command), erased=True)
+def _(command: CustomerErasure, db: Db, work: Work) -> Outcome:
+    assert work.erasures is not None
+    return Outcome(erase.apply_erasure(db, work.erasures, command), erased=True)
 
 
 @_apply.register
-def _(command: PaymentUpdate, db: Db, erasures: Erasures | None) -> Outcome:
+def _(command: PaymentUpdate, db: Db, work: Work) -> Outcome:
     result = payments.apply(db, command)
     listeners.notify(result.events)
     return Outcome(result.outcome, result.warnings)
 
 
 @_apply.register
-def _(command: TabUpdate, db: Db, erasures: Erasures | None) -> Outcome:
+def _(command: TabUpdate, db: Db, work: Work) -> Outcome:
     return Outcome(payments.apply_tab(db, command).outcome)
 
 
 @_apply.register
-def _(command: CashSessionUpdate, db: Db, erasures: Erasures | None) -> Outcome:
+def _(command: CashSessionUpdate, db: Db, work: Work) -> Outcome:
     result = cash.apply_session(db, command)
     listeners.notify(result.events)
     return Outcome(result.outcome, result.warnings)
 
 
 @_apply.register
-def _(command: CashMovementUpdate, db: Db, erasures: Erasures | None) -> Outcome:
+def _(command: CashMovementUpdate, db: Db, work: Work) -> Outcome:
     return Outcome(cash.apply_movement(db, command).outcome)
 
 
 @_apply.register
-def _(command: SubscriptionUpdate, db: Db, erasures: Erasures | None) -> Outcome:
+def _(command: SubscriptionUpdate, db: Db, work: Work) -> Outcome:
     result = subscriptions.apply(db, command)
     listeners.notify(result.events)
     return Outcome(result.outcome, result.warnings)
 
 
 @_apply.register
-def _(command: Report, db: Db, erasures: Erasures | None) -> Outcome:
+def _(command: Report, db: Db, work: Work) -> Outcome:
     """Keep the report and apply what all reports about its thing come to, in the order of the sender's commands."""
     reported, state = state_of(db, command)
-    outcomes = [_apply_of_report(each, command, db, erasures) for each in state.commands]
+    outcomes = [_apply_of_report(each, command, db, work) for each in state.commands]
     for known in reported.reports:
         if known.id in state.unusable and known.id != command.id:
             finishing.park(db, known.cause, state.unusable[known.id])
@@ -152,7 +165,7 @@ def _(command: Report, db: Db, erasures: Erasures | None) -> Outcome:
     return combined(outcomes) if outcomes else Outcome("ignored")
 
 
-def _apply_of_report(command: object, report: Report, db: Db, erasures: Erasures | None) -> Outcome:
+def _apply_of_report(command: object, report: Report, db: Db, work: Work) -> Outcome:
     if isinstance(command, OrderUpdate):
-        return _apply_orders(db, [replace(command, retried=report.retried)])[0]
-    return _apply(command, db, erasures)
+        return _apply_orders(db, [(work, replace(command, retried=report.retried))])[0]
+    return _apply(command, db, work)

@@ -56,7 +56,7 @@ def read_delivery(
         # deleted sends the same error for every order.
         return parked(entry(resource_id or sender.delivery_id(headers)), problem)
     outcome = None if commands else Outcome("ignored")
-    return Work(read, commands, outcome, site=message.site, erasures=store.erasures)
+    return Work(read, commands, outcome, site=message.site, erasures=store.erasures, paid_by=store.paid_by)
 
 
 def _checked(commands: Sequence[Command]) -> tuple[Command, ...]:

@@ -16,7 +16,8 @@ from pos_api.senders.reports import Report
 @dataclass(frozen=True, slots=True)
 class Work:
     """An inbox entry and the commands to apply for it; without commands it has its `outcome` already, and `problem` is
-    why it can't be used. `site` is the web address that the delivery names."""
+    why it can't be used. `site` is the web address that the delivery names, `paid_by` the stores whose payments may be
+    for its store's orders."""
 
     entry: InboxEntry
     commands: tuple[Command, ...] = ()
@@ -24,6 +25,7 @@ class Work:
     problem: PosError | None = None
     site: str = ""
     erasures: Erasures | None = None
+    paid_by: tuple[str, ...] = ()
 
     def orders(self) -> list[OrderUpdate]:
         """Those of its commands that are about orders."""
