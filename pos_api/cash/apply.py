@@ -14,7 +14,7 @@ def apply_session(db: Db, update: CashSessionUpdate) -> CashResult:
     """Set a cash session to what its till's reports say, unless more reports were applied already."""
     state: Document = {"_id": update.key, **asdict(update)}
     state["listed_at"] = update.opened_at or state["at"]
-    del state["at"]
+    del state["at"], state["warnings"]
     saved = save_newer(db.cash_sessions, state)
     before, events = saved.before or {}, []
     if saved.outcome in ("created", "updated"):
@@ -22,7 +22,7 @@ def apply_session(db: Db, update: CashSessionUpdate) -> CashResult:
             events.append(CashSessionChanged(update.key, update.store, "opened", update.opened_at))
         if update.closed_at and not before.get("closed_at"):
             events.append(CashSessionChanged(update.key, update.store, "closed", update.closed_at))
-    return CashResult(saved.outcome, events=tuple(events))
+    return CashResult(saved.outcome, update.warnings, tuple(events))
 
 
 def apply_movement(db: Db, update: CashMovementUpdate) -> CashResult:

@@ -50,6 +50,7 @@ class CashSessionUpdate:
     counted_cash: Decimal128 | None
     currency: str
     at: datetime
+    warnings: tuple[EventWarning, ...] = ()
 
     @property
     def key(self) -> str:

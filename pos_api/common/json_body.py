@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 from pos_api.errors import BadRequest, Invalid
@@ -30,17 +31,19 @@ def _no_constant(name: str) -> Any:
 
 
 _decoder = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant)
+_exact_decoder = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=Decimal)
 
 
-def parse(body: bytes, *, any_text: bool = False) -> Any:
+def parse(body: bytes, *, any_text: bool = False, exact: bool = False) -> Any:
     """The value of a JSON body: UTF-8, no key twice, no NaN or Infinity, nesting and integer length bounded (RFC 8259).
 
     Raises BadRequest for what is not such JSON, and Invalid for text that no database and no reply can hold (a lone
     surrogate, a NUL). With `any_text`, which is for shops, such text is there, to be looked at field by field, and
-    nesting is bounded by what PHP writes.
+    nesting is bounded by what PHP writes. With `exact`, a number with a point or an exponent is a Decimal, digit by
+    digit as it was written.
     """
     try:
-        value = _decoder.decode(body.decode("utf-8"))
+        value = (_exact_decoder if exact else _decoder).decode(body.decode("utf-8"))
     except UnicodeDecodeError:
         raise BadRequest("The body is not UTF-8.") from None
     except RecursionError:
@@ -71,7 +74,7 @@ def _refuse_depth(value: Any, deepest: int) -> None:
 
 
 def _refuse_unstorable(value: Any) -> None:
-    text = json.dumps(value, ensure_ascii=False)
+    text = json.dumps(value, ensure_ascii=False, default=str)
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:

@@ -12,6 +12,8 @@ from bson import Decimal128
 ZERO = Decimal128("0")
 _MONEY = re.compile(r"-?\d{1,15}(\.\d{1,18})?", re.ASCII)
 _MONEY_DECIMALS = 18
+_MOST_DIGITS = 40
+"""A Decimal with more digits before the point than this is no amount; written in full it could have a billion."""
 
 
 @lru_cache(maxsize=8192)
@@ -22,7 +24,7 @@ def _money(text: str) -> Decimal128:
 
 
 def money(value: Any) -> Decimal128:
-    """An amount as MongoDB keeps it, from a decimal string or a JSON number; blank and None are 0.
+    """An amount as MongoDB keeps it, from a decimal string, a JSON number or a Decimal; blank and None are 0.
 
     Raises ValueError for anything else. A number with more than 18 decimals is rounded to them: WooCommerce's `price`
     is a quotient of floats (1.00 for 700 screws). Amounts repeat a lot (0.00, a shop's prices), hence the cache.
@@ -31,9 +33,11 @@ def money(value: Any) -> Decimal128:
         return _money(value.strip() or "0")
     if value is None:
         return ZERO
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         raise ValueError("not an amount of money")
-    exact = Decimal(repr(value))
+    exact = value if isinstance(value, Decimal) else Decimal(repr(value))
+    if not exact.is_finite() or exact.adjusted() > _MOST_DIGITS:
+        raise ValueError("not an amount of money")
     return _money(f"{exact:.18f}" if _decimals(exact) > _MONEY_DECIMALS else f"{exact:f}")
 
 

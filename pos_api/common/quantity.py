@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import Any, TypeAlias
 
 Quantity: TypeAlias = int | float
@@ -12,7 +13,8 @@ _QUANTITY_DECIMALS = 6
 
 
 def quantity(value: Any) -> Quantity:
-    """A number of units, whole ones as int, at most six decimals, from a JSON number or a plain decimal ("-2", "1.5").
+    """A number of units, whole ones as int, at most six decimals, from a JSON number, a Decimal or a plain decimal
+    ("-2", "1.5").
 
     Raises ValueError for anything else.
     """
@@ -20,6 +22,8 @@ def quantity(value: Any) -> Quantity:
         if not _QUANTITY.fullmatch(value.strip()):
             raise ValueError("not a number")
         value = float(value)
+    if isinstance(value, Decimal):
+        value = float(value)  # exact enough: it has ten digits before the point at most, and six behind it
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError("not a number")
     if not abs(value) <= _MAX_QUANTITY:

@@ -26,6 +26,8 @@ SENTENCES: Mapping[str, str] = {
     "field_shortened": "The field {field} is longer than {limit} characters; only so many are kept.",
     "characters_replaced": "The field {field} had characters that can't be stored; they are replaced.",
     "payment_names_several_orders": "The payment names {orders} in the same way, so it is matched with none of them.",
+    "line_without_sku": "Line {line}, {name}, has no product code; this order does not move its stock.",
+    "reported_differently": "It was reported with {count} different contents; the newest counts.",
     "sku_taken": "SKU {sku} was another product's, which is {product} until it has a new one.",
 }
 """The English sentence of each code, with its values' names in braces."""

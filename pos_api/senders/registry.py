@@ -6,6 +6,7 @@ from typing import Any
 
 from pos_api.errors import NotFound
 from pos_api.senders.base import Sender
+from pos_api.senders.kaynko.sender import Kaynko
 from pos_api.senders.paymentkit.sender import PaymentKit
 from pos_api.senders.stripe.sender import Stripe
 from pos_api.senders.woocommerce.sender import WooCommerce
@@ -14,6 +15,7 @@ SENDERS: dict[str, Sender[Any]] = {
     "paymentkit": PaymentKit(),
     "stripe": Stripe(),
     "woocommerce": WooCommerce(),
+    "kaynko": Kaynko(),
 }
 
 

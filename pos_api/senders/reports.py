@@ -106,15 +106,15 @@ class Report:
     @property
     def id(self) -> str:
         """The report's id among those about its thing."""
-        return f"{self.name}:{hashlib.sha256(_canonical(self.content).encode()).hexdigest()[:24]}"
+        return f"{self.name}:{hashlib.sha256(canonical(self.content).encode()).hexdigest()[:24]}"
 
 
-def _canonical(value: Any) -> str:
+def canonical(value: Any) -> str:
     """The value as text that is the same for equal values: whatever the order of fields, and for 1.0 and 1.00."""
     if isinstance(value, Mapping):
-        return f"{{{','.join(f'{name!r}:{_canonical(value[name])}' for name in sorted(value))}}}"
+        return f"{{{','.join(f'{name!r}:{canonical(value[name])}' for name in sorted(value))}}}"
     if isinstance(value, list | tuple):
-        return f"[{','.join(_canonical(each) for each in value)}]"
+        return f"[{','.join(canonical(each) for each in value)}]"
     if isinstance(value, Decimal128):
         return f"{value.to_decimal().normalize():f}"
     return repr(value)

@@ -75,3 +75,16 @@ def test_a_pair_of_surrogates_and_an_escaped_backslash_are_text() -> None:
 
 def test_200_levels_are_read() -> None:
     parse(b"[" * 200 + b"]" * 200)
+
+
+def test_exact_numbers_have_the_digits_that_were_written() -> None:
+    body = b'{"a": 15.50, "b": 0.1, "c": 1e2, "d": 123456789012345.123456789012345678, "e": 7, "f": 1e999999999}'
+    exact = parse(body, exact=True)
+    assert [str(each) for each in exact.values()] == [
+        *("15.50", "0.1", "1E+2", "123456789012345.123456789012345678", "7", "1E+999999999"),
+    ]
+    for body in (b"NaN", b"[-Infinity]"):
+        with pytest.raises(BadRequest):
+            parse(body, exact=True)
+    with pytest.raises(Invalid):
+        parse(b'[1.5, "\\ud800"]', exact=True)

@@ -125,3 +125,19 @@ def test_what_is_no_time_is_refused(value: Any) -> None:
 def test_times_are_written_with_z() -> None:
     assert rfc3339(datetime(2026, 11, 22, 6, 51, 8, tzinfo=UTC)) == "2026-11-22T06:51:08Z"
     assert rfc3339(datetime(2026, 11, 22, 6, 51, 8, 5000, tzinfo=UTC)) == "2026-11-22T06:51:08.005Z"
+
+
+@pytest.mark.parametrize("huge", ["1e999999999", "-1e999999999", "1e41", "0e999999999"])
+def test_a_decimal_of_any_exponent_is_refused_at_once(huge: str) -> None:
+    with pytest.raises(ValueError, match="not an amount"):
+        money(Decimal(huge))
+
+
+def test_a_decimal_is_kept_as_it_is() -> None:
+    exact = "123456789012345.123456789012345678"
+    assert [str(money(Decimal(each))) for each in ("15.50", "1e2", exact)] == ["15.50", "100", exact]
+    assert decimal(money(Decimal("1e-999999999"))) == 0
+    assert [quantity(Decimal(each)) for each in ("2", "1.5", "1e2", "0.1234567")] == [2, 1.5, 100, 0.123457]
+    for each in ("1e10", "1e999999999", "-1e999999999"):
+        with pytest.raises(ValueError, match="out of range"):
+            quantity(Decimal(each))

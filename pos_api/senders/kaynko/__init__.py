@@ -1,0 +1,1 @@
+"""Kaynko, a till: sales, voids, cash sessions, debts and products, as its app reports them (kaynko.app/developers)."""

@@ -1,0 +1,83 @@
+"""`session.opened` and `session.closed`: a till's drawer is opened with so much cash, and counted at the end.
+
+The events say no time of their own: the envelope's counts where it has one, else the time of arrival.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+from typing import TypedDict
+
+from bson import Decimal128
+
+from pos_api.cash.model import CashSessionUpdate
+from pos_api.common.money import decimal
+from pos_api.common.warning_messages import EventWarning, warn
+from pos_api.senders.fields import Field, FieldPath, Table
+from pos_api.senders.kaynko.messages import Message, id_field, read_object, required
+from pos_api.senders.reports import KnownReport, Report, Reported, State
+from pos_api.senders.values import amount
+from pos_api.stores.model import Store
+
+_OPENING = {**id_field("sessionId"), "openingCash": Field("cash", required(amount), essential=True)}
+_CLOSING = {**id_field("sessionId"), "closingCash": Field("cash", required(amount), essential=True)}
+
+
+class Count(TypedDict):
+    """What is kept of an opening or a closing: the cash in the drawer, and when that was sent."""
+
+    cash: Decimal128
+    sent_at: datetime | None
+
+
+def read_opening(message: Message, store: Store, received_at: datetime, cause: str) -> Report:
+    """The report that a session was opened. Raises Invalid."""
+    return _read(message, store, received_at, cause, "opened", _OPENING)
+
+
+def read_closing(message: Message, store: Store, received_at: datetime, cause: str) -> Report:
+    """The report that a session was closed, with the cash counted. Raises Invalid."""
+    return _read(message, store, received_at, cause, "closed", _CLOSING)
+
+
+def _read(message: Message, store: Store, received_at: datetime, cause: str, name: str, table: Table) -> Report:
+    fields = read_object(message.data, table, FieldPath(message.report))
+    sent_at = message.sent_at(received_at)
+    message.report.check("The session is not valid.")
+    content = Count(cash=fields["cash"], sent_at=sent_at)
+    put = partial(put_together, store, str(fields["id"]))
+    return Report(store.id, f"session:{fields['id']}", name, content, sent_at, received_at, cause, put)
+
+
+def put_together(store: Store, session: str, reported: Reported) -> State:
+    """The session that its reports come to. Of several counts the newest is right, since it was first sent. Pure."""
+    opened, closed = reported.named("opened"), reported.named("closed")
+    opened_at, opening_cash = _count(opened)
+    closed_at, counted_cash = _count(closed)
+    update = CashSessionUpdate(
+        store.id,
+        session,
+        reported.sequence,
+        opened_at,
+        closed_at,
+        opening_cash,
+        counted_cash,
+        store.currency,
+        at=min(each.received_at for each in reported.reports),
+        warnings=(*_differing(opened), *_differing(closed)),
+    )
+    return State((update,))
+
+
+def _count(reports: Sequence[KnownReport]) -> tuple[datetime | None, Decimal128 | None]:
+    if not reports:
+        return None, None
+    cash: Decimal128 = reports[-1].content["cash"]
+    return min(each.moment for each in reports if decimal(each.content["cash"]) == decimal(cash)), cash
+
+
+def _differing(reports: Sequence[KnownReport]) -> list[EventWarning]:
+    amounts = {decimal(each.content["cash"]) for each in reports}
+    return [warn("reported_differently", count=len(amounts))] if len(amounts) > 1 else []
