@@ -55,32 +55,34 @@ final class Warning_Messages {
 	public static function sentences(): array {
 		return array(
 			/* translators: Leave {names in braces} as they are. */
-			'unknown_sku'          => __( 'The POS does not know the SKU {sku}; its stock does not move.', 'woocommerce-pos-sync' ),
+			'unknown_sku'                  => __( 'The POS does not know the SKU {sku}; its stock does not move.', 'woocommerce-pos-sync' ),
 			/* translators: Leave {names in braces} as they are. */
-			'unclear_refund_line'  => __( 'Refund {refund} returns {quantity} of {line}, which is not exactly one line of this order; its stock does not move.', 'woocommerce-pos-sync' ),
-			'product_without_sku'  => __( 'The product has no SKU, so the POS can not keep its stock.', 'woocommerce-pos-sync' ),
+			'unclear_refund_line'          => __( 'Refund {refund} returns {quantity} of {line}, which is not exactly one line of this order; its stock does not move.', 'woocommerce-pos-sync' ),
+			'product_without_sku'          => __( 'The product has no SKU, so the POS can not keep its stock.', 'woocommerce-pos-sync' ),
 			/* translators: Leave {names in braces} as they are. */
-			'stock_not_managed'    => __( 'The shop does not manage the stock of {sku}, so the POS has none to start with.', 'woocommerce-pos-sync' ),
+			'stock_not_managed'            => __( 'The shop does not manage the stock of {sku}, so the POS has none to start with.', 'woocommerce-pos-sync' ),
 			/* translators: Leave {names in braces} as they are. */
-			'shared_sku'           => __( 'Another product of the shop has the SKU {sku} too.', 'woocommerce-pos-sync' ),
+			'shared_sku'                   => __( 'Another product of the shop has the SKU {sku} too.', 'woocommerce-pos-sync' ),
 			/* translators: Leave {names in braces} as they are. */
-			'unknown_parent'       => __( 'The stock of {sku} is that of product {parent}, which the POS does not know.', 'woocommerce-pos-sync' ),
+			'unknown_parent'               => __( 'The stock of {sku} is that of product {parent}, which the POS does not know.', 'woocommerce-pos-sync' ),
 			/* translators: Leave {names in braces} as they are. */
-			'sku_taken'            => __( 'The SKU {sku} was another product’s, which is {product} in the POS until it has a new one.', 'woocommerce-pos-sync' ),
+			'sku_taken'                    => __( 'The SKU {sku} was another product’s, which is {product} in the POS until it has a new one.', 'woocommerce-pos-sync' ),
 			/* translators: Leave {names in braces} as they are. */
-			'sku_of_several'       => __( 'Several products of the shop ({ids}) have the SKU {sku}; in the POS they are one product with one stock.', 'woocommerce-pos-sync' ),
+			'sku_of_several'               => __( 'Several products of the shop ({ids}) have the SKU {sku}; in the POS they are one product with one stock.', 'woocommerce-pos-sync' ),
 			/* translators: Leave {names in braces} as they are. */
-			'not_published'        => __( '{sku} is not published yet; it starts with the stock it is published with.', 'woocommerce-pos-sync' ),
+			'not_published'                => __( '{sku} is not published yet; it starts with the stock it is published with.', 'woocommerce-pos-sync' ),
 			/* translators: Leave {names in braces} as they are. */
-			'field_left_out'       => __( 'The POS could not read the field {field} and left it out: {problem}.', 'woocommerce-pos-sync' ),
+			'field_left_out'               => __( 'The POS could not read the field {field} and left it out: {problem}.', 'woocommerce-pos-sync' ),
 			/* translators: Leave {names in braces} as they are. */
-			'field_shortened'      => __( 'The field {field} is longer than {limit} characters; the POS keeps only so many.', 'woocommerce-pos-sync' ),
+			'field_shortened'              => __( 'The field {field} is longer than {limit} characters; the POS keeps only so many.', 'woocommerce-pos-sync' ),
 			/* translators: Leave {names in braces} as they are. */
-			'line_without_sku'     => __( 'Line {line}, {name}, has no product code; its stock does not move.', 'woocommerce-pos-sync' ),
+			'payment_names_several_orders' => __( 'The payment names {orders} in the same way, so it is matched with none of them.', 'woocommerce-pos-sync' ),
 			/* translators: Leave {names in braces} as they are. */
-			'reported_differently' => __( 'It was reported with {count} different contents; the newest counts.', 'woocommerce-pos-sync' ),
+			'line_without_sku'             => __( 'Line {line}, {name}, has no product code; its stock does not move.', 'woocommerce-pos-sync' ),
 			/* translators: Leave {names in braces} as they are. */
-			'characters_replaced'  => __( 'The POS replaced characters in the field {field} that can not be stored.', 'woocommerce-pos-sync' ),
+			'reported_differently'         => __( 'It was reported with {count} different contents; the newest counts.', 'woocommerce-pos-sync' ),
+			/* translators: Leave {names in braces} as they are. */
+			'characters_replaced'          => __( 'The POS replaced characters in the field {field} that can not be stored.', 'woocommerce-pos-sync' ),
 		);
 	}
 }
