@@ -16,6 +16,7 @@ COLLECTIONS = (
             IndexModel(_NEWEST_FIRST),
             IndexModel([("store", ASCENDING), *_NEWEST_FIRST]),
             IndexModel([("status", ASCENDING), *_NEWEST_FIRST]),
+            IndexModel([("store", ASCENDING), ("status", ASCENDING), *_NEWEST_FIRST]),
             IndexModel([("customer", ASCENDING), *_NEWEST_FIRST]),
         ),
     ),

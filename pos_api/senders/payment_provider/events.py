@@ -23,6 +23,7 @@ _PRIVATE = re.compile(
 with which a browser may act on a payment, and addresses of pages with receipts."""
 _EVENT_ID = re.compile(rb'"id"\s*:\s*"(evt_[A-Za-z0-9_]{1,100})"')
 _TYPE = re.compile(rb'"type"\s*:\s*"([a-z_]{1,50}(?:\.[a-z_]{1,50}){1,3})"')
+_LONGEST_ID = 200
 _LATEST = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
 
 
@@ -88,4 +89,6 @@ def object_id(value: Any) -> str:
 
 
 def _text(value: Any) -> str:
-    return values.visible(value.strip())[: values.TEXT_LIMIT] if isinstance(value, str) else ""
+    """A short text; blank for what is none. A part of a longer one could be the id of something else."""
+    text = value.strip() if isinstance(value, str) else ""
+    return values.visible(text) if len(text) <= _LONGEST_ID else ""

@@ -26,7 +26,7 @@ class SignedParts:
     def __init__(self, headers: Mapping[str, str], names: tuple[str, ...], candidates: StoreCandidates) -> None:
         header = next((headers[name] for name in names if name in headers), None)
         if header is None:
-            raise Unauthorized(f"Sign the delivery, as {names[0]}.", reason="no signature")
+            raise Unauthorized(f"Sign the delivery, as {names[0]}.", reason="no credentials")
         time, self._signatures = _read(header)
         if abs(int(time) - now().timestamp()) > TOLERANCE:
             raise Unauthorized("The signature is more than five minutes old or ahead.", reason="signature out of time")
@@ -41,7 +41,7 @@ class SignedParts:
         """Who sent it, once all parts were taken. Raises Unauthorized."""
         if store := self._hmacs.signer(self._is_signature):
             return Authenticated(store, always_200=True)
-        raise Unauthorized("The signature does not match any store's secret.", reason="wrong signature")
+        raise Unauthorized("The signature does not match any store's secret.", reason="wrong webhook signature")
 
     def _is_signature(self, digest: bytes) -> bool:
         right = digest.hex().encode()
@@ -54,5 +54,5 @@ def _read(header: str) -> tuple[str, list[bytes]]:
     times = [value for name, value in pairs if name == "t"]
     signatures = [value.encode("utf-8", "replace") for name, value in pairs if name == "v1"]
     if len(times) != 1 or not _SECONDS.fullmatch(times[0]) or not 0 < len(signatures) <= _MOST_SIGNATURES:
-        raise Unauthorized("The signature can't be read: it must be t=…,v1=….", reason="wrong signature")
+        raise Unauthorized("The signature can't be read: it must be t=…,v1=….", reason="wrong webhook signature")
     return times[0], signatures

@@ -84,7 +84,7 @@ def _verifies(key: Ed25519PublicKey, signature: bytes, digest: bytes) -> bool:
 
 
 def _wrong(message: str) -> Unauthorized:
-    return Unauthorized(message, reason="wrong signature")
+    return Unauthorized(message, reason="wrong webhook signature")
 
 
 def _query(query: str) -> dict[str, Any]:

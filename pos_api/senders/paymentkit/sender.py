@@ -71,7 +71,9 @@ class PaymentKit(PaymentProviderSender):
             public_key = store.settings.get(PUBLIC_KEY.name)
             if public_key and is_signed_by(public_key, signature, digests):
                 return Authenticated(store, always_200=True)
-        raise Unauthorized("No store's public key belongs to the component signature.", reason="wrong signature")
+        raise Unauthorized(
+            "No store's public key belongs to the component signature.", reason="wrong webhook signature"
+        )
 
     def authenticate_parts(self, headers: Mapping[str, str], candidates: StoreCandidates) -> StreamedAuthentication:
         if SIGNATURE in headers:  # it is over the body as it was read, so such a body would have to be kept

@@ -10,7 +10,20 @@ import structlog
 from flask import Flask, Response, g
 
 from pos_api.staff.audit import clear_actor
-from pos_api.web.api import audit, auth, customers, docs, health, inbox, orders, products, stats, stores, webhooks
+from pos_api.web.api import (
+    audit,
+    auth,
+    customer_subscriptions,
+    customers,
+    docs,
+    health,
+    inbox,
+    orders,
+    products,
+    stats,
+    stores,
+    webhooks,
+)
 from pos_api.web.api.access import access_of
 from pos_api.web.api.errors import register_error_handlers
 from pos_api.web.api.json_provider import JsonProvider
@@ -19,7 +32,20 @@ from pos_api.web.api.requests import WholeRequest
 from pos_api.web.server.request_limits import BODY_LIMIT
 
 _BLUEPRINTS = tuple(
-    noun.blp for noun in (webhooks, stats, orders, customers, products, inbox, stores, auth, audit, health)
+    noun.blp
+    for noun in (
+        webhooks,
+        stats,
+        orders,
+        customers,
+        customer_subscriptions,
+        products,
+        inbox,
+        stores,
+        auth,
+        audit,
+        health,
+    )
 )
 
 

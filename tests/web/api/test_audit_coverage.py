@@ -55,7 +55,20 @@ ROUTES: dict[str, tuple[dict[str, Any], str]] = {
     "POST /api/auth/logout": ({}, "login.ended"),  # the last: it ends the token that all are sent with
 }
 
-EXPORTS = {"/api/products": "products.exported", "/api/webhooks/orders": "orders.exported"}
+EXPORTS = {
+    "/api/customer-subscriptions": "subscriptions.exported",
+    "/api/products": "products.exported",
+    "/api/webhooks/orders": "orders.exported",
+}
+_FILTERS: dict[str, tuple[dict[str, str], dict[str, str]]] = {
+    "/api/customer-subscriptions": (
+        {"status": "active", "customer": "cus_1"},
+        {"status": "active", "customer": "given"},
+    ),
+    "/api/products": ({"q": "tea"}, {"words": "tea"}),
+    "/api/webhooks/orders": ({"q": "anna"}, {"words": "given"}),
+}
+"""What is asked for, and what of it is recorded."""
 
 READING = {
     "audit": "shows the audit",
@@ -151,12 +164,12 @@ def test_a_delivery_of_a_shop_is_in_the_inbox_and_not_in_the_audit(client: Flask
 def test_an_export_is_recorded_with_its_filters_but_no_person(
     path: str, action: str, client: FlaskClient, config: Config, db: Db
 ) -> None:
-    token, _ = token_claims.token(config.jwt_secret, "anna", "viewer")
-    filters = {"q": "anna"} if "orders" in path else {"q": "tea"}
+    token, _ = token_claims.token(config.jwt_secret, "anna", "manager")
+    filters, details = _FILTERS[path]
     headers = {"Authorization": f"Bearer {token}", "Accept": "text/csv"}
     assert client.get(path, headers=headers, query_string=filters).status_code == 200
     (entry,) = recorded(db, action)
-    assert entry["details"] == ({"words": "given"} if "orders" in path else {"words": "tea"})
+    assert entry["details"] == details
     assert entry["who"]["name"] == "anna"
     assert client.get(path, headers={"Authorization": f"Bearer {token}"}).status_code == 200
     assert len(recorded(db, action)) == 1, "a page is no export"

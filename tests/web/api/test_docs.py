@@ -27,7 +27,9 @@ from pos_api.catalogue import staff_actions
 from pos_api.config import Config
 from pos_api.database.client import Db
 from pos_api.staff import token_claims
+from pos_api.subscriptions import apply as subscriptions
 from tests.paths import ROOT, TESTS
+from tests.web.api.test_customer_subscriptions import subscription
 
 RECORDINGS = TESTS / "recordings"
 KEY = {"X-API-Key": "test-api-key-of-more-than-32-characters"}
@@ -161,7 +163,14 @@ def test_real_orders_are_as_the_document_says(api: Any, client: FlaskClient, con
         holds("/api/products/movements", None, {"sku": product["sku"]})
     for event in db.inbox.find().limit(20):
         holds("/api/inbox/{key}", {"key": event["_id"]})
-    for route in ("/api/webhooks/orders", "/api/customers", "/api/products", "/api/inbox"):
+    subscriptions.apply(db, subscription("sub_1"))
+    for route in (
+        "/api/webhooks/orders",
+        "/api/customers",
+        "/api/customer-subscriptions",
+        "/api/products",
+        "/api/inbox",
+    ):
         holds(route, None, {"limit": 200})
     holds("/api/webhooks/orders/stats", None, {"from": "2026-11-01", "to": "2026-11-30"})
     holds("/api/webhooks/health", **KEY)

@@ -14,8 +14,10 @@ from pos_api.config import Config
 from pos_api.database.client import Db
 from pos_api.staff import audit, users
 from pos_api.staff.tokens import Tokens
+from pos_api.subscriptions import apply as subscriptions
 from tests.factories import Shop, line, order
 from tests.service import pos_api, settings_of
+from tests.web.api.test_customer_subscriptions import subscription
 
 CANARY = "canary-7f3a"
 NEW = {"field_of_tomorrow": CANARY}
@@ -56,7 +58,8 @@ def filled(shop: Shop, db: Db) -> Db:
     assert shop.outcome("order.created", order(1, line("A", 2), line("B", 1), **more)) == "created"
     shop.send("order.updated", {"id": "x"})
     audit.record(db, "product.price", target="A")
-    for name in ("orders", "customers", "inbox", "products", "stock_movements", "audit"):
+    subscriptions.apply(db, subscription("sub_1"))
+    for name in ("orders", "customers", "customer_subscriptions", "inbox", "products", "stock_movements", "audit"):
         assert db[name].count_documents({}), name
         for each in list(db[name].find()):
             db[name].replace_one({"_id": each["_id"]}, with_unknown_fields(each))
@@ -71,6 +74,7 @@ def filled(shop: Shop, db: Db) -> Db:
         ("/api/customers", "anna@example.se"),
         ("/api/customers/anna@example.se", "default:1"),
         ("/api/customers/anna@example.se/export", "default:1"),
+        ("/api/customer-subscriptions", "sub_1"),
         ("/api/products", "A"),
         ("/api/products/item?sku=A", "A"),
         ("/api/products/movements?sku=A", "order"),
