@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import click
 
 from pos_api.cli.common import moment_text, parse_moment, read_secret, say, with_config, with_db
+from pos_api.cli.kind_settings import kind_settings_of, read_settings, with_kind_settings
 from pos_api.config import Config
 from pos_api.database.client import Db
 from pos_api.errors import Invalid, NotFound
-from pos_api.senders.delivery_url import shop_url, store_url
-from pos_api.senders.registry import SENDERS
+from pos_api.senders.base import Sender
+from pos_api.senders.delivery_url import endpoint, endpoint_url, shop_url
+from pos_api.senders.registry import SENDERS, sender_of
 from pos_api.senders.woocommerce import connection
 from pos_api.senders.woocommerce.kind import KIND as WOOCOMMERCE
 from pos_api.senders.woocommerce.setup_line import setup_line
 from pos_api.staff import audit
-from pos_api.stores import removal, settings
-from pos_api.stores.model import DEFAULT
+from pos_api.stores import removal, secrets, settings
+from pos_api.stores.model import DEFAULT, Store
 from pos_api.stores.registry import Stores
 
 
@@ -42,6 +45,14 @@ def _with_store_settings(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
+_json_option = click.option("--json", "as_json", is_flag=True, help="As a JSON object, for programs.")
+_secret_option = click.option(
+    "--secret",
+    help="The secret that it signs with; `-` reads it from standard input, as everybody on this machine sees the"
+    " arguments of commands. Without it one is made.",
+)
+
+
 @store.command("add")
 @click.argument("name")
 @click.option(
@@ -51,23 +62,94 @@ def _with_store_settings(command: Callable[..., None]) -> Callable[..., None]:
     show_default=True,
     help="What sends for it.",
 )
+@_secret_option
 @_with_store_settings
+@with_kind_settings
+@_json_option
 @with_db
 @with_config
-def add_store(config: Config, db: Db, /, name: str, kind: str, **given: str | None) -> None:
+def add_store(config: Config, db: Db, /, name: str, kind: str, secret: str | None, as_json: bool, **given: Any) -> None:
     """Add the store NAME and print what to enter in it: of a shop the line for its plugin and its webhook secret, of
     another kind of store the address and the secret. They are shown this once."""
-    chosen = {setting: value for setting, value in given.items() if value}
-    key, secret = settings.add_store(db, config, name, kind=kind, **chosen)
-    say(f"Added {name}. Keep these, they are shown this once:")
-    if kind != WOOCOMMERCE:
-        say(f"  URL for its webhooks:  {store_url(config, kind, name)}")
-        say(f"  secret:                {secret}")
+    sender = sender_of(kind)
+    of_kind = read_settings(sender, kind_settings_of(given), Stores(db, config).all())
+    replaced = any(each.replaces_secret and of_kind[each.name] for each in sender.settings)
+    known_of_all = {setting: given[setting] for setting in ("url", "timezone", "currency") if given[setting]}
+    made = settings.add_store(
+        db,
+        config,
+        name,
+        kind=kind,
+        secret=_secret(secret),
+        has_secret=sender.has_secret and not replaced,
+        of_kind=of_kind,
+        **known_of_all,
+    )
+    if as_json:
+        _print_json(sender, name, made.secret, {"api_key": made.api_key} if made.api_key else {})
         return
-    say(f"  API key:                                 {key}")
-    say(f"  secret, for WooCommerce's own webhooks:  {secret}")
+    once = " Keep these, they are shown this once:" if made.secret else " It has no secret."
+    say(f"Added {name}.{once}")
+    if kind != WOOCOMMERCE:
+        _print_endpoint(config, sender, made.secret)
+        return
+    say(f"  API key:                                 {made.api_key}")
+    say(f"  secret, for WooCommerce's own webhooks:  {made.secret}")
     say("Paste this line into the plugin (WooCommerce > POS Sync), it holds address and API key:")
-    print_setup_line(config, key)
+    print_setup_line(config, made.api_key)
+
+
+def _secret(given: str | None) -> str:
+    """The secret that `--secret` gives; blank where it is left out. Raises Invalid for one that is empty."""
+    secret = read_secret("Secret") if given == "-" else given
+    if secret is not None and not secret.strip():
+        raise Invalid("A webhook secret can't be empty.")
+    return secret or ""
+
+
+def _print_json(sender: Sender[Any], name: str, secret: str, more: dict[str, str]) -> None:
+    shown = {"name": name, "kind": sender.kind, "endpoint": endpoint(sender), "secret": secret or None, **more}
+    click.echo(json.dumps(shown))
+
+
+def _print_endpoint(config: Config, sender: Sender[Any], secret: str) -> None:
+    say(f"  URL for its webhooks:  {endpoint_url(config, sender)}")
+    if secret:
+        say(f"  secret:                {secret}")
+
+
+@store.command("rotate")
+@click.argument("name")
+@_secret_option
+@click.option("--end", is_flag=True, help="Let only the latest secret count.")
+@_json_option
+@with_db
+@with_config
+def rotate(config: Config, db: Db, /, name: str, secret: str | None, end: bool, as_json: bool) -> None:
+    """Give the store NAME another secret, which is shown this once. The one before counts as well until it is ended
+    with --end, so that nothing is refused while the new one is entered there."""
+    if end:
+        if secret is not None or as_json:
+            raise click.UsageError("--end takes no other option.")
+        secrets.end_rotation(db, name)
+        say("Only the latest secret counts; every process knows within five seconds.")
+        return
+    sender = sender_of(_found(config, db, name).kind)
+    made = secrets.rotate_secret(db, config, name, _secret(secret), has_secret=sender.has_secret)
+    if as_json:
+        _print_json(sender, name, made, {})
+        return
+    say(f"Both secrets of {name} count now, within five seconds. Enter this one there, it is shown this once:")
+    _print_endpoint(config, sender, made)
+    say(f"Then end the older one: pos-api store rotate {name} --end")
+
+
+def _found(config: Config, db: Db, name: str) -> Store:
+    """The store of this name. Raises NotFound."""
+    found = next((each for each in Stores(db, config).all() if each.id == name), None)
+    if found is None:
+        raise NotFound(f"There is no store {name!r}; `pos-api store add {name}` makes it.")
+    return found
 
 
 @store.command("show")
@@ -77,10 +159,10 @@ def add_store(config: Config, db: Db, /, name: str, kind: str, **given: str | No
 @with_config
 def show_store(config: Config, db: Db, /, name: str, connect: bool) -> None:
     """Show the store NAME; no secrets, unless with --connect."""
-    found = next((each for each in Stores(db, config).all() if each.id == name), None)
-    if found is None:
-        raise NotFound(f"There is no store {name!r}; `pos-api store add {name}` makes it.")
+    found = _found(config, db, name)
     if connect:
+        if found.kind != WOOCOMMERCE:
+            raise Invalid(f"{name} has no plugin: its kind is {found.kind}.")
         if name != DEFAULT:
             raise Invalid(f"No API key of {name} is kept; `pos-api key add {name} --connect` makes another.")
         audit.record(db, "key.shown", target=name)
@@ -93,9 +175,15 @@ def show_store(config: Config, db: Db, /, name: str, connect: bool) -> None:
         ("time zone", found.timezone),
         ("currency", found.currency or "-"),
         ("live since", moment_text(found.live_since)),
-        ("sends to", shop_url(config) if found.kind == WOOCOMMERCE else store_url(config, found.kind, name)),
+        *((setting.replace("_", " "), _shown(value)) for setting, value in found.settings.items()),
+        ("sends to", endpoint_url(config, sender_of(found.kind))),
     ]:
-        say(f"{label:<12}{value}")
+        say(f"{label:<14}{value}")
+
+
+def _shown(value: Any) -> str:
+    """A setting of a kind as it is printed."""
+    return "-" if value is None else ("yes" if value else "no") if isinstance(value, bool) else str(value)
 
 
 def print_setup_line(config: Config, key: str) -> None:
@@ -113,19 +201,32 @@ def print_setup_line(config: Config, key: str) -> None:
 @store.command("set")
 @click.argument("name")
 @_with_store_settings
+@with_kind_settings
 @click.option(
     "--live-since",
     callback=lambda _, __, text: parse_moment(text),
     help="Orders from before it are in the stock already: 2026-11-22T08:00:00Z, or now.",
 )
-@click.option("--webhook-secret", is_flag=True, help="Read a new secret for its native webhooks.")
+@click.option("--webhook-secret", is_flag=True, help="Read a new secret, which counts alone at once; see `rotate`.")
 @with_db
 @with_config
 def set_store(config: Config, db: Db, /, name: str, webhook_secret: bool, **given: Any) -> None:
     """Change settings of the store NAME."""
     if not webhook_secret and all(value is None for value in given.values()):
         raise click.UsageError("Nothing to change; `pos-api store set --help` shows what can be.")
-    settings.update_store(db, config, name, webhook_secret=read_secret("Secret") if webhook_secret else None, **given)
+    if of_kind := kind_settings_of(given):
+        stores = {each.id: each for each in Stores(db, config).all()}
+        sender = sender_of(_found(config, db, name).kind)
+        others = [each for each in stores.values() if each.id != name]
+        of_kind = read_settings(sender, of_kind, others, only_given=True)
+    settings.update_store(
+        db,
+        config,
+        name,
+        webhook_secret=read_secret("Secret") if webhook_secret else None,
+        of_kind=of_kind,
+        **{setting: given[setting] for setting in ("url", "timezone", "currency", "live_since")},
+    )
     say("Changed; every process knows within five seconds.")
 
 
@@ -136,7 +237,9 @@ def list_stores(config: Config, db: Db) -> None:
     """Every store."""
     for each in Stores(db, config).all():
         live = f", live since {moment_text(each.live_since)}" if each.live_since else ""
-        say(f"{each.id:<24} {each.url or '-'}  {each.timezone}{live}")
+        of_kind = "".join(f", {name.replace('_', ' ')} {_shown(value)}" for name, value in each.settings.items())
+        where = each.url or endpoint(sender_of(each.kind))
+        say(f"{each.id:<24} {each.kind:<12} {where}  {each.timezone}{live}{of_kind}")
 
 
 @store.command("disconnect")

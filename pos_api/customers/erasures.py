@@ -21,7 +21,7 @@ import secrets
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import datetime, timedelta
 
 import pymongo
@@ -101,7 +101,7 @@ class Erasures:
     def _try_to_read(self) -> None:
         known = self._read_at > float("-inf")
         try:
-            with pymongo.timeout(_PATIENCE if known else None):
+            with pymongo.timeout(_PATIENCE) if known else nullcontext():  # without one the caller's stays
                 self._read()
         except PyMongoError as error:
             log.error("erasures could not be read", error=type(error).__name__)

@@ -19,6 +19,7 @@ from pos_api.database.client import Db, Document
 from pos_api.errors import Unauthorized
 from pos_api.inbox.model import Noun, Outcome
 from pos_api.orders.model import OrderUpdate
+from pos_api.senders.documentation import Documentation
 from pos_api.senders.reports import Report
 from pos_api.stores.api_keys import ORDERS
 from pos_api.stores.authentication import api_key
@@ -33,19 +34,22 @@ Command: TypeAlias = OrderUpdate | ProductUpdate | ProductDeletion | CustomerUpd
 class Setting:
     """What a sender has to know of each store of its kind: an option of `pos-api store add` (`merchant_id` is given as
     `--merchant-id`), kept as `Store.settings[name]`. `read` makes of the text given the value that is kept, and raises
-    ValueError, with what it must be, for what it can't be. Where nothing is given, `default` is kept as it is; of a
-    `required` one something must be given. Where one that `replaces_secret` is given, no secret is made."""
+    ValueError with what is wrong (`must be yes or no`) for what it can't be. Where nothing is given, `default` is kept
+    as it is; of a `required` one something must be given. Of an `unique` one, such as that which shows which store a
+    delivery comes from, no two stores of the kind may have the same value. Where one that `replaces_secret` is given,
+    no secret is made."""
 
     name: str
     help: str
     read: Callable[[str], Any] = str
     required: bool = False
     default: Any = None
+    unique: bool = False
     replaces_secret: bool = False
 
 
 def read_store_name(text: str) -> str:
-    """The name of another store, as it is kept. Whether there is one is known when it is looked for."""
+    """The name of another store, as it is kept. Whoever adds a store looks whether there is one."""
     return text.strip() or DEFAULT
 
 
@@ -170,6 +174,17 @@ class Sender(Protocol[MessageT]):
     @property
     def has_secret(self) -> bool:
         """Whether deliveries are signed with a secret that `pos-api store add` makes where none is given."""
+        ...
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Where its stores send: `/api/webhooks/KIND`, which `pos-api store add` prints, then other paths that the
+        sender's own guide names. Blank where they send to the route of shops, `/api/webhooks/orders`."""
+        ...
+
+    @property
+    def documentation(self) -> Documentation | None:
+        """What the API document says of these paths; None where there are none."""
         ...
 
     @property

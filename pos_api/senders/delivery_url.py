@@ -1,18 +1,28 @@
-"""Where stores send their deliveries: the routes of `web.api.webhooks`, below PUBLIC_URL."""
+"""Where stores send their deliveries: the routes of `web.api.webhooks` and `sender_routes`, below PUBLIC_URL."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from pos_api.config import Config
+from pos_api.senders.base import Sender
+
+_SHOPS = "/api/webhooks/orders"
 
 
 def shop_url(config: Config) -> str:
     """Where all WooCommerce shops send; their API key or signature shows which of them it is."""
-    return f"{_service_url(config)}/api/webhooks/orders"
+    return _service_url(config) + _SHOPS
 
 
-def store_url(config: Config, kind: str, store: str) -> str:
-    """Where this store of this kind sends."""
-    return f"{_service_url(config)}/api/webhooks/{kind}/{store}"
+def endpoint(sender: Sender[Any]) -> str:
+    """The path that stores of this kind send to."""
+    return sender.paths[0] if sender.paths else _SHOPS
+
+
+def endpoint_url(config: Config, sender: Sender[Any]) -> str:
+    """The address that stores of this kind send to."""
+    return _service_url(config) + endpoint(sender)
 
 
 def _service_url(config: Config) -> str:

@@ -26,6 +26,8 @@ from pos_api.stores.sealing import unseal
 log = get_logger(__name__)
 
 _LAST_USED_EVERY = 60.0
+_FIRST_READ = 3.0
+"""Seconds that the first who asks waits for a database that hangs; senders wait for five."""
 
 
 class Stores:
@@ -115,7 +117,7 @@ class Stores:
 
     def _try_to_read(self) -> None:
         try:
-            with pymongo.timeout(DATABASE_TIMEOUT if self._stores else None):
+            with pymongo.timeout(DATABASE_TIMEOUT if self._stores else _FIRST_READ):
                 self._read()
             self._failure = None
         except PyMongoError as error:

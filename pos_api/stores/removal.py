@@ -9,13 +9,13 @@ from pos_api.stores.model import DEFAULT
 
 
 def disconnect_store(db: Db, name: str) -> None:
-    """End the exchange with a store: its API keys, the key pair of its REST API and the secret of its webhooks are
+    """End the exchange with a store: its API keys, the key pair of its REST API and the secrets of its webhooks are
     deleted. All that came from it stays; names and prices of its products, and what its customers are called, are from
     now on what the next store says that has them. Raises NotFound.
 
     The key and the secret of the default store are settings, which only whoever runs the service can change.
     """
-    deleted = {"$set": {"keys": []}, "$unset": {"rest": "", "webhook_secret": ""}}
+    deleted = {"$set": {"keys": []}, "$unset": {"rest": "", "webhook_secret": "", "former_webhook_secret": ""}}
     with audit.act(db, "store.disconnected", target=name):
         if not db.stores.update_one({"_id": name}, deleted).matched_count and name != DEFAULT:
             raise NotFound(f"There is no store {name!r}.")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-import secrets
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -19,8 +19,16 @@ from pos_api.staff import audit
 from pos_api.stores import api_keys
 from pos_api.stores.model import DEFAULT, site_of
 from pos_api.stores.sealing import seal
+from pos_api.stores.secrets import generate_secret, refuse_secret_of_settings, refuse_unusable_secret
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+
+
+class Credentials(NamedTuple):
+    """What a new store sends with, shown this once; blank where it has none."""
+
+    api_key: str
+    secret: str
 
 
 def add_store(
@@ -32,56 +40,73 @@ def add_store(
     url: str = "",
     timezone: str = "UTC",
     currency: str = "",
-) -> tuple[str, str]:
-    """Add a store of this kind (blank: of the default store's) under the slug `name`. Returns its API key and the
-    secret of its webhooks, which are shown this once; two, so that a revoked key is of no use for anything. Raises
-    Invalid for a name that is no slug and for settings that can't be used, Conflict when it exists."""
+    secret: str = "",
+    has_secret: bool = True,
+    of_kind: Mapping[str, Any] | None = None,
+) -> Credentials:
+    """Add a store of this kind (blank: of the default store's, a shop) under the slug `name`, with the settings that
+    its kind has besides (`of_kind`). Without a `secret` one is made, unless it is not to have one; a shop gets an API
+    key too. Raises Invalid for a name that is no slug and for settings that can't be used, Conflict when it exists, or
+    where another store of its kind has this secret."""
     if not _SLUG.fullmatch(name) or name == DEFAULT:
         raise Invalid(f"{name!r} is no name for a store: small letters, digits and hyphens, not {DEFAULT!r}.")
-    key, webhook_secret = api_keys.generate(), secrets.token_urlsafe(32)
-    document = {
-        "_id": name,
-        "name": name,
-        "kind": kind or config.store_kind,
-        "url": checked_url(url) if url else "",
-        "timezone": _checked_timezone(timezone),
-        "currency": _checked_currency(currency) if currency else "",
-        "keys": [api_keys.new_document(key)],
-        "webhook_secret": seal(webhook_secret, config),
-        "created_at": now(),
-    }
-    details = {setting: document[setting] for setting in ("kind", "url", "timezone", "currency")}
-    with audit.act(db, "store.created", target=name, details=details | {"prefix": api_keys.prefix(key)}):
+    kind = kind or config.store_kind
+    key = api_keys.generate() if kind == config.store_kind else ""
+    if secret:
+        refuse_unusable_secret(db, config, kind, secret)
+    elif has_secret:
+        secret = generate_secret()
+    details = {"kind": kind, **_checked({"url": url, "timezone": timezone, "currency": currency})}
+    details["settings"] = dict(of_kind or {})
+    document: Document = details | {"_id": name, "name": name, "keys": [], "created_at": now()}
+    if key:
+        document["keys"], details["prefix"] = [api_keys.new_document(key)], api_keys.prefix(key)
+    if secret:
+        document["webhook_secret"] = seal(secret, config)
+    with audit.act(db, "store.created", target=name, details=details):
         try:
             db.stores.insert_one(document)
         except DuplicateKeyError:
             raise Conflict(f"There is a store {name!r} already.") from None
-    return key, webhook_secret
+    return Credentials(key, secret)
 
 
-def update_store(db: Db, config: Config, name: str, *, webhook_secret: str | None = None, **settings: Any) -> None:
-    """Change settings of a store (`url`, `timezone`, `currency`, `live_since`, `webhook_secret`); None leaves one as
-    it is. Deliveries are taken from the site of the `url` from then on, with a blank one from any.
+def update_store(
+    db: Db,
+    config: Config,
+    name: str,
+    *,
+    webhook_secret: str | None = None,
+    of_kind: Mapping[str, Any] | None = None,
+    **settings: Any,
+) -> None:
+    """Change settings of a store (`url`, `timezone`, `currency`, `live_since`, `webhook_secret`, and with `of_kind`
+    those that its kind has besides); None leaves one as it is. Deliveries are taken from the site of the `url` from
+    then on, with a blank one from any. Another webhook secret counts alone from then on, see `secrets.rotate_secret`.
 
-    Raises Invalid, NotFound."""
-    changes = {field: value for field, value in settings.items() if value is not None}
-    for setting, check in (("url", checked_url), ("timezone", _checked_timezone), ("currency", _checked_currency)):
-        if changes.get(setting):
-            changes[setting] = check(changes[setting])
+    Raises Invalid, NotFound, and Conflict where another store of its kind has this secret."""
+    changes = _checked({field: value for field, value in settings.items() if value is not None})
     if "url" in changes:
         changes["site"] = site_of(changes["url"])
-    if webhook_secret is not None:
-        if name == DEFAULT:
-            raise Invalid(f"The webhook secret of {DEFAULT!r} is the setting WEBHOOK_SECRET.")
-        if not webhook_secret.strip():
-            raise Invalid("A webhook secret can't be empty.")
-        changes["webhook_secret"] = seal(webhook_secret, config)
     known = db.stores.find_one({"_id": name}) or {}
+    if of_kind:
+        changes["settings"] = {**known.get("settings", {}), **of_kind}
+    update: Document = {"$set": changes}
+    if webhook_secret is not None:
+        refuse_secret_of_settings(name)
+        refuse_unusable_secret(db, config, known.get("kind", config.store_kind), webhook_secret, name)
+        changes["webhook_secret"] = seal(webhook_secret, config)
+        update["$unset"] = {"former_webhook_secret": ""}
     with audit.act(db, "store.changed", target=name, details=_audited(known, changes)):
-        if name == DEFAULT:
-            db.stores.update_one({"_id": DEFAULT}, {"$set": {"name": DEFAULT, **changes}}, upsert=True)
-        elif not db.stores.update_one({"_id": name}, {"$set": {"name": name, **changes}}).matched_count:
+        changes["name"] = name
+        if not db.stores.update_one({"_id": name}, update, upsert=name == DEFAULT).matched_count and name != DEFAULT:
             raise NotFound(f"There is no store {name!r}.")
+
+
+def _checked(settings: Mapping[str, Any]) -> Document:
+    """The settings as they are stored. Raises Invalid for one that can't be used; a blank one is none."""
+    checks = {"url": checked_url, "timezone": _checked_timezone, "currency": _checked_currency}
+    return {name: checks[name](value) if value and name in checks else value for name, value in settings.items()}
 
 
 def _audited(before: Document, changes: Document) -> Document:

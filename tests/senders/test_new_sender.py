@@ -19,7 +19,7 @@ from pos_api.inbox.replay import replay_entries
 from pos_api.processing import ingest
 from pos_api.senders.registry import SENDERS
 from pos_api.senders.woocommerce import connection, importer
-from pos_api.stores import settings
+from pos_api.stores import key_management, settings
 from tests.factories import API_KEY, PATH, assert_books_balance, stock_of
 from tests.fake_shop import KEY, SECRET, FakeShop, connected
 from tests.senders.till_sender import TillSender, signed
@@ -53,7 +53,10 @@ class Till:
 def tills(monkeypatch: pytest.MonkeyPatch, config: Config, db: Db, client: FlaskClient) -> list[Till]:
     """Two tills, of a kind that only this test registers."""
     monkeypatch.setitem(SENDERS, "till", TillSender())
-    made = [Till(client, name, *settings.add_store(db, config, name, kind="till")) for name in ("till-1", "till-2")]
+    made = []
+    for name in ("till-1", "till-2"):
+        secret = settings.add_store(db, config, name, kind="till").secret
+        made.append(Till(client, name, key_management.add_key(db, name), secret))
     client.application.extensions["pos"].stores._read_at = float("-inf")
     return made
 

@@ -23,6 +23,7 @@ from pos_api.inbox.model import Noun
 from pos_api.orders.model import OrderFields, OrderUpdate, Status
 from pos_api.orders.parts import Line
 from pos_api.senders.base import Authenticated, BodyHmacs, Command, Setting, StoreCandidates, StreamedAuthentication
+from pos_api.senders.documentation import Documentation
 from pos_api.stores.model import Store
 
 _HEADER = "x-till-signature"
@@ -70,6 +71,13 @@ class TillSender:
     kind = "till"
     settings: tuple[Setting, ...] = ()
     has_secret = True
+    paths: tuple[str, ...] = ("/api/webhooks/till", "/till")
+    documentation = Documentation(
+        "Till",
+        "A sale of the till of the tests.",
+        {"X-Till-Signature": "`sha256=` and the HMAC-SHA256 of the body in hexadecimal."},
+        {"sale.completed": {"event": "sale.completed", "data": {"saleId": 42}}},
+    )
     topics = frozenset({"sale.completed"})
 
     def __init__(self, *, reads_cents: bool = True) -> None:

@@ -150,7 +150,7 @@ def test_who_waits_for_a_database_that_is_away_waits_once_not_one_after_another(
     started = time.monotonic()
     with ThreadPoolExecutor(12) as threads:
         list(threads.map(ask, range(24)))
-    assert time.monotonic() - started < 2, "24 in a row would take 12 s"
+    assert time.monotonic() - started < 5, "24 in a row would take more than a minute"
     away.client.close()
 
 

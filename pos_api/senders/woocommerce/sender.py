@@ -26,6 +26,8 @@ class WooCommerce:
     kind = KIND
     settings: tuple[Setting, ...] = ()
     has_secret = True
+    paths: tuple[str, ...] = ()
+    documentation = None
     topics = TOPICS
 
     def noun(self, topic: str) -> Noun:

@@ -29,6 +29,7 @@ from pos_api.web.api.errors import register_error_handlers
 from pos_api.web.api.json_provider import JsonProvider
 from pos_api.web.api.openapi import Api
 from pos_api.web.api.requests import WholeRequest
+from pos_api.web.api.sender_routes import sender_routes
 from pos_api.web.server.request_limits import BODY_LIMIT
 
 _BLUEPRINTS = tuple(
@@ -58,6 +59,7 @@ def register(app: Flask, version: str) -> None:
     api = Api(app)
     for blueprint in _BLUEPRINTS:
         api.register_blueprint(blueprint)
+    api.register_blueprint(sender_routes())
     app.register_blueprint(docs.blp)
     check_access(app)
     app.before_request(_begin)

@@ -7,6 +7,7 @@ from typing import Any
 from marshmallow import Schema, fields, validate
 
 from pos_api.common.warning_messages import SENTENCES
+from pos_api.senders.documentation import Documentation
 from pos_api.web.api.schemas import reply
 
 
@@ -158,10 +159,38 @@ WooCommerce's ping (a form `webhook_id=N`) is answered 200.""",
     },
 }
 
-RECEIVE_OF_KIND: dict[str, Any] = {
+RECEIVE_OF_STORE: dict[str, Any] = {
     "description": """\
-A delivery of a store that is no WooCommerce shop, as its kind of sender makes and signs it. It is stored and answered
-as those of `/api/webhooks/orders` are.""",
+A delivery of one store that is no WooCommerce shop: the same as at the address of its kind, where only this store is
+looked at. It is stored and answered as those of `/api/webhooks/orders` are.""",
     "requestBody": {"required": True, "content": _json({"type": "object"})},
     "responses": RECEIVE["responses"],
 }
+
+
+def receive_of_kind(documentation: Documentation) -> dict[str, Any]:
+    """The route of a kind of store, as its sender documents it."""
+    return {
+        "description": f"{documentation.description}\n\n{_OF_EVERY_KIND}",
+        "parameters": [
+            {"name": name, "in": "header", "required": False, "description": text, "schema": {"type": "string"}}
+            for name, text in documentation.headers.items()
+        ],
+        "requestBody": {
+            "required": True,
+            "content": _json(
+                {"type": "object"},
+                examples={
+                    topic: {"summary": topic, "value": example} for topic, example in documentation.examples.items()
+                },
+            ),
+        },
+        "responses": RECEIVE["responses"],
+    }
+
+
+_OF_EVERY_KIND = """\
+404 while there is no store of this kind (`pos-api store add NAME --kind KIND`). It is answered within five seconds: 200
+once it is done or kept, 202 where it is stored and done later, 503 where it could not be stored. The same delivery
+again is answered `duplicate` and changes nothing; topics that are not known are kept and `ignored`; what can't be used
+is kept with its reason (`parked`, or 422: see docs/senders.md)."""

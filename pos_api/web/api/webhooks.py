@@ -1,8 +1,5 @@
-"""`POST /api/webhooks/…`: every delivery of a store comes in here.
-
-WooCommerce shops send to `/api/webhooks/orders`; a store of any other kind sends to `/api/webhooks/KIND/STORE`, the
-address that `pos-api store add` prints.
-"""
+"""`POST /api/webhooks/orders`, which WooCommerce shops send to, and how a delivery is taken at any route. The routes
+of other kinds of stores are in `sender_routes`."""
 
 from __future__ import annotations
 
@@ -31,12 +28,12 @@ from pos_api.web.api.blueprint import Blueprint
 from pos_api.web.api.openapi import documented, fails_with
 from pos_api.web.api.requests import TOO_LARGE, WholeRequest
 from pos_api.web.api.responses import success
-from pos_api.web.api.webhook_schemas import RECEIVE, RECEIVE_OF_KIND
+from pos_api.web.api.webhook_schemas import RECEIVE
 from pos_api.web.server.request_limits import BODY_LIMIT
 from pos_api.web.services import services
 
 OUTCOME_SECONDS = 10.0
-"""How long a delivery waits for its outcome before it is answered 202."""
+"""How long a shop's delivery waits for its outcome before it is answered 202."""
 
 LARGEST = 64 * 1024 * 1024
 """So much of a body over the limit is read, for its signature."""
@@ -52,6 +49,26 @@ _MESSAGES = {
     "parked": "Kept for a look: it could not be used",
 }
 
+_LEAST_SECONDS = 0.5
+"""So long a delivery is waited for at least, also where its body took long to arrive."""
+
+
+class Deadline:
+    """When a delivery is answered at the latest."""
+
+    def __init__(self, seconds: float) -> None:
+        self._started = time.perf_counter()
+        self._seconds = seconds
+
+    def spent(self) -> float:
+        """Seconds since the delivery came."""
+        return time.perf_counter() - self._started
+
+    def left(self) -> float:
+        """Seconds that its outcome can still be waited for."""
+        return max(self._seconds - self.spent(), _LEAST_SECONDS)
+
+
 log = get_logger(__name__)
 blp = Blueprint("webhooks", __name__, url_prefix="/api/webhooks", description="Deliveries of stores")
 
@@ -62,27 +79,17 @@ blp = Blueprint("webhooks", __name__, url_prefix="/api/webhooks", description="D
 @documented(**RECEIVE)
 def receive() -> tuple[Response, int]:
     """Take a delivery: the plugin's envelope, or WooCommerce's own webhook."""
-    return _receive(sender_of(services().config.store_kind))
+    return take_delivery(sender_of(services().config.store_kind), Deadline(OUTCOME_SECONDS))
 
 
-@blp.post("/<kind>/<store>", strict_slashes=False)
-@declared(Access(by_sender=True))
-@fails_with(400, 404, 413, 415, 422)
-@documented(**RECEIVE_OF_KIND)
-def receive_of_kind(kind: str, store: str) -> tuple[Response, int]:
-    """Take a delivery of this store, which is of this kind. 404: there is no such kind."""
-    return _receive(sender_of(kind), store)
-
-
-def _receive(sender: Sender[Any], store: str | None = None) -> tuple[Response, int]:
+def take_delivery(sender: Sender[Any], deadline: Deadline, store: str | None = None) -> tuple[Response, int]:
     """Authenticate, read, store and process a delivery that comes from this store, or from any of the sender's kind."""
-    started = time.perf_counter()
     headers = {name.lower(): value for name, value in request.headers}
     path, query = request.root_path + request.path, request.query_string.decode("utf-8", "replace")
     candidates = StoreCandidates(services().stores, sender.kind, request.remote_addr, store, path, query)
     body, large = _body()
     if large:
-        return _take_large(sender, headers, large, candidates, started)
+        return _take_large(sender, headers, large, candidates, deadline)
     if sender.is_ping(headers, body):
         return jsonify(success(None, message="Ping received")), 200
     sent_by = sender.authenticate(headers, body, candidates)
@@ -91,7 +98,7 @@ def _receive(sender: Sender[Any], store: str | None = None) -> tuple[Response, i
         services().stores.bind_to_site(sent_by.store, work.site)
     if "json" not in headers.get("content-type", "").lower():
         work = parked(work.entry, UnsupportedMediaType("Send application/json."))
-    return _take(sender, work, sent_by, started)
+    return _take(sender, work, sent_by, deadline)
 
 
 def _body() -> tuple[bytes, Iterable[bytes] | None]:
@@ -109,19 +116,23 @@ def _body() -> tuple[bytes, Iterable[bytes] | None]:
     return body, None
 
 
-def _take(sender: Sender[Any], work: Work, sent_by: Authenticated, started: float) -> tuple[Response, int]:
+def _take(sender: Sender[Any], work: Work, sent_by: Authenticated, deadline: Deadline) -> tuple[Response, int]:
     """Store and process it, and answer."""
     _log_receipt(work)
-    outcome = _outcome(services().worker.submit(work))
+    outcome = _outcome(services().worker.submit(work), deadline.left())
     topic = work.entry.topic if work.entry.topic in sender.topics else "other"
-    metrics.answered(topic, outcome.outcome if outcome else "waiting", time.perf_counter() - started)
+    metrics.answered(topic, outcome.outcome if outcome else "waiting", deadline.spent())
     if work.problem and not sent_by.always_200:
         raise _with_key(work.problem, work.entry.key)
     return _answer(work, outcome)
 
 
 def _take_large(
-    sender: Sender[Any], headers: dict[str, str], parts: Iterable[bytes], candidates: StoreCandidates, started: float
+    sender: Sender[Any],
+    headers: dict[str, str],
+    parts: Iterable[bytes],
+    candidates: StoreCandidates,
+    deadline: Deadline,
 ) -> tuple[Response, int]:
     """Leave a trace of a body that is over the limit, where it is known who sent it: what it is about, and its size."""
     authentication = sender.authenticate_parts(headers, candidates)
@@ -138,7 +149,7 @@ def _take_large(
     size = max(size, request.content_length or 0)
     problem = PayloadTooLarge(f"{TOO_LARGE} It has {size:,} bytes and was not kept; its sender has to make it smaller.")
     work = without_body(sender, sent_by.store, headers, beginning, size, now(), problem)
-    return _take(sender, work, sent_by, started)
+    return _take(sender, work, sent_by, deadline)
 
 
 def _log_receipt(work: Work) -> None:
@@ -152,11 +163,11 @@ def _log_receipt(work: Work) -> None:
     )
 
 
-def _outcome(receipt: Receipt) -> Outcome | None:
-    """The outcome, or None when the delivery is stored and will be processed later. Raises Unavailable when it is not
-    known to be stored."""
+def _outcome(receipt: Receipt, seconds: float) -> Outcome | None:
+    """The outcome within so many seconds, or None when the delivery is stored and will be processed later. Raises
+    Unavailable when it is not known to be stored."""
     try:
-        return receipt.done.result(OUTCOME_SECONDS)
+        return receipt.done.result(seconds)
     except NotYet:
         if receipt.stored:
             return None

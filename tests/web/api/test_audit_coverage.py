@@ -25,6 +25,7 @@ from pos_api import cli
 from pos_api.catalogue import staff_actions
 from pos_api.config import Config
 from pos_api.database.client import Db, Document
+from pos_api.senders.registry import SENDERS
 from pos_api.staff import audit, token_claims, tokens, users
 from pos_api.staff.audit import Filter
 from pos_api.staff.tokens import Tokens
@@ -40,6 +41,7 @@ PASSWORD = "correct horse battery"
 NOT_RECORDED = {
     "POST /api/webhooks/orders": "deliveries are in the inbox",
     "POST /api/webhooks/<kind>/<store>": "deliveries are in the inbox",
+    **{f"POST {path}": "deliveries are in the inbox" for sender in SENDERS.values() for path in sender.paths},
 }
 
 ROUTES: dict[str, tuple[dict[str, Any], str]] = {
@@ -92,6 +94,8 @@ COMMANDS: list[tuple[str, str, str]] = [
     ("token revoke {token}", "", "token.revoked"),
     ("store add north --timezone Europe/Oslo", "", "store.created"),
     ("store set north --currency NOK", "", "store.changed"),
+    ("store rotate north", "", "secret.rotated"),
+    ("store rotate north --end", "", "secret.ended"),
     ("store connect north --url {url} --consumer-key {key} --consumer-secret {secret}", "", "store.connected"),
     ("store show default --connect", "", "key.shown"),
     ("key add north", "", "key.created"),
