@@ -178,7 +178,7 @@ def show_store(config: Config, db: Db, /, name: str, connect: bool) -> None:
         *((setting.replace("_", " "), _shown(value)) for setting, value in found.settings.items()),
         ("sends to", endpoint_url(config, sender_of(found.kind))),
     ]:
-        say(f"{label:<14}{value}")
+        say(f"{label:<16}{value}")
 
 
 def _shown(value: Any) -> str:

@@ -38,15 +38,15 @@ class CoinSender(TillSender):
     paths = ("/api/webhooks/coin", "/api/coin-webhook")
     settings: tuple[Setting, ...] = (
         ORDERS_OF,
-        Setting("merchant_id", "The merchant's id.", required=True, unique=True),
-        Setting("display_name", "The name that the provider shows.", required=True),
+        Setting("member_number", "The number of the member.", required=True, unique=True),
+        Setting("shown_as", "The name that the provider shows.", required=True),
         Setting("trial", "yes: payments of trials count.", _yes_or_no, default=False),
-        Setting("public_key", "The key of its signatures.", replaces_secret=True),
+        Setting("trusted_key", "The key of its signatures.", replaces_secret=True),
     )
 
 
 class CoinWithSecret(CoinSender):
-    """The same with a secret, which the public key replaces."""
+    """The same with a secret, which the trusted key replaces."""
 
     kind = "token"
     has_secret = True
@@ -74,7 +74,7 @@ def store(config: Config, db: Db) -> Callable[[str], Store]:
     return lambda name: Stores(db, config).get(name)
 
 
-COIN = "store add coin-1 --kind coin --merchant-id m_1 --display-name Cafe"
+COIN = "store add coin-1 --kind coin --member-number m_1 --shown-as Cafe"
 
 
 def test_a_store_is_added_with_its_endpoint_and_its_secret_which_is_shown_once(
@@ -130,25 +130,18 @@ def test_a_kind_without_a_secret_has_none(run: Run, store: Callable[[str], Store
     assert shown == {"name": "coin-1", "kind": "coin", "endpoint": "/api/webhooks/coin", "secret": None}
     assert store("coin-1").webhook_secrets == ()
     assert "nothing to rotate" in run("store rotate coin-1").output
-    assert json.loads(run("store add token-1 --kind token --public-key abc --json").output)["secret"] is None
+    assert json.loads(run("store add token-1 --kind token --trusted-key abc --json").output)["secret"] is None
     assert json.loads(run("store add token-2 --kind token --json").output)["secret"]
 
 
 def test_the_settings_of_a_kind_are_options(run: Run, store: Callable[[str], Store], db: Db) -> None:
     run("store add north")
     assert run(f"{COIN} --orders-of north --trial yes").exit_code == 0
-    kept = {"orders_of": "north", "merchant_id": "m_1", "display_name": "Cafe", "trial": True, "public_key": None}
+    kept = {"orders_of": "north", "member_number": "m_1", "shown_as": "Cafe", "trial": True, "trusted_key": None}
     assert store("coin-1").settings == kept
-    shown = run("store show coin-1").output
-    for line in (
-        "kind          coin",
-        "merchant id   m_1",
-        "orders of     north",
-        "trial         yes",
-        "public key    -",
-    ):
-        assert line in shown
-    assert "merchant id m_1" in run("store list").output
+    shown = [" ".join(line.split()) for line in run("store show coin-1").output.splitlines()]
+    assert {"kind coin", "member number m_1", "orders of north", "trial yes", "trusted key -"} <= set(shown)
+    assert "member number m_1" in run("store list").output
     [entry] = audit.find(db, Filter(action="store.created", target="coin-1"))
     assert entry["details"]["settings"] == kept
 
@@ -160,8 +153,8 @@ def test_what_is_left_out_has_its_default_or_is_asked_for_in_one_sentence(
     assert store("coin-1").settings["orders_of"] == "default"
     refused = run("store add coin-2 --kind coin")
     assert refused.output == (
-        "Error: A store of the kind coin needs --merchant-id (The merchant's id) and --display-name (The name that the"
-        " provider shows).\n"
+        "Error: A store of the kind coin needs --member-number (The number of the member) and --shown-as (The name that"
+        " the provider shows).\n"
     )
     assert db.stores.count_documents({}) == 1
 
@@ -172,10 +165,13 @@ def test_what_is_left_out_has_its_default_or_is_asked_for_in_one_sentence(
         (f"{COIN} --trial perhaps", "--trial must be yes or no."),
         (f"{COIN} --orders-of nobody", "--orders-of: there is no other store 'nobody'."),
         (
-            "store add till-1 --kind till --merchant-id m_1",
-            "--merchant-id is for the kind coin; this store is of till.",
+            "store add till-1 --kind till --member-number m_1",
+            "--member-number is for the kind coin; this store is of till.",
         ),
-        ("store add north --public-key k", "--public-key is for the kind coin or token; this store is of woocommerce."),
+        (
+            "store add north --trusted-key k",
+            "--trusted-key is for the kind coin or token; this store is of woocommerce.",
+        ),
     ],
 )
 def test_what_can_not_be_is_refused_in_one_sentence_and_nothing_is_added(
@@ -189,22 +185,22 @@ def test_what_can_not_be_is_refused_in_one_sentence_and_nothing_is_added(
 def test_what_names_the_store_is_of_one_store(run: Run) -> None:
     run(COIN)
     second = COIN.replace("coin-1", "coin-2")
-    assert "--merchant-id: the store 'coin-1' has this already." in run(second).output
+    assert "--member-number: the store 'coin-1' has this already." in run(second).output
     assert run(second.replace("m_1", "m_2")).exit_code == 0
-    assert "has this already" in run("store set coin-2 --merchant-id m_1").output
-    assert run("store set coin-2 --merchant-id m_2").exit_code == 0, "its own"
+    assert "has this already" in run("store set coin-2 --member-number m_1").output
+    assert run("store set coin-2 --member-number m_2").exit_code == 0, "its own"
 
 
 def test_settings_of_a_kind_are_changed_one_by_one(run: Run, store: Callable[[str], Store], db: Db) -> None:
     run(f"{COIN} --trial yes")
-    assert run("store set coin-1 --display-name Bar --trial=").exit_code == 0
-    assert {"merchant_id": "m_1", "display_name": "Bar", "trial": False}.items() <= store("coin-1").settings.items()
-    assert "needs --merchant-id" in run("store set coin-1 --merchant-id=").output
+    assert run("store set coin-1 --shown-as Bar --trial=").exit_code == 0
+    assert {"member_number": "m_1", "shown_as": "Bar", "trial": False}.items() <= store("coin-1").settings.items()
+    assert "needs --member-number" in run("store set coin-1 --member-number=").output
     assert "--orders-of: there is no other store 'coin-1'" in run("store set coin-1 --orders-of coin-1").output
-    assert "is for the kind coin" in run("store set default --merchant-id m_1").output
+    assert "is for the kind coin" in run("store set default --member-number m_1").output
     [entry] = audit.find(db, Filter(action="store.changed", target="coin-1"))
-    assert entry["details"]["settings"]["before"]["display_name"] == "Cafe"
-    assert entry["details"]["settings"]["after"]["display_name"] == "Bar"
+    assert entry["details"]["settings"]["before"]["shown_as"] == "Cafe"
+    assert entry["details"]["settings"]["after"]["shown_as"] == "Bar"
 
 
 def test_both_secrets_count_until_the_rotation_is_ended(run: Run, store: Callable[[str], Store], db: Db) -> None:

@@ -10,6 +10,7 @@ from pos_api.inbox.model import Noun
 from pos_api.senders.base import Authenticated, Command, Setting, StoreCandidates, StreamedAuthentication
 from pos_api.senders.kaynko import debts, messages, products, sales, sessions
 from pos_api.senders.kaynko.authentication import SIGNATURE_HEADER, KaynkoAuthentication
+from pos_api.senders.kaynko.documentation import DOCUMENTATION
 from pos_api.senders.kaynko.messages import Message
 from pos_api.senders.values import yes_or_no
 from pos_api.stores.model import Store
@@ -46,6 +47,8 @@ class Kaynko:
         ),
     )
     has_secret = True
+    paths = ("/api/webhooks/kaynko",)
+    documentation = DOCUMENTATION
     topics = frozenset(_TRANSLATE)
 
     def noun(self, topic: str) -> Noun:

@@ -9,6 +9,7 @@ from pos_api.database.client import Document
 from pos_api.inbox.model import Noun
 from pos_api.senders import values
 from pos_api.senders.base import ORDERS_OF, Authenticated, Command, Setting, StoreCandidates, StreamedAuthentication
+from pos_api.senders.documentation import Documentation
 from pos_api.senders.payment_provider import events
 from pos_api.senders.payment_provider.events import ProviderEvent
 from pos_api.senders.payment_provider.signature import SignedParts
@@ -36,6 +37,8 @@ class PaymentProviderSender:
     kind: str
     settings: tuple[Setting, ...] = (ORDERS_OF, LIVEMODE)
     has_secret = True
+    paths: tuple[str, ...]
+    documentation: Documentation
     topics = TOPICS
     provider: Provider
     signature_headers: tuple[str, ...]

@@ -13,11 +13,13 @@ from pos_api.senders.base import Authenticated, Setting, StoreCandidates, Stream
 from pos_api.senders.payment_provider.sender import PaymentProviderSender
 from pos_api.senders.payment_provider.translate import Currency, Provider
 from pos_api.senders.paymentkit.component_signature import SIGNATURE, is_signed_by, read_public_key, signed_texts
+from pos_api.senders.paymentkit.documentation import DOCUMENTATION
 
 PUBLIC_KEY = Setting(
     "public_key",
     "The application's public key (BLOCKLET_APP_PK), which its component signatures are checked with.",
     read_public_key,
+    unique=True,
     replaces_secret=True,
 )
 _CURRENCIES = ("payment_currency", "paymentCurrency", "currency")
@@ -59,6 +61,8 @@ class PaymentKit(PaymentProviderSender):
     only one that was made counts."""
 
     kind = "paymentkit"
+    paths = ("/api/webhooks/paymentkit",)
+    documentation = DOCUMENTATION
     settings = (*PaymentProviderSender.settings, PUBLIC_KEY)
     signature_headers = ("x-paymentkit-signature", "stripe-signature")
     provider = Provider(currency_of, frozenset({"succeeded"}))

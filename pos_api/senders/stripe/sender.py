@@ -8,6 +8,7 @@ from typing import Any
 from pos_api.common.minor_units import decimals_of
 from pos_api.senders.payment_provider.sender import PaymentProviderSender
 from pos_api.senders.payment_provider.translate import Currency, Provider
+from pos_api.senders.stripe.documentation import DOCUMENTATION
 
 _DECIMALS = {"ISK": 2, "UGX": 2, "MGA": 0}
 """Where Stripe's amounts have other decimals than the currency (docs.stripe.com/currencies, "Special cases"): krona and
@@ -28,5 +29,7 @@ class Stripe(PaymentProviderSender):
     """What a sender has to be able to do (`base.Sender`)."""
 
     kind = "stripe"
+    paths = ("/api/webhooks/stripe",)
+    documentation = DOCUMENTATION
     signature_headers = ("stripe-signature",)
     provider = Provider(currency_of, frozenset({"pending", "requires_action", "succeeded"}))
