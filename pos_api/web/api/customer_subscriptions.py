@@ -38,7 +38,7 @@ def _filter(example: str, description: str) -> fields.String:
 class SubscriptionQuery(PageQuery):
     """Which subscriptions to list."""
 
-    store = _filter("stripe-1", "Of this store.")
+    store = _filter("online-1", "Of this store.")
     status = _filter("past_due", "In this status, as the provider calls it.")
     customer = _filter("cus_NffrFeUfNV2Hib", "Of this customer, by the provider's id.")
 
@@ -59,9 +59,9 @@ class CustomerSubscription(Schema):
 
     id = fields.String(
         required=True,
-        metadata={"description": "`store:external id`", "example": "stripe-1:sub_1MowQVLkdIwHu7ixeRlqHVzs"},
+        metadata={"description": "`store:external id`", "example": "online-1:sub_1MowQVLkdIwHu7ixeRlqHVzs"},
     )
-    store = fields.String(required=True, metadata={"example": "stripe-1"})
+    store = fields.String(required=True, metadata={"example": "online-1"})
     external_id = fields.String(required=True, metadata={"example": "sub_1MowQVLkdIwHu7ixeRlqHVzs"})
     customer = fields.String(
         required=True,
