@@ -15,7 +15,6 @@ COLLECTIONS = (
         (
             IndexModel(_NEWEST_FIRST),
             IndexModel([("store", ASCENDING), *_NEWEST_FIRST]),
-            IndexModel([("store", ASCENDING), ("opened_at", ASCENDING)]),
         ),
     ),
     Collection(

@@ -13,6 +13,7 @@ from pos_api.staff.audit import clear_actor
 from pos_api.web.api import (
     audit,
     auth,
+    cash_sessions,
     customer_subscriptions,
     customers,
     docs,
@@ -41,6 +42,7 @@ _BLUEPRINTS = tuple(
         customers,
         customer_subscriptions,
         products,
+        cash_sessions,
         inbox,
         stores,
         auth,

@@ -1,0 +1,30 @@
+"""What is shown of a cash session, by the API and in CSV files. Pure: no database."""
+
+from __future__ import annotations
+
+from bson import Decimal128
+
+from pos_api.cash.expected_cash import ExpectedCash
+from pos_api.cash.model import CashSession
+from pos_api.common.money import decimal128
+from pos_api.common.presentation import fields, shown
+from pos_api.database.client import Document
+
+COLUMNS = (
+    *("id", "store", "external_id", "opened_at", "closed_at", "opening_cash", "counted_cash", "expected_cash"),
+    *("difference", "assumed_cash", "currency"),
+)
+_SESSION = fields(*COLUMNS)
+
+
+def session(stored: CashSession, expected: ExpectedCash) -> Document:
+    """A stored session with what was expected of it."""
+    worked_out: dict[str, Decimal128 | str | None] = {
+        "id": stored["_id"],
+        "expected_cash": None if expected.expected is None else decimal128(expected.expected),
+        "difference": None if expected.difference is None else decimal128(expected.difference),
+        "assumed_cash": decimal128(expected.assumed),
+        "currency": expected.currency,
+    }
+    known = {**stored, **worked_out}
+    return shown({name: known[name] for name in COLUMNS}, _SESSION)

@@ -1,0 +1,136 @@
+"""Cash sessions as people read them: newest first, with the cash that was expected.
+
+What was expected is worked out when somebody looks. A page reads the movements of the time that its sessions span, by
+the index of store and time, so it costs the same however long the history is.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import TypeAlias, cast
+
+from pos_api.cash import presentation
+from pos_api.cash.expected_cash import ExpectedCash, Interval, expected_cash, intervals
+from pos_api.cash.model import CashMovement, CashSession
+from pos_api.database.client import Db, Document
+from pos_api.errors import NotFound
+
+Position = tuple[datetime, str]
+"""Where a list stands: `listed_at` and `_id` of its last session."""
+
+_NEWEST_FIRST = [("listed_at", -1), ("_id", -1)]
+_OF_STORE = [("store", 1), *_NEWEST_FIRST]
+_CHUNK = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which sessions are wanted, by store and by when they were opened, both ends included; None asks for nothing."""
+
+    store: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+Found: TypeAlias = tuple[CashSession, ExpectedCash]
+"""A stored session, and what was expected of it."""
+
+
+def stream(db: Db, wanted: Filter) -> Iterator[Document]:
+    """All sessions that match, newest first, as they are shown; read as they are taken."""
+    after: Position | None = None
+    while found := find(db, wanted, _CHUNK, after):
+        yield from map(shown, found)
+        after = position(found[-1])
+
+
+def get(db: Db, session: str) -> Document:
+    """One session by its `store:id`, as it is shown. Raises NotFound."""
+    found = cast("CashSession | None", db.cash_sessions.find_one({"_id": session}))
+    if found is None:
+        raise NotFound(f"There is no cash session {session[:80]!r}.")
+    return shown((found, _expected_of_store(db, [found])[0]))
+
+
+def position(found: Found) -> Position:
+    """Where a list stands whose last session this is."""
+    return found[0]["listed_at"], found[0]["_id"]
+
+
+def shown(found: Found) -> Document:
+    """A session as people see it."""
+    return presentation.session(*found)
+
+
+def find(db: Db, wanted: Filter, limit: int, after: Position | None = None) -> list[Found]:
+    """Up to `limit` sessions, newest first, from `after` on."""
+    cursor = db.cash_sessions.find(_query(wanted, after)).sort(_NEWEST_FIRST).limit(limit)
+    if wanted.store is not None:
+        cursor = cursor.hint(_OF_STORE)
+    found = cast("list[CashSession]", list(cursor))
+    expected: dict[str, ExpectedCash] = {}
+    for _, group in groupby(sorted(found, key=lambda each: each["store"]), key=lambda each: each["store"]):
+        sessions = sorted(group, key=lambda each: (each["opened_at"] or each["listed_at"], each["_id"]))
+        for session, known in zip(sessions, _expected_of_store(db, sessions), strict=True):
+            expected[session["_id"]] = known
+    return [(session, expected[session["_id"]]) for session in found]
+
+
+def _query(wanted: Filter, after: Position | None) -> Document:
+    query: Document = {} if wanted.store is None else {"store": wanted.store}
+    bounds: Document = {}
+    if wanted.since is not None:
+        bounds["$gte"] = wanted.since
+    latest = [each for each in (wanted.until, after[0] if after else None) if each is not None]
+    if latest:
+        bounds["$lte"] = min(latest)
+    if bounds:
+        query["listed_at"] = bounds
+    if after is not None:
+        query["$nor"] = [{"listed_at": after[0], "_id": {"$gte": after[1]}}]
+    return query
+
+
+def _expected_of_store(db: Db, sessions: list[CashSession]) -> list[ExpectedCash]:
+    """What is expected of sessions of one store, which are all that there are between the first and the last."""
+    known = intervals(sessions, _next_opening(db, sessions))
+    movements = _movements(db, sessions[0]["store"], [each for each in known if each])
+    times = [each["at"] for each in movements]
+    expected = []
+    for session, interval in zip(sessions, known, strict=True):
+        first = bisect_left(times, interval.start) if interval else 0
+        last = bisect_left(times, interval.end) if interval and interval.end else len(times)
+        expected.append(expected_cash(session, interval, movements[first:last]))
+    return expected
+
+
+def _next_opening(db: Db, sessions: list[CashSession]) -> datetime | None:
+    """When the session that follows the last of these was opened; None where none was."""
+    opened = [each for each in sessions if each["opened_at"]]
+    if not opened:
+        return None
+    last = opened[-1]
+    later = {
+        "store": last["store"],
+        "opened_at": {"$ne": None},
+        "listed_at": {"$gte": last["listed_at"]},
+        "$nor": [{"listed_at": last["listed_at"], "_id": {"$lte": last["_id"]}}],
+    }
+    following = db.cash_sessions.find(later, {"opened_at": 1}).hint(_OF_STORE).sort([("listed_at", 1), ("_id", 1)])
+    return next((each["opened_at"] for each in following.limit(1)), None)
+
+
+def _movements(db: Db, store: str, known: list[Interval]) -> list[CashMovement]:
+    """The movements of the time that these intervals span, in order."""
+    if not known:
+        return []
+    span: Document = {"$gte": min(each.start for each in known)}
+    ends = [each.end for each in known if each.end]
+    if len(ends) == len(known):
+        span["$lt"] = max(ends)
+    fields = dict.fromkeys(("at", "amount", "currency", "is_assumed"), 1)
+    return cast("list[CashMovement]", list(db.cash_movements.find({"store": store, "at": span}, fields).sort("at", 1)))

@@ -1,0 +1,153 @@
+"""Cash sessions as staff see them: what was expected, page by page, as a file, at the same cost in a long history."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from bson import Decimal128
+from flask.testing import FlaskClient
+from pymongo import MongoClient
+
+from pos_api.cash import queries
+from pos_api.cash.apply import apply_movement, apply_session
+from pos_api.cash.model import CashMovementUpdate, CashSessionUpdate
+from pos_api.config import Config
+from pos_api.database.client import Db
+from tests.paging import read_all
+from tests.steps import Process
+from tests.web.api.test_products import as_
+
+_FIRST = datetime(2026, 6, 1, 8, tzinfo=UTC)
+_PATH = "/api/cash-sessions"
+
+
+def _session(db: Db, number: int, *, store: str = "till-1", closed: bool = True, **more: Any) -> None:
+    opened_at = _FIRST + timedelta(days=number)
+    fields: dict[str, Any] = {
+        "store": store,
+        "external_id": str(number),
+        "sequence": 1,
+        "opened_at": opened_at,
+        "closed_at": opened_at + timedelta(hours=9) if closed else None,
+        "opening_cash": Decimal128("20.00"),
+        "counted_cash": Decimal128("100.00") if closed else None,
+        "currency": "USD",
+        "at": opened_at,
+    }
+    apply_session(db, CashSessionUpdate(**{**fields, **more}))
+
+
+def _moved(db: Db, day: int, hour: float, amount: str, *, store: str = "till-1", assumed: bool = False) -> None:
+    at = _FIRST + timedelta(days=day, hours=hour)
+    name = f"sale-{day}-{hour}"
+    apply_movement(db, CashMovementUpdate(store, name, 1, "sale", at, Decimal128(amount), "USD", is_assumed=assumed))
+
+
+@pytest.fixture
+def sessions(db: Db) -> None:
+    """Ten days of two tills; each sells in the morning, in the afternoon, and after it was closed."""
+    for number in range(10):
+        _session(db, number, closed=number != 9)
+        _session(db, number, store="till-2")
+        for hour in (0, 4, 12):
+            _moved(db, number, hour, f"{number}.50")
+        _moved(db, number, 5, "7.00", store="till-2", assumed=True)
+
+
+def _all(client: FlaskClient, query: str) -> list[Any]:
+    return read_all(lambda cursor: _get(client, query + (f"&cursor={cursor}" if cursor else "")))
+
+
+def _get(client: FlaskClient, query: str = "", role: str = "viewer") -> Any:
+    return client.get(f"{_PATH}{query}", headers=as_(role)).get_json()
+
+
+def test_a_session_is_shown_with_what_was_expected_and_by_how_much_it_differs(
+    client: FlaskClient, sessions: None
+) -> None:
+    assert _get(client, "/till-1:3")["data"] == {
+        "id": "till-1:3",
+        "store": "till-1",
+        "external_id": "3",
+        "opened_at": "2026-06-04T08:00:00Z",
+        "closed_at": "2026-06-04T17:00:00Z",
+        "opening_cash": "20.00",
+        "counted_cash": "100.00",
+        "expected_cash": "27.00",
+        "difference": "73.00",
+        "assumed_cash": "0",
+        "currency": "USD",
+    }
+    of_second = _get(client, "/till-2:3")["data"]
+    assert (of_second["expected_cash"], of_second["assumed_cash"]) == ("27.00", "7.00")
+    still_open = _get(client, "/till-1:9")["data"]
+    assert (still_open["expected_cash"], still_open["counted_cash"], still_open["difference"]) == ("48.50", None, None)
+    assert client.get(f"{_PATH}/till-1:99", headers=as_("viewer")).status_code == 404
+    assert client.get(_PATH).status_code == 401
+
+
+@pytest.mark.parametrize("limit", [1, 3, 200])
+def test_each_page_has_the_same_rows_whatever_its_size(limit: int, client: FlaskClient, sessions: None) -> None:
+    rows = read_all(lambda cursor: _get(client, f"?limit={limit}" + (f"&cursor={cursor}" if cursor else "")))
+    assert [each["id"] for each in rows] == [
+        f"{till}:{day}" for day in range(9, -1, -1) for till in ("till-2", "till-1")
+    ]
+    assert rows == [_get(client, f"/{each['id']}")["data"] for each in rows]
+    only = read_all(
+        lambda cursor: _get(client, f"?limit={limit}&store=till-1" + (f"&cursor={cursor}" if cursor else ""))
+    )
+    assert only == [each for each in rows if each["store"] == "till-1"]
+
+
+def test_sessions_are_found_by_when_they_were_opened(client: FlaskClient, sessions: None) -> None:
+    found = _get(client, "?store=till-1&from=2026-06-03&to=2026-06-04")["data"]
+    assert [each["external_id"] for each in found] == ["3", "2"]
+    assert [each["expected_cash"] for each in found] == ["27.00", "25.00"], "as in the list of all"
+    assert _get(client, "?store=till-3")["data"] == []
+    assert client.get(f"{_PATH}?from=yesterday", headers=as_("viewer")).status_code == 422
+    assert client.get(f"{_PATH}?cursor=x", headers=as_("viewer")).status_code == 400
+
+
+def test_the_file_has_what_the_list_has(client: FlaskClient, sessions: None) -> None:
+    headers = {**as_("viewer"), "Accept": "text/csv"}
+    reply = client.get(f"{_PATH}?store=till-1", headers=headers)
+    rows = list(csv.DictReader(io.StringIO(reply.text)))
+    listed = _get(client, "?store=till-1")["data"]
+    assert rows == [{name: value or "" for name, value in each.items()} for each in listed]
+
+
+def test_a_page_reads_what_its_sessions_span_and_no_more(process: Process, db: Db, config: Config) -> None:
+    for number in range(40):
+        _session(db, number)
+        _moved(db, number, 1, "5.00")
+    process.steps.go_on()
+    found = queries.find(process.db, queries.Filter(store="till-1"), 10)
+    assert [each[1].expected for each in found] == [25] * 10
+    assert process.steps.names == ["find", "find", "find"], "the sessions, what follows them, the movements"
+    with MongoClient[dict[str, Any]](config.mongodb_uri) as client:
+        plain = client.get_default_database()
+        plain.command("profile", 2)
+        queries.find(db, queries.Filter(store="till-1"), 10, queries.position(found[-1]))
+        plain.command("profile", 0)
+        profile = plain["system.profile"].find({"op": "query", "ns": {"$regex": "cash_"}})
+        read = [each["docsExamined"] for each in profile]
+    assert len(read) == 3
+    assert max(read) <= 11, "neither what is older nor what is newer"
+
+
+def test_a_session_has_an_event_when_it_is_opened_and_one_when_it_is_closed(db: Db) -> None:
+    def update(sequence: int, **more: Any) -> list[str]:
+        opening: dict[str, Any] = {"opened_at": None, "closed_at": None, "opening_cash": None, "counted_cash": None}
+        fields: Any = {**opening, **more, "store": "till-1", "external_id": "5", "currency": "USD", "at": _FIRST}
+        return [each.type for each in apply_session(db, CashSessionUpdate(sequence=sequence, **fields)).events]
+
+    closed = {"closed_at": _FIRST, "counted_cash": Decimal128("5")}
+    opened = {"opened_at": _FIRST, "opening_cash": Decimal128("1")}
+    assert update(1, **closed) == ["session.closed"]
+    assert update(2, **closed, **opened) == ["session.opened"]
+    assert update(2, **closed, **opened) == []
+    assert update(1, **closed) == [], "older"
