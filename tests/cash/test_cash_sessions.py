@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -17,32 +17,21 @@ from pos_api.cash.apply import apply_movement, apply_session
 from pos_api.cash.model import CashMovementUpdate, CashSessionUpdate
 from pos_api.config import Config
 from pos_api.database.client import Db
+from tests.cash.sessions import FIRST, cash_session
 from tests.paging import read_all
 from tests.steps import Process
 from tests.web.api.test_products import as_
 
-_FIRST = datetime(2026, 6, 1, 8, tzinfo=UTC)
 _PATH = "/api/cash-sessions"
 
 
-def _session(db: Db, number: int, *, store: str = "till-1", closed: bool = True, **more: Any) -> None:
-    opened_at = _FIRST + timedelta(days=number)
-    fields: dict[str, Any] = {
-        "store": store,
-        "external_id": str(number),
-        "sequence": 1,
-        "opened_at": opened_at,
-        "closed_at": opened_at + timedelta(hours=9) if closed else None,
-        "opening_cash": Decimal128("20.00"),
-        "counted_cash": Decimal128("100.00") if closed else None,
-        "currency": "USD",
-        "at": opened_at,
-    }
-    apply_session(db, CashSessionUpdate(**{**fields, **more}))
+def _session(db: Db, number: int, *, store: str = "till-1", closed: bool = True) -> None:
+    still_open: dict[str, Any] = {} if closed else {"closed_at": None, "counted_cash": None}
+    apply_session(db, cash_session(str(number), number, store=store, **still_open))
 
 
 def _moved(db: Db, day: int, hour: float, amount: str, *, store: str = "till-1", assumed: bool = False) -> None:
-    at = _FIRST + timedelta(days=day, hours=hour)
+    at = FIRST + timedelta(days=day, hours=hour)
     name = f"sale-{day}-{hour}"
     apply_movement(db, CashMovementUpdate(store, name, 1, "sale", at, Decimal128(amount), "USD", is_assumed=assumed))
 
@@ -142,11 +131,11 @@ def test_a_page_reads_what_its_sessions_span_and_no_more(process: Process, db: D
 def test_a_session_has_an_event_when_it_is_opened_and_one_when_it_is_closed(db: Db) -> None:
     def update(sequence: int, **more: Any) -> list[str]:
         opening: dict[str, Any] = {"opened_at": None, "closed_at": None, "opening_cash": None, "counted_cash": None}
-        fields: Any = {**opening, **more, "store": "till-1", "external_id": "5", "currency": "USD", "at": _FIRST}
+        fields: Any = {**opening, **more, "store": "till-1", "external_id": "5", "currency": "USD", "at": FIRST}
         return [each.type for each in apply_session(db, CashSessionUpdate(sequence=sequence, **fields)).events]
 
-    closed = {"closed_at": _FIRST, "counted_cash": Decimal128("5")}
-    opened = {"opened_at": _FIRST, "opening_cash": Decimal128("1")}
+    closed = {"closed_at": FIRST, "counted_cash": Decimal128("5")}
+    opened = {"opened_at": FIRST, "opening_cash": Decimal128("1")}
     assert update(1, **closed) == ["session.closed"]
     assert update(2, **closed, **opened) == ["session.opened"]
     assert update(2, **closed, **opened) == []

@@ -16,6 +16,7 @@ from pos_api.common.money import decimal
 from pos_api.common.time import first_moment, last_moment, rfc3339
 from pos_api.database.client import Document
 from pos_api.errors import Invalid
+from pos_api.staff import audit
 from pos_api.stores.api_keys import READ
 from pos_api.web.api import pages
 from pos_api.web.api.access import staff
@@ -111,6 +112,8 @@ def list_sessions(query: Document) -> Any:
     """List cash sessions, newest first, a page at a time; all that match as one CSV file with `Accept: text/csv`."""
     db, wanted = services().db, _wanted(query)
     if request.accept_mimetypes.best_match(["application/json", "text/csv"]) == "text/csv":
+        asked = {"store": query.get("store"), "from": query.get("since"), "to": query.get("until")}
+        audit.record(db, "cash.exported", details={name: value for name, value in asked.items() if value})
         lines = csv_cells.write(presentation.COLUMNS, map(_row, queries.stream(db, wanted)))
         disposition = {"Content-Disposition": 'attachment; filename="cash-sessions.csv"'}
         return Response(lines, mimetype="text/csv", headers=disposition)

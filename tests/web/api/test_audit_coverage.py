@@ -58,11 +58,16 @@ ROUTES: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 EXPORTS = {
+    "/api/cash-sessions": "cash.exported",
     "/api/customer-subscriptions": "subscriptions.exported",
     "/api/products": "products.exported",
     "/api/webhooks/orders": "orders.exported",
 }
 _FILTERS: dict[str, tuple[dict[str, str], dict[str, str]]] = {
+    "/api/cash-sessions": (
+        {"store": "till-1", "from": "2026-11-01"},
+        {"store": "till-1", "from": "2026-11-01"},
+    ),
     "/api/customer-subscriptions": (
         {"status": "active", "customer": "cus_1"},
         {"status": "active", "customer": "given"},

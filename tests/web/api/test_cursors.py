@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from pos_api.cash import apply as cash
 from pos_api.database.client import Db
 from pos_api.senders.values import EMAIL_LIMIT, SKU_LIMIT
 from pos_api.staff import audit
 from pos_api.subscriptions import apply as subscriptions
+from tests.cash.sessions import cash_session
 from tests.factories import Shop, at, order, product
 from tests.paging import read_all
 from tests.web.api.test_customer_subscriptions import subscription
@@ -18,6 +20,7 @@ from tests.web.api.test_products import as_
 
 LETTERS = ["a", "ä", "👕", '"', "\\", "İ", "%", "\u2028", "\x01"]
 LISTS = {
+    "cash-sessions": "id",
     "webhooks/orders": "id",
     "customers": "id",
     "customer-subscriptions": "id",
@@ -39,6 +42,7 @@ def filled(client: FlaskClient, db: Db) -> FlaskClient:
         shop.outcome("order.created", order(number, billing={"email": email}, date_created_gmt=at(number % 2)))
         shop.deliver("order.updated", {"id": number, "status": ["odd"]})
         audit.record(db, "stock.adjusted", target=letter * 200)
+        cash.apply_session(db, cash_session(f"{letter * 199}x", number % 2))
         subscriptions.apply(db, subscription(f"{letter * 199}x", number % 2))
     return client
 

@@ -23,12 +23,14 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from pos_api.cash import apply as cash
 from pos_api.catalogue import staff_actions
 from pos_api.config import Config
 from pos_api.database.client import Db
 from pos_api.senders.registry import SENDERS
 from pos_api.staff import token_claims
 from pos_api.subscriptions import apply as subscriptions
+from tests.cash.sessions import cash_session
 from tests.paths import ROOT, TESTS
 from tests.web.api.test_customer_subscriptions import subscription
 
@@ -168,9 +170,13 @@ def test_real_orders_are_as_the_document_says(api: Any, client: FlaskClient, con
     for event in db.inbox.find().limit(20):
         holds("/api/inbox/{key}", {"key": event["_id"]})
     subscriptions.apply(db, subscription("sub_1"))
+    cash.apply_session(db, cash_session("5"))
+    cash.apply_session(db, cash_session("6", opened_at=None))
+    holds("/api/cash-sessions/{session}", {"session": "till-1:5"})
     for route in (
         "/api/webhooks/orders",
         "/api/customers",
+        "/api/cash-sessions",
         "/api/customer-subscriptions",
         "/api/products",
         "/api/inbox",

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from pos_api.cash import apply as cash
 from pos_api.catalogue import staff_actions
 from pos_api.common.presentation import fields, shown
 from pos_api.config import Config
@@ -15,6 +16,7 @@ from pos_api.database.client import Db
 from pos_api.staff import audit, users
 from pos_api.staff.tokens import Tokens
 from pos_api.subscriptions import apply as subscriptions
+from tests.cash.sessions import cash_session
 from tests.factories import Shop, line, order
 from tests.service import pos_api, settings_of
 from tests.web.api.test_customer_subscriptions import subscription
@@ -59,7 +61,9 @@ def filled(shop: Shop, db: Db) -> Db:
     shop.send("order.updated", {"id": "x"})
     audit.record(db, "product.price", target="A")
     subscriptions.apply(db, subscription("sub_1"))
-    for name in ("orders", "customers", "customer_subscriptions", "inbox", "products", "stock_movements", "audit"):
+    cash.apply_session(db, cash_session("5"))
+    kept = ("orders", "customers", "customer_subscriptions", "cash_sessions", "inbox", "products", "stock_movements")
+    for name in (*kept, "audit"):
         assert db[name].count_documents({}), name
         for each in list(db[name].find()):
             db[name].replace_one({"_id": each["_id"]}, with_unknown_fields(each))
@@ -74,6 +78,8 @@ def filled(shop: Shop, db: Db) -> Db:
         ("/api/customers", "anna@example.se"),
         ("/api/customers/anna@example.se", "default:1"),
         ("/api/customers/anna@example.se/export", "default:1"),
+        ("/api/cash-sessions", "till-1:5"),
+        ("/api/cash-sessions/till-1:5", "till-1:5"),
         ("/api/customer-subscriptions", "sub_1"),
         ("/api/products", "A"),
         ("/api/products/item?sku=A", "A"),
