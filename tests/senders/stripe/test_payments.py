@@ -153,6 +153,21 @@ _REFUNDS = {
         ],
         "50.00",
     ),
+    "two of one second, the second by its object alone": (
+        [
+            event("charge.refunded", charge(5000), after=60),
+            event("refund.created", refund(1, 5000, made=60), after=60),
+            event("refund.created", refund(2, 1000, made=60), after=60),
+        ],
+        "60.00",
+    ),
+    "one that failed in the second in which it was made": (
+        [
+            event("refund.created", refund(1, 5000, "pending", made=60), after=60),
+            event("refund.failed", refund(1, 5000, "failed", made=60), after=60),
+        ],
+        "0",
+    ),
     "one that failed and was made again": (
         [
             event("charge.refunded", charge(5000), after=60),
@@ -197,6 +212,12 @@ def test_a_delivery_again_under_a_new_id_changes_nothing() -> None:
     events = [event("payment_intent.succeeded", intent()), event("charge.refunded", charge(5000), after=60)]
     again = [{**each, "id": f"evt_again_{each['id']}", "pending_webhooks": 0} for each in events]
     assert come_to(_SENDER, _STORE, events) == come_to(_SENDER, _STORE, [*events, *again])
+
+
+def test_a_payment_is_paid_when_its_first_event_says_so() -> None:
+    events = [event("payment_intent.succeeded", intent()), event("payment_intent.succeeded", intent(), after=90)]
+    for order in itertools.permutations(events):
+        assert _payment(*order).paid_at == moment(0)
 
 
 def test_events_of_the_other_mode_are_ignored_where_the_store_is_of_one() -> None:
@@ -263,6 +284,7 @@ def test_a_subscription_has_its_newest_state_and_its_history_in_any_order_of_arr
     events = [
         event("customer.subscription.created", subscription("incomplete")),
         event("customer.subscription.updated", subscription("active")),
+        event("customer.subscription.updated", subscription("active", current_period_end=1), after=50),
         event("customer.subscription.updated", subscription("past_due"), after=100),
         event("customer.subscription.updated", subscription("active", cancel_at_period_end=True), after=200),
         event("customer.subscription.deleted", subscription("active"), after=200),
