@@ -8,28 +8,38 @@ from pos_api.cli.common import moment_text, say, with_config, with_db
 from pos_api.config import Config
 from pos_api.database.client import Db
 from pos_api.inbox import queries
+from pos_api.inbox.model import IGNORED
 from pos_api.inbox.replay import replay_entries
 from pos_api.privacy import retention
+
+_NOTHING = {"waiting": "Nothing waits.", IGNORED: "Nothing was ignored."}
 
 
 @click.command("inbox")
 @click.option("--state", type=click.Choice(["parked", "failed", "waiting"]), help="Only these.")
+@click.option("--outcome", type=click.Choice([IGNORED]), help="In place of a state: those with nothing to keep.")
+@click.option("--kind", help="Only those of stores of this kind.")
+@click.option("--store", help="Only this store's.")
+@click.option("--topic", help="Only those of this topic, such as order.created.")
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True)
 @with_db
 @with_config
-def list_inbox(config: Config, db: Db, /, state: str | None, limit: int) -> None:
-    """Deliveries that need a look, with the reason, the newest first; or those that wait."""
-    _, entries = queries.find(db, queries.Filter(state), limit=limit)
+def list_inbox(config: Config, db: Db, /, limit: int, **given: str | None) -> None:
+    """Deliveries that need a look, with the reason, the newest first; or those that wait, or were ignored."""
+    if given["state"] and given["outcome"]:
+        raise click.UsageError("Give --state or --outcome, not both.")
+    _, entries = queries.find(db, queries.Filter(**given), limit=limit)
     for each in entries:
         what = f"{each['store']} {each['topic'] or 'unreadable'} {each['resource_id']}"
-        say(f"{moment_text(each['received_at'])}  {each['state']:<8} {what}  {each.get('reason', '')}")
+        state = each["outcome"] if given["outcome"] else each["state"]
+        say(f"{moment_text(each['received_at'])}  {state:<8} {what}  {each.get('reason', '')}")
         for field, problem in (each.get("details") or {}).items():
             say(f"  {field}: {problem}")
         say(f"  {each['_id']}")
         if until := retention.kept_until(each, config):
             say(f"  is deleted on {until.date()}, unless it is replayed")
     if not entries:
-        say("Nothing waits." if state == "waiting" else "Nothing needs a look.", err=True)
+        say(_NOTHING.get(given["outcome"] or given["state"] or "", "Nothing needs a look."), err=True)
 
 
 @click.command()

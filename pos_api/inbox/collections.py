@@ -18,6 +18,10 @@ COLLECTIONS = (
                 partialFilterExpression={"attention_at": {"$exists": True}},
             ),
             present("done_at"),
+            IndexModel(  # of those that were ignored alone; what it is filtered by is in the index
+                [("ignored_at", DESCENDING), ("_id", DESCENDING), *((name, 1) for name in ("kind", "store", "topic"))],
+                partialFilterExpression={"ignored_at": {"$exists": True}},
+            ),
             IndexModel("about"),
         ),
     ),

@@ -9,13 +9,13 @@ from pymongo import UpdateMany
 
 from pos_api.common.time import now
 from pos_api.database.client import Db, Document
-from pos_api.inbox.model import Outcome
+from pos_api.inbox.model import IGNORED, Outcome
 
 INTERRUPTIONS = {"alone": "", "interrupted_alone": ""}
 E_MAIL_ADDRESSES = {"about": {"$regex": "@"}}
 """What an update pulls from an entry that is erased."""
 
-ENDING_FIELDS = {"attention_at": "", "done_at": "", "reason": "", "details": "", **INTERRUPTIONS}
+ENDING_FIELDS = {"attention_at": "", "done_at": "", "ignored_at": "", "reason": "", "details": "", **INTERRUPTIONS}
 """What an update unsets in an entry that ended and is worked on again."""
 
 
@@ -39,6 +39,8 @@ def ending(outcome: Outcome) -> Document:
         "outcome": outcome.outcome,
         "attention_at" if parked else "done_at": now(),
     }
+    if outcome.outcome == IGNORED:
+        changes["ignored_at"] = changes["done_at"]
     if outcome.warnings:
         changes["warnings"] = [each.stored() for each in outcome.warnings]
     if outcome.reason:
@@ -53,5 +55,5 @@ def ending(outcome: Outcome) -> Document:
 def park(db: Db, key: str, reason: str) -> None:
     """Park an entry that had ended well: what arrived later shows that it can't be used."""
     parked = ending(Outcome("parked", reason=reason))
-    parked["$unset"] |= {"done_at": ""}
+    parked["$unset"] |= {"done_at": "", "ignored_at": ""}
     db.inbox.update_one({"_id": key, "state": "done"}, parked)

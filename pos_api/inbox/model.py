@@ -14,6 +14,8 @@ from typing import Any, Literal, Required, TypeAlias, TypedDict
 from pos_api.common.warning_messages import EventWarning
 
 STATES = ("waiting", "done", "parked", "failed")
+IGNORED = "ignored"
+"""The outcome of an entry in which there was nothing to keep."""
 
 Noun: TypeAlias = Literal["order", "product", "customer", "payment", "cash", "subscription", ""]
 """What a delivery is about; blank for anything else, and where it is not known."""
@@ -50,6 +52,8 @@ class StoredEntry(TypedDict, total=False):
     done_at: datetime
     attention_at: datetime
     """When it was parked or failed: those with it are for people to look at."""
+    ignored_at: datetime
+    """When it was ignored: those with it are listed, so that people see what is not used."""
     erased_at: datetime
     """When its body was erased; what is left then is what it was about, when it came and what became of it."""
     outcome: str

@@ -14,6 +14,7 @@ def entry(stored: StoredEntry, kept_until: datetime | None) -> Document:
     return {
         "key": stored["_id"],
         "store": stored["store"],
+        "kind": stored["kind"],
         "topic": stored["topic"],
         "resource_id": stored["resource_id"],
         "state": stored["state"],

@@ -1,42 +1,49 @@
-"""Entries as people look for them: those that need a look, those that wait, and one of them with all that was sent."""
+"""Entries as people look for them: those that need a look, those that wait, those that were ignored, and one of them
+with all that was sent."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import cast
 
 from pos_api.database.client import Db, Document
 from pos_api.errors import NotFound
-from pos_api.inbox.model import StoredEntry
+from pos_api.inbox.model import IGNORED, StoredEntry
 
 NO_ENTRY = "There is no such event in the inbox."
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which entries; None leaves a filter out. Without a state, those that need a look: parked and failed ones."""
+    """Which entries; None leaves a filter out. Without a state and an outcome (the only one is `ignored`), those that
+    need a look: parked and failed ones."""
 
     state: str | None = None
     store: str | None = None
     topic: str | None = None
+    kind: str | None = None
+    outcome: str | None = None
+
+    @property
+    def sorted_by(self) -> str:
+        """The field that all entries of this filter have, and are sorted by."""
+        if self.outcome == IGNORED:
+            return "ignored_at"
+        return "due_at" if self.state == "waiting" else "attention_at"
 
     def query(self) -> Document:
         """As a query on the collection."""
-        said = {"state": self.state, "store": self.store, "topic": self.topic}
-        needed = "due_at" if self.state == "waiting" else "attention_at"
-        return {needed: {"$exists": True}} | {name: value for name, value in said.items() if value is not None}
+        given = {name: value for name, value in asdict(self).items() if value is not None}
+        return {self.sorted_by: {"$exists": True}} | given
 
 
 def find(
     db: Db, wanted: Filter, *, before: tuple[datetime, str] | None = None, limit: int = 0
 ) -> tuple[str, list[StoredEntry]]:
-    """The entries that match, without their bodies, newest first, and the field that is sorted by.
-
-    That is `attention_at`, or `due_at` of those that wait. `before` is that field and the `_id` of the entry to start
-    after.
-    """
-    sorted_by = "due_at" if wanted.state == "waiting" else "attention_at"
+    """The entries that match, without their bodies, newest first, and the field that is sorted by. `before` is that
+    field and the `_id` of the entry to start after."""
+    sorted_by = wanted.sorted_by
     query = wanted.query()
     if before is not None:
         at, key = before

@@ -91,3 +91,34 @@ def test_the_oldest_comes_first(db: Db) -> None:
     events = [replace(event(number), received_at=now() - timedelta(seconds=number)) for number in range(5)]
     storing.store(db, events, None)
     assert [each.resource_id for each in leases.claim(db, "one", 3)] == ["4", "3", "2"]
+
+
+@pytest.mark.parametrize("wanted", [{}, {"kind": "till"}, {"store": "till-1"}, {"topic": "order.packed"}])
+def test_the_list_of_what_was_ignored_costs_what_it_shows_whatever_the_inbox_holds(
+    wanted: dict[str, str], db: Db
+) -> None:
+    entries = [replace(event(number), kind="till", store="till-1", topic="order.packed") for number in range(20)]
+    storing.store(db, entries + [event(number) for number in range(100, 300)], "one")
+    finishing.finish(db, "one", [(event(number).key, Outcome("created")) for number in range(120, 300)])
+    finishing.finish(db, "one", [(each.key, Outcome("ignored")) for each in entries])
+    finishing.finish(db, "one", [(event(number).key, Outcome("ignored")) for number in range(100, 120)])
+    query = queries.Filter(outcome="ignored", **wanted)
+    found = db.inbox.find(query.query()).sort([(query.sorted_by, -1), ("_id", -1)]).limit(10)
+    stats = found.explain()["executionStats"]
+    assert (stats["nReturned"], stats["totalDocsExamined"]) == (10, 10)
+    assert stats["totalKeysExamined"] <= 31
+
+
+def test_what_ends_well_enters_no_index_of_what_was_ignored(db: Db) -> None:
+    storing.store(db, [event(1), event(2)], "one")
+    finishing.finish(db, "one", [(event(1).key, Outcome("created")), (event(2).key, Outcome("ignored"))])
+    indexed = [
+        each["_id"] for each in db.inbox.find({"ignored_at": {"$exists": True}}).hint(_index_of(db, "ignored_at"))
+    ]
+    assert indexed == [event(2).key]
+    finishing.park(db, event(2).key, "it was needed")
+    assert db.inbox.count_documents({"ignored_at": {"$exists": True}}) == 0
+
+
+def _index_of(db: Db, field: str) -> str:
+    return next(name for name in db.inbox.index_information() if name.startswith(field))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from marshmallow import Schema, fields, validate
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from pos_api.database.client import Document
 from pos_api.inbox import presentation, queries
-from pos_api.inbox.model import STATES, StoredEntry
+from pos_api.inbox.model import IGNORED, STATES, StoredEntry
 from pos_api.inbox.replay import replay_entries
 from pos_api.privacy import retention
 from pos_api.web.api import pages
@@ -30,7 +30,20 @@ class InboxFilter(Schema):
     """Which deliveries."""
 
     store = fields.String(metadata={"example": "default"})
+    kind = fields.String(metadata={"description": "Those of stores of this kind.", "example": "till"})
     topic = fields.String(metadata={"example": "order.updated"})
+
+    outcome = fields.String(
+        validate=validate.OneOf([IGNORED]),
+        metadata={
+            "description": "In place of a state: those in which there was nothing to keep, as their topic is not known."
+        },
+    )
+
+    @validates_schema
+    def _state_or_outcome(self, data: Document, **_: Any) -> None:
+        if "state" in data and "outcome" in data:
+            raise ValidationError("Give state or outcome, not both.", "outcome")
 
 
 class InboxQuery(PageQuery, InboxFilter):
@@ -55,6 +68,7 @@ class InboxEntry(Schema):
 
     key = fields.String(required=True, metadata={"example": _KEY})
     store = fields.String(required=True, metadata={"example": "default"})
+    kind = fields.String(required=True, metadata={"description": "Of its store.", "example": "till"})
     topic = fields.String(required=True, metadata={"example": "order.updated"})
     resource_id = fields.String(required=True, metadata={"example": "4711"})
     state = fields.String(required=True, validate=validate.OneOf(STATES), metadata={"example": "parked"})
@@ -95,6 +109,10 @@ class Replayed(Schema):
     replayed = fields.Integer(required=True, metadata={"example": 1})
 
 
+def _filter(given: Document) -> queries.Filter:
+    return queries.Filter(**{name: given.get(name) for name in ("state", "store", "topic", "kind", "outcome")})
+
+
 def _kept_until(entry: StoredEntry) -> datetime | None:
     return retention.kept_until(entry, services().config)
 
@@ -105,8 +123,9 @@ def _kept_until(entry: StoredEntry) -> datetime | None:
 @blp.arguments(InboxQuery, location="query")
 @blp.response(200, page_of(InboxEntry))
 def list_entries(query: Document) -> Any:
-    """List the deliveries that need a look, or those that wait, newest first. What was sent is not in the list."""
-    wanted = queries.Filter(query.get("state"), query.get("store"), query.get("topic"))
+    """List the deliveries that need a look, those that wait, or those that were ignored, newest first. What was sent
+    is not in the list."""
+    wanted = _filter(query)
     before = pages.after(query["cursor"], datetime, str)
     moment, found = queries.find(services().db, wanted, before=before, limit=query["limit"] + 1)
     rows, info = pages.page(found, query["limit"], lambda entry: [entry.get(moment), entry["_id"]])
@@ -138,6 +157,5 @@ def replay_entry(key: str) -> Any:
 @blp.arguments(ReplayFilter)
 @blp.response(202, reply(Replayed))
 def replay_matching(given: Document) -> Any:
-    """Try all deliveries again that were parked or failed, or those of them that match."""
-    wanted = queries.Filter(given.get("state"), given.get("store"), given.get("topic"))
-    return success({"replayed": replay_entries(services().db, wanted)})
+    """Try all deliveries again that were parked or failed, or those of them that match; or those that were ignored."""
+    return success({"replayed": replay_entries(services().db, _filter(given))})

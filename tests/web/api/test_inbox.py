@@ -84,6 +84,48 @@ def test_filters_by_state_store_and_topic(client: FlaskClient, db: Db) -> None:
     assert keys("?topic=order.updated") == {parked}
 
 
+def ignore(client: FlaskClient, number: int, topic: str = "order.printed") -> str:
+    """Send an event with nothing to keep, and return the key it is kept under."""
+    reply = client.post("/api/webhooks/orders", json={"event": topic, "data": {"id": number}}, headers=KEY)
+    assert reply.json is not None
+    assert reply.json["data"]["outcome"] == "ignored"
+    return str(reply.json["data"]["event_key"])
+
+
+def test_what_was_ignored_is_listed_on_request_and_by_kind_store_and_topic(client: FlaskClient, db: Db) -> None:
+    parked, printed, packed = park(client, 1), ignore(client, 2), ignore(client, 3, "order.packed")
+    client.post("/api/webhooks/orders", json={"event": "order.created", "data": {"id": 4}}, headers=KEY)
+    db.inbox.update_one({"_id": packed}, {"$set": {"kind": "till", "store": "till-1"}})
+
+    def keys(query: str) -> list[str]:
+        return [event["key"] for event in listed(client, query)["data"]]
+
+    assert keys("?outcome=ignored") == [packed, printed]
+    assert keys("") == [parked]
+    for query in ("kind=till", "store=till-1", "topic=order.packed"):
+        assert keys(f"?outcome=ignored&{query}") == [packed]
+    assert keys("?kind=till") == []
+    assert keys("?kind=woocommerce") == [parked]
+    [first] = listed(client, "?outcome=ignored&limit=1")["data"]
+    assert (first["kind"], first["outcome"], first["state"]) == ("till", "ignored", "done")
+    pages = read_all(
+        lambda cursor: listed(client, "?outcome=ignored&limit=1" + (f"&cursor={cursor}" if cursor else ""))
+    )
+    assert [event["key"] for event in pages] == [packed, printed]
+    assert client.get("/api/inbox?outcome=ignored&state=parked", headers=MANAGER).status_code == 422
+
+
+def test_what_was_ignored_is_replayed_and_is_no_longer_listed_once_it_is_used(client: FlaskClient, db: Db) -> None:
+    key, other = ignore(client, 2), ignore(client, 3, "order.packed")
+    body = json.dumps({"event": "order.created", "data": {"id": 2}}).encode()
+    db.inbox.update_one({"_id": key}, {"$set": {"body": body}})  # as if this version knew its topic
+    given = {"outcome": "ignored", "topic": "order.printed"}
+    reply = client.post("/api/inbox/replay", json=given, headers=MANAGER)
+    assert reply.get_json()["data"] == {"replayed": 1}
+    wait_until(lambda: db.orders.find_one({"_id": "default:2"}), 10)
+    assert [event["key"] for event in listed(client, "?outcome=ignored")["data"]] == [other]
+
+
 def test_a_replayed_event_is_tried_again(client: FlaskClient, db: Db) -> None:
     sent = client.post("/api/webhooks/orders", json={"event": "order.created", "data": {"id": 7}}, headers=KEY)
     assert sent.json is not None
