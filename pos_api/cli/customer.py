@@ -16,6 +16,7 @@ from pos_api.database.client import Db
 from pos_api.errors import Invalid
 from pos_api.privacy import erase
 from pos_api.privacy import export as person_export
+from pos_api.stores.registry import Stores
 
 
 @click.group()
@@ -32,7 +33,7 @@ def export_customer(config: Config, db: Db, /, email: str, output: Path | None) 
     """Print everything held about the person with this E-MAIL, as JSON; `store:#id` is one without an address."""
     if output is not None and output.exists():
         raise Invalid(f"{output} exists already; name another file.")  # before the audit says that it was exported
-    found = person_export.export(db, Erasures(db, config), _person(email))
+    found = person_export.export(db, Stores(db, config), _person(email))
     text = json.dumps(found, default=json_value, indent=2, ensure_ascii=False)
     if output is None:
         say_lines(text)

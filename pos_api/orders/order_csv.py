@@ -15,6 +15,8 @@ COLUMNS = (
     "order",
     "number",
     "store",
+    "kind",
+    "external_id",
     "created_at",
     "day",
     "status",
@@ -23,6 +25,7 @@ COLUMNS = (
     "total_tax",
     "shipping_total",
     "discount_total",
+    "tip",
     "refunded",
     "payment_method",
     "email",
@@ -33,12 +36,13 @@ COLUMNS = (
     "country",
     "items",
 )
-_AMOUNTS = ("total", "total_tax", "shipping_total", "discount_total")
+_TEXTS = ("number", "store", "kind", "external_id", "status", "currency")
+_AMOUNTS = ("total", "total_tax", "shipping_total", "discount_total", "tip")
 _BUYER = ("email", "first_name", "last_name", "company", "phone", "country")
 
 
 def write(orders: Iterable[Document]) -> Iterator[str]:
-    """The lines of a CSV file of these orders (as `order_list` gives them), some at a time."""
+    """The lines of a CSV file of these orders (as `queries` gives them, with their `kind`), some at a time."""
     return csv_cells.write(COLUMNS, (_row(order) for order in orders))
 
 
@@ -49,7 +53,7 @@ def _row(order: Document) -> list[Cell]:
         "order": order["id"],
         "created_at": rfc3339(order["created_at"]),
         "day": order["day"],
-        **{name: str(order.get(name, "")) for name in ("number", "store", "status", "currency")},
+        **{name: str(order.get(name, "")) for name in _TEXTS},
         **{name: decimal(order[name]) if name in order else None for name in _AMOUNTS},
         "refunded": sum((decimal(refund["amount"]) for refund in order.get("refunds", ())), Decimal(0)),
         "payment_method": order.get("payment_method_title") or order.get("payment_method", ""),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pos_api.common.money import ZERO
 from pos_api.common.presentation import fields, shown
 from pos_api.common.warning_messages import messages
 from pos_api.customers.presentation import ADDRESS
@@ -32,9 +33,9 @@ _STATUS = fields("status", "deleted", "at", "cause")
 _MOVEMENT = fields("sku", "seq", "n", "quantity", "held", "carried", "balance", "reason", "cause", "at", "note")
 
 _GOODS_AND_MONEY = fields(
-    *("id", "store", "order_id", "parent_id", "number", "status", "created_via", "sequence", "test_mode"),
-    *("created_at", "day", "modified_at", "paid_at", "completed_at", "deleted_at", "erased_at"),
-    *("currency", "total", "total_tax", "cart_tax", "shipping_total", "shipping_tax"),
+    *("id", "store", "kind", "external_id", "order_id", "parent_id", "number", "status", "created_via", "sequence"),
+    *("test_mode", "tab", "created_at", "day", "modified_at", "paid_at", "completed_at", "deleted_at", "erased_at"),
+    *("currency", "total", "total_tax", "tip", "cart_tax", "shipping_total", "shipping_tax"),
     *("discount_total", "discount_tax", "prices_include_tax", "payment_method", "payment_method_title"),
     line_items=_LINE,
     tax_lines=_TAX,
@@ -75,10 +76,19 @@ def for_viewer(order: Document) -> Document:
     return shown(order, _FOR_VIEWER)
 
 
-def for_buyer(order: Document) -> Document:
-    """A stored order as whoever bought it is given it: where its stock stands is not theirs."""
-    return shown({"id": order["_id"], **order}, _FOR_BUYER)
+def for_buyer(order: Document, kind: str) -> Document:
+    """A stored order, of a store of this kind, as whoever bought it is given it: where its stock stands is not
+    theirs."""
+    return shown({**_with_names(order), "kind": kind}, _FOR_BUYER)
 
 
 def _with_texts(order: Document) -> dict[str, Any]:
-    return {"id": order["_id"], **order, "warnings": messages(order.get("warnings", ()))}
+    return {**_with_names(order), "warnings": messages(order.get("warnings", ()))}
+
+
+def _with_names(order: Document) -> dict[str, Any]:
+    """The order with what orders of all senders have: its id as text, a number (its id, where its sender gives none)
+    and a tip."""
+    external_id = str(order["order_id"])
+    number, tip = order.get("number") or external_id, order.get("tip", ZERO)
+    return {"id": order["_id"], **order, "external_id": external_id, "number": number, "tip": tip}

@@ -74,7 +74,7 @@ def get(db: Db, order: str) -> Document:
 
     Raises NotFound, and Conflict, naming the candidates, where several stores have an order of that id.
     """
-    found = list(db.orders.find(_by_id(order)))
+    found = list(db.orders.find(with_id(order)))
     if not found:
         raise NotFound(f"There is no order {order[:80]!r}.")
     if len(found) > 1:
@@ -92,7 +92,8 @@ def of_customer(db: Db, customer: str, limit: int) -> list[Document]:
     return _under_current_skus(db, list(map(presentation.in_list, cursor)))
 
 
-def _by_id(order: str) -> Document:
+def with_id(order: str) -> Document:
+    """The query for orders of a sender's id, or `store:id`."""
     if ":" in order:
         return {"_id": order}
     ids: list[int | str] = [order]
@@ -144,7 +145,7 @@ def _query(db: Db, wanted: Filter) -> Document:
 def _with_number(number: str) -> Document:
     """Orders of this number, in capitals or not, or of this id. Their words find them, and more that is left out."""
     same = {"number": {"$regex": f"^{re.escape(number)}$", "$options": "i"}}
-    return {"search": {"$all": wanted_contact_words(number)}, "$or": [same, _by_id(number)]}
+    return {"search": {"$all": wanted_contact_words(number)}, "$or": [same, with_id(number)]}
 
 
 def _with_sku(db: Db, sku: str) -> Document:

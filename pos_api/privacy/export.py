@@ -10,7 +10,6 @@ from pos_api.common.time import now
 from pos_api.customers import presentation as customer_presentation
 from pos_api.customers import queries as customers
 from pos_api.customers.collections import customers as records
-from pos_api.customers.erasures import Erasures
 from pos_api.customers.model import CustomerDocument, external_ids_of
 from pos_api.database.client import Db, Document
 from pos_api.errors import NotFound, PosError
@@ -19,9 +18,10 @@ from pos_api.inbox.body_erasure import entries_about
 from pos_api.inbox.model import StoredEntry
 from pos_api.orders import presentation as order_presentation
 from pos_api.staff import audit
+from pos_api.stores.registry import Stores
 
 
-def export(db: Db, erasures: Erasures, customer: str) -> Document:
+def export(db: Db, stores: Stores, customer: str) -> Document:
     """What is held about a customer (its key: an e-mail address in small letters, or `store:#id`): `customer`, the
     record; `orders`, each whole; `deliveries`, what shops sent about the person, as long as it is kept; `audit`, when
     this was exported or erased before. `other_addresses` are those with which the same account has ordered: they may be
@@ -34,7 +34,7 @@ def export(db: Db, erasures: Erasures, customer: str) -> Document:
     deliveries = list(_deliveries(db, customer, record, [order["_id"] for order in orders]))
     if not (record or orders or deliveries):
         raise NotFound(f"Nothing is held about {customer[:80]!r}.")
-    name = erasures.id_of(customer, None)
+    name = stores.erasures.id_of(customer, None)
     entries = audit.find(db, audit.Filter(action="customer", target=name), limit=100)
     audit.record(db, "customer.exported", target=name, details={"orders": len(orders), "deliveries": len(deliveries)})
     return {
@@ -42,7 +42,7 @@ def export(db: Db, erasures: Erasures, customer: str) -> Document:
         "id": customer,
         "customer": customer_presentation.for_the_person(record) if record else None,
         "other_addresses": customers.other_addresses(db, customer),
-        "orders": [order_presentation.for_buyer(order) for order in orders],
+        "orders": [order_presentation.for_buyer(order, stores.get(order["store"]).kind) for order in orders],
         "deliveries": deliveries,
         "audit": [{name: entry[name] for name in ("time", "action", "details", "outcome")} for entry in entries],
     }

@@ -43,12 +43,17 @@ def remove_store(db: Db, name: str) -> None:
 
 
 def _came_from(db: Db, name: str) -> str | None:
-    """What the database holds of a store: orders, products, customers or deliveries; None for nothing."""
+    """What the database holds of a store: orders, products, customers, payments or whatever else it sends; None
+    for nothing."""
     linked = {"external_ids": {"$regex": f"^{name}:"}}  # a store's name is a slug, so it needs no escaping
     for found, collection, wanted in (
         ("orders", db.orders, {"store": name}),
         ("products", db.products, linked),
         ("customers", db.customers, linked),
+        ("payments", db.payments, {"store": name}),
+        ("cash sessions", db.cash_sessions, {"store": name}),
+        ("customers' subscriptions", db.customer_subscriptions, {"store": name}),
+        ("reports", db.reports, {"store": name}),
         ("deliveries", db.inbox, {"store": name}),
     ):
         if collection.find_one(wanted, {"_id": 1}):

@@ -15,13 +15,14 @@ from pos_api.database.client import Document
 from pos_api.errors import NotFound
 from pos_api.figures import queries as stats
 from pos_api.orders import queries as order_list
+from pos_api.payments.queries import with_tabs
 from pos_api.privacy import erase
 from pos_api.privacy import export as person_export
 from pos_api.web.api import pages
 from pos_api.web.api.access import staff
 from pos_api.web.api.blueprint import Blueprint
 from pos_api.web.api.openapi import fails_with
-from pos_api.web.api.orders import Address, Order
+from pos_api.web.api.orders import Address, Order, with_kind
 from pos_api.web.api.pages import PageQuery
 from pos_api.web.api.responses import success
 from pos_api.web.api.schemas import Money, Time, page_of, reply
@@ -150,7 +151,7 @@ def get_customer(customer: str) -> Any:
     db = services().db
     found = customers.get(db, customer)
     spent = stats.spent(db, found["_id"])
-    orders = order_list.of_customer(db, found["_id"], LAST_ORDERS)
+    orders = with_tabs(db, list(map(with_kind(), order_list.of_customer(db, found["_id"], LAST_ORDERS))))
     count = sum(each["orders_count"] for each in spent)
     return jsonify(
         success({**presentation.customer(found), "orders_count": count, "total_spent": spent, "orders": orders})
@@ -163,7 +164,7 @@ def get_customer(customer: str) -> Any:
 @blp.response(200, reply(PersonExport))
 def export_customer(customer: str) -> Any:
     """Everything held about a person, by e-mail address or the shop's id: record, orders, deliveries."""
-    exported = person_export.export(services().db, services().stores.erasures, _key(customer))
+    exported = person_export.export(services().db, services().stores, _key(customer))
     return jsonify(success(exported))
 
 

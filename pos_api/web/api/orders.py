@@ -14,6 +14,7 @@ from pos_api.database.client import Document
 from pos_api.errors import Forbidden, Invalid
 from pos_api.orders import order_csv, presentation
 from pos_api.orders import queries as order_list
+from pos_api.payments.queries import with_tabs
 from pos_api.staff import audit
 from pos_api.stores.api_keys import READ
 from pos_api.web.api import pages
@@ -21,6 +22,7 @@ from pos_api.web.api.access import may_see_personal_data, staff
 from pos_api.web.api.blueprint import Blueprint
 from pos_api.web.api.openapi import fails_with
 from pos_api.web.api.pages import PageQuery
+from pos_api.web.api.payments import Payment, PaymentDiscrepancy, Tab, with_account
 from pos_api.web.api.responses import success
 from pos_api.web.api.schemas import Id, Money, Quantity, Time, Trimmed, page_of, reply
 from pos_api.web.services import services
@@ -121,11 +123,16 @@ class Order(Schema):
 
     id = fields.String(required=True, metadata={"description": "`store:order id`", "example": "default:23"})
     store = fields.String(required=True, metadata={"example": "default"})
+    kind = fields.String(required=True, metadata={"description": "Its store's.", "example": "woocommerce"})
+    external_id = fields.String(required=True, metadata={"description": "Its sender's id, as text.", "example": "23"})
     order_id = Id(required=True, metadata={"description": "Its sender's id: a number, or text.", "example": 23})
     parent_id = fields.Integer(
         metadata={"description": "WooCommerce's id of the order that it is a sub-order of; 0 for none.", "example": 0}
     )
-    number = fields.String(metadata={"example": "23"})
+    number = fields.String(
+        required=True, metadata={"description": "Where its sender gives none, its id.", "example": "23"}
+    )
+    tab = fields.Nested(Tab, metadata={"description": "The open bill that it is on; absent where it is on none."})
     status = fields.String(required=True, metadata={"example": "completed"})
     created_at = Time(required=True, metadata={"example": "2026-11-22T06:50:56Z"})
     day = fields.String(required=True, metadata={"description": "In the shop's time zone.", "example": "2026-11-22"})
@@ -139,6 +146,7 @@ class Order(Schema):
     currency = fields.String(metadata={"example": "SEK"})
     total = Money(metadata={"example": "295.68"})
     total_tax = Money(metadata={"example": "31.68"})
+    tip = Money(required=True, metadata={"description": "Apart: no part of the total.", "example": "0"})
     cart_tax = Money(metadata={"example": "25.80"})
     shipping_total = Money(metadata={"example": "49.00"})
     shipping_tax = Money(metadata={"example": "5.88"})
@@ -217,6 +225,12 @@ class FullOrder(Order):
         metadata={"description": "SKUs whose units were gone before stock was counted here.", "example": []},
     )
     meta = fields.List(fields.Dict())
+    payments = fields.List(fields.Nested(Payment), required=True, metadata={"description": "The oldest first."})
+    paid = Money(
+        required=True, metadata={"description": "By its payments, without tips and refunds.", "example": "295.68"}
+    )
+    owed = Money(required=True, metadata={"description": "Due and not paid; never below 0.", "example": "0.00"})
+    discrepancies = fields.List(fields.Nested(PaymentDiscrepancy), required=True, metadata={"example": []})
 
 
 def wanted(query: Document) -> order_list.Filter:
@@ -261,9 +275,18 @@ def _audited(query: Document) -> Document:
 _PAGING = ("limit", "cursor")
 
 
+def with_kind() -> Callable[[Document], Document]:
+    """What makes of an order as it is shown one with the kind of its store; also after the request has ended."""
+    stores = services().stores
+    return lambda order: {**order, "kind": stores.get(order["store"]).kind}
+
+
 def _shown() -> Callable[[Document], Document]:
     """What makes of an order the part that is shown to who makes the request."""
-    return (lambda order: order) if may_see_personal_data() else presentation.for_viewer
+    kind = with_kind()
+    if may_see_personal_data():
+        return kind
+    return lambda order: presentation.for_viewer(kind(order))
 
 
 @blp.get("")
@@ -285,7 +308,7 @@ def list_orders(query: Document) -> Any:
     after = pages.after(query["cursor"], datetime, str)
     found = order_list.find(db, filters, query["limit"] + 1, after)
     rows, info = pages.page(found, query["limit"], lambda order: (order["created_at"], order["id"]))
-    shown = list(map(_shown(), rows))
+    shown = with_tabs(db, list(map(_shown(), rows)))
     return jsonify(success(shown, page=info))  # as it is: going through the schema would take longer than the query
 
 
@@ -295,5 +318,7 @@ def list_orders(query: Document) -> Any:
 @blp.response(200, reply(FullOrder))
 def get_order(order: str) -> Any:
     """One order, by WooCommerce's id or as `store:id`; 409 names the candidates when several stores have that id.
-    Viewers are not shown who bought."""
-    return jsonify(success(_shown()(order_list.get(services().db, order))))
+    Viewers are not shown who bought. With its payments, what is paid and what is owed."""
+    db = services().db
+    found = with_tabs(db, [_shown()(order_list.get(db, order))])
+    return jsonify(success(with_account(found[0])))

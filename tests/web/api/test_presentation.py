@@ -6,13 +6,17 @@ import json
 from typing import Any
 
 import pytest
+from bson import Decimal128
 from flask.testing import FlaskClient
 
 from pos_api.cash import apply as cash
 from pos_api.catalogue import staff_actions
 from pos_api.common.presentation import fields, shown
+from pos_api.common.time import now
 from pos_api.config import Config
 from pos_api.database.client import Db
+from pos_api.payments.apply import apply, apply_tab
+from pos_api.payments.model import PaymentUpdate, TabUpdate, order_key_by_id
 from pos_api.staff import audit, users
 from pos_api.staff.tokens import Tokens
 from pos_api.subscriptions import apply as subscriptions
@@ -63,7 +67,11 @@ def filled(shop: Shop, db: Db) -> Db:
     subscriptions.apply(db, subscription("sub_1"))
     cash.apply_session(db, cash_session("5"))
     kept = ("orders", "customers", "customer_subscriptions", "cash_sessions", "inbox", "products", "stock_movements")
-    for name in (*kept, "audit"):
+    apply_tab(db, TabUpdate("default", "tab_1", 1, "open"))
+    wanted = (order_key_by_id("default", "1"),)
+    amount, at = Decimal128("1.00"), now()
+    apply(db, PaymentUpdate("default", "p1", 1, "c", at, "completed", amount, "SEK", wanted=wanted, tab="tab_1"))
+    for name in (*kept, "payments", "tabs", "audit"):
         assert db[name].count_documents({}), name
         for each in list(db[name].find()):
             db[name].replace_one({"_id": each["_id"]}, with_unknown_fields(each))
@@ -87,6 +95,8 @@ def filled(shop: Shop, db: Db) -> Db:
         ("/api/inbox", "parked"),
         ("/api/inbox/{key}", "parked"),
         ("/api/audit", "product.price"),
+        ("/api/payments", "default:p1"),
+        ("/api/payments/default:p1", "default:p1"),
     ],
 )
 @pytest.mark.parametrize("role", ["viewer", "admin"])

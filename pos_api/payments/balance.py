@@ -1,0 +1,165 @@
+"""What of an order is paid and owed, and where its payments contradict what its shop says. Pure: no database.
+
+Only payments that were made (`PAID`) in the order's currency count. A payment pays its amount without the tip and
+without what was paid back.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from pos_api.common.money import decimal
+from pos_api.orders.model import Order
+from pos_api.payments.model import PAID, Payment
+
+_ZERO = Decimal(0)
+PAYMENT_DUE_WITHIN = timedelta(hours=1)
+"""So long after the shop called an order paid its payment may still be on its way; and so long after an order changed
+what was paid too much may still be paid back."""
+
+SENTENCES: Mapping[str, str] = {
+    "payment_missing": "The shop calls the order paid by {method}, and no payment of it has come.",
+    "paid_twice": "{count} payments of {paid} in all have come, and the order is of {total}.",
+    "payment_amount": "{paid} was paid, and the order is of {total}.",
+    "payment_currency": "The payment {payment} is in {currency}, and the order in {expected}; it does not count.",
+    "overpaid": "{paid} is paid, and {due} is due.",
+}
+"""The English sentence of each code, with its values' names in braces."""
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """A store that takes payments for orders of another one: its kind, and since when it is known, None for always."""
+
+    kind: str
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Discrepancy:
+    """Where payments contradict what a shop says; `message` is the sentence of `code`."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """What of an order is paid, what is owed (never below 0), and what does not fit."""
+
+    paid: Decimal
+    owed: Decimal
+    discrepancies: tuple[Discrepancy, ...]
+
+
+def balance(order: Order, payments: Sequence[Payment], providers: Mapping[str, Provider], moment: datetime) -> Balance:
+    """What is paid and owed of an order that has these payments at this moment. `providers` are the stores that take
+    payments for its store, by their ids."""
+    due = due_of(order)
+    paid = paid_of(order, payments, due)
+    found = discrepancies(order, payments, providers, moment)
+    return Balance(paid, max(due - paid, _ZERO), tuple(found))
+
+
+def due_of(order: Order) -> Decimal:
+    """What an order costs, without what was refunded. An order that was cancelled, deleted or failed costs nothing; nor
+    does one on a tab that is no sale itself, as its tab is paid."""
+    open_without_tab = order["stage"] == "open" and not order.get("tab")
+    is_to_pay = order["counts_as_sale"] or open_without_tab
+    if not is_to_pay or "deleted_at" in order or order["stage"] in ("cancelled", "deleted"):
+        return _ZERO
+    refunded = sum((decimal(refund["amount"]) for refund in order.get("refunds", ())), _ZERO)
+    return max(decimal(order.get("total")) - refunded, _ZERO)
+
+
+def paid_of(order: Order, payments: Sequence[Payment], due: Decimal) -> Decimal:
+    """What was paid of an order by its payments. Where there is none that was made or is still to be verified, and the
+    shop calls the order paid, it is paid in full."""
+    made = _made(order, payments)
+    if made or any(payment["status"] == "unverified" for payment in payments):
+        return sum(map(_net, made), _ZERO)
+    return due if _called_paid(order) else _ZERO
+
+
+def _called_paid(order: Order) -> bool:
+    """Whether the shop calls an order paid: it gives a time, or has completed an order of which it gives such times."""
+    completed = order["stage"] == "completed" and order["counts_as_sale"]
+    return bool(order.get("paid_at")) or (completed and "paid_at" in order)
+
+
+def _made(order: Order, payments: Sequence[Payment]) -> list[Payment]:
+    return [each for each in payments if each["status"] in PAID and _has_currency_of(order, each)]
+
+
+def _has_currency_of(order: Order, payment: Payment) -> bool:
+    currencies = {order.get("currency", "").upper(), payment["currency"].upper()} - {""}
+    return len(currencies) <= 1
+
+
+def _without_tip(payment: Payment) -> Decimal:
+    return decimal(payment["amount"]) - decimal(payment["tip"])
+
+
+def _net(payment: Payment) -> Decimal:
+    return max(_without_tip(payment) - decimal(payment["refunded"]), _ZERO)
+
+
+# --- discrepancies ----------------------------------------------------------------------------------------------
+
+
+def discrepancies(
+    order: Order, payments: Sequence[Payment], providers: Mapping[str, Provider], moment: datetime
+) -> list[Discrepancy]:
+    """Where the payments of an order contradict what its shop says of it; see `balance`."""
+    made = _made(order, payments)
+    found = [_foreign(order, each) for each in payments if each["status"] in PAID and each not in made]
+    if is_missing(order, payments, providers, moment):
+        method = order.get("payment_method_title") or order.get("payment_method", "")
+        return [*found, _discrepancy("payment_missing", method=method)]
+    kept = [each for each in made if _net(each) > 0] or made
+    sums = sum(map(_without_tip, kept), _ZERO)
+    tips = sum((decimal(each["tip"]) for each in kept), _ZERO)
+    total, due, paid = decimal(order.get("total")), due_of(order), sum(map(_net, made), _ZERO)
+    if len(kept) > 1 and sums > total and paid > due:
+        found.append(_discrepancy("paid_twice", count=len(kept), paid=sums, total=total))
+    elif _is_paid_there(order, made, providers) and sums != total and sums + tips != total:
+        found.append(_discrepancy("payment_amount", paid=sums, total=total))
+    elif paid > due and moment - order.get("received_at", moment) >= PAYMENT_DUE_WITHIN:
+        found.append(_discrepancy("overpaid", paid=paid, due=due))
+    return found
+
+
+def is_missing(order: Order, payments: Sequence[Payment], providers: Mapping[str, Provider], moment: datetime) -> bool:
+    """Whether the shop called an order paid at a provider, an hour ago or more, and no payment of it was made. Not
+    looked at are orders that were paid before the provider was known here, or in its test mode, and sub-orders."""
+    paid_at = order.get("paid_at")
+    if not paid_at or "test_mode" in order or "parent" in order or decimal(order.get("total")) <= 0:
+        return False
+    if any(payment["status"] in PAID for payment in payments) or moment - paid_at < PAYMENT_DUE_WITHIN:
+        return False
+    used = [each for each in providers.values() if names_kind(order.get("payment_method", ""), each.kind)]
+    return any(each.since is None or each.since <= paid_at for each in used)
+
+
+def names_kind(payment_method: str, kind: str) -> bool:
+    """Whether a shop's payment method is one of a kind of provider: `stripe_cc` of `stripe`. Only letters count."""
+    return bool(kind) and re.sub("[^a-z]", "", payment_method.lower()).startswith(re.sub("[^a-z]", "", kind.lower()))
+
+
+def _is_paid_there(order: Order, made: Sequence[Payment], providers: Mapping[str, Provider]) -> bool:
+    """Whether the shop calls an order paid, and it was paid at a provider."""
+    return _called_paid(order) and any(payment["store"] in providers for payment in made)
+
+
+def _foreign(order: Order, payment: Payment) -> Discrepancy:
+    expected = order.get("currency", "")
+    return _discrepancy("payment_currency", payment=payment["_id"], currency=payment["currency"], expected=expected)
+
+
+def _discrepancy(code: str, **values: str | int | Decimal) -> Discrepancy:
+    texts = {name: f"{value:f}" if isinstance(value, Decimal) else value for name, value in values.items()}
+    return Discrepancy(code, SENTENCES[code].format(**texts))

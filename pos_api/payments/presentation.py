@@ -1,0 +1,47 @@
+"""What is shown of a payment and a tab, by the API and in CSV files. A field that is not named here is shown nowhere.
+
+Payments have no data of persons, so viewers are shown all of this. Pure: no database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pos_api.common.presentation import fields, shown
+from pos_api.common.warning_messages import warn
+from pos_api.database.client import Document
+
+_TAB = fields("id", "external_id", "state", "total", "paid", "tip")
+_PAYMENT = fields(
+    *("id", "store", "external_id", "order", "status", "amount", "refunded", "tip", "currency"),
+    *("method", "method_is_assumed", "reference", "paid_at", "reason", "details"),
+    tab=_TAB,
+)
+
+LISTED = {**dict.fromkeys(_PAYMENT.keys() - {"id"}, 1), "candidates": 1, "listed_at": 1}
+"""What a query reads of payments that are shown."""
+
+
+def payment(stored: Mapping[str, Any], tabs: Mapping[str, Mapping[str, Any]]) -> Document:
+    """A stored payment. `tabs` has the stored tabs by their `_id`. The reason says also why it is matched with none of
+    several orders."""
+    document = {"id": stored["_id"], **stored}
+    if "tab" in stored:
+        document["tab"] = tab(stored["store"], stored["tab"], tabs)
+    candidates = stored.get("candidates")
+    if candidates and "reason" not in stored:
+        document["reason"] = warn("payment_names_several_orders", orders=", ".join(candidates)).message
+    return shown(document, _PAYMENT)
+
+
+def tab_key(store: str, tab: str) -> str:
+    """The `_id` of a tab by its store's id of it."""
+    return f"{store}:{tab}"
+
+
+def tab(store: str, external_id: str, tabs: Mapping[str, Mapping[str, Any]]) -> Document:
+    """A tab with what its store said about it; None for what it did not say."""
+    key = tab_key(store, external_id)
+    unknown = dict.fromkeys(("state", "total", "paid", "tip"))
+    return shown({"id": key, "external_id": external_id, **unknown, **tabs.get(key, {})}, _TAB)

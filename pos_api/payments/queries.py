@@ -1,0 +1,124 @@
+"""Payments as people read them: lists by filter, newest first, one, and those of an order with what is owed.
+
+Every filter alone stays on an index that already has the list's order, so a page costs its rows, however many payments
+there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any, cast
+
+from pos_api.common.text_search import wanted_contact_words
+from pos_api.database.client import Db, Document
+from pos_api.errors import NotFound
+from pos_api.orders.model import Order
+from pos_api.orders.queries import with_id
+from pos_api.payments import presentation
+from pos_api.payments.model import Payment
+
+Position = tuple[datetime, str]
+"""Where a list stands: `listed_at` and `_id` of its last payment."""
+
+_NEWEST_FIRST = [("listed_at", -1), ("_id", -1)]
+NO_ORDER = "none"
+"""What a filter by order has for payments that no order is known for."""
+_PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which payments are wanted; what is None asks for nothing. `order` is an order's id, `store:id`, or NO_ORDER;
+    `since` is included, `before` is not; `words` are looked for in the payment's ids and its order's names."""
+
+    store: str | None = None
+    status: str | None = None
+    method: str | None = None
+    order: str | None = None
+    since: datetime | None = None
+    before: datetime | None = None
+    words: str | None = None
+
+
+def find(db: Db, wanted: Filter, limit: int, after: Position | None = None) -> list[tuple[Position, Document]]:
+    """Up to `limit` payments with their positions, newest first, from `after` on."""
+    query = _query(db, wanted)
+    if after is not None:
+        listed_at, payment = after
+        bounds = query.setdefault("listed_at", {})
+        bounds["$lte"] = listed_at
+        query["$nor"] = [{"listed_at": listed_at, "_id": {"$gte": payment}}]
+    found = list(db.payments.find(query, presentation.LISTED).sort(_NEWEST_FIRST).limit(limit))
+    positions = [(each["listed_at"], each["_id"]) for each in found]
+    return list(zip(positions, shown(db, found), strict=True))
+
+
+def stream(db: Db, wanted: Filter) -> Iterator[Document]:
+    """All payments that match, newest first, read as they are taken."""
+    cursor = db.payments.find(_query(db, wanted), presentation.LISTED).sort(_NEWEST_FIRST)
+    with cursor.batch_size(_PAGE) as found:
+        while some := list(islice(found, _PAGE)):
+            yield from shown(db, some)
+
+
+def get(db: Db, payment: str) -> Document:
+    """One payment by its `_id`. Raises NotFound."""
+    found = db.payments.find_one({"_id": payment}, presentation.LISTED)
+    if found is None:
+        raise NotFound(f"There is no payment {payment[:80]!r}.")
+    return shown(db, [found])[0]
+
+
+def of_order(db: Db, order: str) -> list[Payment]:
+    """The stored payments of an order, the oldest first."""
+    found = list(db.payments.find({"order": order}).sort(_NEWEST_FIRST).limit(_PAGE))
+    return cast("list[Payment]", found[::-1])
+
+
+def shown(db: Db, payments: Iterable[Mapping[str, Any]]) -> list[Document]:
+    """These stored payments as they are shown, with their tabs."""
+    payments = list(payments)
+    keys = [presentation.tab_key(each["store"], each["tab"]) for each in payments if "tab" in each]
+    tabs = _tabs(db, keys)
+    return [presentation.payment(each, tabs) for each in payments]
+
+
+def with_tabs(db: Db, orders: list[Document]) -> list[Document]:
+    """Orders as they are shown, with what is known of their tabs in place of the tabs' ids."""
+    tabs = _tabs(db, [presentation.tab_key(each["store"], each["tab"]) for each in orders if each.get("tab")])
+    return [
+        {**each, "tab": presentation.tab(each["store"], each["tab"], tabs)} if each.get("tab") else each
+        for each in orders
+    ]
+
+
+def _tabs(db: Db, keys: list[str]) -> Mapping[str, Document]:
+    return {each["_id"]: each for each in db.tabs.find({"_id": {"$in": keys}})} if keys else {}
+
+
+def _query(db: Db, wanted: Filter) -> Document:
+    query: Document = {
+        name: value
+        for name, value in (("store", wanted.store), ("status", wanted.status), ("method", wanted.method))
+        if value is not None
+    }
+    if wanted.order is not None:
+        query["order"] = _order_condition(db, wanted.order)
+    if wanted.words is not None:
+        query["search"] = {"$all": wanted_contact_words(wanted.words)}
+    bounds = {"$gte": wanted.since, "$lt": wanted.before}
+    if given := {operator: bound for operator, bound in bounds.items() if bound is not None}:
+        query["listed_at"] = given
+    return query
+
+
+def _order_condition(db: Db, order: str) -> Any:
+    if order == NO_ORDER:
+        return None
+    if ":" in order:
+        return order
+    found = cast("Iterable[Order]", db.orders.find(with_id(order), {"_id": 1}).limit(_PAGE))
+    return {"$in": [each["_id"] for each in found]}

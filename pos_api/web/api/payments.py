@@ -1,0 +1,179 @@
+"""Payments for staff: lists by filter, one, and what of an order is paid and owed."""
+
+from __future__ import annotations
+
+from datetime import datetime, time, timedelta
+from typing import Any, get_args
+from zoneinfo import ZoneInfo
+
+from flask import Response, jsonify, request
+from marshmallow import Schema, fields, validate
+
+from pos_api.common.time import day_or_moment, now
+from pos_api.database.client import Document
+from pos_api.errors import Invalid
+from pos_api.payments import account, payment_csv
+from pos_api.payments import queries as payment_list
+from pos_api.payments.balance import Provider
+from pos_api.payments.model import PaymentStatus
+from pos_api.staff import audit
+from pos_api.stores.api_keys import READ
+from pos_api.stores.model import DEFAULT
+from pos_api.web.api import pages
+from pos_api.web.api.access import staff
+from pos_api.web.api.blueprint import Blueprint
+from pos_api.web.api.openapi import fails_with
+from pos_api.web.api.pages import PageQuery
+from pos_api.web.api.responses import success
+from pos_api.web.api.schemas import Money, Time, Trimmed, page_of, reply
+from pos_api.web.services import services
+
+blp = Blueprint("payments", __name__, url_prefix="/api/payments", description="Payments")
+
+STATUSES = get_args(PaymentStatus)
+
+
+def _text(longest: int, description: str, example: str) -> Trimmed:
+    return Trimmed(validate=validate.Length(1, longest), metadata={"description": description, "example": example})
+
+
+def _bound(name: str, description: str) -> fields.String:
+    metadata = {"description": description, "example": "2026-11-22"}
+    return fields.String(data_key=name, validate=validate.Length(max=40), metadata=metadata)
+
+
+class PaymentQuery(PageQuery):
+    """Which payments to list; filters add up."""
+
+    store = _text(40, "The id of the store that reported it.", "stripe")
+    status = fields.String(validate=validate.OneOf(STATUSES), metadata={"example": "completed"})
+    method = _text(100, "How it was paid.", "card")
+    order = _text(400, "Of this order: its id, or `store:id`; `none`: of no order that is known.", "default:23")
+    since = _bound("from", "From this day or RFC 3339 time on: when it was paid, else first reported.")
+    until = _bound("to", "Up to this day or time, included.")
+    words = fields.String(
+        data_key="q",
+        validate=validate.Length(1, 200),
+        metadata={"description": "Whole words of its id, its reference, and its order's id or number."},
+    )
+
+
+class Tab(Schema):
+    """An open bill for several orders and payments. What its store did not say is null."""
+
+    id = fields.String(required=True, metadata={"description": "`store:id of the tab`", "example": "karma:tab_9"})
+    external_id = fields.String(required=True, metadata={"example": "tab_9"})
+    state = fields.String(required=True, allow_none=True, metadata={"example": "closed"})
+    total = Money(required=True, allow_none=True, metadata={"example": "360.00"})
+    paid = Money(required=True, allow_none=True, metadata={"example": "360.00"})
+    tip = Money(required=True, allow_none=True, metadata={"example": "20.00"})
+
+
+class Payment(Schema):
+    """A payment. `amount` is all that was paid, `tip` the part of it that is a tip, `refunded` what was paid back."""
+
+    id = fields.String(required=True, metadata={"description": "`store:external id`", "example": "stripe:pi_3Abc"})
+    store = fields.String(required=True, metadata={"example": "stripe"})
+    external_id = fields.String(required=True, metadata={"example": "pi_3Abc"})
+    order = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "The order that it is for; null while none is known.", "example": "default:23"},
+    )
+    status = fields.String(
+        required=True,
+        validate=validate.OneOf(STATUSES),
+        metadata={"description": "What failed, was canceled or is unverified counts nowhere.", "example": "completed"},
+    )
+    amount = Money(required=True, metadata={"example": "295.68"})
+    refunded = Money(required=True, metadata={"example": "0"})
+    tip = Money(required=True, metadata={"example": "0"})
+    currency = fields.String(required=True, metadata={"example": "SEK"})
+    method = fields.String(required=True, metadata={"example": "card"})
+    method_is_assumed = fields.Boolean(
+        metadata={"description": "The method is the till's setting, not its report; absent otherwise."}
+    )
+    reference = fields.String(required=True, metadata={"description": "The provider's.", "example": "ch_3Abc"})
+    paid_at = Time(required=True, allow_none=True, metadata={"example": "2026-11-22T06:50:57Z"})
+    reason = fields.String(metadata={"description": "Why it failed, is not verified, or has no order."})
+    details = fields.Dict(metadata={"description": "What its provider reports besides, as text."})
+    tab = fields.Nested(Tab)
+
+
+class PaymentDiscrepancy(Schema):
+    """Where the payments of an order contradict what its shop says."""
+
+    code = fields.String(required=True, metadata={"description": "Stable, for programs.", "example": "paid_twice"})
+    message = fields.String(
+        required=True,
+        metadata={"example": "2 payments of 591.36 in all have come, and the order is of 295.68."},
+    )
+
+
+@blp.get("")
+@staff("viewer", scope=READ)
+@fails_with(400)
+@blp.arguments(PaymentQuery, location="query")
+@blp.alt_response(200, schema={"type": "string"}, content_type="text/csv", success=True)
+@blp.response(200, page_of(Payment))
+def list_payments(query: Document) -> Any:
+    """List payments, newest first, a page at a time; all that match as one CSV file with `Accept: text/csv`."""
+    db, wanted = services().db, _wanted(query)
+    if request.accept_mimetypes.best_match(["application/json", "text/csv"]) == "text/csv":
+        asked = {name: value for name, value in query.items() if value is not None and name not in ("limit", "cursor")}
+        audit.record(db, "payments.exported", details=asked)
+        lines = payment_csv.write(payment_list.stream(db, wanted))
+        return Response(
+            lines, mimetype="text/csv", headers={"Content-Disposition": 'attachment; filename="payments.csv"'}
+        )
+    after = pages.after(query["cursor"], datetime, str)
+    found = payment_list.find(db, wanted, query["limit"] + 1, after)
+    rows, info = pages.page(found, query["limit"], lambda row: row[0])
+    return jsonify(success([payment for _, payment in rows], page=info))
+
+
+@blp.get("/<path:payment>")
+@staff("viewer", scope=READ)
+@fails_with(404)
+@blp.response(200, reply(Payment))
+def get_payment(payment: str) -> Any:
+    """One payment, by `store:external id`."""
+    return jsonify(success(payment_list.get(services().db, payment)))
+
+
+def with_account(order: Document) -> Document:
+    """An order as it is shown, with its payments, what is paid and owed of it, and where that does not fit."""
+    db, stores = services().db, services().stores
+    providers = {
+        name: Provider(stores.get(name).kind, account.known_since(db, name))
+        for name in stores.get(order["store"]).paid_by
+    }
+    return order | account.of_order(db, order["id"], providers, now())
+
+
+def _wanted(query: Document) -> payment_list.Filter:
+    """The filter that a query asks for. Raises Invalid, naming the parameter.
+
+    Days are those of the store that is asked for, else of the shop of the settings.
+    """
+    zone = ZoneInfo(services().stores.get(query.get("store", DEFAULT)).timezone)
+    return payment_list.Filter(
+        **{name: query.get(name) for name in ("store", "status", "method", "order", "words")},
+        since=_moment(query, "since", "from", zone, timedelta(0), timedelta(0)),
+        before=_moment(query, "until", "to", zone, timedelta(days=1), timedelta(milliseconds=1)),
+    )
+
+
+def _moment(
+    query: Document, name: str, parameter: str, zone: ZoneInfo, after_day: timedelta, after_moment: timedelta
+) -> datetime | None:
+    """The moment of a bound: so long after the start of its day there, or after the time that it is."""
+    if name not in query:
+        return None
+    try:
+        bound = day_or_moment(query[name])
+    except ValueError as error:
+        raise Invalid("The request is not valid.", details={parameter: [str(error)]}) from None
+    if isinstance(bound, datetime):
+        return bound + after_moment
+    return datetime.combine(bound + after_day, time.min, zone)
