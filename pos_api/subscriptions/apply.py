@@ -2,25 +2,59 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from typing import cast
 
 from pos_api.database.client import Db, Document
 from pos_api.database.sequenced import save_newer
 from pos_api.events import SubscriptionChange, SubscriptionChanged
-from pos_api.subscriptions.model import SubscriptionResult, SubscriptionUpdate
+from pos_api.subscriptions.model import SavedChange, Subscription, SubscriptionResult, SubscriptionUpdate
 
 
 def apply(db: Db, update: SubscriptionUpdate) -> SubscriptionResult:
-    """Set a subscription to what its provider's reports say, unless more reports were applied already."""
-    state: Document = {"_id": update.key, **asdict(update)}
-    state["history"] = list(update.history)
-    state["listed_at"] = state.pop("at")
-    del state["received_at"]
-    saved = save_newer(db.customer_subscriptions, state)
-    if saved.outcome not in ("created", "updated"):
-        return SubscriptionResult(saved.outcome)
-    change: SubscriptionChange = "created" if saved.outcome == "created" else "updated"
-    if update.status == "canceled" and (saved.before or {}).get("status") != "canceled":
-        change = "canceled"
-    event = SubscriptionChanged(update.key, update.store, saved.after["rev"], change, update.received_at)
-    return SubscriptionResult(saved.outcome, events=(event,))
+    """Set a subscription to what its provider's reports say, unless more reports were applied already.
+
+    The events are those of the changes that this inbox entry made, now or before a crash.
+    """
+    saved = save_newer(
+        db.customer_subscriptions, _document(update), complete=lambda after, before: _complete(after, before, update)
+    )
+    return SubscriptionResult(saved.outcome, events=_events(cast("Subscription", saved.after), update))
+
+
+def _document(update: SubscriptionUpdate) -> Document:
+    return {
+        "_id": update.key,
+        "store": update.store,
+        "external_id": update.external_id,
+        "sequence": update.sequence,
+        "customer": update.customer,
+        "status": update.status,
+        "current_period_end": update.current_period_end,
+        "history": list(update.history),
+        "listed_at": update.at,
+        "changes": [],
+    }
+
+
+def _complete(after: Document, before: Document | None, update: SubscriptionUpdate) -> None:
+    """Set what became of a subscription, with what it has from before."""
+    changes: list[SavedChange] = list(before["changes"]) if before else []
+    rev = before["rev"] + 1 if before else 1
+    change = _change(after, before)
+    after["changes"] = [*changes, {"change": change, "cause": update.cause, "rev": rev}] if change else changes
+
+
+def _change(after: Document, before: Document | None) -> SubscriptionChange | None:
+    if before is None:
+        return "created"
+    if {**after, "changes": (), "sequence": 0} == {**before, "changes": (), "sequence": 0}:
+        return None
+    return "canceled" if after["status"] == "canceled" != before["status"] else "updated"
+
+
+def _events(subscription: Subscription, update: SubscriptionUpdate) -> tuple[SubscriptionChanged, ...]:
+    return tuple(
+        SubscriptionChanged(update.key, update.store, saved["rev"], saved["change"], update.received_at)
+        for saved in subscription["changes"]
+        if saved["cause"] == update.cause
+    )

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Literal, TypeAlias, TypedDict
 
 from pos_api.common.warning_messages import EventWarning
-from pos_api.events import SubscriptionChanged
+from pos_api.events import SubscriptionChange, SubscriptionChanged
 
 Outcome: TypeAlias = Literal["created", "updated", "unchanged", "stale"]
 
@@ -23,8 +23,17 @@ class SubscriptionStep(TypedDict):
     event: str
 
 
+class SavedChange(TypedDict):
+    """What a save of a subscription meant: which change, by which inbox entry, and in which `rev`."""
+
+    change: SubscriptionChange
+    cause: str
+    rev: int
+
+
 class Subscription(TypedDict):
-    """A stored subscription. `_id` is `store:external id`; the other fields are those of `SubscriptionUpdate`."""
+    """A stored subscription. `_id` is `store:external id`; the other fields are those of `SubscriptionUpdate`, and
+    `changes`, so that its events are the same again after a crash."""
 
     _id: str
     store: str
@@ -36,17 +45,20 @@ class Subscription(TypedDict):
     current_period_end: datetime | None
     history: list[SubscriptionStep]
     listed_at: datetime
+    changes: list[SavedChange]
 
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionUpdate:
     """A subscription as its provider's reports say that it is. `customer` is the provider's id of the customer, blank
     where none is named; `status` is the provider's (`active`, `past_due`, `canceled` …); `at` is when it began, else
-    when its first report came. The history has the oldest step first."""
+    when its first report came. The history has the oldest step first. `cause` is the key of the inbox entry that
+    brought it."""
 
     store: str
     external_id: str
     sequence: int
+    cause: str
     customer: str
     status: str
     current_period_end: datetime | None

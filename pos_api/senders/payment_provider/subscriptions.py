@@ -41,6 +41,7 @@ class SubscriptionThing:
             store=self.store,
             external_id=self.external_id,
             sequence=reported.sequence,
+            cause=reported.cause,
             customer=newest["customer"] or _last_customer(reports),
             status=newest["status"],
             current_period_end=newest["current_period_end"],

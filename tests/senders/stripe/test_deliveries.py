@@ -14,6 +14,7 @@ from pos_api.common.time import now
 from pos_api.config import Config
 from pos_api.database.client import Db
 from pos_api.stores.sealing import seal
+from tests.factories import Shop, order
 from tests.senders.provider_stores import add_store, forget_cached_stores, payment_of, send, signature
 from tests.senders.stripe.events import HEADER, SECRET, event, intent
 from tests.waiting import wait_until
@@ -164,3 +165,30 @@ def test_a_parked_payment_is_applied_when_it_is_replayed(stripe: FlaskClient, db
     body = json.dumps(PAID).encode()
     db.inbox.update_one({"_id": key}, {"$set": {"body": body, "state": "waiting", "due_at": now(), "attempts": 0}})
     wait_until(lambda: db.payments.find_one({"_id": "stripe-1:pi_1"}), 10)
+
+
+@pytest.mark.parametrize("first", ["the order", "the payment"])
+@pytest.mark.parametrize(
+    ("named", "metadata", "transaction"),
+    [
+        ("by its id", {"order_id": "4711"}, ""),
+        ("by its number", {"woocommerce_order_id": "#W-4711"}, ""),
+        ("by the charge", {}, "ch_1"),
+        ("by the intent", {}, "pi_1"),
+    ],
+)
+def test_a_payment_finds_its_order_whichever_comes_first(
+    stripe: FlaskClient, db: Db, first: str, named: str, metadata: dict[str, str], transaction: str
+) -> None:
+    bought = order(4711, number="W-4711", transaction_id=transaction)
+
+    def send_order() -> None:
+        assert Shop(stripe).outcome("order.created", bought) == "created"
+
+    def send_payment() -> None:
+        paid = event("payment_intent.succeeded", intent(metadata=metadata))
+        assert send(stripe, URL, paid, HEADER, secret=SECRET).status_code == 200
+
+    for step in (send_order, send_payment) if first == "the order" else (send_payment, send_order):
+        step()
+    assert payment_of(db, "stripe-1:pi_1")["order"] == "default:4711"

@@ -30,6 +30,7 @@ def subscription(external_id: str, days: int = 0, sequence: int = 2, **more: Any
         "store": "stripe-1",
         "external_id": external_id,
         "sequence": sequence,
+        "cause": f"entry {sequence}",
         "customer": "cus_1",
         "status": "active",
         "current_period_end": began + timedelta(days=30),
@@ -108,11 +109,15 @@ def test_a_state_of_fewer_reports_changes_nothing_and_a_new_one_gives_one_event(
 
     thing = "subscription:stripe-1:sub_1"
     assert applied() == ("created", [("subscription.created", f"{thing}:1")])
-    assert applied() == ("unchanged", [])
+    assert applied() == ("unchanged", [("subscription.created", f"{thing}:1")]), "again, after a crash: the same event"
+    assert applied(cause="another entry") == ("unchanged", [])
     assert applied(sequence=1, status="incomplete") == ("stale", [])
     assert applied(sequence=3, status="past_due") == ("updated", [("subscription.updated", f"{thing}:2")])
     assert applied(sequence=4, status="past_due") == ("unchanged", [])
-    assert applied(sequence=5, status="canceled") == ("updated", [("subscription.canceled", f"{thing}:3")])
+    canceled = [("subscription.canceled", f"{thing}:3")]
+    assert applied(sequence=5, status="canceled") == ("updated", canceled)
+    assert applied(sequence=5, status="canceled") == ("unchanged", canceled)
+    assert applied(sequence=3, status="past_due") == ("stale", [("subscription.updated", f"{thing}:2")])
 
 
 def test_every_query_uses_an_index(listed: FlaskClient, db: Db) -> None:
