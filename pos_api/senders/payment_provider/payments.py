@@ -37,11 +37,13 @@ class OrderNames(TypedDict):
 
 class PaidContent(OrderNames):
     """The content of every report but that of a refund. `amount` is what was, or was to be, paid, `refunded` what a
-    charge says that was paid back so far. `at` is when it was reported, `paid_at` when it was paid."""
+    charge says that was paid back so far, `released` what was authorized and not taken. `at` is when it was reported,
+    `paid_at` when it was paid."""
 
     amount: Decimal128
     tip: Decimal128
     refunded: Decimal128
+    released: Decimal128
     currency: str
     method: str
     reason: str
@@ -127,7 +129,7 @@ def _status(known: KnownReport, amount: Decimal, refunded: Decimal) -> PaymentSt
 def _refunded(reported: Reported) -> Decimal:
     """What was paid back: what the charge's newest report says, with the refunds made after it, and without those that
     have failed since. Never less than the refunds that are known to count."""
-    refunds = _newest_refunds(reported.named(REFUND))
+    refunds = _refunds_of_what_was_paid(reported)
     counting = sum((decimal(each.content["amount"]) for each in refunds if each.content["counts"]), Decimal(0))
     charge = _newest(reported, CHARGE)
     if charge is None:
@@ -139,7 +141,16 @@ def _refunded(reported: Reported) -> Decimal:
             total += decimal(each.content["amount"])
         elif not each.content["counts"] and was_counted and each.moment >= charge.moment:
             total -= decimal(each.content["amount"])
-    return max(total, counting)
+    return max(total, counting - decimal(charge.content["released"]))
+
+
+def _refunds_of_what_was_paid(reported: Reported) -> list[KnownReport]:
+    """The newest report of each refund. Where less was taken than was authorized, the rest is released as a refund that
+    is made when the payment is: that one is none."""
+    refunds, succeeded = _newest_refunds(reported.named(REFUND)), _newest(reported, SUCCEEDED)
+    if succeeded is None or not decimal(succeeded.content["released"]):
+        return refunds
+    return [each for each in refunds if (each.content["made_at"] or each.moment) > succeeded.moment]
 
 
 def _newest_refunds(reports: Sequence[KnownReport]) -> list[KnownReport]:

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from bson import Decimal128
 
 from pos_api.common.minor_units import major
-from pos_api.common.money import ZERO
+from pos_api.common.money import ZERO, decimal, decimal128
 from pos_api.common.value_limits import INT64_MAX
 from pos_api.errors import Invalid
 from pos_api.senders import values
@@ -88,6 +89,7 @@ class Translation:
             "amount": fields.first(amount, *more),
             "tip": content.get("tip", ZERO),
             "refunded": content.get("refunded", ZERO),
+            "released": content.get("released", ZERO),
             "currency": fields.currency.code,
             "method": content.get("method", objects.only_method(self.shown)),
             "reason": content.get("reason", ""),
@@ -128,6 +130,13 @@ class Amounts:
             raise ValueError("must not be below 0")
         return read
 
+    def released(self, captured: str) -> Decimal128:
+        """What of its `amount` was authorized, but not taken; 0 where the amount that was taken is not said."""
+        if values.is_blank(self._shown.get(captured)):
+            return ZERO
+        left = decimal(self.or_nothing(self._shown.get("amount"))) - decimal(self.or_nothing(self._shown[captured]))
+        return decimal128(left) if left > 0 else ZERO
+
     def or_nothing(self, value: Any) -> Decimal128:
         """An amount that is not essential; 0 for what can't be read."""
         try:
@@ -146,11 +155,13 @@ def _intent(translation: Translation, name: str) -> Report:
     tip = details.get("tip") if isinstance(details, Mapping) else None
     tip = tip.get("amount") if isinstance(tip, Mapping) else tip
     charge = objects.charge_of(shown)
+    read = Amounts(translation.provider, shown)
     amounts = ("amount_received", "amount") if name == payments.SUCCEEDED else ("amount",)
     content = translation.paid(
         *amounts,
+        released=read.released("amount_received") if name == payments.SUCCEEDED else ZERO,
         transactions=(object_id(shown.get("latest_charge")), object_id(shown.get("last_charge")), object_id(charge)),
-        tip=Amounts(translation.provider, shown).or_nothing(tip),
+        tip=read.or_nothing(tip),
         method=objects.method_of_charge(charge) or objects.only_method(shown),
         reason=objects.failure(shown),
     )
@@ -194,15 +205,24 @@ def _invoice(translation: Translation) -> Report | None:
     return translation.about_payment(_required_id(translation), payments.INVOICE, {**content, "method": "other"})
 
 
-def _charge(translation: Translation) -> Report:
-    """A charge of which something was paid back. Without an intent (an older integration) it is a payment itself."""
+def _charge(translation: Translation) -> Report | None:
+    """A charge of which something was paid back. Without an intent (an older integration) it is a payment itself.
+
+    An authorization that is released is reported like a refund, too: in whole, of a charge that was never captured, and
+    in part, where less was captured. That was never paid.
+    """
     shown = translation.shown
-    charge = _required_id(translation)
+    if shown.get("captured") is False:
+        return None
+    charge, read = _required_id(translation), Amounts(translation.provider, shown)
+    released = read.released("amount_captured")
+    refunded = decimal(read.first("amount_refunded")) - decimal(released)
     content = translation.paid(
         "amount_captured",
         "amount",
         transactions=(charge,),
-        refunded=Amounts(translation.provider, shown).first("amount_refunded"),
+        refunded=decimal128(max(refunded, Decimal(0))),
+        released=released,
         method=objects.method_of_charge(shown),
         paid_at=moment(shown.get("created", shown.get("created_at"))),
     )

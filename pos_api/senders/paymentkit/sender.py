@@ -51,7 +51,7 @@ def _decimals(value: Any) -> int:
         decimals = values.whole_number(value)
     except ValueError:
         decimals = _MOST_DECIMALS + 1
-    if value is None or decimals > _MOST_DECIMALS:
+    if values.is_blank(value) or decimals > _MOST_DECIMALS:
         raise ValueError(f"must have its decimals, at most {_MOST_DECIMALS}")
     return decimals
 

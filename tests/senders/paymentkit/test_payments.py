@@ -60,6 +60,7 @@ def test_the_currency_is_its_code_or_stands_whole_with_its_decimals(shown: Any, 
         {"paymentCurrency": {"symbol": "ABT"}},
         {"paymentCurrency": {"symbol": "ABT", "decimal": 19}},
         {"paymentCurrency": {"symbol": "ABT", "decimal": -1}},
+        {"paymentCurrency": {"symbol": "ABT", "decimal": ""}},
         {"paymentCurrency": {"decimal": 2}},
     ],
 )

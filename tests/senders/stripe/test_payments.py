@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -303,3 +304,33 @@ def test_the_end_of_the_period_is_read_of_the_subscription_and_of_its_items() ->
     assert _subscription(event("customer.subscription.updated", older)).current_period_end == moment(60)
     none = {**subscription(), "items": None}
     assert _subscription(event("customer.subscription.updated", none)).current_period_end is None
+
+
+def test_an_authorization_that_is_released_is_no_refund() -> None:
+    never_captured = charge(20000, amount_captured=0, captured=False)
+    events = [
+        event("payment_intent.canceled", intent(amount_received=0), after=60),
+        event("charge.refunded", never_captured, after=60),
+        event("refund.created", refund(1, 20000, made=60), after=60),
+    ]
+    for some in itertools.permutations(events):
+        assert amounts(_payment(*some)) == ("canceled", "200.00", "0", "SEK")
+    assert come_to(_SENDER, _STORE, [event("charge.refunded", never_captured)]) == {}
+
+
+def test_what_was_authorized_and_not_taken_is_no_refund() -> None:
+    events = [
+        event("payment_intent.succeeded", intent(amount_received=12000)),
+        event("charge.refunded", charge(8000, amount_captured=12000, captured=True)),
+        event("refund.created", refund(1, 8000, made=0), after=1),
+    ]
+    for some in (*itertools.permutations(events), *itertools.combinations(events, 2)):
+        update = _payment(*some)
+        assert (amounts(update)[:2], update.refunded.to_decimal()) == (("completed", "120.00"), Decimal(0))
+    paid_back = [
+        event("charge.refunded", charge(9000, amount_captured=12000, captured=True), after=90),
+        event("refund.created", refund(2, 1000, made=90), after=90),
+    ]
+    for more in (paid_back, paid_back[:1], paid_back[1:]):
+        for some in itertools.permutations([*events, *more]):
+            assert amounts(_payment(*some)) == ("partially_refunded", "120.00", "10.00", "SEK")
