@@ -86,9 +86,10 @@ def paid_of(order: Order, payments: Sequence[Payment], due: Decimal) -> Decimal:
 
 
 def _called_paid(order: Order) -> bool:
-    """Whether the shop calls an order paid: it gives a time, or has completed an order of which it gives such times."""
+    """Whether the shop calls an order paid: it says when it was paid, or of a completed sale when it was completed. A
+    till's sale on credit has neither time."""
     completed = order["stage"] == "completed" and order["counts_as_sale"]
-    return bool(order.get("paid_at")) or (completed and "paid_at" in order)
+    return bool(order.get("paid_at") or (completed and order.get("completed_at")))
 
 
 def _made(order: Order, payments: Sequence[Payment]) -> list[Payment]:

@@ -6,6 +6,7 @@ there are.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -76,6 +77,14 @@ def of_order(db: Db, order: str) -> list[Payment]:
     """The stored payments of an order, the oldest first."""
     found = list(db.payments.find({"order": order}).sort(_NEWEST_FIRST).limit(_PAGE))
     return cast("list[Payment]", found[::-1])
+
+
+def of_orders(db: Db, orders: Iterable[str]) -> Mapping[str, list[Payment]]:
+    """The stored payments of these orders, by order."""
+    found: dict[str, list[Payment]] = defaultdict(list)
+    for payment in db.payments.find({"order": {"$in": list(orders)}}):
+        found[payment["order"]].append(cast("Payment", payment))
+    return found
 
 
 def shown(db: Db, payments: Iterable[Mapping[str, Any]]) -> list[Document]:

@@ -83,7 +83,7 @@ def _refunded(amount: str) -> dict[str, Any]:
         (_paid(), [_payment(status="unverified")], ("0.00", "100.00")),
         (_paid(), [], ("100.00", "0.00")),
         (_paid(**_refunded("30.00")), [], ("70.00", "0.00")),
-        (_order(stage="completed"), [], ("100.00", "0.00")),
+        (_order(stage="completed", completed_at=PAID_AT), [], ("100.00", "0.00")),
         (_order(), [_payment("120.00")], ("120.00", "0.00")),
         (_order(), [_payment(currency="EUR")], ("0.00", "100.00")),
         (_order(), [_payment(currency="sek")], ("100.00", "0.00")),
@@ -98,10 +98,8 @@ def test_paid_and_owed(order: Order, payments: list[Payment], expected: tuple[st
     assert _paid_and_owed(order, *payments) == expected
 
 
-def test_a_completed_sale_of_a_till_that_reports_no_times_of_payment_is_owed_until_it_is_paid() -> None:
-    on_credit = _order(stage="completed")
-    del on_credit["paid_at"]
-    assert _paid_and_owed(on_credit) == ("0.00", "100.00")
+def test_a_sale_on_credit_is_owed_until_it_is_paid() -> None:
+    assert _paid_and_owed(_order(stage="completed")) == ("0.00", "100.00")
 
 
 def test_a_payment_that_never_came_is_a_discrepancy_after_an_hour() -> None:

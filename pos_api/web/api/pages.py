@@ -92,8 +92,12 @@ def page(
     `position` gives a row's values in the order of the list's sort (str, int, datetime or None), the last one unique.
     """
     shown = rows[:limit]
-    following = _cursor(position(shown[-1])) if len(rows) > limit else None
-    return shown, {"limit": limit, "next": following}
+    return shown, info(limit, position(shown[-1]) if len(rows) > limit else None)
+
+
+def info(limit: int, last: Sequence[Any] | None) -> dict[str, Any]:
+    """What a page says of itself; `last` is the position after which the next one starts, None for no next one."""
+    return {"limit": limit, "next": None if last is None else _cursor(last)}
 
 
 def _cursor(values: Sequence[Any]) -> str:

@@ -18,7 +18,7 @@ from pos_api.payments.balance import Provider
 from pos_api.payments.model import PaymentStatus
 from pos_api.staff import audit
 from pos_api.stores.api_keys import READ
-from pos_api.stores.model import DEFAULT
+from pos_api.stores.model import DEFAULT, Store
 from pos_api.web.api import pages
 from pos_api.web.api.access import staff
 from pos_api.web.api.blueprint import Blueprint
@@ -110,6 +110,28 @@ class PaymentDiscrepancy(Schema):
     )
 
 
+class ContradictingQuery(PageQuery):
+    """Which orders to look at."""
+
+    store = _text(40, "Orders of this store.", "default")
+    since = _bound("from", "Made from this day or RFC 3339 time on.")
+    until = _bound("to", "Made up to this day or time, included.")
+
+
+class ContradictingOrder(Schema):
+    """An order whose payments contradict what its shop says."""
+
+    order = fields.String(required=True, metadata={"example": "default:23"})
+    store = fields.String(required=True, metadata={"example": "default"})
+    number = fields.String(required=True, metadata={"example": "23"})
+    created_at = Time(required=True, metadata={"example": "2026-11-22T06:50:56Z"})
+    currency = fields.String(required=True, metadata={"example": "SEK"})
+    total = Money(required=True, metadata={"example": "295.68"})
+    paid = Money(required=True, metadata={"example": "591.36"})
+    owed = Money(required=True, metadata={"example": "0"})
+    discrepancies = fields.List(fields.Nested(PaymentDiscrepancy), required=True)
+
+
 @blp.get("")
 @staff("viewer", scope=READ)
 @fails_with(400)
@@ -132,6 +154,24 @@ def list_payments(query: Document) -> Any:
     return jsonify(success([payment for _, payment in rows], page=info))
 
 
+@blp.get("/discrepancies")
+@staff("viewer", scope=READ)
+@fails_with(400)
+@blp.arguments(ContradictingQuery, location="query")
+@blp.response(200, page_of(ContradictingOrder))
+def list_discrepancies(query: Document) -> Any:
+    """List orders whose payments contradict what their shop says, those made last first. A page looks at 2,000 orders
+    at most, so it may have fewer rows than its limit, or none; there are more as long as `page.next` is not null."""
+    stores = [store for store in services().stores.all() if query.get("store", store.id) == store.id]
+    providers = {store.id: _providers(store) for store in stores if store.paid_by}
+    since, before = _bounds(query)
+    bounds = {operator: bound for operator, bound in (("$gte", since), ("$lt", before)) if bound}
+    after = pages.after(query["cursor"], datetime, str)
+    limit: int = query["limit"]
+    rows, last = account.contradicting(services().db, providers, bounds, limit, after, now())
+    return jsonify(success(rows, page=pages.info(limit, last)))
+
+
 @blp.get("/<path:payment>")
 @staff("viewer", scope=READ)
 @fails_with(404)
@@ -143,12 +183,14 @@ def get_payment(payment: str) -> Any:
 
 def with_account(order: Document) -> Document:
     """An order as it is shown, with its payments, what is paid and owed of it, and where that does not fit."""
+    providers = _providers(services().stores.get(order["store"]))
+    return order | account.of_order(services().db, order["id"], providers, now())
+
+
+def _providers(store: Store) -> dict[str, Provider]:
+    """The stores that take payments for this one, by their ids."""
     db, stores = services().db, services().stores
-    providers = {
-        name: Provider(stores.get(name).kind, account.known_since(db, name))
-        for name in stores.get(order["store"]).paid_by
-    }
-    return order | account.of_order(db, order["id"], providers, now())
+    return {name: Provider(stores.get(name).kind, account.known_since(db, name)) for name in store.paid_by}
 
 
 def _wanted(query: Document) -> payment_list.Filter:
@@ -156,11 +198,17 @@ def _wanted(query: Document) -> payment_list.Filter:
 
     Days are those of the store that is asked for, else of the shop of the settings.
     """
+    since, before = _bounds(query)
+    names = ("store", "status", "method", "order", "words")
+    return payment_list.Filter(**{name: query.get(name) for name in names}, since=since, before=before)
+
+
+def _bounds(query: Document) -> tuple[datetime | None, datetime | None]:
+    """From when on and before when, None where nothing is asked for."""
     zone = ZoneInfo(services().stores.get(query.get("store", DEFAULT)).timezone)
-    return payment_list.Filter(
-        **{name: query.get(name) for name in ("store", "status", "method", "order", "words")},
-        since=_moment(query, "since", "from", zone, timedelta(0), timedelta(0)),
-        before=_moment(query, "until", "to", zone, timedelta(days=1), timedelta(milliseconds=1)),
+    return (
+        _moment(query, "since", "from", zone, timedelta(0), timedelta(0)),
+        _moment(query, "until", "to", zone, timedelta(days=1), timedelta(milliseconds=1)),
     )
 
 

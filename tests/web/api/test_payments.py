@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from pos_api.common.time import now
 from pos_api.database.client import Db
 from pos_api.errors import Conflict
-from pos_api.payments import queries
+from pos_api.payments import account, queries
 from pos_api.payments.apply import apply, apply_tab
 from pos_api.payments.model import PaymentUpdate, TabUpdate, order_key_by_id
 from pos_api.staff import audit, token_claims
@@ -190,6 +190,32 @@ def test_a_payment_that_never_came_or_came_twice_is_shown_on_its_order(client: F
     for number, expected in enumerate([[], ["paid_twice"]]):
         apply(db, payment(f"p{number}", wanted=(order_key_by_id("default", "7"),)))
         assert _discrepancies(client) == expected
+
+
+@pytest.mark.usefixtures("provider")
+def test_all_orders_whose_payments_do_not_fit_are_found_a_page_at_a_time(
+    client: FlaskClient, shop: Shop, db: Db, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(account, "MOST_EXAMINED", 4)
+    monkeypatch.setattr(account, "_AT_ONCE", 2)
+    for number in range(1, 10):
+        created = {"date_created_gmt": f"2026-11-2{number // 5}T0{number}:00:00", "payment_method": "stripe"}
+        paid = {"date_paid_gmt": "2026-11-22T12:00:00"} if number in (1, 2, 9) else {}
+        shop.outcome("order.created", order(number, line("A")) | created | paid)
+    apply(db, payment("p2", wanted=(order_key_by_id("default", "2"),)))
+    seen, sizes, cursor = [], [], ""
+    while cursor is not None:
+        query = f"?limit=2&cursor={cursor}".removesuffix("&cursor=")
+        reply = client.get(f"{PATH}/discrepancies{query}", headers=VIEWER)
+        conforms(client, reply, f"{PATH}/discrepancies")
+        seen += [(each["number"], each["discrepancies"][0]["code"]) for each in data(reply)]
+        sizes.append(len(data(reply)))
+        cursor = reply.get_json()["page"]["next"]
+    assert seen == [("9", "payment_missing"), ("1", "payment_missing")]
+    assert sizes == [1, 0, 1], "each page looks at four orders"
+    for query, expected in {"from=2026-11-21": ["9"], "to=2026-11-20": ["1"], "store=pay": []}.items():
+        rows = data(client.get(f"{PATH}/discrepancies?{query}", headers=STAFF))
+        assert [each["number"] for each in rows] == expected
 
 
 def test_no_payment_is_missed_from_before_its_provider_was_added(
