@@ -138,9 +138,8 @@ class Till:
 def add_till(db: Db, config: Config, name: str, **more: Any) -> str:
     """Add a till, and return its secret."""
     in_cash = more.pop("debts_in_cash", True)
-    secret = settings.add_store(db, config, name, kind="kaynko", **{"currency": "USD", **more})[1]
-    db.stores.update_one({"_id": name}, {"$set": {"settings.debts_in_cash": in_cash}})
-    return secret
+    of_kind = {"debts_in_cash": in_cash}
+    return settings.add_store(db, config, name, kind="kaynko", of_kind=of_kind, **{"currency": "USD", **more}).secret
 
 
 def stock(db: Db, *skus: str, units: int = 10) -> None:
