@@ -55,9 +55,9 @@ def _document(update: PaymentUpdate) -> Document:
 
 
 def _complete(after: Document, before: Document | None, cause: str) -> None:
-    """Set what a payment has from before: its order, while it names the same one; what became of it; and the time by
-    which it is listed, where none is known."""
-    if before and after["wanted"] and before["wanted"] == after["wanted"]:
+    """Set what a payment has from before: its order, while it names it in the same ways, or in more; what became of it;
+    and the time by which it is listed, where none is known."""
+    if before and before["wanted"] and set(before["wanted"]) <= set(after["wanted"]):
         after["order"] = before["order"]
         after["search"] = sorted({*after["search"], *before["search"]})
         if "candidates" in before:

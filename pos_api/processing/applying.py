@@ -14,6 +14,7 @@ from pos_api.catalogue.model import ProductDeletion, ProductUpdate
 from pos_api.customers import apply as customers
 from pos_api.customers.model import CustomerErasure, CustomerUpdate, Erasure
 from pos_api.database.client import Db
+from pos_api.errors import Invalid
 from pos_api.inbox import finishing
 from pos_api.inbox.model import Outcome
 from pos_api.orders import apply as orders
@@ -155,7 +156,10 @@ def _(command: SubscriptionUpdate, db: Db, work: Work) -> Outcome:
 @_apply.register
 def _(command: Report, db: Db, work: Work) -> Outcome:
     """Keep the report and apply what all reports about its thing come to, in the order of the sender's commands."""
-    reported, state = state_of(db, command)
+    try:
+        reported, state = state_of(db, command)
+    except Invalid as error:  # there are too many reports, also at the next attempt
+        return Outcome("parked", reason=error.message, details=error.details)
     outcomes = [_apply_of_report(each, command, db, work) for each in state.commands]
     for known in reported.reports:
         if known.id in state.unusable and known.id != command.id:

@@ -90,6 +90,17 @@ def test_a_number_of_several_orders_matches_none_and_people_are_told(pair: list[
     assert _order_of(db) == "default:6", "its transaction id decides"
 
 
+def test_a_payment_keeps_its_order_when_it_names_it_in_more_ways(pair: list[Process], db: Db) -> None:
+    number = order_key_by_id("default", "1001")
+    pair[0].deliver("order.created", order(5, number="1001"))
+    deliver(pair[0], report("p1", [number]))
+    pair[0].deliver("order.created", order(6, number="1001"))
+    assert deliver(pair[0], report("p1", [number, BY_TRANSACTION], minute=1)).warnings == ()
+    assert _order_of(db) == "default:5"
+    pair[0].deliver("order.updated", order(6, number="1001", transaction_id="pi_1", modified=1))
+    assert _order_of(db) == "default:6", "what it names more surely counts"
+
+
 def test_a_payment_goes_to_the_order_of_that_id_when_it_comes_after_one_of_that_number(
     pair: list[Process], db: Db
 ) -> None:

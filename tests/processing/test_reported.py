@@ -98,3 +98,5 @@ def test_so_many_reports_are_kept_about_one_thing_and_no_more(db: Db, monkeypatc
         state_of(db, _report(amount))
     with pytest.raises(Invalid, match="There are 2 reports"):
         state_of(db, _report("3"))
+    outcome = _deliver(db, _report("3"))
+    assert (outcome.outcome, outcome.reason) == ("parked", "There are 2 reports about it already.")

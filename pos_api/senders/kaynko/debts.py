@@ -25,15 +25,16 @@ _DEBT = {**id_field("debtId"), "paymentAmount": Field("amount", essential_amount
 
 
 class Settlement(TypedDict):
-    """What is kept of a payment of a debt. Two of the same amount differ in when they were sent."""
+    """What is kept of a payment of a debt."""
 
     amount: Decimal128
     sent_at: datetime | None
 
 
 def read_settlement(message: Message, store: Store, received_at: datetime, cause: str) -> Report:
-    """The report of an instalment; the same content again is the same one. Raises Invalid, also where the store has no
-    currency: then nobody can say what was paid."""
+    """The report of an instalment; the same content again is the same one. Two of the same amount differ in when they
+    were sent: as it is written, where it is no time that can be. Raises Invalid, also where the store has no currency:
+    then nobody can say what was paid."""
     fields = read_object(message.data, _DEBT, FieldPath(message.report))
     sent_at = message.sent_at(received_at)
     if "amount" in fields and not decimal(fields["amount"]):
@@ -42,7 +43,8 @@ def read_settlement(message: Message, store: Store, received_at: datetime, cause
     if not store.currency:
         raise Invalid(_NO_CURRENCY.format(store=store.id))
     content = Settlement(amount=fields["amount"], sent_at=sent_at)
-    digest = hashlib.sha256(canonical(content).encode()).hexdigest()[:12]
+    distinguished_by = {**content, "sent_at": sent_at or message.timestamp}
+    digest = hashlib.sha256(canonical(distinguished_by).encode()).hexdigest()[:12]
     put = partial(put_together, store, f"debt-{fields['id']}-{digest}")
     thing = f"debt:{fields['id']}:{digest}"
     return Report(store.id, thing, "settled", content, sent_at, received_at, cause, put)

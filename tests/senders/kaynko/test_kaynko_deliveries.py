@@ -273,6 +273,13 @@ def test_each_instalment_of_a_debt_is_a_payment_and_the_same_again_is_none(till:
     assert [each["is_assumed"] for each in db.cash_movements.find()] == [True] * 3
 
 
+def test_instalments_of_a_till_whose_clock_is_wrong_are_distinguished(till: Till, db: Db) -> None:
+    for written in ("2099-01-01T10:00:00Z", "2099-01-01T11:00:00Z", "noon", 5):
+        assert till.outcome({**debt(7, 50.0), "timestamp": written}) == "created"
+    assert till.outcome({**debt(7, 50.0, note="other bytes"), "timestamp": "noon"}) == "unchanged"
+    assert (len(_payments(db)), db.cash_movements.count_documents({})) == (4, 4)
+
+
 def test_a_debt_is_no_cash_where_the_tills_setting_says_so(db: Db, config: Config, client: FlaskClient) -> None:
     till = Till(client, "till-3", add_till(db, config, "till-3", debts_in_cash=False))
     client.application.extensions["pos"].stores._read_at = float("-inf")
