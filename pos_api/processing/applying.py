@@ -16,7 +16,7 @@ from pos_api.customers.model import CustomerErasure, CustomerUpdate, Erasure
 from pos_api.database.client import Db
 from pos_api.errors import Invalid
 from pos_api.inbox import finishing
-from pos_api.inbox.model import Outcome
+from pos_api.inbox.model import InboxEntry, Outcome
 from pos_api.orders import apply as orders
 from pos_api.orders.model import OrderUpdate, Result
 from pos_api.payments import apply as payments
@@ -26,7 +26,8 @@ from pos_api.privacy import erase
 from pos_api.processing import listeners
 from pos_api.processing.reported import state_of
 from pos_api.processing.work import Work
-from pos_api.senders.reports import Report
+from pos_api.senders import lookup_queue
+from pos_api.senders.reports import LookUp, Report
 from pos_api.subscriptions import apply as subscriptions
 from pos_api.subscriptions.model import SubscriptionUpdate
 
@@ -52,6 +53,13 @@ def apply_works(db: Db, works: list[Work]) -> dict[str, Outcome]:
     for (work, _), outcome in zip(updates, _apply_orders(db, updates), strict=True):
         ended[work.entry.key].append(outcome)
     return {work.entry.key: work.outcome or combined(ended[work.entry.key]) for work in works}
+
+
+def apply_answer(db: Db, report: Report) -> Outcome:
+    """Apply a report that no delivery brought: what a provider answered when something was looked up. What it changes
+    has the entry of the delivery that it was looked up for as its cause."""
+    entry = InboxEntry(report.store, "", report.name, "", b"", {}, report.received_at, key=report.cause)
+    return _apply(report, db, Work(entry))
 
 
 def combined(outcomes: Sequence[Outcome]) -> Outcome:
@@ -151,6 +159,12 @@ def _(command: SubscriptionUpdate, db: Db, work: Work) -> Outcome:
     result = subscriptions.apply(db, command)
     listeners.notify(result.events)
     return Outcome(result.outcome, result.warnings)
+
+
+@_apply.register
+def _(command: LookUp, db: Db, work: Work) -> Outcome:
+    lookup_queue.add(db, command)
+    return Outcome("ignored")
 
 
 @_apply.register

@@ -1,5 +1,6 @@
 """What is done again and again beside the deliveries, and how often: figures kept fresh, shops that are due compared
-(`comparison_threads`), erasures of people carried out once more, old data deleted.
+(`comparison_threads`), payments looked up (`lookup_threads`), erasures of people carried out once more, old data
+deleted.
 
 Figures are exact whenever they are looked at; bringing them up to date meanwhile makes the next look short, also
 after an import.
@@ -18,6 +19,7 @@ from pos_api.logs import get_logger
 from pos_api.orders import upkeep as order_upkeep
 from pos_api.privacy import erase, retention
 from pos_api.processing.comparison_threads import ComparisonThreads
+from pos_api.processing.lookup_threads import LookupThreads
 from pos_api.senders.registry import SENDERS
 from pos_api.staff import audit
 from pos_api.stores.registry import Stores
@@ -38,23 +40,27 @@ class Schedule:
         self._config = config
         self._stores = Stores(db, config)
         self._comparing = ComparisonThreads(db, config)
+        self._lookups = LookupThreads(db, config)
         self._erasures = Erasures(db, config)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pos-schedule", daemon=True)
 
     def start(self) -> None:
-        """Start the thread."""
+        """Start the threads."""
         self._thread.start()
+        self._lookups.start()
 
     def stop(self) -> None:
-        """Stop; a comparison on its way ends with the process, and is due again for whoever is next."""
+        """Stop; a comparison or a look-up on its way ends with the process, and is due again for whoever is next."""
         self._stopping.set()
         self._comparing.release()
+        self._lookups.stop()
 
     def join(self, timeout: float) -> None:
         """Wait for the threads to end, for so many seconds each."""
         self._thread.join(timeout)
         self._comparing.join(timeout)
+        self._lookups.join(timeout)
 
     def _run(self) -> None:
         rounds = 0

@@ -36,7 +36,7 @@ def _stored(report: Report) -> StoredReport:
 def _reported(kept: StoredReports, report: Report) -> Reported:
     known = [_known(each, report) for each in kept["reports"]]
     known.sort(key=lambda each: (each.moment, each.id))
-    return Reported(known, kept["count"], report.cause, report.received_at)
+    return Reported(known, kept["count"], report.cause, report.received_at, report.retried)
 
 
 def _known(stored: StoredReport, report: Report) -> KnownReport:

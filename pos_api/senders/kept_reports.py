@@ -53,3 +53,9 @@ def add(db: Db, key: str, store: str, report: StoredReport) -> StoredReports:
             if any(each["id"] == report["id"] for each in known["reports"]):
                 return known
     raise TooManyReportsError(f"There are {MOST_REPORTS:,} reports about it already.")
+
+
+def causes(db: Db, key: str) -> list[str]:
+    """The keys of the inbox entries that brought the reports about the thing `key`, the first one first."""
+    known = db.reports.find_one({"_id": key}, {"reports.cause": 1}) or {"reports": []}
+    return list(dict.fromkeys(each["cause"] for each in known["reports"]))

@@ -6,12 +6,14 @@ from typing import Any
 
 from pos_api.errors import NotFound
 from pos_api.senders.base import Sender
+from pos_api.senders.kasperopay.sender import KasperoPay
 from pos_api.senders.kaynko.sender import Kaynko
 from pos_api.senders.paymentkit.sender import PaymentKit
 from pos_api.senders.stripe.sender import Stripe
 from pos_api.senders.woocommerce.sender import WooCommerce
 
 SENDERS: dict[str, Sender[Any]] = {
+    "kasperopay": KasperoPay(),
     "paymentkit": PaymentKit(),
     "stripe": Stripe(),
     "woocommerce": WooCommerce(),

@@ -23,6 +23,21 @@ from pos_api.orders.model import OrderUpdate
 from pos_api.payments.model import PaymentUpdate, TabUpdate
 from pos_api.subscriptions.model import SubscriptionUpdate
 
+
+@dataclass(frozen=True, slots=True)
+class LookUp:
+    """The command to look `thing` up at its store's provider. What the provider answers is a report about the thing,
+    too (`senders.lookups`)."""
+
+    store: str
+    thing: str
+
+    @property
+    def key(self) -> str:
+        """What its thing is known by among those of all stores."""
+        return f"{self.store}:{self.thing}"
+
+
 StateCommand: TypeAlias = (
     OrderUpdate
     | PaymentUpdate
@@ -32,8 +47,9 @@ StateCommand: TypeAlias = (
     | SubscriptionUpdate
     | ItemUpdate
     | ProductUpdate
+    | LookUp
 )
-"""What reports can be put together to: the whole state of a thing."""
+"""What reports can be put together to: the whole state of a thing, and what has to be looked up to know more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +76,14 @@ class KnownReport:
 @dataclass(frozen=True, slots=True)
 class Reported:
     """All that a store has reported about one thing, those of the earliest `moment` first. `sequence` counts them, and
-    is the `sequence` of the commands that they give. `cause` and `received_at` are those of the delivery at hand."""
+    is the `sequence` of the commands that they give. `cause` and `received_at` are those of the delivery at hand, which
+    is `retried` where it may have been applied before: a replay, or one that a crash interrupted."""
 
     reports: Sequence[KnownReport]
     sequence: int
     cause: str
     received_at: datetime
+    retried: bool = False
 
     def named(self, *names: str) -> list[KnownReport]:
         """The reports of these names."""
