@@ -46,7 +46,7 @@ def _document(update: PaymentUpdate) -> Document:
         "listed_at": update.paid_at or update.received_at,
         "order": update.order,
         "wanted": [] if update.order else list(update.wanted),
-        "search": search_words(update.external_id, update.reference, update.wanted, update.order),
+        "search": [],
         "changes": [],
     }
     said: Document = {"tab": update.tab, "method_is_assumed": update.method_is_assumed, "reason": update.reason}
@@ -56,14 +56,13 @@ def _document(update: PaymentUpdate) -> Document:
 
 def _complete(after: Document, before: Document | None, cause: str) -> None:
     """Set what a payment has from before: its order, while it names it in the same ways, or in more; what became of it;
-    and the time by which it is listed, where none is known."""
+    the time by which it is listed, where none is known; and the words by which it is found."""
     if before and before["wanted"] and set(before["wanted"]) <= set(after["wanted"]):
-        after["order"] = before["order"]
-        after["search"] = sorted({*after["search"], *before["search"]})
-        if "candidates" in before:
-            after["candidates"] = before["candidates"]
+        after |= {name: before[name] for name in ("order", "order_names", "candidates") if name in before}
     if before and after["paid_at"] is None:
         after["listed_at"] = before["listed_at"]
+    names = after.get("order_names") or [(after["order"] or "").partition(":")[2]]
+    after["search"] = search_words(after["external_id"], after["reference"], after["wanted"], names)
     steps: list[PaymentStep] = list(before["changes"]) if before else []
     rev = before["rev"] + 1 if before else 1
     after["changes"] = steps + [{"change": change, "cause": cause, "rev": rev} for change in _changes(after, before)]

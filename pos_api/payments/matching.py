@@ -16,7 +16,7 @@ from pos_api.common.text_search import wanted_contact_words
 from pos_api.database.client import Db, Document
 from pos_api.orders.model import Order
 from pos_api.payments.model import Payment
-from pos_api.payments.naming import meant_order, named, order_keys, search_words
+from pos_api.payments.naming import meant_order, named, order_keys, order_names, search_words
 
 _ATTEMPTS = 50
 _MOST_CANDIDATES = 1_000
@@ -33,8 +33,9 @@ def match_payment(db: Db, payment: Payment) -> Payment:
         changed: Document = {"order": meant.order, "candidates": list(meant.candidates)}
         order = next((each for each in orders if each["_id"] == meant.order), None)
         if order:
-            words = search_words(payment["external_id"], payment["reference"], payment["wanted"], order)
-            changed["search"] = words
+            names = order_names(order)
+            words = search_words(payment["external_id"], payment["reference"], payment["wanted"], names)
+            changed |= {"order_names": names, "search": words}
         as_read = {"_id": payment["_id"], "rev": payment["rev"]}
         update = {"$set": changed, "$inc": {"rev": 1}}
         found: Any = db.payments.find_one_and_update(as_read, update, return_document=ReturnDocument.AFTER)

@@ -40,6 +40,7 @@ class Payment(TypedDict):
     * `_id` is `store:external id`;
     * `order` is the `_id` of the order that it pays, None while none is known; then `candidates` has those that it may
       mean as much as each other;
+    * `order_names` are the id and number of the order that it was matched with;
     * `changes` has those that are events, the oldest first;
     * `search` has the words by which it is found;
     * `paid_at` is None where no time is known; lists are sorted by `listed_at`: that time, else of its first report.
@@ -64,6 +65,7 @@ class Payment(TypedDict):
     search: list[str]
     changes: list[PaymentStep]
     candidates: NotRequired[list[str]]
+    order_names: NotRequired[list[str]]
     tab: NotRequired[str]
     method_is_assumed: NotRequired[bool]
     reason: NotRequired[str]

@@ -58,11 +58,11 @@ def named(wanted: Iterable[str]) -> list[tuple[str, str, str]]:
     return [(store, kind, name) for store, kind, name in (key.split(":", 2) for key in wanted)]
 
 
-def search_words(external_id: str, reference: str, wanted: Iterable[str], order: Order | str | None) -> list[str]:
-    """The words by which a payment is found: its ids, and the names of the order that it is for."""
-    names = [name for _, _, name in named(wanted)]
-    if isinstance(order, str):
-        names.append(order.partition(":")[2])
-    elif order:
-        names += [str(order["order_id"]), order.get("number", "")]
-    return contact_words(external_id, reference, *names)
+def order_names(order: Order) -> list[str]:
+    """The id and the number of an order, by which people look for its payments."""
+    return [str(order["order_id"]), order.get("number", "")]
+
+
+def search_words(external_id: str, reference: str, wanted: Iterable[str], names: Iterable[str]) -> list[str]:
+    """The words by which a payment is found: its ids, what it calls its order, and the names of its order."""
+    return contact_words(external_id, reference, *(name for _, _, name in named(wanted)), *names)

@@ -71,6 +71,9 @@ def test_the_order_of_a_payment_survives_its_updates_and_follows_what_it_names(p
     deliver(pair[0], report("p1", [BY_ID]))
     deliver(pair[0], report("p1", [BY_ID], minute=1, refunded=Decimal128("5")))
     assert _order_of(db) == "default:1"
+    payment = db.payments.find_one({"_id": "pay:p1"})
+    assert payment
+    assert payment["search"] == ["1", "p1"]
     deliver(pair[0], report("p1", [order_key_by_id("default", "2")], minute=2))
     assert _order_of(db) == "default:2"
     deliver(pair[0], report("p1", [order_key_by_id("default", "3")], minute=3))
