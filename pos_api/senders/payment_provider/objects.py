@@ -22,8 +22,7 @@ def id_of(shown: Mapping[str, Any], name: str) -> str:
 
 def names(shown: Mapping[str, Any], *transactions: str) -> OrderNames:
     """How an object names the order that it is for."""
-    meta = shown.get("metadata")
-    meta = meta if isinstance(meta, Mapping) else {}
+    meta = inside(shown, "metadata")
     named = [*(short(meta.get(name)) for name in _ORDER_NAMES), short(shown.get("client_reference_id"))]
     return {
         "orders": sorted({name for name in named if name}),
@@ -39,19 +38,13 @@ def short(value: Any) -> str:
 
 def charge_of(shown: Mapping[str, Any]) -> Mapping[str, Any]:
     """The charge of an intent, where it stands there whole: expanded, or in the list of older versions of the API."""
-    latest = shown.get("latest_charge")
-    if isinstance(latest, Mapping):
-        return latest
-    charges = shown.get("charges")
-    listed = charges.get("data") if isinstance(charges, Mapping) else None
-    newest = listed[0] if isinstance(listed, list) and listed else None
-    return newest if isinstance(newest, Mapping) else {}
+    latest = inside(shown, "latest_charge")
+    return latest or next(iter(_listed(shown, "charges")), {})
 
 
 def method_of_charge(charge: Mapping[str, Any]) -> str:
     """How a charge was paid; blank where it does not say it."""
-    details = charge.get("payment_method_details")
-    return short(details.get("type")) if isinstance(details, Mapping) else ""
+    return short(inside(charge, "payment_method_details").get("type"))
 
 
 def only_method(shown: Mapping[str, Any]) -> str:
@@ -62,33 +55,36 @@ def only_method(shown: Mapping[str, Any]) -> str:
 
 def failure(shown: Mapping[str, Any]) -> str:
     """Why a payment failed or was canceled, as the provider's code says it."""
-    error = shown.get("last_payment_error")
-    error = error if isinstance(error, Mapping) else {}
+    error = inside(shown, "last_payment_error")
     codes = (error.get("decline_code"), error.get("code"), shown.get("cancellation_reason"), error.get("type"))
     return next((code for each in codes if (code := short(each))), "")
 
 
 def paid_at(shown: Mapping[str, Any]) -> datetime | None:
     """When an invoice was paid."""
-    transitions = shown.get("status_transitions")
-    return moment(transitions.get("paid_at")) if isinstance(transitions, Mapping) else None
+    return moment(inside(shown, "status_transitions").get("paid_at"))
 
 
 def intent_of_payments(shown: Mapping[str, Any]) -> str:
     """The payment of an invoice, in newer versions of the API that list its payments; blank where there are several."""
-    listed = shown.get("payments")
-    data = listed.get("data") if isinstance(listed, Mapping) else None
-    found = {
-        object_id(each["payment"].get("payment_intent"))
-        for each in (data if isinstance(data, list) else ())
-        if isinstance(each, Mapping) and isinstance(each.get("payment"), Mapping) and each.get("status") == "paid"
-    } - {""}
+    paid = [inside(each, "payment") for each in _listed(shown, "payments") if each.get("status") == "paid"]
+    found = {object_id(each.get("payment_intent")) for each in paid} - {""}
     return found.pop() if len(found) == 1 else ""
 
 
 def period_end(shown: Mapping[str, Any]) -> datetime | None:
     """When the paid period ends: of the subscription, or in newer versions of the API the latest one of its items."""
-    items = shown.get("items")
-    data = items.get("data") if isinstance(items, Mapping) else None
-    ends = [moment(each.get("current_period_end")) for each in data or () if isinstance(each, Mapping)]
+    ends = [moment(each.get("current_period_end")) for each in _listed(shown, "items")]
     return moment(shown.get("current_period_end")) or max((end for end in ends if end), default=None)
+
+
+def inside(shown: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """The object under this name; an empty one where there is none."""
+    value = shown.get(name)
+    return value if isinstance(value, Mapping) else {}
+
+
+def _listed(shown: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    """The objects of a list of the provider, which stands under this name."""
+    data = inside(shown, name).get("data")
+    return [each for each in data if isinstance(each, Mapping)] if isinstance(data, list) else []

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any, TypedDict
 
 from bson import Decimal128
@@ -23,6 +23,8 @@ SUCCEEDED, FAILED, CANCELED = "intent.succeeded", "intent.failed", "intent.cance
 SESSION, INVOICE, CHARGE, REFUND = "session", "invoice", "charge", "refund"
 SESSION_UNPAID = "session.unpaid"
 """Of a way to pay that takes days: it only says which order is to be paid."""
+EXACT = Context(prec=60)
+"""A token's amounts have up to 33 digits."""
 _PAID_BY = (SUCCEEDED, SESSION, INVOICE, CHARGE)
 """The reports that say that it was paid, the most exact one first."""
 
@@ -130,7 +132,10 @@ def _refunded(reported: Reported) -> Decimal:
     """What was paid back: what the charge's newest report says, with the refunds made after it, and without those that
     have failed since. Never less than the refunds that are known to count."""
     refunds = _refunds_of_what_was_paid(reported)
-    counting = sum((decimal(each.content["amount"]) for each in refunds if each.content["counts"]), Decimal(0))
+    counting = Decimal(0)
+    for each in refunds:
+        if each.content["counts"]:
+            counting = EXACT.add(counting, decimal(each.content["amount"]))
     charge = _newest(reported, CHARGE)
     if charge is None:
         return counting
@@ -138,10 +143,10 @@ def _refunded(reported: Reported) -> Decimal:
     for each in refunds:
         was_counted = (each.content["made_at"] or each.moment) <= charge.moment
         if each.content["counts"] and not was_counted:
-            total += decimal(each.content["amount"])
+            total = EXACT.add(total, decimal(each.content["amount"]))
         elif not each.content["counts"] and was_counted and each.moment >= charge.moment:
-            total -= decimal(each.content["amount"])
-    return max(total, counting - decimal(charge.content["released"]))
+            total = EXACT.subtract(total, decimal(each.content["amount"]))
+    return max(total, EXACT.subtract(counting, decimal(charge.content["released"])))
 
 
 def _refunds_of_what_was_paid(reported: Reported) -> list[KnownReport]:

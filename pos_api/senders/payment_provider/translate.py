@@ -22,7 +22,7 @@ from pos_api.senders import values
 from pos_api.senders.base import ORDERS_OF
 from pos_api.senders.payment_provider import objects, payments
 from pos_api.senders.payment_provider.events import ProviderEvent, moment, object_id
-from pos_api.senders.payment_provider.payments import PaidContent, PaymentThing, RefundContent
+from pos_api.senders.payment_provider.payments import EXACT, PaidContent, PaymentThing, RefundContent
 from pos_api.senders.payment_provider.subscriptions import SubscriptionContent, SubscriptionThing
 from pos_api.senders.reports import Report
 from pos_api.stores.model import Store
@@ -134,7 +134,8 @@ class Amounts:
         """What of its `amount` was authorized, but not taken; 0 where the amount that was taken is not said."""
         if values.is_blank(self._shown.get(captured)):
             return ZERO
-        left = decimal(self.or_nothing(self._shown.get("amount"))) - decimal(self.or_nothing(self._shown[captured]))
+        amount, taken = self.or_nothing(self._shown.get("amount")), self.or_nothing(self._shown[captured])
+        left = EXACT.subtract(decimal(amount), decimal(taken))
         return decimal128(left) if left > 0 else ZERO
 
     def or_nothing(self, value: Any) -> Decimal128:
@@ -151,8 +152,7 @@ def _invalid(name: str, problem: str) -> Invalid:
 
 def _intent(translation: Translation, name: str) -> Report:
     shown = translation.shown
-    details = shown.get("amount_details")
-    tip = details.get("tip") if isinstance(details, Mapping) else None
+    tip = objects.inside(shown, "amount_details").get("tip")
     tip = tip.get("amount") if isinstance(tip, Mapping) else tip
     charge = objects.charge_of(shown)
     read = Amounts(translation.provider, shown)
@@ -216,7 +216,7 @@ def _charge(translation: Translation) -> Report | None:
         return None
     charge, read = _required_id(translation), Amounts(translation.provider, shown)
     released = read.released("amount_captured")
-    refunded = decimal(read.first("amount_refunded")) - decimal(released)
+    refunded = EXACT.subtract(decimal(read.first("amount_refunded")), decimal(released))
     content = translation.paid(
         "amount_captured",
         "amount",
@@ -242,7 +242,7 @@ def _refund(translation: Translation) -> Report | None:
         **objects.names(shown, charge),
         "refund": _required_id(translation),
         "amount": Amounts(translation.provider, shown).first("amount"),
-        "counts": shown.get("status") in translation.provider.refunds_counting,
+        "counts": objects.short(shown.get("status")) in translation.provider.refunds_counting,
         "made_at": moment(shown.get("created", shown.get("created_at"))),
         "at": translation.event.at,
     }

@@ -78,6 +78,16 @@ def test_an_amount_of_a_token_is_exact_to_its_last_decimal() -> None:
     assert amounts(_payment(event("payment_intent.succeeded", token)))[1::2] == ("123.456789012345678901", "ABT")
 
 
+def test_what_was_paid_back_of_a_token_is_exact_too() -> None:
+    token: dict[str, Any] = {"paymentCurrency": TOKEN}
+    events = [
+        event("payment_intent.succeeded", intent(amount_received="3" * 33, **token)),
+        event("refund.succeeded", refund(1, "1" * 33, **token)),
+        event("refund.succeeded", refund(2, "1" * 32 + "0", **token)),
+    ]
+    assert amounts(_payment(*events))[1:3] == (f"{'3' * 15}.{'3' * 18}", f"{'2' * 15}.{'2' * 17}1")
+
+
 def test_only_a_refund_that_was_made_counts_and_a_stake_given_back_is_none() -> None:
     paid = event("payment_intent.succeeded", intent())
     events = [
