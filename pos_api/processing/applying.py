@@ -180,7 +180,11 @@ def _(command: Report, db: Db, work: Work) -> Outcome:
             finishing.park(db, known.cause, state.unusable[known.id])
     if command.id in state.unusable:
         return Outcome("parked", reason=state.unusable[command.id])
-    return combined(outcomes) if outcomes else Outcome("ignored")
+    if not outcomes:
+        return Outcome("ignored")
+    outcome = combined(outcomes)
+    known_before = outcome.outcome == "created" and len(reported.reports) > 1  # a void makes a movement of cash
+    return replace(outcome, outcome="updated") if known_before else outcome
 
 
 def _apply_of_report(command: object, report: Report, db: Db, work: Work) -> Outcome:

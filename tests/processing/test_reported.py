@@ -68,6 +68,20 @@ def test_what_all_reports_come_to_is_applied_and_the_same_report_again_counts_on
     assert payment["sequence"] == again.sequence == 2
 
 
+def test_what_is_made_for_a_thing_that_was_known_is_an_update_of_it(db: Db) -> None:
+    def put_together(reported: Reported) -> State:
+        names = [f"7-{each.content['amount']}" for each in reported.reports]
+        at, cause = reported.received_at, reported.cause
+        sent = [PaymentUpdate("till-1", name, 1, cause, at, "completed", Decimal128("1"), "SEK") for name in names]
+        return State(sent)
+
+    def outcome(amount: str) -> str:
+        return _deliver(db, Report(**{**_fields(_report(amount)), "put_together": put_together})).outcome
+
+    assert [outcome("1"), outcome("2")] == ["created", "updated"]
+    assert db.payments.count_documents({}) == 2
+
+
 def test_a_report_that_later_ones_show_to_be_unusable_is_parked_with_the_reason(db: Db) -> None:
     assert _deliver(db, _report("-3.00")).outcome == "created"
     outcome = _deliver(db, _report("4.00", "final"))
