@@ -31,8 +31,6 @@ def put_together(store: Store, sale: int | str, named_fields: frozenset[str], re
     there is an order that nothing is known of but its total, no payment, and no cash."""
     sales, voids = reported.named("completed"), reported.named("voided")
     order = _order(store, sale, named_fields, reported, sales, voids)
-    if not sales:
-        return State((order,))
     payment = _payment(store, sale, order, reported, sales, bool(voids))
     return State((order, *payment, *_cash(store, sale, reported, sales, voids)))
 
