@@ -43,7 +43,7 @@ def read_settlement(message: Message, store: Store, received_at: datetime, cause
     if not store.currency:
         raise Invalid(_NO_CURRENCY.format(store=store.id))
     content = Settlement(amount=fields["amount"], sent_at=sent_at)
-    distinguished_by = {**content, "sent_at": sent_at or message.timestamp}
+    distinguished_by = {**content, "sent_at": sent_at or message.timestamp, "by": message.data.get("cashierId")}
     digest = hashlib.sha256(canonical(distinguished_by).encode()).hexdigest()[:12]
     put = partial(put_together, store, f"debt-{fields['id']}-{digest}")
     thing = f"debt:{fields['id']}:{digest}"
