@@ -24,7 +24,7 @@ bounded = settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 
-_RECEIVED = datetime(2026, 11, 22, 12, tzinfo=UTC)
+RECEIVED = datetime(2026, 11, 22, 12, tzinfo=UTC)
 _BY_THE_WAY = (
     *("rev", "changed_at", "received_at", "saved_by", "status_history", "closed_at", "modified_at", "sequence"),
     *("seq", "listed_at", "changes"),
@@ -83,7 +83,7 @@ def assert_any_arrival_ends_the_same(
     clear(first.db)
     start(first.db)
     for delivery in data.draw(st.permutations([*deliveries, *deliveries, *more])):
-        data.draw(st.sampled_from([first, second])).deliver_bodies([delivery.sent()], _RECEIVED)
+        data.draw(st.sampled_from([first, second])).deliver_bodies([delivery.sent()], RECEIVED)
     assert end_state(first.db) == expected
     assert_books_balance(first.db)
 
@@ -99,7 +99,7 @@ def assert_any_crash_ends_the_same(
     first.steps.crash_at(at)
     for delivery in deliveries:
         try:
-            first.deliver_bodies([delivery.sent()], _RECEIVED)
+            first.deliver_bodies([delivery.sent()], RECEIVED)
         except Crash:
             event("crashed")
             first.steps.go_on()
@@ -109,7 +109,7 @@ def assert_any_crash_ends_the_same(
             except Crash:
                 event("crashed again")
             second.steps.go_on()
-            first.deliver_bodies([delivery.sent()], _RECEIVED)  # nobody acknowledged it
+            first.deliver_bodies([delivery.sent()], RECEIVED)  # nobody acknowledged it
     first.steps.go_on()
     first.take_over()
     assert end_state(first.db) == expected
@@ -122,5 +122,5 @@ def _end_of(process: Process, start: Callable[[Db], None], deliveries: Sequence[
     process.steps.go_on()
     start(process.db)
     for delivery in deliveries:
-        process.deliver_bodies([delivery.sent()], _RECEIVED)
+        process.deliver_bodies([delivery.sent()], RECEIVED)
     return end_state(process.db)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,15 +14,17 @@ from hypothesis import strategies as st
 from pos_api.config import Config
 from pos_api.database.client import Db
 from tests.senders.any_order import (
+    RECEIVED,
     Delivery,
     assert_any_arrival_ends_the_same,
     assert_any_crash_ends_the_same,
     bounded,
+    end_state,
     processes_with,
 )
 from tests.senders.provider_stores import add_store
 from tests.senders.stripe.events import charge, event, intent, invoice, refund, session, subscription
-from tests.steps import Process
+from tests.steps import Process, clear, interleave
 
 _EVENTS: list[dict[str, Any]] = [
     event("payment_intent.payment_failed", intent(last_payment_error={"code": "card_declined"}), after=-30),
@@ -78,3 +82,21 @@ def test_any_order_of_arrival_ends_the_same(
 @given(sent=_sent, at=st.integers(1, 40), again=st.integers(1, 20))
 def test_any_crash_ends_the_same(pair: list[Process], sent: list[Delivery], at: int, again: int) -> None:
     assert_any_crash_ends_the_same(pair, _start, sent, at=at, again=again)
+
+
+@pytest.mark.parametrize("both", [(1, 5), (5, 1), (7, 1), (13, 15), (15, 13)])
+def test_two_processes_at_once_end_as_one_after_the_other(pair: list[Process], both: tuple[int, int]) -> None:
+    """One process is interrupted ahead of each of its steps by the other, up to each of its own."""
+    first, second = pair
+    deliveries = [_delivery(_EVENTS[each], each).sent() for each in both]
+    clear(first.db)
+    for delivery in deliveries:
+        first.deliver_bodies([delivery], RECEIVED)
+    expected = end_state(first.db)
+    for i, j in itertools.product(range(1, 8), range(1, 9)):
+        clear(first.db)
+        one, other = (
+            partial(process.deliver_bodies, [each], RECEIVED) for process, each in zip(pair, deliveries, strict=True)
+        )
+        interleave(first, one, second, other, i, j)
+        assert end_state(first.db) == expected, (i, j)
