@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import cast
 
-from pymongo import IndexModel
+from pymongo import ASCENDING, IndexModel
 from pymongo import collection as mongo
 
-from pos_api.catalogue.model import GoodsWithoutStockDocument, ProductDocument
+from pos_api.catalogue.model import GoodsWithoutStockDocument, ItemDocument, ProductDocument
 from pos_api.database.client import Db
 from pos_api.database.collections import Collection, present
 
@@ -26,6 +26,11 @@ COLLECTIONS = (
         ),
     ),
     Collection("goods_without_stock", "goods of which the shop keeps no stock", (IndexModel("sku"),)),
+    Collection(
+        "items",
+        "items of ordering apps, which staff link to products",
+        (IndexModel([("store", ASCENDING), ("item", ASCENDING)]),),
+    ),
 )
 
 
@@ -37,3 +42,8 @@ def products(db: Db) -> mongo.Collection[ProductDocument]:
 def goods_without_stock(db: Db) -> mongo.Collection[GoodsWithoutStockDocument]:
     """The goods without stock, typed."""
     return cast(mongo.Collection[GoodsWithoutStockDocument], db.goods_without_stock)
+
+
+def items(db: Db) -> mongo.Collection[ItemDocument]:
+    """The items of ordering apps, typed."""
+    return cast(mongo.Collection[ItemDocument], db.items)

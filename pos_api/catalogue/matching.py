@@ -66,17 +66,22 @@ def known_product(document: ProductDocument) -> KnownProduct:
 
 class LineReference(NamedTuple):
     """How a line of an order names its product: the SKU; the external id of the variation, else of the product, blank
-    where it has none; and of a variation its parent's (blank where it is none). One is made for each line, so it is a
-    tuple."""
+    where it has none; and of a variation its parent's (blank where it is none). `by_id` where the external id alone
+    decides. One is made for each line, so it is a tuple."""
 
     store: str
     sku: str
     external_id: str = ""
     parent_external_id: str = ""
+    by_id: bool = False
 
 
-def line_reference(store: str, sku: str, product_id: int, variation_id: int = 0) -> LineReference:
+def line_reference(
+    store: str, sku: str, product_id: int, variation_id: int = 0, *, by_id: bool = False
+) -> LineReference:
     """The reference of a line with these ids of the store; 0 is none."""
+    if by_id:
+        return LineReference(store, "", external_id(store, product_id) if product_id else "", by_id=True)
     if variation_id:
         return LineReference(store, sku, external_id(store, variation_id), external_id(store, product_id))
     return LineReference(store, sku, external_id(store, product_id) if product_id else "")
@@ -174,8 +179,12 @@ def match(line: LineReference, candidates: Candidates) -> Match:
 
     A known id with a SKU that is unknown, or a former one of another product, means that the store renamed the product.
     Where the two name different products, the id is right if a store reported that product by itself; else it is a
-    careless sender's, and the SKU is right. A blank SKU is never matched.
+    careless sender's, and the SKU is right. A blank SKU is never matched. A line `by_id` is of the product that staff
+    linked its item to, and shows nothing about it.
     """
+    if line.by_id:
+        linked = candidates.by_external_id(line.external_id)
+        return Match(linked) if linked else _NONE
     if not line.sku:
         return _NONE
     by_id = candidates.by_external_id(line.external_id)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Required, TypeAlias, TypedDict
+from typing import Literal, NotRequired, Required, TypeAlias, TypedDict
 
 from bson import Decimal128
 
@@ -151,19 +151,39 @@ class ProductDeletion:
 
 @dataclass(frozen=True, slots=True)
 class ItemUpdate:
-    """An item of an ordering app, as all its reports so far say that it is. It has no SKU: staff link it to a product.
+    """What an ordering app reports of an item that it sells. The item has no SKU: staff link it to a product.
 
-    `name` and `available` are None where nothing was said. The update with the greater `sequence` wins.
+    `name`, `available` and `exists` (False: it was deleted there) are None where the report does not say it. Of each
+    the latest report counts, by `at`.
     """
 
     store: str
-    external_id: str
-    """`store:item`"""
-    sequence: int
-    name: str | None
-    available: bool | None
-    deleted: bool
+    item: int
     at: datetime
+    name: str | None = None
+    available: bool | None = None
+    exists: bool | None = None
+
+    @property
+    def key(self) -> str:
+        """The item's `_id`, and how it is linked to a product."""
+        return f"{self.store}:{self.item}"
+
+
+class ItemDocument(TypedDict):
+    """A stored item of an ordering app. `_id` is its external id; `name`, `available` and `exists` are there where they
+    were reported, each with the time of the latest report of it (`…_at`); `rev` is raised by every save."""
+
+    _id: str
+    store: str
+    item: int
+    rev: int
+    name: NotRequired[str]
+    name_at: NotRequired[datetime]
+    available: NotRequired[bool]
+    available_at: NotRequired[datetime]
+    exists: NotRequired[bool]
+    exists_at: NotRequired[datetime]
 
 
 @dataclass(frozen=True, slots=True)

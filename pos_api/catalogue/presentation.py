@@ -6,13 +6,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pos_api.catalogue.model import ProductDocument, details_of, owning_store
+from pos_api.catalogue.external_ids import number_of
+from pos_api.catalogue.model import ItemDocument, ProductDocument, details_of, owning_store
 from pos_api.database.client import Document
 from pos_api.stock.model import person_of
 
 
-def product(stored: ProductDocument) -> Document:
-    """A stored product."""
+def product(stored: ProductDocument, items: Mapping[str, ItemDocument] | None = None) -> Document:
+    """A stored product; `items` has those that it may be linked to, by `_id`."""
     threshold = stored.get("low_stock_threshold")
     return {
         "sku": stored["sku"],
@@ -25,9 +26,26 @@ def product(stored: ProductDocument) -> Document:
         "archived": stored.get("archived", False),
         **details_of(stored),
         "shop_ids": stored.get("external_ids", []),
+        "links": [link(items[each]) for each in stored.get("external_ids", ()) if each in items] if items else [],
         "home": owning_store(stored),
         "created_at": stored["created_at"],
     }
+
+
+def link(stored: ItemDocument) -> Document:
+    """What a product shows of an item of an ordering app that it is linked to; `available` is None while the app has
+    not said."""
+    return {
+        "store": stored["store"],
+        "item": number_of(stored["_id"]),
+        "available": stored.get("available"),
+        "archived": not stored.get("exists", True),
+    }
+
+
+def item(stored: ItemDocument, linked: ProductDocument | None) -> Document:
+    """A stored item, and the SKU of the product that it is linked to."""
+    return {**link(stored), "name": stored.get("name"), "sku": linked["sku"] if linked else None}
 
 
 def movement(stored: Mapping[str, Any]) -> Document:

@@ -10,7 +10,7 @@ import warnings
 
 import click
 
-from pos_api.cli import audit, backup, customer, figures, inbox, key, service, shop, staff, store, verify
+from pos_api.cli import audit, backup, customer, figures, inbox, key, service, shop, staff, store, store_items, verify
 from pos_api.cli.common import Commands
 from pos_api.staff.audit import set_actor  # `audit` is the command here
 
@@ -43,3 +43,5 @@ for command in (
     *(shop.import_database, shop.reconcile_shop),
 ):
     main.add_command(command)
+for command in (store_items.link_item, store_items.unlink_item):
+    store.store.add_command(command)

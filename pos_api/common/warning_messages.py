@@ -14,6 +14,7 @@ Value: TypeAlias = str | int | float
 
 SENTENCES: Mapping[str, str] = {
     "unknown_sku": "SKU {sku} is unknown here; this order does not move its stock.",
+    "unlinked_item": "Item {item} is linked to no product here; this order does not move its stock.",
     "unclear_refund_line": "Refund {refund} returns {quantity} of {line}, which is no line of this order, or several; "
     "its stock is not moved.",
     "product_without_sku": "The product has no SKU, so its stock can't be kept.",

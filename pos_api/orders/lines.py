@@ -7,7 +7,7 @@ What is unmatched once stays so for this order.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pos_api.catalogue.external_ids import external_id, item_number
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 def reference_of(store: str, line: Line) -> LineReference:
     """How a line names its product."""
-    return line_reference(store, line["sku"], line.get("product_id", 0), line.get("variation_id", 0))
+    by_id = line.get("by_id", False)
+    return line_reference(store, line["sku"], line.get("product_id", 0), line.get("variation_id", 0), by_id=by_id)
 
 
 def match_lines(order: Order, before: Order | None, update: OrderUpdate, catalogue: Catalogue) -> None:
@@ -56,6 +57,8 @@ class _Matching:
     unmatched: set[str]
     without_stock: set[str]
     unmanaged: set[str]
+    unlinked_before: frozenset[int]
+    unlinked: set[int] = field(default_factory=set)
 
     @classmethod
     def begin(cls, order: Order, before: Order | None, update: OrderUpdate, catalogue: Catalogue) -> _Matching:
@@ -71,6 +74,7 @@ class _Matching:
             set(order["unmatched"]),
             set(order.get("without_stock", ())),
             set(order.get("unmanaged", ())),
+            frozenset(order.get("unlinked", ())),
         )
 
     def matched(self, reported: Line, earlier: Line | None) -> Line:
@@ -80,8 +84,8 @@ class _Matching:
         line: Line = {**reported, "sku": reported["sku"] or (earlier["sku"] if earlier else "")}
         if earlier and "product" in earlier:
             line["product"] = earlier["product"]
-        if line["sku"] and not _is_kept(line, earlier):
-            product = self._find_product(line)
+        if (line["sku"] or line.get("by_id")) and not _is_kept(line, earlier):
+            product = self._find_linked(line) if line.get("by_id") else self._find_product(line)
             if product and self.first_seen and self._was_counted(product):
                 self.opening.add(product.id)
         self._note_management(line)
@@ -110,6 +114,18 @@ class _Matching:
                 self.unmatched.add(sku)
         return product
 
+    def _find_linked(self, line: Line) -> KnownProduct | None:
+        """The product that the item of a line is linked to; that it is linked to none stays so for this order."""
+        item = item_number(line)
+        if not item:
+            return None
+        product = None if item in self.unlinked_before else self.catalogue.match(reference_of(self.store, line))
+        if product:
+            line["product"] = product.id
+        else:
+            self.unlinked.add(item)
+        return product
+
     def _note_management(self, line: Line) -> None:
         """Where the shop does not manage a product's stock for now, it takes none for the order then nor later: it
         looks at an order's lines once."""
@@ -130,6 +146,9 @@ class _Matching:
         order.pop("unmanaged", None)
         if unmanaged := _kept(self.unmanaged, lines):
             order["unmanaged"] = unmanaged
+        order.pop("unlinked", None)
+        if self.unlinked:
+            order["unlinked"] = sorted(self.unlinked)
 
 
 def _kept(skus: set[str], lines: list[Line]) -> list[str]:

@@ -28,6 +28,7 @@ def catalogue_for(db: Db, updates: list[OrderUpdate], stored: Mapping[str, Order
         for line in _lines_after(update, order):
             if line["sku"]:
                 skus.add(line["sku"])
+            if line["sku"] or line.get("by_id"):
                 numbers = (line.get("product_id"), line.get("variation_id"))
                 external_ids.update(external_id(update.store, number) for number in numbers if number)
     catalogue = lookup(db, skus, external_ids)

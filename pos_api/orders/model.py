@@ -122,6 +122,7 @@ class Order(_Reported):
     * `rev`, raised by every save; `changed_at`, the server's time of the last; `saved_by`, whose update it was;
     * `stock_rule`, `counts_as_sale` and `stage`: what its status means (see `Status`);
     * `modified_at` and `sequence`, the sender's version, and `received_at`, when that arrived here;
+    * `unlinked`, items of its lines that no product was linked to when the order first named them;
     * `held`, what this version holds of each product; `opening`, products whose units were gone before the POS started
       to count; `unmatched`, SKUs no product was known for when the order first named them; `without_stock`, SKUs of
       goods that the shop keeps no stock of; `unmanaged`, products whose stock the shop did not manage when it looked at
@@ -162,6 +163,7 @@ class Order(_Reported):
     modified_at: NotRequired[datetime]
     sequence: NotRequired[int]
     without_stock: NotRequired[list[str]]
+    unlinked: NotRequired[list[int]]
     unmanaged: NotRequired[list[str]]
     carried: NotRequired[list[Held]]
     parent: NotRequired[str]

@@ -16,7 +16,9 @@ _MOST_WARNINGS = 200
 
 def warnings_of(order: Order, before: Order | None, update: OrderUpdate) -> list[StoredWarning]:
     """The warnings of the merged order, in stored form."""
-    found = [warn("unknown_sku", sku=sku) for sku in order["unmatched"][:_MOST_WARNINGS]] + _unclear_refunds(order)
+    found = [warn("unknown_sku", sku=sku) for sku in order["unmatched"][:_MOST_WARNINGS]]
+    found += [warn("unlinked_item", item=item) for item in order.get("unlinked", ())[:_MOST_WARNINGS]]
+    found += _unclear_refunds(order)
     return [*(_stored(each) for each in found), *_field_warnings(before, update)]
 
 

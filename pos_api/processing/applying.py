@@ -10,7 +10,8 @@ from pos_api.cash import apply as cash
 from pos_api.cash.model import CashMovementUpdate, CashSessionUpdate
 from pos_api.catalogue import apply as products
 from pos_api.catalogue import archive as product_archive
-from pos_api.catalogue.model import ProductDeletion, ProductUpdate
+from pos_api.catalogue import items
+from pos_api.catalogue.model import ItemUpdate, ProductDeletion, ProductUpdate
 from pos_api.customers import apply as customers
 from pos_api.customers.model import CustomerErasure, CustomerUpdate, Erasure
 from pos_api.database.client import Db
@@ -113,6 +114,13 @@ def _(command: ProductUpdate, db: Db, work: Work) -> Outcome:
 @_apply.register
 def _(command: ProductDeletion, db: Db, work: Work) -> Outcome:
     result = product_archive.delete(db, command)
+    listeners.notify(result.events)
+    return Outcome(result.outcome)
+
+
+@_apply.register
+def _(command: ItemUpdate, db: Db, work: Work) -> Outcome:
+    result = items.apply(db, command)
     listeners.notify(result.events)
     return Outcome(result.outcome)
 

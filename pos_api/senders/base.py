@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, TypeAlias, TypeVar
 
-from pos_api.catalogue.model import ProductDeletion, ProductUpdate
+from pos_api.catalogue.model import ItemUpdate, ProductDeletion, ProductUpdate
 from pos_api.customers.model import CustomerErasure, CustomerUpdate
 from pos_api.database.client import Db, Document
 from pos_api.errors import Unauthorized
@@ -26,7 +26,9 @@ from pos_api.stores.authentication import api_key
 from pos_api.stores.model import DEFAULT, Store
 from pos_api.stores.registry import Stores
 
-Command: TypeAlias = OrderUpdate | ProductUpdate | ProductDeletion | CustomerUpdate | CustomerErasure | Report
+Command: TypeAlias = (
+    OrderUpdate | ProductUpdate | ProductDeletion | ItemUpdate | CustomerUpdate | CustomerErasure | Report
+)
 """What a sender asks a domain to apply."""
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from pos_api.errors import NotFound
 from pos_api.senders.base import Sender
+from pos_api.senders.karma.sender import Karma
 from pos_api.senders.kasperopay.sender import KasperoPay
 from pos_api.senders.kaynko.sender import Kaynko
 from pos_api.senders.paymentkit.sender import PaymentKit
@@ -16,6 +17,7 @@ SENDERS: dict[str, Sender[Any]] = {
     "kasperopay": KasperoPay(),
     "paymentkit": PaymentKit(),
     "stripe": Stripe(),
+    "karma": Karma(),
     "woocommerce": WooCommerce(),
     "kaynko": Kaynko(),
 }

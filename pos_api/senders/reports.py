@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 from bson import Decimal128
 
 from pos_api.cash.model import CashMovementUpdate, CashSessionUpdate
-from pos_api.catalogue.model import ItemUpdate, ProductUpdate
+from pos_api.catalogue.model import ProductUpdate
 from pos_api.orders.model import OrderUpdate
 from pos_api.payments.model import PaymentUpdate, TabUpdate
 from pos_api.subscriptions.model import SubscriptionUpdate
@@ -45,7 +45,6 @@ StateCommand: TypeAlias = (
     | CashSessionUpdate
     | CashMovementUpdate
     | SubscriptionUpdate
-    | ItemUpdate
     | ProductUpdate
     | LookUp
 )

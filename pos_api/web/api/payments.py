@@ -61,7 +61,7 @@ class PaymentQuery(PageQuery):
 class Tab(Schema):
     """An open bill for several orders and payments. What its store did not say is null."""
 
-    id = fields.String(required=True, metadata={"description": "`store:id of the tab`", "example": "karma:tab_9"})
+    id = fields.String(required=True, metadata={"description": "`store:id of the tab`", "example": "bar:tab_9"})
     external_id = fields.String(required=True, metadata={"example": "tab_9"})
     state = fields.String(required=True, allow_none=True, metadata={"example": "closed"})
     total = Money(required=True, allow_none=True, metadata={"example": "360.00"})

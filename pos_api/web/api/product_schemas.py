@@ -86,6 +86,21 @@ class MovementQuery(PageQuery, ItemQuery):
     """Whose ledger."""
 
 
+class ItemLink(Schema):
+    """An item of an ordering app that a product is linked to."""
+
+    store = fields.String(required=True, metadata={"example": "bar"})
+    item = fields.String(required=True, metadata={"description": "The app's own id of it.", "example": "12345"})
+    available = fields.Boolean(
+        required=True,
+        allow_none=True,
+        metadata={"description": "Whether it can be ordered there; null while that was not reported.", "example": True},
+    )
+    archived = fields.Boolean(
+        required=True, metadata={"description": "It was deleted there. The product stays.", "example": False}
+    )
+
+
 class Product(Schema):
     """A product with its stock."""
 
@@ -112,6 +127,11 @@ class Product(Schema):
     tax_class = fields.String(required=True, metadata={"description": "The shop's.", "example": "reduced-rate"})
     shop_ids = fields.List(
         fields.String(), required=True, metadata={"description": "`store:product id`", "example": ["default:16"]}
+    )
+    links = fields.List(
+        fields.Nested(ItemLink),
+        required=True,
+        metadata={"description": "Items of ordering apps that staff linked to it."},
     )
     home = fields.String(
         required=True,

@@ -12,7 +12,8 @@ from urllib.parse import quote
 
 from flask import Response, request
 
-from pos_api.catalogue import presentation, product_csv, queries, staff_actions
+from pos_api.catalogue import items, presentation, product_csv, queries, staff_actions
+from pos_api.catalogue.model import ProductDocument
 from pos_api.catalogue.staff_actions import ProductChanges as Changes
 from pos_api.catalogue.staff_actions import StaffMovement
 from pos_api.database.client import Document
@@ -65,7 +66,12 @@ def list_products(query: Document) -> Any:
     limit = query["limit"]
     found = queries.find(services().db, wanted, after=position[0] if position else None, limit=limit + 1)
     rows, info = pages.page(list(found), limit, lambda product: [product["_id"]])
-    return success([presentation.product(product) for product in rows], page=info)
+    linked = items.of_products(services().db, rows)
+    return success([presentation.product(product, linked) for product in rows], page=info)
+
+
+def _shown(product: ProductDocument) -> Document:
+    return presentation.product(product, items.of_products(services().db, [product]))
 
 
 @blp.post("")
@@ -78,7 +84,7 @@ def create_product(details: Document) -> Any:
     done = staff_actions.add(services().db, details, by=current_principal().name)
     listeners.notify(done.events)
     location = f"/api/products/item?sku={quote(done.product['sku'], safe='')}"
-    return success(presentation.product(done.product), message="Created"), 201, {"Location": location}
+    return success(_shown(done.product), message="Created"), 201, {"Location": location}
 
 
 @blp.get("/item")
@@ -88,7 +94,7 @@ def create_product(details: Document) -> Any:
 @blp.response(200, reply(Product))
 def get_product(query: Document) -> Any:
     """One product, by its SKU or a former one."""
-    return success(presentation.product(queries.get(services().db, query["sku"])))
+    return success(_shown(queries.get(services().db, query["sku"])))
 
 
 @blp.patch("/item")
@@ -101,12 +107,12 @@ def change_product(query: Document, changes: Changes) -> Any:
     """Change name, price or threshold, or archive. A shop's next update of the product sets name and price again."""
     done = staff_actions.change(services().db, query["sku"], changes)
     listeners.notify(done.events)
-    return success(presentation.product(done.product))
+    return success(_shown(done.product))
 
 
 def _answer(done: StaffMovement) -> Any:
     listeners.notify(done.events)
-    return success({"product": presentation.product(done.product), "movement": presentation.movement(done.movement)})
+    return success({"product": _shown(done.product), "movement": presentation.movement(done.movement)})
 
 
 @blp.post("/count")

@@ -23,6 +23,7 @@ from pos_api.web.api import (
     payments,
     products,
     stats,
+    store_items,
     stores,
     webhooks,
 )
@@ -47,6 +48,7 @@ _BLUEPRINTS = tuple(
         cash_sessions,
         inbox,
         stores,
+        store_items,
         auth,
         audit,
         health,

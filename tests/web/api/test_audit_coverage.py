@@ -29,6 +29,7 @@ from pos_api.senders.registry import SENDERS
 from pos_api.staff import audit, token_claims, tokens, users
 from pos_api.staff.audit import Filter
 from pos_api.staff.tokens import Tokens
+from pos_api.stores import settings
 from tests.fake_shop import KEY, SECRET, FakeShop, serving
 from tests.fake_shop import product as shop_product
 from tests.paging import read_all
@@ -51,6 +52,12 @@ ROUTES: dict[str, tuple[dict[str, Any], str]] = {
     "POST /api/products/count": ({"json": {"sku": "A", "count": 3}}, "stock.counted"),
     "POST /api/products/adjust": ({"json": {"sku": "A", "change": -1, "reason": "broken"}}, "stock.adjusted"),
     "POST /api/products/import": ({"data": "sku,price\nA,7\n", "content_type": "text/csv"}, "products.imported"),
+    "PUT /api/stores/<store>/items/<item>": ({"json": {"sku": "A"}}, "item.linked"),
+    "DELETE /api/stores/<store>/items/<item>": ({}, "item.unlinked"),
+    "POST /api/stores/<store>/items/import": (
+        {"data": "item,sku\n7,A\n", "content_type": "text/csv"},
+        "items.imported",
+    ),
     "POST /api/inbox/<key>/replay": ({}, "inbox.replayed"),
     "POST /api/inbox/replay": ({"json": {}}, "inbox.replayed"),
     "DELETE /api/customers/<path:customer>": ({}, "customer.erased"),
@@ -107,6 +114,9 @@ COMMANDS: list[tuple[str, str, str]] = [
     ("key revoke north {prefix}", "", "key.revoked"),
     ("import north --since 2026-01-01", "", "store.imported"),
     ("reconcile north --repair", "", "store.repaired"),
+    ("store add bar --kind karma", "", "store.created"),
+    ("store link bar 7 A", "", "item.linked"),
+    ("store unlink bar 7", "", "item.unlinked"),
     ("verify --repair", "", "stock.repaired"),
     ("replay {event}", "", "inbox.replayed"),
     ("customer export a@b.example", "", "customer.exported"),
@@ -137,13 +147,21 @@ def test_every_route_that_changes_something_leaves_an_entry(
 ) -> None:
     anna = users.add(db, "anna", PASSWORD, "admin")
     staff_actions.add(db, {"sku": "A", "stock": 5}, by="anna")
+    settings.add_store(db, config, "bar", kind="karma")
+    client.application.extensions["pos"].stores._read_at = float("-inf")
     event = park(client)
     token = {"Authorization": f"Bearer {Tokens(db, config.jwt_secret).of_log_in(anna)[0]}"}
     for route, (call, action) in ROUTES.items():
         method, path = route.split(" ")
         before = len(recorded(db, action))
         reply = client.open(
-            path.replace("<key>", event).replace("<path:customer>", "a@b.example"), method=method, headers=token, **call
+            path.replace("<key>", event)
+            .replace("<path:customer>", "a@b.example")
+            .replace("<store>", "bar")
+            .replace("<item>", "7"),
+            method=method,
+            headers=token,
+            **call,
         )
         assert reply.status_code < 300, f"{route}: {reply.text}"
         entries = recorded(db, action)

@@ -56,6 +56,7 @@ def lives(client: FlaskClient, sku: str) -> None:
         "low_stock": False,
         "archived": False,
         "shop_ids": [],
+        "links": [],
         "home": None,
         "gtin": "",
         "image_url": "",

@@ -78,6 +78,8 @@ final class Warning_Messages {
 			/* translators: Leave {names in braces} as they are. */
 			'payment_names_several_orders' => __( 'The payment names {orders} in the same way, so it is matched with none of them.', 'woocommerce-pos-sync' ),
 			/* translators: Leave {names in braces} as they are. */
+			'unlinked_item'                => __( 'Item {item} is linked to no product in the POS; its stock does not move.', 'woocommerce-pos-sync' ),
+			/* translators: Leave {names in braces} as they are. */
 			'line_without_sku'             => __( 'Line {line}, {name}, has no product code; its stock does not move.', 'woocommerce-pos-sync' ),
 			/* translators: Leave {names in braces} as they are. */
 			'reported_differently'         => __( 'It was reported with {count} different contents; the newest counts.', 'woocommerce-pos-sync' ),

@@ -1,0 +1,1 @@
+"""Karma: an app in which guests order at the table, pay, and keep tabs."""

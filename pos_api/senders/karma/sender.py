@@ -1,0 +1,91 @@
+"""Karma as a sender: its webhook subscriptions, which sign the raw body."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from pos_api.database.client import Document
+from pos_api.errors import Unauthorized
+from pos_api.inbox.model import Noun
+from pos_api.senders.base import Authenticated, BodyHmacs, Command, Setting, StoreCandidates, StreamedAuthentication
+from pos_api.senders.karma import messages
+from pos_api.senders.karma.documentation import DOCUMENTATION
+from pos_api.senders.karma.kind import KIND, TOPICS, noun_of
+from pos_api.senders.karma.messages import Message
+from pos_api.senders.karma.translate import translate
+from pos_api.stores.model import Store
+
+_SIGNATURE = "x-webhook-signature"
+
+
+class _Authentication:
+    """The signature is the HMAC-SHA256 of the raw body in lower-case hexadecimal. It names no store: the one whose
+    secret made it has sent the delivery. Karma sends again what is not answered 2xx, so what can't be used is answered
+    200, too."""
+
+    is_known = False
+
+    def __init__(self, headers: Mapping[str, str], candidates: StoreCandidates) -> None:
+        self._signature = headers.get(_SIGNATURE, "").encode("utf-8", "replace")
+        if not self._signature:
+            raise Unauthorized("The header X-Webhook-Signature is missing.", reason="not signed")
+        self._hmacs = BodyHmacs(candidates)
+
+    def add(self, part: bytes) -> None:
+        self._hmacs.add(part)
+
+    def result(self) -> Authenticated:
+        if store := self._hmacs.signer(self._is_signature):
+            return Authenticated(store, always_200=True)
+        raise Unauthorized("The signature is that of no store's secret.", reason="wrong signature")
+
+    def _is_signature(self, digest: bytes) -> bool:
+        return hmac.compare_digest(digest.hex().encode(), self._signature)
+
+
+class Karma:
+    """What a sender has to be able to do (`base.Sender`)."""
+
+    kind = KIND
+    settings: tuple[Setting, ...] = ()
+    has_secret = True
+    paths = ("/api/webhooks/karma", "/webhooks/karma")
+    documentation = DOCUMENTATION
+    topics = TOPICS
+
+    def noun(self, topic: str) -> Noun:
+        return noun_of(topic)
+
+    def is_ping(self, headers: Mapping[str, str], body: bytes) -> bool:
+        return False
+
+    def authenticate(self, headers: Mapping[str, str], body: bytes, candidates: StoreCandidates) -> Authenticated:
+        parts = _Authentication(headers, candidates)
+        parts.add(body)
+        return parts.result()
+
+    def authenticate_parts(self, headers: Mapping[str, str], candidates: StoreCandidates) -> StreamedAuthentication:
+        return _Authentication(headers, candidates)
+
+    def kept_headers(self, headers: Mapping[str, str]) -> dict[str, str]:
+        return {}
+
+    def kept_body(self, body: bytes) -> bytes:
+        return body
+
+    def kept_meta(self, meta: list[Document], more: tuple[str, ...]) -> list[Document]:
+        return meta
+
+    def delivery_id(self, headers: Mapping[str, str]) -> str:
+        return ""
+
+    def read(self, headers: Mapping[str, str], body: bytes) -> Message:
+        return messages.read(body)
+
+    def topic_and_id(self, headers: Mapping[str, str], beginning: bytes) -> tuple[str, str]:
+        return messages.topic_and_id(beginning)
+
+    def translate(self, message: Message, store: Store, received_at: datetime, cause: str) -> Sequence[Command]:
+        return translate(message, store, received_at, cause)
