@@ -11,6 +11,7 @@ from itertools import product
 from typing import Any
 
 import pytest
+from bson import Decimal128
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -25,6 +26,8 @@ from pos_api.inbox.replay import replay_entries
 from pos_api.orders import upkeep as order_upkeep
 from pos_api.orders.compare import compare_orders
 from pos_api.orders.model import OrderUpdate
+from pos_api.payments.apply import apply
+from pos_api.payments.model import PaymentUpdate, order_key_by_transaction
 from pos_api.privacy import erase, retention
 from pos_api.processing.due import take_due
 from pos_api.processing.recurring_jobs import Schedule
@@ -211,6 +214,8 @@ ARGUMENTS = {
     "order": ("default:1", "1", "default:2", "default:4"),
     "customer": (EMAIL, "987654321", "default:%23987654321"),
     "key": (),
+    "payment": ("default:p1",),
+    "session": ("default:1",),
     "store": ("default",),
     "filename": ("api-docs.js",),
 }
@@ -239,6 +244,9 @@ def marked(reading_key: str, app: Flask, db: Db) -> Flask:
     shop.outcome("customer.created", {"id": 987_654_321, "username": MARK, "email": EMAIL, "billing": ADDRESS})
     assert shop.send("order.created", order(5, total="many", **PERSON)).status_code == 422
     assert shop.send("order.created", {**order(6, **PERSON), "id": MARK}).status_code == 422
+    wanted = (order_key_by_transaction("default", f"ch_{MARK}"),)
+    amount = Decimal128("12.50")
+    apply(db, PaymentUpdate("default", "p1", 1, "c", now(), "completed", amount, "SEK", wanted=wanted))
     report = {"store": "default", "orders": [], "notes": []}
     db.comparisons.insert_one({"_id": "default", "report": report})
     return app

@@ -12,18 +12,27 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from pos_api.common.time import now
+from pos_api.config import Config
 from pos_api.database.client import Db
 from pos_api.errors import Conflict
 from pos_api.payments import account, queries
 from pos_api.payments.apply import apply, apply_tab
 from pos_api.payments.model import PaymentUpdate, TabUpdate, order_key_by_id
 from pos_api.staff import audit, token_claims
+from pos_api.stores import settings
 from pos_api.stores.removal import remove_store
 from tests.factories import Shop, line, order
 from tests.web.api.test_orders import STAFF, conforms, data
 
 PATH = "/api/payments"
-VIEWER = {"Authorization": f"Bearer {token_claims.token('test-jwt-secret-of-more-than-32-bytes', 'eva', 'viewer')[0]}"}
+
+
+def as_(role: str) -> dict[str, str]:
+    """The header of somebody of this role."""
+    return {"Authorization": f"Bearer {token_claims.token('test-jwt-secret-of-more-than-32-bytes', 'eva', role)[0]}"}
+
+
+VIEWER = as_("viewer")
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
@@ -219,11 +228,14 @@ def test_all_orders_whose_payments_do_not_fit_are_found_a_page_at_a_time(
 
 
 def test_no_payment_is_missed_from_before_its_provider_was_added(
-    client: FlaskClient, provider: str, shop: Shop, db: Db
+    client: FlaskClient, shop: Shop, db: Db, config: Config
 ) -> None:
-    audit.record(db, "store.created", target=provider)
+    settings.add_store(db, config, "pay", kind="stripe", of_kind={"orders_of": "default"})
+    client.application.extensions["pos"].stores._read_at = float("-inf")
     shop.outcome("order.created", order(7, line("A"), payment_method="stripe", date_paid_gmt="2020-11-22T12:00:00"))
     assert _discrepancies(client) == []
+    db.audit.update_one({"action": "store.created"}, {"$set": {"time": datetime(2020, 11, 22, 11, tzinfo=UTC)}})
+    assert _discrepancies(client) == ["payment_missing"]
 
 
 def _discrepancies(client: FlaskClient) -> list[str]:
@@ -249,6 +261,8 @@ def test_every_order_has_its_kind_its_id_as_text_a_number_and_a_tip(client: Flas
     exported = client.get("/api/webhooks/orders?store=karma", headers=STAFF | {"Accept": "text/csv"})
     [row] = csv.DictReader(exported.text.splitlines())
     assert {name: row[name] for name in wanted} == wanted
+    of_person = data(client.get("/api/customers/anna@example.se/export", headers=as_("admin")))["orders"]
+    assert [{name: each[name] for name in wanted} for each in of_person if each["store"] == "karma"] == [wanted]
 
 
 def test_a_store_that_payments_or_anything_else_came_from_is_not_removed(db: Db) -> None:
