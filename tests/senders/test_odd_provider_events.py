@@ -64,7 +64,7 @@ def _places(node: Any) -> Iterator[tuple[Any, Any]]:
 
 
 @pytest.mark.parametrize("kind", _EVENTS)
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_an_event_of_odd_fields_is_used_or_parked_with_a_reason(kind: str, data: st.DataObject) -> None:
     sender, events = _EVENTS[kind]

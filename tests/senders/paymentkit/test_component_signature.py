@@ -113,7 +113,7 @@ def test_what_can_not_be_read_is_refused(monkeypatch: pytest.MonkeyPatch, odd: d
         _verifies(**odd)
 
 
-def test_a_large_body_is_not_turned_into_a_text(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_a_large_body_no_text_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
     _at(monkeypatch, 1795836400)
     with pytest.raises(PayloadTooLarge):
         _verifies(b" " * 300_000)
