@@ -97,9 +97,12 @@ def read(body: bytes) -> Message:
 
 
 def _resource_id(topic: str, data: Document) -> str:
-    name = ABOUT[topic][0] if topic in ABOUT else "id"
-    value = data.get(name)
-    return visible(str(value)[:32]) if isinstance(value, int | str) and not isinstance(value, bool) else ""
+    """The id of what a body is about, as the order's own key has it: deliveries are found by it when its buyer is
+    erased. Blank where there is none."""
+    try:
+        return str(required(_id)(data.get(ABOUT[topic][0] if topic in ABOUT else "id")))
+    except ValueError:
+        return ""
 
 
 def topic_and_id(beginning: bytes) -> tuple[str, str]:
@@ -148,10 +151,10 @@ def required(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def _id(value: Any) -> int | str:
-    known = number_or_text(value)
-    if len(str(known)) > _LONGEST_ID:
+    written = visible(value.strip()) if isinstance(value, str) else value
+    if isinstance(written, str) and len(written) > _LONGEST_ID:
         raise ValueError(f"is longer than {_LONGEST_ID} characters")
-    return known
+    return number_or_text(written)
 
 
 def _amount_from_0(value: Any) -> Decimal128:

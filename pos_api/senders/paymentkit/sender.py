@@ -70,10 +70,11 @@ class PaymentKit(PaymentProviderSender):
     def authenticate(self, headers: Mapping[str, str], body: bytes, candidates: StoreCandidates) -> Authenticated:
         if SIGNATURE not in headers:
             return super().authenticate(headers, body, candidates)
-        signature, digests = signed_texts(headers, body, candidates.path, candidates.query)
-        for store in candidates.stores:
-            public_key = store.settings.get(PUBLIC_KEY.name)
-            if public_key and is_signed_by(public_key, signature, digests):
+        with_key = [store for store in candidates.stores if store.settings.get(PUBLIC_KEY.name)]
+        if with_key:
+            signature, digests = signed_texts(headers, body, candidates.path, candidates.query)
+        for store in with_key:
+            if is_signed_by(store.settings[PUBLIC_KEY.name], signature, digests):
                 return Authenticated(store, always_200=True)
         raise Unauthorized(
             "No store's public key belongs to the component signature.", reason="wrong webhook signature"

@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 
 from pos_api.config import Config
 from pos_api.database.client import Db
+from pos_api.inbox.body_erasure import entries_about, erase_bodies
 from tests.factories import Shop, assert_books_balance, stock_of
 from tests.factories import product as shop_product
 from tests.senders.kaynko.till import (
@@ -165,6 +166,15 @@ def test_another_tills_sale_of_the_same_number_is_another_sale(tills: list[Till]
     assert [each.outcome(SAMPLE_SALE) for each in tills] == ["created", "created"]
     assert sorted(each["_id"] for each in db.orders.find()) == ["till-1:42", "till-2:42"]
     assert stock_of(db)["SKU-001"] == 6
+
+
+def test_the_deliveries_of_a_sale_are_found_when_its_order_is_erased(till: Till, db: Db) -> None:
+    for written in (6, 7.0, "8", " 009 ", "x" * 60, "K\0-7"):
+        till.send(_changed(saleId=written))
+        till.send(_changed(saleId=written, total="unreadable"))
+    for order in db.orders.find():
+        assert erase_bodies(db, entries_about([order["_id"]], noun="order")) == 2, order["_id"]
+    assert "Jane" not in repr(list(db.inbox.find()))
 
 
 def test_the_same_sale_with_other_content_is_an_update_with_a_warning(till: Till, db: Db) -> None:
@@ -383,6 +393,7 @@ _UNUSABLE: list[tuple[Any, str]] = [
     (_changed(saleId=None), "data.saleId"),
     (_changed(saleId=2**63), "data.saleId"),
     (_changed(saleId="x" * 100), "data.saleId"),
+    (_changed(saleId="x" * 2000), "data.saleId"),
     (_changed(saleId={"a": 1}), "data.saleId"),
     (_changed(currency="XYZ"), "data.currency"),
     (_changed(items=None), "data.items"),
