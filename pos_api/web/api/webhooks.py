@@ -179,12 +179,20 @@ def _with_key(problem: PosError, event_key: str) -> PosError:
     return type(problem)(problem.message, details={"fields": problem.details, "event_key": event_key})
 
 
+def _order(work: Work) -> str | None:
+    """The `_id` of the order that a delivery is about: of the one that it has whole, or reports a part of."""
+    if orders := work.orders():
+        return orders[0].key
+    about_order = work.commands and work.entry.noun == "order"
+    return f"{work.entry.store}:{work.entry.resource_id}" if about_order else None
+
+
 def _answer(work: Work, outcome: Outcome | None) -> tuple[Response, int]:
-    warnings, orders = outcome.warnings if outcome else (), work.orders()
+    warnings = outcome.warnings if outcome else ()
     data: dict[str, Any] = {
         "outcome": outcome.outcome if outcome else "waiting",
         "event_key": work.entry.key,
-        "order": orders[0].key if orders else None,
+        "order": _order(work),
         "warnings": [each.message for each in warnings],
         "warning_codes": [{"code": each.code, "values": dict(each.values)} for each in warnings],
     }

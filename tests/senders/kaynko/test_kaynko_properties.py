@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from pos_api.config import Config
 from pos_api.database.client import Db
 from tests.factories import assert_books_balance, line, order, stock_of
+from tests.factories import product as shop_product
 from tests.senders.any_order import (
     Delivery,
     assert_any_arrival_ends_the_same,
@@ -22,7 +23,7 @@ from tests.senders.any_order import (
     bounded,
     processes_with,
 )
-from tests.senders.kaynko.till import add_till, debt, item, sale, session, stock, void
+from tests.senders.kaynko.till import add_till, debt, item, product, sale, session, stock, void
 from tests.steps import Process, clear, interleave
 
 _TILL = "till-1"
@@ -155,3 +156,24 @@ def test_a_sale_and_its_void_at_two_processes_at_once_leave_nothing_sold(i: int,
         assert [each["status"] for each in one.db.payments.find()] == ["refunded"]
         assert sum(each["amount"].to_decimal() for each in one.db.cash_movements.find()) == 0
         assert_books_balance(one.db)
+
+
+_CODES = st.sampled_from(["A", "SHOP", "NEW", "OTHER", None])
+
+
+@given(reports=st.lists(st.tuples(st.integers(1, 3), _CODES, st.integers(0, 20)), min_size=1, max_size=8))
+@bounded
+def test_whatever_a_till_reports_about_products_no_stock_moves(
+    reports: list[tuple[int, str | None, int]], pair: list[Process]
+) -> None:
+    till, shop = pair
+    clear(till.db)
+    stock(till.db, "A")
+    assert shop.deliver("product.created", shop_product(9, "SHOP", 7)) == "created"
+    for number, code, sent in reports:
+        _till_sends(till, product(number, code, f"Name {sent}", sent=sent))
+    found = {each["_id"]: each for each in till.db.products.find()}
+    assert (found.pop("A")["stock"], found["SHOP"]["stock"], found.pop("SHOP")["name"]) == (10, 7, "Product SHOP")
+    assert all(each["stock"] == 0 for each in found.values()), "they start with nothing, and nothing was counted"
+    assert {each["seq"] for each in till.db.stock_movements.find()} == {1}, "each ledger has its beginning alone"
+    assert_books_balance(till.db)
