@@ -14,7 +14,7 @@ from decimal import Decimal
 
 from pos_api.common.money import decimal
 from pos_api.orders.model import Order
-from pos_api.payments.model import PAID, Payment
+from pos_api.payments.model import PAID, Payment, order_key_by_transaction
 
 _ZERO = Decimal(0)
 PAYMENT_DUE_WITHIN = timedelta(hours=1)
@@ -142,8 +142,17 @@ def is_missing(order: Order, payments: Sequence[Payment], providers: Mapping[str
         return False
     if any(payment["status"] in PAID for payment in payments) or moment - paid_at < PAYMENT_DUE_WITHIN:
         return False
+    if _carries_transaction_of(order, payments):
+        return True
     used = [each for each in providers.values() if names_kind(order.get("payment_method", ""), each.kind)]
     return any(each.since is None or each.since <= paid_at for each in used)
+
+
+def _carries_transaction_of(order: Order, payments: Sequence[Payment]) -> bool:
+    """Whether the order names one of these payments by its transaction id."""
+    transaction = order.get("transaction_id", "")
+    key = order_key_by_transaction(order["store"], transaction)
+    return bool(transaction) and any(key in payment["wanted"] for payment in payments)
 
 
 def names_kind(payment_method: str, kind: str) -> bool:

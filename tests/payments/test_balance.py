@@ -11,7 +11,7 @@ from bson import Decimal128
 
 from pos_api.orders.model import Order
 from pos_api.payments.balance import Balance, Provider, balance, names_kind
-from pos_api.payments.model import Payment
+from pos_api.payments.model import Payment, order_key_by_transaction
 
 PAID_AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
 LATER = PAID_AT + timedelta(hours=1)
@@ -47,6 +47,7 @@ def _payment(
         "refunded": Decimal128(refunded),
         "tip": Decimal128(tip),
         "currency": "SEK",
+        "wanted": [],
     }
     return cast("Payment", fields | more)
 
@@ -108,6 +109,10 @@ def test_a_payment_that_never_came_is_a_discrepancy_after_an_hour() -> None:
     assert _codes(_paid(), _payment(status="failed")) == ["payment_missing"]
     assert _codes(_paid(), _payment(status="unverified")) == ["payment_missing"]
     assert _codes(_paid(), _payment()) == []
+    by_transfer = _order(paid_at=PAID_AT, payment_method="bacs")
+    failed = _payment(status="failed", wanted=[order_key_by_transaction("default", "pi_1")])
+    assert _codes(by_transfer, failed) == [], "it was paid in another way after that one had failed"
+    assert _codes(cast("Order", {**by_transfer, "transaction_id": "pi_1"}), failed) == ["payment_missing"]
     assert _balance(_paid()).discrepancies[0].message == (
         "The shop calls the order paid by Card, and no payment of it has come."
     )
