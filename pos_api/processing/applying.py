@@ -16,7 +16,7 @@ from pos_api.customers import apply as customers
 from pos_api.customers.model import CustomerErasure, CustomerUpdate, Erasure
 from pos_api.database.client import Db
 from pos_api.errors import Invalid
-from pos_api.inbox import finishing
+from pos_api.inbox import finishing, storing
 from pos_api.inbox.model import InboxEntry, Outcome
 from pos_api.orders import apply as orders
 from pos_api.orders.model import OrderUpdate, Result
@@ -27,8 +27,8 @@ from pos_api.privacy import erase
 from pos_api.processing import listeners
 from pos_api.processing.reported import state_of
 from pos_api.processing.work import Work
-from pos_api.senders import lookup_queue
-from pos_api.senders.reports import LookUp, Report
+from pos_api.senders import kept_reports, lookup_queue
+from pos_api.senders.reports import LookUp, Report, Reported, State
 from pos_api.subscriptions import apply as subscriptions
 from pos_api.subscriptions.model import SubscriptionUpdate
 
@@ -186,6 +186,7 @@ def _(command: Report, db: Db, work: Work) -> Outcome:
     for known in reported.reports:
         if known.id in state.unusable and known.id != command.id:
             finishing.park(db, known.cause, state.unusable[known.id])
+    _drop(db, command, reported, state)
     if command.id in state.unusable:
         return Outcome("parked", reason=state.unusable[command.id])
     if not outcomes:
@@ -193,6 +194,14 @@ def _(command: Report, db: Db, work: Work) -> Outcome:
     outcome = combined(outcomes)
     known_before = outcome.outcome == "created" and len(reported.reports) > 1  # a void makes a movement of cash
     return replace(outcome, outcome="updated") if known_before else outcome
+
+
+def _drop(db: Db, report: Report, reported: Reported, state: State) -> None:
+    """Drop reports that can't be used, once their deliveries are parked."""
+    causes = {each.id: each.cause for each in reported.reports if each.id in state.dropped and each.id != report.id}
+    if causes:
+        states = storing.states(db, causes.values())
+        kept_reports.drop(db, report.key, [known for known, cause in causes.items() if states.get(cause) != "waiting"])
 
 
 def _apply_of_report(command: object, report: Report, db: Db, work: Work) -> Outcome:

@@ -15,7 +15,7 @@ def state_of(db: Db, report: Report) -> tuple[Reported, State]:
     """Keep a report; returns all reports about its thing, and what they come to. Raises Invalid where there are too
     many."""
     try:
-        kept = kept_reports.add(db, report.key, report.store, _stored(report))
+        kept = kept_reports.add(db, report.key, report.store, _stored(report), report.most)
     except TooManyReportsError as error:
         raise Invalid(str(error)) from None
     reported = _reported(kept, report)

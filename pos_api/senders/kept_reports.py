@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, TypedDict, cast
 
@@ -31,7 +31,7 @@ class StoredReport(TypedDict):
 
 
 class StoredReports(TypedDict):
-    """All reports about one thing. `_id` is `store:thing`."""
+    """All reports about one thing. `_id` is `store:thing`; `count` is how many were added."""
 
     _id: str
     store: str
@@ -39,10 +39,11 @@ class StoredReports(TypedDict):
     reports: list[StoredReport]
 
 
-def add(db: Db, key: str, store: str, report: StoredReport) -> StoredReports:
+def add(db: Db, key: str, store: str, report: StoredReport, most: int | None = None) -> StoredReports:
     """Keep a report about the thing `key`, unless it is there already; returns all about it. Raises
-    TooManyReportsError."""
-    room = {"_id": key, "reports.id": {"$ne": report["id"]}, "count": {"$not": {"$gte": MOST_REPORTS}}}
+    TooManyReportsError, where there are `most`."""
+    most = most or MOST_REPORTS
+    room = {"_id": key, "reports.id": {"$ne": report["id"]}, f"reports.{most - 1}": {"$exists": False}}
     added = {"$push": {"reports": report}, "$inc": {"count": 1}, "$setOnInsert": {"store": store}}
     for _ in range(2):  # two processes may both insert the first one
         try:
@@ -52,7 +53,12 @@ def add(db: Db, key: str, store: str, report: StoredReport) -> StoredReports:
             known = cast("StoredReports", db.reports.find_one({"_id": key}))
             if any(each["id"] == report["id"] for each in known["reports"]):
                 return known
-    raise TooManyReportsError(f"There are {MOST_REPORTS:,} reports about it already.")
+    raise TooManyReportsError(f"There are {most:,} reports about it already.")
+
+
+def drop(db: Db, key: str, ids: Collection[str]) -> None:
+    """Keep these reports about the thing `key` no longer. `count` stays: it never falls."""
+    db.reports.update_one({"_id": key}, {"$pull": {"reports": {"id": {"$in": list(ids)}}}})
 
 
 def causes(db: Db, key: str) -> list[str]:

@@ -10,7 +10,7 @@ often.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -92,17 +92,20 @@ class Reported:
 @dataclass(frozen=True, slots=True)
 class State:
     """What reports come to: the commands that set it, and the ids of reports that can't be used, each with the reason;
-    their deliveries are parked."""
+    their deliveries are parked. `dropped` are those of them that are kept no longer once that is done, so that there is
+    room for others: without them the rest comes to the same."""
 
     commands: Sequence[StateCommand] = ()
     unusable: Mapping[str, str] = field(default_factory=dict)
+    dropped: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
     """The command to keep a report about `thing` (the store's name of it, with what it is: `sale:42`), and to apply
     what all reports about it come to by `put_together`. The same `name` and `content` again is the same report.
-    `content` has values that the database can keep, and no data of persons; that is in `personal`."""
+    `content` has values that the database can keep, and no data of persons; that is in `personal`. Where there are
+    `most` about its thing already, it can't be used; without it, there may be as many as are kept of anything."""
 
     store: str
     thing: str
@@ -114,6 +117,7 @@ class Report:
     put_together: Callable[[Reported], State]
     personal: Mapping[str, Any] = field(default_factory=dict, repr=False)
     retried: bool = False
+    most: int | None = None
 
     @property
     def key(self) -> str:

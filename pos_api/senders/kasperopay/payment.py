@@ -22,6 +22,10 @@ CLAIM = "claim"
 ANSWER = "answer"
 NO_ANSWER = "no_answer"
 
+MOST_CLAIMS = 500
+"""So many claims about one payment are kept at a time: fewer than reports, so that an answer always has room."""
+_FALSE_CLAIMS = 20
+"""Of those that an answer contradicts so many are kept."""
 _NOT_YET = "KasperoPay has not confirmed it yet."
 _RATE = Decimal("0.00000001")
 
@@ -40,12 +44,13 @@ def put_together(store: Store, reported: Reported) -> State:
     answers = sorted(reported.named(ANSWER), key=lambda each: each.id)
     unusable = {each.id: why for each in claims if (why := _contradiction(store, each, answers))}
     fitting = [each for each in claims if each.id not in unusable]
+    dropped = list(unusable)[_FALSE_CLAIMS:]
     if answers and fitting:
-        return State((_verified(store, reported, fitting, answers),), unusable)
+        return State((_verified(store, reported, fitting, answers),), unusable, dropped)
     again = (LookUp(store.id, thing_of(claims[0].content["payment_id"])),)
     if answers:
         failed = _payment(store, reported, claims[:1], "failed", unusable[claims[0].id])
-        return State((failed, *(again if reported.retried else ())), unusable)
+        return State((failed, *(again if reported.retried else ())), unusable, dropped)
     unusable = _without_answer(claims, reported.named(NO_ANSWER))
     open_claims = [each for each in claims if each.id not in unusable]
     shown = open_claims or claims

@@ -14,7 +14,7 @@ from pos_api.senders.base import ORDERS_OF, Authenticated, Command, Setting, Sto
 from pos_api.senders.kasperopay import claims, status
 from pos_api.senders.kasperopay.claims import COMPLETED, Webhook
 from pos_api.senders.kasperopay.documentation import DOCUMENTATION
-from pos_api.senders.kasperopay.payment import CLAIM, put_together, thing_of
+from pos_api.senders.kasperopay.payment import CLAIM, MOST_CLAIMS, put_together, thing_of
 from pos_api.senders.reports import Report
 from pos_api.stores.model import Store
 
@@ -110,4 +110,5 @@ class KasperoPay:
             return ()
         claim = claims.claim_of(message)
         thing = thing_of(claim["payment_id"])
-        return (Report(store.id, thing, CLAIM, claim, None, received_at, cause, partial(put_together, store)),)
+        come_to = partial(put_together, store)
+        return (Report(store.id, thing, CLAIM, claim, None, received_at, cause, come_to, most=MOST_CLAIMS),)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -21,7 +22,7 @@ from pos_api.processing.looking_up import look_up_next
 from tests.senders.any_order import bounded, end_state, processes_with
 from tests.senders.kasperopay.kaspa import StatusServer, add_kaspa_store, completed, paid, raw
 from tests.senders.kasperopay.kaspa import status_server as serving
-from tests.steps import Crash, Process, clear
+from tests.steps import Crash, Process, clear, interleave
 
 _RECEIVED = datetime(2026, 1, 30, 16, tzinfo=UTC)
 _CLAIMS = [
@@ -145,3 +146,30 @@ def test_any_crash_ends_the_same(pair: list[Process], settings: Config, sent: li
     first.take_over()
     _look_up(first, settings)
     assert _without_times(_end(first.db)) == _without_times(expected)
+
+
+def test_a_false_claim_is_parked_also_where_it_was_looked_up_while_it_was_being_applied(
+    pair: list[Process], settings: Config
+) -> None:
+    first, second = pair
+    false = paid(amount_usd="99.00")
+    for step in range(1, 14):
+        clear(first.db)
+        interleave(first, partial(_deliver, first, false), second, partial(_look_up, second, settings), step, 1_000)
+        _look_up(second, settings)
+        [entry] = first.db.inbox.find()
+        assert (step, entry["state"]) == (step, "parked")
+        assert [each["status"] for each in first.db.payments.find()] == ["failed"]
+        assert first.db.lookups.count_documents({}) == 0
+
+
+def test_a_claim_that_comes_while_another_one_is_looked_up_is_judged_too(pair: list[Process], settings: Config) -> None:
+    first, second = pair
+    for looked_up, delivered in itertools.product(range(2, 6), range(3, 12)):
+        clear(first.db)
+        _deliver(first, paid(amount_usd="99.00"))
+        deliver = partial(_deliver, first, paid(amount_usd="98.00"))
+        interleave(second, partial(_look_up, second, settings), first, deliver, looked_up, delivered)
+        _look_up(second, settings)
+        assert [each["state"] for each in first.db.inbox.find()] == ["parked", "parked"], (looked_up, delivered)
+        assert first.db.lookups.count_documents({}) == 0

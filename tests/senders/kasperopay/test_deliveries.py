@@ -22,6 +22,7 @@ from pos_api.database.client import Db
 from pos_api.inbox.replay import replay_entries
 from pos_api.outbound import client as outbound
 from pos_api.processing import lookup_threads
+from pos_api.senders.kasperopay import payment, sender
 from tests.hostile_shop import Answering
 from tests.senders.kasperopay.kaspa import MERCHANT, StatusServer, add_kaspa_store, completed, paid, raw
 from tests.senders.kasperopay.kaspa import status_server as serving
@@ -94,9 +95,9 @@ def test_a_payment_counts_once_it_was_looked_up(kaspa: FlaskClient, db: Db, stat
     reply = send(kaspa, paid())
     assert (reply.status_code, reply.get_json()["data"]["outcome"]) == (200, "created")
     wait_for(db, "completed")
-    payment = payment_of(db, KEY)
-    assert (payment["amount"], payment["currency"], payment["method"]) == ("15.05", "USD", "kaspa")
-    assert payment["details"]["amount_kas"] == "150.5"
+    shown = payment_of(db, KEY)
+    assert (shown["amount"], shown["currency"], shown["method"]) == ("15.05", "USD", "kaspa")
+    assert shown["details"]["amount_kas"] == "150.5"
     assert send(kaspa, paid()).get_json()["data"]["outcome"] == "duplicate"
     assert send(kaspa, paid(timestamp="2026-02-01T00:00:00Z")).get_json()["data"]["outcome"] == "unchanged"
     assert db.payments.count_documents({}) == 1
@@ -161,6 +162,25 @@ def test_a_false_claim_never_harms_the_true_one(kaspa: FlaskClient, db: Db, stat
     again = send(kaspa, paid(amount_usd="1.00")).get_json()["data"]
     assert (again["outcome"], status_of(db)) == ("parked", "completed")
     assert payment_of(db, KEY)["amount"] == "15.05"
+
+
+def test_a_flood_of_false_claims_about_one_payment_does_not_keep_the_true_one_out(
+    kaspa: FlaskClient, db: Db, status: StatusServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender, "MOST_CLAIMS", 5)
+    monkeypatch.setattr(payment, "_FALSE_CLAIMS", 2)
+    for number in range(5):
+        assert send(kaspa, paid(amount_usd=f"{number + 1}.99")).get_json()["data"]["outcome"] != "parked"
+    key = send(kaspa, paid()).get_json()["data"]["event_key"]
+    assert "There are 5 reports" in (db.inbox.find_one({"_id": key}) or {})["reason"]
+    wait_for_attempts(db, 1)
+    status.answers["pay_1"] = completed()
+    make_due(db)
+    wait_for(db, "failed")
+    assert db.inbox.count_documents({"state": "parked"}) == 6
+    replay_entries(db, [key])
+    wait_for(db, "completed")
+    assert len((db.reports.find_one({}) or {})["reports"]) <= 4
 
 
 # --- who sends ----------------------------------------------------------------------------------------------------

@@ -115,6 +115,18 @@ def test_a_false_claim_changes_nothing_about_the_true_one() -> None:
     assert not looked_up
 
 
+def test_of_many_false_claims_some_are_kept_and_the_others_change_nothing() -> None:
+    false = [claim(amount_usd=f"{number}.99") for number in range(100, 160)]
+    for true in ([claim()], []):
+        reports = [*false, *true, answer()]
+        state = put_together(a_store(), Reported(reports, len(reports), "cause", AT))
+        rest = [each for each in reports if each.id not in state.dropped]
+        assert len(rest) == 20 + len(true) + 1
+        again = put_together(a_store(), Reported(rest, len(reports), "cause", AT))
+        assert (again.commands, again.dropped) == (state.commands, [])
+        assert set(state.unusable) == {each.id for each in false}
+
+
 def test_a_payment_whose_claims_name_different_orders_is_for_neither() -> None:
     """KasperoPay does not say for which order it was; who claims the other one may be anybody."""
     payment = come_to(claim(), claim(order_id="theirs"), claim(order_id=...), answer())[0]
