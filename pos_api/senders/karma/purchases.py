@@ -24,7 +24,7 @@ from pos_api.payments.model import PaymentStatus, PaymentUpdate
 from pos_api.senders.karma.fields import NAMED, PurchaseLine
 from pos_api.senders.karma.kind import CONFIRMED, REFUNDED
 from pos_api.senders.karma.orders import odd_fields
-from pos_api.senders.karma.refunds import PaidBack, amount_of, refunds_of, vat_of
+from pos_api.senders.karma.refunds import PaidBack, amount_of, is_tip, refunds_of, vat_of
 from pos_api.senders.reports import Reported, State
 from pos_api.stores.model import Store
 
@@ -61,6 +61,12 @@ class _Purchase:
         return sum((_tip_of(line, amount_of(line), vat_of(line)) for line in self.lines), _NOTHING)
 
     @property
+    def tip_left(self) -> Decimal:
+        """What is left of them after the refunds."""
+        back = (_tip_of(each.line, each.amount, each.vat) for refund in self.refunds for each in refund.parts)
+        return self.tip - sum(back, _NOTHING)
+
+    @property
     def refunded(self) -> Decimal:
         return sum((refund.amount for refund in self.refunds), _NOTHING)
 
@@ -72,7 +78,7 @@ class _Purchase:
 
 
 def _tip_of(line: PurchaseLine, amount: Decimal, vat: Decimal | None) -> Decimal:
-    return amount - (vat or _NOTHING) if line.get("type") == "tip" else _NOTHING
+    return amount - (vat or _NOTHING) if is_tip(line) else _NOTHING
 
 
 def purchase_state(store: Store, purchase_id: int, reported: Reported) -> State:
@@ -109,7 +115,7 @@ def _payment(store: Store, purchase: _Purchase, reported: Reported) -> PaymentUp
         decimal128(purchase.paid),
         purchase.currency,
         refunded=decimal128(purchase.refunded),
-        tip=decimal128(purchase.tip),
+        tip=decimal128(purchase.tip_left),
         method=known.get("psp", ""),
         reference=known.get("reference", ""),
         paid_at=purchase.paid_at,
@@ -139,9 +145,6 @@ def _order(store: Store, purchase: _Purchase, reported: Reported) -> OrderUpdate
 
 def _fields(store: Store, purchase: _Purchase) -> OrderFields:
     known, paid_at = purchase.known, purchase.paid_at
-    tip_left = purchase.tip - sum(
-        (_tip_of(part.line, part.amount, part.vat) for refund in purchase.refunds for part in refund.parts), _NOTHING
-    )
     fields: OrderFields = {
         "number": str(purchase.id),
         "currency": purchase.currency,
@@ -154,7 +157,7 @@ def _fields(store: Store, purchase: _Purchase) -> OrderFields:
         "prices_include_tax": True,
         "total": decimal128(purchase.paid - purchase.tip),
         "total_tax": decimal128(sum((vat_of(line) for line in purchase.lines), _NOTHING)),
-        "tip": decimal128(tip_left),
+        "tip": decimal128(purchase.tip_left),
         "line_items": [_goods(line) for line in purchase.lines if line.get("type", "product") == "product"],
         "fee_lines": [_fee(line) for line in purchase.lines if line.get("type", "product") not in ("product", "tip")],
         "tax_lines": _tax_lines(purchase.lines),
@@ -196,7 +199,7 @@ def _rate_id(line: PurchaseLine) -> str:
 def _tax_lines(lines: Iterable[PurchaseLine]) -> list[TaxLine]:
     by_rate: dict[str, Decimal] = defaultdict(lambda: _NOTHING)
     for line in lines:
-        if line.get("type") != "tip" or vat_of(line):
+        if not is_tip(line) or vat_of(line):
             by_rate[_rate_id(line)] += vat_of(line)
     return [
         {"rate_id": rate, "label": "VAT", "rate_percent": _percent(rate), "tax_total": decimal128(vat)}

@@ -100,6 +100,11 @@ def vat_of(line: PurchaseLine) -> Decimal:
     return decimal(line.get("vat"))
 
 
+def is_tip(line: PurchaseLine) -> bool:
+    """Whether a line is a tip."""
+    return line.get("type") == "tip"
+
+
 def _places(lines: Sequence[PurchaseLine]) -> dict[LineId, int]:
     """The places of lines by their ids; an id that several have is none."""
     ids = [line.get("id") or 0 for line in lines]
@@ -138,7 +143,8 @@ def _refund_parts(purchase: _Purchase, reported: Sequence[PurchaseLine], report:
         part, left[place] = _take(purchase.lines[place], left[place], line, sign)
         parts.append(part)
     refund = PaidBack(tuple(parts), report.moment)
-    if refund.amount <= 0 or sum(amount for amount, _, _ in left) < 0:
+    without_tips = (amount for line, (amount, _, _) in zip(purchase.lines, left, strict=True) if not is_tip(line))
+    if refund.amount <= 0 or sum(without_tips) < 0:  # a discount is left to be taken from the goods
         raise _Unusable("It would pay back nothing, or more than is left of what was paid.")
     purchase.left = left
     purchase.refunds.append(refund)
