@@ -15,7 +15,7 @@ from pos_api.senders import values
 from pos_api.senders.blanking import blanked
 
 _PRIVATE = re.compile(
-    r'"(?:(?:[a-z0-9_]{0,40}_)?(?:email|name|phone|address|secret|line1|line2|fingerprint|last4|postal_code|tax_ids)'
+    r'"(?:(?:[a-z0-9_]{0,40}_)?(?:email|name|phone|address|secret|line1|line2|fingerprint|last4|postal_code|tax_ids|payer|did)'
     r"|billing_details|shipping|shipping_details|customer_details|customer_shipping|collected_information"
     r'|custom_fields|receipt_url|hosted_invoice_url|invoice_pdf|url)"\s*:\s*'
 )

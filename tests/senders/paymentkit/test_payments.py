@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from typing import Any
 
 import pytest
@@ -113,6 +114,15 @@ def test_session_invoice_and_intent_count_once() -> None:
         update = _payment(*order)
         assert amounts(update) == ("completed", "20.00", "0", "USD")
         assert update.wanted[:2] == ("north:order:4711", "north:order:4712")
+
+
+def test_who_paid_is_not_kept() -> None:
+    paid_with = {"arcblock": {"tx_hash": "A1B2", "payer": "z1gSq6ULM6RexampleOfAnna", "type": "transfer"}}
+    shown = intent(payment_details=paid_with, customer_did="z1gSq6ULM6RexampleOfAnna")
+    kept = _SENDER.kept_body(json.dumps(event("payment_intent.succeeded", shown)).encode()).decode()
+    assert "Anna" not in kept
+    assert "anna@" not in kept
+    assert json.loads(kept)["data"]["object"]["payment_details"]["arcblock"]["tx_hash"] == "A1B2"
 
 
 def test_a_subscription_has_its_newest_state() -> None:
