@@ -41,7 +41,7 @@ _server_files: Path | None = None
 
 _SLOW = (
     *("journeys", "project", "cli", "web/server", "database/test_embedded.py"),
-    *("senders/woocommerce/test_limits.py", "senders/woocommerce/test_rest_http.py"),
+    *("senders/woocommerce/test_limits.py", "senders/woocommerce/test_rest_http.py", "outbound"),
 )
 """Tests that start processes, or take long for other reasons."""
 

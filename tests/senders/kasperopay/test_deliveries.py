@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from ipaddress import ip_network
 from typing import Any
 
@@ -23,11 +24,13 @@ from pos_api.inbox.replay import replay_entries
 from pos_api.outbound import client as outbound
 from pos_api.processing import lookup_threads
 from pos_api.senders.kasperopay import payment, sender
+from tests.factories import Shop, line, order
 from tests.hostile_shop import Answering
 from tests.senders.kasperopay.kaspa import MERCHANT, StatusServer, add_kaspa_store, completed, paid, raw
 from tests.senders.kasperopay.kaspa import status_server as serving
 from tests.senders.provider_stores import forget_cached_stores, payment_of
 from tests.waiting import wait_until
+from tests.web.api.test_products import as_
 
 URL = "/api/webhooks/kasperopay/kaspa-1"
 KEY = "kaspa-1:pay_1"
@@ -181,6 +184,30 @@ def test_a_flood_of_false_claims_about_one_payment_does_not_keep_the_true_one_ou
     replay_entries(db, [key])
     wait_for(db, "completed")
     assert len((db.reports.find_one({}) or {})["reports"]) <= 4
+
+
+@pytest.mark.parametrize("order_first", [True, False])
+def test_the_order_has_the_payment_and_counts_it_once_it_is_verified(
+    kaspa: FlaskClient, db: Db, status: StatusServer, order_first: bool
+) -> None:
+    bought = order(4711, line("TEA", 1), currency="USD", total="15.05", status="processing")
+    if order_first:
+        Shop(kaspa).deliver("order.created", bought)
+    send(kaspa, paid(order_id="#4711"))
+    wait_for_attempts(db, 1)
+    if not order_first:
+        Shop(kaspa).deliver("order.created", bought)
+    staff = as_("manager")
+    for expected in ("unverified", "completed"):
+        shown = kaspa.get("/api/webhooks/orders/4711", headers=staff).get_json()["data"]
+        assert [(each["id"], each["status"]) for each in shown["payments"]] == [(KEY, expected)]
+        amounts = [Decimal(shown[name]) for name in ("paid", "owed")]
+        assert amounts == ([Decimal("15.05"), 0] if expected == "completed" else [0, Decimal("15.05")])
+        status.answers["pay_1"] = completed()
+        make_due(db)
+        wait_for(db, "completed")
+    [listed] = kaspa.get("/api/payments?store=kaspa-1", headers=staff).get_json()["data"]
+    assert (listed["order"], listed["details"]["amount_kas"]) == ("default:4711", "150.5")
 
 
 # --- who sends ----------------------------------------------------------------------------------------------------
