@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from bson import Binary
-from pymongo import UpdateMany
+from pymongo import UpdateMany, UpdateOne
 
 from pos_api.common.time import now
 from pos_api.database.client import Db, Document
 from pos_api.inbox.model import IGNORED, Outcome
 
+_UNUSABLE = "unusable"
 INTERRUPTIONS = {"alone": "", "interrupted_alone": ""}
 E_MAIL_ADDRESSES = {"about": {"$regex": "@"}}
 """What an update pulls from an entry that is erased."""
@@ -19,16 +20,26 @@ ENDING_FIELDS = {"attention_at": "", "done_at": "", "ignored_at": "", "reason": 
 """What an update unsets in an entry that ended and is worked on again."""
 
 
-def finish(db: Db, lease: str, outcomes: Iterable[tuple[str, Outcome]]) -> None:
-    """Note how entries ended, where `lease` still holds them. A parked one stays, with its reason."""
+def finish(db: Db, lease: str, outcomes: Iterable[tuple[str, Outcome]], reports: Collection[str] = ()) -> None:
+    """Note how entries ended, where `lease` still holds them. A parked one stays, with its reason. Those of `reports`
+    may have been parked meanwhile (see `park`): that counts."""
     alike: dict[str, tuple[Outcome, list[str]]] = {}
     for key, outcome in outcomes:
         alike.setdefault(repr(outcome), (outcome, []))[1].append(key)
     operations = [
         UpdateMany({"_id": {"$in": keys}, "lease": lease}, ending(outcome)) for outcome, keys in alike.values()
     ]
+    if reports:
+        parked_meanwhile = {"_id": {"$in": [*reports]}, "lease": lease, _UNUSABLE: {"$exists": True}}
+        operations.insert(0, UpdateMany(parked_meanwhile, _ending_as_unusable()))
     if operations:
-        db.inbox.bulk_write(operations, ordered=False)
+        db.inbox.bulk_write(operations, ordered=bool(reports))
+
+
+def _ending_as_unusable() -> list[Document]:
+    """The update of an entry that was parked while it was worked on."""
+    parked = {"state": "parked", "outcome": "parked", "attention_at": now(), "reason": f"${_UNUSABLE}"}
+    return [{"$set": parked}, {"$unset": ["due_at", "lease", "details", _UNUSABLE, *INTERRUPTIONS]}]
 
 
 def ending(outcome: Outcome) -> Document:
@@ -53,7 +64,14 @@ def ending(outcome: Outcome) -> Document:
 
 
 def park(db: Db, key: str, reason: str) -> None:
-    """Park an entry that had ended well: what arrived later shows that it can't be used."""
+    """Park an entry that had ended well: what arrived later shows that it can't be used. One that is still being worked
+    on is parked when it ends."""
     parked = ending(Outcome("parked", reason=reason))
     parked["$unset"] |= {"done_at": "", "ignored_at": ""}
-    db.inbox.update_one({"_id": key, "state": "done"}, parked)
+    when_it_ends = {"$set": {_UNUSABLE: reason}}
+    db.inbox.bulk_write(
+        [
+            UpdateOne({"_id": key, "state": "waiting"}, when_it_ends),
+            UpdateOne({"_id": key, "state": "done"}, parked),
+        ]
+    )

@@ -49,6 +49,8 @@ class StoredEntry(TypedDict, total=False):
     """How often the lease ran out while `alone` was there."""
     refused: str
     """Why its body was not kept."""
+    unusable: str
+    """While it waits: why it is parked when it ends, as later reports show (see `finishing.park`)."""
     done_at: datetime
     attention_at: datetime
     """When it was parked or failed: those with it are for people to look at."""

@@ -46,7 +46,7 @@ def process(db: Db, lease: str, works: list[Work]) -> dict[str, Outcome]:
                 ended = _apply_one_by_one(db, lease, batch)
             outcomes |= ended
             metrics.applied(len(batch), time.perf_counter() - started)
-        finishing.finish(db, lease, outcomes.items())
+        finishing.finish(db, lease, outcomes.items(), [work.entry.key for work in works if work.reports()])
     _publish_parked(works, outcomes)
     return outcomes
 

@@ -31,6 +31,10 @@ class Work:
         """Those of its commands that are about orders."""
         return [command for command in self.commands if isinstance(command, OrderUpdate)]
 
+    def reports(self) -> list[Report]:
+        """Those of its commands that are reports."""
+        return [command for command in self.commands if isinstance(command, Report)]
+
 
 def parked(entry: InboxEntry, problem: PosError) -> Work:
     """An entry that is kept for people to look at, because of `problem`. The reason stays when a person is erased, so

@@ -46,12 +46,14 @@ def _report(amount: str, name: str = "part", minutes: int = 0) -> Report:
     return Report("till-1", "sum:7", name, content, _AT + timedelta(minutes=minutes), _AT, "cause", _payment)
 
 
-def _deliver(db: Db, report: Report) -> Outcome:
-    entry = InboxEntry("till-1", "till", "sum", "7", repr(report.id).encode(), {}, _AT)
-    lease = new_lease()
-    storing.store(db, [entry], lease)
-    work = Work(entry, (Report(**{**_fields(report), "cause": entry.key}),))
-    return process(db, lease, [work])[entry.key]
+def _deliver(db: Db, *reports: Report) -> Outcome:
+    """Deliver these reports at once; returns what became of the last one."""
+    lease, works = new_lease(), []
+    for report in reports:
+        entry = InboxEntry("till-1", "till", "sum", "7", repr(report.id).encode(), {}, _AT)
+        works.append(Work(entry, (Report(**{**_fields(report), "cause": entry.key}),)))
+    storing.store(db, [work.entry for work in works], lease)
+    return process(db, lease, works)[works[-1].entry.key]
 
 
 def _fields(report: Report) -> dict[str, Any]:
@@ -90,6 +92,15 @@ def test_a_report_that_later_ones_show_to_be_unusable_is_parked_with_the_reason(
     assert parked["reason"] == "It is below zero."
     assert parked.keys() & {"attention_at", "done_at"} == {"attention_at"}
     assert _deliver(db, _report("-9.00")).outcome == "parked"
+
+
+def test_a_report_that_is_still_worked_on_when_a_later_one_shows_it_to_be_unusable_is_parked_too(db: Db) -> None:
+    assert _deliver(db, _report("-3.00"), _report("4.00", "final")).outcome == "updated"
+    [parked] = db.inbox.find({"state": "parked"})
+    assert (parked["outcome"], parked["reason"]) == ("parked", "It is below zero.")
+    assert parked.keys().isdisjoint({"unusable", "lease", "due_at", "done_at"})
+    assert "attention_at" in parked
+    assert db.inbox.count_documents({"state": "done"}) == 1
 
 
 def test_data_of_persons_is_given_with_the_report_at_hand_and_kept_nowhere(db: Db) -> None:
