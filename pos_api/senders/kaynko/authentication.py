@@ -36,4 +36,7 @@ class KaynkoAuthentication:
         return hmac.compare_digest(b"sha256=" + digest.hex().encode(), self._signature)
 
 
-_UNSIGNED = "The delivery is not signed. Set the secret of this store in the Kaynko app, under the webhook's address."
+_UNSIGNED = (
+    "The delivery is not signed. In the Kaynko app, under Settings, Integrations, enter the store's secret as the"
+    " webhook's Secret Key."
+)

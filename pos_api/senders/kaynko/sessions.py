@@ -54,16 +54,15 @@ def _read(message: Message, store: Store, received_at: datetime, cause: str, nam
 def put_together(store: Store, session: str, reported: Reported) -> State:
     """The session that its reports come to. Of several counts the newest is right, since it was first sent. Pure."""
     opened, closed = reported.named("opened"), reported.named("closed")
-    opened_at, opening_cash = _count(opened)
-    closed_at, counted_cash = _count(closed)
+    opened_at, closed_at = _times(opened, closed)
     update = CashSessionUpdate(
         store.id,
         session,
         reported.sequence,
         opened_at,
         closed_at,
-        opening_cash,
-        counted_cash,
+        _cash(opened),
+        _cash(closed),
         store.currency,
         at=min(each.received_at for each in reported.reports),
         warnings=(*_differing(opened), *_differing(closed)),
@@ -71,11 +70,29 @@ def put_together(store: Store, session: str, reported: Reported) -> State:
     return State((update,))
 
 
-def _count(reports: Sequence[KnownReport]) -> tuple[datetime | None, Decimal128 | None]:
-    if not reports:
-        return None, None
-    cash: Decimal128 = reports[-1].content["cash"]
-    return min(each.moment for each in reports if decimal(each.content["cash"]) == decimal(cash)), cash
+def _cash(reports: Sequence[KnownReport]) -> Decimal128 | None:
+    return reports[-1].content["cash"] if reports else None
+
+
+def _times(opened: Sequence[KnownReport], closed: Sequence[KnownReport]) -> tuple[datetime | None, datetime | None]:
+    """When a session was opened and closed. A time of arrival stands for one that was not said: where the reports
+    arrived the other way round, it does not count against the order in which things are done."""
+    opened_at, closed_at = _first_sent(opened), _first_sent(closed)
+    if opened_at is None or closed_at is None or opened_at <= closed_at:
+        return opened_at, closed_at
+    opening_is_said, closing_is_said = (any(each.at for each in reports) for reports in (opened, closed))
+    if opening_is_said and closing_is_said:
+        return opened_at, closed_at
+    if opening_is_said or closing_is_said:
+        said = opened_at if opening_is_said else closed_at
+        return said, said
+    return closed_at, opened_at
+
+
+def _first_sent(reports: Sequence[KnownReport]) -> datetime | None:
+    """When the newest count was sent first."""
+    newest = _cash(reports)
+    return min((each.moment for each in reports if decimal(each.content["cash"]) == decimal(newest)), default=None)
 
 
 def _differing(reports: Sequence[KnownReport]) -> list[EventWarning]:

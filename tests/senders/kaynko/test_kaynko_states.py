@@ -166,6 +166,26 @@ def test_a_session_lasts_from_when_its_newest_count_was_first_sent() -> None:
     assert without_time.opened_at == _ARRIVED
 
 
+@pytest.mark.parametrize(
+    ("opened", "closed", "opened_at", "closed_at"),
+    [
+        (None, None, _ARRIVED, _ARRIVED + timedelta(minutes=1)),
+        (10, None, datetime(2026, 6, 11, 14, 10, tzinfo=UTC), None),
+        (None, 10, datetime(2026, 6, 11, 14, 10, tzinfo=UTC), datetime(2026, 6, 11, 14, 10, tzinfo=UTC)),
+        (20, 10, datetime(2026, 6, 11, 14, 20, tzinfo=UTC), datetime(2026, 6, 11, 14, 10, tzinfo=UTC)),
+    ],
+)
+def test_a_session_is_closed_after_it_is_opened_whichever_report_arrives_first(
+    opened: int | None, closed: int | None, opened_at: datetime, closed_at: datetime | None
+) -> None:
+    opening, closing = session(5, "opened", 20, sent=opened), session(5, "closed", 90, sent=closed)
+    for minute, arrived in enumerate(([opening, closing], [closing, opening])):
+        [update] = _state(arrived).commands
+        assert isinstance(update, CashSessionUpdate)
+        at_arrival = _ARRIVED + timedelta(minutes=1 - minute)
+        assert (update.opened_at, update.closed_at) == (opened_at, closed_at or at_arrival)
+
+
 @pytest.mark.parametrize(("in_cash", "method", "moved"), [(True, "cash", "50.0"), (False, "", "0")])
 def test_a_debt_is_cash_by_the_setting_alone(in_cash: bool, method: str, moved: str) -> None:
     store = Store("till-1", "till-1", "kaynko", currency="USD", settings={"debts_in_cash": in_cash})
