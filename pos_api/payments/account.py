@@ -15,7 +15,8 @@ from pos_api.staff import audit
 
 _READ = dict.fromkeys(
     (
-        *("store", "stage", "counts_as_sale", "deleted_at", "total", "currency", "refunds", "paid_at", "received_at"),
+        *("store", "stage", "counts_as_sale", "deleted_at", "received_at"),
+        *("total", "tip", "currency", "refunds", "paid_at"),
         *("completed_at", "transaction_id", "payment_method", "payment_method_title", "test_mode", "tab", "parent"),
     ),
     1,

@@ -81,7 +81,7 @@ def paid_of(order: Order, payments: Sequence[Payment], due: Decimal) -> Decimal:
     shop calls the order paid, it is paid in full."""
     made = _made(order, payments)
     if made or any(payment["status"] == "unverified" for payment in payments):
-        return sum(map(_net, made), _ZERO)
+        return _sum_paid(order, made)
     return due if _called_paid(order) else _ZERO
 
 
@@ -105,6 +105,15 @@ def _without_tip(payment: Payment) -> Decimal:
     return decimal(payment["amount"]) - decimal(payment["tip"])
 
 
+def _sum_paid(order: Order, made: Sequence[Payment]) -> Decimal:
+    """What these payments pay of an order. Where its own store reports both, the order's tip is what is left of it
+    after refunds; of other payments it is not known whether a tip was paid back, and so it counts as not."""
+    own = [each for each in made if "tip" in order and each["store"] == order["store"]]
+    kept = sum((decimal(each["amount"]) - decimal(each["refunded"]) for each in own), _ZERO)
+    of_others = sum((_net(each) for each in made if each not in own), _ZERO)
+    return (max(kept - decimal(order["tip"]), _ZERO) if own else _ZERO) + of_others
+
+
 def _net(payment: Payment) -> Decimal:
     return max(_without_tip(payment) - decimal(payment["refunded"]), _ZERO)
 
@@ -124,7 +133,7 @@ def discrepancies(
     kept = [each for each in made if _net(each) > 0] or made
     sums = sum(map(_without_tip, kept), _ZERO)
     tips = sum((decimal(each["tip"]) for each in kept), _ZERO)
-    total, due, paid = decimal(order.get("total")), due_of(order), sum(map(_net, made), _ZERO)
+    total, due, paid = decimal(order.get("total")), due_of(order), _sum_paid(order, made)
     if len(kept) > 1 and sums > total and paid > due:
         found.append(_discrepancy("paid_twice", count=len(kept), paid=sums, total=total))
     elif _is_paid_there(order, made, providers) and sums != total and sums + tips != total:

@@ -99,6 +99,15 @@ def test_paid_and_owed(order: Order, payments: list[Payment], expected: tuple[st
     assert _paid_and_owed(order, *payments) == expected
 
 
+def test_a_tip_that_was_paid_back_is_not_owed() -> None:
+    sale = _order(store="pay", tip=Decimal128("0.00"))
+    assert _paid_and_owed(sale, _payment("110.00", "10.00", "10.00", "partially_refunded")) == ("100.00", "0.00")
+    sale = _order(store="pay", tip=Decimal128("10.00"), **_refunded("30.00"))
+    assert _paid_and_owed(sale, _payment("110.00", "30.00", "10.00", "partially_refunded")) == ("70.00", "0.00")
+    sale = _order(store="pay", tip=Decimal128("0"), **_refunded("100.00"))
+    assert _paid_and_owed(sale, _payment("110.00", "110.00", "10.00", "refunded")) == ("0.00", "0.00")
+
+
 def test_a_sale_on_credit_is_owed_until_it_is_paid() -> None:
     assert _paid_and_owed(_order(stage="completed")) == ("0.00", "100.00")
 
