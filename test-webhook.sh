@@ -1,7 +1,10 @@
 #!/bin/sh
 # Drive a running service with curl, as a shop and its staff would, and tell what works.
 #
-#   ./test-webhook.sh [--url URL] [--key API_KEY] [--token TOKEN]
+#   ./test-webhook.sh [--url URL] [--key API_KEY] [--token TOKEN] [--all]
+#
+# With --all also one event of each other kind of store: an ordering app, a till, payment providers. It needs pos-api
+# and the .env of the service, to make a store of each kind.
 #
 # What is not given is taken from the environment, then from .env: PORT and WEBHOOK_API_KEY; the token of staff is made
 # by `pos-api token`. It leaves nothing behind that counts: its product is archived, its orders are marked deleted, they
@@ -10,7 +13,7 @@ set -u
 cd "$(dirname "$0")" || exit 2
 
 usage() {
-  echo "usage: $0 [--url URL] [--key API_KEY] [--token TOKEN]" >&2
+  echo "usage: $0 [--url URL] [--key API_KEY] [--token TOKEN] [--all]" >&2
   exit 2
 }
 
@@ -20,8 +23,13 @@ setting() { # a setting of the environment, else of .env
   printf '%s' "$value"
 }
 
-url='' key='' token=''
+url='' key='' token='' all=''
 while [ $# -gt 0 ]; do
+  if [ "$1" = --all ]; then
+    all=1
+    shift
+    continue
+  fi
   [ $# -ge 2 ] || usage
   case $1 in
     --url) url=${2%/} ;;
@@ -43,6 +51,7 @@ fi
 [ -n "$token" ] || { echo "No token: give --token, made by 'pos-api token NAME --role manager'." >&2; exit 2; }
 
 work=$(mktemp -d) || exit 2
+[ -z "$all" ] || . scripts/test-senders.sh
 umask 077
 printf 'X-API-Key: %s\n' "$key" > "$work/key"         # in files, as anybody may see a command's arguments
 printf 'X-API-Key: not-the-key\n' > "$work/wrong-key"
@@ -83,16 +92,19 @@ expect() { # expect NAME STATUS [TEXT]...: one line, for the last call
   fi
 }
 
-deliver() { # deliver NAME OUTCOME BODY: post it as the shop; where the service stores it for later, wait until it is done
+await_outcome() { # where the service has stored the last delivery for later, wait until it is done
+  [ "$status" = 202 ] || return 0
+  event=$(printf '%s' "$body" | sed -n 's/.*"event_key":"\([0-9a-f]*\)".*/\1/p')
+  for pause in 0.2 0.3 0.5 1 1 2 2 3; do
+    sleep "$pause"
+    call token GET "/api/inbox/$event"
+    case $body in *'"state":"waiting"'*) ;; *) break ;; esac
+  done
+}
+
+deliver() { # deliver NAME OUTCOME BODY: post it as the shop
   call key POST /api/webhooks/orders "$3"
-  if [ "$status" = 202 ]; then
-    event=$(printf '%s' "$body" | sed -n 's/.*"event_key":"\([0-9a-f]*\)".*/\1/p')
-    for pause in 0.2 0.3 0.5 1 1 2 2 3; do
-      sleep "$pause"
-      call token GET "/api/inbox/$event"
-      case $body in *'"state":"waiting"'*) ;; *) break ;; esac
-    done
-  fi
+  await_outcome
   expect "$1" 200 "\"outcome\":\"$2\""
 }
 
@@ -117,7 +129,8 @@ clean_up() {
   call token PATCH "/api/products/item?sku=$query" '{"archived": true}'
   leave
 }
-leave() { # end the token that was made here
+leave() { # end what was made here: the token, the secrets of stores
+  [ -z "$all" ] || disconnect
   [ -z "$own_token" ] || curl -sS --max-time 30 -X POST -H "@$work/token" -o /dev/null "$url/api/auth/logout" 2>/dev/null
   rm -rf "$work"
 }
@@ -162,10 +175,12 @@ expect "both are in the list" 200 "$first" "$second"
 call token GET "/api/webhooks/orders/$first"
 expect "the first shows its history" 200 '"cancelled"' '"processing"'
 day=$(printf '%s' "$body" | sed -n 's/.*"day":"\([0-9-]*\)".*/\1/p') # the shop's, which may be another than UTC's
-call token GET "/api/webhooks/orders/stats?currency=XTS&from=$day&to=$day"
+call token GET "/api/webhooks/orders/stats?store=default&currency=XTS&from=$day&to=$day"
 expect "figures: 1 order, 3 items, 3.00 net" 200 '"XTS"' '"orders_count":1,' '"num_items_sold":3,' '"net_revenue":"3.00"'
 call token GET "/api/products/movements?sku=$query"
 expect "the ledger tells why" 200 '"balance":7'
+
+[ -z "$all" ] || play_senders
 
 clean_up
 expect "cleaned up" 200 '"archived":true'

@@ -1,12 +1,14 @@
-"""A make-believe shop: it sends live orders to a service of its own, over a network that repeats and delays.
+"""A make-believe shop, a till and an ordering app: they send to a service of their own, which has one stock for all.
 
-Goods are bought, sent, returned and orders cancelled, and the shop counts its stock. On Ctrl-C, or after `--events`, it
-compares that with the POS: exit status 0 where every SKU has the same number in both.
+Goods are bought, sent, returned and orders cancelled, over a network that repeats and delays; the till sells and voids,
+guests order from their tables. All count what they sold. On Ctrl-C, or after `--events`, that is compared with the POS:
+exit status 0 where every SKU has the stock that is left.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import random
 import secrets
 import signal
@@ -20,12 +22,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import requests
 from dotenv import dotenv_values
 
+from scripts.demo_senders import OrderingApp, Till
 from tests.service import POS_API, environment, pos_api
 
 HISTORY = 120
@@ -38,13 +42,14 @@ dice = random.Random()  # noqa: S311 - no secret
 
 @dataclass(slots=True)
 class Product:
-    """What the shop sells, and what is left of it."""
+    """What the shop sells, and what is left of it there; and what till and app have sold of it."""
 
     number: int
     sku: str
     name: str
     price: Decimal
     stock: int
+    sold_elsewhere: int = 0
 
 
 @dataclass(slots=True)
@@ -223,34 +228,38 @@ def _envelope(order: Order, event: str, **more: Any) -> dict[str, Any]:
     return {"event": event, "data": order.data(), "sequence": order.sequence, **more}
 
 
-def _say(order: int, what: str, outcome: str) -> None:
-    print(f"{datetime.now().astimezone():%H:%M:%S}  order {order}  {what:<55}  {outcome}", flush=True)
+def _say(what: str, words: str, outcome: str) -> None:
+    print(f"{datetime.now().astimezone():%H:%M:%S}  {what:<10}  {words:<55}  {outcome}", flush=True)
 
 
-def sell(network: Network, shop: Shop, events: int | None, every: float) -> None:
+def sell(network: Network, shop: Shop, others: list[Till | OrderingApp], events: int | None, every: float) -> None:
     """Let things happen until Ctrl-C, or so many have; then what is late arrives."""
     stop = threading.Event()
     signal.signal(signal.SIGINT, lambda *_: stop.set())
     happened = 0
     while happened != events and not stop.wait(every):
-        order, event, words = shop.happen()
-        _say(order.number, words, network.send(_envelope(order, event)))
+        if dice.random() < 0.4:
+            there = dice.choice(others).happen()
+            _say(there.what, there.words, there.outcome)
+        else:
+            order, event, words = shop.happen()
+            _say(f"order {order.number}", words, network.send(_envelope(order, event)))
         for number, outcome in network.late():
-            _say(number, "arrives late", outcome)
+            _say(f"order {number}", "arrives late", outcome)
         happened += 1
     for number, outcome in network.late(all_of_them=True):
-        _say(number, "arrives late", outcome)
+        _say(f"order {number}", "arrives late", outcome)
 
 
 def differences(staff: requests.Session, url: str, shop: Shop) -> list[str]:
-    """Where the POS says another stock than the shop."""
+    """Where the POS says another stock than what is left."""
     answer = staff.get(f"{url}/api/products", timeout=30)
     answer.raise_for_status()
     stock = {product["sku"]: product["stock"] for product in answer.json()["data"]}
     return [
-        f"{product.sku}: {product.stock} in the shop, {stock.get(product.sku)} in the POS"
+        f"{product.sku}: {product.stock - product.sold_elsewhere} are left, {stock.get(product.sku)} in the POS"
         for product in shop.products
-        if stock.get(product.sku) != product.stock
+        if stock.get(product.sku) != product.stock - product.sold_elsewhere
     ]
 
 
@@ -260,6 +269,28 @@ def _set_up(staff: requests.Session, network: Network, url: str, shop: Shop) -> 
         staff.post(f"{url}/api/products", json=said, timeout=30).raise_for_status()
     for order in (shop.old_order() for _ in range(HISTORY)):
         network.deliver(_envelope(order, "order.created", opening=True))
+
+
+def _others(pos: Pos, shop: Shop) -> list[Till | OrderingApp]:
+    """A till and an ordering app, each with a store of its own at the POS."""
+    added = [
+        json.loads(pos.run("store", "add", name, "--kind", kind, "--currency", "EUR", "--json"))
+        for name, kind in (("till", "kaynko"), ("app", "karma"))
+    ]
+    return [Till(pos.url, added[0], shop.products), OrderingApp(pos.url, added[1], shop.products)]
+
+
+def _link(staff: requests.Session, url: str, shop: Shop) -> None:
+    """Link the app's items to the products that they are, once the service knows the app, after five seconds."""
+    for product in shop.products:
+        while not (answer := _link_one(staff, url, product)).ok:
+            if answer.status_code != HTTPStatus.NOT_FOUND:
+                answer.raise_for_status()
+            time.sleep(0.2)
+
+
+def _link_one(staff: requests.Session, url: str, product: Product) -> requests.Response:
+    return staff.put(f"{url}/api/stores/app/items/{product.number}", json={"sku": product.sku}, timeout=30)
 
 
 class Pos:
@@ -309,12 +340,14 @@ def play(home: Path, port: int, events: int | None, every: float) -> bool:
         pos.run("user", "add", "demo", said=f"{password}\n")
         staff.headers["Authorization"] = f"Bearer {pos.run('token', 'demo', '--role', 'manager')}"
         network = Network(pos.url, pos.api_key)
+        others = _others(pos, shop)
         _set_up(staff, network, pos.url, shop)
+        _link(staff, pos.url, shop)
         print(f"Look around at {pos.url}/api-docs: log in as demo with the password {password}")
         print(f"{HISTORY} old orders are there. What happens from now on, and what became of it (Ctrl-C ends it):\n")
-        sell(network, shop, events, every)
+        sell(network, shop, others, events, every)
         wrong = differences(staff, pos.url, shop)
-        print("\n" + ("\n".join(wrong) or f"The stock of all {len(shop.products)} SKUs is the shop's."))
+        print("\n" + ("\n".join(wrong) or f"The stock of all {len(shop.products)} SKUs is what is left."))
     return not wrong
 
 

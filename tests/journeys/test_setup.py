@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from pos_api.senders.registry import SENDERS
 from tests.paths import ROOT
 from tests.service import environment, running
 
@@ -23,15 +24,15 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-def drive(copy: Path, url: str) -> None:
-    """Run test-webhook.sh as it stands, with what set-up left in .env."""
-    ended = subprocess.run(
-        ["./test-webhook.sh", "--url", url], cwd=copy, env=environment(), capture_output=True, text=True, check=False
-    )
+def drive(copy: Path, url: str, *options: str) -> str:
+    """Run test-webhook.sh as it stands, with what set-up left in .env; what it printed."""
+    command = ["./test-webhook.sh", "--url", url, *options]
+    ended = subprocess.run(command, cwd=copy, env=environment(), capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "✗" not in ended.stdout
     assert ended.stdout.count("✓") >= 14
     assert ended.stdout.splitlines()[-1].endswith(" passed, 0 failed")
+    return ended.stdout
 
 
 def start_and_stop(copy: Path) -> float:
@@ -48,7 +49,9 @@ def test_two_commands_lead_to_a_service_that_works_and_again(copy: Path) -> None
     assert start_and_stop(copy) < 5, "again"
     with running(["scripts/serve"], copy, environment()) as service:
         drive(copy, service.url)
-        drive(copy, service.url)
+        said = drive(copy, service.url, "--all")
+        assert all(f"✓ {sender.documentation.name}: " in said for sender in SENDERS.values() if sender.documentation)
+        assert drive(copy, service.url, "--all") == said, "again"
 
 
 @pytest.mark.parametrize("timezone", ["America/New_York", "Pacific/Kiritimati"])
@@ -68,7 +71,7 @@ def test_the_webhook_test_works_where_workers_process_what_the_service_stores(co
     with running(["scripts/serve"], copy, env, seconds=300) as service:
         worker = subprocess.Popen([".venv/bin/pos-api", "worker"], cwd=copy, env=env)
         try:
-            drive(copy, service.url)
+            drive(copy, service.url, "--all")
         finally:
             worker.terminate()
             assert worker.wait(20) == 0

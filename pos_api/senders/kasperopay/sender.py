@@ -57,7 +57,7 @@ class KasperoPay:
 
     kind = "kasperopay"
     settings = (
-        Setting("merchant_id", "The merchant's id at KasperoPay (kpm_…).", _read_text, required=True),
+        Setting("merchant_id", "The merchant's id at KasperoPay (kpm_…).", _read_text, required=True, unique=True),
         Setting("store_name", "The store's name, as KasperoPay shows it.", _read_text, required=True),
         Setting(
             "status_url",
