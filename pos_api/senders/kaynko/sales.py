@@ -6,7 +6,6 @@ The events have no id, and the app may send a sale again with other content: all
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from typing import Any, TypedDict
@@ -123,48 +122,33 @@ NAMED_FIELDS = frozenset((*_SALE, *_VOID, *_CUSTOMER, "timestamp"))
 
 def read_sale(message: Message, store: Store, received_at: datetime, cause: str) -> Report:
     """The report that a sale was completed. Raises Invalid."""
-    path = FieldPath(message.report)
-    customer = read_object(message.data, _CUSTOMER, path).get("name", "")
-    return _report(
-        message,
-        store,
-        received_at,
-        cause,
-        "completed",
-        _SALE,
-        lambda fields, common: Sale(
-            **common,
-            discount=fields.get("discount", ZERO),
-            vat=fields.get("vat", ZERO),
-            customer_type=fields.get("customer_type", ""),
-            lines=fields["lines"],
-        ),
-        personal={"customer": customer},
+    customer = read_object(message.data, _CUSTOMER, FieldPath(message.report)).get("name", "")
+    fields, void = _read(message, store, received_at, _SALE)
+    content = Sale(
+        **void,
+        discount=fields.get("discount", ZERO),
+        vat=fields.get("vat", ZERO),
+        customer_type=fields.get("customer_type", ""),
+        lines=fields["lines"],
     )
+    return _report(store, fields["id"], "completed", content, received_at, cause, personal={"customer": customer})
 
 
 def read_void(message: Message, store: Store, received_at: datetime, cause: str) -> Report:
     """The report that a sale was voided. Who voided it, and why, is not kept. Raises Invalid."""
-    return _report(message, store, received_at, cause, "voided", _VOID, lambda fields, common: common, personal={})
+    fields, content = _read(message, store, received_at, _VOID)
+    return _report(store, fields["id"], "voided", content, received_at, cause, personal={})
 
 
-def _report(
-    message: Message,
-    store: Store,
-    received_at: datetime,
-    cause: str,
-    name: str,
-    table: Table,
-    content: Callable[[Document, Void], Void],
-    personal: Document,
-) -> Report:
+def _read(message: Message, store: Store, received_at: datetime, table: Table) -> tuple[Document, Void]:
+    """The fields of a sale or a void, and what both have. Raises Invalid."""
     path = FieldPath(message.report)
     fields = read_object(message.data, table, path)
     _check_currency(fields, store, path, essential=table is _SALE)
     sent_at = message.sent_at(received_at)
     happened_at = _checked_time(fields, table, received_at, path)
     message.report.check("The sale is not valid.")
-    common = Void(
+    return fields, Void(
         number=fields.get("number", ""),
         total=fields.get("total", ZERO),
         method=fields.get("method", ""),
@@ -173,9 +157,14 @@ def _report(
         sent_at=sent_at,
         warnings=[each.stored() for each in message.report.warnings],
     )
-    put = partial(sale_state.put_together, store, fields["id"], NAMED_FIELDS)
-    thing, at = f"sale:{fields['id']}", sent_at or happened_at
-    return Report(store.id, thing, name, content(fields, common), at, received_at, cause, put, personal=personal)
+
+
+def _report(
+    store: Store, sale: int | str, name: str, content: Void, received_at: datetime, cause: str, *, personal: Document
+) -> Report:
+    put = partial(sale_state.put_together, store, sale, NAMED_FIELDS)
+    at = content["sent_at"] or content["happened_at"]
+    return Report(store.id, f"sale:{sale}", name, content, at, received_at, cause, put, personal=personal)
 
 
 def _checked_time(fields: Document, table: Table, received_at: datetime, path: FieldPath) -> datetime | None:

@@ -13,6 +13,8 @@ from flask.testing import FlaskClient
 from pos_api.config import Config
 from pos_api.database.client import Db
 from pos_api.inbox.body_erasure import entries_about, erase_bodies
+from pos_api.inbox.replay import replay_entries
+from pos_api.stores import settings
 from tests.factories import Shop, assert_books_balance, stock_of
 from tests.factories import product as shop_product
 from tests.senders.kaynko.till import (
@@ -29,6 +31,7 @@ from tests.senders.kaynko.till import (
     stock,
     void,
 )
+from tests.waiting import wait_until
 from tests.web.api.test_products import as_
 
 
@@ -308,11 +311,19 @@ def test_a_debt_is_no_cash_where_the_tills_setting_says_so(db: Db, config: Confi
     assert [str(each["amount"]) for each in db.cash_movements.find()] == ["0"]
 
 
-def test_a_debt_paid_in_no_known_currency_is_parked_with_the_command_to_run(tills: list[Till], db: Db) -> None:
+def test_a_debt_paid_in_no_known_currency_is_parked_with_the_command_to_run(
+    tills: list[Till], db: Db, config: Config, client: FlaskClient
+) -> None:
     reply = tills[1].send(debt())
     assert reply.status_code == 422
     assert "pos-api store set till-2 --currency CODE" in reply.get_json()["error"]["message"]
     assert (db.inbox.count_documents({"state": "parked"}), _payments(db)) == (1, [])
+    settings.update_store(db, config, "till-2", currency="ZMW")
+    client.application.extensions["pos"].stores._read_at = float("-inf")
+    key = reply.get_json()["error"]["details"]["event_key"]
+    replay_entries(db, [key])
+    wait_until(lambda: db.inbox.find_one({"_id": key, "state": "done"}), 10)
+    assert [(str(each["amount"]), each["currency"]) for each in _payments(db)] == [("50.0", "ZMW")]
 
 
 def test_a_tills_product_is_linked_and_never_changes_the_stock(till: Till, db: Db) -> None:
