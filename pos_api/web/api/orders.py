@@ -15,6 +15,7 @@ from pos_api.errors import Forbidden, Invalid
 from pos_api.orders import order_csv, presentation
 from pos_api.orders import queries as order_list
 from pos_api.payments.queries import with_tabs
+from pos_api.senders.registry import SENDERS
 from pos_api.staff import audit
 from pos_api.stores.api_keys import READ
 from pos_api.web.api import pages
@@ -123,7 +124,7 @@ class Order(Schema):
 
     id = fields.String(required=True, metadata={"description": "`store:order id`", "example": "default:23"})
     store = fields.String(required=True, metadata={"example": "default"})
-    kind = fields.String(required=True, metadata={"description": "Its store's.", "example": "woocommerce"})
+    kind = fields.String(required=True, metadata={"description": "Its store's.", "example": max(SENDERS)})
     external_id = fields.String(required=True, metadata={"description": "Its sender's id, as text.", "example": "23"})
     order_id = Id(required=True, metadata={"description": "Its sender's id: a number, or text.", "example": 23})
     parent_id = fields.Integer(

@@ -45,7 +45,7 @@ def _bound(name: str, description: str) -> fields.String:
 class PaymentQuery(PageQuery):
     """Which payments to list; filters add up."""
 
-    store = _text(40, "The id of the store that reported it.", "stripe")
+    store = _text(40, "The id of the store that reported it.", "online-1")
     status = fields.String(validate=validate.OneOf(STATUSES), metadata={"example": "completed"})
     method = _text(100, "How it was paid.", "card")
     order = _text(400, "Of this order: its id, or `store:id`; `none`: of no order that is known.", "default:23")
@@ -72,8 +72,8 @@ class Tab(Schema):
 class Payment(Schema):
     """A payment. `amount` is all that was paid, `tip` the part of it that is a tip, `refunded` what was paid back."""
 
-    id = fields.String(required=True, metadata={"description": "`store:external id`", "example": "stripe:pi_3Abc"})
-    store = fields.String(required=True, metadata={"example": "stripe"})
+    id = fields.String(required=True, metadata={"description": "`store:external id`", "example": "online-1:pi_3Abc"})
+    store = fields.String(required=True, metadata={"example": "online-1"})
     external_id = fields.String(required=True, metadata={"example": "pi_3Abc"})
     order = fields.String(
         required=True,
