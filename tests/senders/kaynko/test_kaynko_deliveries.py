@@ -222,6 +222,25 @@ def test_what_is_sold_on_credit_is_owed_and_no_payment(till: Till, db: Db, clien
     assert [each["_id"] for each in _payments(db)] == ["till-1:sale-2"]
 
 
+def test_figures_add_up_to_the_totals_that_the_till_reported(till: Till, client: FlaskClient) -> None:
+    for message in (
+        sale(1, item("A", 2), total=15.5, vatAmount=2.1),
+        sale(2, item("A", 1, lineTotal=0.1), item(None, 3), total=0.1, discountAmount=0.2),
+        sale(3, item("B"), total=100, paymentMethod="credit"),
+        sale(4, item("B"), total=50),
+        void(4),
+        void(9),
+    ):
+        till.outcome(message)
+    [figures] = client.get("/api/webhooks/orders/stats", headers=as_("viewer")).get_json()["data"]["currencies"]
+    assert (figures["orders_count"], figures["num_items_sold"]) == (3, 7)
+    assert [Decimal(figures[name]) for name in ("total_sales", "taxes", "net_revenue")] == [
+        Decimal("115.6"),
+        Decimal("2.1"),
+        Decimal("113.5"),
+    ]
+
+
 def test_a_sale_corrected_to_credit_has_its_payment_canceled_and_no_cash(till: Till, db: Db) -> None:
     till.outcome(sale(1, item("A"), sent=30))
     till.outcome(sale(1, item("A"), sent=40, paymentMethod="credit"))
