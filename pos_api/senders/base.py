@@ -55,6 +55,13 @@ def read_store_name(text: str) -> str:
     return text.strip() or DEFAULT
 
 
+def read_yes_or_no(text: str) -> bool:
+    """Whether a setting is `yes`. Raises ValueError for what is neither `yes` nor `no`."""
+    if text.strip().lower() not in ("yes", "no"):
+        raise ValueError("must be yes or no")
+    return text.strip().lower() == "yes"
+
+
 ORDERS_OF = Setting(
     "orders_of",
     "The store whose orders are paid here; without it the shop of the settings.",

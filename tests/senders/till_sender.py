@@ -53,7 +53,7 @@ class _Parts:
     def result(self) -> Authenticated:
         if store := self._hmacs.signer(self._is_signature):
             return Authenticated(store)
-        raise Unauthorized("The till's signature is wrong.", reason="wrong signature")
+        raise Unauthorized("The till's signature is wrong.", reason="wrong webhook signature")
 
     def _is_signature(self, digest: bytes) -> bool:
         return hmac.compare_digest(f"sha256={digest.hex()}".encode(), self._signature.encode())

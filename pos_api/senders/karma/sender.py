@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from pos_api.database.client import Document
-from pos_api.errors import Unauthorized
 from pos_api.inbox.model import Noun
-from pos_api.senders.base import Authenticated, BodyHmacs, Command, Setting, StoreCandidates, StreamedAuthentication
+from pos_api.senders.base import Authenticated, Command, Setting, StoreCandidates, StreamedAuthentication
+from pos_api.senders.body_signature import SignedBody
 from pos_api.senders.karma import messages
 from pos_api.senders.karma.documentation import DOCUMENTATION
 from pos_api.senders.karma.kind import KIND, TOPICS, noun_of
@@ -18,31 +17,6 @@ from pos_api.senders.karma.translate import translate
 from pos_api.stores.model import Store
 
 _SIGNATURE = "x-webhook-signature"
-
-
-class _Authentication:
-    """The signature is the HMAC-SHA256 of the raw body in lower-case hexadecimal. It names no store: the one whose
-    secret made it has sent the delivery. Karma sends again what is not answered 2xx, so what can't be used is answered
-    200, too."""
-
-    is_known = False
-
-    def __init__(self, headers: Mapping[str, str], candidates: StoreCandidates) -> None:
-        self._signature = headers.get(_SIGNATURE, "").encode("utf-8", "replace")
-        if not self._signature:
-            raise Unauthorized("The header X-Webhook-Signature is missing.", reason="not signed")
-        self._hmacs = BodyHmacs(candidates)
-
-    def add(self, part: bytes) -> None:
-        self._hmacs.add(part)
-
-    def result(self) -> Authenticated:
-        if store := self._hmacs.signer(self._is_signature):
-            return Authenticated(store, always_200=True)
-        raise Unauthorized("The signature is that of no store's secret.", reason="wrong signature")
-
-    def _is_signature(self, digest: bytes) -> bool:
-        return hmac.compare_digest(digest.hex().encode(), self._signature)
 
 
 class Karma:
@@ -62,12 +36,12 @@ class Karma:
         return False
 
     def authenticate(self, headers: Mapping[str, str], body: bytes, candidates: StoreCandidates) -> Authenticated:
-        parts = _Authentication(headers, candidates)
+        parts = _signed(headers, candidates)
         parts.add(body)
         return parts.result()
 
     def authenticate_parts(self, headers: Mapping[str, str], candidates: StoreCandidates) -> StreamedAuthentication:
-        return _Authentication(headers, candidates)
+        return _signed(headers, candidates)
 
     def kept_headers(self, headers: Mapping[str, str]) -> dict[str, str]:
         return {}
@@ -89,3 +63,9 @@ class Karma:
 
     def translate(self, message: Message, store: Store, received_at: datetime, cause: str) -> Sequence[Command]:
         return translate(message, store, received_at, cause)
+
+
+def _signed(headers: Mapping[str, str], candidates: StoreCandidates) -> SignedBody:
+    """Karma sends again what is not answered 2xx, so what can't be used is answered 200, too."""
+    unsigned = "The header X-Webhook-Signature is missing."
+    return SignedBody(candidates, headers.get(_SIGNATURE, ""), unsigned=unsigned, always_200=True)

@@ -7,21 +7,25 @@ from datetime import datetime
 
 from pos_api.database.client import Document
 from pos_api.inbox.model import Noun
-from pos_api.senders.base import Authenticated, Command, Setting, StoreCandidates, StreamedAuthentication
+from pos_api.senders.base import (
+    Authenticated,
+    Command,
+    Setting,
+    StoreCandidates,
+    StreamedAuthentication,
+    read_yes_or_no,
+)
+from pos_api.senders.body_signature import SignedBody
 from pos_api.senders.kaynko import debts, messages, products, sales, sessions
-from pos_api.senders.kaynko.authentication import SIGNATURE_HEADER, KaynkoAuthentication
 from pos_api.senders.kaynko.documentation import DOCUMENTATION
 from pos_api.senders.kaynko.messages import Message
-from pos_api.senders.values import yes_or_no
 from pos_api.stores.model import Store
 
-
-def _yes_or_no(text: str) -> bool:
-    try:
-        return yes_or_no(text)
-    except ValueError:
-        raise ValueError("must be yes or no") from None
-
+_SIGNATURE = "x-kaynko-signature"
+_UNSIGNED = (
+    "The delivery is not signed. In the Kaynko app, under Settings, Integrations, enter the store's secret as the"
+    " webhook's Secret Key."
+)
 
 _TRANSLATE: Mapping[str, Callable[[Message, Store, datetime, str], Command]] = {
     messages.SALE_COMPLETED: sales.read_sale,
@@ -42,7 +46,7 @@ class Kaynko:
         Setting(
             debts.IN_CASH,
             "Whether debts are paid in cash, yes or no: the till does not say. Without it yes.",
-            _yes_or_no,
+            read_yes_or_no,
             default=True,
         ),
     )
@@ -58,12 +62,12 @@ class Kaynko:
         return messages.is_test(headers, body)
 
     def authenticate(self, headers: Mapping[str, str], body: bytes, candidates: StoreCandidates) -> Authenticated:
-        parts = KaynkoAuthentication(candidates, headers.get(SIGNATURE_HEADER, ""))
+        parts = _signed(headers, candidates)
         parts.add(body)
         return parts.result()
 
     def authenticate_parts(self, headers: Mapping[str, str], candidates: StoreCandidates) -> StreamedAuthentication:
-        return KaynkoAuthentication(candidates, headers.get(SIGNATURE_HEADER, ""))
+        return _signed(headers, candidates)
 
     def kept_headers(self, headers: Mapping[str, str]) -> dict[str, str]:
         return {}
@@ -86,3 +90,9 @@ class Kaynko:
     def translate(self, message: Message, store: Store, received_at: datetime, cause: str) -> Sequence[Command]:
         translate = _TRANSLATE.get(message.topic)
         return () if translate is None else (translate(message, store, received_at, cause),)
+
+
+def _signed(headers: Mapping[str, str], candidates: StoreCandidates) -> SignedBody:
+    """The app signs only where a secret is set in it; what is not signed is refused."""
+    signature = headers.get(_SIGNATURE, "")
+    return SignedBody(candidates, signature, prefix="sha256=", unsigned=_UNSIGNED, always_200=False)

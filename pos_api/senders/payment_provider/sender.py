@@ -8,7 +8,15 @@ from datetime import datetime
 from pos_api.database.client import Document
 from pos_api.inbox.model import Noun
 from pos_api.senders import values
-from pos_api.senders.base import ORDERS_OF, Authenticated, Command, Setting, StoreCandidates, StreamedAuthentication
+from pos_api.senders.base import (
+    ORDERS_OF,
+    Authenticated,
+    Command,
+    Setting,
+    StoreCandidates,
+    StreamedAuthentication,
+    read_yes_or_no,
+)
 from pos_api.senders.documentation import Documentation
 from pos_api.senders.payment_provider import events
 from pos_api.senders.payment_provider.events import ProviderEvent
@@ -16,17 +24,10 @@ from pos_api.senders.payment_provider.signature import SignedParts
 from pos_api.senders.payment_provider.translate import TOPICS, Provider, Translation
 from pos_api.stores.model import Store
 
-
-def _read_mode(text: str) -> bool:
-    if text.strip().lower() not in ("yes", "no"):
-        raise ValueError("must be yes or no")
-    return text.strip().lower() == "yes"
-
-
 LIVEMODE = Setting(
     "livemode",
     "yes: only live events count; no: only those of test mode. Without it both do: an endpoint is of one mode.",
-    _read_mode,
+    read_yes_or_no,
 )
 
 
