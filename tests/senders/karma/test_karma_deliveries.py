@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
-import sys
 from decimal import Decimal
 from typing import Any
 
@@ -111,21 +111,33 @@ def test_the_signature_alone_shows_the_store_at_both_addresses(
         assert apps[0].send(order("updated"), secret=secret).status_code == 200, "both count during a rotation"
 
 
-_GUIDE = """
+_PYTHON = """
 import hashlib, hmac, sys
-secret, payload, signature = sys.argv[1].encode(), sys.stdin.buffer.read(), sys.argv[2]
+secret, signature, payload = sys.argv[1].encode(), sys.argv[2], sys.stdin.buffer.read()
 expected = hmac.new(secret, payload, hashlib.sha256).hexdigest()
 print(expected if hmac.compare_digest(expected, signature) else "refused")
 """
-"""A receiver of Karma's webhooks as its guide describes one, in Python."""
+_NODE = """
+const crypto = require("crypto");
+const [secret, signature] = process.argv.slice(1);
+const expected = crypto.createHmac("sha256", secret).update(require("fs").readFileSync(0)).digest("hex");
+const same = crypto.timingSafeEqual(Buffer.from(expected), Buffer.from(signature));
+console.log(same ? expected : "refused");
+"""
+"""Receivers of Karma's webhooks as its guide describes them, which print the signature that they expect."""
 
 
-def test_what_the_tests_sign_is_what_a_receiver_after_the_guide_accepts(karma: App) -> None:
-    body = json.dumps(purchase(), ensure_ascii=False).encode()
-    command = [sys.executable, "-c", _GUIDE, karma.secret, signature(body, karma.secret)]
-    accepted = subprocess.run(command, input=body, capture_output=True, check=True).stdout.decode().strip()
-    assert accepted == signature(body, karma.secret)
-    assert karma.send(body, secret="", **{"X-Webhook-Signature": accepted}).status_code == 200
+@pytest.mark.parametrize(("program", "code"), [("python3", _PYTHON), ("node", _NODE)])
+def test_a_receiver_after_the_guide_and_the_service_expect_the_same_signature(
+    karma: App, program: str, code: str
+) -> None:
+    if not (path := shutil.which(program)):
+        pytest.skip(f"{program} is not installed")
+    body = json.dumps(purchase(pspResponseRef="Åsa 日本"), ensure_ascii=False).encode()
+    command = [path, "-c" if program == "python3" else "-e", code, karma.secret, signature(body, karma.secret)]
+    expected = subprocess.run(command, input=body, capture_output=True, check=True).stdout.decode().strip()
+    assert expected == signature(body, karma.secret)
+    assert karma.send(body, secret="", **{"X-Webhook-Signature": expected}).status_code == 200
 
 
 # --- orders -----------------------------------------------------------------------------------------------------

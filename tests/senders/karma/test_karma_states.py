@@ -123,3 +123,15 @@ def test_the_whole_after_a_part_is_what_is_left() -> None:
     [payment] = [each for each in state.commands if isinstance(each, PaymentUpdate)]
     assert (payment.status, str(payment.refunded), str(payment.tip)) == ("refunded", "165.00", "0.00")
     assert [str(each["amount"]) for each in _update(state).fields["refunds"]] == ["45.00", "100.00"]
+
+
+def test_what_created_an_order_is_older_than_all_else_also_where_it_is_sent_again_later() -> None:
+    update = _update(_state([order("created"), order("updated", 40, source="Kiosk"), order("created", 55)]))
+    assert update.fields["created_via"] == "Kiosk"
+
+
+def test_a_discounted_line_pays_back_no_more_than_was_paid_without_the_tip() -> None:
+    lines = [line(1, 10000), line(2, -2000, type="discount"), line(3, 3000, 0, 0, type="tip")]
+    state = _state([purchase(lines), refund([line(1, 10000)], minute=40), refund([line(1, 8000)], minute=41)])
+    assert [str(each["amount"]) for each in _update(state).fields["refunds"]] == ["80.00"]
+    assert list(state.unusable.values()) == ["It would pay back nothing, or more than is left of what was paid."]
