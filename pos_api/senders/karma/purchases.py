@@ -115,7 +115,7 @@ def _payment(store: Store, purchase: _Purchase, reported: Reported) -> PaymentUp
         decimal128(purchase.paid),
         purchase.currency,
         refunded=decimal128(purchase.refunded),
-        tip=decimal128(purchase.tip_left),
+        tip=decimal128(purchase.tip),
         method=known.get("psp", ""),
         reference=known.get("reference", ""),
         paid_at=purchase.paid_at,

@@ -271,7 +271,7 @@ def test_a_refund_of_the_same_lines_is_the_whole_whatever_its_signs(karma: App, 
     [back] = sale["refunds"]
     assert str(back["amount"]) == "145.00"
     assert [str(each["total"]) for each in back["taxes"]] == ["15.60"]
-    assert (str(sale["tip"]), str(payment["tip"])) == ("0.00", "0.00"), "what is left of it"
+    assert (str(sale["tip"]), str(payment["tip"])) == ("0.00", "20.00"), "what is left of it, and what was paid"
 
 
 def test_a_refund_of_some_lines_is_of_those_and_more_than_was_paid_is_parked(karma: App, db: Db) -> None:
