@@ -74,7 +74,9 @@ def status_of(db: Db, key: str = KEY) -> str | None:
 
 
 def wait_for(db: Db, status: str, key: str = KEY) -> None:
-    wait_until(lambda: status_of(db, key) == status and not db.lookups.count_documents({"_id": f"{key}"}), 10)
+    """Wait until the payment has this status, and nothing of it is left to be looked up."""
+    looked_up = {"_id": key.replace(":", ":payment:", 1)}
+    wait_until(lambda: status_of(db, key) == status and not db.lookups.count_documents(looked_up), 10)
 
 
 def wait_for_attempts(db: Db, attempts: int, thing: str = "pay_1") -> None:
