@@ -136,7 +136,7 @@ def discrepancies(
     total, due, paid = decimal(order.get("total")), due_of(order), _sum_paid(order, made)
     if len(kept) > 1 and sums > total and paid > due:
         found.append(_discrepancy("paid_twice", count=len(kept), paid=sums, total=total))
-    elif _is_paid_there(order, made, providers) and sums != total and sums + tips != total:
+    elif _is_paid_there(order, made, providers) and total not in (sums, sums + tips) and paid != due:
         found.append(_discrepancy("payment_amount", paid=sums, total=total))
     elif paid > due and moment - order.get("received_at", moment) >= PAYMENT_DUE_WITHIN:
         found.append(_discrepancy("overpaid", paid=paid, due=due))

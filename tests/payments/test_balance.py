@@ -143,6 +143,8 @@ def test_a_payment_that_came_twice() -> None:
     assert _codes(_order(), _payment(), _payment()) == ["paid_twice"]
     assert _codes(_paid(), _payment("60.00"), _payment("40.00")) == [], "two halves"
     assert _codes(_paid(), _payment("100.00", "100.00", status="refunded"), _payment()) == [], "one was paid back"
+    half_back = _payment("100.00", "50.00", status="partially_refunded")
+    assert _codes(_paid(), half_back, _payment("50.00")) == [], "a half was paid back, and paid again"
 
 
 def test_a_payment_of_another_amount() -> None:
