@@ -26,7 +26,8 @@ def disconnect_store(db: Db, name: str) -> None:
 
 def remove_store(db: Db, name: str) -> None:
     """Remove a store from which nothing ever came. Raises Invalid for the default one, NotFound, and Conflict where
-    something came from it: its orders explain stock and figures, so they and their store stay."""
+    something came from it: its orders explain stock and figures, so they and their store stay; or where another store
+    takes payments for its orders."""
     if name == DEFAULT:
         raise Invalid(f"{DEFAULT!r} is the shop of the settings and can't be removed.")
     if db.stores.find_one({"_id": name}, {"_id": 1}) is None:
@@ -36,10 +37,13 @@ def remove_store(db: Db, name: str) -> None:
             f"{name!r} has {found}, which explain stock and figures, so it stays."
             f" `pos-api store disconnect {name}` ends the exchange with it."
         )
+    if paid := db.stores.find_one({"settings.orders_of": name}, {"_id": 1}):
+        raise Conflict(f"{paid['_id']!r} takes payments for the orders of {name!r}; give it another --orders-of first.")
     with audit.act(db, "store.removed", target=name):
         db.stores.delete_one({"_id": name})
         db.comparisons.delete_one({"_id": name})
         db.imports.delete_one({"_id": name})
+        db.items.delete_many({"store": name})  # those that staff have linked
 
 
 def _came_from(db: Db, name: str) -> str | None:

@@ -227,6 +227,15 @@ def test_only_a_shop_that_sent_nothing_is_removed(
     assert [each.id for each in Stores(db, config).all()] == ["default"]
 
 
+def test_a_shop_for_whose_orders_another_store_takes_payments_is_not_removed(config: Config, db: Db) -> None:
+    settings.add_store(db, config, "second")
+    settings.add_store(db, config, "paying", of_kind={"orders_of": "second"})
+    with pytest.raises(Conflict, match="'paying' takes payments for the orders of 'second'"):
+        removal.remove_store(db, "second")
+    settings.update_store(db, config, "paying", of_kind={"orders_of": "default"})
+    removal.remove_store(db, "second")
+
+
 def test_the_default_shop_and_an_unknown_one_cant_be_removed(db: Db) -> None:
     with pytest.raises(Invalid, match="settings"):
         removal.remove_store(db, "default")

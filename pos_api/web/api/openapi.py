@@ -15,11 +15,11 @@ from pos_api.web.api.schemas import OPENAPI_TYPES, Error
 View = TypeVar("View", bound=Callable[..., Any])
 
 _DESCRIPTION = """\
-Orders, stock and customers of WooCommerce shops.
+Orders, stock, customers and payments of WooCommerce shops, tills, ordering apps and payment providers.
 
 **Shops** send deliveries with their API key as `X-API-Key`, or as WooCommerce's own webhooks, signed with the store's
-secret. **Staff** log in at `/api/auth/login` and send the token as `Authorization: Bearer …`; press *Authorize* to try
-it here.
+secret; **other stores** send to the route of their kind, signed as it signs. **Staff** log in at `/api/auth/login` and
+send the token as `Authorization: Bearer …`; press *Authorize* to try it here.
 
 Success is `{"success": true, "data": …}`, failure `{"success": false, "error": {"code", "message", "details"},
 "request_id"}` with the fitting status. Money is a decimal string, a time RFC 3339 in UTC. Lists come in pages: send
