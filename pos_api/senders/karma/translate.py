@@ -40,6 +40,12 @@ class _Delivery:
         name, store = self.message.topic, self.store.id
         return Report(store, thing, name, content, self.at, self.received_at, self.cause, put_together)
 
+    def content(self, read: Callable[[Message], Document]) -> Document:
+        """What it says, without times that have not come yet. Raises Invalid."""
+        latest = self.received_at + _MOST_AHEAD
+        said = read(self.message)
+        return {name: value for name, value in said.items() if not (isinstance(value, datetime) and value > latest)}
+
     def number(self) -> int:
         """The number that it is about. Raises Invalid where its id is none."""
         text = self.message.resource_id
@@ -62,7 +68,7 @@ def _order(delivery: _Delivery) -> Sequence[Command]:
     order_id, store = delivery.message.resource_id, delivery.store
     if order_id.isdecimal():  # it would be the id of a purchase
         raise Invalid("The envelope is not valid.", details={"resourceId": "must be an order's id, such as ord_12345"})
-    content = fields.order_content(delivery.message)
+    content = delivery.content(fields.order_content)
     at = delivery.at or delivery.received_at
     names = {each["item"]: each.get("name") for each in content.get("items", ()) if each.get("item")}
     report = delivery.report(
@@ -75,7 +81,7 @@ def _purchase(delivery: _Delivery) -> Sequence[Command]:
     """The purchase. The same content again is the same purchase, whenever it was emitted; of refunds the time matters:
     the same part may be paid back twice."""
     number, store = delivery.number(), delivery.store
-    content = fields.purchase_content(delivery.message)
+    content = delivery.content(fields.purchase_content)
     if delivery.message.topic == CONFIRMED:
         check_currency(content, store)
     else:
@@ -85,13 +91,13 @@ def _purchase(delivery: _Delivery) -> Sequence[Command]:
 
 def _tab(delivery: _Delivery) -> Sequence[Command]:
     tab_id = delivery.message.resource_id
-    content = {**fields.tab_content(delivery.message), "sent_at": delivery.at}
+    content = {**delivery.content(fields.tab_content), "sent_at": delivery.at}
     return (delivery.report(f"tab:{tab_id}", content, partial(tab_state, delivery.store, tab_id)),)
 
 
 def _item(delivery: _Delivery) -> Sequence[Command]:
     """What is reported of an item: the latest report of each field counts, so no report has to be kept for it."""
-    content = fields.item_content(delivery.message)
+    content = delivery.content(fields.item_content)
     name = content.get("name") or content.get("title")
     exists = delivery.message.topic != ITEM_DELETED
     at = delivery.at or delivery.received_at

@@ -427,6 +427,12 @@ def test_a_clock_that_is_far_ahead_does_not_outrank_what_comes_later(karma: App,
     assert stored["modified_at"].year < 2100
 
 
+def test_a_date_that_has_not_come_yet_is_left_out(karma: App, db: Db) -> None:
+    karma.send(purchase(purchasedAt="2999-01-01T00:00:00.000Z"))
+    karma.send(order("created", createdAt="2999-01-01T00:00:00.000Z"))
+    assert (_sale(db)["day"], _order(db)["day"]) == ("2026-01-25", "2026-01-25")
+
+
 def test_the_latest_report_of_each_field_counts_by_the_time_it_was_emitted(karma: App, db: Db) -> None:
     for message in (
         order("updated", 50, state="ready"),
