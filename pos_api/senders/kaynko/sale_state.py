@@ -62,7 +62,7 @@ def _order(
         order_id=sale,
         kind="created" if reported.sequence == 1 else "updated",
         cause=reported.cause,
-        received_at=reported.received_at,
+        received_at=max(each.received_at for each in reported.reports),  # also when an earlier delivery is done again
         modified_at=max(_happened(each) for each in reported.reports),
         sequence=_versions(sales) + _versions(voids),
         opening=False,

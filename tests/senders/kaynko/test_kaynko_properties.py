@@ -4,7 +4,7 @@ a shop that sell the same unit leave a ledger that adds up."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -24,7 +24,7 @@ from tests.senders.any_order import (
     processes_with,
 )
 from tests.senders.kaynko.till import add_till, debt, item, product, sale, session, stock, void
-from tests.steps import Process, clear, interleave
+from tests.steps import Crash, Process, clear, interleave
 
 _TILL = "till-1"
 _RECEIVED = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -177,3 +177,20 @@ def test_whatever_a_till_reports_about_products_no_stock_moves(
     assert all(each["stock"] == 0 for each in found.values()), "they start with nothing, and nothing was counted"
     assert {each["seq"] for each in till.db.stock_movements.find()} == {1}, "each ledger has its beginning alone"
     assert_books_balance(till.db)
+
+
+@pytest.mark.parametrize("step", range(3, 6))
+def test_the_buyers_name_is_not_lost_when_a_void_overtakes_a_sale_that_was_cut_short(
+    pair: list[Process], step: int
+) -> None:
+    one, other = pair
+    clear(one.db)
+    _start(one.db)
+    one.steps.crash_at(step)
+    with pytest.raises(Crash):
+        one.deliver_bodies([Delivery(_TILL, {}, sale(1, item("A"), customerName="Jane")).sent()], _RECEIVED)
+    one.steps.go_on()
+    other.deliver_bodies([Delivery(_TILL, {}, void(1)).sent()], _RECEIVED + timedelta(seconds=5))
+    other.take_over()
+    [known] = one.db.orders.find()
+    assert (known["status"], known["billing"]["first_name"]) == ("voided", "Jane")
