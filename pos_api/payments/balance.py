@@ -60,7 +60,7 @@ def balance(order: Order, payments: Sequence[Payment], providers: Mapping[str, P
     """What is paid and owed of an order that has these payments at this moment. `providers` are the stores that take
     payments for its store, by their ids."""
     due = due_of(order)
-    paid = paid_of(order, payments, due)
+    paid = paid_of(order, payments, providers, due)
     found = discrepancies(order, payments, providers, moment)
     return Balance(paid, max(due - paid, _ZERO), tuple(found))
 
@@ -76,13 +76,21 @@ def due_of(order: Order) -> Decimal:
     return max(decimal(order.get("total")) - refunded, _ZERO)
 
 
-def paid_of(order: Order, payments: Sequence[Payment], due: Decimal) -> Decimal:
-    """What was paid of an order by its payments. Where there is none that was made or is still to be verified, and the
-    shop calls the order paid, it is paid in full."""
+def paid_of(order: Order, payments: Sequence[Payment], providers: Mapping[str, Provider], due: Decimal) -> Decimal:
+    """What was paid of an order by its payments. Where none was made and the shop calls the order paid, it is paid in
+    full, unless it was paid at a provider that has not verified the payment."""
     made = _made(order, payments)
-    if made or any(payment["status"] == "unverified" for payment in payments):
+    if made or _is_unverified_there(order, payments, providers):
         return _sum_paid(order, made)
     return due if _called_paid(order) else _ZERO
+
+
+def _is_unverified_there(order: Order, payments: Sequence[Payment], providers: Mapping[str, Provider]) -> bool:
+    """Whether a payment is unverified at the provider that the shop names for the order. Anyone can claim a payment, so
+    one at another provider says nothing against the shop."""
+    unverified = {payment["store"] for payment in payments if payment["status"] == "unverified"}
+    kinds = [provider.kind for store, provider in providers.items() if store in unverified]
+    return any(names_kind(order.get("payment_method", ""), kind) for kind in kinds)
 
 
 def _called_paid(order: Order) -> bool:

@@ -108,6 +108,17 @@ def test_a_tip_that_was_paid_back_is_not_owed() -> None:
     assert _paid_and_owed(sale, _payment("110.00", "110.00", "10.00", "refunded")) == ("0.00", "0.00")
 
 
+def test_a_claim_at_another_provider_takes_nothing_from_what_the_shop_calls_paid() -> None:
+    """Anyone can claim a payment, of any order, at a provider whose webhooks are not signed."""
+    providers = {**PROVIDERS, "coins": Provider("kasperopay")}
+    claim = _payment(_id="coins:p1", store="coins", status="unverified")
+    for method, paid in (("stripe_cc", "100.00"), ("cod", "100.00"), ("", "100.00"), ("kasperopay", "0.00")):
+        order = _order(paid_at=PAID_AT, payment_method=method)
+        found = balance(order, [claim], providers, LATER)
+        assert f"{found.paid:.2f}" == paid, method
+    assert _paid_and_owed(_order(), claim) == ("0.00", "100.00")
+
+
 def test_a_sale_on_credit_is_owed_until_it_is_paid() -> None:
     assert _paid_and_owed(_order(stage="completed")) == ("0.00", "100.00")
 

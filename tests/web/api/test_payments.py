@@ -97,6 +97,20 @@ def test_what_applies_to_a_payment_alone_is_shown_where_it_does(client: FlaskCli
     assert [each.get("tab") for each in data(reply)] == [tab, second["tab"]]
 
 
+def test_a_flood_of_claims_hides_no_payment_that_was_made(
+    client: FlaskClient, shop: Shop, db: Db, provider: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queries, "_PAGE", 3)
+    shop.outcome("order.created", order(7, line("A"), total="12.50"))
+    wanted = (order_key_by_id("default", "7"),)
+    apply(db, payment("made", wanted=wanted))
+    for number in range(1, 6):
+        apply(db, payment(f"claim-{number}", minute=number, status="unverified", wanted=wanted))
+    shown = data(client.get("/api/webhooks/orders/default:7", headers=STAFF))
+    assert [each["external_id"] for each in shown["payments"]] == ["made", "claim-3", "claim-4", "claim-5"]
+    assert (shown["paid"], shown["owed"]) == ("12.50", "0.00")
+
+
 def test_each_filter_lists_its_payments_newest_first(client: FlaskClient, shop: Shop, db: Db) -> None:
     shop.outcome("order.created", order(7, line("A"), number="S-77"))
     apply(db, payment("p1", minute=1, wanted=(order_key_by_id("default", "7"),)))
