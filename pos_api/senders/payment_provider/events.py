@@ -16,7 +16,8 @@ from pos_api.senders.blanking import blanked
 
 _PRIVATE = re.compile(
     r'"(?:(?:[a-z0-9_]{0,40}_)?(?:email|name|phone|address|secret|line1|line2|fingerprint|last4|postal_code|tax_ids|payer|did)'
-    r"|billing_details|shipping|shipping_details|customer_details|customer_shipping|collected_information"
+    r"|[A-Za-z0-9_ .-]{0,40}(?i:e-?mail|name|phone|phone[_ ]?number|address)"  # in meta data, as the seller wrote it
+    r"|description|iin|billing_details|shipping|shipping_details|customer_details|customer_shipping|collected_information"
     r'|custom_fields|receipt_url|hosted_invoice_url|invoice_pdf|url)"\s*:\s*'
 )
 """What comes before the value of a field that is not needed here: data of persons, parts of card numbers, the secrets

@@ -275,6 +275,20 @@ def test_personal_data_and_the_secrets_of_browsers_are_not_kept() -> None:
         assert json.loads(kept)["data"]["object"]["id"] == shown["id"]
 
 
+def test_what_a_seller_wrote_of_a_person_into_meta_data_or_a_description_is_not_kept() -> None:
+    meta = {
+        "order_id": "1",
+        "customerName": "Anna",
+        "First Name": "Anna",
+        "Email": "anna@example.se",
+        "phone_number": "+46",
+    }
+    body = json.dumps(event("payment_intent.succeeded", intent(metadata=meta, description="Anna, +46"))).encode()
+    kept = _SENDER.kept_body(body).decode()
+    assert not any(each in kept for each in ("anna", "Anna", "+46"))
+    assert _payment(json.loads(kept)).wanted[0] == "default:order:1"
+
+
 def _subscription(*events: Any) -> SubscriptionUpdate:
     found = come_to(_SENDER, _STORE, events)["subscription:sub_1"]
     assert isinstance(found, SubscriptionUpdate)
