@@ -46,6 +46,15 @@ def _decimals(amount: Decimal) -> int:
     return -exponent if isinstance(exponent, int) else 0
 
 
+def with_cents(amount: Decimal128) -> Decimal128:
+    """The amount with at least two decimals, as prices are written: 15.5, which is what JSON has of 15.50, is 15.50."""
+    exact = amount.to_decimal()
+    return decimal128(exact.quantize(_CENTS)) if _decimals(exact) < 2 else amount
+
+
+_CENTS = Decimal("0.01")
+
+
 @lru_cache(maxsize=65_536)
 def _decimal(bid: bytes) -> Decimal:
     """The number in these 16 bytes (IEEE 754-2008, binary integer decimal). pymongo's own `to_decimal` takes many times

@@ -16,7 +16,7 @@ from typing import Any
 
 from bson import Decimal128
 
-from pos_api.common.money import money
+from pos_api.common.money import money, with_cents
 from pos_api.common.quantity import Quantity, quantity
 from pos_api.common.time import utc
 from pos_api.common.value_limits import INT64_MAX
@@ -187,6 +187,11 @@ def yes_or_no(value: Any) -> bool:
 def amount(value: Any) -> Decimal128:
     """An amount of money, in every form that WooCommerce's wc_format_decimal leaves (`.5`, `5.`); blank is 0."""
     return _amount(_short_number(value)) if isinstance(value, str) else money(value)
+
+
+def amount_with_cents(value: Any) -> Decimal128:
+    """An amount of money of a sender that writes amounts as numbers: with at least two decimals."""
+    return with_cents(amount(value))
 
 
 def _short_number(text: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any, TypedDict
 from bson import Decimal128
 
 from pos_api.common import json_body
-from pos_api.common.money import decimal, decimal128
+from pos_api.common.money import decimal, decimal128, with_cents
 from pos_api.errors import BadRequest, Invalid, PosError
 from pos_api.senders import values
 
@@ -32,7 +32,6 @@ _NAMED = {
     name: re.compile(rf'"{name}"\s*:\s*"([A-Za-z0-9_.-]{{1,100}})"', re.ASCII)
     for name in ("event", "merchant_id", "payment_id")
 }
-_CENTS = Decimal("0.01")
 
 
 class Claim(TypedDict):
@@ -153,9 +152,7 @@ def kas(value: Any) -> Decimal128:
 
 def usd(value: Any) -> Decimal128:
     """An amount of US dollars, with at least two decimals. Raises ValueError."""
-    amount = _amount(value)
-    exponent = amount.as_tuple().exponent
-    return decimal128(amount.quantize(_CENTS) if isinstance(exponent, int) and exponent > -2 else amount)
+    return with_cents(decimal128(_amount(value)))
 
 
 def _amount(value: Any) -> Decimal:

@@ -21,7 +21,7 @@ from pos_api.database.client import Document
 from pos_api.errors import BadRequest, Invalid, PosError
 from pos_api.inbox.model import Noun
 from pos_api.senders.fields import Field, FieldPath, FieldReport, Table, read_fields
-from pos_api.senders.values import amount, is_blank, moment, number_or_text, plain_text, visible
+from pos_api.senders.values import amount_with_cents, is_blank, moment, number_or_text, plain_text, visible
 
 SALE_COMPLETED, SALE_VOIDED = "sale.completed", "sale.voided"
 SESSION_OPENED, SESSION_CLOSED = "session.opened", "session.closed"
@@ -158,7 +158,7 @@ def _id(value: Any) -> int | str:
 
 
 def _amount_from_0(value: Any) -> Decimal128:
-    money = amount(value)
+    money = amount_with_cents(value)
     if money.to_decimal() < 0:
         raise ValueError("must not be below 0")
     return money

@@ -29,7 +29,7 @@ from pos_api.senders.kaynko.messages import (
     required,
 )
 from pos_api.senders.reports import Report
-from pos_api.senders.values import amount, moment, plain_text, sku, text, units
+from pos_api.senders.values import amount_with_cents, moment, plain_text, sku, text, units
 from pos_api.stores.model import Store
 
 
@@ -76,8 +76,8 @@ _LINE = {
     "productName": Field("name", text),
     "productCode": Field("sku", sku),
     "quantity": Field("quantity", required(_units), essential=True),
-    "unitPrice": Field("price", amount),
-    "lineTotal": Field("total", amount),
+    "unitPrice": Field("price", amount_with_cents),
+    "lineTotal": Field("total", amount_with_cents),
 }
 
 
@@ -101,7 +101,7 @@ def _items(values: Any, path: FieldPath) -> list[Any]:
 _VOID = {
     **id_field("saleId"),
     "receiptNumber": Field("number", text),
-    "total": Field("total", amount),
+    "total": Field("total", amount_with_cents),
     "paymentMethod": Field("method", code),
     "currency": Field("currency", lambda value: plain_text(value).strip().upper()),
     "voidedAt": Field("happened_at", moment),
@@ -109,8 +109,8 @@ _VOID = {
 _SALE = {
     **{name: field for name, field in _VOID.items() if name != "voidedAt"},
     "total": Field("total", essential_amount, essential=True),
-    "discountAmount": Field("discount", amount),
-    "vatAmount": Field("vat", amount),
+    "discountAmount": Field("discount", amount_with_cents),
+    "vatAmount": Field("vat", amount_with_cents),
     "customerType": Field("customer_type", code),
     "createdAt": Field("happened_at", moment),
     "items": Field("lines", _items, essential=True, nested=True),

@@ -18,11 +18,11 @@ from pos_api.common.warning_messages import EventWarning, warn
 from pos_api.senders.fields import Field, FieldPath, Table
 from pos_api.senders.kaynko.messages import Message, id_field, read_object, required
 from pos_api.senders.reports import KnownReport, Report, Reported, State
-from pos_api.senders.values import amount
+from pos_api.senders.values import amount_with_cents
 from pos_api.stores.model import Store
 
-_OPENING = {**id_field("sessionId"), "openingCash": Field("cash", required(amount), essential=True)}
-_CLOSING = {**id_field("sessionId"), "closingCash": Field("cash", required(amount), essential=True)}
+_OPENING = {**id_field("sessionId"), "openingCash": Field("cash", required(amount_with_cents), essential=True)}
+_CLOSING = {**id_field("sessionId"), "closingCash": Field("cash", required(amount_with_cents), essential=True)}
 
 
 class Count(TypedDict):

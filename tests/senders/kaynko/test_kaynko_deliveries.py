@@ -131,17 +131,17 @@ def test_the_guides_sale_is_an_order_its_payment_and_cash(till: Till, db: Db, cl
     assert (data["outcome"], data["order"], data["warnings"]) == ("created", "till-1:42", [])
     order = _order(db)
     assert (order["number"], order["status"], order["day"]) == ("KNK-0042", "completed", "2026-06-11")
-    assert (str(order["total"]), str(order["total_tax"]), str(order["discount_total"])) == ("15.5", "0.0", "0.0")
+    assert (str(order["total"]), str(order["total_tax"]), str(order["discount_total"])) == ("15.50", "0.00", "0.00")
     assert (order["currency"], order["payment_method"], order["counts_as_sale"]) == ("USD", "cash", True)
     assert order["billing"] == {"first_name": "Jane Smith"}
     [line] = order["line_items"]
-    assert (line["product"], line["quantity"], str(line["price"]), str(line["total"])) == ("SKU-001", 2, "3.5", "7.0")
+    assert (line["product"], line["quantity"], str(line["price"]), str(line["total"])) == ("SKU-001", 2, "3.50", "7.00")
     assert stock_of(db)["SKU-001"] == 8
     [payment] = _payments(db)
     assert (payment["_id"], payment["order"], payment["status"]) == ("till-1:sale-42", "till-1:42", "completed")
-    assert (str(payment["amount"]), payment["method"], payment["reference"]) == ("15.5", "cash", "KNK-0042")
+    assert (str(payment["amount"]), payment["method"], payment["reference"]) == ("15.50", "cash", "KNK-0042")
     [cash] = db.cash_movements.find()
-    assert (cash["_id"], str(cash["amount"]), cash["kind"]) == ("till-1:sale-42", "15.5", "sale")
+    assert (cash["_id"], str(cash["amount"]), cash["kind"]) == ("till-1:sale-42", "15.50", "sale")
     assert "Jane" not in repr(list(db.reports.find())), "a person's name is in the order and in the inbox alone"
     assert_books_balance(db)
 
@@ -191,9 +191,9 @@ def test_the_same_sale_with_other_content_is_an_update_with_a_warning(till: Till
     assert till.outcome(sale(1, item("A", 9), sent=35, customerName="Jim")) == "updated", "an older one, later"
     order = _order(db, "till-1:1")
     assert [(each["sku"], each["quantity"]) for each in order["line_items"]] == [("A", 1), ("B", 2)]
-    assert (str(order["total"]), order["billing"]["first_name"]) == ("9.9", "Joe")
+    assert (str(order["total"]), order["billing"]["first_name"]) == ("9.90", "Joe")
     assert [each["code"] for each in order["warnings"]] == ["reported_differently"]
-    assert [(each["_id"], str(each["amount"])) for each in _payments(db)] == [("till-1:sale-1", "9.9")]
+    assert [(each["_id"], str(each["amount"])) for each in _payments(db)] == [("till-1:sale-1", "9.90")]
     assert (stock_of(db)["A"], stock_of(db)["B"]) == (9, 8)
     assert_books_balance(db)
 
@@ -211,7 +211,7 @@ def test_what_is_sold_on_credit_is_owed_and_no_payment(till: Till, db: Db, clien
     assert (order["counts_as_sale"], order["paid_at"], _payments(db)) == (True, None, [])
     assert db.cash_movements.count_documents({}) == 0
     till.outcome(sale(2, item("B")))
-    for number, paid, owed in ((1, "0", "15.5"), (2, "15.5", "0")):
+    for number, paid, owed in ((1, "0", "15.50"), (2, "15.50", "0")):
         shown = client.get(f"/api/webhooks/orders/till-1:{number}", headers=as_("viewer")).get_json()["data"]
         assert (Decimal(shown["paid"]), Decimal(shown["owed"])) == (Decimal(paid), Decimal(owed))
     till.outcome(void(2))
@@ -236,7 +236,7 @@ def test_figures_add_up_to_the_totals_that_the_till_reported(till: Till, client:
     assert (figures["orders_count"], figures["num_items_sold"]) == (3, 7)
     assert [Decimal(figures[name]) for name in ("total_sales", "taxes", "net_revenue")] == [
         Decimal("115.6"),
-        Decimal("2.1"),
+        Decimal("2.10"),
         Decimal("113.5"),
     ]
 
@@ -256,10 +256,10 @@ def test_a_void_gives_back_what_the_sale_took_and_its_payment_is_refunded(till: 
     till.outcome(void(1))
     order, [payment] = _order(db, "till-1:1"), _payments(db)
     assert (order["status"], order["stage"], order["counts_as_sale"]) == ("voided", "cancelled", False)
-    assert (payment["status"], str(payment["amount"]), str(payment["refunded"])) == ("refunded", "15.5", "15.5")
+    assert (payment["status"], str(payment["amount"]), str(payment["refunded"])) == ("refunded", "15.50", "15.50")
     assert [(each["kind"], str(each["amount"])) for each in db.cash_movements.find().sort("_id", 1)] == [
-        ("sale", "15.5"),
-        ("void", "-15.5"),
+        ("sale", "15.50"),
+        ("void", "-15.50"),
     ]
     assert stock_of(db)["A"] == 10
     assert till.outcome(void(1)) == "duplicate"
@@ -293,7 +293,7 @@ def test_a_session_is_known_by_either_report(till: Till, db: Db) -> None:
     assert till.outcome(session(5, "closed", 187.5)) == "created"
     assert till.outcome(session(5, "opened", 20.0)) == "updated"
     [known] = db.cash_sessions.find()
-    assert (known["_id"], str(known["opening_cash"]), str(known["counted_cash"])) == ("till-1:5", "20.0", "187.5")
+    assert (known["_id"], str(known["opening_cash"]), str(known["counted_cash"])) == ("till-1:5", "20.00", "187.50")
     assert known["currency"] == "USD"
     reply = till.send(session(5, "closed", 180, sent=5)).get_json()["data"]
     assert [each["code"] for each in reply["warning_codes"]] == ["reported_differently"]
@@ -307,9 +307,9 @@ def test_each_instalment_of_a_debt_is_a_payment_and_the_same_again_is_none(till:
     assert till.outcome(debt(8, 50.0, sent=20)) == "created"
     found = _payments(db)
     assert [(str(each["amount"]), each["method"], each["reference"]) for each in found] == [
-        ("50.0", "cash", "debt-7"),
-        ("50.0", "cash", "debt-7"),
-        ("50.0", "cash", "debt-8"),
+        ("50.00", "cash", "debt-7"),
+        ("50.00", "cash", "debt-7"),
+        ("50.00", "cash", "debt-8"),
     ]
     assert all(each["order"] is None and each["currency"] == "USD" for each in found)
     assert [each["is_assumed"] for each in db.cash_movements.find()] == [True] * 3
@@ -342,7 +342,7 @@ def test_a_debt_paid_in_no_known_currency_is_parked_with_the_command_to_run(
     key = reply.get_json()["error"]["details"]["event_key"]
     replay_entries(db, [key])
     wait_until(lambda: db.inbox.find_one({"_id": key, "state": "done"}), 10)
-    assert [(str(each["amount"]), each["currency"]) for each in _payments(db)] == [("50.0", "ZMW")]
+    assert [(str(each["amount"]), each["currency"]) for each in _payments(db)] == [("50.00", "ZMW")]
 
 
 def test_a_tills_product_is_linked_and_never_changes_the_stock(till: Till, db: Db) -> None:
@@ -407,8 +407,8 @@ def test_a_sessions_expected_cash_is_what_came_in_and_went_out_while_it_was_open
         for each in reply
     ]
     assert shown == [
-        ("till-1:6", "-115", "0", None, None),
-        ("till-1:5", "179.5", "50", "187.5", "8.0"),
+        ("till-1:6", "-115.00", "0", None, None),
+        ("till-1:5", "179.50", "50.00", "187.50", "8.00"),
     ]
 
 
@@ -489,7 +489,9 @@ def test_a_signed_body_that_is_no_json_is_parked(till: Till, db: Db) -> None:
         assert db.inbox.count_documents({"state": "parked", "store": "till-1"}) == number
 
 
-@pytest.mark.parametrize(("sent", "kept"), [("15.50", "15.50"), ("0.1", "0.1"), ("1e2", "100"), ('"15.50"', "15.50")])
+@pytest.mark.parametrize(
+    ("sent", "kept"), [("15.50", "15.50"), ("0.1", "0.10"), ("1e2", "100.00"), ('"15.50"', "15.50")]
+)
 def test_numbers_are_read_digit_by_digit(sent: str, kept: str, till: Till, db: Db) -> None:
     body = json.dumps(SAMPLE_SALE).replace('"total": 15.5', f'"total": {sent}').encode()
     assert till.send(body).status_code == 200
@@ -520,7 +522,7 @@ def test_one_odd_field_costs_no_sale(till: Till, db: Db) -> None:
     odd["timestamp"] = "soon"
     assert till.outcome(odd) == "created"
     order = _order(db)
-    assert (str(order["total"]), stock_of(db)["A"]) == ("15.5", 8.5)
+    assert (str(order["total"]), stock_of(db)["A"]) == ("15.50", 8.5)
     fields = {each["values"]["field"] for each in order["warnings"] if "field" in each["values"]}
     assert {"createdAt", "timestamp", "paymentMethod", "discountAmount", "customerName"} <= fields
     assert "Jane" not in repr(order)

@@ -152,14 +152,14 @@ def test_the_amounts_are_those_that_were_sent() -> None:
     order = state.commands[0]
     assert isinstance(order, OrderUpdate)
     fields = order.fields
-    assert [str(fields[name]) for name in ("total", "total_tax", "discount_total")] == ["15.5", "2.1", "0.5"]
-    assert str(fields["line_items"][0]["total"]) == "7.0", "what the lines lack is not made up"
+    assert [str(fields[name]) for name in ("total", "total_tax", "discount_total")] == ["15.50", "2.10", "0.50"]
+    assert str(fields["line_items"][0]["total"]) == "7.00", "what the lines lack is not made up"
 
 
 def test_a_session_lasts_from_when_its_newest_count_was_first_sent() -> None:
     [update] = _state(_SETS["a session, counted again"]).commands
     assert isinstance(update, CashSessionUpdate)
-    assert (str(update.counted_cash), update.closed_at) == ("91", datetime(2026, 6, 11, 14, 3, tzinfo=UTC))
+    assert (str(update.counted_cash), update.closed_at) == ("91.00", datetime(2026, 6, 11, 14, 3, tzinfo=UTC))
     assert [each.code for each in update.warnings] == ["reported_differently"]
     [without_time] = _state([session(5, "opened", 20)]).commands
     assert isinstance(without_time, CashSessionUpdate)
@@ -186,7 +186,7 @@ def test_a_session_is_closed_after_it_is_opened_whichever_report_arrives_first(
         assert (update.opened_at, update.closed_at) == (opened_at, closed_at or at_arrival)
 
 
-@pytest.mark.parametrize(("in_cash", "method", "moved"), [(True, "cash", "50.0"), (False, "", "0")])
+@pytest.mark.parametrize(("in_cash", "method", "moved"), [(True, "cash", "50.00"), (False, "", "0")])
 def test_a_debt_is_cash_by_the_setting_alone(in_cash: bool, method: str, moved: str) -> None:
     store = Store("till-1", "till-1", "kaynko", currency="USD", settings={"debts_in_cash": in_cash})
     payment, cash = _state([debt()], store).commands
