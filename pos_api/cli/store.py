@@ -245,9 +245,12 @@ def list_stores(config: Config, db: Db) -> None:
 @store.command("disconnect")
 @click.argument("name")
 @with_db
-def disconnect_store(db: Db, name: str) -> None:
-    """End the exchange with the store NAME: delete its keys and secrets. All that came from it stays."""
-    removal.disconnect_store(db, name)
+@with_config
+def disconnect_store(config: Config, db: Db, /, name: str) -> None:
+    """End the exchange with the store NAME: delete its keys and secrets, or the settings that are in place of one, such
+    as its merchant id. All that came from it stays."""
+    sender = sender_of(_found(config, db, name).kind)
+    removal.disconnect_store(db, name, [each.name for each in sender.settings if each.unique or each.replaces_secret])
     say("Disconnected; every process knows within five seconds. Its orders, products and customers stay.")
     if name == DEFAULT:
         say("WEBHOOK_API_KEY and WEBHOOK_SECRET of the settings still work: change them and start the service again.")

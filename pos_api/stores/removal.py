@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pos_api.database.client import Db
 from pos_api.errors import Conflict, Invalid, NotFound
 from pos_api.staff import audit
 from pos_api.stores.model import DEFAULT
 
 
-def disconnect_store(db: Db, name: str) -> None:
+def disconnect_store(db: Db, name: str, proofs: Iterable[str] = ()) -> None:
     """End the exchange with a store: its API keys, the key pair of its REST API and the secrets of its webhooks are
-    deleted. All that came from it stays; names and prices of its products, and what its customers are called, are from
-    now on what the next store says that has them. Raises NotFound.
+    deleted, and of its settings the `proofs`, by which its kind knows whose a delivery is. All that came from it stays;
+    names and prices of its products, and what its customers are called, are from now on what the next store says that
+    has them. Raises NotFound.
 
     The key and the secret of the default store are settings, which only whoever runs the service can change.
     """
-    deleted = {"$set": {"keys": []}, "$unset": {"rest": "", "webhook_secret": "", "former_webhook_secret": ""}}
+    names = ("rest", "webhook_secret", "former_webhook_secret", *(f"settings.{setting}" for setting in proofs))
+    deleted = {"$set": {"keys": []}, "$unset": dict.fromkeys(names, "")}
     with audit.act(db, "store.disconnected", target=name):
         if not db.stores.update_one({"_id": name}, deleted).matched_count and name != DEFAULT:
             raise NotFound(f"There is no store {name!r}.")

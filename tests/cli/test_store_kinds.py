@@ -253,3 +253,15 @@ def test_a_secret_that_is_set_anew_counts_alone_and_a_store_that_is_disconnected
     assert store("till-1").webhook_secrets == ()
     assert run("store rotate till-1").exit_code == 0, "it begins anew"
     assert len(store("till-1").webhook_secrets) == 1
+
+
+def test_a_store_that_is_known_by_a_setting_is_unknown_once_it_is_disconnected(
+    run: Run, store: Callable[[str], Store]
+) -> None:
+    run(f"{COIN} --trusted-key k_1")
+    run("store disconnect coin-1")
+    assert store("coin-1").settings == {"orders_of": "default", "shown_as": "Cafe", "trial": False}
+    assert run(COIN.replace("coin-1", "coin-2")).exit_code == 0, "another store may have its number now"
+    assert run("store set coin-1 --member-number m_2").exit_code == 0, "it begins anew"
+    assert store("coin-1").settings["member_number"] == "m_2"
+    assert "no store 'nobody'" in run("store disconnect nobody").output
