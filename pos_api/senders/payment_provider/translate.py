@@ -130,6 +130,10 @@ class Amounts:
             raise ValueError("must not be below 0")
         return read
 
+    def is_zero(self, name: str) -> bool:
+        """Whether an amount is there, and is 0. Raises Invalid for one that can't be read."""
+        return not values.is_blank(self._shown.get(name)) and not decimal(self.first(name))
+
     def released(self, captured: str) -> Decimal128:
         """What of its `amount` was authorized, but not taken; 0 where the amount that was taken is not said."""
         if values.is_blank(self._shown.get(captured)):
@@ -156,10 +160,11 @@ def _intent(translation: Translation, name: str) -> Report:
     tip = tip.get("amount") if isinstance(tip, Mapping) else tip
     charge = objects.charge_of(shown)
     read = Amounts(translation.provider, shown)
-    amounts = ("amount_received", "amount") if name == payments.SUCCEEDED else ("amount",)
+    received = ("amount_received",) if name == payments.SUCCEEDED and not read.is_zero("amount_received") else ()
     content = translation.paid(
-        *amounts,
-        released=read.released("amount_received") if name == payments.SUCCEEDED else ZERO,
+        *received,  # a provider may leave it at 0, though all was paid
+        "amount",
+        released=read.released("amount_received") if received else ZERO,
         transactions=(object_id(shown.get("latest_charge")), object_id(shown.get("last_charge")), object_id(charge)),
         tip=read.or_nothing(tip),
         method=objects.method_of_charge(charge) or objects.only_method(shown),

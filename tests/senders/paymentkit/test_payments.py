@@ -79,6 +79,15 @@ def test_an_amount_of_a_token_is_exact_to_its_last_decimal() -> None:
     assert amounts(_payment(event("payment_intent.succeeded", token)))[1::2] == ("123.456789012345678901", "ABT")
 
 
+@pytest.mark.parametrize("received", ["0", 0, "", None])
+def test_a_payment_that_succeeded_is_of_its_amount_where_what_was_received_is_not_said(received: Any) -> None:
+    events = [
+        event("payment_intent.succeeded", intent(amount="1505", amount_received=received)),
+        event("refund.succeeded", refund(1, "505", made=0)),
+    ]
+    assert amounts(_payment(*events))[:3] == ("partially_refunded", "15.05", "5.05")
+
+
 def test_what_was_paid_back_of_a_token_is_exact_too() -> None:
     token: dict[str, Any] = {"paymentCurrency": TOKEN}
     events = [
