@@ -154,7 +154,7 @@ class ItemUpdate:
     """What an ordering app reports of an item that it sells. The item has no SKU: staff link it to a product.
 
     `name`, `available` and `exists` (False: it was deleted there) are None where the report does not say it. Of each
-    the latest report counts, by `at`.
+    the latest report counts, by `at`. `warnings` are about what of the report could not be read.
     """
 
     store: str
@@ -163,6 +163,7 @@ class ItemUpdate:
     name: str | None = None
     available: bool | None = None
     exists: bool | None = None
+    warnings: tuple[EventWarning, ...] = ()
 
     @property
     def key(self) -> str:

@@ -93,5 +93,6 @@ def _warnings(payment: Payment) -> tuple[EventWarning, ...]:
 
 def apply_tab(db: Db, update: TabUpdate) -> PaymentResult:
     """Set a tab to what its store's reports say, unless more reports were applied already."""
-    saved = save_newer(db.tabs, {"_id": update.key, **asdict(update)})
-    return PaymentResult(saved.outcome)
+    document = {"_id": update.key, **asdict(update)}
+    del document["warnings"]
+    return PaymentResult(save_newer(db.tabs, document).outcome, update.warnings)

@@ -150,7 +150,7 @@ class Tab(TypedDict):
 @dataclass(frozen=True, slots=True)
 class TabUpdate:
     """A tab as its store's reports say that it is: `state` is `open` or `closed`, or as its sender calls it; None where
-    nothing is known."""
+    nothing is known. `warnings` are about what of the reports could not be read; they are not kept."""
 
     store: str
     external_id: str
@@ -161,6 +161,7 @@ class TabUpdate:
     tip: Decimal128 | None = None
     opened_at: datetime | None = None
     closed_at: datetime | None = None
+    warnings: tuple[EventWarning, ...] = ()
 
     @property
     def key(self) -> str:

@@ -122,7 +122,7 @@ def _(command: ProductDeletion, db: Db, work: Work) -> Outcome:
 def _(command: ItemUpdate, db: Db, work: Work) -> Outcome:
     result = items.apply(db, command)
     listeners.notify(result.events)
-    return Outcome(result.outcome)
+    return Outcome(result.outcome, command.warnings)
 
 
 @_apply.register
@@ -147,7 +147,8 @@ def _(command: PaymentUpdate, db: Db, work: Work) -> Outcome:
 
 @_apply.register
 def _(command: TabUpdate, db: Db, work: Work) -> Outcome:
-    return Outcome(payments.apply_tab(db, command).outcome)
+    result = payments.apply_tab(db, command)
+    return Outcome(result.outcome, result.warnings)
 
 
 @_apply.register

@@ -7,6 +7,7 @@ read.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final, TypedDict
 
@@ -16,6 +17,7 @@ from pos_api.common.currencies import CURRENCIES
 from pos_api.common.minor_units import major
 from pos_api.common.money import ZERO, decimal, decimal128
 from pos_api.common.quantity import Quantity
+from pos_api.common.warning_messages import EventWarning, warn
 from pos_api.database.client import Document
 from pos_api.orders.status import status_name
 from pos_api.senders.fields import Field, FieldPath, FieldReport, list_of, object_of, read_fields, same_names
@@ -195,3 +197,9 @@ def _content(message: Message, table: dict[str, Field], problem: str, required: 
     if report.warnings:
         content["odd"] = [{"code": each.code, "values": dict(each.values)} for each in report.warnings]
     return content
+
+
+def odd_fields(*contents: Mapping[str, Any]) -> tuple[EventWarning, ...]:
+    """The warnings about fields of these contents that could not be read, each once."""
+    found = (warn(odd["code"], **odd["values"]) for content in contents for odd in content.get("odd", ()))
+    return tuple({warning.message: warning for warning in found}.values())

@@ -11,11 +11,10 @@ from typing import Any, Final
 from bson import Decimal128
 
 from pos_api.common.money import decimal, decimal128
-from pos_api.common.warning_messages import EventWarning, warn
 from pos_api.database.client import Document
 from pos_api.orders.model import OrderFields, OrderUpdate, Status
 from pos_api.orders.parts import Line
-from pos_api.senders.karma.fields import NAMED
+from pos_api.senders.karma.fields import NAMED, odd_fields
 from pos_api.senders.karma.kind import CANCELLED, COMPLETED, CREATED
 from pos_api.senders.reports import KnownReport, Reported, State
 from pos_api.stores.model import Store
@@ -51,7 +50,7 @@ def order_state(store: Store, order_id: str, reported: Reported) -> State:
         status=status,
         initial_status=status,
         named_fields=NAMED,
-        warnings=odd_fields(reports),
+        warnings=odd_fields(*(each.content for each in reports)),
         live_since=store.live_since,
         stock_taken_at=created_at,
     )
@@ -110,9 +109,3 @@ def _line(item: Mapping[str, Any]) -> Line:
     if variants := item.get("variants"):
         line["meta"] = [{"key": each["name"], "value": str(each["price"])} for each in variants]
     return line
-
-
-def odd_fields(reports: Sequence[KnownReport]) -> tuple[EventWarning, ...]:
-    """The warnings about fields of these reports that could not be read, each once."""
-    found = (warn(odd["code"], **odd["values"]) for each in reports for odd in each.content.get("odd", ()))
-    return tuple({warning.message: warning for warning in found}.values())

@@ -21,9 +21,8 @@ from pos_api.errors import Invalid
 from pos_api.orders.model import OrderFields, OrderUpdate, Status
 from pos_api.orders.parts import FeeLine, Line, Refund, RefundLine, RefundTax, TaxLine
 from pos_api.payments.model import PaymentStatus, PaymentUpdate
-from pos_api.senders.karma.fields import NAMED, PurchaseLine
+from pos_api.senders.karma.fields import NAMED, PurchaseLine, odd_fields
 from pos_api.senders.karma.kind import CONFIRMED, REFUNDED
-from pos_api.senders.karma.orders import odd_fields
 from pos_api.senders.karma.refunds import PaidBack, amount_of, is_tip, refunds_of, vat_of
 from pos_api.senders.reports import Reported, State
 from pos_api.stores.model import Store
@@ -139,7 +138,7 @@ def _order(store: Store, purchase: _Purchase, reported: Reported) -> OrderUpdate
         status=status,
         initial_status=status,
         named_fields=NAMED,
-        warnings=odd_fields(reported.reports),
+        warnings=odd_fields(*(each.content for each in reported.reports)),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pos_api.database.client import Document
 from pos_api.payments.model import TabUpdate
+from pos_api.senders.karma.fields import odd_fields
 from pos_api.senders.karma.kind import TAB_CLOSED, TAB_OPENED
 from pos_api.senders.reports import Reported, State
 from pos_api.stores.model import Store
@@ -23,6 +24,7 @@ def tab_state(store: Store, tab_id: str, reported: Reported) -> State:
         tab_id,
         reported.sequence,
         state,
+        warnings=odd_fields(*(each.content for each in reported.reports)),
         **{name: known.get(name) for name in ("total", "paid", "tip", "opened_at", "closed_at")},
     )
     return State((tab,))

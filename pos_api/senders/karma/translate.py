@@ -102,7 +102,13 @@ def _item(delivery: _Delivery) -> Sequence[Command]:
     exists = delivery.message.topic != ITEM_DELETED
     at = delivery.at or delivery.received_at
     update = ItemUpdate(
-        delivery.store.id, delivery.number(), at, name=name, available=content.get("available"), exists=exists
+        delivery.store.id,
+        delivery.number(),
+        at,
+        name=name,
+        available=content.get("available"),
+        exists=exists,
+        warnings=fields.odd_fields(content),
     )
     return (update,)
 

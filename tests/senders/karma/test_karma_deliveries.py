@@ -405,6 +405,17 @@ def test_one_odd_field_costs_no_order_and_no_purchase(karma: App, db: Db) -> Non
     assert _payment(db)["paid_at"].isoformat() == "2026-01-25T14:35:00+00:00", "when it was emitted"
 
 
+@pytest.mark.parametrize(
+    "message",
+    [tab("opened", paidAmountCents="much"), inventory("availability_changed", available="perhaps")],
+    ids=["tab", "item"],
+)
+def test_an_odd_field_of_a_tab_or_an_item_is_warned_of(message: dict[str, Any], karma: App, db: Db) -> None:
+    answer = karma.send(message).get_json()["data"]
+    assert [each["code"] for each in answer["warning_codes"]] == ["field_left_out"]
+    assert db.tabs.count_documents({"warnings": {"$exists": True}}) == 0
+
+
 def test_a_purchase_without_a_currency_has_the_stores_or_is_parked(apps: list[App], db: Db) -> None:
     without = purchase()
     del without["data"]["currencyCode"]
