@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -43,6 +43,7 @@ EVENT_HEADER = "x-kaynko-event"
 MOST_AHEAD = timedelta(days=1)
 """By so much a time may be later than its arrival; a till's clock that is further ahead is not believed."""
 
+_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 _LONGEST_EVENT = 80
 _LONGEST_ID = 60
 _LONGEST_TEST = 10_000
@@ -73,9 +74,12 @@ class Message:
 
 
 def possible_time(at: datetime | None, received_at: datetime) -> datetime | None:
-    """The time, unless it lies more than a day after its arrival. Raises ValueError then."""
+    """The time. Raises ValueError where it lies more than a day after its arrival, or before there were such tills: an
+    app may write no time as the first one that it knows (`0001-01-01`, `1970-01-01`)."""
     if at and at > received_at + MOST_AHEAD:
         raise ValueError("is more than a day after its arrival")
+    if at and at < _EARLIEST:
+        raise ValueError(f"is before {_EARLIEST.year}")
     return at
 
 

@@ -205,3 +205,13 @@ def test_each_instalment_is_a_payment_of_its_own() -> None:
 def test_a_debt_needs_the_currency_of_its_store() -> None:
     with pytest.raises(Invalid, match="pos-api store set till-1 --currency CODE"):
         _report(debt(), Store("till-1", "till-1", "kaynko"))
+
+
+@pytest.mark.parametrize("written", ["0001-01-01T00:00:00Z", "1970-01-01T00:00:00Z", "9999-12-31T00:00:00Z"])
+def test_a_sale_whose_time_can_not_be_is_of_the_day_on_which_it_was_sent(written: str) -> None:
+    message = sale(1, item("A"), createdAt=written)
+    order = next(each for each in _state([message]).commands if isinstance(each, OrderUpdate))
+    assert order.fields["day"] == "2026-06-11"
+    assert [each.code for each in order.warnings] == ["field_left_out"]
+    order = next(each for each in _state([{**message, "timestamp": written}]).commands if isinstance(each, OrderUpdate))
+    assert order.fields["created_at"] == _ARRIVED
