@@ -11,7 +11,6 @@ from pos_api.database.client import Db, Document
 from pos_api.orders.model import Order
 from pos_api.payments import queries
 from pos_api.payments.balance import Balance, Provider, balance
-from pos_api.staff import audit
 
 _READ = dict.fromkeys(
     (
@@ -97,9 +96,3 @@ def _texts(found: Balance) -> Document:
         "owed": decimal128(found.owed),
         "discrepancies": [{"code": each.code, "message": each.message} for each in found.discrepancies],
     }
-
-
-def known_since(db: Db, store: str) -> datetime | None:
-    """When a store was added, as far back as the audit goes; None for before that."""
-    added = audit.find(db, audit.Filter(action="store.created", target=store), limit=1)
-    return cast("datetime", added[0]["time"]) if added else None

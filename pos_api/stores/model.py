@@ -28,6 +28,8 @@ class Store:
     timezone: str = "UTC"
     currency: str = ""
     live_since: datetime | None = None
+    added_at: datetime | None = None
+    """When it was added; None of the one of the settings."""
     webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
     site: str | None = None
     order_meta: tuple[str, ...] = ()

@@ -167,6 +167,7 @@ def _from_document(document: Document, config: Config) -> Store:
     return Store(
         id=document["_id"],
         name=document["name"],
+        added_at=document.get("created_at"),
         kind=document.get("kind", config.store_kind),
         url=document.get("url", ""),
         timezone=document.get("timezone", "UTC"),

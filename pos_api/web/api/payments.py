@@ -189,8 +189,8 @@ def with_account(order: Document) -> Document:
 
 def _providers(store: Store) -> dict[str, Provider]:
     """The stores that take payments for this one, by their ids."""
-    db, stores = services().db, services().stores
-    return {name: Provider(stores.get(name).kind, account.known_since(db, name)) for name in store.paid_by}
+    takers = [services().stores.get(name) for name in store.paid_by]
+    return {each.id: Provider(each.kind, each.added_at) for each in takers}
 
 
 def _wanted(query: Document) -> payment_list.Filter:
