@@ -101,7 +101,11 @@ def _called_paid(order: Order) -> bool:
 
 
 def _made(order: Order, payments: Sequence[Payment]) -> list[Payment]:
-    return [each for each in payments if each["status"] in PAID and _has_currency_of(order, each)]
+    """The payments that count. One that the order's own store reports with the provider's id of it, and the provider
+    too, is one: as its own store has it, which knows the tip."""
+    made = [each for each in payments if each["status"] in PAID and _has_currency_of(order, each)]
+    own = {each.get("reference", "") for each in made if each["store"] == order["store"]}
+    return [each for each in made if each["store"] == order["store"] or each.get("external_id") not in own]
 
 
 def _has_currency_of(order: Order, payment: Payment) -> bool:
@@ -134,7 +138,8 @@ def discrepancies(
 ) -> list[Discrepancy]:
     """Where the payments of an order contradict what its shop says of it; see `balance`."""
     made = _made(order, payments)
-    found = [_foreign(order, each) for each in payments if each["status"] in PAID and each not in made]
+    others = [each for each in payments if each["status"] in PAID and not _has_currency_of(order, each)]
+    found = [_foreign(order, each) for each in others]
     if is_missing(order, payments, providers, moment):
         method = order.get("payment_method_title") or order.get("payment_method", "")
         return [*found, _discrepancy("payment_missing", method=method)]

@@ -158,6 +158,16 @@ def test_a_payment_that_came_twice() -> None:
     assert _codes(_paid(), half_back, _payment("50.00")) == [], "a half was paid back, and paid again"
 
 
+def test_a_payment_that_the_app_and_its_provider_both_report_is_one() -> None:
+    sale = _paid(store="bar", _id="bar:1", transaction_id="pi_1", tip=Decimal128("20.00"))
+    of_app = _payment("120.00", tip="20.00", store="bar", _id="bar:1", reference="pi_1", external_id="1")
+    of_provider = _payment("120.00", external_id="pi_1", reference="ch_1")
+    for payments in ((of_app, of_provider), (of_provider, of_app)):
+        assert _paid_and_owed(sale, *payments) == ("100.00", "0.00")
+        assert _codes(sale, *payments) == []
+    assert _codes(sale, of_app, {**of_provider, "external_id": "pi_2"}) == ["paid_twice"]
+
+
 def test_a_payment_of_another_amount() -> None:
     assert _codes(_paid(), _payment("90.00")) == ["payment_amount"]
     assert _codes(_paid(), _payment("110.00")) == ["payment_amount"]
