@@ -27,7 +27,7 @@ log = get_logger(__name__)
 
 
 def look_up_next(db: Db, config: Config, stores: Stores, store: str) -> bool:
-    """Look up what has been due for longest of what the store has to look up; False where nothing is due. Raises
+    """Look up what became due last of what the store has to look up; False where nothing is due. Raises
     PyMongoError: it is due again when the lease runs out."""
     lease = new_lease()
     lookup = lookup_queue.claim(db, store, lease)

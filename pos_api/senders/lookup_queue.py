@@ -60,11 +60,11 @@ def stores_due(db: Db) -> list[str]:
 
 
 def claim(db: Db, store: str, lease: str) -> StoredLookup | None:
-    """What the store has to look up and has been due for longest: it is leased to `lease` now. None where there is
-    nothing."""
+    """What the store has to look up and became due last: it is leased to `lease` now. None where there is nothing.
+    So what was reported just now does not wait for what false claims have left behind."""
     due = {"store": store, "due_at": {"$lte": now()}}
     leased = {"$set": {"lease": lease, "due_at": now() + LEASE}}
-    found = db.lookups.find_one_and_update(due, leased, sort=[("due_at", 1)], return_document=ReturnDocument.AFTER)
+    found = db.lookups.find_one_and_update(due, leased, sort=[("due_at", -1)], return_document=ReturnDocument.AFTER)
     return cast("StoredLookup | None", found)
 
 
