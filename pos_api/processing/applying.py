@@ -198,7 +198,7 @@ def _(command: Report, db: Db, work: Work) -> Outcome:
 
 
 def _drop(db: Db, report: Report, reported: Reported, state: State) -> None:
-    """Drop reports that can't be used, once their deliveries are parked."""
+    """Drop reports that are needed no more, once their deliveries have ended."""
     causes = {each.id: each.cause for each in reported.reports if each.id in state.dropped and each.id != report.id}
     if causes:
         states = storing.states(db, causes.values())

@@ -92,8 +92,8 @@ class Reported:
 @dataclass(frozen=True, slots=True)
 class State:
     """What reports come to: the commands that set it, and the ids of reports that can't be used, each with the reason;
-    their deliveries are parked. `dropped` are those of them that are kept no longer once that is done, so that there is
-    room for others: without them the rest comes to the same."""
+    their deliveries are parked. `dropped` are the ids of those that are kept no longer once that is done, so that there
+    is room for others: without them the rest comes to the same."""
 
     commands: Sequence[StateCommand] = ()
     unusable: Mapping[str, str] = field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from pos_api.catalogue.external_ids import external_id
 from pos_api.catalogue.model import ProductUpdate
@@ -16,13 +16,12 @@ _PRODUCT = {
     "productName": Field("name", text),
     "productCode": Field("sku", sku),
 }
-_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def read_product(message: Message, store: Store, received_at: datetime, cause: str) -> ProductUpdate:
-    """The update that links the till's product with the one of this SKU, or makes one. One that nobody knew starts
-    with a stock of 0, as read before all sales: each sale of it counts, and staff count what is there. Raises
-    Invalid."""
+    """The update that links the till's product with the one of this SKU. It makes none: the till does not say how many
+    there are, and a stock that starts with an invented number explains nothing. Staff or a shop make it, with what
+    was counted. Raises Invalid."""
     fields = read_object(message.data, _PRODUCT, FieldPath(message.report))
     sent_at = message.sent_at(received_at) or received_at
     message.report.check("The product is not valid.")
@@ -33,10 +32,10 @@ def read_product(message: Message, store: Store, received_at: datetime, cause: s
         sku=fields.get("sku", ""),
         name=fields.get("name") or None,
         price=None,
-        stock=0,
+        stock=None,
         shares_parent_stock=False,
         modified_at=sent_at,
-        stock_read_at=_NEVER,
+        stock_read_at=sent_at,
         seen_at=sent_at,
         cause=cause,
         warnings=message.report.warnings,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import TypedDict
 
 from pos_api.senders.reports import KnownReport, Reported, State
@@ -12,6 +13,11 @@ from pos_api.subscriptions.model import SubscriptionStep, SubscriptionUpdate
 _FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 _STATUSES = ("incomplete", "trialing", "active", "past_due", "unpaid", "paused", "incomplete_expired", "canceled")
 """In the order in which a subscription comes into them: which of two reports of one second is the newer one."""
+
+
+_KEPT = 400
+"""So many reports are kept, the newest, and of older ones those with another status than the one before: something of
+a subscription may change every day for years."""
 
 
 class SubscriptionContent(TypedDict):
@@ -49,7 +55,7 @@ class SubscriptionThing:
             at=min(began, default=reports[0].moment),
             received_at=reported.received_at,
         )
-        return State((update,))
+        return State((update,), dropped=_without_news(reports[:-_KEPT]))
 
 
 def _age(report: KnownReport) -> tuple[datetime, bool, bool, int, datetime, str]:
@@ -62,6 +68,12 @@ def _age(report: KnownReport) -> tuple[datetime, bool, bool, int, datetime, str]
 
 def _last_customer(reports: list[KnownReport]) -> str:
     return next((each.content["customer"] for each in reversed(reports) if each.content["customer"]), "")
+
+
+def _without_news(reports: list[KnownReport]) -> list[str]:
+    """The ids of those that have the status of the one before."""
+    pairs = pairwise(reports)
+    return [later.id for earlier, later in pairs if earlier.content["status"] == later.content["status"]]
 
 
 def _history(reports: list[KnownReport]) -> tuple[SubscriptionStep, ...]:

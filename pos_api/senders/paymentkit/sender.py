@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from pos_api.common.currencies import CURRENCIES, LONGEST_CODE
 from pos_api.common.minor_units import decimals_of
 from pos_api.errors import PayloadTooLarge, Unauthorized
 from pos_api.senders import values
-from pos_api.senders.base import Authenticated, Setting, StoreCandidates, StreamedAuthentication
-from pos_api.senders.payment_provider.sender import PaymentProviderSender
+from pos_api.senders.base import ORDERS_OF, Authenticated, Setting, StoreCandidates, StreamedAuthentication
+from pos_api.senders.payment_provider.sender import LIVEMODE, PaymentProviderSender
 from pos_api.senders.payment_provider.translate import Currency, Provider
 from pos_api.senders.paymentkit.component_signature import SIGNATURE, is_signed_by, read_public_key, signed_texts
 from pos_api.senders.paymentkit.documentation import DOCUMENTATION
@@ -21,6 +22,11 @@ PUBLIC_KEY = Setting(
     read_public_key,
     unique=True,
     replaces_secret=True,
+)
+LIVE_UNLESS_SAID = replace(
+    LIVEMODE,
+    help="yes, as without it: only live events count; no: only those of test mode. One key signs both.",
+    default=True,
 )
 _CURRENCIES = ("payment_currency", "paymentCurrency", "currency")
 """Under one of these the currency of an object stands whole, with its symbol and its decimals."""
@@ -63,7 +69,7 @@ class PaymentKit(PaymentProviderSender):
     kind = "paymentkit"
     paths = ("/api/webhooks/paymentkit",)
     documentation = DOCUMENTATION
-    settings = (*PaymentProviderSender.settings, PUBLIC_KEY)
+    settings = (ORDERS_OF, LIVE_UNLESS_SAID, PUBLIC_KEY)
     signature_headers = ("x-paymentkit-signature", "stripe-signature")
     provider = Provider(currency_of, frozenset({"succeeded"}))
 

@@ -13,7 +13,7 @@ from flask import Response, jsonify, request
 
 from pos_api import metrics
 from pos_api.common.time import now
-from pos_api.errors import BadRequest, PayloadTooLarge, PosError, Unavailable, UnsupportedMediaType
+from pos_api.errors import BadRequest, Invalid, PayloadTooLarge, PosError, Unavailable, UnsupportedMediaType
 from pos_api.inbox.model import Outcome
 from pos_api.logs import get_logger
 from pos_api.processing.faults import RETRY_AFTER
@@ -122,9 +122,17 @@ def _take(sender: Sender[Any], work: Work, sent_by: Authenticated, deadline: Dea
     outcome = _outcome(services().worker.submit(work), deadline.left())
     topic = work.entry.topic if work.entry.topic in sender.topics else "other"
     metrics.answered(topic, outcome.outcome if outcome else "waiting", deadline.spent())
-    if work.problem and not sent_by.always_200:
-        raise _with_key(work.problem, work.entry.key)
+    problem = work.problem or _problem_found_later(outcome)
+    if problem and not sent_by.always_200:
+        raise _with_key(problem, work.entry.key)
     return _answer(work, outcome)
+
+
+def _problem_found_later(outcome: Outcome | None) -> PosError | None:
+    """Why a delivery could not be used, where that was seen only when it was applied."""
+    if outcome is None or outcome.outcome != "parked":
+        return None
+    return Invalid(outcome.reason or "It could not be used.", details=outcome.details)
 
 
 def _take_large(

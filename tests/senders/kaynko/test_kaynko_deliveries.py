@@ -14,6 +14,7 @@ from pos_api.config import Config
 from pos_api.database.client import Db
 from pos_api.inbox.body_erasure import entries_about, erase_bodies
 from pos_api.inbox.replay import replay_entries
+from pos_api.senders import kept_reports
 from pos_api.stores import settings
 from tests.factories import Shop, assert_books_balance, stock_of
 from tests.factories import product as shop_product
@@ -346,24 +347,40 @@ def test_a_debt_paid_in_no_known_currency_is_parked_with_the_command_to_run(
 
 
 def test_a_tills_product_is_linked_and_never_changes_the_stock(till: Till, db: Db) -> None:
-    assert till.outcome(product(22, "SKU-022")) == "created"
     assert till.outcome(product(1, "A", "Apples of the till")) == "updated"
-    assert stock_of(db) == {"SKU-001": 10, "A": 10, "B": 10, "SKU-022": 0}
-    till.outcome(sale(1, item("SKU-022", 2), item("A", 1)))
-    for name in ("Oil", "Oil 2L"):
-        assert till.outcome(product(22, "SKU-022", name)) == "updated"
-    assert till.outcome(product(22, "SKU-22", "Oil 2L")) == "updated"
+    till.outcome(sale(1, item("A", 1)))
     assert till.outcome(product(1, "A", "Apples")) == "updated"
-    assert stock_of(db) == {"SKU-001": 10, "A": 9, "B": 10, "SKU-022": -2}
-    known = db.products.find_one({"_id": "SKU-022"}) or {}
-    assert (known["sku"], known["name"], known["external_ids"]) == ("SKU-22", "Oil 2L", ["till-1:22"])
+    assert till.outcome(product(1, "A-2", "Apples")) == "updated"
+    assert stock_of(db) == {"SKU-001": 10, "A": 9, "B": 10}
+    known = db.products.find_one({"_id": "A"}) or {}
+    assert (known["sku"], known["name"], known["external_ids"]) == ("A-2", "Apples", ["till-1:1"])
     assert_books_balance(db)
 
 
+def test_a_till_makes_no_product_as_it_does_not_say_how_many_there_are(till: Till, shop: Shop, db: Db) -> None:
+    reply = till.send(product(22, "NEW")).get_json()["data"]
+    assert (reply["outcome"], reply["warning_codes"][0]["code"]) == ("ignored", "stock_not_managed")
+    assert "NEW" not in stock_of(db)
+    assert shop.deliver("product.created", shop_product(12, "NEW", 7)).status_code == 200
+    assert till.outcome(product(22, "NEW", "As the till calls it")) == "updated"
+    till.outcome(sale(1, item("NEW", 2)))
+    assert stock_of(db)["NEW"] == 5, "whichever reported the product first"
+    assert_books_balance(db)
+
+
+def test_a_report_too_many_is_parked_and_answered_so(till: Till, db: Db, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept_reports, "MOST_REPORTS", 2)
+    replies = [till.send(sale(1, item("A", units), sent=units)) for units in (1, 2, 3)]
+    assert [reply.status_code for reply in replies] == [200, 200, 422]
+    [parked] = db.inbox.find({"state": "parked"})
+    assert replies[-1].get_json()["error"]["details"]["event_key"] == parked["_id"]
+    assert stock_of(db)["A"] == 8
+
+
 def test_an_older_report_of_a_product_changes_nothing(till: Till, db: Db) -> None:
-    till.outcome(product(22, "SKU-022", "New", sent=20))
-    assert till.outcome(product(22, "SKU-022", "Old", sent=10)) == "stale"
-    assert (db.products.find_one({"_id": "SKU-022"}) or {})["name"] == "New"
+    till.outcome(product(1, "A", "New", sent=20))
+    assert till.outcome(product(1, "A", "Old", sent=10)) == "stale"
+    assert (db.products.find_one({"_id": "A"}) or {})["name"] == "New"
 
 
 @pytest.mark.parametrize("code", [None, "", "   "])

@@ -11,6 +11,9 @@ import pytest
 
 from pos_api.errors import Invalid
 from pos_api.payments.model import PaymentUpdate
+from pos_api.senders.payment_provider import subscriptions
+from pos_api.senders.payment_provider.subscriptions import SubscriptionThing
+from pos_api.senders.reports import KnownReport, Reported
 from pos_api.senders.stripe.sender import Stripe
 from pos_api.stores.model import Store
 from pos_api.subscriptions.model import SubscriptionUpdate
@@ -311,6 +314,31 @@ def test_a_subscription_has_its_newest_state_and_its_history_in_any_order_of_arr
     assert [step["at"] for step in expected.history] == [moment(at) for at in (0, 0, 100, 200, 200)]
     for order in itertools.permutations(events):
         assert _subscription(*order) == expected
+
+
+def test_of_a_subscription_that_changes_every_day_older_reports_without_news_are_dropped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(subscriptions, "_KEPT", 2)
+    statuses = ["incomplete", "active", "active", "past_due", "active", "active", "active"]
+    reports = [
+        KnownReport(f"id-{number}", "reported", {**_CONTENT, "status": status}, moment(number), moment(number), "cause")
+        for number, status in enumerate(statuses)
+    ]
+    thing = SubscriptionThing("stripe-1", "sub_1")
+    state = thing.put_together(Reported(reports, 7, "cause", moment(9)))
+    assert state.dropped == ["id-2"]
+    kept = [each for each in reports if each.id not in state.dropped]
+    assert thing.put_together(Reported(kept, 7, "cause", moment(9))).commands == state.commands
+
+
+_CONTENT = {
+    "customer": "cus_1",
+    "current_period_end": None,
+    "began_at": moment(0),
+    "event": "customer.subscription.updated",
+    "at": None,
+}
 
 
 def test_the_end_of_the_period_is_read_of_the_subscription_and_of_its_items() -> None:
