@@ -78,14 +78,12 @@ def _order(delivery: _Delivery) -> Sequence[Command]:
 
 
 def _purchase(delivery: _Delivery) -> Sequence[Command]:
-    """The purchase. The same content again is the same purchase, whenever it was emitted; of refunds the time matters:
-    the same part may be paid back twice."""
+    """The purchase. When it was emitted matters: of two that differ the later counts, and the same part may be paid
+    back twice."""
     number, store = delivery.number(), delivery.store
-    content = delivery.content(fields.purchase_content)
+    content = {**delivery.content(fields.purchase_content), "sent_at": delivery.at}
     if delivery.message.topic == CONFIRMED:
         check_currency(content, store)
-    else:
-        content["sent_at"] = delivery.at
     return (delivery.report(f"purchase:{number}", content, partial(purchase_state, store, number)),)
 
 

@@ -109,6 +109,14 @@ def test_refunds_pay_back_what_their_lines_say_and_the_last_one_what_is_left_of_
     assert state.unusable == {}
 
 
+def test_of_a_purchase_that_is_reported_in_two_ways_the_latest_counts_in_any_order() -> None:
+    """Also where the first one is emitted once more."""
+    reported = [purchase([line(1, cents)], minute=minute) for cents, minute in ((100, 35), (200, 36), (100, 37))]
+    for messages in itertools.permutations(reported):
+        [paid] = [each for each in _state(messages).commands if isinstance(each, PaymentUpdate)]
+        assert str(paid.amount) == "1.00"
+
+
 def test_the_same_part_twice_at_other_times_is_refunded_once_and_the_other_one_parked() -> None:
     part = [line(1, 1000, vat=100)]
     state = _state([purchase(), refund(part, minute=41), refund(part, minute=40), refund(part, minute=40)])
