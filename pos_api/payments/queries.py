@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, cast
 
 from pos_api.common.text_search import wanted_contact_words
@@ -84,9 +84,17 @@ def of_order(db: Db, order: str) -> list[Payment]:
 
 
 def of_orders(db: Db, orders: Iterable[str]) -> Mapping[str, list[Payment]]:
-    """The stored payments of these orders, by order."""
+    """Those stored payments of these orders that were made, and of each order one of each store that nobody has
+    verified, which can be any number; by order."""
     found: dict[str, list[Payment]] = defaultdict(list)
-    for payment in db.payments.find({"order": {"$in": list(orders)}}):
+    of_these = {"$in": list(orders)}
+    made = db.payments.find({"order": of_these, "status": {"$in": sorted(PAID)}})
+    one_of_each: list[Document] = [
+        {"$match": {"order": of_these, "status": "unverified"}},
+        {"$group": {"_id": {"order": "$order", "store": "$store"}, "payment": {"$first": "$$ROOT"}}},
+    ]
+    unverified = (each["payment"] for each in db.payments.aggregate(one_of_each))
+    for payment in chain(made, unverified):
         found[payment["order"]].append(cast("Payment", payment))
     return found
 
