@@ -109,7 +109,7 @@ def _secret(given: str | None) -> str:
 
 def _print_json(sender: Sender[Any], name: str, secret: str, more: dict[str, str]) -> None:
     shown = {"name": name, "kind": sender.kind, "endpoint": endpoint(sender), "secret": secret or None, **more}
-    click.echo(json.dumps(shown))
+    say(json.dumps(shown))
 
 
 def _print_endpoint(config: Config, sender: Sender[Any], secret: str) -> None:

@@ -156,7 +156,8 @@ class Rollup:
     def add(self, order: Document, is_first: bool) -> None:
         """Add one order; one that does not count is only among the statuses."""
         total, status = decimal(order.get("total")), order["status"]
-        self._add(STATUS, _short(status), 1, total)
+        if order["counts_as_sale"] or order["stage"] != "completed":  # else it is paid, and counts, as another order
+            self._add(STATUS, _short(status), 1, total)
         if not order["counts_as_sale"]:
             return
         back = _paid_back(order) if order.get("refunds") or order["stage"] == "refunded" else _NONE
@@ -197,6 +198,9 @@ class Rollup:
         rates = {_rate(tax) for tax in lines}
         if len(rates) == 1:  # then it is of that rate, whether a refund says so or not
             left = {rates.pop(): back.tax}
+        of_rates = sum((_tax(tax) for tax in lines), NOTHING) - sum(left.values(), NOTHING)
+        if of_no_rate := decimal(order.get("total_tax")) - back.tax - of_rates:
+            self._add(RATE, (0, "", "0"), 0, of_no_rate)
         for tax in lines:
             rate = _rate(tax)
             key = (_short_rate(rate), _short(tax.get("label", "")), tax.get("rate_percent", "0"))

@@ -30,6 +30,7 @@ from pos_api.figures import rollup
 from pos_api.figures.measures import AMOUNTS
 from pos_api.orders import apply as orders
 from pos_api.orders.buckets import BUCKET_SIZE
+from pos_api.orders.model import Status
 from pos_api.processing import recurring_jobs
 from pos_api.staff import token_claims
 from tests.factories import Shop, line, order, order_update
@@ -186,6 +187,29 @@ def test_figures_by_store_and_tips_apart_from_all_other_amounts(db: Db) -> None:
     assert [day["tips"] for day in figures["by_day"]] == [D("20.00")]
     [of_shop] = stats.figures(db, store="default")["currencies"]
     assert (of_shop["tips"], [row["store"] for row in of_shop["by_store"]]) == (D("0"), ["default"])
+
+
+def test_tax_whose_rate_was_not_reported_is_a_row_of_its_own(db: Db) -> None:
+    amounts = {"total": Decimal128("12.50"), "total_tax": Decimal128("2.50"), "currency": "SEK", "day": "2026-11-22"}
+    rate = {"rate_id": 1, "label": "Moms", "rate_percent": "25", "tax_total": Decimal128("2.00")}
+    orders.apply(db, [order_update(1, {**amounts, "status": "completed"})])
+    orders.apply(db, [order_update(2, {**amounts, "status": "completed", "tax_lines": [rate]})])
+    orders.apply(db, [order_update(3, {**amounts, "status": "refunded"})])
+    figures = of(db)
+    by_rate = {row["label"]: row["total_tax"] for row in figures["tax_by_rate"]}
+    assert by_rate == {"": D("3.00"), "Moms": D("2.00")}
+    assert sum(by_rate.values()) == figures["taxes"] == D("5.00")
+
+
+def test_what_is_completed_and_paid_as_another_order_is_in_no_status(db: Db) -> None:
+    amounts = {"total": Decimal128("36.00"), "currency": "SEK", "day": "2026-11-22"}
+    served = Status("completed", "taken", counts_as_sale=False, stage="completed")
+    sent = Status("sent", "taken", counts_as_sale=False, stage="open")
+    orders.apply(db, [order_update(1, amounts, status=served, initial_status=served)])
+    orders.apply(db, [order_update(2, amounts, status=sent, initial_status=sent)])
+    orders.apply(db, [order_update(3, {**amounts, "status": "completed"})])
+    found = [(row["status"], row["orders_count"]) for row in of(db)["by_status"]]
+    assert found == [("completed", 1), ("sent", 1)]
 
 
 # --- refunds ------------------------------------------------------------------------------------------------------

@@ -73,7 +73,7 @@ class DayFigures(Figures):
 
 
 class StatusCount(Schema):
-    """Orders in a status; here all count but deleted ones."""
+    """Orders in a status; here all count but deleted ones, and completed ones that are paid as another order."""
 
     status = fields.String(required=True, metadata={"example": "completed"})
     orders_count = fields.Integer(required=True, metadata={"example": 2})
