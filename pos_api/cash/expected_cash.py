@@ -54,16 +54,19 @@ def intervals(sessions: Sequence[CashSession], next_opening: datetime | None) ->
     return found[::-1]
 
 
-def expected_cash(session: CashSession, interval: Interval | None, movements: Iterable[CashMovement]) -> ExpectedCash:
+def expected_cash(
+    session: CashSession, interval: Interval | None, movements: Iterable[CashMovement], currency_of_store: str = ""
+) -> ExpectedCash:
     """What a session should have, by those of these movements that are within its interval.
 
-    Amounts of several currencies are never added up: those that are not the session's are left out. Where the session
-    has no currency it has that of its movements, as long as it is one.
+    Amounts of several currencies are never added up: those that are not the session's are left out. A session or a
+    movement without a currency came when the till's store had none, and has the one that the store has now; while it
+    has none, a session has that of its movements, as long as it is one.
     """
     own = [each for each in movements if interval and interval.has(each["at"]) and decimal(each["amount"])]
-    currencies = {each["currency"] for each in own}
-    currency = session["currency"] or ("" if len(currencies) > 1 else "".join(currencies))
-    own = [each for each in own if each["currency"] == currency]
+    currencies = {each["currency"] or currency_of_store for each in own}
+    currency = session["currency"] or currency_of_store or ("" if len(currencies) > 1 else "".join(currencies))
+    own = [each for each in own if (each["currency"] or currency_of_store) == currency]
     assumed = sum((decimal(each["amount"]) for each in own if each["is_assumed"]), Decimal(0))
     opening, counted = session["opening_cash"], session["counted_cash"]
     if interval is None or opening is None or (currencies and not currency):

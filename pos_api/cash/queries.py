@@ -7,7 +7,7 @@ the index of store and time, so it costs the same however long the history is.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -21,6 +21,9 @@ from pos_api.errors import NotFound
 
 Position = tuple[datetime, str]
 """Where a list stands: `listed_at` and `_id` of its last session."""
+
+CurrencyOf: TypeAlias = Callable[[str], str]
+"""The currency that a store has now, blank where it has none: that of what its till sent before it had one."""
 
 _NEWEST_FIRST = [("listed_at", -1), ("_id", -1)]
 _OF_STORE = [("store", 1), *_NEWEST_FIRST]
@@ -40,20 +43,20 @@ Found: TypeAlias = tuple[CashSession, ExpectedCash]
 """A stored session, and what was expected of it."""
 
 
-def stream(db: Db, wanted: Filter) -> Iterator[Document]:
+def stream(db: Db, currency_of: CurrencyOf, wanted: Filter) -> Iterator[Document]:
     """All sessions that match, newest first, as they are shown; read as they are taken."""
     after: Position | None = None
-    while found := find(db, wanted, _CHUNK, after):
+    while found := find(db, currency_of, wanted, _CHUNK, after):
         yield from map(shown, found)
         after = position(found[-1])
 
 
-def get(db: Db, session: str) -> Document:
+def get(db: Db, currency_of: CurrencyOf, session: str) -> Document:
     """One session by its `store:id`, as it is shown. Raises NotFound."""
     found = cast("CashSession | None", db.cash_sessions.find_one({"_id": session}))
     if found is None:
         raise NotFound(f"There is no cash session {session[:80]!r}.")
-    return shown((found, _expected_of_store(db, [found])[0]))
+    return shown((found, _expected_of_store(db, currency_of, [found])[0]))
 
 
 def position(found: Found) -> Position:
@@ -66,7 +69,7 @@ def shown(found: Found) -> Document:
     return presentation.session(*found)
 
 
-def find(db: Db, wanted: Filter, limit: int, after: Position | None = None) -> list[Found]:
+def find(db: Db, currency_of: CurrencyOf, wanted: Filter, limit: int, after: Position | None = None) -> list[Found]:
     """Up to `limit` sessions, newest first, from `after` on."""
     cursor = db.cash_sessions.find(_query(wanted, after)).sort(_NEWEST_FIRST).limit(limit)
     if wanted.store is not None:
@@ -75,7 +78,7 @@ def find(db: Db, wanted: Filter, limit: int, after: Position | None = None) -> l
     expected: dict[str, ExpectedCash] = {}
     for _, group in groupby(sorted(found, key=lambda each: each["store"]), key=lambda each: each["store"]):
         sessions = sorted(group, key=lambda each: (each["opened_at"] or each["listed_at"], each["_id"]))
-        for session, known in zip(sessions, _expected_of_store(db, sessions), strict=True):
+        for session, known in zip(sessions, _expected_of_store(db, currency_of, sessions), strict=True):
             expected[session["_id"]] = known
     return [(session, expected[session["_id"]]) for session in found]
 
@@ -95,16 +98,17 @@ def _query(wanted: Filter, after: Position | None) -> Document:
     return query
 
 
-def _expected_of_store(db: Db, sessions: list[CashSession]) -> list[ExpectedCash]:
+def _expected_of_store(db: Db, currency_of: CurrencyOf, sessions: list[CashSession]) -> list[ExpectedCash]:
     """What is expected of sessions of one store, which are all that there are between the first and the last."""
     known = intervals(sessions, _next_opening(db, sessions))
-    movements = _movements(db, sessions[0]["store"], [each for each in known if each])
+    store = sessions[0]["store"]
+    movements = _movements(db, store, [each for each in known if each])
     times = [each["at"] for each in movements]
     expected = []
     for session, interval in zip(sessions, known, strict=True):
         first = bisect_left(times, interval.start) if interval else 0
         last = bisect_left(times, interval.end) if interval and interval.end else len(times)
-        expected.append(expected_cash(session, interval, movements[first:last]))
+        expected.append(expected_cash(session, interval, movements[first:last], currency_of(store)))
     return expected
 
 

@@ -118,6 +118,9 @@ def _print_endpoint(config: Config, sender: Sender[Any], secret: str) -> None:
         say(f"  secret:                {secret}")
 
 
+_HOW_MANY = ("none", "one", "two, while it is rotated: both count")
+
+
 @store.command("rotate")
 @click.argument("name")
 @_secret_option
@@ -134,14 +137,20 @@ def rotate(config: Config, db: Db, /, name: str, secret: str | None, end: bool, 
         secrets.end_rotation(db, name)
         say("Only the latest secret counts; every process knows within five seconds.")
         return
-    sender = sender_of(_found(config, db, name).kind)
+    before = _found(config, db, name)
+    sender = sender_of(before.kind)
     made = secrets.rotate_secret(db, config, name, _secret(secret), has_secret=sender.has_secret)
     if as_json:
         _print_json(sender, name, made, {})
         return
-    say(f"Both secrets of {name} count now, within five seconds. Enter this one there, it is shown this once:")
+    if before.webhook_secrets:
+        say(f"Both secrets of {name} count now, within five seconds. Enter this one there, it is shown this once:")
+    else:
+        say(f"{name} had no secret. Within five seconds what is signed with this one is taken, too.")
+        say("Enter it there, it is shown this once:")
     _print_endpoint(config, sender, made)
-    say(f"Then end the older one: pos-api store rotate {name} --end")
+    if before.webhook_secrets:
+        say(f"Then end the older one: pos-api store rotate {name} --end")
 
 
 def _found(config: Config, db: Db, name: str) -> Store:
@@ -176,6 +185,7 @@ def show_store(config: Config, db: Db, /, name: str, connect: bool) -> None:
         ("currency", found.currency or "-"),
         ("live since", moment_text(found.live_since)),
         *((setting.replace("_", " "), _shown(value)) for setting, value in found.settings.items()),
+        ("secrets", _HOW_MANY[len(found.webhook_secrets)]),
         ("sends to", endpoint_url(config, sender_of(found.kind))),
     ]:
         say(f"{label:<16}{value}")

@@ -29,6 +29,7 @@ SENTENCES: Mapping[str, str] = {
     "payment_names_several_orders": "The payment names {orders} in the same way, so it is matched with none of them.",
     "line_without_sku": "Line {line}, {name}, has no product code; this order does not move its stock.",
     "reported_differently": "It was reported with {count} different contents; the newest counts.",
+    "waits_for_rest": "It is kept, and applied when the rest comes: what it belongs to has not been reported yet.",
     "sku_taken": "SKU {sku} was another product's, which is {product} until it has a new one.",
 }
 """The English sentence of each code, with its values' names in braces."""

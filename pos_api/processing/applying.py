@@ -12,6 +12,7 @@ from pos_api.catalogue import apply as products
 from pos_api.catalogue import archive as product_archive
 from pos_api.catalogue import items
 from pos_api.catalogue.model import ItemUpdate, ProductDeletion, ProductUpdate
+from pos_api.common.warning_messages import warn
 from pos_api.customers import apply as customers
 from pos_api.customers.model import CustomerErasure, CustomerUpdate, Erasure
 from pos_api.database.client import Db
@@ -191,7 +192,7 @@ def _(command: Report, db: Db, work: Work) -> Outcome:
     if command.id in state.unusable:
         return Outcome("parked", reason=state.unusable[command.id])
     if not outcomes:
-        return Outcome("ignored")
+        return Outcome("ignored", (warn("waits_for_rest"),))
     outcome = combined(outcomes)
     known_before = outcome.outcome == "created" and len(reported.reports) > 1  # a void makes a movement of cash
     return replace(outcome, outcome="updated") if known_before else outcome

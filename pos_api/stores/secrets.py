@@ -56,7 +56,10 @@ def rotate_secret(db: Db, config: Config, name: str, secret: str = "", *, has_se
 def end_rotation(db: Db, name: str) -> None:
     """Let only a store's latest secret count. Raises NotFound, and Conflict where there is no other one."""
     refuse_secret_of_settings(name)
-    if not _store(db, name).get("former_webhook_secret"):
+    store = _store(db, name)
+    if not store.get("webhook_secret"):
+        raise Conflict(f"{name!r} has no secret.")
+    if not store.get("former_webhook_secret"):
         raise Conflict(f"Only one secret of {name!r} counts already.")
     with audit.act(db, "secret.ended", target=name):
         db.stores.update_one({"_id": name}, {"$unset": {"former_webhook_secret": ""}})

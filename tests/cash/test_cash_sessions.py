@@ -17,6 +17,7 @@ from pos_api.cash.apply import apply_movement, apply_session
 from pos_api.cash.model import CashMovementUpdate, CashSessionUpdate
 from pos_api.config import Config
 from pos_api.database.client import Db
+from pos_api.stores import settings
 from tests.cash.sessions import FIRST, cash_session
 from tests.paging import read_all
 from tests.steps import Process
@@ -45,6 +46,10 @@ def sessions(db: Db) -> None:
         for hour in (0, 4, 12):
             _moved(db, number, hour, f"{number}.50")
         _moved(db, number, 5, "7.00", store="till-2", assumed=True)
+
+
+def _no_currency(store: str) -> str:
+    return ""
 
 
 def _all(client: FlaskClient, query: str) -> list[Any]:
@@ -77,6 +82,26 @@ def test_a_session_is_shown_with_what_was_expected_and_by_how_much_it_differs(
     assert (still_open["expected_cash"], still_open["counted_cash"], still_open["difference"]) == ("48.50", None, None)
     assert client.get(f"{_PATH}/till-1:99", headers=as_("viewer")).status_code == 404
     assert client.get(_PATH).status_code == 401
+
+
+def test_a_session_from_before_its_store_had_a_currency_has_the_one_that_it_has_now(
+    client: FlaskClient, db: Db, config: Config
+) -> None:
+    settings.add_store(db, config, "till-1", kind="kaynko")
+    apply_session(db, cash_session("1", currency=""))
+    _moved(db, 0, 1, "5.00")
+    apply_movement(
+        db, CashMovementUpdate("till-1", "euro", 1, "sale", FIRST + timedelta(hours=2), Decimal128("9"), "EUR")
+    )
+    before = _get(client, "/till-1:1")["data"]
+    assert (before["currency"], before["expected_cash"]) == ("", None), "nobody knows which of them it is"
+    settings.update_store(db, config, "till-1", currency="USD")
+    client.application.extensions["pos"].stores._read_at = float("-inf")
+    now = _get(client, "/till-1:1")["data"]
+    assert (now["currency"], now["expected_cash"], now["difference"]) == ("USD", "25.00", "75.00")
+    assert _get(client)["data"] == [now]
+    file = client.get(_PATH, headers={**as_("viewer"), "Accept": "text/csv"}).text
+    assert [each["expected_cash"] for each in csv.DictReader(io.StringIO(file))] == ["25.00"]
 
 
 @pytest.mark.parametrize("limit", [1, 3, 200])
@@ -114,13 +139,13 @@ def test_a_page_reads_what_its_sessions_span_and_no_more(process: Process, db: D
         _session(db, number)
         _moved(db, number, 1, "5.00")
     process.steps.go_on()
-    found = queries.find(process.db, queries.Filter(store="till-1"), 10)
+    found = queries.find(process.db, _no_currency, queries.Filter(store="till-1"), 10)
     assert [each[1].expected for each in found] == [25] * 10
     assert process.steps.names == ["find", "find", "find"], "the sessions, what follows them, the movements"
     with MongoClient[dict[str, Any]](config.mongodb_uri) as client:
         plain = client.get_default_database()
         plain.command("profile", 2)
-        queries.find(db, queries.Filter(store="till-1"), 10, queries.position(found[-1]))
+        queries.find(db, _no_currency, queries.Filter(store="till-1"), 10, queries.position(found[-1]))
         plain.command("profile", 0)
         profile = plain["system.profile"].find({"op": "query", "ns": {"$regex": "cash_"}})
         read = [each["docsExamined"] for each in profile]

@@ -98,6 +98,16 @@ def test_amounts_of_several_currencies_are_never_added_up() -> None:
     assert expected_cash(unknown, interval, []).expected == 20
 
 
+def test_what_came_before_the_store_had_a_currency_has_the_one_that_it_has_now() -> None:
+    interval, before = Interval(at(0), at(8)), session(0, 8, currency="")
+    both = [moved(1, "5"), moved(2, "7", "EUR"), moved(3, "1", "")]
+    found = expected_cash(before, interval, both, "USD")
+    assert (found.currency, found.expected, found.difference) == ("USD", Decimal(26), Decimal(74))
+    assert expected_cash(before, interval, [], "USD").currency == "USD"
+    assert expected_cash(session(0, 8), interval, both, "EUR").expected == 25, "a session that has one keeps it"
+    assert expected_cash(before, interval, both[2:]).expected is None, "nobody knows in which"
+
+
 @given(st.data())
 def test_a_movement_belongs_to_one_session_at_most(data: st.DataObject) -> None:
     hours = st.integers(0, 30)

@@ -228,6 +228,18 @@ def test_both_secrets_count_until_the_rotation_is_ended(run: Run, store: Callabl
     assert not {"first", "fourth", shown["secret"]} & set(repr(audit.find(db, Filter())).split("'"))
 
 
+def test_a_first_secret_is_not_said_to_count_beside_another(run: Run) -> None:
+    run("store add token-1 --kind token --trusted-key k")
+    assert "secrets         none" in run("store show token-1").output
+    assert "has no secret" in run("store rotate token-1 --end").output
+    said = run("store rotate token-1").output
+    assert "token-1 had no secret. Within five seconds what is signed with this one is taken, too." in said
+    assert ("Both secrets" in said, "--end" in said) == (False, False), "there is none to end"
+    assert "secrets         one\n" in run("store show token-1").output
+    assert "Both secrets" in run("store rotate token-1").output
+    assert "secrets         two, while it is rotated: both count" in run("store show token-1").output
+
+
 def test_a_shops_webhook_secret_is_rotated_too_but_not_that_of_the_settings(
     run: Run, store: Callable[[str], Store]
 ) -> None:

@@ -93,7 +93,7 @@ def _line(value: Any, path: FieldPath) -> SoldLine:
 
 
 def _items(values: Any, path: FieldPath) -> list[Any]:
-    if values is None:
+    if values is None or values == {}:
         raise ValueError("is required")
     return list_of(_line, essential=True)(values, path)
 

@@ -92,6 +92,11 @@ def _wanted(query: Document) -> queries.Filter:
     )
 
 
+def _currency_of() -> queries.CurrencyOf:
+    stores = services().stores  # a file is written when the request is over
+    return lambda store: stores.get(store).currency
+
+
 def _row(session: Document) -> list[Cell]:
     return [_cell(session[name]) for name in presentation.COLUMNS]
 
@@ -114,11 +119,11 @@ def list_sessions(query: Document) -> Any:
     if request.accept_mimetypes.best_match(["application/json", "text/csv"]) == "text/csv":
         asked = {"store": query.get("store"), "from": query.get("since"), "to": query.get("until")}
         audit.record(db, "cash.exported", details={name: value for name, value in asked.items() if value})
-        lines = csv_cells.write(presentation.COLUMNS, map(_row, queries.stream(db, wanted)))
+        lines = csv_cells.write(presentation.COLUMNS, map(_row, queries.stream(db, _currency_of(), wanted)))
         disposition = {"Content-Disposition": 'attachment; filename="cash-sessions.csv"'}
         return Response(lines, mimetype="text/csv", headers=disposition)
     after = pages.after(query["cursor"], datetime, str)
-    found = queries.find(db, wanted, query["limit"] + 1, after)
+    found = queries.find(db, _currency_of(), wanted, query["limit"] + 1, after)
     rows, info = pages.page(found, query["limit"], queries.position)
     return jsonify(success([queries.shown(each) for each in rows], page=info))
 
@@ -129,4 +134,4 @@ def list_sessions(query: Document) -> Any:
 @blp.response(200, reply(CashSession))
 def get_session(session: str) -> Any:
     """One cash session, as `store:id`."""
-    return jsonify(success(queries.get(services().db, session)))
+    return jsonify(success(queries.get(services().db, _currency_of(), session)))

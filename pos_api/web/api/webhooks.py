@@ -48,6 +48,7 @@ _MESSAGES = {
     "ignored": "Nothing to keep",
     "parked": "Kept for a look: it could not be used",
 }
+_KEPT = "Kept until the rest of it comes"
 
 _LEAST_SECONDS = 0.5
 """So long a delivery is waited for at least, also where its body took long to arrive."""
@@ -206,4 +207,5 @@ def _answer(work: Work, outcome: Outcome | None) -> tuple[Response, int]:
     }
     if outcome is None:
         return jsonify(success(data, message="Stored, and processed later")), 202
-    return jsonify(success(data, message=_MESSAGES[outcome.outcome])), 200
+    waits = outcome.outcome == "ignored" and any(each.code == "waits_for_rest" for each in warnings)
+    return jsonify(success(data, message=_KEPT if waits else _MESSAGES[outcome.outcome])), 200

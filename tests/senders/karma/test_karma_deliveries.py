@@ -297,7 +297,9 @@ def test_a_refund_of_some_lines_is_of_those_and_more_than_was_paid_is_parked(kar
 
 
 def test_a_refund_before_its_purchase_waits_and_is_parked_if_it_turns_out_unusable(karma: App, db: Db) -> None:
-    assert karma.outcome(refund(LUNCH[1:])) == "ignored"
+    reply = karma.send(refund(LUNCH[1:])).get_json()
+    assert (reply["data"]["outcome"], reply["message"]) == ("ignored", "Kept until the rest of it comes")
+    assert [each["code"] for each in reply["data"]["warning_codes"]] == ["waits_for_rest"]
     assert karma.outcome(refund([line(9, 100)])) == "ignored"
     assert karma.outcome(purchase()) == "updated"
     assert str(_payment(db)["refunded"]) == "20.00"

@@ -454,6 +454,7 @@ _UNUSABLE: list[tuple[Any, str]] = [
     (_changed(currency="XYZ"), "data.currency"),
     (_changed(items=None), "data.items"),
     (_changed(items="none"), "data.items"),
+    (_changed(items={}), "data.items"),
     (_changed(items=[None]), "data.items.0"),
     (_changed(items=[_SOME]), "data.items.0.quantity"),
     (_changed(items=[{**_SOME, "quantity": "two"}]), "data.items.0.quantity"),

@@ -83,6 +83,7 @@ final class Warning_Messages {
 			'line_without_sku'             => __( 'Line {line}, {name}, has no product code; its stock does not move.', 'woocommerce-pos-sync' ),
 			/* translators: Leave {names in braces} as they are. */
 			'reported_differently'         => __( 'It was reported with {count} different contents; the newest counts.', 'woocommerce-pos-sync' ),
+			'waits_for_rest'               => __( 'The POS keeps it until the rest comes, and applies it then.', 'woocommerce-pos-sync' ),
 			/* translators: Leave {names in braces} as they are. */
 			'characters_replaced'          => __( 'The POS replaced characters in the field {field} that can not be stored.', 'woocommerce-pos-sync' ),
 		);
