@@ -72,7 +72,7 @@ def from_environment(env_file: Path | None = Path(".env")) -> Config:
     env = Env()
     warnings: list[str] = []
     if env_file is not None and env_file.is_file():
-        warnings += _check_file(env_file)
+        warnings += check_file(env_file)
         env.read_env(str(env_file), recurse=False)
     try:
         config = _read(env)
@@ -86,7 +86,7 @@ def _problem(error: EnvError) -> str:
     name = str(error).split('"')[1]
     if isinstance(error, EnvValidationError):
         return f"{name}: {' '.join(error.error_messages)}"
-    return f"{name} is not set. `pos-api init` writes a .env with fresh secrets."
+    return f"{name} is not set. `pos-api init` puts a fresh one into .env."
 
 
 def _check_secrets(config: Config) -> list[str]:
@@ -117,7 +117,7 @@ def _not_fernet(keys: tuple[str, ...]) -> list[str]:
     return wrong
 
 
-def _check_file(env_file: Path) -> list[str]:
+def check_file(env_file: Path) -> list[str]:
     """What in it is likely not meant so. Raises ConfigError for what python-dotenv would pass over or fail on."""
     try:
         text = env_file.read_text(encoding="utf-8")

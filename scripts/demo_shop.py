@@ -17,13 +17,14 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from http import HTTPStatus
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import requests
@@ -232,10 +233,17 @@ def _say(what: str, words: str, outcome: str) -> None:
     print(f"{datetime.now().astimezone():%H:%M:%S}  {what:<10}  {words:<55}  {outcome}", flush=True)
 
 
+def _at_end(handler: Callable[[int, FrameType | None], object]) -> None:
+    """Let the handler run at Ctrl-C, at SIGTERM, and at SIGHUP unless it is ignored, as under nohup."""
+    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signum != signal.SIGHUP or signal.getsignal(signum) != signal.SIG_IGN:
+            signal.signal(signum, handler)
+
+
 def sell(network: Network, shop: Shop, others: list[Till | OrderingApp], events: int | None, every: float) -> None:
     """Let things happen until Ctrl-C, or so many have; then what is late arrives."""
     stop = threading.Event()
-    signal.signal(signal.SIGINT, lambda *_: stop.set())
+    _at_end(lambda *_: stop.set())
     happened = 0
     while happened != events and not stop.wait(every):
         if dice.random() < 0.4:
@@ -358,6 +366,7 @@ def main() -> int:
     parser.add_argument("--events", type=int, help="how many things happen (default: until Ctrl-C)")
     parser.add_argument("--every", type=float, default=2.0, metavar="SECONDS", help="between them (default: 2)")
     options = parser.parse_args()
+    _at_end(signal.default_int_handler)
     with suppress(KeyboardInterrupt), tempfile.TemporaryDirectory(prefix="pos-demo-") as home:
         return 0 if play(Path(home), options.port, options.events, options.every) else 1
     return 130

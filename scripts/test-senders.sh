@@ -2,7 +2,7 @@
 #
 # It is read by test-webhook.sh, whose functions and settings it uses. It makes a store of each kind, test-KIND, with a
 # fresh secret, and disconnects them in the end: openssl takes secrets as arguments, which others on this machine may
-# see. Their events stay, in XTS.
+# see. Their events stay, in XTS; KasperoPay's payment stays unverified, in USD.
 
 pos_api() { .venv/bin/pos-api "$@"; }
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 import secrets
 import signal
+import stat
 import sys
 import threading
 
 import click
 from cryptography.fernet import Fernet
+from dotenv import dotenv_values
 
 from pos_api import logs
 from pos_api.app import create_app
 from pos_api.cli.common import ENV_FILE, say, say_lines, with_config
 from pos_api.collections import COLLECTIONS
-from pos_api.config import Config, ConfigError
+from pos_api.config import Config, ConfigError, check_file
 from pos_api.database import client as database
 from pos_api.inbox.lease_renewal import renewal
 from pos_api.processing import due
@@ -55,22 +57,43 @@ SECRETS_KEYS={secrets_keys}
 
 @click.command()
 def init() -> None:
-    """Write a .env with fresh secrets, unless there is one."""
-    text = _FRESH_ENV.format(
-        webhook_api_key=secrets.token_urlsafe(32),
-        webhook_secret=secrets.token_urlsafe(32),
-        jwt_secret=secrets.token_urlsafe(48),
-        secrets_keys=Fernet.generate_key().decode(),
-    )
+    """Write a .env with fresh secrets; where there is one, add the secrets that it lacks, and change nothing else."""
+    fresh = {
+        "WEBHOOK_API_KEY": secrets.token_urlsafe(32),
+        "WEBHOOK_SECRET": secrets.token_urlsafe(32),
+        "JWT_SECRET": secrets.token_urlsafe(48),
+        "SECRETS_KEYS": Fernet.generate_key().decode(),
+    }
     try:
-        descriptor = os.open(ENV_FILE, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        raise ConfigError(f"{ENV_FILE} is there already and stays as it is.") from None
+        try:
+            descriptor = os.open(ENV_FILE, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            _complete(fresh)
+            return
+        with open(descriptor, "w", encoding="utf-8") as out:
+            out.write(_FRESH_ENV.format(**{name.lower(): secret for name, secret in fresh.items()}))
     except OSError as error:
         raise ConfigError(f"{ENV_FILE} can't be written: {error.strerror}.") from None
-    with open(descriptor, "w") as out:
-        out.write(text)
     say(f"Wrote {ENV_FILE} with fresh secrets; only you can read it.")
+
+
+def _complete(fresh: dict[str, str]) -> None:
+    """Add to the file the secrets that are set neither there nor in the environment, and let no others read it. Raises
+    ConfigError where none is missing, and OSError."""
+    check_file(ENV_FILE)
+    known = {**dotenv_values(ENV_FILE, interpolate=False), **os.environ}
+    if known.get("WEBHOOK_API_KEY"):  # it is the webhook secret too where none is set, and goes on to be
+        known.setdefault("WEBHOOK_SECRET", known["WEBHOOK_API_KEY"])
+    missing = {name: secret for name, secret in fresh.items() if not known.get(name)}
+    if not missing:
+        raise ConfigError(f"{ENV_FILE} is there already and stays as it is.")
+    mode = stat.S_IMODE(ENV_FILE.stat().st_mode)
+    if mode & 0o007:
+        ENV_FILE.chmod(mode & ~0o007)
+    with ENV_FILE.open("a", encoding="utf-8") as out:
+        out.write("\n# Fresh secrets, added by `pos-api init`.\n")
+        out.writelines(f"{name}={secret}\n" for name, secret in missing.items())
+    say(f"Added {', '.join(missing)} to {ENV_FILE}; what was there stays as it is, and others can't read it.")
 
 
 @click.command()

@@ -116,6 +116,12 @@ def _print_endpoint(config: Config, sender: Sender[Any], secret: str) -> None:
     say(f"  URL for its webhooks:  {endpoint_url(config, sender)}")
     if secret:
         say(f"  secret:                {secret}")
+    if not config.public_url:
+        say(
+            "PUBLIC_URL is not set, so the URL is one of this machine: set it to the address at which the provider"
+            " reaches this service.",
+            err=True,
+        )
 
 
 _HOW_MANY = ("none", "one", "two, while it is rotated: both count")

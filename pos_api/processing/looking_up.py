@@ -25,6 +25,10 @@ from pos_api.stores.registry import Stores
 
 log = get_logger(__name__)
 
+_LONGEST_DISCONNECTED = timedelta(minutes=1)
+"""So long after it was asked for, a look-up is over where its store is disconnected; by then a store that was connected
+again meanwhile is known to be."""
+
 
 def look_up_next(db: Db, config: Config, stores: Stores, store: str) -> bool:
     """Look up what became due last of what the store has to look up; False where nothing is due. Raises
@@ -46,7 +50,8 @@ def look_up_next(db: Db, config: Config, stores: Stores, store: str) -> bool:
 def _look_up(db: Db, config: Config, store: Store, lookup: StoredLookup, lease: str) -> None:
     causes = kept_reports.causes(db, lookup["_id"])
     report, reason = _ask(config, store, lookup, causes[0] if causes else "")
-    is_over = now() - lookup["since"] >= lookup_queue.LONGEST
+    is_disconnected = store.kind in LOOKUPS and not LOOKUPS[store.kind].is_connected(store)
+    is_over = now() - lookup["since"] >= (_LONGEST_DISCONNECTED if is_disconnected else lookup_queue.LONGEST)
     if report is None and not is_over:
         log.info("a look-up has no answer yet", store=store.id, thing=lookup["thing"], reason=reason)
         lookup_queue.postpone(db, lookup, lease, _pause(lookup))
@@ -61,6 +66,8 @@ def _ask(config: Config, store: Store, lookup: StoredLookup, cause: str) -> tupl
     """The provider's answer, or why there is none."""
     if store.kind not in LOOKUPS:  # it was removed, or this process does not know of it yet
         return None, "There is no such store."
+    if not LOOKUPS[store.kind].is_connected(store):
+        return None, "The store is disconnected."
     with guarded_client(config.outbound_allow) as client:
         return LOOKUPS[store.kind].ask(client, store, lookup["thing"], cause)
 

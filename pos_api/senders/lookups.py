@@ -17,12 +17,14 @@ from pos_api.stores.model import Store
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """`ask` asks the provider for a thing of a store, and returns the report of its answer, or None where there is none
-    yet, and why, in a sentence. `without_answer` gives the report that there was none, for what was asked for at that
-    time. Both take the key of the inbox entry that goes into history."""
+    """Nothing is looked up for a store that is not connected. `ask` asks the provider for a thing and returns
+    the report of its answer, or None where there is none yet, and why, in a sentence. `without_answer` gives the report
+    that there was none, for what was asked for at that time. Both take the key of the inbox entry that goes into
+    history."""
 
+    is_connected: Callable[[Store], bool]
     ask: Callable[[HttpClient, Store, str, str], tuple[Report | None, str]]
     without_answer: Callable[[Store, str, str, datetime, str], Report]
 
 
-LOOKUPS = {"kasperopay": Lookup(status.ask, status.without_answer)}
+LOOKUPS = {"kasperopay": Lookup(status.is_connected, status.ask, status.without_answer)}

@@ -75,6 +75,38 @@ def test_init_leaves_a_file_that_is_there(home: Path) -> None:
     assert (home / ".env").read_text() == before
 
 
+def test_init_adds_the_secrets_that_a_file_lacks_and_changes_nothing_that_is_there(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text("# mine\nPORT=8090\nJWT_SECRET=\nSTORE_NAME='A ${shop}'")
+    file.chmod(0o644)
+    before = file.read_text()
+    added = pos_api("init", cwd=tmp_path, SECRETS_KEYS="of the environment")
+    assert (added.returncode, added.stderr) == (0, "")
+    assert added.stdout.startswith("Added WEBHOOK_API_KEY, WEBHOOK_SECRET, JWT_SECRET to .env;")
+    assert file.read_text().startswith(f"{before}\n")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o640, "it holds secrets now"
+    made = dotenv_values(file, interpolate=False)
+    assert set(made) == {"PORT", "STORE_NAME", "WEBHOOK_API_KEY", "WEBHOOK_SECRET", "JWT_SECRET"}
+    assert made["STORE_NAME"] == "A ${shop}"
+    assert all(len(made[name] or "") >= 43 for name in SECRETS[:3])
+    for secret in (made["WEBHOOK_API_KEY"] or "", made["JWT_SECRET"] or ""):
+        assert secret not in added.stdout
+
+
+def test_init_makes_no_webhook_secret_where_the_api_key_is_it(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text(f"WEBHOOK_API_KEY={'k' * 32}\n")
+    assert pos_api("init", cwd=tmp_path).stdout.startswith("Added JWT_SECRET, SECRETS_KEYS to .env;")
+    assert set(dotenv_values(file)) == {"WEBHOOK_API_KEY", "JWT_SECRET", "SECRETS_KEYS"}
+
+
+def test_init_adds_nothing_to_a_file_that_it_cant_read(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("STORE_NAME='Caf\n")
+    ended = pos_api("init", cwd=tmp_path)
+    assert (ended.returncode, ended.stderr) == (1, "Error: .env: line 1 is not NAME=value, or a quote is open.\n")
+    assert (tmp_path / ".env").read_text() == "STORE_NAME='Caf\n"
+
+
 @pytest.mark.parametrize(
     ("command", "given", "message"),
     [

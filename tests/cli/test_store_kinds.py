@@ -98,6 +98,18 @@ def test_a_store_is_added_with_its_endpoint_and_its_secret_which_is_shown_once(
     assert "till " in run("store list").output
 
 
+def test_without_public_url_it_says_that_the_printed_address_is_one_of_this_machine(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for line in ("store add till-1 --kind till", "store rotate till-1"):
+        said = run(line)
+        assert "PUBLIC_URL is not set" in said.stderr
+        assert "PUBLIC_URL" not in said.stdout
+    assert run("store add till-2 --kind till --json").stderr == "", "that is for programs"
+    monkeypatch.setenv("PUBLIC_URL", "https://pos.example")
+    assert run("store add till-3 --kind till").stderr == ""
+
+
 def test_a_secret_is_given_or_read_from_standard_input(run: Run, store: Callable[[str], Store], db: Db) -> None:
     assert "given-to-us" in run("store add till-1 --kind till --secret given-to-us").output
     assert json.loads(run("store add till-2 --kind till --secret - --json", "read in\n").output)["secret"] == "read in"

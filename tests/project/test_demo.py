@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.service import free_port
 from tests.waiting import wait_until
 
@@ -30,4 +32,22 @@ def test_shop_till_app_and_pos_agree_at_ctrl_c_and_nothing_is_left(tmp_path: Pat
     for happened in ("  till  ", "is voided", "  app   ", "is paid, with a tip of"):
         assert happened in said.read_text()
     assert said.read_text().endswith("The stock of all 6 SKUs is what is left.\n")
+    assert list(home.iterdir()) == []
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP])
+def test_ended_otherwise_it_leaves_nothing_either(signum: signal.Signals, tmp_path: Path) -> None:
+    """Also while the service is being started."""
+    said, home = tmp_path / "said", tmp_path / "home"
+    home.mkdir()
+    command = [sys.executable, "-m", "scripts.demo_shop", "--port", str(free_port()), "--every", "60"]
+    with said.open("wb") as out:
+        demo = subprocess.Popen(command, stdout=out, stderr=out, env={**os.environ, "TMPDIR": str(home)})
+    try:
+        wait_until(lambda: any(home.glob("*/log")), 60)
+        demo.send_signal(signum)
+        assert demo.wait(40) == 130, said.read_text()
+    finally:
+        demo.kill()
+        demo.wait()
     assert list(home.iterdir()) == []

@@ -85,7 +85,7 @@ def _without_answer(claims: Sequence[KnownReport], unanswered: Sequence[KnownRep
     if not unanswered:
         return {}
     last = max(unanswered, key=lambda each: (each.content["claimed_until"], each.id)).content
-    reason = f"It could not be verified within three days. {last['reason']}"
+    reason = f"It could not be verified. {last['reason']}"
     return {each.id: reason for each in claims if each.received_at <= last["claimed_until"]}
 
 

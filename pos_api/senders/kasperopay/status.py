@@ -59,6 +59,11 @@ def read_url(text: str) -> str:
     return url
 
 
+def is_connected(store: Store) -> bool:
+    """Whether the store has a merchant id; one that was disconnected has none, and nothing is looked up for it."""
+    return bool(store.settings.get("merchant_id"))
+
+
 def ask(client: HttpClient, store: Store, thing: str, cause: str) -> tuple[Report | None, str]:
     """Look a payment up: the report of the answer, or None and why there is none yet (`senders.lookups`)."""
     payment_id = thing.removeprefix(thing_of(""))
@@ -72,8 +77,8 @@ def ask(client: HttpClient, store: Store, thing: str, cause: str) -> tuple[Repor
 
 def without_answer(store: Store, thing: str, cause: str, since: datetime, reason: str) -> Report:
     """The report that there was no answer for what was claimed until `since`, the time of the latest claim, by the
-    clock of whichever process."""
-    content = {"claimed_until": since + _CLOCKS_DIFFER, "reason": reason}
+    clock of whichever process; not for what is claimed from now on."""
+    content = {"claimed_until": min(since + _CLOCKS_DIFFER, now()), "reason": reason}
     return _report(store, thing, cause, NO_ANSWER, content)
 
 

@@ -24,6 +24,7 @@ from pos_api.inbox.replay import replay_entries
 from pos_api.outbound import client as outbound
 from pos_api.processing import lookup_threads
 from pos_api.senders.kasperopay import payment, sender
+from pos_api.stores import removal
 from tests.factories import Shop, line, order
 from tests.hostile_shop import Answering
 from tests.senders.kasperopay.kaspa import MERCHANT, StatusServer, add_kaspa_store, completed, paid, raw
@@ -138,6 +139,29 @@ def test_what_is_never_answered_is_parked_after_three_days(kaspa: FlaskClient, d
 
     status.answers["pay_1"] = completed()
     replay_entries(db, [key])
+    wait_for(db, "completed")
+
+
+def test_of_a_store_that_was_disconnected_nothing_is_looked_up(
+    kaspa: FlaskClient, db: Db, status: StatusServer
+) -> None:
+    key = send(kaspa, paid()).get_json()["data"]["event_key"]
+    wait_for_attempts(db, 1)
+    removal.disconnect_store(db, "kaspa-1", ["merchant_id"])
+    read_stores_anew(kaspa)
+    make_due(db)
+    wait_for_attempts(db, 2)
+    assert db.inbox.count_documents({"_id": key, "state": "parked"}) == 0, "it may be connected again just now"
+    make_due(db, age=timedelta(minutes=1))
+    wait_until(lambda: db.lookups.count_documents({}) == 0, 10)
+    entry = db.inbox.find_one({"_id": key}) or {}
+    assert (entry["state"], status_of(db), status.asked) == ("parked", "unverified", ["pay_1"])
+    assert entry["reason"] == "It could not be verified. The store is disconnected."
+
+    db.stores.update_one({"_id": "kaspa-1"}, {"$set": {"settings.merchant_id": MERCHANT}})
+    read_stores_anew(kaspa)
+    status.answers["pay_1"] = completed()
+    send(kaspa, paid(timestamp="2026-01-30T15:31:00.000Z", order_id="ord_457"))
     wait_for(db, "completed")
 
 

@@ -139,7 +139,7 @@ def test_a_payment_whose_claims_name_different_orders_is_for_neither() -> None:
 def test_what_was_not_answered_in_time_is_parked_and_a_later_claim_is_looked_up() -> None:
     payment, looked_up, parked = come_to(claim(), no_answer())
     assert (payment.status, looked_up) == ("unverified", False)
-    assert list(parked.values()) == [payment.reason] == ["It could not be verified within three days. HTTP 404."]
+    assert list(parked.values()) == [payment.reason] == ["It could not be verified. HTTP 404."]
     payment, looked_up, parked = come_to(claim(), no_answer(), claim(5, amount_usd="15.06"))
     assert (payment.status, looked_up, set(parked)) == ("unverified", True, {claim().id})
     payment, looked_up, parked = come_to(claim(), no_answer(), answer())
