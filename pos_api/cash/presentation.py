@@ -6,7 +6,7 @@ from bson import Decimal128
 
 from pos_api.cash.expected_cash import ExpectedCash
 from pos_api.cash.model import CashSession
-from pos_api.common.money import decimal128
+from pos_api.common.money import decimal, decimal128, with_decimals_of
 from pos_api.common.presentation import fields, shown
 from pos_api.database.client import Document
 
@@ -18,12 +18,14 @@ _SESSION = fields(*COLUMNS)
 
 
 def session(stored: CashSession, expected: ExpectedCash) -> Document:
-    """A stored session with what was expected of it."""
+    """A stored session with what was expected of it. `assumed_cash` has the decimals of the cash that it was opened
+    with, or else closed."""
+    beside = decimal(stored["opening_cash"] or stored["counted_cash"])
     worked_out: dict[str, Decimal128 | str | None] = {
         "id": stored["_id"],
         "expected_cash": None if expected.expected is None else decimal128(expected.expected),
         "difference": None if expected.difference is None else decimal128(expected.difference),
-        "assumed_cash": decimal128(expected.assumed),
+        "assumed_cash": decimal128(with_decimals_of(expected.assumed, beside)),
         "currency": expected.currency,
     }
     known = {**stored, **worked_out}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from decimal import Decimal
+from decimal import Context, Decimal
 from functools import lru_cache
 from typing import Any
 
@@ -53,6 +53,19 @@ def with_cents(amount: Decimal128) -> Decimal128:
 
 
 _CENTS = Decimal("0.01")
+
+
+def with_decimals_of(amount: Decimal, other: Decimal) -> Decimal:
+    """The amount with at least as many decimals as the one beside which it is shown: 0 beside 12.50 is 0.00, beside
+    1500 (yen) it is 0. Left as it is where it would have more digits than MongoDB keeps."""
+    places = _decimals(other)
+    if _decimals(amount) >= places or amount.adjusted() + places >= _MOST_KEPT:
+        return amount
+    return amount.quantize(Decimal(1).scaleb(-places), context=_EXACT)
+
+
+_MOST_KEPT = 34
+_EXACT = Context(prec=_MOST_KEPT)
 
 
 @lru_cache(maxsize=65_536)

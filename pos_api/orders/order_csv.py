@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from pos_api.common import csv_cells
 from pos_api.common.csv_cells import Cell
-from pos_api.common.money import decimal
+from pos_api.common.money import decimal, with_decimals_of
 from pos_api.common.time import rfc3339
 from pos_api.database.client import Document
 
@@ -49,13 +49,14 @@ def write(orders: Iterable[Document]) -> Iterator[str]:
 def _row(order: Document) -> list[Cell]:
     billing = order.get("billing", {})
     items = "; ".join(f"{line['quantity']} × {line['sku'] or line.get('name', '')}" for line in order["line_items"])
+    refunded = sum((decimal(refund["amount"]) for refund in order.get("refunds", ())), Decimal(0))
     cells: dict[str, Cell] = {
         "order": order["id"],
         "created_at": rfc3339(order["created_at"]),
         "day": order["day"],
         **{name: str(order.get(name, "")) for name in _TEXTS},
         **{name: decimal(order[name]) if name in order else None for name in _AMOUNTS},
-        "refunded": sum((decimal(refund["amount"]) for refund in order.get("refunds", ())), Decimal(0)),
+        "refunded": with_decimals_of(refunded, decimal(order.get("total"))),
         "payment_method": order.get("payment_method_title") or order.get("payment_method", ""),
         **{name: billing.get(name, "") for name in _BUYER},
         "items": items,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pos_api.common.money import ZERO
+from pos_api.common.money import decimal, decimal128, with_decimals_of
 from pos_api.common.presentation import fields, shown
 from pos_api.common.warning_messages import messages
 from pos_api.customers.presentation import ADDRESS
@@ -88,7 +88,8 @@ def _with_texts(order: Document) -> dict[str, Any]:
 
 def _with_names(order: Document) -> dict[str, Any]:
     """The order with what orders of all senders have: its id as text, a number (its id, where its sender gives none)
-    and a tip."""
+    and a tip, with the decimals of the total."""
     external_id = str(order["order_id"])
-    number, tip = order.get("number") or external_id, order.get("tip", ZERO)
+    number = order.get("number") or external_id
+    tip = decimal128(with_decimals_of(decimal(order.get("tip")), decimal(order.get("total"))))
     return {"id": order["_id"], **order, "external_id": external_id, "number": number, "tip": tip}

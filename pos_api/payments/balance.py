@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from pos_api.common.money import decimal
+from pos_api.common.money import decimal, with_decimals_of
 from pos_api.orders.model import Order
 from pos_api.payments.model import PAID, Payment, order_key_by_transaction
 
@@ -27,6 +27,7 @@ SENTENCES: Mapping[str, str] = {
     "payment_amount": "{paid} was paid, and the order is of {total}.",
     "payment_currency": "The payment {payment} is in {currency}, and the order in {expected}; it does not count.",
     "overpaid": "{paid} is paid, and {due} is due.",
+    "refund_at_provider_only": "{refunded} was paid back at {stores}, of which the shop knows {known}.",
 }
 """The English sentence of each code, with its values' names in braces."""
 
@@ -49,7 +50,7 @@ class Discrepancy:
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """What of an order is paid, what is owed (never below 0), and what does not fit."""
+    """What of an order is paid, what is owed (never below 0), with the decimals of its total, and what does not fit."""
 
     paid: Decimal
     owed: Decimal
@@ -62,7 +63,9 @@ def balance(order: Order, payments: Sequence[Payment], providers: Mapping[str, P
     due = due_of(order)
     paid = paid_of(order, payments, providers, due)
     found = discrepancies(order, payments, providers, moment)
-    return Balance(paid, max(due - paid, _ZERO), tuple(found))
+    total = decimal(order.get("total"))
+    owed = max(due - paid, _ZERO)
+    return Balance(with_decimals_of(paid, total), with_decimals_of(owed, total), tuple(found))
 
 
 def due_of(order: Order) -> Decimal:
@@ -146,14 +149,29 @@ def discrepancies(
     kept = [each for each in made if _net(each) > 0] or made
     sums = sum(map(_without_tip, kept), _ZERO)
     tips = sum((decimal(each["tip"]) for each in kept), _ZERO)
-    total, due, paid = decimal(order.get("total")), due_of(order), _sum_paid(order, made)
+    total = decimal(order.get("total"))
+    due, paid = with_decimals_of(due_of(order), total), with_decimals_of(_sum_paid(order, made), total)
     if len(kept) > 1 and sums > total and paid > due:
         found.append(_discrepancy("paid_twice", count=len(kept), paid=sums, total=total))
     elif _is_paid_there(order, made, providers) and total not in (sums, sums + tips) and paid != due:
         found.append(_discrepancy("payment_amount", paid=sums, total=total))
     elif paid > due and moment - order.get("received_at", moment) >= PAYMENT_DUE_WITHIN:
         found.append(_discrepancy("overpaid", paid=paid, due=due))
-    return found
+    return [*found, *_refunds_at_providers_only(order, made)] if paid < due else found
+
+
+def _refunds_at_providers_only(order: Order, made: Sequence[Payment]) -> list[Discrepancy]:
+    """What was paid back at providers and is more than the shop's refunds, as one or no discrepancy. A shop whose order
+    is refunded knows it, and a tip is no part of what it sold."""
+    back = [each for each in made if each["store"] != order["store"] and decimal(each["refunded"]) > 0]
+    refunded = sum((min(decimal(each["refunded"]), _without_tip(each)) for each in back), _ZERO)
+    known = sum((decimal(refund["amount"]) for refund in order.get("refunds", ())), _ZERO)
+    if order["stage"] == "refunded" or refunded <= known:
+        return []
+    amount = f"{refunded:f} {back[0]['currency'].upper()}".strip()
+    stores = ", ".join(sorted({each["store"] for each in back}))
+    known = with_decimals_of(known, refunded)
+    return [_discrepancy("refund_at_provider_only", refunded=amount, stores=stores, known=known)]
 
 
 def is_missing(order: Order, payments: Sequence[Payment], providers: Mapping[str, Provider], moment: datetime) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pos_api.common.money import decimal, decimal128, with_decimals_of
 from pos_api.common.presentation import fields, shown
 from pos_api.common.warning_messages import warn
 from pos_api.database.client import Document
@@ -25,8 +26,10 @@ LISTED = {**dict.fromkeys(_PAYMENT.keys() - {"id"}, 1), "candidates": 1, "listed
 
 def payment(stored: Mapping[str, Any], tabs: Mapping[str, Mapping[str, Any]]) -> Document:
     """A stored payment. `tabs` has the stored tabs by their `_id`. The reason says also why it is matched with none of
-    several orders."""
-    document = {"id": stored["_id"], **stored}
+    several orders. `refunded` and `tip` have the decimals of the amount."""
+    amount = decimal(stored["amount"])
+    beside = {name: decimal128(with_decimals_of(decimal(stored[name]), amount)) for name in ("refunded", "tip")}
+    document = {"id": stored["_id"], **stored, **beside}
     if "tab" in stored:
         document["tab"] = tab(stored["store"], stored["tab"], tabs)
     candidates = stored.get("candidates")

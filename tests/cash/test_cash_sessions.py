@@ -73,7 +73,7 @@ def test_a_session_is_shown_with_what_was_expected_and_by_how_much_it_differs(
         "counted_cash": "100.00",
         "expected_cash": "27.00",
         "difference": "73.00",
-        "assumed_cash": "0",
+        "assumed_cash": "0.00",
         "currency": "USD",
     }
     of_second = _get(client, "/till-2:3")["data"]

@@ -173,9 +173,42 @@ def test_a_payment_of_another_amount() -> None:
     assert _codes(_paid(), _payment("110.00")) == ["payment_amount"]
     assert _codes(_paid(), _payment("110.00", tip="10.00")) == []
     assert _codes(_paid("110.00"), _payment("110.00", tip="10.00")) == [], "the shop's total has the tip in it"
-    assert _codes(_paid(), _payment("100.00", "20.00", status="partially_refunded")) == []
     assert _codes(_paid(**_refunded("100.00")), _payment(refunded="100.00", status="refunded")) == []
     assert _codes(_order(), _payment("90.00")) == [], "more may come"
+
+
+def test_what_was_paid_back_at_the_provider_alone_is_a_discrepancy_at_once() -> None:
+    part_back = _payment(refunded="25.00", status="partially_refunded")
+    found = _balance(_paid(), part_back, at=PAID_AT).discrepancies
+    assert [(each.code, each.message) for each in found] == [
+        ("refund_at_provider_only", "25.00 SEK was paid back at pay, of which the shop knows 0.00.")
+    ]
+    [found_of_more] = _balance(_paid(**_refunded("10.00")), part_back).discrepancies
+    assert found_of_more.message == "25.00 SEK was paid back at pay, of which the shop knows 10.00."
+    all_back = _payment(refunded="100.00", status="refunded")
+    assert _codes(_paid(), all_back) == ["refund_at_provider_only"]
+    assert _codes(_paid(), all_back, _payment(_id="pay:p2", refunded="25.00")) == ["refund_at_provider_only"]
+
+
+def test_what_was_paid_back_is_no_discrepancy_where_the_shop_knows_it_or_nothing_is_due() -> None:
+    part_back = _payment(refunded="25.00", status="partially_refunded")
+    all_back = _payment(refunded="100.00", status="refunded")
+    assert _codes(_paid(**_refunded("25.00")), part_back) == []
+    assert _codes(_paid(stage="refunded"), all_back) == []
+    assert _codes(_paid(stage="cancelled", counts_as_sale=False), all_back) == []
+    assert _codes(_paid(deleted_at=PAID_AT), all_back) == []
+    assert _codes(_paid(), all_back, _payment(_id="pay:p2")) == [], "it was paid twice, and one was paid back"
+    assert _codes(_paid(store="pay"), part_back) == [], "its own store reports it"
+    with_tip = _payment("110.00", "110.00", "10.00", "refunded")
+    assert _codes(_paid("110.00", **_refunded("100.00")), with_tip) == [], "the tip was paid back with it"
+
+
+@pytest.mark.parametrize(("total", "expected"), [("100.00", "0.00"), ("1500", "0"), ("1.250", "0.000")])
+def test_what_is_paid_and_owed_has_the_decimals_of_the_total(total: str, expected: str) -> None:
+    assert [str(_balance(_order(total)).paid), str(_balance(_order(total), _payment(total)).owed)] == [expected] * 2
+    cancelled = _balance(_paid(total, stage="cancelled", counts_as_sale=False), _payment(total))
+    assert str(cancelled.paid) == total
+    assert [each.message for each in cancelled.discrepancies] == [f"{total} is paid, and {expected} is due."]
 
 
 def test_a_payment_in_another_currency_does_not_count() -> None:

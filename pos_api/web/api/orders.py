@@ -147,7 +147,7 @@ class Order(Schema):
     currency = fields.String(metadata={"example": "SEK"})
     total = Money(metadata={"example": "295.68"})
     total_tax = Money(metadata={"example": "31.68"})
-    tip = Money(required=True, metadata={"description": "Apart: no part of the total.", "example": "0"})
+    tip = Money(required=True, metadata={"description": "Apart: no part of the total.", "example": "0.00"})
     cart_tax = Money(metadata={"example": "25.80"})
     shipping_total = Money(metadata={"example": "49.00"})
     shipping_tax = Money(metadata={"example": "5.88"})

@@ -86,8 +86,8 @@ class Payment(Schema):
         metadata={"description": "What failed, was canceled or is unverified counts nowhere.", "example": "completed"},
     )
     amount = Money(required=True, metadata={"example": "295.68"})
-    refunded = Money(required=True, metadata={"example": "0"})
-    tip = Money(required=True, metadata={"example": "0"})
+    refunded = Money(required=True, metadata={"example": "0.00"})
+    tip = Money(required=True, metadata={"example": "0.00"})
     currency = fields.String(required=True, metadata={"example": "SEK"})
     method = fields.String(required=True, metadata={"example": "card"})
     method_is_assumed = fields.Boolean(
@@ -128,7 +128,7 @@ class ContradictingOrder(Schema):
     currency = fields.String(required=True, metadata={"example": "SEK"})
     total = Money(required=True, metadata={"example": "295.68"})
     paid = Money(required=True, metadata={"example": "591.36"})
-    owed = Money(required=True, metadata={"example": "0"})
+    owed = Money(required=True, metadata={"example": "0.00"})
     discrepancies = fields.List(fields.Nested(PaymentDiscrepancy), required=True)
 
 

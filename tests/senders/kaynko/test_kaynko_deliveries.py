@@ -424,7 +424,7 @@ def test_a_sessions_expected_cash_is_what_came_in_and_went_out_while_it_was_open
         for each in reply
     ]
     assert shown == [
-        ("till-1:6", "-115.00", "0", None, None),
+        ("till-1:6", "-115.00", "0.00", None, None),
         ("till-1:5", "179.50", "50.00", "187.50", "8.00"),
     ]
 

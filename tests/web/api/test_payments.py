@@ -70,8 +70,8 @@ def test_a_payment_is_shown_with_exactly_these_fields(client: FlaskClient, db: D
         "order": None,
         "status": "completed",
         "amount": "12.50",
-        "refunded": "0",
-        "tip": "0",
+        "refunded": "0.00",
+        "tip": "0.00",
         "currency": "SEK",
         "method": "card",
         "reference": "ref-p1",
@@ -96,6 +96,21 @@ def test_what_applies_to_a_payment_alone_is_shown_where_it_does(client: FlaskCli
     reply = client.get(PATH, headers=STAFF)
     conforms(client, reply, PATH)
     assert [each.get("tab") for each in data(reply)] == [tab, second["tab"]]
+
+
+def test_amounts_have_the_decimals_of_the_payment_and_of_the_order(client: FlaskClient, shop: Shop, db: Db) -> None:
+    apply(db, payment("p1", "1500", currency="JPY"))
+    apply(db, payment("p2", "12.50", tip=Decimal128("1.5"), refunded=Decimal128("0.0")))
+    rows = {row["external_id"]: row for row in data(client.get(PATH, headers=STAFF))}
+    assert [(rows[name]["refunded"], rows[name]["tip"]) for name in ("p1", "p2")] == [("0", "0"), ("0.00", "1.50")]
+    shop.outcome("order.created", order(7, line("A"), total="12.50"))
+    shop.outcome("order.created", order(8, line("A"), total="1500", currency="JPY"))
+    for number, zero in ((7, "0.00"), (8, "0")):
+        shown = data(client.get(f"/api/webhooks/orders/{number}", headers=STAFF))
+        assert (shown["paid"], shown["tip"]) == (zero, zero)
+    exported = client.get("/api/webhooks/orders", headers=STAFF | {"Accept": "text/csv"}).text
+    amounts = {row["order"]: (row["tip"], row["refunded"]) for row in csv.DictReader(exported.splitlines())}
+    assert amounts == {"default:7": ("0.00", "0.00"), "default:8": ("0", "0")}
 
 
 def test_a_flood_of_claims_hides_no_payment_that_was_made(
@@ -161,7 +176,7 @@ def test_a_spreadsheet_gets_all_payments_and_the_audit_has_it(client: FlaskClien
     reply = client.get(f"{PATH}?limit=1&store=pay", headers=VIEWER | {"Accept": "text/csv"})
     assert (reply.status_code, reply.mimetype) == (200, "text/csv")
     rows = {row["payment"]: row for row in csv.DictReader(reply.text.splitlines())}
-    assert (rows["pay:p2"]["amount"], rows["pay:p2"]["tip"], rows["pay:p2"]["order"]) == ("110.00", "10", "")
+    assert (rows["pay:p2"]["amount"], rows["pay:p2"]["tip"], rows["pay:p2"]["order"]) == ("110.00", "10.00", "")
     assert (rows["pay:=1+1"]["external_id"], rows["pay:=1+1"]["amount"]) == ("'=1+1", "-3.50")
     [entry] = audit.find(db, audit.Filter(action="payments.exported"))
     assert entry["details"] == {"store": "pay"}
@@ -200,7 +215,7 @@ def test_an_order_shows_its_payments_and_what_is_owed(client: FlaskClient, shop:
             "kind": "woocommerce",
             "external_id": "7",
             "number": "S-77",
-            "tip": "0",
+            "tip": "0.00",
         }
 
 
