@@ -56,6 +56,7 @@ from pos_api.orders.buckets import BUCKET_SIZE
 _BUCKETS_AT_ONCE = 64
 _CHANGES_AT_ONCE = 2_000
 _OVERLAP = timedelta(seconds=10)
+_random = random.SystemRandom()
 
 
 def refresh(db: Db, seconds: float = float("inf")) -> int:
@@ -105,7 +106,7 @@ def _shared_out(buckets: list[str]) -> Iterator[list[str]]:
     """The buckets a few at a time, neighbours together, from anywhere on: several processes that start at once do not
     do the same."""
     parts = list(in_batches(sorted(buckets), _BUCKETS_AT_ONCE))
-    first = random.randrange(len(parts)) if parts else 0  # noqa: S311 - no secret
+    first = _random.randrange(len(parts)) if parts else 0
     yield from parts[first:] + parts[:first]
 
 

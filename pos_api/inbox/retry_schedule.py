@@ -14,6 +14,7 @@ MAX_ATTEMPTS = 8
 _FIRST_PAUSE = 2.0
 _LONGEST_PAUSE = 600.0
 """Seconds; each pause is twice the one before."""
+_random = random.SystemRandom()
 
 
 def fail(db: Db, lease: str, entry: InboxEntry, reason: str) -> None:
@@ -23,7 +24,7 @@ def fail(db: Db, lease: str, entry: InboxEntry, reason: str) -> None:
     changes: Document = {"attempts": attempts, "reason": reason}
     removed = {"lease": "", **INTERRUPTIONS}
     if attempts < MAX_ATTEMPTS:
-        pause = min(_FIRST_PAUSE * 2**attempts, _LONGEST_PAUSE) * random.uniform(0.75, 1.25)  # noqa: S311 - jitter
+        pause = min(_FIRST_PAUSE * 2**attempts, _LONGEST_PAUSE) * _random.uniform(0.75, 1.25)
         changes["due_at"] = now() + timedelta(seconds=pause)
     else:
         changes |= {"state": "failed", "attention_at": now()}

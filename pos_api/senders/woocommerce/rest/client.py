@@ -35,6 +35,7 @@ _CLOCKS_AGREE = 2.0
 """The shop's clock is known to a second, so less than this is no difference."""
 _CREDIBLE_CLOCK = 86_400.0
 """A shop's clock that is off by more seconds than these is ignored."""
+_random = random.SystemRandom()
 
 
 class RestClient:
@@ -96,7 +97,7 @@ class RestClient:
                     raise problem from None
             if wait > _LONGEST_PAUSE or attempt == self._attempts or time.monotonic() - started_at > _PATIENCE:
                 break
-            self._sleep(max(wait, _FIRST_PAUSE * 2 ** (attempt - 1)) * random.uniform(1, 1.5))  # noqa: S311 - jitter
+            self._sleep(max(wait, _FIRST_PAUSE * 2 ** (attempt - 1)) * _random.uniform(1, 1.5))
         raise problem
 
     def _send(self, method: str, path: str, params: Document, body: Document | None) -> Reply:
