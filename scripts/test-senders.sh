@@ -49,7 +49,7 @@ play_senders() {
   store karma
   store kaynko
   store stripe
-  store paymentkit --public-key "0x$public"
+  store paymentkit --public-key "0x$public" --livemode no
   pos_api store add test-kasperopay --kind kasperopay --currency USD --merchant-id kpm_test --store-name Test \
     --status-url 'https://kasperopay.invalid/{payment_id}' >/dev/null 2>&1 ||
     pos_api store set test-kasperopay --merchant-id kpm_test >/dev/null

@@ -153,6 +153,7 @@ def empty_database(mongodb_uri: str) -> Iterator[str]:
     with MongoClient[dict[str, Any]](uri) as client:
         emptied = client.get_default_database()
         emptied.command("profile", 0)
+        emptied.drop_collection("system.profile")
         for name in emptied.list_collection_names(filter={"name": {"$not": {"$regex": "^system"}}}):
             if name in _WITH_INDEXES:
                 emptied[name].delete_many({})

@@ -333,7 +333,7 @@ def test_a_cell_is_never_a_formula_and_an_amount_stays_a_number(db: Db) -> None:
     assert header == ",".join(order_csv.COLUMNS)
     assert row == (
         'default:1,"\'=HYPERLINK(""http://evil.example"")",default,,1,2026-11-22T12:01:00Z,2026-11-22,processing,,-5.00,'
-        ',,,0,2.50,,anna@example.se,Anna,Öberg,,070-123 45 67,,"1.5 × @sum; 1 × Gift, wrapped"'
+        ',,,0.00,2.50,,anna@example.se,Anna,Öberg,,070-123 45 67,,"1.5 × @sum; 1 × Gift, wrapped"'
     )
 
 
