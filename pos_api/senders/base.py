@@ -250,6 +250,26 @@ class Sender(Protocol[MessageT]):
         ...
 
 
+class SenderDefaults:
+    """What most senders do alike, to inherit from: no pings, no delivery ids, and a body that may be stored as it is.
+    See `Sender` for what each promises."""
+
+    def is_ping(self, headers: Mapping[str, str], body: bytes) -> bool:
+        return False
+
+    def kept_headers(self, headers: Mapping[str, str]) -> dict[str, str]:
+        return {}
+
+    def kept_body(self, body: bytes) -> bytes:
+        return body
+
+    def kept_meta(self, meta: list[Document], more: tuple[str, ...]) -> list[Document]:
+        return meta
+
+    def delivery_id(self, headers: Mapping[str, str]) -> str:
+        return ""
+
+
 class Ingest(Protocol):
     """Brings in what was read from a store, rather than sent by it: through the inbox, like a delivery.
 

@@ -17,12 +17,19 @@ from bson import Decimal128
 
 from pos_api.catalogue.external_ids import external_id
 from pos_api.catalogue.model import ProductUpdate
-from pos_api.database.client import Document
 from pos_api.errors import Invalid, Unauthorized
 from pos_api.inbox.model import Noun
 from pos_api.orders.model import OrderFields, OrderUpdate, Status
 from pos_api.orders.parts import Line
-from pos_api.senders.base import Authenticated, BodyHmacs, Command, Setting, StoreCandidates, StreamedAuthentication
+from pos_api.senders.base import (
+    Authenticated,
+    BodyHmacs,
+    Command,
+    SenderDefaults,
+    Setting,
+    StoreCandidates,
+    StreamedAuthentication,
+)
 from pos_api.senders.documentation import Documentation
 from pos_api.stores.model import Store
 
@@ -65,7 +72,7 @@ def signed(body: bytes, secret: str) -> dict[str, str]:
     return {"Content-Type": "application/json", "X-Till-Signature": f"sha256={digest}"}
 
 
-class TillSender:
+class TillSender(SenderDefaults):
     """See `base.Sender`. One that is still to be written in full does not read cents."""
 
     kind = "till"
@@ -96,18 +103,6 @@ class TillSender:
 
     def authenticate_parts(self, headers: Mapping[str, str], candidates: StoreCandidates) -> StreamedAuthentication:
         return _Parts(candidates, headers.get(_HEADER, ""))
-
-    def kept_headers(self, headers: Mapping[str, str]) -> dict[str, str]:
-        return {}
-
-    def kept_body(self, body: bytes) -> bytes:
-        return body
-
-    def kept_meta(self, meta: list[Document], more: tuple[str, ...]) -> list[Document]:
-        return meta
-
-    def delivery_id(self, headers: Mapping[str, str]) -> str:
-        return ""
 
     def read(self, headers: Mapping[str, str], body: bytes) -> Sale:
         message = json.loads(body)

@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from pos_api.database.client import Document
 from pos_api.inbox.model import Noun
-from pos_api.senders.base import Authenticated, Command, Setting, StoreCandidates, StreamedAuthentication
+from pos_api.senders.base import (
+    Authenticated,
+    Command,
+    SenderDefaults,
+    Setting,
+    StoreCandidates,
+    StreamedAuthentication,
+)
 from pos_api.senders.body_signature import SignedBody
 from pos_api.senders.karma import messages
 from pos_api.senders.karma.documentation import DOCUMENTATION
@@ -19,7 +25,7 @@ from pos_api.stores.model import Store
 _SIGNATURE = "x-webhook-signature"
 
 
-class Karma:
+class Karma(SenderDefaults):
     """What a sender has to be able to do (`base.Sender`)."""
 
     kind = KIND
@@ -32,9 +38,6 @@ class Karma:
     def noun(self, topic: str) -> Noun:
         return noun_of(topic)
 
-    def is_ping(self, headers: Mapping[str, str], body: bytes) -> bool:
-        return False
-
     def authenticate(self, headers: Mapping[str, str], body: bytes, candidates: StoreCandidates) -> Authenticated:
         parts = _signed(headers, candidates)
         parts.add(body)
@@ -42,18 +45,6 @@ class Karma:
 
     def authenticate_parts(self, headers: Mapping[str, str], candidates: StoreCandidates) -> StreamedAuthentication:
         return _signed(headers, candidates)
-
-    def kept_headers(self, headers: Mapping[str, str]) -> dict[str, str]:
-        return {}
-
-    def kept_body(self, body: bytes) -> bytes:
-        return body
-
-    def kept_meta(self, meta: list[Document], more: tuple[str, ...]) -> list[Document]:
-        return meta
-
-    def delivery_id(self, headers: Mapping[str, str]) -> str:
-        return ""
 
     def read(self, headers: Mapping[str, str], body: bytes) -> Message:
         return messages.read(body)

@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
 
-from pos_api.database.client import Document
 from pos_api.errors import Unauthorized
 from pos_api.inbox.model import Noun
 from pos_api.senders import values
-from pos_api.senders.base import ORDERS_OF, Authenticated, Command, Setting, StoreCandidates
+from pos_api.senders.base import ORDERS_OF, Authenticated, Command, SenderDefaults, Setting, StoreCandidates
 from pos_api.senders.kasperopay import claims, status
 from pos_api.senders.kasperopay.claims import COMPLETED, Webhook
 from pos_api.senders.kasperopay.documentation import DOCUMENTATION
@@ -51,7 +50,7 @@ class _Parts:
         return _store_of(claims.named("merchant_id", self._beginning), self._candidates)
 
 
-class KasperoPay:
+class KasperoPay(SenderDefaults):
     """See `base.Sender`. Its webhooks are not signed: `merchant_id` names the store, and what they claim counts only
     when it was looked up. Parked ones are answered 200, as they would only be sent again."""
 
@@ -75,9 +74,6 @@ class KasperoPay:
     def noun(self, topic: str) -> Noun:
         return "payment" if topic in self.topics else ""
 
-    def is_ping(self, headers: Mapping[str, str], body: bytes) -> bool:
-        return False
-
     def authenticate(self, headers: Mapping[str, str], body: bytes, candidates: StoreCandidates) -> Authenticated:
         return _store_of(claims.merchant_of(body), candidates)
 
@@ -91,12 +87,6 @@ class KasperoPay:
 
     def kept_body(self, body: bytes) -> bytes:
         return claims.kept_body(body)
-
-    def kept_meta(self, meta: list[Document], more: tuple[str, ...]) -> list[Document]:
-        return meta
-
-    def delivery_id(self, headers: Mapping[str, str]) -> str:
-        return ""
 
     def read(self, headers: Mapping[str, str], body: bytes) -> Webhook:
         # It is read as it is kept, so that a replay reads the same.

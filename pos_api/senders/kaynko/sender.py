@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
-from pos_api.database.client import Document
 from pos_api.inbox.model import Noun
 from pos_api.senders.base import (
     Authenticated,
     Command,
+    SenderDefaults,
     Setting,
     StoreCandidates,
     StreamedAuthentication,
@@ -38,7 +38,7 @@ _TRANSLATE: Mapping[str, Callable[[Message, Store, datetime, str], Command]] = {
 }
 
 
-class Kaynko:
+class Kaynko(SenderDefaults):
     """See `base.Sender`. The app does not send again what was refused, so it is answered 422, which it shows."""
 
     kind = "kaynko"
@@ -68,18 +68,6 @@ class Kaynko:
 
     def authenticate_parts(self, headers: Mapping[str, str], candidates: StoreCandidates) -> StreamedAuthentication:
         return _signed(headers, candidates)
-
-    def kept_headers(self, headers: Mapping[str, str]) -> dict[str, str]:
-        return {}
-
-    def kept_body(self, body: bytes) -> bytes:
-        return body
-
-    def kept_meta(self, meta: list[Document], more: tuple[str, ...]) -> list[Document]:
-        return meta
-
-    def delivery_id(self, headers: Mapping[str, str]) -> str:
-        return ""
 
     def read(self, headers: Mapping[str, str], body: bytes) -> Message:
         return messages.read(body)

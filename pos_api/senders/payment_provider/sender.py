@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from pos_api.database.client import Document
 from pos_api.inbox.model import Noun
 from pos_api.senders import values
 from pos_api.senders.base import (
     ORDERS_OF,
     Authenticated,
     Command,
+    SenderDefaults,
     Setting,
     StoreCandidates,
     StreamedAuthentication,
@@ -31,7 +31,7 @@ LIVEMODE = Setting(
 )
 
 
-class PaymentProviderSender:
+class PaymentProviderSender(SenderDefaults):
     """See `base.Sender`. Parked deliveries are answered 200, as a provider repeats for days what is answered anything
     else, and then switches the endpoint off."""
 
@@ -47,9 +47,6 @@ class PaymentProviderSender:
     def noun(self, topic: str) -> Noun:
         return "subscription" if topic.startswith("customer.subscription.") else "payment"
 
-    def is_ping(self, headers: Mapping[str, str], body: bytes) -> bool:
-        return False
-
     def authenticate(self, headers: Mapping[str, str], body: bytes, candidates: StoreCandidates) -> Authenticated:
         parts = SignedParts(headers, self.signature_headers, candidates)
         parts.add(body)
@@ -63,12 +60,6 @@ class PaymentProviderSender:
 
     def kept_body(self, body: bytes) -> bytes:
         return events.kept_body(body)
-
-    def kept_meta(self, meta: list[Document], more: tuple[str, ...]) -> list[Document]:
-        return meta
-
-    def delivery_id(self, headers: Mapping[str, str]) -> str:
-        return ""
 
     def read(self, headers: Mapping[str, str], body: bytes) -> ProviderEvent:
         return events.read(body)
