@@ -31,7 +31,7 @@ def _yes_or_no(text: str) -> bool:
 
 
 class CoinSender(TillSender):
-    """A kind without a secret, whose stores are told apart by a setting."""
+    """A kind without a secret, whose stores are distinguished by a setting."""
 
     kind = "coin"
     has_secret = False
