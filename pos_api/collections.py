@@ -2,7 +2,8 @@
 
 Read in this order while the service works, orders and products are at most behind the ledger, never ahead: what is
 behind, the next event or `pos-api verify --repair` brings up. So are orders and payments at most behind the reports
-that they are worked out from, and the next report about the same thing brings them up.
+that they are worked out from, and the next report about the same thing brings them up. Events come after all that they
+are about: what was marked there and published meanwhile is published again, under the same id.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pos_api.database.collections import Collection
 from pos_api.figures import collections as figures
 from pos_api.inbox import collections as inbox
 from pos_api.orders import collections as orders
+from pos_api.outbox import collections as outbox
 from pos_api.payments import collections as payments
 from pos_api.senders import collections as senders
 from pos_api.staff import collections as staff
@@ -34,6 +36,7 @@ COLLECTIONS: tuple[Collection, ...] = (
     *stores.COLLECTIONS,
     *staff.COLLECTIONS,
     *senders.COLLECTIONS,
+    *outbox.COLLECTIONS,
     *figures.COLLECTIONS,
     *layout.COLLECTIONS,
 )

@@ -20,6 +20,7 @@ from pos_api.orders import upkeep as order_upkeep
 from pos_api.privacy import erase, retention
 from pos_api.processing.comparison_threads import ComparisonThreads
 from pos_api.processing.lookup_threads import LookupThreads
+from pos_api.processing.publishing import publish_left
 from pos_api.senders.registry import SENDERS
 from pos_api.staff import audit
 from pos_api.stores.registry import Stores
@@ -71,7 +72,10 @@ class Schedule:
     def run_round(self, *, every_job: bool) -> None:
         """Do once what is done every 20 seconds; with `every_job` also what is done every ten minutes. One that fails
         keeps no other from being done: the next round may do better."""
-        jobs: list[Callable[[], object]] = [lambda: erase.run_due(self._db, self._erasures)]
+        jobs: list[Callable[[], object]] = [
+            lambda: erase.run_due(self._db, self._erasures),
+            lambda: publish_left(self._db),
+        ]
         if self._config.reconcile_every:
             jobs.append(self._comparing.start_due)
         if every_job:

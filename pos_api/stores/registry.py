@@ -16,12 +16,12 @@ from pos_api.common.time import now
 from pos_api.config import Config, ConfigError
 from pos_api.customers.erasures import Erasures
 from pos_api.database.client import Db, Document
+from pos_api.database.sealing import unseal
 from pos_api.logs import get_logger
 from pos_api.stores import api_keys
 from pos_api.stores.api_keys import ApiKey
 from pos_api.stores.key_management import DATABASE_TIMEOUT, key_of_settings
 from pos_api.stores.model import DEFAULT, Store, site_of
-from pos_api.stores.sealing import unseal
 
 log = get_logger(__name__)
 

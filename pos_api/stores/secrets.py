@@ -11,10 +11,10 @@ from cryptography.fernet import InvalidToken
 
 from pos_api.config import Config
 from pos_api.database.client import Db, Document
+from pos_api.database.sealing import seal, unseal
 from pos_api.errors import Conflict, Invalid, NotFound
 from pos_api.staff import audit
 from pos_api.stores.model import DEFAULT
-from pos_api.stores.sealing import seal, unseal
 
 _LONGEST = 500
 

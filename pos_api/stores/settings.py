@@ -14,11 +14,11 @@ from pos_api.common.currencies import LONGEST_CODE
 from pos_api.common.time import now
 from pos_api.config import Config
 from pos_api.database.client import Db, Document
+from pos_api.database.sealing import seal
 from pos_api.errors import Conflict, Invalid, NotFound
 from pos_api.staff import audit
 from pos_api.stores import api_keys
 from pos_api.stores.model import DEFAULT, site_of
-from pos_api.stores.sealing import seal
 from pos_api.stores.secrets import generate_secret, refuse_secret_of_settings, refuse_unusable_secret
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")

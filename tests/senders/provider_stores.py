@@ -16,11 +16,11 @@ from werkzeug.test import TestResponse
 from pos_api.common.time import now
 from pos_api.config import Config
 from pos_api.database.client import Db
+from pos_api.database.sealing import seal
 from pos_api.payments.model import PaymentUpdate
 from pos_api.senders.base import Sender
 from pos_api.senders.reports import KnownReport, Report, Reported
 from pos_api.stores.model import Store
-from pos_api.stores.sealing import seal
 from pos_api.subscriptions.model import SubscriptionUpdate
 
 BEGAN = 1_795_836_000

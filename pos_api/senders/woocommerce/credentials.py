@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias, TypedDict
 from cryptography.fernet import InvalidToken
 
 from pos_api.config import Config, ConfigError
-from pos_api.stores.sealing import seal, unseal
+from pos_api.database.sealing import seal, unseal
 
 Authentication: TypeAlias = Literal["basic", "oauth"]
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from decimal import Decimal
+from contextlib import suppress
 from typing import Any
 
-from bson import Binary, Decimal128
 from flask.json.provider import DefaultJSONProvider
 
-from pos_api.common.money import decimal
-from pos_api.common.time import rfc3339
+from pos_api.common.json_text import json_value
 
 
 class JsonProvider(DefaultJSONProvider):
@@ -22,10 +19,6 @@ class JsonProvider(DefaultJSONProvider):
     @staticmethod
     def default(value: Any) -> Any:
         """What JSON has no type for."""
-        if isinstance(value, Decimal128 | Decimal):
-            return f"{decimal(value) if isinstance(value, Decimal128) else value:f}"
-        if isinstance(value, datetime):
-            return rfc3339(value)
-        if isinstance(value, Binary | bytes):
-            return bytes(value).decode("utf-8", "replace")
+        with suppress(TypeError):
+            return json_value(value)
         return DefaultJSONProvider.default(value)

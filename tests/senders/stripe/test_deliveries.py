@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from pos_api.common.time import now
 from pos_api.config import Config
 from pos_api.database.client import Db
-from pos_api.stores.sealing import seal
+from pos_api.database.sealing import seal
 from tests.factories import Shop, order
 from tests.senders.provider_stores import add_store, forget_cached_stores, payment_of, send, signature
 from tests.senders.stripe.events import HEADER, SECRET, event, intent

@@ -20,6 +20,7 @@ from werkzeug.wrappers import Request, Response
 
 from pos_api.config import Config
 from pos_api.database.client import Db
+from pos_api.database.sealing import unseal
 from pos_api.errors import Invalid, NotFound
 from pos_api.senders.woocommerce import connection
 from pos_api.senders.woocommerce.credentials import Credentials
@@ -29,7 +30,6 @@ from pos_api.senders.woocommerce.rest.client import RestClient
 from pos_api.senders.woocommerce.rest.reader import RestReader
 from pos_api.senders.woocommerce.shop_error import ShopError
 from pos_api.senders.woocommerce.shop_reader import Page, Period, Place
-from pos_api.stores.sealing import unseal
 from tests.fake_shop import KEY, SECRET, FakeShop, answer, error, html, serving
 
 

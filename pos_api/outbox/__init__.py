@@ -1,0 +1,1 @@
+"""Events for subscribers: kept in the outbox, delivered by signed requests."""

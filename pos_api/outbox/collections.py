@@ -1,0 +1,65 @@
+"""The collections of the outbox."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from pymongo import ASCENDING, DESCENDING, IndexModel
+from pymongo.collection import Collection as Stored
+
+from pos_api.database.client import Db
+from pos_api.database.collections import Collection, present
+from pos_api.outbox.model import StoredDelivery, StoredEvent, Subscription
+
+_NEWEST_FIRST = [("created_at", DESCENDING), ("_id", DESCENDING)]
+_WAITING = {"due_at": {"$exists": True}}
+
+COLLECTIONS = (
+    Collection("webhook_subscriptions", "who is sent which events, and how their deliveries fare"),
+    Collection(
+        "outbox",
+        "events of the last 30 days for which there was a subscription",
+        (
+            IndexModel([("written_at", DESCENDING), ("_id", DESCENDING)]),
+            IndexModel([("type", ASCENDING), ("written_at", DESCENDING), ("_id", DESCENDING)]),
+            IndexModel([("resource", ASCENDING), ("position", ASCENDING)]),
+            IndexModel("about"),
+        ),
+    ),
+    Collection(
+        "webhook_deliveries",
+        "each event for each subscription that wants it, with the attempts to deliver it",
+        (
+            IndexModel([("due_at", ASCENDING)], partialFilterExpression=_WAITING),
+            IndexModel([("subscription", ASCENDING), ("due_at", ASCENDING)], partialFilterExpression=_WAITING),
+            IndexModel(
+                [("subscription", ASCENDING), ("resource", ASCENDING), ("position", ASCENDING)],
+                partialFilterExpression=_WAITING,
+            ),
+            IndexModel([("subscription", ASCENDING), *_NEWEST_FIRST]),
+            IndexModel([("subscription", ASCENDING), ("state", ASCENDING), *_NEWEST_FIRST]),
+            IndexModel([("event", ASCENDING)]),
+            IndexModel([("created_at", ASCENDING)]),
+        ),
+    ),
+)
+
+
+def subscriptions(db: Db) -> Stored[Subscription]:
+    """The collection of subscriptions."""
+    return cast("Stored[Subscription]", db.webhook_subscriptions)
+
+
+def events(db: Db) -> Stored[StoredEvent]:
+    """The collection of events."""
+    return cast("Stored[StoredEvent]", db.outbox)
+
+
+def deliveries(db: Db) -> Stored[StoredDelivery]:
+    """The collection of deliveries."""
+    return cast("Stored[StoredDelivery]", db.webhook_deliveries)
+
+
+def unpublished() -> IndexModel:
+    """The index by which a domain's documents with unpublished events are found."""
+    return present("unpublished.at")

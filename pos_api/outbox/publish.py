@@ -1,0 +1,79 @@
+"""Events are written to the outbox, with a delivery for each subscription that wants them. Done again, it changes
+nothing: both have ids of their own making, and what collides is there already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, cast
+
+from pymongo import UpdateOne
+from pymongo.errors import BulkWriteError
+
+from pos_api.common.time import now
+from pos_api.database.client import Db, Document
+from pos_api.database.write_errors import only_collisions
+from pos_api.outbox.interest import interest_of
+from pos_api.outbox.model import OutboxEvent, StoredDelivery, StoredEvent, delivery_id
+
+
+def publish(db: Db, happened: Iterable[OutboxEvent]) -> None:
+    """Write those of these events that a subscription wants, each with its deliveries; two round trips for all.
+
+    Of one resource they come in their order, and every event before them is in the outbox already.
+    """
+    interest, moment = interest_of(db), now()
+    wanted = [(event, interest.of(event.type, event.store)) for event in happened]
+    events = [_stored(event, moment) for event, subscriptions in wanted if subscriptions]
+    if events:
+        _insert(db, "outbox", events)
+        _insert(db, "webhook_deliveries", [_delivery(e, each, moment) for e, wanting in wanted for each in wanting])
+
+
+def clear_marks(db: Db, collection: str, published: Mapping[Any, Iterable[str]]) -> None:
+    """Take the marks of published events (ids, by the `_id` of the document) from documents of a collection."""
+    steps = [
+        UpdateOne({"_id": key}, {"$pull": {"unpublished": {"id": {"$in": list(ids)}}}})
+        for key, ids in published.items()
+    ]
+    if steps:
+        db[collection].bulk_write(steps, ordered=False)
+
+
+def _insert(db: Db, collection: str, documents: list[Any]) -> None:
+    try:
+        db[collection].insert_many(cast("list[Document]", documents), ordered=False)
+    except BulkWriteError as error:
+        only_collisions(error)
+
+
+def _stored(event: OutboxEvent, moment: datetime) -> StoredEvent:
+    return {
+        "_id": event.id,
+        "type": event.type,
+        "at": event.at,
+        "store": event.store,
+        "resource": event.resource,
+        "position": event.position,
+        "data": event.data,
+        "reference": event.reference,
+        "about": list(event.about),
+        "written_at": moment,
+    }
+
+
+def _delivery(event: OutboxEvent, subscription: str, moment: datetime) -> StoredDelivery:
+    return {
+        "_id": delivery_id(subscription, event.id),
+        "subscription": subscription,
+        "event": event.id,
+        "type": event.type,
+        "store": event.store,
+        "resource": event.resource,
+        "position": event.position,
+        "created_at": moment,
+        "state": "waiting",
+        "due_at": moment,
+        "attempts": 0,
+        "log": [],
+    }

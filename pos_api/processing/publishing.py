@@ -1,0 +1,62 @@
+"""Events that changed documents are marked with are written to the outbox, and the marks cleared.
+
+A change and the marks of its events are one write (`outbox.model.Unpublished`), so a crash loses no event: what is left
+marked is published here when the change is applied again, when the document is changed next, or by `publish_left`.
+Whoever publishes a document publishes all that is marked on it, the oldest first: so the events of one resource come
+into the outbox in their order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, TypeAlias
+
+from pos_api.common.time import now
+from pos_api.database.client import Db, Document
+from pos_api.database.primary_term import one_primary
+from pos_api.logs import get_logger
+from pos_api.outbox.model import OutboxEvent
+from pos_api.outbox.publish import clear_marks, publish
+
+EventsOf: TypeAlias = Callable[[Db, Sequence[Document]], list[OutboxEvent]]
+"""All events that these documents of one collection are marked with, those of one document in their order."""
+
+SOURCES: Mapping[str, EventsOf] = {}
+"""By collection; its documents are marked, and `unpublished()` is among its indexes."""
+
+_LEFT_AFTER = timedelta(seconds=30)
+_BATCH = 200
+
+log = get_logger(__name__)
+
+
+def publish_marked(db: Db, collection: str, documents: Iterable[Any]) -> None:
+    """Publish what these documents are marked with. Of an event that several of them are marked with the first counts:
+    give a document as it was before as it is now, where both are at hand."""
+    marked = [each for each in documents if each.get("unpublished")]
+    if not marked:
+        return
+    events: dict[str, OutboxEvent] = {}
+    for event in SOURCES[collection](db, marked):
+        events.setdefault(event.id, event)
+    publish(db, events.values())
+    marks: dict[Any, set[str]] = {}
+    for document in marked:
+        marks.setdefault(document["_id"], set()).update(mark["id"] for mark in document["unpublished"])
+    clear_marks(db, collection, marks)
+
+
+@one_primary()
+def publish_left(db: Db) -> int:
+    """Publish what is marked for so long that whoever marked it must have been interrupted; returns how many
+    documents were."""
+    left = 0
+    for collection in SOURCES:
+        before = {"unpublished.at": {"$lt": now() - _LEFT_AFTER}}
+        documents = list(db[collection].find(before).sort("unpublished.at", 1).limit(_BATCH))
+        publish_marked(db, collection, documents)
+        left += len(documents)
+    if left:
+        log.info("events were published that were left behind", documents=left)
+    return left
