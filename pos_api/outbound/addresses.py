@@ -67,9 +67,7 @@ def guarded_refusal(allowed: Sequence[Network]) -> Refusal:
     """The `Refusal` of all that is not public, or not asked over https, except within the networks `allowed`."""
 
     def refusal(address: str, encrypted: bool) -> str | None:
-        host = _host(address)
-        if isinstance(host, IPv6Address) and host in _MAPPED:
-            host = IPv4Address(int(host) & 0xFFFFFFFF)
+        host = _unmapped(address)
         if why := shop_refusal(str(host)):
             return why
         if _is_within(host, allowed):
@@ -79,6 +77,19 @@ def guarded_refusal(allowed: Sequence[Network]) -> Refusal:
         return None if encrypted else "asked over http, and not within OUTBOUND_ALLOW"
 
     return refusal
+
+
+def is_allowed(address: str, allowed: Sequence[Network]) -> bool:
+    """Whether an IP address lies within the networks `allowed` (OUTBOUND_ALLOW)."""
+    return _is_within(_unmapped(address), allowed)
+
+
+def _unmapped(address: str) -> IPv4Address | IPv6Address:
+    """An address; of an IPv4-mapped one the IPv4 address."""
+    host = _host(address)
+    if isinstance(host, IPv6Address) and host in _MAPPED:
+        return IPv4Address(int(host) & 0xFFFFFFFF)
+    return host
 
 
 def _is_within(host: IPv4Address | IPv6Address, networks: Iterable[Network]) -> bool:

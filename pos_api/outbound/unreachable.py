@@ -1,12 +1,16 @@
-"""Why a server could not be reached, in plain words."""
+"""Why a server could not be reached, in plain words, and whether this machine's own network is to blame."""
 
 from __future__ import annotations
 
+import errno
 import http.client
+import os
 import socket
 import ssl
 from collections.abc import Iterator
 
+import aiohttp
+import aiohttp.http_exceptions
 import requests
 import urllib3
 
@@ -17,12 +21,32 @@ _CAUSES: tuple[tuple[type[BaseException], str, str], ...] = (
     (socket.gaierror, "dns", "There is no host {host}."),
     (ConnectionRefusedError, "refused", "{host} refuses the connection: nothing listens there."),
     (http.client.LineTooLong, *_TOO_LARGE),
+    (aiohttp.http_exceptions.LineTooLong, *_TOO_LARGE),
+    (aiohttp.http_exceptions.HttpProcessingError, "malformed", "What {host} answers is not valid HTTP."),
     (urllib3.exceptions.DecodeError, "cut_off", "The answer of {host} can't be unpacked."),
 )
-"""What an exception among the reasons means: a cause and a message."""
+"""What an exception among the reasons means: a cause and a message. The first that fits counts."""
+
+_LOCAL_LOOKUPS = frozenset({socket.EAI_AGAIN, socket.EAI_MEMORY, socket.EAI_SYSTEM})
+_LOCAL_ERRORS = frozenset(
+    {
+        *(errno.ENETUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL),  # no network, no free port
+        *(errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM),  # no free socket
+        *(errno.EPERM, errno.EACCES),  # a firewall of this machine
+    }
+)
 
 
-def unreachable(error: Exception, host: str) -> RequestError:
+def is_local_fault(error: BaseException) -> bool:
+    """Whether an exception of a request is a fault of this machine or its network: no route, no name server that
+    answers, no free socket, a firewall here. EAI_AGAIN also comes where the name servers of the host itself fail, for
+    the system's resolver does not distinguish them."""
+    if isinstance(error, RequestError):
+        return error.is_local
+    return any(_is_local(each) for each in _chain(error))
+
+
+def unreachable(error: BaseException, host: str) -> RequestError:
     """The error that says what failed, without the request's address: it may hold a signature."""
     reasons = list(_chain(error))
     for reason in reasons:
@@ -30,7 +54,7 @@ def unreachable(error: Exception, host: str) -> RequestError:
             return known
     if isinstance(error, requests.Timeout) or any(isinstance(each, TimeoutError) for each in reasons):
         return RequestError("timeout", f"{host} did not answer in time.")
-    if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.MissingSchema):
+    if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.MissingSchema | aiohttp.InvalidURL):
         return RequestError("address", f"{host} is no address of a server.")
     return RequestError("cut_off", f"The connection to {host} broke off.")
 
@@ -42,10 +66,26 @@ def _known(reason: BaseException, host: str) -> RequestError | None:
         return RequestError("tls", f"No safe connection to {host}: {_tls_problem(reason)}.")
     if type(reason) is http.client.HTTPException:  # too many headers; subclasses are other faults
         return RequestError(_TOO_LARGE[0], _TOO_LARGE[1].format(host=host))
+    if _is_local(reason):
+        return _local_fault(reason, host)
     for kind, cause, message in _CAUSES:
         if isinstance(reason, kind):
             return RequestError(cause, message.format(host=host))
     return None
+
+
+def _is_local(reason: BaseException) -> bool:
+    if isinstance(reason, socket.gaierror):
+        return reason.errno in _LOCAL_LOOKUPS
+    is_system_error = isinstance(reason, OSError) and not isinstance(reason, ssl.SSLError | requests.RequestException)
+    return is_system_error and getattr(reason, "errno", None) in _LOCAL_ERRORS
+
+
+def _local_fault(reason: BaseException, host: str) -> RequestError:
+    if isinstance(reason, socket.gaierror):
+        return RequestError("dns", f"The name {host} can't be looked up at the moment.", is_local=True)
+    problem = os.strerror(getattr(reason, "errno", 0) or 0).lower()
+    return RequestError("network", f"This machine can't connect to {host} ({problem}).", is_local=True)
 
 
 def _tls_problem(error: ssl.SSLError) -> str:

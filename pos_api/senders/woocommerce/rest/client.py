@@ -29,7 +29,7 @@ _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 120.0
 _PATIENCE = 180.0
 """Seconds after which a request that keeps failing is not made again."""
-_TRIED_AGAIN = frozenset({"timeout", "cut_off", "not_json", "refused"})
+_TRIED_AGAIN = frozenset({"timeout", "cut_off", "not_json", "refused", "network"})
 """Causes that may be gone a moment later."""
 _CLOCKS_AGREE = 2.0
 """The shop's clock is known to a second, so less than this is no difference."""

@@ -24,7 +24,7 @@ _SECOND = timedelta(seconds=1)
 _MOST_HIDDEN = 200
 """So many variations of one product that the shop names and does not list are asked for one by one."""
 _MOST_WEBHOOK_PAGES = 100
-_SHOP_FAILS = SIZE_DEPENDENT | {"refused", "dns", "tls", "too_many_requests"}
+_SHOP_FAILS = SIZE_DEPENDENT | {"refused", "dns", "tls", "network", "too_many_requests"}
 _FAILURES_IN_A_ROW = 4
 """So many rows in a row that each fail: it is the shop that fails, rather than some of its rows."""
 
