@@ -5,6 +5,7 @@ from __future__ import annotations
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from pos_api.database.collections import Collection
+from pos_api.outbox.collections import unpublished
 
 _NEWEST_FIRST = [("listed_at", DESCENDING), ("_id", DESCENDING)]
 
@@ -15,6 +16,7 @@ COLLECTIONS = (
         (
             IndexModel(_NEWEST_FIRST),
             IndexModel([("store", ASCENDING), *_NEWEST_FIRST]),
+            unpublished(),
         ),
     ),
     Collection(

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, TypeAlias, TypedDict
+from typing import Literal, NotRequired, TypeAlias, TypedDict
 
 from bson import Decimal128
 
 from pos_api.common.warning_messages import EventWarning
 from pos_api.events import CashSessionChanged
+from pos_api.outbox.model import Unpublished
 
 Outcome: TypeAlias = Literal["created", "updated", "unchanged", "stale"]
 CashKind: TypeAlias = Literal["sale", "void", "debt"]
@@ -33,6 +34,7 @@ class CashSession(TypedDict):
     counted_cash: Decimal128 | None
     currency: str
     listed_at: datetime
+    unpublished: NotRequired[list[Unpublished]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +96,10 @@ class CashMovementUpdate:
 
 @dataclass(frozen=True, slots=True)
 class CashResult:
-    """What became of a command, and the events that it caused."""
+    """What became of a command, the events that it caused, and the session as it is stored now (None of a
+    movement)."""
 
     outcome: Outcome
     warnings: tuple[EventWarning, ...] = ()
     events: tuple[CashSessionChanged, ...] = ()
+    session: CashSession | None = None

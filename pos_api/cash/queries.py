@@ -56,7 +56,12 @@ def get(db: Db, currency_of: CurrencyOf, session: str) -> Document:
     found = cast("CashSession | None", db.cash_sessions.find_one({"_id": session}))
     if found is None:
         raise NotFound(f"There is no cash session {session[:80]!r}.")
-    return shown((found, _expected_of_store(db, currency_of, [found])[0]))
+    return show(db, currency_of, found)
+
+
+def show(db: Db, currency_of: CurrencyOf, session: CashSession) -> Document:
+    """A stored session as it is shown."""
+    return shown((session, _expected_of_store(db, currency_of, [session])[0]))
 
 
 def position(found: Found) -> Position:

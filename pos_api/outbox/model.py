@@ -20,11 +20,13 @@ DeliveryState: TypeAlias = Literal["waiting", "succeeded", "failed"]
 
 
 class Unpublished(TypedDict):
-    """The mark of an event on the document that it is about, until the event is in the outbox."""
+    """The mark of an event on the document that it is about, until the event is in the outbox. `position` is that of
+    the event, where the document does not show it."""
 
     id: str
     type: str
     at: datetime
+    position: NotRequired[int]
 
 
 @dataclass(frozen=True, slots=True)

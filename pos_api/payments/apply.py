@@ -10,6 +10,8 @@ from pos_api.common.warning_messages import EventWarning, warn
 from pos_api.database.client import Db, Document
 from pos_api.database.sequenced import save_newer
 from pos_api.events import PaymentChange, PaymentChanged
+from pos_api.outbox.interest import wants
+from pos_api.outbox.marks import add_marks, mark_of
 from pos_api.payments.matching import match_payment
 from pos_api.payments.model import PAID, Payment, PaymentResult, PaymentStep, PaymentUpdate, TabUpdate
 from pos_api.payments.naming import search_words
@@ -18,15 +20,20 @@ from pos_api.payments.naming import search_words
 def apply(db: Db, update: PaymentUpdate) -> PaymentResult:
     """Set a payment to what its store's reports say, unless more reports were applied already, and look for its order.
 
-    The events are those of the changes that this inbox entry made, now or before a crash.
+    The events are those of the changes that this inbox entry made, now or before a crash. The payment is marked with
+    them where a subscription wants them.
     """
+    is_marked = wants(db, "payment")
     saved = save_newer(
-        db.payments, _document(update), complete=lambda after, before: _complete(after, before, update.cause)
+        db.payments,
+        _document(update),
+        kept=("unpublished",),
+        complete=lambda after, before: _complete(after, before, update, is_marked=is_marked),
     )
     payment = cast("Payment", saved.after)
     if payment["wanted"]:
         payment = match_payment(db, payment)
-    return PaymentResult(saved.outcome, _warnings(payment), _events(payment, update))
+    return PaymentResult(saved.outcome, _warnings(payment), _events(payment, update), payment)
 
 
 def _document(update: PaymentUpdate) -> Document:
@@ -54,9 +61,10 @@ def _document(update: PaymentUpdate) -> Document:
     return document | {name: value for name, value in said.items() if value}
 
 
-def _complete(after: Document, before: Document | None, cause: str) -> None:
+def _complete(after: Document, before: Document | None, update: PaymentUpdate, *, is_marked: bool) -> None:
     """Set what a payment has from before: its order, while it names it in the same ways, or in more; what became of it;
-    the time by which it is listed, where none is known; and the words by which it is found."""
+    the time by which it is listed, where none is known; the words by which it is found; and the marks of what
+    changed."""
     if before and before["wanted"] and set(before["wanted"]) <= set(after["wanted"]):
         after |= {name: before[name] for name in ("order", "order_names", "candidates") if name in before}
     if before and after["paid_at"] is None:
@@ -65,7 +73,12 @@ def _complete(after: Document, before: Document | None, cause: str) -> None:
     after["search"] = search_words(after["external_id"], after["reference"], after["wanted"], names)
     steps: list[PaymentStep] = list(before["changes"]) if before else []
     rev = before["rev"] + 1 if before else 1
-    after["changes"] = steps + [{"change": change, "cause": cause, "rev": rev} for change in _changes(after, before)]
+    new: list[PaymentStep] = [
+        {"change": change, "cause": update.cause, "rev": rev} for change in _changes(after, before)
+    ]
+    after["changes"] = steps + new
+    if is_marked:
+        add_marks(after, (mark_of(_event(step, update), _position(step)) for step in new))
 
 
 def _changes(after: Document, before: Document | None) -> list[PaymentChange]:
@@ -79,11 +92,16 @@ def _changes(after: Document, before: Document | None) -> list[PaymentChange]:
 
 
 def _events(payment: Payment, update: PaymentUpdate) -> tuple[PaymentChanged, ...]:
-    return tuple(
-        PaymentChanged(payment["_id"], payment["store"], step["rev"], step["change"], update.received_at)
-        for step in payment["changes"]
-        if step["cause"] == update.cause
-    )
+    return tuple(_event(step, update) for step in payment["changes"] if step["cause"] == update.cause)
+
+
+def _event(step: PaymentStep, update: PaymentUpdate) -> PaymentChanged:
+    return PaymentChanged(update.key, update.store, step["rev"], step["change"], update.received_at)
+
+
+def _position(step: PaymentStep) -> int:
+    """One save may complete a payment and pay some of it back, in this order."""
+    return step["rev"] * 2 + (step["change"] == "refunded")
 
 
 def _warnings(payment: Payment) -> tuple[EventWarning, ...]:

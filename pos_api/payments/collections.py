@@ -5,6 +5,7 @@ from __future__ import annotations
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from pos_api.database.collections import Collection, present
+from pos_api.outbox.collections import unpublished
 
 _NEWEST_FIRST = [("listed_at", DESCENDING), ("_id", DESCENDING)]
 
@@ -21,6 +22,7 @@ COLLECTIONS = (
             IndexModel([("search", ASCENDING), *_NEWEST_FIRST]),
             IndexModel("wanted"),
             present("tab"),
+            unpublished(),
         ),
     ),
     Collection("tabs", "open and closed bills of ordering apps", ()),

@@ -18,6 +18,7 @@ from bson import Decimal128
 from pos_api.common.money import ZERO
 from pos_api.common.warning_messages import EventWarning
 from pos_api.events import PaymentChange, PaymentChanged
+from pos_api.outbox.model import Unpublished
 
 Outcome: TypeAlias = Literal["created", "updated", "unchanged", "stale"]
 
@@ -70,6 +71,7 @@ class Payment(TypedDict):
     method_is_assumed: NotRequired[bool]
     reason: NotRequired[str]
     details: NotRequired[dict[str, str]]
+    unpublished: NotRequired[list[Unpublished]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +116,12 @@ class PaymentUpdate:
 
 @dataclass(frozen=True, slots=True)
 class PaymentResult:
-    """What became of an update, and the events that it caused."""
+    """What became of an update, the events that it caused, and the payment as it is stored now (None of a tab)."""
 
     outcome: Outcome
     warnings: tuple[EventWarning, ...] = ()
     events: tuple[PaymentChanged, ...] = ()
+    payment: Payment | None = None
 
 
 def order_key_by_id(store: str, name: str) -> str:

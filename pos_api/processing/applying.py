@@ -26,6 +26,7 @@ from pos_api.payments.matching import match_payments
 from pos_api.payments.model import PaymentUpdate, TabUpdate
 from pos_api.privacy import erase
 from pos_api.processing import listeners
+from pos_api.processing.publishing import publish_marked
 from pos_api.processing.reported import state_of
 from pos_api.processing.work import Work
 from pos_api.senders import kept_reports, lookup_queue
@@ -143,6 +144,7 @@ def _(command: CustomerErasure, db: Db, work: Work) -> Outcome:
 def _(command: PaymentUpdate, db: Db, work: Work) -> Outcome:
     result = payments.apply(db, command)
     listeners.notify(result.events)
+    publish_marked(db, "payments", [result.payment])
     return Outcome(result.outcome, result.warnings)
 
 
@@ -156,6 +158,7 @@ def _(command: TabUpdate, db: Db, work: Work) -> Outcome:
 def _(command: CashSessionUpdate, db: Db, work: Work) -> Outcome:
     result = cash.apply_session(db, command)
     listeners.notify(result.events)
+    publish_marked(db, "cash_sessions", [result.session])
     return Outcome(result.outcome, result.warnings)
 
 
@@ -168,6 +171,7 @@ def _(command: CashMovementUpdate, db: Db, work: Work) -> Outcome:
 def _(command: SubscriptionUpdate, db: Db, work: Work) -> Outcome:
     result = subscriptions.apply(db, command)
     listeners.notify(result.events)
+    publish_marked(db, "customer_subscriptions", [result.subscription])
     return Outcome(result.outcome, result.warnings)
 
 

@@ -12,17 +12,30 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, TypeAlias
 
+from pos_api.cash import outbox_events as cash
 from pos_api.common.time import now
 from pos_api.database.client import Db, Document
 from pos_api.database.primary_term import one_primary
 from pos_api.logs import get_logger
 from pos_api.outbox.model import OutboxEvent
 from pos_api.outbox.publish import clear_marks, publish
+from pos_api.payments import outbox_events as payments
+from pos_api.stores.registry import stored_currency
+from pos_api.subscriptions import outbox_events as subscriptions
 
 EventsOf: TypeAlias = Callable[[Db, Sequence[Document]], list[OutboxEvent]]
 """All events that these documents of one collection are marked with, those of one document in their order."""
 
-SOURCES: Mapping[str, EventsOf] = {}
+
+def _of_cash_sessions(db: Db, sessions: Sequence[Document]) -> list[OutboxEvent]:
+    return cash.events_of(db, sessions, lambda store: stored_currency(db, store))
+
+
+SOURCES: Mapping[str, EventsOf] = {
+    "payments": payments.events_of,
+    "cash_sessions": _of_cash_sessions,
+    "customer_subscriptions": subscriptions.events_of,
+}
 """By collection; its documents are marked, and `unpublished()` is among its indexes."""
 
 _LEFT_AFTER = timedelta(seconds=30)
@@ -33,8 +46,8 @@ log = get_logger(__name__)
 
 def publish_marked(db: Db, collection: str, documents: Iterable[Any]) -> None:
     """Publish what these documents are marked with. Of an event that several of them are marked with the first counts:
-    give a document as it was before as it is now, where both are at hand."""
-    marked = [each for each in documents if each.get("unpublished")]
+    give a document as it was before as it is now, where both are at hand. None is no document."""
+    marked = [each for each in documents if each and each.get("unpublished")]
     if not marked:
         return
     events: dict[str, OutboxEvent] = {}

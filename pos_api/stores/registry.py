@@ -148,6 +148,12 @@ class Stores:
         self._keys = keys
 
 
+def stored_currency(db: Db, store: str) -> str:
+    """The currency that a store has now; blank where it has none."""
+    document = db.stores.find_one({"_id": store}, {"currency": 1})
+    return str(document.get("currency", "")) if document else ""
+
+
 def _from_config(config: Config, document: Document) -> Store:
     return Store(
         id=DEFAULT,

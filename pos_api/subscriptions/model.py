@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, TypeAlias, TypedDict
+from typing import Literal, NotRequired, TypeAlias, TypedDict
 
 from pos_api.common.warning_messages import EventWarning
 from pos_api.events import SubscriptionChange, SubscriptionChanged
+from pos_api.outbox.model import Unpublished
 
 Outcome: TypeAlias = Literal["created", "updated", "unchanged", "stale"]
 
@@ -46,6 +47,7 @@ class Subscription(TypedDict):
     history: list[SubscriptionStep]
     listed_at: datetime
     changes: list[SavedChange]
+    unpublished: NotRequired[list[Unpublished]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +76,9 @@ class SubscriptionUpdate:
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionResult:
-    """What became of an update, and the events that it caused."""
+    """What became of an update, the events that it caused, and the subscription as it is stored now."""
 
     outcome: Outcome
     warnings: tuple[EventWarning, ...] = ()
     events: tuple[SubscriptionChanged, ...] = ()
+    subscription: Subscription | None = None
