@@ -14,6 +14,7 @@ from hashlib import blake2b
 from typing import Literal, TypeAlias
 
 from pos_api.common.quantity import Quantity, whole
+from pos_api.common.time import milliseconds
 
 OrderChange: TypeAlias = Literal["created", "updated", "completed", "cancelled", "refunded", "restored", "deleted"]
 ProductChange: TypeAlias = Literal["created", "updated", "archived"]
@@ -229,7 +230,8 @@ class SubscriptionChanged(Event):
 
 @dataclass(frozen=True, slots=True)
 class DeliveryParked(Event):
-    """A delivery can't be used and waits for people to look at it. `entry` is the inbox entry's key."""
+    """A delivery can't be used, or failed to the last attempt: since `at` it waits for people to look at it. `entry` is
+    the inbox entry's key. One that is replayed and parked again is another event."""
 
     store: str
     entry: str
@@ -241,7 +243,7 @@ class DeliveryParked(Event):
 
     @property
     def id(self) -> str:
-        return f"delivery:{self.entry}"
+        return f"delivery:{self.entry}:{milliseconds(self.at)}"
 
     @property
     def resource(self) -> str:

@@ -16,6 +16,11 @@ def now() -> datetime:
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
+def milliseconds(moment: datetime) -> int:
+    """A time as milliseconds since 1970."""
+    return int(moment.timestamp() * 1000)
+
+
 def utc(value: Any) -> datetime | None:
     """An aware UTC time from ISO 8601; without an offset it is UTC already (WooCommerce's `_gmt`). Blank is None.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from pos_api.database.collections import Collection, present
+from pos_api.outbox.collections import unpublished
 
 COLLECTIONS = (
     Collection(
@@ -23,6 +24,7 @@ COLLECTIONS = (
                 partialFilterExpression={"ignored_at": {"$exists": True}},
             ),
             IndexModel("about"),
+            unpublished(),
         ),
     ),
 )

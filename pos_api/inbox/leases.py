@@ -15,7 +15,7 @@ from typing import cast
 
 from pos_api.common.time import now
 from pos_api.database.client import DURABLE, Db, Document
-from pos_api.inbox.finishing import ENDING_FIELDS, ending
+from pos_api.inbox.finishing import ENDING_FIELDS, parking
 from pos_api.inbox.model import InboxEntry, Outcome, StoredEntry
 from pos_api.logs import get_logger
 
@@ -76,9 +76,11 @@ INTERRUPTED = (
 
 
 def _park_interrupted(db: Db, keys: list[str], moment: datetime) -> None:
+    """Park those of these entries that are due still; what they are marked with is published as what was left behind
+    is."""
     log.error("events are parked: who worked on them ended or hung, three times", count=len(keys), first=keys[0][:16])
-    still = {"_id": {"$in": keys}, "due_at": {"$lte": moment}, "alone": {"$exists": True}}
-    db.inbox.update_many(still, ending(Outcome("parked", reason=INTERRUPTED)))
+    still: Document = {"due_at": {"$lte": moment}, "alone": {"$exists": True}}
+    db.inbox.bulk_write(parking(db, keys, still, Outcome("parked", reason=INTERRUPTED), now()), ordered=False)
 
 
 def begin_alone(db: Db, lease: str, key: str) -> bool:

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Literal, Required, TypeAlias, TypedDict
 
 from pos_api.common.warning_messages import EventWarning
+from pos_api.outbox.model import Unpublished
 
 STATES = ("waiting", "done", "parked", "failed")
 IGNORED = "ignored"
@@ -62,6 +63,7 @@ class StoredEntry(TypedDict, total=False):
     warnings: list[dict[str, Any]]
     reason: str
     details: Any
+    unpublished: list[Unpublished]
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from pos_api.payments.matching import match_payments
 from pos_api.payments.model import PaymentUpdate, TabUpdate
 from pos_api.privacy import erase
 from pos_api.processing import listeners
-from pos_api.processing.publishing import publish_marked
+from pos_api.processing.publishing import publish_marked, publish_parked
 from pos_api.processing.reported import state_of
 from pos_api.processing.work import Work
 from pos_api.senders import kept_reports, lookup_queue
@@ -189,9 +189,10 @@ def _(command: Report, db: Db, work: Work) -> Outcome:
     except Invalid as error:  # there are too many reports, also at the next attempt
         return Outcome("parked", reason=error.message, details=error.details)
     outcomes = [_apply_of_report(each, command, db, work) for each in state.commands]
-    for known in reported.reports:
-        if known.id in state.unusable and known.id != command.id:
-            finishing.park(db, known.cause, state.unusable[known.id])
+    unusable = [known for known in reported.reports if known.id in state.unusable and known.id != command.id]
+    for known in unusable:
+        finishing.park(db, known.cause, state.unusable[known.id])
+    publish_parked(db, (known.cause for known in unusable))
     _drop(db, command, reported, state)
     if command.id in state.unusable:
         return Outcome("parked", reason=state.unusable[command.id])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from datetime import datetime
 
 from pos_api import metrics
 from pos_api.common.time import now
@@ -18,6 +19,7 @@ from pos_api.logs import get_logger
 from pos_api.processing import listeners
 from pos_api.processing.applying import apply_works
 from pos_api.processing.faults import describe, is_outage
+from pos_api.processing.publishing import publish_parked
 from pos_api.processing.work import Work, retried
 
 BATCH = 100
@@ -46,15 +48,19 @@ def process(db: Db, lease: str, works: list[Work]) -> dict[str, Outcome]:
                 ended = _apply_one_by_one(db, lease, batch)
             outcomes |= ended
             metrics.applied(len(batch), time.perf_counter() - started)
-        finishing.finish(db, lease, outcomes.items(), [work.entry.key for work in works if work.reports()])
-    _publish_parked(works, outcomes)
+        moment = now()
+        reports = [work.entry.key for work in works if work.reports()]
+        finishing.finish(db, lease, outcomes.items(), reports, moment)
+    _publish_parked(db, works, outcomes, moment)
     return outcomes
 
 
-def _publish_parked(works: list[Work], outcomes: dict[str, Outcome]) -> None:
-    ended = ((work.entry, outcomes.get(work.entry.key)) for work in works)
+def _publish_parked(db: Db, works: list[Work], outcomes: dict[str, Outcome], moment: datetime) -> None:
+    ended = [(work.entry, outcomes.get(work.entry.key)) for work in works]
     parked = [entry for entry, outcome in ended if outcome and outcome.outcome == "parked"]
-    listeners.notify(DeliveryParked(entry.store, entry.key, now()) for entry in parked)
+    failed = [entry for entry, outcome in ended if outcome is None and retry_schedule.is_last_attempt(entry)]
+    listeners.notify(DeliveryParked(entry.store, entry.key, moment) for entry in parked)
+    publish_parked(db, (entry.key for entry in (*parked, *failed)))
 
 
 def in_rounds(works: list[Work]) -> Iterable[list[Work]]:

@@ -16,7 +16,9 @@ from pos_api.cash import outbox_events as cash
 from pos_api.common.time import now
 from pos_api.database.client import Db, Document
 from pos_api.database.primary_term import one_primary
+from pos_api.inbox import outbox_events as inbox
 from pos_api.logs import get_logger
+from pos_api.outbox.interest import wants
 from pos_api.outbox.model import OutboxEvent
 from pos_api.outbox.publish import clear_marks, publish
 from pos_api.payments import outbox_events as payments
@@ -32,6 +34,7 @@ def _of_cash_sessions(db: Db, sessions: Sequence[Document]) -> list[OutboxEvent]
 
 
 SOURCES: Mapping[str, EventsOf] = {
+    "inbox": inbox.events_of,
     "payments": payments.events_of,
     "cash_sessions": _of_cash_sessions,
     "customer_subscriptions": subscriptions.events_of,
@@ -40,6 +43,8 @@ SOURCES: Mapping[str, EventsOf] = {
 
 _LEFT_AFTER = timedelta(seconds=30)
 _BATCH = 200
+_LEFT_OUT = inbox.SHOWN
+"""What a delivery brought is no part of an event about it, and may be large."""
 
 log = get_logger(__name__)
 
@@ -60,6 +65,18 @@ def publish_marked(db: Db, collection: str, documents: Iterable[Any]) -> None:
     clear_marks(db, collection, marks)
 
 
+def publish_parked(db: Db, keys: Iterable[str]) -> None:
+    """Publish that these inbox entries are for people to look at, where a subscription wants that. What can't be
+    published is published later: the entries have ended."""
+    wanted = list(keys)
+    if wanted and wants(db, "delivery"):
+        try:
+            marked = {"_id": {"$in": wanted}, "unpublished.at": {"$exists": True}}
+            publish_marked(db, "inbox", db.inbox.find(marked, inbox.SHOWN))
+        except Exception as error:
+            log.warning("that events are parked is published later", error=type(error).__name__)
+
+
 @one_primary()
 def publish_left(db: Db) -> int:
     """Publish what is marked for so long that whoever marked it must have been interrupted; returns how many
@@ -67,7 +84,7 @@ def publish_left(db: Db) -> int:
     left = 0
     for collection in SOURCES:
         before = {"unpublished.at": {"$lt": now() - _LEFT_AFTER}}
-        documents = list(db[collection].find(before).sort("unpublished.at", 1).limit(_BATCH))
+        documents = list(db[collection].find(before, _LEFT_OUT).sort("unpublished.at", 1).limit(_BATCH))
         publish_marked(db, collection, documents)
         left += len(documents)
     if left:
