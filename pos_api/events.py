@@ -48,10 +48,10 @@ class Event(ABC):
 
 @dataclass(frozen=True, slots=True)
 class OrderChanged(Event):
-    """An update was saved as an order's `revision` (1, 2, 3 …; other changes have revisions without an event).
+    """A change was saved as an order's `revision` (1, 2, 3 …; a revision that only notes an arrival has no event).
 
-    It is one of `created`, `updated`, `deleted` and `restored`. Beside it there may be one that says that the order
-    came into a final status (`completed`, `cancelled`, `refunded`): its id ends in that word.
+    It is one or more of: `created`, `deleted` or `restored`; `completed`, `cancelled` or `refunded`, where the order
+    came into that status or more of it was paid back, whose ids end in that word; `updated`, where it is none of these.
     """
 
     order: str

@@ -133,7 +133,7 @@ def _create(
         links.take_sku(db, take_sku_from, update)
     if not goods_without_stock.remove(db, update.external_id, update.modified_at):
         return ProductResult("stale")
-    _, opening = create(db, _product_of(update, update.stock, related), cause=update.cause)
+    _, opening = create(db, _product_of(update, update.stock, related), cause=update.cause, store=update.store)
     moved = (stock_changed(opening, update.store),) if opening["seq"] == 1 else ()
     return _result(update, related.new_id, "created", moved=moved)
 

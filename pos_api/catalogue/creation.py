@@ -33,9 +33,11 @@ def new_product(sku: str, *, name: str, price: Decimal128 | None, stock: Quantit
 
 
 @one_primary()
-def create(db: Db, product: ProductDocument, *, cause: str) -> tuple[ProductDocument, Movement]:
+def create(
+    db: Db, product: ProductDocument, *, cause: str, store: str | None = None
+) -> tuple[ProductDocument, Movement]:
     """Create a product and the first movement of its ledger, of its stock; return the product as it is then, and the
-    movement.
+    movement. `store` is the store that reported it.
 
     Finishes what a crash left between the two: the stock is then that of the ledger's last movement, which is returned.
     Raises Conflict when the `_id` is a product's SKU already.
@@ -43,7 +45,7 @@ def create(db: Db, product: ProductDocument, *, cause: str) -> tuple[ProductDocu
     products, product_id = collections.products(db), product["_id"]
     if products.find_one({"skus": product_id}, {"_id": 1}):  # before a ledger is opened that would be nobody's
         raise Conflict(f"There is a product with SKU {product_id!r} already.")
-    movement = ledger.open_ledger(db, product_id, product["stock"], cause=cause)
+    movement = ledger.open_ledger(db, product_id, product["stock"], cause=cause, store=store)
     product["stock"], product["seq"] = movement["balance"], movement["seq"]
     try:
         products.insert_one(product)

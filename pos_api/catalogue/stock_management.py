@@ -49,6 +49,7 @@ def restart_stock(db: Db, product: ProductDocument, update: ProductUpdate) -> Ch
         cause=update.cause,
         note=f"the shop has {update.stock:g}" + (f", and pending orders hold {pending:g}" if pending else ""),
         movement_id=f"{update.cause}:{product['_id']}",
+        store=update.store,
     )
     opening = {
         "opening_store": update.store,

@@ -13,8 +13,9 @@ from pos_api.events import Event
 from pos_api.orders.erasure import with_erasure
 from pos_api.orders.lookup import catalogue_for
 from pos_api.orders.merge import Change, decide
-from pos_api.orders.model import OrderUpdate, Result
-from pos_api.orders.order_events import events_by_order
+from pos_api.orders.model import Order, OrderUpdate, Result
+from pos_api.orders.order_events import events_by_order, order_changes
+from pos_api.orders.outbox_events import mark
 from pos_api.orders.save import SAVE_ATTEMPTS, read_orders, write_orders
 from pos_api.orders.settle import settle
 
@@ -23,7 +24,7 @@ def apply(db: Db, updates: list[OrderUpdate]) -> list[Result]:
     """Save what is newer, bring stock and customers to it, and return what became of each update, in order.
 
     At most one update per order. Every step can be run again without effect, so a batch that was cut short is simply
-    applied again.
+    applied again. What the orders are marked with is for the caller to publish.
     """
     catalogue, changes = _save(db, updates)
     moved = settle(db, [change for change in changes if change.is_to_settle()], catalogue.balances)
@@ -33,7 +34,16 @@ def apply(db: Db, updates: list[OrderUpdate]) -> list[Result]:
 
 def _result(change: Change, events: list[Event]) -> Result:
     warnings = tuple(from_stored(change.after["warnings"]))
-    return Result(change.outcome, warnings, change.update.erased, tuple(events), change.after)
+    return Result(change.outcome, warnings, change.update.erased, tuple(events), change.after, _marked(change))
+
+
+def _marked(change: Change) -> tuple[Order, ...]:
+    """The versions of an order that have events to publish: as it was before, too, as some of them may be about that;
+    not where an erasure may have come in between."""
+    if not change.is_to_settle():
+        return ()
+    versions = (change.after,) if change.update.erased or change.before is None else (change.before, change.after)
+    return tuple(order for order in versions if order.get("unpublished"))
 
 
 def _save(db: Db, updates: list[OrderUpdate]) -> tuple[Catalogue, list[Change]]:
@@ -51,6 +61,8 @@ def _save(db: Db, updates: list[OrderUpdate]) -> tuple[Catalogue, list[Change]]:
         catalogue = catalogue_for(db, waiting, stored)
         waiting = [with_erasure(update, stored.get(update.key), db) for update in waiting]
         changes = [decide(update, stored.get(update.key), catalogue) for update in waiting]
+        for change in changes:
+            mark(db, change.after, order_changes(change))
         catalogue.links.write(db)  # first: once the lines are saved as matched, nothing is looked up again
         lost = write_orders(db, [(change.before, change.after) for change in changes if change.is_to_save()])
         saved.update({change.update.key: change for change in changes})

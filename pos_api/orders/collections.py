@@ -5,6 +5,7 @@ from __future__ import annotations
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from pos_api.database.collections import Collection, present
+from pos_api.outbox.collections import unpublished
 
 _NEWEST_FIRST = [("created_at", DESCENDING), ("_id", DESCENDING)]
 
@@ -26,6 +27,7 @@ COLLECTIONS = (
             IndexModel("changed_at"),
             present("closed_at"),
             IndexModel("transaction_id", partialFilterExpression={"transaction_id": {"$gt": ""}}),
+            unpublished(),
             IndexModel([("rollup_bucket", ASCENDING), ("_id", ASCENDING)]),  # whose orders are then known from it alone
         ),
     ),

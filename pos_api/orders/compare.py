@@ -13,7 +13,7 @@ from pos_api.orders.model import Order, OrderUpdate
 from pos_api.orders.save import read_orders
 
 _NOT_COMPARED = (
-    *("rev", "saved_by", "closed_at", "received_at", "status_history", "former_customers", "deleted_version"),
+    *("rev", "unpublished", "closed_at", "received_at", "status_history", "former_customers", "deleted_version"),
     *("stock_rule", "counts_as_sale", "stage"),  # they follow from the status
 )
 

@@ -9,6 +9,7 @@ from pos_api.customers.pseudonyms import is_pseudonym, pseudonym, pseudonym_of_o
 from pos_api.database.client import Db, Document
 from pos_api.orders.merge import erased_order
 from pos_api.orders.model import Order, OrderUpdate
+from pos_api.orders.outbox_events import mark, publish
 from pos_api.orders.save import orders, write_orders
 
 _ERASED_AT_ONCE = 500
@@ -17,7 +18,8 @@ _MOST_BATCHES = 10_000
 
 def erase(db: Db, wanted: Document, erasure: Erasure) -> int:
     """Erase the personal data of the orders that match, and return of how many. Their stock and figures stay as they
-    are; the customer's record is for the caller to erase.
+    are; the customer's record is for the caller to erase. Events of these orders that were not published yet, by a
+    crash, are published now, without the person.
 
     Run again, it does the rest. An index of `wanted` should find them.
     """
@@ -27,7 +29,12 @@ def erase(db: Db, wanted: Document, erasure: Erasure) -> int:
         found = list(orders(db).find(query).limit(_ERASED_AT_ONCE))
         if not found:
             return erased
-        erased += len(found) - len(write_orders(db, [(order, erased_order(order, erasure)) for order in found]))
+        changes = [(order, erased_order(order, erasure)) for order in found]
+        for _, after in changes:
+            mark(db, after, ("updated",))
+        lost = write_orders(db, changes)
+        publish(db, [after for _, after in changes if after["_id"] not in lost])
+        erased += len(found) - len(lost)
     raise RuntimeError("orders kept changing while they were being erased")
 
 

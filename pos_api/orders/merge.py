@@ -48,7 +48,7 @@ def decide(update: OrderUpdate, before: Order | None, catalogue: Catalogue) -> C
     """What an update makes of the stored order, None where there is none. Its `erased` has to be set (see
     `erasure.with_erasure`)."""
     if before is None:
-        return Change(update, None, _with_origin(merge(None, update, catalogue), update, "created"), "created")
+        return Change(update, None, _with_arrival(merge(None, update, catalogue), update), "created")
     if is_older(update, before):
         return _decide_older(update, before)
     after = merge(before, update, catalogue)
@@ -58,7 +58,7 @@ def decide(update: OrderUpdate, before: Order | None, catalogue: Catalogue) -> C
     if update.replaces not in (None, before["rev"]):
         return Change(update, before, before, "stale")
     after["rev"] = before["rev"] + 1
-    return Change(update, before, _with_origin(after, update, outcome), outcome)
+    return Change(update, before, _with_arrival(after, update), outcome)
 
 
 def _decide_older(update: OrderUpdate, before: Order) -> Change:
@@ -67,7 +67,6 @@ def _decide_older(update: OrderUpdate, before: Order) -> Change:
         return Change(update, before, before, "stale")
     assert update.erased is not None
     after = erased_order(before, update.erased)
-    after["saved_by"] = update.cause
     note_former_customer(after, before)
     return Change(update, before, after, "updated")
 
@@ -76,12 +75,8 @@ def _are_equal(before: Order, after: Order) -> bool:
     return before.keys() <= after.keys() and all(name in before and before[name] == after[name] for name in after)  # type: ignore[literal-required]
 
 
-def _with_origin(order: Order, update: OrderUpdate, outcome: Outcome) -> Order:
-    """The order with the update that changed it last, and the time its content arrived; that it was deleted says
-    nothing about the content."""
-    order.pop("saved_by", None)
-    if outcome != "unchanged":
-        order["saved_by"] = update.cause
+def _with_arrival(order: Order, update: OrderUpdate) -> Order:
+    """The order with the time its content arrived; that it was deleted says nothing about the content."""
     if update.kind != "deleted":
         order["received_at"] = update.received_at
     return order
@@ -195,7 +190,6 @@ def _with_known_lines(refunds: list[Refund], known: list[Refund]) -> list[Refund
 def erased_order(before: Order, erasure: Erasure) -> Order:
     """The stored order without personal data, as its next revision."""
     after = without_personal_data(before)
-    after.pop("saved_by", None)
     after["erased_at"] = erasure.until
     after["rev"] = before["rev"] + 1
     set_search_fields(after, erasure)

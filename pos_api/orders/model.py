@@ -14,6 +14,7 @@ from bson import Decimal128
 
 from pos_api.common.quantity import Quantity
 from pos_api.orders.parts import Address, CouponLine, FeeLine, Line, Meta, Refund, ShippingLine, TaxLine
+from pos_api.outbox.model import Unpublished
 
 if TYPE_CHECKING:
     from bson import Timestamp
@@ -55,14 +56,18 @@ class Held(TypedDict):
 
 
 class StatusEntry(TypedDict):
-    """An entry of an order's history: the status it came into, when, by which inbox entry, and in which `rev`."""
+    """An entry of an order's history: the status it came into, when, and by which inbox entry."""
 
     status: str
-    stage: Stage
     deleted: bool
     at: datetime
     cause: str
-    rev: int
+
+
+class OrderMark(Unpublished):
+    """The mark of an order's event; of an order's events, a later one has a greater `position`."""
+
+    position: int
 
 
 class StoredWarning(TypedDict):
@@ -119,7 +124,8 @@ class OrderFields(_Reported, total=False):
 
 class Order(_Reported):
     """A stored order: the fields that its sender named, and what follows from them.
-    * `rev`, raised by every save; `changed_at`, the server's time of the last; `saved_by`, whose update it was;
+    * `rev`, raised by every save; `changed_at`, the server's time of the last;
+    * `unpublished`, the events of this and earlier revisions that are not in the outbox yet;
     * `stock_rule`, `counts_as_sale` and `stage`: what its status means (see `Status`);
     * `modified_at` and `sequence`, the sender's version, and `received_at`, when that arrived here;
     * `unlinked`, items of its lines that no product was linked to when the order first named them;
@@ -158,7 +164,7 @@ class Order(_Reported):
     search: list[str]
 
     changed_at: NotRequired[Timestamp]
-    saved_by: NotRequired[str]
+    unpublished: NotRequired[list[OrderMark]]
     received_at: NotRequired[datetime]
     modified_at: NotRequired[datetime]
     sequence: NotRequired[int]
@@ -231,11 +237,12 @@ class OrderUpdate:
 @dataclass(frozen=True, slots=True)
 class Result:
     """What became of an update: its outcome and the events that it caused; what people should know about the order
-    (`warnings`); the erasure that the update was subject to, after which nothing of what it said may stay; and the
-    order as it is now."""
+    (`warnings`); the erasure that the update was subject to, after which nothing of what it said may stay; the order as
+    it is now; and the versions of it, the oldest first, that are marked with events to publish."""
 
     outcome: Outcome
     warnings: tuple[EventWarning, ...] = ()
     erased: Erasure | None = None
     events: tuple[Event, ...] = ()
     order: Order | None = None
+    marked: tuple[Order, ...] = ()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
+from pos_api.common.money import decimal
 from pos_api.events import Event, OrderChange, OrderChanged, StockChanged
 from pos_api.orders.merge import Change
-from pos_api.orders.model import Order, OrderUpdate, Stage, StatusEntry
+from pos_api.orders.model import Order
 
 
 def events_by_order(changes: list[Change], moved: list[StockChanged]) -> dict[str, list[Event]]:
@@ -21,46 +24,36 @@ def events_by_order(changes: list[Change], moved: list[StockChanged]) -> dict[st
 
 
 def order_events(change: Change) -> list[OrderChanged]:
-    """The events of one update: what became of the order, and the final status that it came into.
-
-    Of an update that was begun before, and changes nothing now, they are those of what it had saved then: a crash may
-    have kept them from being noted.
-    """
-    before, after, update = change.before, change.after, change.update
-    if change.outcome in ("created", "updated"):
-        kinds = [_kind("deleted_at" in after, before is not None and "deleted_at" in before, after["rev"])]
-        if before is None or before["stage"] != after["stage"]:
-            kinds += _final(after["stage"])
-        return [_event(after, update, after["rev"], kind) for kind in kinds]
-    return _events_of_earlier_attempt(before, update) if before is not None and update.retried else []
+    """The events of one update, in their order; none where it changed nothing."""
+    after, at = change.after, change.update.received_at
+    return [OrderChanged(after["_id"], after["store"], after["rev"], kind, at) for kind in order_changes(change)]
 
 
-def _kind(deleted: bool, was_deleted: bool, rev: int) -> OrderChange:
-    if deleted != was_deleted:
-        return "deleted" if deleted else "restored"
-    return "created" if rev == 1 else "updated"
+def order_changes(change: Change) -> list[OrderChange]:
+    """What an update made of an order, in this order: it was created or restored; came into a final status, had more
+    refunded; was deleted. It was updated where it was none of these."""
+    before, after = change.before, change.after
+    if change.outcome not in ("created", "updated"):
+        return []
+    ended = _ended(before, after)
+    is_deleted, was_deleted = "deleted_at" in after, before is not None and "deleted_at" in before
+    if is_deleted and not was_deleted:
+        return [*ended, "deleted"]
+    if before is None:
+        return ["created", *ended]
+    if was_deleted and not is_deleted:
+        return ["restored", *ended]
+    return ended or ["updated"]
 
 
-def _final(stage: Stage) -> list[OrderChange]:
-    return [stage] if stage in ("completed", "cancelled", "refunded") else []
+def _ended(before: Order | None, after: Order) -> list[OrderChange]:
+    stage = after["stage"] if before is None or before["stage"] != after["stage"] else "open"
+    changes: list[OrderChange] = [stage] if stage in ("completed", "cancelled", "refunded") else []
+    if "refunded" not in changes and _refunded(after) > (_refunded(before) if before else 0):
+        changes.append("refunded")
+    return changes
 
 
-def _events_of_earlier_attempt(order: Order, update: OrderUpdate) -> list[OrderChanged]:
-    """What an update had made of the stored order, which others may have changed since. Its history has every change of
-    status; of a change of anything else only the last save is known."""
-    events: list[OrderChanged] = []
-    earlier: StatusEntry | None = None
-    for entry in order["status_history"]:
-        if entry["cause"] == update.cause:
-            kinds = [_kind(entry["deleted"], earlier is not None and earlier["deleted"], entry["rev"])]
-            if earlier is None or earlier["stage"] != entry["stage"]:
-                kinds += _final(entry["stage"])
-            events += [_event(order, update, entry["rev"], kind) for kind in kinds]
-        earlier = entry
-    if order.get("saved_by") == update.cause and all(event.revision != order["rev"] for event in events):
-        events.append(_event(order, update, order["rev"], "updated"))
-    return events
-
-
-def _event(order: Order, update: OrderUpdate, rev: int, kind: OrderChange) -> OrderChanged:
-    return OrderChanged(order["_id"], order["store"], rev, kind, update.received_at)
+def _refunded(order: Order) -> Decimal:
+    """What was paid back of an order, by its refunds."""
+    return sum((decimal(refund["amount"]) for refund in order.get("refunds", ())), Decimal(0))

@@ -43,7 +43,7 @@ _GOODS_AND_MONEY = fields(
     fee_lines=_FEE,
     coupon_lines=_COUPON,
 )
-_STOCK = fields("unmatched", "without_stock", "warnings", held=fields("sku", "quantity"))
+_STATE = fields("rev", "unmatched", "without_stock", "warnings", held=fields("sku", "quantity"))
 _BUYER = fields(
     *("customer", "customer_id", "customer_note", "transaction_id"),
     billing=ADDRESS,
@@ -52,9 +52,9 @@ _BUYER = fields(
 )
 _ONE = fields("opening", status_history=_STATUS, movements=_MOVEMENT)
 
-_IN_LIST = {**_GOODS_AND_MONEY, **_STOCK, **_BUYER}
+_IN_LIST = {**_GOODS_AND_MONEY, **_STATE, **_BUYER}
 _IN_FULL = {**_IN_LIST, **_ONE, "meta": _META}
-_FOR_VIEWER = {**_GOODS_AND_MONEY, **_STOCK, **_ONE, "refunds": _REFUND}
+_FOR_VIEWER = {**_GOODS_AND_MONEY, **_STATE, **_ONE, "refunds": _REFUND}
 _FOR_BUYER = {**_GOODS_AND_MONEY, **_BUYER, "received_at": None, "status_history": _STATUS, "meta": _META}
 
 LISTED = dict.fromkeys(_IN_LIST.keys() - {"id"}, 1)
@@ -69,6 +69,15 @@ def in_list(order: Document) -> Document:
 def in_full(order: Document, movements: list[Document]) -> Document:
     """A stored order with all that is shown of it, and its movements of stock."""
     return shown({**_with_texts(order), "movements": movements}, _IN_FULL)
+
+
+def in_event(order: Document) -> Document:
+    """A stored order as an event has it: with all that is shown of it but its movements, which are events of their own.
+    Of its tab only what identifies it, as the rest changes without the order."""
+    shown_order = shown(_with_texts(order), _IN_FULL)
+    if tab := order.get("tab"):
+        shown_order["tab"] = {"id": f"{order['store']}:{tab}", "external_id": tab}
+    return shown_order
 
 
 def for_viewer(order: Document) -> Document:

@@ -60,7 +60,7 @@ def find(db: Db, wanted: Filter, limit: int, after: Position | None = None) -> l
     query = _query(db, wanted)
     if after is not None:
         _start(query, after)
-    return _under_current_skus(db, list(map(presentation.in_list, _cursor(db, query).limit(limit))))
+    return under_current_skus(db, list(map(presentation.in_list, _cursor(db, query).limit(limit))))
 
 
 def stream(db: Db, wanted: Filter) -> Iterator[Document]:
@@ -83,13 +83,13 @@ def get(db: Db, order: str) -> Document:
     document = found[0]
     movements = db.stock_movements.find({"order": document["_id"]}, {"_id": 0, "order": 0})
     ordered = sorted(movements, key=lambda each: (each["at"], each["sku"], each["n"]))
-    return _under_current_skus(db, [presentation.in_full(document, ordered)])[0]
+    return under_current_skus(db, [presentation.in_full(document, ordered)])[0]
 
 
 def of_customer(db: Db, customer: str, limit: int) -> list[Document]:
     """The last orders of a customer (`_id` of `customers`), newest first, deleted ones left out."""
     cursor = _cursor(db, {"deleted_at": None, "customer": customer}).limit(limit)
-    return _under_current_skus(db, list(map(presentation.in_list, cursor)))
+    return under_current_skus(db, list(map(presentation.in_list, cursor)))
 
 
 def with_id(order: str) -> Document:
@@ -102,7 +102,7 @@ def with_id(order: str) -> Document:
     return {"order_id": {"$in": ids}}
 
 
-def _under_current_skus(db: Db, orders: list[Document]) -> list[Document]:
+def under_current_skus(db: Db, orders: list[Document]) -> list[Document]:
     """These orders with their products' current SKUs in place of the `_id`s by which the ledger knows them."""
     rows = [
         (row, field) for order in orders for name, field in _PRODUCTS for row in order.get(name, ()) if field in row
@@ -111,8 +111,9 @@ def _under_current_skus(db: Db, orders: list[Document]) -> list[Document]:
     current = products.current_skus(db, [*(row[field] for row, field in rows), *chain.from_iterable(openings)])
     for row, field in rows:
         row[field] = current.get(row[field], row[field])
-    for opening in openings:
-        opening[:] = [current.get(product, product) for product in opening]
+    for order in orders:
+        if "opening" in order:
+            order["opening"] = [current.get(product, product) for product in order["opening"]]
     return orders
 
 

@@ -16,6 +16,7 @@ from pos_api.events import StockChanged
 from pos_api.orders.holding import held
 from pos_api.orders.merge import Change
 from pos_api.orders.model import Order
+from pos_api.orders.outbox_events import mark, publish
 from pos_api.orders.save import SAVE_ATTEMPTS, orders, write_orders
 from pos_api.stock import ledger as stock
 from pos_api.stock.model import Balance, Holding
@@ -37,16 +38,14 @@ def settle(db: Db, changes: list[Change], balances: dict[str, Balance]) -> list[
 
 
 def _holding_after(change: Change) -> Holding:
-    update, fresh = change.update, change.outcome == "created"
-    return holding_of(change.after, update.cause, fresh=fresh, retried=update.retried)
+    return holding_of(change.after, change.update.cause, fresh=change.outcome == "created")
 
 
-def holding_of(order: Order, cause: str, *, fresh: bool = False, retried: bool = False) -> Holding:
-    """What the stored order holds, as the ledger needs it. `fresh` says that the order was not known before, `retried`
-    that this was begun before."""
+def holding_of(order: Order, cause: str, *, fresh: bool = False) -> Holding:
+    """What the stored order holds, as the ledger needs it. `fresh` says that the order was not known before."""
     held_units = {each["sku"]: each["quantity"] for each in order["held"]}
     carried = {each["sku"]: each["quantity"] for each in order.get("carried", ())}
-    return Holding(order["_id"], held_units, frozenset(order["opening"]), cause, fresh, carried, retried)
+    return Holding(order["_id"], held_units, frozenset(order["opening"]), cause, fresh, carried)
 
 
 def last_holding_of(order: Order) -> Holding:
@@ -105,12 +104,13 @@ def _leave_stock_to_suborders(db: Db, parent: str, moved: list[StockChanged]) ->
         after = order
         if not order.get("suborders_hold"):
             after = {**order, "suborders_hold": True, "rev": order["rev"] + 1}
-            after.pop("saved_by", None)
             after["held"] = held(after)
+            mark(db, after, ("updated",))
             if write_orders(db, [(order, after)]):
                 continue
         moved += stock.settle(db, [last_holding_of(after)], {})
         _settle_overtaken(db, [after], moved)
+        publish(db, [order, after])
         return
     raise RuntimeError(f"order {parent} kept changing while its sub-orders were looked at")
 

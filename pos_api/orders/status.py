@@ -32,11 +32,9 @@ def note_status(order: Order, before: Order | None, update: OrderUpdate) -> None
         return
     entry: StatusEntry = {
         "status": order["status"],
-        "stage": order["stage"],
         "deleted": deleted,
         "at": update.modified_at or update.received_at,
         "cause": update.cause,
-        "rev": before["rev"] + 1 if before else 1,
     }
     order["status_history"] = [*order["status_history"], entry][-_HISTORY:]
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import groupby, islice
 from operator import itemgetter
 
+from pos_api.catalogue import stock_events
 from pos_api.common.batches import in_batches
 from pos_api.common.quantity import Quantity, whole
 from pos_api.database.client import Db
@@ -149,7 +150,7 @@ def _order(db: Db, key: str, checks: Iterator[int], repair: bool) -> Iterator[Pr
         return
     order = orders(db).find_one({"_id": key}, HOLDING_FIELDS)
     if repair and order is not None:
-        stock.settle(db, [last_holding_of(order)], {})
+        stock_events.publish(db, stock.settle(db, [last_holding_of(order)], {}))
     yield Problem(key, message, repaired=repair and not _stored_problem(db, key))
 
 

@@ -82,6 +82,11 @@ def wants(db: Db, *nouns: str) -> bool:
     return any(interest.wants_any(noun) for noun in nouns)
 
 
+def is_wanted(db: Db, type: str, store: str | None) -> bool:
+    """Whether any subscription wants events of this type and store."""
+    return bool(interest_of(db).of(type, store))
+
+
 def wait_until_known() -> None:
     """Wait until every process knows of a subscription that was just written."""
     time.sleep(MAX_AGE)

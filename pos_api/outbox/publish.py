@@ -30,6 +30,16 @@ def publish(db: Db, happened: Iterable[OutboxEvent]) -> None:
         _insert(db, "webhook_deliveries", [_delivery(e, each, moment) for e, wanting in wanted for each in wanting])
 
 
+def publish_and_clear(db: Db, happened: Iterable[OutboxEvent], marked: Mapping[str, Iterable[Any]]) -> None:
+    """Publish the events that documents are marked with, and clear the marks of those documents (by collection)."""
+    publish(db, happened)
+    for collection, documents in marked.items():
+        marks: dict[Any, set[str]] = {}
+        for document in documents:
+            marks.setdefault(document["_id"], set()).update(mark["id"] for mark in document["unpublished"])
+        clear_marks(db, collection, marks)
+
+
 def clear_marks(db: Db, collection: str, published: Mapping[Any, Iterable[str]]) -> None:
     """Take the marks of published events (ids, by the `_id` of the document) from documents of a collection."""
     steps = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import singledispatch
 
@@ -10,7 +10,7 @@ from pos_api.cash import apply as cash
 from pos_api.cash.model import CashMovementUpdate, CashSessionUpdate
 from pos_api.catalogue import apply as products
 from pos_api.catalogue import archive as product_archive
-from pos_api.catalogue import items
+from pos_api.catalogue import items, stock_events
 from pos_api.catalogue.model import ItemUpdate, ProductDeletion, ProductUpdate
 from pos_api.common.warning_messages import warn
 from pos_api.customers import apply as customers
@@ -26,7 +26,7 @@ from pos_api.payments.matching import match_payments
 from pos_api.payments.model import PaymentUpdate, TabUpdate
 from pos_api.privacy import erase
 from pos_api.processing import listeners
-from pos_api.processing.publishing import publish_marked, publish_parked
+from pos_api.processing.publishing import publish_marked, publish_orders, publish_parked
 from pos_api.processing.reported import state_of
 from pos_api.processing.work import Work
 from pos_api.senders import kept_reports, lookup_queue
@@ -84,8 +84,18 @@ def _apply_orders(db: Db, updates: list[tuple[Work, OrderUpdate]]) -> list[Outco
         if result.erased and update.anonymized
     }
     erase.note_erased_orders(db, erased_by_shop)
+    publish_orders(db, results, _left_by_attempt(updates, results))
     _match_payments(db, updates, results)
     return [Outcome(each.outcome, tuple(each.warnings), erased=each.erased is not None) for each in results]
+
+
+def _left_by_attempt(updates: list[tuple[Work, OrderUpdate]], results: list[Result]) -> Iterator[str]:
+    """The orders whose stock an earlier attempt may have moved, with those that they are sub-orders of."""
+    for (_, update), result in zip(updates, results, strict=True):
+        if update.retried:
+            yield update.key
+            if result.order and "parent" in result.order:
+                yield result.order["parent"]
 
 
 def _match_payments(db: Db, updates: list[tuple[Work, OrderUpdate]], results: list[Result]) -> None:
@@ -110,6 +120,7 @@ def _apply(command: object, db: Db, work: Work) -> Outcome:
 def _(command: ProductUpdate, db: Db, work: Work) -> Outcome:
     result = products.apply(db, command)
     listeners.notify(result.events)
+    stock_events.publish(db, result.events)
     return Outcome(result.outcome, (*command.warnings, *result.warnings))
 
 

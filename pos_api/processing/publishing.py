@@ -13,14 +13,17 @@ from datetime import timedelta
 from typing import Any, TypeAlias
 
 from pos_api.cash import outbox_events as cash
+from pos_api.catalogue import stock_events
 from pos_api.common.time import now
 from pos_api.database.client import Db, Document
 from pos_api.database.primary_term import one_primary
 from pos_api.inbox import outbox_events as inbox
 from pos_api.logs import get_logger
+from pos_api.orders import outbox_events as orders
+from pos_api.orders.model import Result
 from pos_api.outbox.interest import wants
 from pos_api.outbox.model import OutboxEvent
-from pos_api.outbox.publish import clear_marks, publish
+from pos_api.outbox.publish import publish_and_clear
 from pos_api.payments import outbox_events as payments
 from pos_api.stores.registry import stored_currency
 from pos_api.subscriptions import outbox_events as subscriptions
@@ -38,6 +41,8 @@ SOURCES: Mapping[str, EventsOf] = {
     "payments": payments.events_of,
     "cash_sessions": _of_cash_sessions,
     "customer_subscriptions": subscriptions.events_of,
+    "orders": orders.events_of,
+    "stock_movements": stock_events.events_of,
 }
 """By collection; its documents are marked, and `unpublished()` is among its indexes."""
 
@@ -58,11 +63,17 @@ def publish_marked(db: Db, collection: str, documents: Iterable[Any]) -> None:
     events: dict[str, OutboxEvent] = {}
     for event in SOURCES[collection](db, marked):
         events.setdefault(event.id, event)
-    publish(db, events.values())
-    marks: dict[Any, set[str]] = {}
-    for document in marked:
-        marks.setdefault(document["_id"], set()).update(mark["id"] for mark in document["unpublished"])
-    clear_marks(db, collection, marks)
+    publish_and_clear(db, events.values(), {collection: marked})
+
+
+def publish_orders(db: Db, results: Sequence[Result], retried: Iterable[str] = ()) -> None:
+    """Publish what updates of orders have changed, of orders and of stock; what was left by an earlier attempt, too, of
+    the orders that are `retried`."""
+    changed = [order for result in results for order in result.marked]
+    moved = stock_events.marked_movements(db, (each for result in results for each in result.events), set(retried))
+    marked: dict[str, Sequence[Any]] = {"orders": changed, "stock_movements": moved}
+    events = [event for name, documents in marked.items() if documents for event in SOURCES[name](db, documents)]
+    publish_and_clear(db, events, {name: documents for name, documents in marked.items() if documents})
 
 
 def publish_parked(db: Db, keys: Iterable[str]) -> None:
@@ -85,6 +96,8 @@ def publish_left(db: Db) -> int:
     for collection in SOURCES:
         before = {"unpublished.at": {"$lt": now() - _LEFT_AFTER}}
         documents = list(db[collection].find(before, _LEFT_OUT).sort("unpublished.at", 1).limit(_BATCH))
+        if collection == "stock_movements" and documents:
+            documents = stock_events.with_earlier(db, documents)
         publish_marked(db, collection, documents)
         left += len(documents)
     if left:

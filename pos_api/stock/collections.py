@@ -5,6 +5,7 @@ from __future__ import annotations
 from pymongo import ASCENDING, IndexModel
 
 from pos_api.database.collections import Collection, present
+from pos_api.outbox.collections import unpublished
 
 COLLECTIONS = (
     Collection(
@@ -18,6 +19,7 @@ COLLECTIONS = (
                 partialFilterExpression={"order": {"$exists": True}},
             ),
             present("order"),
+            unpublished(),
         ),
     ),
 )

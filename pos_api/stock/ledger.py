@@ -21,7 +21,8 @@ from pos_api.database.client import Db, Document
 from pos_api.database.primary_term import one_primary
 from pos_api.database.write_errors import only_collisions
 from pos_api.events import StockChanged
-from pos_api.stock.model import Balance, Holding, Movement, stock_changed
+from pos_api.outbox.interest import is_wanted
+from pos_api.stock.model import Balance, Holding, Movement, is_event, stock_changed
 from pos_api.stock.planning import plan_movements
 
 _ATTEMPTS = 200
@@ -40,21 +41,18 @@ def settle(db: Db, holdings: list[Holding], balances: dict[str, Balance]) -> lis
     the changes of stock.
 
     `balances` is what is known of the products' last movements, and is kept up to date. Run again, it changes nothing
-    but what a crash left unfinished, and returns the changes of its cause that are there already. When someone else was
-    faster, the ledger's tail is read and the rest settled again.
+    but what a crash left unfinished. When someone else was faster, the ledger's tail is read and the rest settled
+    again.
     """
     holdings = [holding for holding in holdings if holding.held or not holding.fresh]
     done: list[Movement] = []
-    made_before: list[Movement] = []
-    for attempt in range(_ATTEMPTS):
+    for _ in range(_ATTEMPTS):
         if not holdings:
             break
         earlier = _movements_of(db, [holding.order for holding in holdings if not holding.fresh])
-        if attempt == 0:
-            made_before = _made_before(holdings, earlier)
         last = _last_by_order(earlier)
         _know_balances(db, balances, last, holdings)
-        planned = plan_movements(holdings, last, balances, now())
+        planned = [_marked(db, each) for each in plan_movements(holdings, last, balances, now())]
         inserted = _insert(db, planned)
         done += planned[:inserted]
         rest = planned[inserted:]
@@ -64,18 +62,11 @@ def settle(db: Db, holdings: list[Holding], balances: dict[str, Balance]) -> lis
     else:
         raise RuntimeError(f"{len(holdings)} orders could not be settled in {_ATTEMPTS} rounds")
     project(db, done)
-    return [stock_changed(movement) for movement in (*made_before, *done)]
+    return [stock_changed(movement) for movement in done]
 
 
 def _movements_of(db: Db, orders: list[str]) -> list[Movement]:
     return list(movements(db).find({"order": {"$in": orders}}, {"_id": 0, "note": 0})) if orders else []
-
-
-def _made_before(holdings: list[Holding], earlier: list[Movement]) -> list[Movement]:
-    """The movements that an earlier attempt has made for the same cause; others may have moved the product since."""
-    causes = {holding.order: holding.cause for holding in holdings if holding.retried}
-    made = [movement for movement in earlier if causes.get(movement["order"]) == movement["cause"]]
-    return sorted(made, key=lambda movement: (movement["sku"], movement["seq"]))
 
 
 def _last_by_order(earlier: list[Movement]) -> dict[str, dict[str, Movement]]:
@@ -99,6 +90,15 @@ def _insert(db: Db, planned: list[Movement]) -> int:
     except BulkWriteError as error:
         return only_collisions(error)[0]
     return len(planned)
+
+
+def _marked(db: Db, movement: Movement, store: str | None = None) -> Movement:
+    """The movement with the mark of its event, where it is one and anybody wants it. `store` is the store that caused
+    it; an order's is in its id."""
+    event = stock_changed(movement, store)
+    if is_event(movement) and any(is_wanted(db, type, event.store) for type in ("stock.changed", "stock.low")):
+        movement["unpublished"] = [{"id": event.id, "type": event.type, "at": event.at, "store": event.store}]
+    return movement
 
 
 # --- balances ---------------------------------------------------------------------------------------------------
@@ -166,10 +166,11 @@ def project(db: Db, moved: list[Movement]) -> None:
 # --- products and people ----------------------------------------------------------------------------------------
 
 
-def open_ledger(db: Db, sku: str, quantity: Quantity, *, cause: str) -> Movement:
+def open_ledger(db: Db, sku: str, quantity: Quantity, *, cause: str, store: str | None = None) -> Movement:
     """Write the first movement of a product and return it; where the product has a history, its last movement.
 
-    It comes before the product, so that a product is never there with a stock that no movement explains.
+    It comes before the product, so that a product is never there with a stock that no movement explains. `store` is the
+    store that reported the product.
     """
     movement: Movement = {
         "sku": sku,
@@ -181,7 +182,7 @@ def open_ledger(db: Db, sku: str, quantity: Quantity, *, cause: str) -> Movement
         "at": now(),
     }
     try:
-        movements(db).insert_one(movement)
+        movements(db).insert_one(_marked(db, movement, store))
     except DuplicateKeyError:
         last = movements(db).find_one({"sku": sku}, sort=[("seq", -1)])
         assert last is not None
@@ -200,8 +201,10 @@ def move(
     cause: str,
     note: str | None = None,
     movement_id: str | None = None,
+    store: str | None = None,
 ) -> Movement:
-    """One movement that is no order's: a `change` in units, or a `count` ("there are 12"). Returns the movement.
+    """One movement that is no order's: a `change` in units, or a `count` ("there are 12"); `store` is the store that
+    caused it. Returns the movement.
 
     Under the same `movement_id` it is made once. The product must exist.
     """
@@ -212,7 +215,7 @@ def move(
         movement = _next_movement(sku, balances[sku], change, count, reason, cause)
         movement.update(cast("Movement", more))
         try:
-            movements(db).insert_one(movement)
+            movements(db).insert_one(_marked(db, movement, store))
         except DuplicateKeyError:
             if movement_id and (done := movements(db).find_one({"_id": movement_id})):
                 project(db, [done])

@@ -9,8 +9,15 @@ from typing import Any, NotRequired, TypedDict
 
 from pos_api.common.quantity import Quantity, whole
 from pos_api.events import StockChanged
+from pos_api.outbox.model import Unpublished
 
 _PERSON = "staff:"
+
+
+class MovementMark(Unpublished):
+    """The mark of a movement's event, with the store that caused the movement, None where a person did."""
+
+    store: str | None
 
 
 class Movement(TypedDict):
@@ -19,7 +26,8 @@ class Movement(TypedDict):
 
     An order's movement also has `order`, `n` (its nth for this product), `held` (the units the order holds after it)
     and `carried` (those of them that another product's stock lacks, see `Holding`; absent where none). One that a
-    person made has a `note`; with an `_id` of its own it is made once.
+    person made has a `note`; with an `_id` of its own it is made once. `unpublished` are its events that are not in the
+    outbox yet.
     """
 
     sku: str
@@ -34,6 +42,7 @@ class Movement(TypedDict):
     held: NotRequired[Quantity]
     carried: NotRequired[Quantity]
     note: NotRequired[str]
+    unpublished: NotRequired[list[MovementMark]]
     _id: NotRequired[Any]
 
 
@@ -50,8 +59,7 @@ class Holding:
     """What one version of an order holds: the ledger is brought to this by `settle`.
 
     `held` maps products to units. For products in `opening`, units first seen are contained in the opening stock
-    already and move nothing. `fresh` says that no movement of this order can exist yet, which saves looking for them;
-    `retried` that its movements may have been made already, by an attempt that was cut short.
+    already and move nothing. `fresh` says that no movement of this order can exist yet, which saves looking for them.
 
     `carried` are units that the order holds of one product and that were taken from another one's stock, as a
     variation's stock became its parent's, or its own again: +2 of the one, -2 of the other. To carry them moves
@@ -64,7 +72,6 @@ class Holding:
     cause: str
     fresh: bool = False
     carried: Mapping[str, Quantity] = field(default_factory=dict)
-    retried: bool = False
 
 
 def stock_changed(movement: Movement, store: str | None = None) -> StockChanged:
@@ -81,6 +88,11 @@ def stock_changed(movement: Movement, store: str | None = None) -> StockChanged:
         order=order,
         store=order.partition(":")[0] if order else store,
     )
+
+
+def is_event(movement: Movement) -> bool:
+    """Whether a movement is an event: where it changed the stock, and where a product's ledger was opened with none."""
+    return bool(movement["quantity"]) or (movement["reason"] == "opening" and "order" not in movement)
 
 
 def cause_of(person: str) -> str:

@@ -26,7 +26,7 @@ bounded = settings(
 
 RECEIVED = datetime(2026, 11, 22, 12, tzinfo=UTC)
 _BY_THE_WAY = (
-    *("rev", "changed_at", "received_at", "saved_by", "status_history", "closed_at", "modified_at", "sequence"),
+    *("rev", "changed_at", "received_at", "status_history", "closed_at", "modified_at", "sequence"),
     *("seq", "listed_at", "changes", "rollup_bucket"),
 )
 _THINGS = ("orders", "payments", "tabs", "cash_sessions", "cash_movements", "customer_subscriptions", "items")

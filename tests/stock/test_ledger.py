@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 from pos_api.database.client import Db
 from pos_api.stock import ledger as stock
@@ -23,22 +22,12 @@ def test_settling_again_changes_nothing(db: Db) -> None:
     assert db.stock_movements.count_documents({"order": "s:1"}) == 1
 
 
-def test_settling_returns_the_changes_and_once_more_those_that_an_interrupted_attempt_made(db: Db) -> None:
+def test_settling_returns_the_changes(db: Db) -> None:
     stock_up(db, A=10)
     holding = Holding("s:1", {"A": 3}, frozenset(), "the entry")
     [change] = stock.settle(db, [holding], {})
     assert (change.id, change.before, change.after, change.cause) == ("stock:A:2", 10, 7, "the entry")
     assert stock.settle(db, [holding], {}) == []
-    assert stock.settle(db, [replace(holding, retried=True)], {}) == [change]
-
-
-def test_what_an_interrupted_attempt_made_is_returned_though_the_order_has_moved_since(db: Db) -> None:
-    stock_up(db, A=10)
-    holding = Holding("s:1", {"A": 3}, frozenset(), "the entry")
-    [change] = stock.settle(db, [holding], {})
-    later = Holding("s:1", {"A": 5}, frozenset(), "another entry")
-    stock.settle(db, [later], {})
-    assert stock.settle(db, [replace(later, cause="the entry", retried=True)], {}) == [change]
 
 
 def test_a_product_left_behind_by_a_crash_is_caught_up_by_whoever_settles_next(db: Db) -> None:

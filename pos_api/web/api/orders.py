@@ -134,6 +134,9 @@ class Order(Schema):
         required=True, metadata={"description": "Where its sender gives none, its id.", "example": "23"}
     )
     tab = fields.Nested(Tab, metadata={"description": "The open bill that it is on; absent where it is on none."})
+    rev = fields.Integer(
+        required=True, metadata={"description": "Its revision here: each change raises it.", "example": 3}
+    )
     status = fields.String(required=True, metadata={"example": "completed"})
     created_at = Time(required=True, metadata={"example": "2026-11-22T06:50:56Z"})
     day = fields.String(required=True, metadata={"description": "In the shop's time zone.", "example": "2026-11-22"})

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from flask import Response, request
 
-from pos_api.catalogue import items, presentation, product_csv, queries, staff_actions
+from pos_api.catalogue import items, presentation, product_csv, queries, staff_actions, stock_events
 from pos_api.catalogue.model import ProductDocument
 from pos_api.catalogue.staff_actions import ProductChanges as Changes
 from pos_api.catalogue.staff_actions import StaffMovement
@@ -83,6 +83,7 @@ def create_product(details: Document) -> Any:
     """Create a product. Its stock is the first movement of its ledger."""
     done = staff_actions.add(services().db, details, by=current_principal().name)
     listeners.notify(done.events)
+    stock_events.publish(services().db, done.events)
     location = f"/api/products/item?sku={quote(done.product['sku'], safe='')}"
     return success(_shown(done.product), message="Created"), 201, {"Location": location}
 
@@ -112,6 +113,7 @@ def change_product(query: Document, changes: Changes) -> Any:
 
 def _answer(done: StaffMovement) -> Any:
     listeners.notify(done.events)
+    stock_events.publish(services().db, done.events)
     return success({"product": _shown(done.product), "movement": presentation.movement(done.movement)})
 
 
@@ -191,4 +193,5 @@ def import_products() -> Any:
         raise BadRequest("The file is empty.")
     report = product_csv.read(services().db, body, by=current_principal().name)
     listeners.notify(report.events)
+    stock_events.publish(services().db, report.events)
     return success(report)

@@ -37,7 +37,7 @@ pytestmark = plugin_journey.pytestmark
 LONG_AGO = datetime(2024, 1, 1, tzinfo=UTC)
 CHANGED = (["stale"], ["different"])
 """How a change shows: with a later time, or within the second of the change before."""
-NOT_CONTENT = frozenset({"changed_at", "received_at", "rev", "saved_by", "status_history"})
+NOT_CONTENT = frozenset({"changed_at", "received_at", "rev", "status_history"})
 
 
 class Quiet(Journey):

@@ -38,7 +38,7 @@ pytestmark = pytest.mark.skipif(not shutil.which("mariadbd"), reason="MariaDB is
 
 RECORDED = TESTS / "shop_database"
 SINCE = datetime(2024, 1, 1, tzinfo=UTC)
-NOT_CONTENT = frozenset({"changed_at", "received_at", "rev", "saved_by", "status_history"})
+NOT_CONTENT = frozenset({"changed_at", "received_at", "rev", "status_history"})
 
 
 @pytest.fixture(scope="module")

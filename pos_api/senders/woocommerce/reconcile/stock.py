@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from pos_api.catalogue import stock_events
 from pos_api.catalogue.stock_management import MANAGED_AGAIN
 from pos_api.common.quantity import Quantity, quantity, whole
 from pos_api.database.client import Document
@@ -12,6 +13,7 @@ from pos_api.senders.woocommerce.reconcile.comparison import Comparison
 from pos_api.senders.woocommerce.reconcile.model import PRODUCTS, Explanation, StockDiscrepancy
 from pos_api.senders.woocommerce.rows import Row, shown_text
 from pos_api.stock import ledger
+from pos_api.stock.model import stock_changed
 from pos_api.stock.reserved import reserved_units
 
 ALIGNED = "reconcile"
@@ -161,5 +163,12 @@ def align(comparison: Comparison, asked_at: datetime) -> None:
         assert entry["difference"] is not None
         note = f"{store.name} has {entry['shop']:g}"
         cause = f"store:{store.id}"
-        ledger.move(comparison.db, entry["product"], -entry["difference"], reason=ALIGNED, cause=cause, note=note)
+        movement = ledger.move(
+            *(comparison.db, entry["product"], -entry["difference"]),
+            reason=ALIGNED,
+            cause=cause,
+            note=note,
+            store=store.id,
+        )
+        stock_events.publish(comparison.db, [stock_changed(movement, store.id)])
         entry["repair"] = "aligned"
