@@ -27,20 +27,23 @@ def publish(db: Db, moved: Iterable[Event]) -> None:
 
 
 def marked_movements(db: Db, moved: Iterable[Event], orders: Collection[str] = ()) -> list[Document]:
-    """All movements with events to publish of the products that were moved, and those of these orders: no movement of a
-    product is to be published before an earlier one, whoever made that."""
-    products = sorted({event.sku for event in moved if isinstance(event, StockChanged)})
+    """All movements with events to publish of the products that were moved, and of those that these orders have moved:
+    no movement of a product is to be published before an earlier one, whoever made that."""
+    products = {event.sku for event in moved if isinstance(event, StockChanged)}
     if not (products or orders) or not wants(db, "stock"):
         return []
-    query: Document = {"unpublished.at": {"$exists": True}}
-    query["$or"] = [{"sku": {"$in": products}}, {"order": {"$in": list(orders)}}]
-    return list(db.stock_movements.find(query, hint=_UNPUBLISHED))
+    if orders:
+        products |= {movement["sku"] for movement in _marked(db, {"order": {"$in": sorted(orders)}})}
+    return marked_movements_of(db, products)
 
 
-def with_earlier(db: Db, marked: Sequence[Document]) -> list[Document]:
-    """These movements with events to publish, and all others of their products."""
-    query: Document = {"unpublished.at": {"$exists": True}, "sku": {"$in": sorted({each["sku"] for each in marked})}}
-    return list(db.stock_movements.find(query, hint=_UNPUBLISHED))
+def marked_movements_of(db: Db, products: Collection[str]) -> list[Document]:
+    """All movements of these products with events to publish."""
+    return _marked(db, {"sku": {"$in": sorted(products)}}) if products else []
+
+
+def _marked(db: Db, query: Document) -> list[Document]:
+    return list(db.stock_movements.find({"unpublished.at": {"$exists": True}, **query}, hint=_UNPUBLISHED))
 
 
 def events_of(db: Db, marked: Sequence[Document]) -> list[OutboxEvent]:

@@ -96,8 +96,8 @@ def publish_left(db: Db) -> int:
     for collection in SOURCES:
         before = {"unpublished.at": {"$lt": now() - _LEFT_AFTER}}
         documents = list(db[collection].find(before, _LEFT_OUT).sort("unpublished.at", 1).limit(_BATCH))
-        if collection == "stock_movements" and documents:
-            documents = stock_events.with_earlier(db, documents)
+        if collection == "stock_movements":  # those of one product in their order, also where clocks differ
+            documents = stock_events.marked_movements_of(db, {each["sku"] for each in documents})
         publish_marked(db, collection, documents)
         left += len(documents)
     if left:
