@@ -64,12 +64,6 @@ class StatusEntry(TypedDict):
     cause: str
 
 
-class OrderMark(Unpublished):
-    """The mark of an order's event; of an order's events, a later one has a greater `position`."""
-
-    position: int
-
-
 class StoredWarning(TypedDict):
     """A warning as it is kept (see `common.warning_messages`)."""
 
@@ -164,7 +158,7 @@ class Order(_Reported):
     search: list[str]
 
     changed_at: NotRequired[Timestamp]
-    unpublished: NotRequired[list[OrderMark]]
+    unpublished: NotRequired[list[Unpublished]]
     received_at: NotRequired[datetime]
     modified_at: NotRequired[datetime]
     sequence: NotRequired[int]

@@ -11,10 +11,10 @@ from pos_api.common.time import now
 from pos_api.database.client import Db, Document
 from pos_api.events import OrderChange, OrderChanged
 from pos_api.orders import presentation
-from pos_api.orders.model import Order, OrderMark
+from pos_api.orders.model import Order
 from pos_api.orders.queries import under_current_skus
 from pos_api.outbox.interest import is_wanted, wants
-from pos_api.outbox.model import OutboxEvent
+from pos_api.outbox.model import OutboxEvent, Unpublished
 from pos_api.outbox.publish import publish_and_clear
 
 _MOST_OF_A_REVISION = 8
@@ -27,7 +27,7 @@ def mark(db: Db, order: Order, changes: Sequence[OrderChange]) -> None:
         return
     at = now()
     events = [OrderChanged(order["_id"], order["store"], order["rev"], change, at) for change in changes]
-    marks: list[OrderMark] = [
+    marks: list[Unpublished] = [
         {"id": event.id, "type": event.type, "at": at, "position": order["rev"] * _MOST_OF_A_REVISION + number}
         for number, event in enumerate(events)
         if is_wanted(db, event.type, event.store)
@@ -46,7 +46,7 @@ def publish(db: Db, orders: Iterable[Order]) -> None:
 def events_of(db: Db, orders: Sequence[Document]) -> list[OutboxEvent]:
     """All events that these orders are marked with. Of an event that several versions of an order are marked with it is
     the first version that is shown: it is nearest to the one that the event is about."""
-    marks_of: list[tuple[Document, list[OrderMark]]] = []
+    marks_of: list[tuple[Document, list[Unpublished]]] = []
     known: set[str] = set()
     for order in orders:
         marks = [mark for mark in order["unpublished"] if mark["id"] not in known]
@@ -59,7 +59,7 @@ def events_of(db: Db, orders: Sequence[Document]) -> list[OutboxEvent]:
     ]
 
 
-def _events(order: Document, marks: list[OrderMark], shown: Document) -> list[OutboxEvent]:
+def _events(order: Document, marks: list[Unpublished], shown: Document) -> list[OutboxEvent]:
     key, customer = order["_id"], order["customer"]
     data = json_bytes(shown)
     reference = json_bytes({"id": key, "store": order["store"], "order_id": order["order_id"]})
