@@ -151,7 +151,7 @@ def test_what_is_left_behind_is_published_without_being_applied_again(pair: list
 
 def test_without_a_subscription_nothing_is_marked_or_asked_for(pair: list[Process]) -> None:
     process, _ = pair
-    _subscribed(pair, "order.created")
+    _subscribed(pair, "store.silent")
     _deliver_all(process)
     kept = [*process.db.payments.find(), *process.db.cash_sessions.find(), *process.db.customer_subscriptions.find()]
     assert len(kept) == 4
