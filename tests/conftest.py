@@ -26,12 +26,13 @@ from pos_api.app import create_app
 from pos_api.collections import COLLECTIONS
 from pos_api.config import Config
 from pos_api.database import client as database
+from pos_api.database import layout
 from pos_api.database.embedded import find_mongod
 from tests.factories import Shop
 from tests.fake_shop import FakeShop, serving
 from tests.paths import TESTS
 from tests.service import free_port
-from tests.steps import Process, processes
+from tests.steps import Process, clear, processes
 from tests.waiting import wait_until
 
 _REPLICA_SET = "pos-test"
@@ -138,27 +139,34 @@ def fresh_database(mongodb_uri: str) -> str:
     return urlsplit(mongodb_uri)._replace(path=f"/pos-test-{uuid.uuid4().hex}").geturl()
 
 
-_WITH_INDEXES = {each.name for each in COLLECTIONS if each.indexes}
 _used: list[str] = []
 """Databases of tests that have ended. To empty one takes a tenth of the time that making all indexes anew takes."""
+_indexed: dict[str, dict[str, Any]] = {}
+"""Their collections (UUIDs by name), once all indexes were made: they are still there while these are the same."""
+
+
+@pytest.fixture(scope="session")
+def emptying(mongodb_uri: str) -> Iterator[MongoClient[dict[str, Any]]]:
+    """The client that empties databases, one for the run: to connect takes longer than to empty."""
+    with MongoClient[dict[str, Any]](mongodb_uri or None, connect=False) as client:
+        yield client
 
 
 @pytest.fixture
-def empty_database(mongodb_uri: str) -> Iterator[str]:
+def empty_database(mongodb_uri: str, emptying: MongoClient[dict[str, Any]]) -> Iterator[str]:
     """The URI of an empty database that no other test has meanwhile."""
     if not mongodb_uri:
         yield ""
         return
     uri = _used.pop() if _used else fresh_database(mongodb_uri)
-    with MongoClient[dict[str, Any]](uri) as client:
-        emptied = client.get_default_database()
-        emptied.command("profile", 0)
-        emptied.drop_collection("system.profile")
-        for name in emptied.list_collection_names(filter={"name": {"$not": {"$regex": "^system"}}}):
-            if name in _WITH_INDEXES:
-                emptied[name].delete_many({})
-            else:
-                emptied.drop_collection(name)
+    emptied = emptying.get_database(urlsplit(uri).path.strip("/"))
+    emptied.command("profile", 0)
+    emptied.drop_collection("system.profile")
+    declared = {each.name for each in COLLECTIONS}
+    for name in emptied.list_collection_names(filter={"name": {"$not": {"$regex": "^system"}}}):
+        if name not in declared:
+            emptied.drop_collection(name)
+    clear(emptied, layout=True)
     yield uri
     _used.append(uri)
 
@@ -194,11 +202,25 @@ def db(config: Config) -> Iterator[database.Db]:
     if not config.mongodb_uri:
         yield mongomock.MongoClient(tz_aware=True)["test"]
         return
-    opened = database.connect(config, COLLECTIONS)
+    uri = config.mongodb_uri
+    if uri in _indexed:
+        opened = database.open_database(uri, COLLECTIONS)
+        opened.layout.insert_one({"_id": "layout", "version": layout.VERSION})
+    else:
+        opened = database.connect(config, COLLECTIONS)
+        _indexed[uri] = _collections(opened)
     yield opened
-    written = {name for name in opened.list_collection_names() if " " not in name and not name.startswith("system.")}
+    written = _collections(opened)
     opened.client.close()
-    assert written <= {each.name for each in COLLECTIONS}, "a collection that no package declares"
+    if not _indexed[uri].items() <= written.items():
+        del _indexed[uri]
+    assert written.keys() <= {each.name for each in COLLECTIONS}, "a collection that no package declares"
+
+
+def _collections(db: database.Db) -> dict[str, Any]:
+    """The UUIDs of a database's collections by their names, without the server's and what a test itself made."""
+    found = {each["name"]: each["info"].get("uuid") for each in db.list_collections()}
+    return {name: uuid for name, uuid in found.items() if " " not in name and not name.startswith("system.")}
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
-from functools import cached_property
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -82,16 +82,31 @@ class Api(flask_smorest.Api):  # type: ignore[misc] # flask-smorest has no types
 
     def __init__(self, app: Flask) -> None:
         super().__init__()
+        self._undescribed: list[flask_smorest.Blueprint] = []
+        self._document: str | None = None
+        self._lock = threading.Lock()
         for field in OPENAPI_TYPES:
             self.register_field(*field)
         self.init_app(app, spec_kwargs={"info": {"description": _DESCRIPTION}})
         for name, scheme in _SECURITY_SCHEMES.items():
             self.spec.components.security_scheme(name, scheme)
 
-    @cached_property
+    def register_blueprint(self, blueprint: flask_smorest.Blueprint) -> None:
+        """Add its routes to the application. They are described when somebody asks for the document: that takes more
+        time than all else that is made at a start."""
+        self._app.register_blueprint(blueprint)
+        self._undescribed.append(blueprint)
+
+    @property
     def document(self) -> str:
         """The API document as JSON, made once: anybody may ask for it, and making it is a lot of work."""
-        return json.dumps(self.spec.to_dict(), indent=2, sort_keys=False)
+        with self._lock:
+            if self._document is None:
+                for each in self._undescribed:
+                    each.register_views_in_doc(self, self._app, self.spec, name=each.name, parameters=None)
+                    self.spec.tag({"name": each.name, "description": each.description})
+                self._document = json.dumps(self.spec.to_dict(), indent=2, sort_keys=False)
+        return self._document
 
     def _openapi_json(self) -> Response:
         return Response(self.document, mimetype="application/json")
