@@ -53,10 +53,11 @@ class Interest:
 
     def refresh(self) -> None:
         """Read the subscriptions now."""
+        began = time.monotonic()  # what is written while they are read may not be among them
         found = subscriptions(self._db).find({}, {"events": 1, "stores": 1})
         self._wanted = tuple(_Wanted(each["_id"], tuple(each["events"]), frozenset(each["stores"])) for each in found)
         self._nouns = frozenset(noun_of(pattern) for each in self._wanted for pattern in each.patterns)
-        self._read_at = time.monotonic()
+        self._read_at = began
 
     def _refresh(self) -> None:
         """Read them if they are too old. While that fails it is an outage, which whoever applies something finds, too:

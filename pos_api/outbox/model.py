@@ -107,6 +107,8 @@ class Subscription(TypedDict, total=False):
     """Until then both sign."""
     created_at: Required[datetime]
     created_by: Required[str]
+    request: str
+    """A fingerprint of the request that made it, by which a repeated one is recognized."""
     updated_at: Required[datetime]
     last_success_at: datetime
     last_failure_at: datetime

@@ -20,10 +20,11 @@ from pos_api.errors import Invalid
 
 ORDERS, READ, SUBSCRIPTIONS, ALL = "orders", "read", "subscriptions", "all"
 SCOPES = (ORDERS, READ, SUBSCRIPTIONS, ALL)
-"""`orders`: send deliveries. `read`: read what a viewer may. `subscriptions`: for the routes of subscriptions, of which
-there are none yet. `all`: all of these."""
+"""`orders`: send deliveries. `read`: read what a viewer may. `subscriptions`: subscribe to events and read them, with
+the personal data in them. `all`: all of these."""
 
-_PREFIX = "pos_"
+PREFIX = "pos_"
+"""What every key begins with that is made here."""
 _SHOWN = 12
 
 
@@ -55,7 +56,7 @@ class ApiKey:
 
 def generate() -> str:
     """A new key: 256 random bits."""
-    return _PREFIX + secrets.token_urlsafe(32)
+    return PREFIX + secrets.token_urlsafe(32)
 
 
 def prefix(key: str) -> str:

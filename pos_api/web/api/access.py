@@ -16,7 +16,7 @@ from pos_api.staff import audit
 from pos_api.staff.principals import Principal
 from pos_api.staff.token_claims import Token
 from pos_api.staff.users import ROLES
-from pos_api.stores import authentication
+from pos_api.stores import api_keys, authentication
 from pos_api.web.api.openapi import documented, fails_with
 from pos_api.web.services import services
 
@@ -92,7 +92,7 @@ def access_of(app: Flask, endpoint: str) -> Access | None:
 
 def staff(role: str, *, scope: str | None = None) -> Callable[[View], View]:
     """Only for staff of this role or a higher one, by `Authorization: Bearer <token>`; with `scope` also for API keys
-    that have it. See `current_principal`.
+    that have it, as `X-API-Key` or as a bearer token. See `current_principal`.
 
     Put it first under the route, so that nothing is read of a request that may not be made. What it changed is on disk
     before it is answered.
@@ -112,9 +112,14 @@ def staff(role: str, *, scope: str | None = None) -> Callable[[View], View]:
     return decorate
 
 
+_BEARER_KEY = f"Bearer {api_keys.PREFIX}"
+
+
 def _authenticate(role: str, scope: str | None) -> None:
     """Find out who makes the request. Raises Unauthorized, Forbidden."""
     authorization, key = request.headers.get("Authorization", ""), request.headers.get("X-API-Key")
+    if authorization.startswith(_BEARER_KEY):  # as clients of webhook services send their keys
+        key, authorization = authorization.removeprefix("Bearer "), ""
     if key and not authorization:
         _authenticate_key(key, role, scope)
         return

@@ -25,7 +25,10 @@ class _Parser(FlaskParser):
     DEFAULT_UNKNOWN_BY_LOCATION = {"json": RAISE, "query": RAISE, "headers": EXCLUDE}  # noqa: RUF012 - as in webargs
 
     def load_json(self, req: Request, schema: Schema) -> Any:
-        """The JSON value of the body. Raises UnsupportedMediaType, BadRequest, Invalid."""
+        """The JSON value of the body; of no body `{}`, where the schema has `needs_no_body`. Raises
+        UnsupportedMediaType, BadRequest, Invalid."""
+        if getattr(schema, "needs_no_body", False) and not req.get_data():
+            return {}
         if req.mimetype != "application/json":
             raise UnsupportedMediaType("Send application/json.")
         value = json_body.parse(req.get_data())

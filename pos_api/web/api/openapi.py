@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import flask_smorest
 from flask import Flask, Response, json
+from marshmallow import Schema
 
 from pos_api.web.api.schemas import OPENAPI_TYPES, Error
 
@@ -107,6 +108,11 @@ class Api(flask_smorest.Api):  # type: ignore[misc] # flask-smorest has no types
                     self.spec.tag({"name": each.name, "description": each.description})
                 self._document = json.dumps(self.spec.to_dict(), indent=2, sort_keys=False)
         return self._document
+
+    def component(self, schema: type[Schema]) -> str:
+        """The name of a schema in the document, where it is added if no route has it."""
+        reference: dict[str, str] = self.ma_plugin.converter.resolve_nested_schema(schema)
+        return reference["$ref"].rpartition("/")[2]
 
     def _openapi_json(self) -> Response:
         return Response(self.document, mimetype="application/json")

@@ -17,6 +17,7 @@ from pos_api.web.api import (
     customer_subscriptions,
     customers,
     docs,
+    events,
     health,
     inbox,
     orders,
@@ -25,10 +26,13 @@ from pos_api.web.api import (
     stats,
     store_items,
     stores,
+    subscription_deliveries,
+    subscriptions,
     webhooks,
 )
 from pos_api.web.api.access import access_of
 from pos_api.web.api.errors import register_error_handlers
+from pos_api.web.api.event_documents import describe_events
 from pos_api.web.api.json_provider import JsonProvider
 from pos_api.web.api.openapi import Api
 from pos_api.web.api.requests import WholeRequest
@@ -49,6 +53,9 @@ _BLUEPRINTS = tuple(
         inbox,
         stores,
         store_items,
+        subscriptions,
+        subscription_deliveries,
+        events,
         auth,
         audit,
         health,
@@ -66,6 +73,7 @@ def register(app: Flask, version: str) -> None:
     for blueprint in _BLUEPRINTS:
         api.register_blueprint(blueprint)
     api.register_blueprint(sender_routes())
+    app.extensions[events.TYPES] = describe_events(api)
     app.register_blueprint(docs.blp)
     check_access(app)
     app.before_request(_begin)

@@ -45,6 +45,7 @@ NOT_RECORDED = {
     **{f"POST {path}": "deliveries are in the inbox" for sender in SENDERS.values() for path in sender.paths},
 }
 
+_SUBSCRIPTIONS = "/api/v1/webhooks/subscriptions"
 ROUTES: dict[str, tuple[dict[str, Any], str]] = {
     "POST /api/auth/login": ({"json": {"name": "anna", "password": PASSWORD}}, "login.succeeded"),
     "POST /api/products": ({"json": {"sku": "B"}}, "product.created"),
@@ -61,6 +62,12 @@ ROUTES: dict[str, tuple[dict[str, Any], str]] = {
     "POST /api/inbox/<key>/replay": ({}, "inbox.replayed"),
     "POST /api/inbox/replay": ({"json": {}}, "inbox.replayed"),
     "DELETE /api/customers/<path:customer>": ({}, "customer.erased"),
+    f"POST {_SUBSCRIPTIONS}": ({"json": {"url": "https://erp.example/", "events": ["*"]}}, "webhook.created"),
+    f"PATCH {_SUBSCRIPTIONS}/<subscription>": ({"json": {"active": False}}, "webhook.changed"),
+    f"PUT {_SUBSCRIPTIONS}/<subscription>": ({"json": {"active": True}}, "webhook.changed"),
+    f"POST {_SUBSCRIPTIONS}/<subscription>/rotate-secret": ({}, "webhook.rotated"),
+    f"POST {_SUBSCRIPTIONS}/<subscription>/resume": ({}, "webhook.resumed"),
+    f"DELETE {_SUBSCRIPTIONS}/<subscription>": ({}, "webhook.deleted"),
     "POST /api/auth/logout": ({}, "login.ended"),  # the last: it ends the token that all are sent with
 }
 
@@ -151,6 +158,7 @@ def test_every_route_that_changes_something_leaves_an_entry(
     client.application.extensions["pos"].stores._read_at = float("-inf")
     event = park(client)
     token = {"Authorization": f"Bearer {Tokens(db, config.jwt_secret).of_log_in(anna)[0]}"}
+    subscribed = ""
     for route, (call, action) in ROUTES.items():
         method, path = route.split(" ")
         before = len(recorded(db, action))
@@ -158,12 +166,15 @@ def test_every_route_that_changes_something_leaves_an_entry(
             path.replace("<key>", event)
             .replace("<path:customer>", "a@b.example")
             .replace("<store>", "bar")
-            .replace("<item>", "7"),
+            .replace("<item>", "7")
+            .replace("<subscription>", subscribed),
             method=method,
             headers=token,
             **call,
         )
         assert reply.status_code < 300, f"{route}: {reply.text}"
+        if action == "webhook.created":
+            subscribed = reply.json["data"]["id"]  # type: ignore[index]
         entries = recorded(db, action)
         assert len(entries) == before + 1, f"{route} left no entry {action}"
         assert entries[0]["who"] == {"kind": "user", "name": "anna", "address": "127.0.0.1"}, route

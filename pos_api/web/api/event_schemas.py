@@ -1,0 +1,107 @@
+"""What the data of each type of event looks like: as the routes show the same thing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from marshmallow import Schema, fields
+
+from pos_api.outbox.model import noun_of
+from pos_api.web.api.cash_sessions import CashSession
+from pos_api.web.api.customer_subscriptions import CustomerSubscription
+from pos_api.web.api.customers import Customer
+from pos_api.web.api.inbox import InboxEntry
+from pos_api.web.api.orders import Order, StatusChange
+from pos_api.web.api.payments import Payment
+from pos_api.web.api.product_schemas import Movement, Product
+from pos_api.web.api.schemas import Quantity, Time
+
+_MOMENT = "2026-11-28T06:51:08Z"
+
+
+class OrderOfEvent(Order):
+    """An order as it was at this version, with its history; without its movements, which are events of their own."""
+
+    class Meta:
+        """What depends on the store's settings."""
+
+        exclude = ("kind",)
+
+    status_history = fields.List(fields.Nested(StatusChange), required=True)
+    opening = fields.List(
+        fields.String(), metadata={"description": "SKUs whose units were gone before stock was counted here."}
+    )
+    meta = fields.List(fields.Dict())
+
+
+class StockMovement(Movement):
+    """A movement of a product's stock."""
+
+    sku = fields.String(required=True, metadata={"example": "OIL-2L"})
+    product = fields.String(
+        required=True, metadata={"description": "The product's id here: its first SKU.", "example": "OIL-2L"}
+    )
+    store = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "Whose order or report it was; null where staff did it.", "example": "default"},
+    )
+
+
+class LowStock(StockMovement):
+    """The movement by which a product's stock became low."""
+
+    low_stock_threshold = Quantity(required=True, allow_none=True, metadata={"example": 10})
+    oversold = fields.Boolean(
+        required=True, metadata={"description": "Whether the stock is below zero.", "example": False}
+    )
+
+
+class ErasedCustomer(Schema):
+    """A customer whose personal data was erased."""
+
+    id = fields.String(required=True, metadata={"description": "A pseudonym.", "example": "erased-4f1c9a7be02d"})
+
+
+class SilentStore(Schema):
+    """A store that nothing has come from for long."""
+
+    store = fields.String(required=True, metadata={"example": "default"})
+    since = Time(required=True, metadata={"description": "When something came last.", "example": _MOMENT})
+
+
+class StoreDrift(Schema):
+    """What a comparison with a shop found."""
+
+    store = fields.String(required=True, metadata={"example": "default"})
+    compared_at = Time(required=True, metadata={"example": _MOMENT})
+
+
+class Ping(Schema):
+    """A test."""
+
+    message = fields.String(required=True, metadata={"example": "This is a test."})
+
+
+_OF_TYPE: Mapping[str, type[Schema]] = {
+    "stock.low": LowStock,
+    "customer.erased": ErasedCustomer,
+    "store.silent": SilentStore,
+    "store.drift": StoreDrift,
+}
+_OF_NOUN: Mapping[str, type[Schema]] = {
+    "order": OrderOfEvent,
+    "payment": Payment,
+    "stock": StockMovement,
+    "product": Product,
+    "customer": Customer,
+    "session": CashSession,
+    "subscription": CustomerSubscription,
+    "delivery": InboxEntry,
+    "ping": Ping,
+}
+
+
+def data_schema(event_type: str) -> type[Schema]:
+    """What the data of events of this type looks like."""
+    return _OF_TYPE.get(event_type) or _OF_NOUN[noun_of(event_type)]
