@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -23,11 +24,13 @@ class Hostile:
 
 
 @contextmanager
-def hostile(answering: Answering) -> Iterator[Hostile]:
-    """A server on this machine until the end of the block; each connection carries one request."""
+def hostile(answering: Answering, tls: ssl.SSLContext | None = None) -> Iterator[Hostile]:
+    """A server on this machine until the end of the block, over TLS by a context; each connection carries one
+    request."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = Hostile(f"http://127.0.0.1:{listening.getsockname()[1]}")
-        thread = threading.Thread(target=_serve, args=(server, listening, answering), daemon=True)
+        scheme = "https" if tls else "http"
+        server = Hostile(f"{scheme}://127.0.0.1:{listening.getsockname()[1]}")
+        thread = threading.Thread(target=_serve, args=(server, listening, answering, tls), daemon=True)
         thread.start()
         try:
             yield server
@@ -37,15 +40,15 @@ def hostile(answering: Answering) -> Iterator[Hostile]:
             thread.join()
 
 
-def _serve(server: Hostile, listening: socket.socket, answering: Answering) -> None:
+def _serve(server: Hostile, listening: socket.socket, answering: Answering, tls: ssl.SSLContext | None) -> None:
     with suppress(OSError):
         while True:
             connection, _ = listening.accept()
-            threading.Thread(target=_answer, args=(server, connection, answering), daemon=True).start()
+            threading.Thread(target=_answer, args=(server, connection, answering, tls), daemon=True).start()
 
 
-def _answer(server: Hostile, connection: socket.socket, answering: Answering) -> None:
-    with connection, suppress(OSError):
+def _answer(server: Hostile, accepted: socket.socket, answering: Answering, tls: ssl.SSLContext | None) -> None:
+    with accepted, suppress(OSError), tls.wrap_socket(accepted, server_side=True) if tls else accepted as connection:
         head = b""
         while b"\r\n\r\n" not in head and (more := connection.recv(65536)):
             head += more

@@ -10,6 +10,7 @@ the request's address.
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import socket
 import ssl
@@ -37,6 +38,8 @@ from pos_api.outbound.unreachable import unreachable
 ENTIRE_SECONDS = 15.0
 MOST_BODY = 64 * 1024
 _MOST_RECEIVED = 2**20
+_MOST_ANSWERS = 20
+_LARGE = 2**20
 _MOST_HEADERS = 100
 _MOST_HEADER = 8 * 1024
 _KEEP_ALIVE_SECONDS = 15.0
@@ -100,7 +103,7 @@ class GuardedClient:
         while True:
             use = SimpleNamespace(is_reused=False)
             request = self._sessions[url.scheme].post(
-                url, data=body, headers=headers, allow_redirects=False, trace_request_ctx=use
+                url, data=_in_parts(body), headers=headers, allow_redirects=False, trace_request_ctx=use
             )
             try:
                 response = await request
@@ -150,14 +153,16 @@ class _Guard(AbstractResolver):
 
 
 class _LimitedHandler(ResponseHandler):
-    """Receives a limited number of bytes for a request. aiohttp limits each line, but neither the number of answers 1xx
-    nor of a body's trailers; and it takes what came unasked for the answer to the next request."""
+    """Receives a limited number of bytes, and of answers 1xx, for a request. aiohttp limits each line and the number of
+    headers alone; and it takes what came unasked for the answer to the next request."""
 
     _left = 0
+    _answers_left = 0
 
     def set_response_params(self, **params: Any) -> None:
         """A request begins."""
         self._left = _MOST_RECEIVED
+        self._answers_left = _MOST_ANSWERS
         super().set_response_params(**params)
 
     def data_received(self, data: bytes) -> None:
@@ -165,12 +170,25 @@ class _LimitedHandler(ResponseHandler):
         self._left -= len(data)
         if self._left >= 0:
             super().data_received(data)
-        elif self.transport is not None:
-            error = RequestError("too_large", "The head of the answer is too large.")
-            self.set_exception(error)
-            if self._payload is not None:
-                self._payload.set_exception(error)
-            self.transport.abort()
+        else:
+            self._end()
+
+    def feed_data(self, data: Any, size: int = 0) -> None:
+        """The head of an answer."""
+        self._answers_left -= 1
+        if self._answers_left >= 0:
+            super().feed_data(data, size)
+        else:
+            self._end()
+
+    def _end(self) -> None:
+        if self.transport is None:
+            return
+        error = RequestError("too_large", "The head of the answer is too large.")
+        self.set_exception(error)
+        if self._payload is not None:
+            self._payload.set_exception(error)
+        self.transport.abort()
 
     def is_connected(self) -> bool:
         """Whether the connection can be used for a request."""
@@ -203,6 +221,11 @@ def _session(guard: _Guard, certificates: ssl.SSLContext) -> aiohttp.ClientSessi
         max_headers=_MOST_HEADERS,
         trace_configs=[reuse],
     )
+
+
+def _in_parts(body: bytes) -> bytes | io.BytesIO:
+    """A large body is written in parts, so that other requests go on meanwhile."""
+    return io.BytesIO(body) if len(body) > _LARGE else body
 
 
 async def _note_reuse(_: aiohttp.ClientSession, context: SimpleNamespace, __: object) -> None:

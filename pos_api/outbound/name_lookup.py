@@ -17,6 +17,7 @@ from pos_api.outbound.unreachable import unreachable
 LookUp: TypeAlias = Callable[[str], Sequence[str]]
 """The IP addresses of a host, the best first. Waits for them. Raises OSError."""
 
+_LONGEST_SECONDS = 10.0
 _KEPT_SECONDS = 10.0
 _MOST_KEPT = 1000
 _MOST_UNDER_WAY = 64
@@ -45,7 +46,11 @@ class NameLookups:
         if time.monotonic() < until:
             return found
         under_way = self._under_way.get(host) or self._begin(host)
-        return await asyncio.shield(under_way)
+        try:
+            async with asyncio.timeout(_LONGEST_SECONDS):
+                return await asyncio.shield(under_way)
+        except TimeoutError:
+            raise RequestError("dns", f"No name server answers for {host}.", is_local=True) from None
 
     def _begin(self, host: str) -> asyncio.Future[Sequence[str]]:
         if len(self._under_way) >= _MOST_UNDER_WAY:

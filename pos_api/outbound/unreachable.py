@@ -17,12 +17,15 @@ import urllib3
 from pos_api.outbound.errors import RequestError
 
 _TOO_LARGE = ("too_large", "The headers of the answer of {host} are too large.")
+_CUT_OFF = ("cut_off", "The connection to {host} broke off.")
+_MALFORMED = ("malformed", "What {host} answers is not valid HTTP, or has too many headers.")
 _CAUSES: tuple[tuple[type[BaseException], str, str], ...] = (
     (socket.gaierror, "dns", "There is no host {host}."),
     (ConnectionRefusedError, "refused", "{host} refuses the connection: nothing listens there."),
     (http.client.LineTooLong, *_TOO_LARGE),
     (aiohttp.http_exceptions.LineTooLong, *_TOO_LARGE),
-    (aiohttp.http_exceptions.HttpProcessingError, "malformed", "What {host} answers is not valid HTTP."),
+    (aiohttp.ClientPayloadError, *_CUT_OFF),
+    (aiohttp.http_exceptions.BadHttpMessage, *_MALFORMED),
     (urllib3.exceptions.DecodeError, "cut_off", "The answer of {host} can't be unpacked."),
 )
 """What an exception among the reasons means: a cause and a message. The first that fits counts."""
@@ -41,9 +44,7 @@ def is_local_fault(error: BaseException) -> bool:
     """Whether an exception of a request is a fault of this machine or its network: no route, no name server that
     answers, no free socket, a firewall here. EAI_AGAIN also comes where the name servers of the host itself fail, for
     the system's resolver does not distinguish them."""
-    if isinstance(error, RequestError):
-        return error.is_local
-    return any(_is_local(each) for each in _chain(error))
+    return any(_is_local(each) or (isinstance(each, RequestError) and each.is_local) for each in _chain(error))
 
 
 def unreachable(error: BaseException, host: str) -> RequestError:
@@ -56,13 +57,14 @@ def unreachable(error: BaseException, host: str) -> RequestError:
         return RequestError("timeout", f"{host} did not answer in time.")
     if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.MissingSchema | aiohttp.InvalidURL):
         return RequestError("address", f"{host} is no address of a server.")
-    return RequestError("cut_off", f"The connection to {host} broke off.")
+    cause, message = _MALFORMED if isinstance(error, aiohttp.ClientResponseError) else _CUT_OFF
+    return RequestError(cause, message.format(host=host))
 
 
 def _known(reason: BaseException, host: str) -> RequestError | None:
     if isinstance(reason, RequestError):
         return reason
-    if isinstance(reason, ssl.SSLError):
+    if isinstance(reason, ssl.SSLError) and not isinstance(reason, aiohttp.ClientError):  # which names no problem
         return RequestError("tls", f"No safe connection to {host}: {_tls_problem(reason)}.")
     if type(reason) is http.client.HTTPException:  # too many headers; subclasses are other faults
         return RequestError(_TOO_LARGE[0], _TOO_LARGE[1].format(host=host))
@@ -77,8 +79,8 @@ def _known(reason: BaseException, host: str) -> RequestError | None:
 def _is_local(reason: BaseException) -> bool:
     if isinstance(reason, socket.gaierror):
         return reason.errno in _LOCAL_LOOKUPS
-    is_system_error = isinstance(reason, OSError) and not isinstance(reason, ssl.SSLError | requests.RequestException)
-    return is_system_error and getattr(reason, "errno", None) in _LOCAL_ERRORS
+    is_of_system = isinstance(reason, OSError) and not isinstance(reason, ssl.SSLError | requests.RequestException)
+    return is_of_system and getattr(reason, "errno", None) in _LOCAL_ERRORS
 
 
 def _local_fault(reason: BaseException, host: str) -> RequestError:
