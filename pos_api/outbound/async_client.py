@@ -80,6 +80,7 @@ class GuardedClient:
 
     async def __aexit__(self, *_: object) -> None:
         await self._close.aclose()
+        await asyncio.sleep(0)  # sockets are closed in the loop's next step
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes, timeout: float = ENTIRE_SECONDS) -> Answer:
         """Send a request and read its answer, all within `timeout` seconds. Raises RequestError with the cause address,
@@ -154,7 +155,8 @@ class _Guard(AbstractResolver):
 
 class _LimitedHandler(ResponseHandler):
     """Receives a limited number of bytes, and of answers 1xx, for a request. aiohttp limits each line and the number of
-    headers alone; and it takes what came unasked for the answer to the next request."""
+    headers alone; it takes what came unasked for the answer to the next request; and it closes no connection before
+    all was sent, which a receiver that reads nothing puts off for ever."""
 
     _left = 0
     _answers_left = 0
@@ -180,6 +182,12 @@ class _LimitedHandler(ResponseHandler):
             super().feed_data(data, size)
         else:
             self._end()
+
+    def close(self) -> None:
+        """Close the connection, at once."""
+        if self.transport is not None and self.transport.get_write_buffer_size():
+            self.transport.abort()
+        super().close()
 
     def _end(self) -> None:
         if self.transport is None:
