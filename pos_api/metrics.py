@@ -34,6 +34,8 @@ class _Figures:
     request_seconds: Histogram
     batch_events: Histogram
     batch_seconds: Histogram
+    webhooks: Counter
+    webhook_seconds: Histogram
 
 
 @cache
@@ -46,6 +48,8 @@ def _figures() -> _Figures:
         Histogram("pos_request_seconds", "Seconds to answer a delivery."),
         Histogram("pos_batch_events", "Events per batch.", buckets=(1, 2, 5, 10, 20, 50, 100)),
         Histogram("pos_batch_seconds", "Seconds to apply a batch."),
+        Counter("pos_webhook_attempts", "Attempts to deliver an event to a subscriber, by outcome.", ["outcome"]),
+        Histogram("pos_webhook_seconds", "Seconds until a subscriber has answered, or the attempt failed."),
     )
 
 
@@ -75,6 +79,17 @@ def applied(events: int, seconds: float) -> None:
     """A batch was applied."""
     _figures().batch_events.observe(events)
     _figures().batch_seconds.observe(seconds)
+
+
+def sent(outcome: str, seconds: float) -> None:
+    """An event was sent to a subscriber."""
+    _webhooks(outcome).inc()
+    _figures().webhook_seconds.observe(seconds)
+
+
+@cache
+def _webhooks(outcome: str) -> Counter:
+    return _figures().webhooks.labels(outcome)
 
 
 def share() -> None:

@@ -20,6 +20,7 @@ from pos_api.collections import COLLECTIONS
 from pos_api.config import Config, ConfigError, check_file
 from pos_api.database import client as database
 from pos_api.inbox.lease_renewal import renewal
+from pos_api.outbox.delivering.deliverer import STOP_SECONDS, Deliverer
 from pos_api.processing import due
 from pos_api.processing.recurring_jobs import Schedule
 from pos_api.senders.delivery_url import shop_url
@@ -131,7 +132,8 @@ Server running on port {config.port}
 @click.command("worker")
 @with_config
 def work(config: Config) -> None:
-    """Process what waits in the inbox (for WEBHOOK_PROCESSING=queued); run as many as you like."""
+    """Process what waits in the inbox (for WEBHOOK_PROCESSING=queued) and deliver events to subscribers; run as many
+    as you like."""
     stop = threading.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda *_: stop.set())
@@ -140,7 +142,11 @@ def work(config: Config) -> None:
     with db.client:
         schedule = Schedule(db, config)
         schedule.start()
+        deliverer = Deliverer(db, config)
+        deliverer.start()
         say("Worker running")
         renewal.ends_process = True  # systemd starts another one
         due.run_forever(db, config, stop)
         schedule.stop()
+        deliverer.stop()
+        deliverer.join(2 * STOP_SECONDS)

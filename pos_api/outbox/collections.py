@@ -32,12 +32,8 @@ COLLECTIONS = (
         "webhook_deliveries",
         "each event for each subscription that wants it, with the attempts to deliver it",
         (
-            IndexModel([("due_at", ASCENDING)], partialFilterExpression=_WAITING),
             IndexModel([("subscription", ASCENDING), ("due_at", ASCENDING)], partialFilterExpression=_WAITING),
-            IndexModel(
-                [("subscription", ASCENDING), ("resource", ASCENDING), ("position", ASCENDING)],
-                partialFilterExpression=_WAITING,
-            ),
+            IndexModel([("lane", ASCENDING), ("position", ASCENDING)]),  # no partial one: those find no firsts quickly
             IndexModel([("subscription", ASCENDING), *_NEWEST_FIRST]),
             IndexModel([("subscription", ASCENDING), ("state", ASCENDING), *_NEWEST_FIRST]),
             IndexModel([("subscription", ASCENDING), ("type", ASCENDING), *_NEWEST_FIRST]),

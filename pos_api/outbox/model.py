@@ -19,6 +19,10 @@ DeliveryState: TypeAlias = Literal["waiting", "succeeded", "failed"]
 """`failed`: after its last attempt. While a subscription is off, its deliveries wait."""
 
 
+LOG_LENGTH = 50
+"""Attempts that are kept of a delivery."""
+
+
 class Unpublished(TypedDict):
     """The mark of an event on the document that it is about, until the event is in the outbox. `position` is that of
     the event, where the document does not show it."""
@@ -146,8 +150,10 @@ class Attempt(TypedDict):
 class StoredDelivery(TypedDict):
     """A delivery in `webhook_deliveries`: one event for one subscription; `_id` is `subscription:event`.
 
-    While it waits, `due_at` is when it may be sent; earlier events of the same resource go first. `attempts` counts
-    those by the schedule since it was begun or replayed; `log` has all."""
+    While it waits, `due_at` is when it may be sent, and `lane` is `subscription:resource`: of a lane, deliveries are
+    sent by their `position`. Where the first of a lane waits for its next attempt, those behind it are `held` and it
+    `holds` them: they are due long after it, and are made due as it ends. `attempts` counts those by the schedule since
+    it was begun or replayed; `log` has the last LOG_LENGTH."""
 
     _id: str
     subscription: str
@@ -159,6 +165,9 @@ class StoredDelivery(TypedDict):
     created_at: datetime
     state: DeliveryState
     due_at: NotRequired[datetime]
+    lane: NotRequired[str]
+    holds: NotRequired[bool]
+    held: NotRequired[bool]
     attempts: int
     log: list[Attempt]
     ended_at: NotRequired[datetime]
@@ -167,6 +176,11 @@ class StoredDelivery(TypedDict):
 def delivery_id(subscription: str, event: str) -> str:
     """The `_id` of the delivery of an event to a subscription."""
     return f"{subscription}:{event}"
+
+
+def lane_of(subscription: str, resource: str) -> str:
+    """The lane of a subscription's deliveries about a resource."""
+    return f"{subscription}:{resource}"
 
 
 def noun_of(type: str) -> str:

@@ -13,8 +13,9 @@ from pymongo.errors import BulkWriteError
 from pos_api.common.time import now
 from pos_api.database.client import Db, Document
 from pos_api.database.write_errors import only_collisions
+from pos_api.outbox import wakeup
 from pos_api.outbox.interest import interest_of
-from pos_api.outbox.model import OutboxEvent, StoredDelivery, StoredEvent, delivery_id
+from pos_api.outbox.model import OutboxEvent, StoredDelivery, StoredEvent, delivery_id, lane_of
 
 
 def publish(db: Db, happened: Iterable[OutboxEvent]) -> None:
@@ -28,6 +29,7 @@ def publish(db: Db, happened: Iterable[OutboxEvent]) -> None:
     if events:
         _insert(db, "outbox", events)
         _insert(db, "webhook_deliveries", [_delivery(e, each, moment) for e, wanting in wanted for each in wanting])
+        wakeup.published()
 
 
 def publish_and_clear(db: Db, happened: Iterable[OutboxEvent], marked: Mapping[str, Iterable[Any]]) -> None:
@@ -84,6 +86,7 @@ def _delivery(event: OutboxEvent, subscription: str, moment: datetime) -> Stored
         "created_at": moment,
         "state": "waiting",
         "due_at": moment,
+        "lane": lane_of(subscription, event.resource),
         "attempts": 0,
         "log": [],
     }

@@ -1,0 +1,99 @@
+"""How attempts ended is written to the database, several at once, and so that it survives a crash."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pymongo import UpdateOne
+
+from pos_api.common.time import now
+from pos_api.database.client import DURABLE, Db, Document
+from pos_api.outbox.collections import deliveries, subscriptions
+from pos_api.outbox.delivering.attempts import Attempted
+from pos_api.outbox.delivering.loading import hold
+from pos_api.outbox.delivering.queue import Due
+from pos_api.outbox.model import LOG_LENGTH, DeliveryState, lane_of
+
+_MADE_DUE_AT_ONCE = 32
+"""Of those that a delivery has held back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How an attempt ended and what follows: `due_at` is when the delivery is attempted again, None where it has ended.
+    `behind` are those of its lane that were at hand, which are held back. Where it is not `counted`, the schedule goes
+    on as if the attempt had not been."""
+
+    subscription: str
+    due: Due
+    attempted: Attempted
+    state: DeliveryState
+    due_at: datetime | None = None
+    behind: Sequence[Due] = ()
+    counted: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An update of a subscription by the process that has its lease under this token."""
+
+    subscription: str
+    token: int
+    update: Document
+
+
+def record(db: Db, results: Sequence[Result]) -> bool:
+    """Write how these ended, in this order; returns whether others were made due. Done again, it changes nothing that
+    it has changed already."""
+    steps: list[Any] = []
+    is_awake = False
+    for each in results:
+        if each.due_at is None and each.due.holds:
+            awakened = _release(db, each)
+            is_awake = is_awake or bool(awakened)
+            steps += awakened  # first: a crash in between loses nothing so
+        steps.append(_step(each))
+        if each.due_at is not None and each.behind:
+            steps += hold(each.due.id, (due.id for due in each.behind), each.due_at)
+    deliveries(db).with_options(write_concern=DURABLE).bulk_write(steps)
+    return is_awake
+
+
+def change_subscriptions(db: Db, changes: Iterable[Change]) -> None:
+    """Write what became of subscriptions, where this process still has their leases."""
+    steps = [UpdateOne({"_id": each.subscription, "lease.token": each.token}, each.update) for each in changes]
+    if steps:
+        subscriptions(db).with_options(write_concern=DURABLE).bulk_write(steps, ordered=False)
+
+
+def _step(result: Result) -> UpdateOne:
+    """The update of the delivery. One that was resent meanwhile counts from the start, and stays as it is."""
+    pushed = {"log": {"$each": [result.attempted.attempt], "$slice": -LOG_LENGTH}}
+    update: Document = {"$push": pushed, "$set": {"state": result.state}}
+    if result.counted:
+        update["$inc"] = {"attempts": 1}
+    if result.due_at is None:
+        update["$set"]["ended_at"] = now()
+        update["$unset"] = {"due_at": "", "lane": "", "holds": "", "held": ""}
+    else:
+        update["$set"]["due_at"] = result.due_at
+    return UpdateOne({"_id": result.due.id, "attempts": result.due.attempts, "state": "waiting"}, update)
+
+
+def _release(db: Db, result: Result) -> list[UpdateOne]:
+    """The steps that make the next of a lane due; those behind them stay held back, and the last one holds them."""
+    lane = lane_of(result.subscription, result.due.resource)
+    held = {"lane": lane, "held": True, "_id": {"$ne": result.due.id}}
+    found = list(deliveries(db).find(held, {"_id": 1}).sort("position", 1).limit(_MADE_DUE_AT_ONCE))
+    moment = now()
+    steps = [UpdateOne({"_id": each["_id"]}, _awake(moment)) for each in found]
+    if len(found) == _MADE_DUE_AT_ONCE:
+        steps[-1] = UpdateOne({"_id": found[-1]["_id"]}, _awake(moment, holds=True))
+    return steps
+
+
+def _awake(moment: datetime, *, holds: bool = False) -> Document:
+    return {"$set": {"due_at": moment, **({"holds": True} if holds else {})}, "$unset": {"held": ""}}

@@ -1,0 +1,31 @@
+"""A `ping` is sent to a subscription at once, and what came back is returned: whether its receiver is there."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+
+from pos_api.common.json_text import json_bytes
+from pos_api.common.time import now
+from pos_api.config import Config
+from pos_api.database.client import Db
+from pos_api.outbound.async_client import GuardedClient
+from pos_api.outbox.delivering.attempts import attempt
+from pos_api.outbox.envelopes import Message
+from pos_api.outbox.model import Attempt, Subscription
+from pos_api.outbox.subscriptions import secrets_of
+
+
+def ping(db: Db, config: Config, subscription: Subscription) -> Attempt:
+    """Send a `ping` and wait for the answer, 15 seconds at most. It is no event: it is not kept, nor attempted again,
+    and it changes nothing of the subscription's health. Raises InvalidToken or ConfigError where its secret can't be
+    read."""
+    identifier = subscription["_id"]
+    data = json_bytes({"subscription": identifier})
+    message = Message(f"ping:{secrets.token_hex(8)}", "ping", now(), None, identifier, data)
+    return asyncio.run(_send(config, subscription, secrets_of(subscription, config), message))
+
+
+async def _send(config: Config, subscription: Subscription, signing: list[str], message: Message) -> Attempt:
+    async with GuardedClient(config.outbound_allow) as client:
+        return (await attempt(client, subscription, signing, message)).attempt
