@@ -137,8 +137,9 @@ class Delivering:
 
     async def _leave(self) -> None:
         """Record what has ended, and let others have the leases."""
+        ended = [*self._being_recorded, *self._dispatcher.results]  # those of the first may be recorded already
         with suppress(PyMongoError):
-            await self._in_thread(lambda: self._record(self._dispatcher.results))
+            await self._in_thread(lambda: self._record(ended))
             await self._write_health(list(self._dispatcher.queues.values()), all=True)
             await self._in_thread(lambda: leases.give_back(self._db, self._holder, list(self._dispatcher.queues)))
 
