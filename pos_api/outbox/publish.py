@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, cast
 
-from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
 from pos_api.common.time import now
@@ -44,12 +43,9 @@ def publish_and_clear(db: Db, happened: Iterable[OutboxEvent], marked: Mapping[s
 
 def clear_marks(db: Db, collection: str, published: Mapping[Any, Iterable[str]]) -> None:
     """Take the marks of published events (ids, by the `_id` of the document) from documents of a collection."""
-    steps = [
-        UpdateOne({"_id": key}, {"$pull": {"unpublished": {"id": {"$in": list(ids)}}}})
-        for key, ids in published.items()
-    ]
-    if steps:
-        db[collection].bulk_write(steps, ordered=False)
+    if published:
+        ids = [id for marks in published.values() for id in marks]
+        db[collection].update_many({"_id": {"$in": list(published)}}, {"$pull": {"unpublished": {"id": {"$in": ids}}}})
 
 
 def _insert(db: Db, collection: str, documents: list[Any]) -> None:
