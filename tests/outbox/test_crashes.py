@@ -16,7 +16,7 @@ from pos_api.database.client import Db, Document
 from pos_api.processing import publishing
 from tests.factories import assert_books_balance, line, order, stock_up
 from tests.journeys.test_recordings import RECORDINGS, deliveries, stock_up_as
-from tests.outbox.subscribing import assert_events_are_complete, published, subscribe
+from tests.outbox.subscribing import assert_events_are_complete, assert_nothing_is_left, published, subscribe
 from tests.steps import Crash, Process, clear, interleave, processes
 
 Batch = list[tuple[str, Any]]
@@ -115,6 +115,37 @@ def test_two_processes_with_versions_of_one_order_publish_each_revision_as_it_wa
             interleave(first, partial(first.deliver, *older), second, partial(second.deliver, *newer), i, j)
             assert_events_are_complete(db)
             assert_books_balance(db)
+
+
+def test_two_crashes_in_a_row_lose_no_event_either(pair: list[Process], db: Db) -> None:
+    first, second = pair
+    for i in range(2, 11):
+        for j in range(i % 3 + 2, 14, 3):
+            start(pair)
+            first.steps.crash_at(i)
+            with suppress(Crash):
+                first.deliver("order.created", order(1, line("A", 2), line("B", 1), modified=1))
+            second.steps.crash_at(j)
+            with suppress(Crash):
+                second.deliver("order.updated", order(1, line("A", 5), modified=2, status="completed"))
+            for process in pair:
+                process.steps.go_on()
+            publish_all(db)
+            saved = [event["_id"] for event in published(db, "order:")]
+            assert saved == expected_ids(db), (i, j)
+            first.take_over()
+            assert [event["_id"] for event in published(db, "order:")] == expected_ids(db), (i, j)
+            assert_nothing_is_left(db)
+
+
+def expected_ids(db: Db) -> list[str]:
+    """The events of the order, of the revisions that were saved: where the second update came first it is both."""
+    stored = db.orders.find_one()
+    if stored is None:
+        return []
+    first_status = stored["status_history"][0]["status"]
+    first = ["order:default:1:1"] + ["order:default:1:1:completed"] * (first_status == "completed")
+    return first + ["order:default:1:2:completed"] * (stored["rev"] == 2)
 
 
 def test_recorded_orders_in_any_order_and_twice_are_an_event_for_each_revision_and_movement(
