@@ -46,7 +46,7 @@ def pair(config: Config, db: Db) -> Iterator[list[Process]]:
 def start(pair: list[Process]) -> None:
     first, second = pair
     clear(first.db)
-    subscribe(first.db, "*", known_to=[second.db])
+    subscribe(first.db, "order.*", "stock.*", known_to=[second.db])
     stock_up(first.db, A=10, B=10)
     publish_all(first.db)
     for process in pair:
@@ -77,7 +77,7 @@ def test_a_crash_at_any_step_loses_no_event(pair: list[Process], db: Db, is_publ
     assert expected.keys() == EVENTS
     assert_events_are_complete(db)
     for crashed, batch in enumerate(LIFE):
-        for step in range(2, 60):
+        for step in range(2, 60, 2 if is_published_first else 1):
             start(pair)
             for before in LIFE[:crashed]:
                 first.deliver_all(before)
@@ -110,7 +110,7 @@ def test_two_processes_with_versions_of_one_order_publish_each_revision_as_it_wa
     first.deliver(*older)
     steps = len(first.steps.names)
     for i in range(2, steps + 1):
-        for j in range(i % 4 + 1, steps + 2, 4):
+        for j in range(i % 6 + 1, steps + 2, 6):
             start(pair)
             interleave(first, partial(first.deliver, *older), second, partial(second.deliver, *newer), i, j)
             assert_events_are_complete(db)
@@ -153,7 +153,7 @@ def test_recorded_orders_in_any_order_and_twice_are_an_event_for_each_revision_a
 ) -> None:
     for number, recording in enumerate(RECORDINGS):
         clear(db)
-        subscribe(db, "*", known_to=[process.db for process in pair])
+        subscribe(db, "order.*", "stock.*", known_to=[process.db for process in pair])
         stock_up_as(db, recording)
         publish_all(db)
         shuffled = [
