@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pos_api.catalogue import archive, collections, goods_without_stock, links
+from pos_api.catalogue import archive, collections, goods_without_stock, links, product_events
 from pos_api.catalogue.creation import create, new_product
 from pos_api.catalogue.decision import (
     Action,
@@ -30,6 +30,7 @@ from pos_api.catalogue.model import (
     is_owned_by_another_store,
     product_changed,
 )
+from pos_api.catalogue.product_events import Cause
 from pos_api.catalogue.skus import (
     no_longer_of_other_stores,
     placeholder,
@@ -41,7 +42,7 @@ from pos_api.common.quantity import Quantity
 from pos_api.common.text_search import product_words
 from pos_api.common.time import now
 from pos_api.common.warning_messages import EventWarning, warn
-from pos_api.database.client import Db
+from pos_api.database.client import Db, Document
 from pos_api.events import StockChanged
 from pos_api.stock.model import stock_changed
 
@@ -54,6 +55,16 @@ def apply(db: Db, update: ProductUpdate) -> ProductResult:
     nothing to start from, so nothing is created; nor is it of a draft, whose stock is not for sale yet. One that was
     archived because the store had deleted it is active again.
     """
+    with product_events.changing(db, _concerned(update), Cause(update.store, update.cause)):
+        return _apply_and_note_existence(db, update)
+
+
+def _concerned(update: ProductUpdate) -> Document:
+    """The products that an update may change."""
+    return {"$or": [*_related(update), {"deleted_ids.because": update.external_id}]}
+
+
+def _apply_and_note_existence(db: Db, update: ProductUpdate) -> ProductResult:
     result = _apply(db, update)
     if result.outcome == "stale" and not update.restored:
         return result
@@ -84,10 +95,14 @@ def _apply(db: Db, update: ProductUpdate) -> ProductResult:
 
 
 def _read_related(db: Db, update: ProductUpdate) -> RelatedProducts:
+    return related_products(collections.products(db).find({"$or": _related(update)}), update)
+
+
+def _related(update: ProductUpdate) -> list[Document]:
     ids = [each for each in (update.external_id, update.parent_external_id) if each]
-    by_ids = [{"external_ids": {"$in": ids}}, {"ids_with_shared_stock": update.external_id}]
-    by_sku = [{"skus": update.sku}, {"_id": update.sku}]
-    return related_products(collections.products(db).find({"$or": [*by_ids, *by_sku]}), update)
+    by_ids: list[Document] = [{"external_ids": {"$in": ids}}, {"ids_with_shared_stock": update.external_id}]
+    by_sku: list[Document] = [{"skus": update.sku}, {"_id": update.sku}]
+    return [*by_ids, *by_sku]
 
 
 def _carry_out(db: Db, update: ProductUpdate, related: RelatedProducts, action: Action) -> ProductResult:

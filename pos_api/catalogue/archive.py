@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TypeAlias
 
-from pos_api.catalogue import collections
+from pos_api.catalogue import collections, product_events
 from pos_api.catalogue.deletion import after_deletion, after_report
 from pos_api.catalogue.model import (
     Outcome,
@@ -16,8 +16,9 @@ from pos_api.catalogue.model import (
     ProductUpdate,
     product_changed,
 )
+from pos_api.catalogue.product_events import Cause
 from pos_api.common.time import now
-from pos_api.database.client import Db
+from pos_api.database.client import Db, Document
 from pos_api.events import ProductChanged
 
 _ATTEMPTS = 20
@@ -32,6 +33,12 @@ def delete(db: Db, deletion: ProductDeletion) -> ProductResult:
     outcome is updated, unchanged, stale (the store reported something newer), or ignored (not known here)."""
     deleted = deletion.external_id
     query = {"$or": [{"external_ids": deleted}, {"variation_of.parent": deleted}]}
+    cause = Cause(deletion.store, f"{deleted} deleted, {deletion.received_at.isoformat()}")
+    with product_events.changing(db, query, cause):
+        return _delete(db, deletion, query)
+
+
+def _delete(db: Db, deletion: ProductDeletion, query: Document) -> ProductResult:
     found = list(collections.products(db).find(query))
     outcomes: set[Outcome] = set()
     events: list[ProductChanged] = []

@@ -10,6 +10,7 @@ from pymongo import collection as mongo
 from pos_api.catalogue.model import GoodsWithoutStockDocument, ItemDocument, ProductDocument
 from pos_api.database.client import Db
 from pos_api.database.collections import Collection, present
+from pos_api.outbox.collections import unpublished
 
 COLLECTIONS = (
     Collection(
@@ -23,6 +24,7 @@ COLLECTIONS = (
             present("low_stock_threshold"),
             present("variation_of.parent"),
             present("deleted_ids.because"),
+            unpublished(),
         ),
     ),
     Collection("goods_without_stock", "goods of which the shop keeps no stock", (IndexModel("sku"),)),

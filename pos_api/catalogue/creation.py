@@ -5,8 +5,8 @@ from __future__ import annotations
 from bson import Decimal128
 from pymongo.errors import DuplicateKeyError
 
-from pos_api.catalogue import collections
-from pos_api.catalogue.model import ProductDocument
+from pos_api.catalogue import collections, product_events
+from pos_api.catalogue.model import ProductDocument, owning_store
 from pos_api.common.quantity import Quantity
 from pos_api.common.text_search import product_words
 from pos_api.common.time import now
@@ -47,8 +47,10 @@ def create(
         raise Conflict(f"There is a product with SKU {product_id!r} already.")
     movement = ledger.open_ledger(db, product_id, product["stock"], cause=cause, store=store)
     product["stock"], product["seq"] = movement["balance"], movement["seq"]
+    product_events.mark_created(db, product, owning_store(product))
     try:
         products.insert_one(product)
     except DuplicateKeyError:
         raise Conflict(f"There is a product with SKU {product_id!r} already.") from None
+    product_events.publish_positioned(db, [product])
     return product, movement

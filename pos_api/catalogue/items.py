@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from pymongo.errors import DuplicateKeyError
 
-from pos_api.catalogue import collections
+from pos_api.catalogue import collections, product_events
 from pos_api.catalogue.external_ids import external_id
 from pos_api.catalogue.model import (
     ItemDocument,
@@ -22,6 +22,7 @@ from pos_api.catalogue.model import (
     ProductResult,
     product_changed,
 )
+from pos_api.catalogue.product_events import Cause
 from pos_api.catalogue.queries import get
 from pos_api.common.time import now
 from pos_api.common.value_limits import INT64_MAX
@@ -50,6 +51,14 @@ def after(stored: ItemDocument | None, update: ItemUpdate) -> ItemDocument:
 def apply(db: Db, update: ItemUpdate) -> ProductResult:
     """Take over what a store reports of an item. The outcome is created, updated, unchanged, or stale where something
     newer is known; that an order names the item (it says neither `available` nor `exists`) is at most unchanged."""
+    if update.available is None and update.exists is None:  # so it changes nothing that is shown of a product
+        return _apply(db, update)
+    cause = Cause(update.store, f"{update.key} reported, {update.at.isoformat()}")
+    with product_events.changing(db, {"external_ids": update.key}, cause):
+        return _apply(db, update)
+
+
+def _apply(db: Db, update: ItemUpdate) -> ProductResult:
     items = collections.items(db)
     for _ in range(_ATTEMPTS):
         stored = items.find_one({"_id": update.key})
@@ -137,7 +146,8 @@ def link(db: Db, store: str, item: int, sku: str) -> Linked:
     if not others and key in product.get("external_ids", ()):
         return Linked(_known(db, store, item), product, changed=False)
     details = {"sku": product["sku"], "before": [each["sku"] for each in others]}
-    with audit.act(db, "item.linked", target=key, details=details):
+    changed = {"_id": {"$in": [each["_id"] for each in (product, *others)]}}
+    with product_events.changing(db, changed, Cause()), audit.act(db, "item.linked", target=key, details=details):
         known = _known(db, store, item)
         _unlink(db, key, others)
         collections.products(db).update_one({"_id": product["_id"]}, {"$addToSet": {"external_ids": key}})
@@ -151,7 +161,9 @@ def unlink(db: Db, store: str, item: int) -> Linked:
     products = _linked(db, key)
     if not products:
         raise NotFound(f"Item {item} of {store!r} is linked to no product.")
-    with audit.act(db, "item.unlinked", target=key, details={"before": [each["sku"] for each in products]}):
+    details = {"before": [each["sku"] for each in products]}
+    changed = {"_id": {"$in": [each["_id"] for each in products]}}
+    with product_events.changing(db, changed, Cause()), audit.act(db, "item.unlinked", target=key, details=details):
         known = _known(db, store, item)
         _unlink(db, key, products)
     return Linked(known, None, events=_changed(products))

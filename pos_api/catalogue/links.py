@@ -10,9 +10,10 @@ from typing import Any
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
-from pos_api.catalogue import collections
+from pos_api.catalogue import collections, product_events
 from pos_api.catalogue.matching import Candidates, KnownProduct, Match, NewExternalId, NewSku
 from pos_api.catalogue.model import ProductDocument, ProductUpdate, is_owned_by_another_store
+from pos_api.catalogue.product_events import Cause
 from pos_api.catalogue.skus import may_take_sku, store_sku, with_current_sku, without_sku
 from pos_api.common.text_search import newer_words_first, product_words
 from pos_api.database.client import Db
@@ -30,6 +31,7 @@ class DiscoveredLinks:
     def __init__(self, candidates: Candidates) -> None:
         self._candidates = candidates
         self._writes: list[UpdateOne] = []
+        self._causes: dict[str, Cause] = {}
         self._new_skus: Counter[str] = Counter()
 
     def add(self, match: Match) -> None:
@@ -46,13 +48,16 @@ class DiscoveredLinks:
     def write(self, db: Db) -> None:
         """Write what was noted. A SKU that became another product's meanwhile stays with that one."""
         writes, self._writes = self._writes, []
+        causes, self._causes = self._causes, {}
         if writes:
-            try:
-                db.products.bulk_write(writes, ordered=False)
-            except BulkWriteError as error:
-                only_collisions(error)
+            with product_events.changing(db, {"_id": {"$in": sorted(causes)}}, causes):
+                try:
+                    db.products.bulk_write(writes, ordered=False)
+                except BulkWriteError as error:
+                    only_collisions(error)
 
     def _link(self, product: KnownProduct, new: NewExternalId) -> None:
+        self._causes[product.id] = Cause(new.store, f"a line with {new.external_id}")
         self._writes.append(UpdateOne({"_id": product.id}, {"$addToSet": {"external_ids": new.external_id}}))
         self._candidates.put(
             replace(
@@ -63,6 +68,7 @@ class DiscoveredLinks:
         )
 
     def _name(self, product: KnownProduct, new: NewSku) -> None:
+        self._causes[product.id] = Cause(new.store, f"a line with {new.sku}")
         words = newer_words_first(product_words(new.sku), kept="$search")
         if new.renames:
             changes = with_current_sku(product.id, new.sku)

@@ -16,6 +16,7 @@ from bson import Decimal128
 from pos_api.common.quantity import Quantity
 from pos_api.common.warning_messages import EventWarning
 from pos_api.events import ProductChange, ProductChanged, StockChanged
+from pos_api.outbox.model import Unpublished
 
 Outcome: TypeAlias = Literal["created", "updated", "unchanged", "stale", "ignored"]
 
@@ -45,6 +46,15 @@ class DeletedId(TypedDict):
     at: datetime
     because: str
     version: datetime | None
+
+
+class ProductMark(Unpublished):
+    """The mark of a product's event; without a `position` while somebody may change the product (see
+    `product_events`). `store` is the store whose report it was, None for a person; `cause` names that report."""
+
+    store: str | None
+    was_archived: NotRequired[bool]
+    cause: NotRequired[str | None]
 
 
 class ProductDocument(ProductDetails, total=False):
@@ -91,6 +101,9 @@ class ProductDocument(ProductDetails, total=False):
     opening_last_order_id: int | None
     variation_of: list[VariationOf]
     deleted_ids: list[DeletedId]
+    version: int
+    """Raised by every mark; its events have it in their ids and as their positions."""
+    unpublished: list[ProductMark]
 
 
 class GoodsWithoutStockDocument(TypedDict):

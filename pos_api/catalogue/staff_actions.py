@@ -10,9 +10,10 @@ from typing import Any, TypedDict
 from bson import Decimal128
 from pymongo import ReturnDocument
 
-from pos_api.catalogue import collections
+from pos_api.catalogue import collections, product_events
 from pos_api.catalogue.creation import create, new_product
 from pos_api.catalogue.model import ProductDocument, product_changed
+from pos_api.catalogue.product_events import Cause
 from pos_api.catalogue.queries import get
 from pos_api.common.quantity import Quantity, whole
 from pos_api.common.text_search import product_words
@@ -85,7 +86,7 @@ def change(db: Db, sku: str, changes: ProductChanges) -> StaffChange:
     product = get(db, sku)
     if not changes:
         return StaffChange(product)
-    with _audited(db, product, changes):
+    with product_events.changing(db, {"_id": product["_id"]}, Cause()), _audited(db, product, changes):
         changed = collections.products(db).find_one_and_update(
             {"_id": product["_id"], "skus": product["skus"]},
             _update_of(product, changes),

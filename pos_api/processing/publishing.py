@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Any, TypeAlias
 
 from pos_api.cash import outbox_events as cash
-from pos_api.catalogue import stock_events
+from pos_api.catalogue import product_events, stock_events
 from pos_api.common.time import now
 from pos_api.database.client import Db, Document
 from pos_api.database.primary_term import one_primary
@@ -29,7 +29,8 @@ from pos_api.stores.registry import stored_currency
 from pos_api.subscriptions import outbox_events as subscriptions
 
 EventsOf: TypeAlias = Callable[[Db, Sequence[Document]], list[OutboxEvent]]
-"""All events that these documents of one collection are marked with, those of one document in their order."""
+"""All events that these documents of one collection are marked with, those of one document in their order; each has the
+id of its mark."""
 
 
 def _of_cash_sessions(db: Db, sessions: Sequence[Document]) -> list[OutboxEvent]:
@@ -38,6 +39,7 @@ def _of_cash_sessions(db: Db, sessions: Sequence[Document]) -> list[OutboxEvent]
 
 SOURCES: Mapping[str, EventsOf] = {
     "inbox": inbox.events_of,
+    "products": product_events.events_of,
     "payments": payments.events_of,
     "cash_sessions": _of_cash_sessions,
     "customer_subscriptions": subscriptions.events_of,
@@ -56,14 +58,16 @@ log = get_logger(__name__)
 
 def publish_marked(db: Db, collection: str, documents: Iterable[Any]) -> None:
     """Publish what these documents are marked with. Of an event that several of them are marked with the first counts:
-    give a document as it was before as it is now, where both are at hand. None is no document."""
+    give a document as it was before as it is now, where both are at hand. None is no document. A mark that has no event
+    yet stays."""
     marked = [each for each in documents if each and each.get("unpublished")]
     if not marked:
         return
     events: dict[str, OutboxEvent] = {}
     for event in SOURCES[collection](db, marked):
         events.setdefault(event.id, event)
-    publish_and_clear(db, events.values(), {collection: marked})
+    published = [{**each, "unpublished": [m for m in each["unpublished"] if m["id"] in events]} for each in marked]
+    publish_and_clear(db, events.values(), {collection: [each for each in published if each["unpublished"]]})
 
 
 def publish_orders(db: Db, results: Sequence[Result], retried: Iterable[str] = ()) -> None:
