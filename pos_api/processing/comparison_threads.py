@@ -13,7 +13,9 @@ from pymongo.errors import PyMongoError
 from pos_api.config import Config
 from pos_api.database.client import Db
 from pos_api.logs import get_logger
+from pos_api.outbox.interest import wants
 from pos_api.processing import ingest, listeners
+from pos_api.processing.publishing import publish_marked
 from pos_api.senders import comparisons
 from pos_api.senders.comparers import COMPARERS, Comparer
 
@@ -62,7 +64,7 @@ class ComparisonThreads:
 
     def _start(self, store: str, comparer: Comparer, lease: str) -> None:
         arguments = (self._db, self._config, store, comparer)
-        thread = threading.Thread(target=_compare, args=arguments, name=f"pos-compare-{store}", daemon=True)
+        thread = threading.Thread(target=compare, args=arguments, name=f"pos-compare-{store}", daemon=True)
         self._running[store] = Running(thread, lease)
         thread.start()
 
@@ -79,10 +81,14 @@ class ComparisonThreads:
             each.thread.join(timeout)
 
 
-def _compare(db: Db, config: Config, store: str, comparer: Comparer) -> None:
-    """Compare one store; whatever fails is about this store alone."""
+def compare(db: Db, config: Config, store: str, comparer: Comparer) -> None:
+    """Compare one store, which this process has claimed, and publish what was found out; whatever fails is about this
+    store alone."""
     try:
-        listeners.notify(comparer.compare(db, config, store, ingest.ingest))
+        found = comparer.compare(db, config, store, ingest.ingest)
+        listeners.notify(found)
+        if found and wants(db, "store"):
+            publish_marked(db, "comparisons", [db.comparisons.find_one({"_id": store})])
     except PyMongoError as error:
         log.warning("a shop can't be compared", store=store, error=type(error).__name__)
     except Exception as error:

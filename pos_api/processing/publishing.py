@@ -25,6 +25,7 @@ from pos_api.outbox.interest import wants
 from pos_api.outbox.model import OutboxEvent
 from pos_api.outbox.publish import publish_and_clear
 from pos_api.payments import outbox_events as payments
+from pos_api.senders import comparison_events
 from pos_api.stores.registry import stored_currency
 from pos_api.subscriptions import outbox_events as subscriptions
 
@@ -43,6 +44,7 @@ SOURCES: Mapping[str, EventsOf] = {
     "payments": payments.events_of,
     "cash_sessions": _of_cash_sessions,
     "customer_subscriptions": subscriptions.events_of,
+    "comparisons": comparison_events.events_of,
     "orders": orders.events_of,
     "stock_movements": stock_events.events_of,
 }

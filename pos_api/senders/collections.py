@@ -6,10 +6,15 @@ from __future__ import annotations
 from pymongo import ASCENDING, IndexModel
 
 from pos_api.database.collections import Collection
+from pos_api.outbox.collections import unpublished
 from pos_api.senders.woocommerce import collections as woocommerce
 
 COLLECTIONS = (
-    Collection("comparisons", "of each store that is compared: when it is due, who has it, the latest report"),
+    Collection(
+        "comparisons",
+        "of each store that is compared: when it is due, who has it, the latest report",
+        (unpublished(),),
+    ),
     Collection(
         "lookups",
         "what has to be looked up at a provider: when it is due, who has it",

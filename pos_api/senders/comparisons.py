@@ -6,18 +6,25 @@ process die, the store is due again when the lease runs out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, TypedDict, cast
+from typing import Any, NotRequired, TypedDict, cast
 
 from pymongo import UpdateOne
 from pymongo.errors import DuplicateKeyError
 
 from pos_api.common.time import now
-from pos_api.database.client import Db
+from pos_api.database.client import Db, Document
 from pos_api.inbox.leases import new_lease
+from pos_api.outbox.model import Unpublished
 
 LEASE = timedelta(minutes=10)
+
+
+class ComparisonMark(Unpublished):
+    """The mark of what a comparison found out; of an outage with what is shown of it (`silence`)."""
+
+    silence: NotRequired[Mapping[str, Any]]
 
 
 class StoredComparison(TypedDict, total=False):
@@ -35,6 +42,7 @@ class StoredComparison(TypedDict, total=False):
     reconciled_until: datetime
     swept_at: datetime
     report: dict[str, Any]
+    unpublished: list[ComparisonMark]
 
 
 def state_of(db: Db, store: str) -> StoredComparison:
@@ -42,9 +50,12 @@ def state_of(db: Db, store: str) -> StoredComparison:
     return cast(StoredComparison, db.comparisons.find_one({"_id": store}) or {})
 
 
-def save(db: Db, store: str, changes: StoredComparison) -> None:
-    """Set these fields."""
-    db.comparisons.update_one({"_id": store}, {"$set": changes}, upsert=True)
+def save(db: Db, store: str, changes: StoredComparison, marks: Sequence[ComparisonMark] = ()) -> None:
+    """Set these fields, and mark the comparison with what it found out."""
+    update: Document = {"$set": changes}
+    if marks:
+        update["$push"] = {"unpublished": {"$each": list(marks)}}
+    db.comparisons.update_one({"_id": store}, update, upsert=True)
 
 
 def latest_report(db: Db, store: str) -> dict[str, Any] | None:

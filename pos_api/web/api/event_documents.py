@@ -23,7 +23,7 @@ _IDS: Mapping[str, str] = {
     "customer": "customer:6f1ed002ab5595859014ebf0:3",
     "session": "session:till-1:5:closed",
     "subscription": "subscription:online-1:sub_1MowQVLkdIwHu7ixeRlqHVzs:2",
-    "delivery": "delivery:9f86d081884c7d65",
+    "delivery": "delivery:9f86d081884c7d65:1795330268000",
     "store": "silent:default:2026-11-28T06%3A51%3A08",
     "ping": "ping:8f14e45fceea167a5a36dedd",
 }

@@ -15,6 +15,7 @@ from pos_api.web.api.orders import Order, StatusChange
 from pos_api.web.api.payments import Payment
 from pos_api.web.api.product_schemas import Movement, Product
 from pos_api.web.api.schemas import Quantity, Time
+from pos_api.web.api.stores import Drift, Outage
 
 _MOMENT = "2026-11-28T06:51:08Z"
 
@@ -63,18 +64,25 @@ class ErasedCustomer(Schema):
     id = fields.String(required=True, metadata={"description": "A pseudonym.", "example": "erased-4f1c9a7be02d"})
 
 
-class SilentStore(Schema):
-    """A store that nothing has come from for long."""
+class SilentStore(Outage):
+    """A store that has sent no order for long."""
 
     store = fields.String(required=True, metadata={"example": "default"})
-    since = Time(required=True, metadata={"description": "When something came last.", "example": _MOMENT})
 
 
-class StoreDrift(Schema):
-    """What a comparison with a shop found."""
+class StoreDrift(Drift):
+    """What a comparison with a shop found, as the route for it shows it."""
 
-    store = fields.String(required=True, metadata={"example": "default"})
-    compared_at = Time(required=True, metadata={"example": _MOMENT})
+    compared_at = Time(required=True, metadata={"description": "When it was begun.", "example": _MOMENT})
+
+
+class ParkedDelivery(InboxEntry):
+    """A delivery that can't be used, or failed to its last attempt, without what was sent."""
+
+    class Meta:
+        """What depends on a setting."""
+
+        exclude = ("kept_until",)
 
 
 class Ping(Schema):
@@ -97,7 +105,7 @@ _OF_NOUN: Mapping[str, type[Schema]] = {
     "customer": Customer,
     "session": CashSession,
     "subscription": CustomerSubscription,
-    "delivery": InboxEntry,
+    "delivery": ParkedDelivery,
     "ping": Ping,
 }
 

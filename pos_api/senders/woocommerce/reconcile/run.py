@@ -10,7 +10,7 @@ from pos_api.common.time import now
 from pos_api.config import Config
 from pos_api.database.client import Db
 from pos_api.figures import outage_detection
-from pos_api.senders import comparisons
+from pos_api.senders import comparison_events, comparisons
 from pos_api.senders.base import Ingest
 from pos_api.senders.woocommerce.reconcile import orders, products, stock, webhooks
 from pos_api.senders.woocommerce.reconcile.comparison import Comparison, Options
@@ -77,12 +77,12 @@ def last_report(db: Db, name: str) -> ReportShown | None:
 
 
 def keep(db: Db, config: Config, report: Report, until: datetime) -> None:
-    """Store the report, and where all is in sync until then, that it is."""
+    """Store the report with the events that it is, and where all is in sync until then, that it is."""
     changes = comparisons.StoredComparison(report=cast("dict[str, object]", storable(report)))
     unread = any(each["kind"] == ORDERS for each in report.unread)
     if not (report.problem or unread) and all(map(is_repaired, report.orders)) and _connects(db, config, report):
         changes["reconciled_until"] = until
-    comparisons.save(db, report.store, changes)
+    comparisons.save(db, report.store, changes, comparison_events.marks(db, report.events, report.outage))
 
 
 def _connects(db: Db, config: Config, report: Report) -> bool:
