@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import pwd
 import signal
@@ -10,12 +11,49 @@ import warnings
 
 import click
 
-from pos_api.cli import audit, backup, customer, figures, inbox, key, service, shop, staff, store, store_items, verify
 from pos_api.cli.common import Commands
-from pos_api.staff.audit import set_actor  # `audit` is the command here
+from pos_api.staff.audit import set_actor
+
+_PLACES = {
+    "audit": "audit:show_audit",
+    "backup": "backup:backup",
+    "customer": "customer:customer",
+    "figures": "figures:figures",
+    "import": "shop:import_shop",
+    "import-database": "shop:import_database",
+    "inbox": "inbox:list_inbox",
+    "init": "service:init",
+    "key": "key:key",
+    "reconcile": "shop:reconcile_shop",
+    "replay": "inbox:replay",
+    "restore": "backup:restore",
+    "serve": "service:serve",
+    "store": "store_items:store",
+    "token": "staff:token",
+    "user": "staff:user",
+    "verify": "verify:verify_stock",
+    "worker": "service:work",
+}
+"""In which module each command is, and under which name."""
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+class _LoadedCommands(Commands):
+    """A group whose commands are loaded when they are named: to load all takes several times as long as most run."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of all commands."""
+        return sorted(_PLACES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of this name; None where there is none."""
+        if cmd_name not in _PLACES:
+            return None
+        module, _, attribute = _PLACES[cmd_name].partition(":")
+        command: click.Command = getattr(importlib.import_module(f"pos_api.cli.{module}"), attribute)
+        return command
+
+
+@click.group(cls=_LoadedCommands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="pos-api")
 def main() -> None:
     """WooCommerce POS Sync: orders, stock and customers of WooCommerce shops.
@@ -34,14 +72,3 @@ def _system_user() -> str:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:  # as in a container
         return f"uid {os.getuid()}"
-
-
-for command in (
-    *(service.init, service.serve, service.work, backup.backup, backup.restore),
-    *(staff.user, staff.token, store.store, key.key, inbox.list_inbox, inbox.replay),
-    *(customer.customer, figures.figures, verify.verify_stock, audit.show_audit, shop.import_shop),
-    *(shop.import_database, shop.reconcile_shop),
-):
-    main.add_command(command)
-for command in (store_items.link_item, store_items.unlink_item):
-    store.store.add_command(command)

@@ -20,7 +20,7 @@ from tests.factories import AHEAD, assert_books_balance, at, line, order, produc
 from tests.steps import Crash, Process, clear, processes, state
 
 bounded = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 
 Message = tuple[str, Document]

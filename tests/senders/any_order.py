@@ -21,7 +21,7 @@ from tests.factories import assert_books_balance
 from tests.steps import Crash, Process, clear, processes
 
 bounded = settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 
 RECEIVED = datetime(2026, 11, 22, 12, tzinfo=UTC)

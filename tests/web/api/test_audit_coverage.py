@@ -216,13 +216,14 @@ def test_an_export_is_recorded_with_its_filters_but_no_person(
 # --- commands -------------------------------------------------------------------------------------------------------
 
 
-def leaves(command: click.Command, path: str = "") -> Iterator[str]:
+def leaves(command: click.Command | None, path: str = "") -> Iterator[str]:
     """Every command that does something, by its whole name."""
     if not isinstance(command, click.Group):
         yield path
         return
-    for name, each in command.commands.items():
-        yield from leaves(each, f"{path} {name}".strip())
+    context = click.Context(command)
+    for name in command.list_commands(context):
+        yield from leaves(command.get_command(context, name), f"{path} {name}".strip())
 
 
 def test_every_command_is_listed_here() -> None:
