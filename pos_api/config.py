@@ -58,6 +58,7 @@ class Config:
     inbox_days: int = 90
     inbox_parked_days: int = 365
     order_personal_days: int = 0
+    event_days: int = 30
     order_meta: tuple[str, ...] = ()
     outbound_allow: tuple[Network, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -215,6 +216,7 @@ def _read(env: Env) -> Config:
         order_personal_days=env.int(
             "ORDER_PERSONAL_DAYS", Config.order_personal_days, validate=validate.Range(0, 36_500)
         ),
+        event_days=env.int("EVENT_DAYS", Config.event_days, validate=validate.Range(1, 36_500)),
         audit_days=env.int("AUDIT_DAYS", Config.audit_days, validate=validate.Range(30, 36_500)),
         reconcile_every=env.int("RECONCILE_EVERY", Config.reconcile_every, validate=validate.Range(0, 1440)),
         order_meta=_order_meta(env.list("ORDER_META", [])),

@@ -236,6 +236,15 @@ def test_deliveries_are_kept_for_90_days_and_those_to_look_at_for_a_year(monkeyp
         config.from_environment(None)
 
 
+def test_events_are_kept_for_30_days(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert config.from_environment(None).event_days == 30
+    monkeypatch.setenv("EVENT_DAYS", "7")
+    assert config.from_environment(None).event_days == 7
+    monkeypatch.setenv("EVENT_DAYS", "0")
+    with pytest.raises(ConfigError, match="EVENT_DAYS"):
+        config.from_environment(None)
+
+
 def test_networks_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OUTBOUND_ALLOW", "10.0.0.0/8, 127.0.0.1,fd12::/16,")
     allowed = config.from_environment(None).outbound_allow

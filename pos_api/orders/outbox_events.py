@@ -63,11 +63,11 @@ def _events(order: Document, marks: list[Unpublished], shown: Document) -> list[
     key, customer = order["_id"], order["customer"]
     data = json_bytes(shown)
     reference = json_bytes({"id": key, "store": order["store"], "order_id": order["order_id"]})
-    about = (key, customer) if customer else (key,)
+    persons = () if "erased_at" in order else (key, customer) if customer else (key,)
     return [
         OutboxEvent(
             *(each["id"], each["type"], each["at"], order["store"], f"order:{key}", each["position"]),
-            *(data, reference, about),
+            *(data, reference, persons),
         )
         for each in marks
     ]

@@ -18,7 +18,7 @@ COLLECTIONS = (
     Collection("webhook_subscriptions", "who is sent which events, and how their deliveries fare"),
     Collection(
         "outbox",
-        "events of the last 30 days for which there was a subscription",
+        "events for which there was a subscription, for `EVENT_DAYS`",
         (
             IndexModel([("written_at", DESCENDING), ("_id", DESCENDING)]),
             IndexModel([("type", ASCENDING), ("written_at", DESCENDING), ("_id", DESCENDING)]),
@@ -26,6 +26,7 @@ COLLECTIONS = (
             IndexModel([("resource", ASCENDING), ("written_at", DESCENDING), ("_id", DESCENDING)]),
             IndexModel([("store", ASCENDING), ("written_at", DESCENDING), ("_id", DESCENDING)]),
             IndexModel("about"),
+            present("answers_due_at"),
         ),
     ),
     Collection(

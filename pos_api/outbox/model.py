@@ -73,6 +73,8 @@ class StoredEvent(TypedDict):
     about: list[str]
     written_at: datetime
     erased_at: NotRequired[datetime]
+    answers_due_at: NotRequired[datetime]
+    """When answers to an erased event are erased once more, those of attempts that were on their way."""
 
 
 class Lease(TypedDict):

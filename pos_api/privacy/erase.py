@@ -1,17 +1,18 @@
-"""Erasing a person, everywhere: orders, deliveries in the inbox, the customer's record, and the key by which figures
-count them.
+"""Erasing a person, everywhere: orders, deliveries in the inbox, the customer's record, events for subscribers, and the
+key by which figures count them.
 
 An erasure is remembered first (see `erasures`), and is then a list of steps that find by themselves what is left to
 do. So after a crash it is carried out from its beginning, by `run_due`; and in any case once more some minutes later,
 for what was on its way meanwhile.
 
 What remains: the order with what was sold, its money and its stock, under a pseudonym that is the same for all orders
-of the person, so that figures stay as they are; of a delivery what it was about, when it came and what became of it.
+of the person, so that figures stay as they are; of a delivery what it was about, when it came and what became of it; of
+an event what it was about, and when and to whom it was sent.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -32,6 +33,7 @@ from pos_api.inbox.body_erasure import entries_about, erase_bodies
 from pos_api.orders.erasure import erase as erase_orders
 from pos_api.orders.save import orders as stored_orders
 from pos_api.orders.settle import buyer_of
+from pos_api.outbox.erasure import OF_CUSTOMERS, OF_DELIVERIES, erase_events, erase_late_answers, events_about
 from pos_api.staff import audit
 
 _BATCH = 500
@@ -79,8 +81,8 @@ def apply_erasure(db: Db, erasures: Erasures, report: CustomerErasure) -> str:
 
 
 def note_erased_orders(db: Db, erased: Mapping[str, Erasure]) -> None:
-    """Remember that these orders (by `_id`) were saved without personal data, and erase the deliveries about them; once
-    more after AGAIN_AFTER (`run_due`), for those that are still being applied."""
+    """Remember that these orders (by `_id`) were saved without personal data, and erase the deliveries and events about
+    them; once more after AGAIN_AFTER (`run_due`), for those that are still being applied."""
     if not erased:
         return
     again = now() + AGAIN_AFTER
@@ -89,7 +91,7 @@ def note_erased_orders(db: Db, erased: Mapping[str, Erasure]) -> None:
         for order, each in erased.items()
     ]
     db.erased_orders.bulk_write(remembered, ordered=False)
-    erase_bodies(db, entries_about(erased, noun="order"))
+    _erase_about_orders(db, erased)
 
 
 # --- the steps --------------------------------------------------------------------------------------------------------
@@ -120,24 +122,33 @@ def _carry_out(db: Db, customer: str, store: str | None, erasure: Erasure) -> Er
     erased.deliveries += _erase_deliveries_of_accounts(db, customer, store, erasure)
     erased.record = _erase_record(db, customer, store, erasure)
     erased.deliveries += _erase_deliveries_with_address(db, customer, store, erasure)
+    _erase_events_of_person(db, customer, store, erasure)
     return erased
 
 
 def _erase_deliveries_of_orders(db: Db, erasure: Erasure) -> int:
-    """Of all orders under the pseudonym: those that were erased just now, or before a crash."""
+    """Of all orders under the pseudonym, those that were erased just now, or before a crash; with the events."""
     found = db.orders.find({"customer": erasure.customer}, {"_id": 1})
-    return sum(
-        erase_bodies(db, entries_about(batch, noun="order"))
-        for batch in in_batches((order["_id"] for order in found), _BATCH)
-    )
+    return sum(_erase_about_orders(db, batch) for batch in in_batches((order["_id"] for order in found), _BATCH))
+
+
+def _erase_about_orders(db: Db, orders: Collection[str]) -> int:
+    """Erase the deliveries and the events about these orders; returns how many deliveries. Events of their versions
+    without personal data are about nobody, so these stay."""
+    erase_events(db, events_about(orders), again_after=AGAIN_AFTER)
+    return erase_bodies(db, entries_about(orders, noun="order"))
 
 
 def _erase_deliveries_of_accounts(db: Db, customer: str, store: str | None, erasure: Erasure) -> int:
     """What shops reported about the accounts of the person's record, which goes after this step: under whatever
-    address, until the erasure."""
+    address, until the erasure. With the events about these."""
     accounts = external_ids_of(customer, records(db).find_one({"_id": customer}, {"accounts": 1}))
-    of_accounts = entries_about(accounts, store=store, noun="customer")
-    return erase_bodies(db, of_accounts | _until(erasure)) if accounts else 0
+    if not accounts:
+        return 0
+    keys = [account.replace(":", ":#", 1) for account in accounts]
+    of_keys = events_about(keys) | _of(store) | {"at": {"$lte": erasure.until}}
+    erase_events(db, of_keys, again_after=AGAIN_AFTER)
+    return erase_bodies(db, entries_about(accounts, store=store, noun="customer") | _until(erasure))
 
 
 def _erase_deliveries_with_address(db: Db, customer: str, store: str | None, erasure: Erasure) -> int:
@@ -155,6 +166,21 @@ def _erase_deliveries_with_address(db: Db, customer: str, store: str | None, era
     if erasure.orders:
         erased += erase_bodies(db, entries_about([customer], store=store) | (_until(erasure) if record else {}))
     return erased
+
+
+def _erase_events_of_person(db: Db, customer: str, store: str | None, erasure: Erasure) -> None:
+    """The events about the person: those of the record whatever store they came from, as it is one record for all; and
+    where orders are erased, all others. With a record, which is of who came back, those until the erasure."""
+    of_record = [OF_CUSTOMERS, OF_DELIVERIES | _of(store)]
+    asked: Document = {"$or": [*of_record, _of(store)] if erasure.orders else of_record}
+    if db.customers.find_one({"_id": customer}, {"_id": 1}):
+        asked["at"] = {"$lte": erasure.until}
+    erase_events(db, events_about([customer]) | asked, again_after=AGAIN_AFTER)
+
+
+def _of(store: str | None) -> Document:
+    """A query for what is of a store, or of any (None)."""
+    return {"store": store} if store else {}
 
 
 def _until(erasure: Erasure) -> Document:
@@ -192,15 +218,17 @@ def run_due(db: Db, erasures: Erasures) -> None:
         erasures.carried_out(customer, store, started_at)
         carried_out = True
     _erase_deliveries_again(db)
+    erase_late_answers(db)
     if carried_out:
         rollup.refresh_unless_newer(db, seconds=_FIGURES_SECONDS)
 
 
 def _erase_deliveries_again(db: Db) -> None:
-    """Erase the deliveries about orders that were erased one by one, so long ago that none of them is still applied."""
+    """Erase the deliveries and events about orders that were erased one by one, so long ago that none of them is still
+    applied."""
     due = {"due_at": {"$lte": now()}}
     for batch in in_batches((each["_id"] for each in db.erased_orders.find(due, {"_id": 1})), _BATCH):
-        erase_bodies(db, entries_about(batch, noun="order"))
+        _erase_about_orders(db, batch)
         db.erased_orders.update_many({"_id": {"$in": batch}, **due}, {"$unset": {"due_at": ""}})
 
 
@@ -223,7 +251,7 @@ def after_restore(db: Db, erasures: Erasures) -> int:
         for each in batch:
             if each["_id"] in brought_back:
                 erased += _erase_order_again(db, each["_id"], Erasure(each["at"], each["customer"]))
-        erase_bodies(db, entries_about(keys, noun="order"))
+        _erase_about_orders(db, keys)
     erasures.restore_ended()
     return erased
 
@@ -244,13 +272,14 @@ def _erase_order_again(db: Db, order: str, erasure: Erasure) -> int:
 
 
 def _all_customer_keys(db: Db) -> Iterator[str]:
-    """The keys of all customers, and all e-mail addresses in deliveries."""
+    """The keys of all customers, and all that deliveries and events are about."""
     for record in db.customers.find({}, {"_id": 1}):
         yield record["_id"]
     addresses: list[Document] = [
         {"$unwind": "$about"},
-        {"$match": {"about": {"$regex": "@"}}},
+        {"$match": {"about": {"$regex": "@|:#"}}},
         {"$group": {"_id": "$about"}},
     ]
-    for group in db.inbox.aggregate(addresses):
-        yield group["_id"]
+    for stored in (db.inbox, db.outbox):
+        for group in stored.aggregate(addresses):
+            yield group["_id"]

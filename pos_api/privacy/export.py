@@ -17,6 +17,7 @@ from pos_api.inbox import presentation as inbox_presentation
 from pos_api.inbox.body_erasure import entries_about
 from pos_api.inbox.model import StoredEntry
 from pos_api.orders import presentation as order_presentation
+from pos_api.outbox.recipients import recipients
 from pos_api.staff import audit
 from pos_api.stores.registry import Stores
 
@@ -24,7 +25,8 @@ from pos_api.stores.registry import Stores
 def export(db: Db, stores: Stores, customer: str) -> Document:
     """What is held about a customer (its key: an e-mail address in small letters, or `store:#id`): `customer`, the
     record; `orders`, each whole; `deliveries`, what shops sent about the person, as long as it is kept; `audit`, when
-    this was exported or erased before. `other_addresses` are those with which the same account has ordered: they may be
+    this was exported or erased before; `recipients`, which subscribers were sent events about the person, as long as
+    that is kept. `other_addresses` are those with which the same account has ordered: they may be
     somebody else's, so what is held about them is not in here.
 
     Records in the audit that it was exported, first. Raises NotFound where nothing is held.
@@ -34,6 +36,7 @@ def export(db: Db, stores: Stores, customer: str) -> Document:
     deliveries = list(_deliveries(db, customer, record, [order["_id"] for order in orders]))
     if not (record or orders or deliveries):
         raise NotFound(f"Nothing is held about {customer[:80]!r}.")
+    accounts = [account.replace(":", ":#", 1) for account in external_ids_of(customer, record)]
     name = stores.erasures.id_of(customer, None)
     entries = audit.find(db, audit.Filter(action="customer", target=name), limit=100)
     audit.record(db, "customer.exported", target=name, details={"orders": len(orders), "deliveries": len(deliveries)})
@@ -44,6 +47,7 @@ def export(db: Db, stores: Stores, customer: str) -> Document:
         "other_addresses": customers.other_addresses(db, customer),
         "orders": [order_presentation.for_buyer(order, stores.get(order["store"]).kind) for order in orders],
         "deliveries": deliveries,
+        "recipients": recipients(db, {customer, *accounts, *(order["_id"] for order in orders)}),
         "audit": [{name: entry[name] for name in ("time", "action", "details", "outcome")} for entry in entries],
     }
 

@@ -1,5 +1,5 @@
-"""What goes after a time: deliveries in the inbox, those that ended well and, later, those that need a look; and, where
-ORDER_PERSONAL_DAYS is set, the personal data of orders that are closed.
+"""What goes after a time: deliveries in the inbox, those that ended well and, later, those that need a look; events for
+subscribers, with their deliveries; and, where ORDER_PERSONAL_DAYS is set, the personal data of orders that are closed.
 
 Every step finds by an index what is left to do, and can be done again: after a crash the next run goes on.
 """
@@ -19,6 +19,7 @@ from pos_api.inbox import storing
 from pos_api.inbox.model import StoredEntry
 from pos_api.logs import get_logger
 from pos_api.orders.erasure import erase as erase_orders
+from pos_api.outbox.erasure import delete_before
 from pos_api.privacy import erase
 
 WARNED_BEFORE = timedelta(days=30)
@@ -35,6 +36,7 @@ log = get_logger(__name__)
 def run(db: Db, config: Config) -> None:
     """Delete what is due. Run as often as you like, by any number of processes."""
     _delete_deliveries(db, config)
+    delete_before(db, now() - timedelta(days=config.event_days))
     if config.order_personal_days:
         _erase_closed_orders(db, now() - timedelta(days=config.order_personal_days))
 
@@ -47,8 +49,9 @@ def _delete_deliveries(db: Db, config: Config) -> None:
 
 
 def _erase_closed_orders(db: Db, closed_before: datetime) -> None:
-    """Erase the personal data of orders that were closed before then, of the deliveries about them, and of customers
-    with no other order and no account; and bring the figures up to date, which know customers by their keys."""
+    """Erase the personal data of orders that were closed before then, of deliveries and events about them, and of
+    customers with no other order and no account; and bring the figures up to date, which know customers by their keys.
+    """
     due = {"closed_at": {"$lt": closed_before}}
     for _ in range(_MOST_BATCHES):
         batch = list(db.orders.find(due, _NEEDED).sort("closed_at", 1).limit(_BATCH))
@@ -61,7 +64,8 @@ def _erase_closed_orders(db: Db, closed_before: datetime) -> None:
 
 def _erase_batch(db: Db, batch: list[Document], due: Document) -> None:
     """Erase these orders. Whose they were is kept with them until nothing is left to do here, for who goes on after a
-    crash; `closed_at`, by which they are found, goes last. `erase.note_erased_orders` erases the deliveries."""
+    crash; `closed_at`, by which they are found, goes last. `erase.note_erased_orders` erases deliveries and
+    events."""
     of_customer: dict[str | None, list[str]] = {}
     for order in batch:
         of_customer.setdefault(order["customer"], []).append(order["_id"])

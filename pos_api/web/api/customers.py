@@ -108,6 +108,15 @@ class PersonExport(Schema):
         required=True,
         metadata={"description": "What shops sent about the person, as long as it is kept.", "example": []},
     )
+    recipients = fields.List(
+        fields.Dict(),
+        required=True,
+        metadata={
+            "description": "Hosts of subscribers that were sent events about the person, as long as these are kept:"
+            " `host`, `events` (how many), `first_sent_at`, `last_sent_at`.",
+            "example": [],
+        },
+    )
     audit = fields.List(
         fields.Dict(), required=True, metadata={"description": "Earlier exports and erasures.", "example": []}
     )
