@@ -35,6 +35,15 @@ class OrderOfEvent(Order):
     meta = fields.List(fields.Dict())
 
 
+class ParkedDelivery(InboxEntry):
+    """A delivery of a store that waits for somebody to look at it, without what was sent."""
+
+    class Meta:
+        """What depends on a setting."""
+
+        exclude = ("kept_until",)
+
+
 class StockMovement(Movement):
     """A movement of a product's stock."""
 

@@ -1,0 +1,109 @@
+"""Events that really happen are as their types' schemas say."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+
+from pos_api.config import Config
+from pos_api.database.client import Db
+from pos_api.outbox.envelopes import Message, envelope
+from pos_api.outbox.interest import interest_of
+from tests.paths import TESTS
+from tests.senders.any_order import RECEIVED, processes_with
+from tests.senders.kaynko.till import add_till, sale, session
+from tests.senders.provider_stores import add_store
+from tests.senders.stripe.events import charge, event, intent, subscription
+from tests.web.api.test_products import as_
+
+RECORDINGS = TESTS / "recordings"
+KEY = {"X-API-Key": "test-api-key-of-more-than-32-characters"}
+MANAGER = as_("manager")
+
+
+@pytest.fixture
+def wanted(db: Db) -> None:
+    """A subscription to everything."""
+    db.webhook_subscriptions.insert_one({"_id": "sub_all", "events": ["*"], "stores": []})
+    interest_of(db).refresh()
+
+
+def play_recordings(client: FlaskClient) -> None:
+    """Deliver what the recorded shops sent."""
+    for path in sorted(RECORDINGS.glob("*.json")):
+        for step in json.loads(path.read_text())["steps"]:
+            for delivery in step["deliveries"]:
+                headers = {name: value for name, value in delivery["headers"].items() if "Signature" not in name}
+                client.post("/api/webhooks/orders", data=delivery["body"], headers={**headers, **KEY})
+
+
+def act_as_staff(client: FlaskClient) -> None:
+    """Change products and their stock."""
+    for path, body in (
+        ("", {"sku": "B", "stock": 6, "low_stock_threshold": 5}),
+        ("/adjust", {"sku": "B", "change": -1, "reason": "broken"}),
+        ("/count", {"sku": "B", "count": 9}),
+    ):
+        assert client.post(f"/api/products{path}", json=body, headers=MANAGER).status_code < 300
+    for change in ({"price": "2"}, {"archived": True}):
+        patched = client.patch("/api/products/item", json=change, headers=MANAGER, query_string={"sku": "B"})
+        assert patched.status_code == 200
+
+
+def report_payments(config: Config, db: Db) -> None:
+    """Deliver what a payment provider and a till report."""
+    paid = event("payment_intent.succeeded", intent(metadata={"order_id": "7"}))
+    reports = [
+        ("stripe-1", paid),
+        ("stripe-1", event("charge.refunded", charge(5000), after=60)),
+        ("stripe-1", event("customer.subscription.created", subscription("active"))),
+        ("stripe-1", event("customer.subscription.updated", subscription("past_due"), after=100)),
+        ("stripe-1", event("customer.subscription.deleted", subscription("canceled"), after=200)),
+        ("till-1", session(5, "opened", 20, sent=1)),
+        ("till-1", sale(1, sent=10, made=10)),
+        ("till-1", session(5, "closed", 30, sent=20)),
+    ]
+
+    def add(db: Db) -> None:
+        add_till(db, config, "till-1")
+        add_store(db, config, "stripe-1", "stripe", orders_of="default")
+
+    with processes_with(config, add) as [process, _]:
+        interest_of(process.db).refresh()
+        for number, (store, message) in enumerate(reports):
+            body = json.dumps({**message, "id": f"evt_{number}"} if store == "stripe-1" else message).encode()
+            process.deliver_bodies([(store, {"content-type": "application/json"}, body)], RECEIVED)
+
+
+_OF_CATALOGUE = {f"product.{change}" for change in ("created", "updated", "archived")}
+_OF_CUSTOMERS = {f"customer.{change}" for change in ("created", "updated", "erased")}
+NOT_PLAYED = {"ping", "store.silent", "store.drift", *_OF_CATALOGUE, *_OF_CUSTOMERS}
+
+
+@pytest.mark.usefixtures("wanted")
+def test_every_event_that_happens_is_as_its_type_says(client: FlaskClient, config: Config, db: Db) -> None:
+    validators = {
+        each["type"]: Draft202012Validator(each["schema"])
+        for each in client.get("/api/v1/event-types", headers=MANAGER).json["data"]  # type: ignore[index]
+    }
+    play_recordings(client)
+    client.post("/api/webhooks/orders", json={"event": "order.created", "data": {"id": "x"}}, headers=KEY)
+    act_as_staff(client)
+    report_payments(config, db)
+    seen: dict[str, int] = {}
+    for stored in db.outbox.find():
+        problems = [
+            f"{list(each.path)}: {each.message}" for each in validators[stored["type"]].iter_errors(_as_sent(stored))
+        ]
+        assert problems == [], f"{stored['type']}: {stored['data']!r}"
+        seen[stored["type"]] = seen.get(stored["type"], 0) + 1
+    assert set(validators) - set(seen) <= NOT_PLAYED, seen
+
+
+def _as_sent(event: Any) -> Any:
+    message = Message(event["_id"], event["type"], event["at"], event["store"], "", bytes(event["data"]))
+    return json.loads(envelope("standard", message))
