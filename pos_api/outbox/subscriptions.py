@@ -7,11 +7,13 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, cast
 from urllib.parse import urlsplit
 
+from cryptography.fernet import InvalidToken
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
@@ -22,7 +24,7 @@ from pos_api.database.client import Db, Document
 from pos_api.database.sealing import seal, unseal
 from pos_api.errors import Conflict, Invalid, NotFound
 from pos_api.outbound.receiver_url import check_url
-from pos_api.outbox import signing
+from pos_api.outbox import redelivery, signing
 from pos_api.outbox.collections import deliveries, subscriptions
 from pos_api.outbox.model import SignatureForm, Subscription
 from pos_api.outbox.subscription_rules import checked_events, checked_headers, checked_metadata, invalid, masked
@@ -32,6 +34,7 @@ FORMER_COUNTS = timedelta(hours=24)
 """So long the secret before the latest signs as well."""
 _SECRET_SHOWN_AGAIN = timedelta(hours=24)
 """So long a request that is repeated with its Idempotency-Key is answered with the secret again."""
+CANT_BE_READ = "SECRETS_KEYS no longer has the key that its secret was sealed with; give it another (rotate-secret)."
 _DEFAULTS: Document = {
     "active": True,
     "description": "",
@@ -117,6 +120,8 @@ def change(db: Db, config: Config, identifier: str, settings: Mapping[str, Any])
         after = subscriptions(db).find_one_and_update(unchanged, update, return_document=ReturnDocument.AFTER)
         if after is None:
             raise Conflict("The subscription was changed by somebody else meanwhile; read it again.")
+        if after["active"] and not before["active"]:
+            redelivery.due_now(db, identifier)
     return after
 
 
@@ -170,16 +175,18 @@ def resume(db: Db, identifier: str) -> Subscription:
         after = subscriptions(db).find_one_and_update({"_id": identifier}, update, return_document=ReturnDocument.AFTER)
         if after is None:
             raise NotFound("There is no such subscription.")
+        redelivery.due_now(db, identifier)
     return after
 
 
 def secrets_of(subscription: Subscription, config: Config) -> list[str]:
-    """The secrets that sign, the newest first: during 24 hours after a rotation two. Raises InvalidToken where they
-    were sealed with a key that SECRETS_KEYS no longer has."""
-    sealed = [subscription["secret"]]
+    """The secrets that sign, the newest first: during 24 hours after a rotation two. Raises InvalidToken where
+    SECRETS_KEYS no longer has the key that the latest was sealed with; a former one is left out then."""
+    found = [unseal(subscription["secret"], config)]
     if "former_secret" in subscription and now() < subscription["former_secret_until"]:
-        sealed.append(subscription["former_secret"])
-    return [unseal(each, config) for each in sealed]
+        with suppress(InvalidToken):
+            found.append(unseal(subscription["former_secret"], config))
+    return found
 
 
 def _checked(settings: Mapping[str, Any], config: Config, before: Subscription | None = None) -> Document:
@@ -216,7 +223,10 @@ def _origin(url: str) -> str:
 def _unfit_secrets(subscription: Subscription, form: SignatureForm, config: Config) -> Document:
     """What to unset so that the subscription can be signed in another form: the former secret, where that form can't
     sign with it. Raises Invalid where it can't with the latest."""
-    latest, *former = secrets_of(subscription, config)
+    try:
+        latest, *former = secrets_of(subscription, config)
+    except InvalidToken:
+        raise Conflict(CANT_BE_READ) from None
     try:
         signing.check_secret(latest, form)
     except Invalid as error:
@@ -247,5 +257,6 @@ def _made_before(made: Subscription, request: str, config: Config) -> WithSecret
     """The answer to a request that is repeated."""
     if made.get("request") != request:
         raise Conflict("This Idempotency-Key was used for a subscription with other settings; use another one.")
-    is_new = now() < made["created_at"] + _SECRET_SHOWN_AGAIN and "former_secret" not in made
-    return WithSecret(made, unseal(made["secret"], config) if is_new else None)
+    if now() >= made["created_at"] + _SECRET_SHOWN_AGAIN or "former_secret" in made:
+        return WithSecret(made, None)
+    return WithSecret(made, unseal(made["secret"], config))

@@ -5,9 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from cryptography.fernet import InvalidToken
+
 from pos_api.common.time import first_moment, last_moment
 from pos_api.database.client import Document
-from pos_api.outbox import presentation, queries, subscriptions
+from pos_api.errors import Conflict
+from pos_api.outbox import presentation, queries, redelivery, subscriptions
+from pos_api.outbox.ping import ping
+from pos_api.staff import audit
 from pos_api.stores.api_keys import SUBSCRIPTIONS
 from pos_api.web.api import pages
 from pos_api.web.api.access import staff
@@ -15,7 +20,14 @@ from pos_api.web.api.blueprint import Blueprint
 from pos_api.web.api.openapi import fails_with
 from pos_api.web.api.responses import success
 from pos_api.web.api.schemas import page_of, reply
-from pos_api.web.api.subscription_schemas import DeliveryQuery, SubscriptionDelivery, WholeDelivery
+from pos_api.web.api.subscription_schemas import (
+    Attempt,
+    DeliveryQuery,
+    Replay,
+    Resent,
+    SubscriptionDelivery,
+    WholeDelivery,
+)
 from pos_api.web.api.subscriptions import PATH
 from pos_api.web.services import services
 
@@ -57,3 +69,50 @@ def get_delivery(subscription: str, delivery: str) -> Any:
     event = queries.event_of(db, found)
     attempts = [presentation.attempt(made, event) for made in found["log"]]
     return success({**presentation.delivery(found), "attempts": attempts})
+
+
+@blp.post("/deliveries/<path:delivery>/resend")
+@staff("manager", scope=SUBSCRIPTIONS)
+@fails_with(404)
+@blp.response(202, reply(Resent))
+def resend(subscription: str, delivery: str) -> Any:
+    """Send one event again, whatever became of its delivery, with all attempts. 404: there is no such delivery, or its
+    event is no longer kept."""
+    db = services().db
+    found = queries.get_delivery(db, subscription, delivery)
+    with audit.act(db, "webhook.resent", target=subscription, details={"event": found["event"]}):
+        redelivery.resend(db, found["_id"])
+    return success({"resent": 1})
+
+
+@blp.post("/replay")
+@staff("manager", scope=SUBSCRIPTIONS)
+@fails_with(404)
+@blp.arguments(Replay)
+@blp.response(202, reply(Resent))
+def replay(given: Document, subscription: str) -> Any:
+    """Send the events of a time again that it is for: those that never got through, or all, also those from before
+    there was this subscription. They are sent at once, in their order."""
+    db = services().db
+    since, until = first_moment(given["since"]), last_moment(given["until"])
+    asked = {"since": since, "until": until, "missing": given["missing"]}
+    with audit.act(db, "webhook.replayed", target=subscription, details=asked) as details:
+        details["resent"] = redelivery.replay(db, subscription, since, until, missing=given["missing"])
+    return success({"resent": details["resent"]})
+
+
+@blp.post("/test")
+@staff("manager", scope=SUBSCRIPTIONS)
+@fails_with(404, 409)
+@blp.response(200, reply(Attempt))
+def test(subscription: str) -> Any:
+    """Send a `ping` now, whether it is active or not, and answer with what came back within 15 seconds. It is not sent
+    again. 409: its secret can't be read."""
+    db = services().db
+    found = subscriptions.get(db, subscription)
+    audit.record(db, "webhook.tested", target=subscription)
+    try:
+        made = ping(db, services().config, found)
+    except InvalidToken:
+        raise Conflict(subscriptions.CANT_BE_READ) from None
+    return success(presentation.attempt(made, None))

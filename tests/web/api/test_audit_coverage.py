@@ -25,6 +25,9 @@ from pos_api import cli
 from pos_api.catalogue import staff_actions
 from pos_api.config import Config
 from pos_api.database.client import Db, Document
+from pos_api.outbox.interest import interest_of
+from pos_api.outbox.model import delivery_id
+from pos_api.outbox.publish import publish
 from pos_api.senders.registry import SENDERS
 from pos_api.staff import audit, token_claims, tokens, users
 from pos_api.staff.audit import Filter
@@ -36,6 +39,7 @@ from tests.paging import read_all
 from tests.paths import ROOT
 from tests.service import settings_of
 from tests.web.api.test_inbox import park
+from tests.web.api.test_subscriptions import order_event
 
 PASSWORD = "correct horse battery"
 
@@ -67,6 +71,9 @@ ROUTES: dict[str, tuple[dict[str, Any], str]] = {
     f"PUT {_SUBSCRIPTIONS}/<subscription>": ({"json": {"active": True}}, "webhook.changed"),
     f"POST {_SUBSCRIPTIONS}/<subscription>/rotate-secret": ({}, "webhook.rotated"),
     f"POST {_SUBSCRIPTIONS}/<subscription>/resume": ({}, "webhook.resumed"),
+    f"POST {_SUBSCRIPTIONS}/<subscription>/test": ({}, "webhook.tested"),
+    f"POST {_SUBSCRIPTIONS}/<subscription>/replay": ({"json": {"since": "2026-11-01"}}, "webhook.replayed"),
+    f"POST {_SUBSCRIPTIONS}/<subscription>/deliveries/<path:delivery>/resend": ({}, "webhook.resent"),
     f"DELETE {_SUBSCRIPTIONS}/<subscription>": ({}, "webhook.deleted"),
     "POST /api/auth/logout": ({}, "login.ended"),  # the last: it ends the token that all are sent with
 }
@@ -167,7 +174,8 @@ def test_every_route_that_changes_something_leaves_an_entry(
             .replace("<path:customer>", "a@b.example")
             .replace("<store>", "bar")
             .replace("<item>", "7")
-            .replace("<subscription>", subscribed),
+            .replace("<subscription>", subscribed)
+            .replace("<path:delivery>", delivery_id(subscribed, "order:default:1:1")),
             method=method,
             headers=token,
             **call,
@@ -175,6 +183,8 @@ def test_every_route_that_changes_something_leaves_an_entry(
         assert reply.status_code < 300, f"{route}: {reply.text}"
         if action == "webhook.created":
             subscribed = reply.json["data"]["id"]  # type: ignore[index]
+            interest_of(db).refresh()
+            publish(db, [order_event(1)])
         entries = recorded(db, action)
         assert len(entries) == before + 1, f"{route} left no entry {action}"
         assert entries[0]["who"] == {"kind": "user", "name": "anna", "address": "127.0.0.1"}, route

@@ -39,7 +39,7 @@ def manager(client: FlaskClient, config: Config) -> Caller:
 @pytest.fixture
 def subscribed(manager: Caller, db: Db) -> str:
     """A subscription to everything, and some events."""
-    made: str = manager.subscribe(events=["*"], headers={"X-Key": "hidden-value"})["id"]
+    made: str = manager.subscribe(events=["*"], active=False, headers={"X-Key": "hidden-value"})["id"]
     interest_of(db).refresh()
     for number in range(1, 6):
         publish(db, [event(number)])
