@@ -35,15 +35,6 @@ class OrderOfEvent(Order):
     meta = fields.List(fields.Dict())
 
 
-class ParkedDelivery(InboxEntry):
-    """A delivery of a store that waits for somebody to look at it, without what was sent."""
-
-    class Meta:
-        """What depends on a setting."""
-
-        exclude = ("kept_until",)
-
-
 class StockMovement(Movement):
     """A movement of a product's stock."""
 
@@ -97,7 +88,7 @@ class ParkedDelivery(InboxEntry):
 class Ping(Schema):
     """A test."""
 
-    message = fields.String(required=True, metadata={"example": "This is a test."})
+    subscription = fields.String(required=True, metadata={"example": "sub_19bb91352d222457e2fa0299"})
 
 
 _OF_TYPE: Mapping[str, type[Schema]] = {

@@ -79,9 +79,8 @@ def report_payments(config: Config, db: Db) -> None:
             process.deliver_bodies([(store, {"content-type": "application/json"}, body)], RECEIVED)
 
 
-_OF_CATALOGUE = {f"product.{change}" for change in ("created", "updated", "archived")}
 _OF_CUSTOMERS = {f"customer.{change}" for change in ("created", "updated", "erased")}
-NOT_PLAYED = {"ping", "store.silent", "store.drift", *_OF_CATALOGUE, *_OF_CUSTOMERS}
+NOT_PLAYED = {"ping", "store.silent", "store.drift", *_OF_CUSTOMERS}
 
 
 @pytest.mark.usefixtures("wanted")
