@@ -87,9 +87,14 @@ def get_delivery(db: Db, subscription: str, identifier: str) -> StoredDelivery:
     return found
 
 
-def find_subscriptions(db: Db, limit: int, after: Position | None = None) -> list[Subscription]:
-    """Subscriptions, the newest first."""
-    return _newest_first(subscriptions(db), "created_at", {}, (None, None), limit, after)
+def find_subscriptions(db: Db, limit: int, after: Position | None = None, *, skip: int = 0) -> list[Subscription]:
+    """Subscriptions, the newest first, but for the first `skip`."""
+    return _newest_first(subscriptions(db), "created_at", {}, (None, None), limit + skip, after)[skip:]
+
+
+def count_subscriptions(db: Db) -> int:
+    """How many there are."""
+    return subscriptions(db).count_documents({})
 
 
 def backlog(db: Db, subscription: str) -> int:

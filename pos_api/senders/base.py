@@ -83,7 +83,7 @@ class Authenticated:
 @dataclass(frozen=True, slots=True)
 class StoreCandidates:
     """The stores that a delivery may come from: all of `kind`, or the `only` one that the URL names; the address it was
-    sent from; and the path and the query of the URL that it was sent to, which some signatures are made over."""
+    sent from; and the method, the path and the query of the request, which some signatures are made over."""
 
     all_stores: Stores
     kind: str
@@ -91,6 +91,7 @@ class StoreCandidates:
     only: str | None = None
     path: str = ""
     query: str = ""
+    method: str = "post"
 
     @property
     def stores(self) -> list[Store]:
@@ -209,6 +210,11 @@ class Sender(Protocol[MessageT]):
         """Whether this is no delivery but a trial of the address, which is answered 200 without credentials."""
         ...
 
+    def signs_requests(self, headers: Mapping[str, str]) -> bool:
+        """Whether the application of a store of this kind has signed a request with these headers as it signs any, so
+        that `authenticate` says which store's it is."""
+        ...
+
     def authenticate(self, headers: Mapping[str, str], body: bytes, candidates: StoreCandidates) -> Authenticated:
         """Who sent a delivery, by its raw bytes. Raises Unauthorized, and Forbidden."""
         ...
@@ -255,6 +261,9 @@ class SenderDefaults:
     See `Sender` for what each promises."""
 
     def is_ping(self, headers: Mapping[str, str], body: bytes) -> bool:
+        return False
+
+    def signs_requests(self, headers: Mapping[str, str]) -> bool:
         return False
 
     def kept_headers(self, headers: Mapping[str, str]) -> dict[str, str]:

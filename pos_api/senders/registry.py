@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pos_api.errors import NotFound
@@ -29,3 +30,8 @@ def sender_of(kind: str) -> Sender[Any]:
         return SENDERS[kind]
     except KeyError:
         raise NotFound(f"There is no sender for stores of the kind {kind[:40]!r}.") from None
+
+
+def sender_signing(headers: Mapping[str, str]) -> Sender[Any] | None:
+    """The sender that has signed a request of any route with these lower-cased headers; None where none has."""
+    return next((sender for sender in SENDERS.values() if sender.signs_requests(headers)), None)

@@ -1,9 +1,9 @@
 """Who did what: an append-only record of every change that a person makes, of log-ins and of what was taken out.
 
 An entry: `_id`, `time`, `action` (a dotted name such as `product.price`), `who`, `target` (what it was done to),
-`details` and `outcome`. `who` has `kind` (user, token, api_key, cli, service; unknown of a failed log-in), `name`, and
-where known `store`, `address` and `sudo`. Neither secrets nor personal data are in `details`: a customer is named by id
-or by the hash of the e-mail address.
+`details` and `outcome`. `who` has `kind` (user, token, api_key, application, cli, service; unknown of a failed log-in),
+`name`, and where known `store`, `address` and `sudo`. Neither secrets nor personal data are in `details`: a customer is
+named by id or by the hash of the e-mail address.
 
 An entry is written before its act is done or answered, so no act is without one. It is completed once, when the act has
 ended (`act`), or counts equal failures of its minute (`FailedAttempts`). Nothing else changes or removes an entry, but
@@ -28,7 +28,7 @@ from pos_api.common.time import now
 from pos_api.database.client import DURABLE, Db, Document
 from pos_api.errors import PosError
 
-KINDS = ("user", "token", "api_key", "cli", "service", "unknown")
+KINDS = ("user", "token", "api_key", "application", "cli", "service", "unknown")
 OUTCOMES = ("started", "done", "failed")
 """`started` is what remains where the process or the database failed before the end: the act may have been done."""
 

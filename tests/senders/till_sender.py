@@ -96,6 +96,9 @@ class TillSender(SenderDefaults):
     def is_ping(self, headers: Mapping[str, str], body: bytes) -> bool:
         return body == b'{"event":"ping"}'
 
+    def signs_requests(self, headers: Mapping[str, str]) -> bool:
+        return False
+
     def authenticate(self, headers: Mapping[str, str], body: bytes, candidates: StoreCandidates) -> Authenticated:
         parts = _Parts(candidates, headers.get(_HEADER, ""))
         parts.add(body)

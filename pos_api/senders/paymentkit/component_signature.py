@@ -41,9 +41,12 @@ def read_public_key(text: str) -> str:
     return found[1].lower()
 
 
-def signed_texts(headers: Mapping[str, str], body: bytes, path: str, query: str) -> tuple[bytes, list[bytes]]:
+def signed_texts(
+    headers: Mapping[str, str], body: bytes, method: str, path: str, query: str
+) -> tuple[bytes, list[bytes]]:
     """The signature in the headers, and the digests that it may be of: with the path of the request, and, where the
-    header `x-path-prefix` names one, with this prefix ahead of it. Raises Unauthorized."""
+    header `x-path-prefix` names one, with this prefix ahead of it. The method is in small letters; a request without a
+    body is signed as one with `{}`. Raises Unauthorized."""
     found = _HEX_SIGNATURE.fullmatch(headers.get(SIGNATURE, "").strip())
     issued, expires = headers.get(_IAT, "").strip(), headers.get(_EXP, "").strip()
     if not found or headers.get(_VERSION, "1").strip() != "1":
@@ -61,8 +64,8 @@ def signed_texts(headers: Mapping[str, str], body: bytes, path: str, query: str)
     if prefix and _PATH.fullmatch(prefix):
         paths.append(prefix + path)
     try:
-        signed = {"exp": int(expires), "iat": int(issued), "method": "post", "query": _query(query)}
-        signed["body"] = json.loads(body)
+        signed = {"exp": int(expires), "iat": int(issued), "method": method, "query": _query(query)}
+        signed["body"] = json.loads(body) if body or method == "post" else {}
         ahead_of_url = stable_json(signed).removesuffix("}")  # once: the body may be large, and `url` is the last name
         texts = [f'{ahead_of_url},"url":{_quoted(each)}}}'.encode() for each in paths]
     except (ValueError, RecursionError):  # no JSON, or text that is no Unicode

@@ -73,12 +73,15 @@ class PaymentKit(PaymentProviderSender):
     signature_headers = ("x-paymentkit-signature", "stripe-signature")
     provider = Provider(currency_of, frozenset({"succeeded"}))
 
+    def signs_requests(self, headers: Mapping[str, str]) -> bool:
+        return SIGNATURE in headers
+
     def authenticate(self, headers: Mapping[str, str], body: bytes, candidates: StoreCandidates) -> Authenticated:
         if SIGNATURE not in headers:
             return super().authenticate(headers, body, candidates)
         with_key = [store for store in candidates.stores if store.settings.get(PUBLIC_KEY.name)]
         if with_key:
-            signature, digests = signed_texts(headers, body, candidates.path, candidates.query)
+            signature, digests = signed_texts(headers, body, candidates.method, candidates.path, candidates.query)
         for store in with_key:
             if is_signed_by(store.settings[PUBLIC_KEY.name], signature, digests):
                 return Authenticated(store, always_200=True)

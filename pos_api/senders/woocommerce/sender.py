@@ -36,6 +36,9 @@ class WooCommerce:
     def is_ping(self, headers: Mapping[str, str], body: bytes) -> bool:
         return webhook_headers.is_ping(headers.get("content-type", "").lower(), body)
 
+    def signs_requests(self, headers: Mapping[str, str]) -> bool:
+        return False
+
     def authenticate(self, headers: Mapping[str, str], body: bytes, candidates: StoreCandidates) -> Authenticated:
         return authenticate(headers, body, candidates)
 

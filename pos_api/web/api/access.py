@@ -12,6 +12,8 @@ from flask import Flask, g, request
 from pos_api.common.ip_addresses import plain
 from pos_api.database.client import make_durable
 from pos_api.errors import Forbidden
+from pos_api.senders.base import Sender, StoreCandidates
+from pos_api.senders.registry import sender_signing
 from pos_api.staff import audit
 from pos_api.staff.principals import Principal
 from pos_api.staff.token_claims import Token
@@ -35,6 +37,8 @@ class Access:
     """Whether a signature of WooCommerce's own webhooks opens it too."""
     by_sender: bool = False
     """Whether a delivery's sender decides, by the scheme of its kind."""
+    by_application: bool = False
+    """Whether the application of a store may, by a signature that its kind makes of any request."""
     public: bool = False
     """Whether it needs no credential. An API key that is sent is checked where there is a scope."""
 
@@ -48,6 +52,7 @@ class Access:
             f"an API key with the scope `{self.scope}`" if self.scope else "",
             "a signed webhook" if self.signature else "",
             "what the kind of store signs its deliveries with" if self.by_sender else "",
+            "the signature of a store's application" if self.by_application else "",
         )
         return f"Needs {', or '.join(filter(None, ways))}."
 
@@ -57,7 +62,7 @@ class Access:
         ways += [{"BearerAuth": [self.role]}] if self.role else []
         ways += [{"ApiKeyAuth": [self.scope]}] if self.scope else []
         ways += [{"WooCommerceSignature": []}] if self.signature else []
-        return ways + ([{"SenderSignature": []}] if self.by_sender else [])
+        return ways + ([{"SenderSignature": []}] if self.by_sender or self.by_application else [])
 
 
 def declared(access: Access) -> Callable[[View], View]:
@@ -98,18 +103,45 @@ def staff(role: str, *, scope: str | None = None) -> Callable[[View], View]:
     before it is answered.
     """
 
+    return _guarded(Access(role, scope), lambda: _authenticate(role, scope))
+
+
+def staff_or_application(role: str, *, scope: str) -> Callable[[View], View]:
+    """As `staff`, and also for the application of a store whose kind signs any request that its application makes."""
+
+    def authenticate() -> None:
+        headers = {name.lower(): value for name, value in request.headers}
+        if sender := sender_signing(headers):
+            _authenticate_application(sender, headers)
+        else:
+            _authenticate(role, scope)
+
+    return _guarded(Access(role, scope, by_application=True), authenticate)
+
+
+def _guarded(access: Access, authenticate: Callable[[], None]) -> Callable[[View], View]:
     def decorate(view: View) -> View:
         @wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> Any:
-            _authenticate(role, scope)
+            authenticate()
             answer = view(*args, **kwargs)
             if request.method not in ("GET", "HEAD"):
                 make_durable(services().db)
             return answer
 
-        return declared(Access(role, scope))(cast(View, guarded))
+        return declared(access)(cast(View, guarded))
 
     return decorate
+
+
+def _authenticate_application(sender: Sender[Any], headers: dict[str, str]) -> None:
+    """Find out the application of which store makes the request. Raises Unauthorized."""
+    path, query = request.root_path + request.path, request.query_string.decode("utf-8", "replace")
+    of_request = (request.remote_addr, None, path, query, request.method.lower())
+    candidates = StoreCandidates(services().stores, sender.kind, *of_request)
+    store = sender.authenticate(headers, request.get_data(), candidates).store
+    g.principal = Principal(f"application of {store.id}", ROLES[0])
+    audit.set_actor("application", store.id, store=store.id, address=plain(request.remote_addr))
 
 
 _BEARER_KEY = f"Bearer {api_keys.PREFIX}"

@@ -28,6 +28,7 @@ from pos_api.web.api import (
     stores,
     subscription_deliveries,
     subscriptions,
+    webhook_endpoints,
     webhooks,
 )
 from pos_api.web.api.access import access_of
@@ -55,6 +56,7 @@ _BLUEPRINTS = tuple(
         store_items,
         subscriptions,
         subscription_deliveries,
+        webhook_endpoints,
         events,
         auth,
         audit,

@@ -26,7 +26,7 @@ def public_key(key: Ed25519PrivateKey = KEY) -> str:
 
 
 def component_headers(
-    body: bytes, url: str, key: Ed25519PrivateKey = KEY, *, ahead: int = 0, lasts: int = 300
+    body: bytes, url: str, key: Ed25519PrivateKey = KEY, *, ahead: int = 0, lasts: int = 300, method: str = "post"
 ) -> dict[str, str]:
     """The headers of a component signature, made so many seconds from now."""
     issued = int(now().timestamp()) + ahead
@@ -35,7 +35,7 @@ def component_headers(
         "body": json.loads(body),
         "exp": issued + lasts,
         "iat": issued,
-        "method": "post",
+        "method": method,
         "query": dict(parse_qsl(parts.query)),
         "url": parts.path,
     }

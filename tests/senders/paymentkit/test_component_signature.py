@@ -42,7 +42,7 @@ def _at(monkeypatch: pytest.MonkeyPatch, seconds: int) -> None:
 
 def _verifies(body: bytes = BODY, path: str = "/webhooks/paymentkit", query: str = "x=1", **headers: str) -> bool:
     given = {**HEADERS, **{name.replace("_", "-"): value for name, value in headers.items()}}
-    return is_signed_by(PUBLIC_KEY, *signed_texts(given, body, path, query))
+    return is_signed_by(PUBLIC_KEY, *signed_texts(given, body, "post", path, query))
 
 
 def test_the_vector_of_the_providers_own_code_verifies(monkeypatch: pytest.MonkeyPatch) -> None:
