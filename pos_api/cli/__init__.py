@@ -29,6 +29,7 @@ _PLACES = {
     "restore": "backup:restore",
     "serve": "service:serve",
     "store": "store_items:store",
+    "subscription": "subscription:subscription",
     "token": "staff:token",
     "user": "staff:user",
     "verify": "verify:verify_stock",

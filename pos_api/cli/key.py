@@ -32,8 +32,8 @@ def key() -> None:
     type=click.Choice(api_keys.SCOPES),
     default=[api_keys.ORDERS],
     show_default=True,
-    help="What it may do: send deliveries (orders), read what a viewer may, of all stores (read), use the routes of"
-    " subscriptions once there are any (subscriptions), or all of these. Can be given several times.",
+    help="What it may do: send deliveries (orders), read what a viewer may, of all stores (read), subscribe to"
+    " events and read them (subscriptions), or all of these. Can be given several times.",
 )
 @click.option(
     "--ip",

@@ -17,7 +17,7 @@ EVENT_TYPES: Mapping[str, str] = {
     "payment.completed": "A payment was made.",
     "payment.refunded": "More of a payment was paid back.",
     "stock.changed": "Units of a product came in or went out: one event for each movement of its stock.",
-    "stock.low": "A product's stock fell to its `low_stock_threshold` or below, or below zero.",
+    "stock.low": "A product's stock fell to its low-stock threshold or below, or below zero.",
     "product.created": "A product was added, by a store or by staff.",
     "product.updated": "A product was changed, except for its stock, or is no longer archived.",
     "product.archived": "A product was archived: it is no longer sold.",
@@ -32,7 +32,7 @@ EVENT_TYPES: Mapping[str, str] = {
     "delivery.parked": "What a store sent can't be used, and waits in the inbox for somebody to look at it.",
     "store.silent": "Nothing has come from a store for far longer than usual.",
     "store.drift": "A comparison with a shop found that it and the POS differ.",
-    "ping": "A test: sent by `POST …/test` of a subscription, and to that one alone, whatever events it is for.",
+    "ping": "A test, sent to one subscription when somebody asks for it, whatever events it is for.",
 }
 """Each with what it means."""
 

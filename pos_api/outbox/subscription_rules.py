@@ -6,7 +6,7 @@ Everything that is refused is named by its field, in the `details` of an `Invali
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from pos_api.errors import Invalid
 from pos_api.outbox.event_types import EVENT_TYPES, PATTERNS, types_of
@@ -45,6 +45,12 @@ def checked_events(events: Sequence[str]) -> list[str]:
     if not events:
         raise invalid("events", "Name at least one; `*` is for all.")
     return list(dict.fromkeys(events))
+
+
+def refuse_unknown_stores(stores: Sequence[str], known: Collection[str]) -> None:
+    """Raises Invalid where events of a store are asked for that there is not."""
+    if unknown := [name for name in stores if name not in known]:
+        raise invalid("stores", f"There is no store {', '.join(unknown[:10])}.")
 
 
 def checked_headers(headers: Mapping[str, str], known: Mapping[str, str] | None = None) -> dict[str, str]:

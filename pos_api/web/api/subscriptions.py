@@ -9,7 +9,7 @@ from pos_api.common.time import now
 from pos_api.database.client import Document
 from pos_api.outbox import interest, presentation, queries, subscriptions
 from pos_api.outbox.model import Subscription as StoredSubscription
-from pos_api.outbox.subscription_rules import invalid
+from pos_api.outbox.subscription_rules import refuse_unknown_stores
 from pos_api.outbox.subscriptions import WithSecret
 from pos_api.stores.api_keys import SUBSCRIPTIONS
 from pos_api.web.api import pages
@@ -44,7 +44,7 @@ def subscribe(given: Document, header: Document) -> Any:
     """Subscribe to events: from this answer on, all that are asked for are sent. The secret is shown this once. 409:
     the Idempotency-Key was used with other settings."""
     secret = given.pop("secret")
-    refuse_unknown_stores(given)
+    _check_stores(given)
     made = subscriptions.create(services().db, services().config, given, secret=secret, idempotency_key=header["key"])
     interest.wait_until_known()
     return success(_with_secret(made))
@@ -73,7 +73,7 @@ def get_subscription(subscription: str) -> Any:
 
 
 def _change(given: Document, subscription: str) -> Any:
-    refuse_unknown_stores(given)
+    _check_stores(given)
     changed = subscriptions.change(services().db, services().config, subscription, given)
     if "events" in given or "stores" in given:
         interest.wait_until_known()
@@ -136,11 +136,8 @@ def shown(stored: StoredSubscription) -> Document:
     return presentation.subscription(stored, queries.backlog(services().db, stored["_id"]), now())
 
 
-def refuse_unknown_stores(given: Document) -> None:
-    """Raises Invalid where events of a store are asked for that there is not."""
-    known = {store.id for store in services().stores.all()}
-    if unknown := [name for name in given.get("stores", ()) if name not in known]:
-        raise invalid("stores", f"There is no store {', '.join(unknown[:10])}.")
+def _check_stores(given: Document) -> None:
+    refuse_unknown_stores(given.get("stores", ()), {store.id for store in services().stores.all()})
 
 
 def _with_secret(made: WithSecret) -> Document:

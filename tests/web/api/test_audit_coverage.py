@@ -112,6 +112,9 @@ READING = {
     "key list": "shows keys by their beginnings",
     "serve": "is the service",
     "store list": "shows stores",
+    "subscription list": "shows subscriptions",
+    "subscription show": "shows a subscription",
+    "subscription test": "needs a receiver: tests/cli/test_subscription.py shows its entry",
     "token list": "shows tokens by their ids",
     "user list": "shows users",
     "worker": "is the service",
@@ -144,6 +147,10 @@ COMMANDS: list[tuple[str, str, str]] = [
     ("figures rebuild", "", "figures.rebuilt"),
     ("backup file", "", "backup.written"),
     ("restore --force file", "", "backup.restored"),
+    ("subscription add https://erp.example/", "", "webhook.created"),
+    ("subscription rotate {subscription}", "", "webhook.rotated"),
+    ("subscription resume {subscription}", "", "webhook.resumed"),
+    ("subscription remove {subscription}", "", "webhook.deleted"),
     ("store disconnect north", "", "store.disconnected"),
     ("store add unused", "", "store.created"),
     ("store remove unused", "", "store.removed"),
@@ -273,6 +280,7 @@ def test_every_command_that_changes_something_leaves_an_entry(run: Any, client: 
             before = len(recorded(db, action))
             if stores_key := db.stores.find_one({"_id": "north", "keys": {"$ne": []}}):
                 values["prefix"] = stores_key["keys"][0]["prefix"]
+            values["subscription"] = next((each["_id"] for each in db.webhook_subscriptions.find()), "")
             values["token"] = next((each["id"] for each in tokens.scripts(db)), "")
             ended = run(line.format_map(values), stdin)
             assert ended.exit_code == 0, f"{line}: {ended.output}"
