@@ -36,6 +36,7 @@ from tests.outbound.test_guarded_client import NOT_PUBLIC
 NOWHERE: tuple[Network, ...] = ()
 HERE: tuple[Network, ...] = (ip_network("127.0.0.0/8"),)
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 PUBLIC = "93.184.216.34"
 
 
@@ -355,6 +356,8 @@ def test_every_answer_in_valid_http_is_taken(answer: bytes, status: int, body: b
         (b"HTTP/1.1 200 OK\r\n" + b"X: a\r\n" * 200 + b"Content-Length: 0\r\n\r\n", "malformed"),
         (b"HTTP/1.1 200 OK\r\n" + b"X: a\r\n" * 1_000_000, "malformed"),
         (b"HTTP/1.1 102 Processing\r\n\r\n" * 200_000 + OK, "too_large"),
+        (CHUNKED + (b"1;" + b"a" * 8_000 + b"\r\nx\r\n") * 400 + b"0\r\n\r\n", "too_large"),
+        (CHUNKED + b"0\r\n" + b"X: a\r\n" * 1_000_000 + b"\r\n", "malformed"),
     ],
 )
 def test_what_is_no_answer_ends_with_a_clear_error(answer: bytes, cause: str) -> None:
@@ -444,15 +447,29 @@ def test_neither_silence_nor_a_byte_now_and_then_takes_more_than_the_time(start:
     assert time.monotonic() - began < 2
 
 
-def test_an_answer_counts_that_comes_before_the_request_was_read() -> None:
-    ended = threading.Event()
+def test_an_answer_counts_that_comes_before_the_request_was_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the connection is closed then: whoever reads nothing does not keep it open."""
+    ended, connected = threading.Event(), []
+
+    class Noted(socket.socket):
+        def connect(self, address: Any) -> None:
+            connected.append(self)
+            super().connect(address)
 
     def impatient(connection: socket.socket, _: bytes) -> None:
         connection.sendall(b"HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n")
         ended.wait(10)
 
+    async def run(url: str) -> Answer:
+        async with GuardedClient(HERE) as client:
+            answer = await client.post(url, {}, b"a" * 20_000_000)
+            await asyncio.sleep(0)
+            assert [each.fileno() for each in connected] == [-1]
+            return answer
+
+    monkeypatch.setattr(socket, "socket", Noted)
     with hostile(impatient) as server:
-        answer = post(server.url, body=b"a" * 8_000_000)
+        answer = asyncio.run(run(server.url))
         ended.set()
     assert (answer.status, answer.seconds < 3) == (410, True)
 
@@ -509,6 +526,28 @@ def test_what_a_receiver_sends_unasked_is_no_answer_to_the_next_request() -> Non
     twice = OK + b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n"
     with hostile(serving(lambda _: twice, carried)) as server:
         assert asyncio.run(_statuses([server.url] * 3)) == [200, 200, 200]
+
+
+def test_what_a_receiver_sends_between_two_requests_is_no_answer_to_the_second() -> None:
+    answered, sent = threading.Event(), threading.Event()
+
+    def speaking(connection: socket.socket, _: bytes) -> None:
+        connection.sendall(OK)
+        if answered.wait(10) and not sent.is_set():
+            connection.sendall(b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n")
+            sent.set()
+            connection.recv(65536)
+
+    async def run(url: str) -> None:
+        async with GuardedClient(HERE) as client:
+            assert (await client.post(url, {}, b"")).status == 200
+            answered.set()
+            assert await asyncio.to_thread(sent.wait, 10)
+            await asyncio.sleep(0.01)  # so that the event loop receives it
+            assert (await client.post(url, {}, b"")).status == 200
+
+    with hostile(speaking) as server:
+        asyncio.run(run(server.url))
 
 
 def test_no_cookie_is_kept() -> None:
