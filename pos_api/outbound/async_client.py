@@ -18,9 +18,9 @@ import time
 import zlib
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
-from types import SimpleNamespace
 from typing import Any, Self
 
 import aiohttp
@@ -46,6 +46,9 @@ _KEEP_ALIVE_SECONDS = 15.0
 _CONNECTIONS_PER_HOST = 32
 _MOST_ADDRESSES = 4
 _OWN_HEADERS = {"User-Agent": "WooCommerce-POS-Sync", "Accept-Encoding": "gzip, deflate"}
+
+_is_reused: ContextVar[bool] = ContextVar("is_reused")
+"""Whether the connection of the request that this task is making has carried one before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +105,12 @@ class GuardedClient:
     ) -> tuple[int, Mapping[str, str], bytes]:
         """Send a request, once more where a kept connection turns out to have been closed by the receiver."""
         while True:
-            use = SimpleNamespace(is_reused=False)
-            request = self._sessions[url.scheme].post(
-                url, data=_in_parts(body), headers=headers, allow_redirects=False, trace_request_ctx=use
-            )
+            _is_reused.set(False)
+            request = self._sessions[url.scheme].post(url, data=_in_parts(body), headers=headers, allow_redirects=False)
             try:
                 response = await request
             except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, ConnectionResetError):
-                if not use.is_reused:
+                if not _is_reused.get():
                     raise
                 continue
             async with response:
@@ -158,11 +159,14 @@ class _LimitedHandler(ResponseHandler):
     headers alone; it takes what came unasked for the answer to the next request; and it closes no connection before
     all was sent, which a receiver that reads nothing puts off for ever."""
 
+    _has_carried = False
     _left = 0
     _answers_left = 0
 
     def set_response_params(self, **params: Any) -> None:
         """A request begins."""
+        _is_reused.set(self._has_carried)
+        self._has_carried = True
         self._left = _MOST_RECEIVED
         self._answers_left = _MOST_ANSWERS
         super().set_response_params(**params)
@@ -214,8 +218,6 @@ def _session(guard: _Guard, certificates: ssl.SSLContext) -> aiohttp.ClientSessi
         keepalive_timeout=_KEEP_ALIVE_SECONDS,
     )
     connector._factory = partial(_LimitedHandler, loop=asyncio.get_running_loop())  # type: ignore[assignment]
-    reuse = aiohttp.TraceConfig()
-    reuse.on_connection_reuseconn.append(_note_reuse)
     return aiohttp.ClientSession(
         connector=connector,
         headers=_OWN_HEADERS,
@@ -227,7 +229,6 @@ def _session(guard: _Guard, certificates: ssl.SSLContext) -> aiohttp.ClientSessi
         max_field_size=_MOST_HEADER,
         max_line_size=_MOST_HEADER,
         max_headers=_MOST_HEADERS,
-        trace_configs=[reuse],
     )
 
 
@@ -236,12 +237,10 @@ def _in_parts(body: bytes) -> bytes | io.BytesIO:
     return io.BytesIO(body) if len(body) > _LARGE else body
 
 
-async def _note_reuse(_: aiohttp.ClientSession, context: SimpleNamespace, __: object) -> None:
-    context.trace_request_ctx.is_reused = True
-
-
 async def _beginning(content: aiohttp.StreamReader) -> bytes:
     """A body's first 64 KiB. A connection on which more follows is closed by aiohttp."""
+    if content.is_eof():
+        return content.read_nowait(MOST_BODY)
     body = bytearray()
     while len(body) < MOST_BODY and (part := await content.read(MOST_BODY - len(body))):
         body += part
