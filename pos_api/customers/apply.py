@@ -10,12 +10,14 @@ from pymongo.errors import BulkWriteError
 
 from pos_api.common.time import now
 from pos_api.customers import collections
+from pos_api.customers.customer_events import marking, publish_marked
 from pos_api.customers.model import Buyer, CustomerResult, CustomerUpdate, Outcome
 from pos_api.customers.profile import buyers_profile, profile_if_newest, reported_profile
 from pos_api.customers.unused_records import remove_unused
 from pos_api.database.client import Db
 from pos_api.database.write_errors import only_collisions
 from pos_api.events import CustomerChanged
+from pos_api.outbox.interest import wants
 
 
 def record_buyers(db: Db, buyers: list[Buyer]) -> None:
@@ -28,9 +30,14 @@ def record_buyers(db: Db, buyers: list[Buyer]) -> None:
     """
     if not buyers:
         return
-    known = [buyers[index] for index in _write(db, [_with_profile(buyer) for buyer in buyers])]
+    is_marked = wants(db, "customer")
+    steps = [_with_profile(buyer, is_marked=is_marked) for buyer in buyers]
+    known = [buyers[index] for index in _write(db, steps)]
     if known:
-        _write(db, [step for buyer in known for step in (_without_profile(buyer), _with_profile(buyer))])
+        without = [_without_profile(buyer, is_marked=is_marked) for buyer in known]
+        again = [_with_profile(buyer, is_marked=is_marked) for buyer in known]
+        _write(db, [step for both in zip(without, again, strict=True) for step in both])
+    publish_marked(db, (buyer.key for buyer in buyers))
 
 
 def _write(db: Db, steps: list[UpdateOne]) -> list[int]:
@@ -42,16 +49,23 @@ def _write(db: Db, steps: list[UpdateOne]) -> list[int]:
     return []
 
 
-def _with_profile(buyer: Buyer) -> UpdateOne:
+def _with_profile(buyer: Buyer, *, is_marked: bool) -> UpdateOne:
     nothing_newer = {
         "_id": buyer.key,
         "owning_store": {"$in": [buyer.store, None]},
         "as_of": {"$not": {"$gt": buyer.as_of}},
     }
+    if is_marked:
+        profile = {name: {"$literal": value} for name, value in buyers_profile(buyer).items()}
+        return UpdateOne(
+            nothing_newer, marking(buyer.key, buyer.store, profile | _order_expressions(buyer)), upsert=True
+        )
     return UpdateOne(nothing_newer, {"$set": buyers_profile(buyer), **_with_order(buyer)}, upsert=True)
 
 
-def _without_profile(buyer: Buyer) -> UpdateOne:
+def _without_profile(buyer: Buyer, *, is_marked: bool) -> UpdateOne:
+    if is_marked:
+        return UpdateOne({"_id": buyer.key}, marking(buyer.key, buyer.store, _order_expressions(buyer)))
     return UpdateOne({"_id": buyer.key}, _with_order(buyer))
 
 
@@ -61,6 +75,17 @@ def _with_order(buyer: Buyer) -> dict[str, Any]:
         "$max": {"last_order_at": buyer.ordered_at},
         "$addToSet": {"external_ids": {"$each": [buyer.external_id] if buyer.external_id else []}},
         "$inc": {"orders_seen": 1},
+    }
+
+
+def _order_expressions(buyer: Buyer) -> dict[str, Any]:
+    """The same as `_with_order` as expressions of an aggregation."""
+    known, new = {"$ifNull": ["$external_ids", []]}, [buyer.external_id] if buyer.external_id else []
+    return {
+        "first_order_at": {"$min": ["$first_order_at", buyer.ordered_at]},
+        "last_order_at": {"$max": ["$last_order_at", buyer.ordered_at]},
+        "external_ids": {"$concatArrays": [known, {"$setDifference": [{"$literal": new}, known]}]},
+        "orders_seen": {"$add": [{"$ifNull": ["$orders_seen", 0]}, 1]},
     }
 
 
@@ -77,6 +102,7 @@ def apply(db: Db, update: CustomerUpdate) -> CustomerResult:
         return CustomerResult("stale")
     outcome = _write_report(db, update)
     _keep_newest_report(db, update.external_id)
+    publish_marked(db, [update.key])
     if outcome not in ("created", "updated"):
         return CustomerResult(outcome)
     version = int(update.as_of.timestamp() * 1000)
@@ -109,7 +135,8 @@ def _write_report(db: Db, update: CustomerUpdate) -> Outcome:
         "last_order_at": {"$ifNull": ["$last_order_at", None]},
         **profile_if_newest(reported_profile(update)),
     }
-    done = collections.customers(db).update_one({"_id": update.key}, [{"$set": changes}], upsert=True)
+    steps = marking(update.key, update.store, changes) if wants(db, "customer") else [{"$set": changes}]
+    done = collections.customers(db).update_one({"_id": update.key}, steps, upsert=True)
     if done.upserted_id is not None:
         return "created"
     return "updated" if done.modified_count else "unchanged"

@@ -10,6 +10,7 @@ from pymongo import collection as mongo
 from pos_api.customers.model import CustomerDocument
 from pos_api.database.client import Db
 from pos_api.database.collections import Collection, present
+from pos_api.outbox.collections import unpublished
 
 COLLECTIONS = (
     Collection(
@@ -19,6 +20,7 @@ COLLECTIONS = (
             IndexModel("search"),
             IndexModel("external_ids"),
             IndexModel([("last_order_at", DESCENDING), ("_id", DESCENDING)]),
+            unpublished(),
         ),
     ),
     Collection(

@@ -14,6 +14,7 @@ from typing import Any, Literal, Required, TypeAlias, TypedDict
 
 from pos_api.common.warning_messages import EventWarning
 from pos_api.events import Event
+from pos_api.outbox.model import Unpublished
 
 Outcome: TypeAlias = Literal["created", "updated", "unchanged", "stale"]
 
@@ -36,6 +37,12 @@ class Profile(TypedDict, total=False):
     search: list[str]
 
 
+class CustomerMark(Unpublished):
+    """The mark of a customer's event, with the store whose order or report it was."""
+
+    store: str
+
+
 class CustomerDocument(Profile, total=False):
     """A customer's record as it is stored."""
 
@@ -50,6 +57,9 @@ class CustomerDocument(Profile, total=False):
     """Raised whenever an order is recorded here."""
     pseudonym: str
     """The key under which this person's erased orders are counted (see `pseudonyms`)."""
+    version: int
+    """Raised by every event of the record."""
+    unpublished: list[CustomerMark]
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from pos_api.common.batches import in_batches
 from pos_api.common.time import now
 from pos_api.customers import queries as customers
 from pos_api.customers.collections import customers as records
+from pos_api.customers.customer_events import publish_erased
 from pos_api.customers.erase import erase_record
 from pos_api.customers.erasures import AGAIN_AFTER, Erasures
 from pos_api.customers.model import CustomerErasure, Erasure, external_ids_of
@@ -107,6 +108,7 @@ def _erase(
         erasure = erasures.remember(customer, store, Erasure(until, pseudonym, orders_too))
         started_at = now()
         erased = _carry_out(db, customer, store, erasure)
+        publish_erased(db, customer, store, [erasure])
         erasures.carried_out(customer, store, started_at)
         added |= {"customer": erased.customer, "orders": erased.orders, "deliveries": erased.deliveries}
     return erased
@@ -215,6 +217,7 @@ def run_due(db: Db, erasures: Erasures) -> None:
         started_at = now()
         for erasure in times:
             _carry_out(db, customer, store, erasure)
+        publish_erased(db, customer, store, times)
         erasures.carried_out(customer, store, started_at)
         carried_out = True
     _erase_deliveries_again(db)

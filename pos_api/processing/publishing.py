@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 from pos_api.cash import outbox_events as cash
 from pos_api.catalogue import product_events, stock_events
 from pos_api.common.time import now
+from pos_api.customers import customer_events
 from pos_api.database.client import Db, Document
 from pos_api.database.primary_term import one_primary
 from pos_api.inbox import outbox_events as inbox
@@ -41,6 +42,7 @@ def _of_cash_sessions(db: Db, sessions: Sequence[Document]) -> list[OutboxEvent]
 SOURCES: Mapping[str, EventsOf] = {
     "inbox": inbox.events_of,
     "products": product_events.events_of,
+    "customers": customer_events.events_of,
     "payments": payments.events_of,
     "cash_sessions": _of_cash_sessions,
     "customer_subscriptions": subscriptions.events_of,

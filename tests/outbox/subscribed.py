@@ -59,10 +59,11 @@ def publish_what_is_left(db: Db) -> None:
 
 
 def crash_at_each_step(
-    process: Process, begin: Callable[[], None], act: Callable[[], object], most: int = 80
+    process: Process, begin: Callable[[], None], act: Callable[[], object], most: int = 80, every: int = 1
 ) -> Iterator[int]:
-    """Begin anew and crash while acting, ahead of each command in turn; ends once nothing was cut short."""
-    for step in range(1, most):
+    """Begin anew and crash while acting, ahead of each command in turn (or of every n-th); ends once nothing was cut
+    short."""
+    for step in range(1, most, every):
         process.steps.go_on()
         begin()
         process.steps.crash_at(step)

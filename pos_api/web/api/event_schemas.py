@@ -61,7 +61,21 @@ class LowStock(StockMovement):
 class ErasedCustomer(Schema):
     """A customer whose personal data was erased."""
 
-    id = fields.String(required=True, metadata={"description": "A pseudonym.", "example": "erased-4f1c9a7be02d"})
+    id = fields.String(
+        required=True,
+        metadata={
+            "description": "The pseudonym that the orders have now; where they were not erased, the digest.",
+            "example": "erased:4f1c9a7be02d6613",
+        },
+    )
+    digest = fields.String(
+        required=True,
+        metadata={
+            "description": "By which the customer's other events are known: BLAKE2b, 12 bytes, of the customer's id.",
+            "example": "6f1ed002ab5595859014ebf0",
+        },
+    )
+    erased_at = Time(required=True, metadata={"description": "What was before then was erased.", "example": _MOMENT})
 
 
 class SilentStore(Outage):
