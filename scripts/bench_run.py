@@ -25,7 +25,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import requests
@@ -116,9 +116,7 @@ def table(title: str, heads: list[str], rows: list[list[str]]) -> None:
 @contextmanager
 def service(uri: str, *, processing: str = "inline", processes: int = 2) -> Iterator[tuple[str, int]]:
     """The real service on `uri`, its products made; yields its URL and process id."""
-    db = database.open_database(uri, COLLECTIONS)
-    ensure_indexes(db, COLLECTIONS)
-    make_products(db)
+    make_products(database.connect(replace(CONFIG, mongodb_uri=uri), COLLECTIONS))
     port = free_port()
     settings = {
         "WEBHOOK_API_KEY": KEY,
