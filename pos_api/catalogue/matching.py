@@ -108,6 +108,10 @@ class Candidates:
         for each in product.external_ids:
             self._by_external_id[each] = product
 
+    def current_skus(self) -> dict[str, str]:
+        """The current SKU of each product, by `_id`."""
+        return {product.id: product.sku for product in self._by_id.values()}
+
     def by_id(self, product: str) -> KnownProduct | None:
         """The product with this `_id`."""
         return self._by_id.get(product)

@@ -6,6 +6,8 @@ holds in `holding`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pos_api.catalogue.lookup import Catalogue, catalogue_of
 from pos_api.common.warning_messages import from_stored
 from pos_api.database.client import Db
@@ -29,12 +31,13 @@ def apply(db: Db, updates: list[OrderUpdate]) -> list[Result]:
     catalogue, changes = _save(db, updates)
     moved = settle(db, [change for change in changes if change.is_to_settle()], catalogue.balances)
     events = events_by_order(changes, moved)
-    return [_result(change, events[change.update.key]) for change in changes]
+    skus = catalogue.candidates.current_skus()
+    return [_result(change, events[change.update.key], skus) for change in changes]
 
 
-def _result(change: Change, events: list[Event]) -> Result:
+def _result(change: Change, events: list[Event], skus: Mapping[str, str]) -> Result:
     warnings = tuple(from_stored(change.after["warnings"]))
-    return Result(change.outcome, warnings, change.update.erased, tuple(events), change.after, _marked(change))
+    return Result(change.outcome, warnings, change.update.erased, tuple(events), change.after, _marked(change), skus)
 
 
 def _marked(change: Change) -> tuple[Order, ...]:

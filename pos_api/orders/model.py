@@ -6,7 +6,7 @@ Pure: no database. Amounts are `Decimal128`, times are aware and UTC, quantities
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypeAlias, TypedDict
 
@@ -232,7 +232,8 @@ class OrderUpdate:
 class Result:
     """What became of an update: its outcome and the events that it caused; what people should know about the order
     (`warnings`); the erasure that the update was subject to, after which nothing of what it said may stay; the order as
-    it is now; and the versions of it, the oldest first, that are marked with events to publish."""
+    it is now; the versions of it, the oldest first, that are marked with events to publish; and the current SKUs of the
+    batch's products, by their `_id`."""
 
     outcome: Outcome
     warnings: tuple[EventWarning, ...] = ()
@@ -240,3 +241,4 @@ class Result:
     events: tuple[Event, ...] = ()
     order: Order | None = None
     marked: tuple[Order, ...] = ()
+    skus: Mapping[str, str] = field(default_factory=dict)

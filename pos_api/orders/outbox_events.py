@@ -3,7 +3,7 @@ they are published right after it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pos_api.common.json_text import json_bytes
@@ -43,9 +43,10 @@ def publish(db: Db, orders: Iterable[Order]) -> None:
         publish_and_clear(db, events_of(db, marked), {"orders": marked})
 
 
-def events_of(db: Db, orders: Sequence[Document]) -> list[OutboxEvent]:
+def events_of(db: Db, orders: Sequence[Document], skus: Mapping[str, str] | None = None) -> list[OutboxEvent]:
     """All events that these orders are marked with. Of an event that several versions of an order are marked with it is
-    the first version that is shown: it is nearest to the one that the event is about."""
+    the first version that is shown: it is nearest to the one that the event is about. `skus` are the current ones of
+    products, by `_id`, as far as they are known."""
     marks_of: list[tuple[Document, list[Unpublished]]] = []
     known: set[str] = set()
     for order in orders:
@@ -53,7 +54,7 @@ def events_of(db: Db, orders: Sequence[Document]) -> list[OutboxEvent]:
         known.update(mark["id"] for mark in marks)
         if marks:
             marks_of.append((order, marks))
-    shown = under_current_skus(db, [presentation.in_event(order) for order, _ in marks_of])
+    shown = under_current_skus(db, [presentation.in_event(order) for order, _ in marks_of], skus)
     return [
         event for (order, marks), data in zip(marks_of, shown, strict=True) for event in _events(order, marks, data)
     ]

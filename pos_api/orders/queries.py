@@ -7,7 +7,7 @@ there are. Several filters race on theirs: MongoDB tries the candidates side by 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import chain
@@ -102,13 +102,15 @@ def with_id(order: str) -> Document:
     return {"order_id": {"$in": ids}}
 
 
-def under_current_skus(db: Db, orders: list[Document]) -> list[Document]:
-    """These orders with their products' current SKUs in place of the `_id`s by which the ledger knows them."""
+def under_current_skus(db: Db, orders: list[Document], known: Mapping[str, str] | None = None) -> list[Document]:
+    """These orders with their products' current SKUs in place of the `_id`s by which the ledger knows them. The others
+    are asked for than those that are `known`."""
     rows = [
         (row, field) for order in orders for name, field in _PRODUCTS for row in order.get(name, ()) if field in row
     ]
     openings = [order["opening"] for order in orders if "opening" in order]
-    current = products.current_skus(db, [*(row[field] for row, field in rows), *chain.from_iterable(openings)])
+    named = {*(row[field] for row, field in rows), *chain.from_iterable(openings)}
+    current = {**(known or {}), **products.current_skus(db, named.difference(known or ()))}
     for row, field in rows:
         row[field] = current.get(row[field], row[field])
     for order in orders:

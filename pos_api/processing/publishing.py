@@ -77,11 +77,12 @@ def publish_marked(db: Db, collection: str, documents: Iterable[Any]) -> None:
 def publish_orders(db: Db, results: Sequence[Result], retried: Iterable[str] = ()) -> None:
     """Publish what updates of orders have changed, of orders and of stock; what was left by an earlier attempt, too, of
     the orders that are `retried`."""
-    changed = [order for result in results for order in result.marked]
+    changed: list[Any] = [order for result in results for order in result.marked]
     moved = stock_events.marked_movements(db, (each for result in results for each in result.events), set(retried))
-    marked: dict[str, Sequence[Any]] = {"orders": changed, "stock_movements": moved}
-    events = [event for name, documents in marked.items() if documents for event in SOURCES[name](db, documents)]
-    publish_and_clear(db, events, {name: documents for name, documents in marked.items() if documents})
+    events = orders.events_of(db, changed, results[0].skus) if changed else []
+    if moved:
+        events += stock_events.events_of(db, moved)
+    publish_and_clear(db, events, {"orders": changed, "stock_movements": moved})
 
 
 def publish_parked(db: Db, keys: Iterable[str]) -> None:
