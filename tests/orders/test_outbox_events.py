@@ -8,8 +8,9 @@ from pos_api.customers.model import Erasure
 from pos_api.database.client import Db
 from pos_api.orders import erasure
 from pos_api.orders import queries as order_list
-from pos_api.processing.publishing import publish_left
-from tests.factories import Shop, line, order, stock_up
+from pos_api.orders.apply import apply
+from pos_api.processing.publishing import publish_left, publish_marked
+from tests.factories import Shop, line, order, order_update, stock_up
 from tests.orders.plain import NOON
 from tests.outbox.subscribing import assert_nothing_is_left, ids, published, subscribe
 from tests.steps import Process
@@ -51,6 +52,13 @@ def test_the_data_has_products_by_their_current_sku_and_the_order_keeps_their_id
     assert event["data"]["line_items"][0]["product"] == "A-renamed"
     stored: Any = db.orders.find_one()
     assert stored["held"] == [{"sku": "A", "quantity": 2}]
+
+
+def test_of_a_tab_the_data_has_only_what_identifies_it(db: Db) -> None:
+    subscribe(db, "order.*")
+    apply(db, [order_update(1, {"tab": "tab_9"}, kind="created")])
+    publish_marked(db, "orders", db.orders.find())
+    assert published(db)[0]["data"]["tab"] == {"id": "default:tab_9", "external_id": "tab_9"}
 
 
 def test_nothing_is_marked_that_nobody_wants(process: Process, db: Db) -> None:

@@ -12,7 +12,7 @@ from pos_api.web.api.customer_subscriptions import CustomerSubscription
 from pos_api.web.api.customers import Customer
 from pos_api.web.api.inbox import InboxEntry
 from pos_api.web.api.orders import Order, StatusChange
-from pos_api.web.api.payments import Payment
+from pos_api.web.api.payments import Payment, Tab
 from pos_api.web.api.product_schemas import Movement, Product
 from pos_api.web.api.schemas import Quantity, Time
 from pos_api.web.api.stores import Drift, Outage
@@ -28,6 +28,10 @@ class OrderOfEvent(Order):
 
         exclude = ("kind",)
 
+    tab = fields.Nested(
+        Tab(only=("id", "external_id")),
+        metadata={"description": "The open bill that it is on; absent where it is on none."},
+    )
     status_history = fields.List(fields.Nested(StatusChange), required=True)
     opening = fields.List(
         fields.String(), metadata={"description": "SKUs whose units were gone before stock was counted here."}
