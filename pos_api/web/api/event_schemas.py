@@ -12,12 +12,19 @@ from pos_api.web.api.customer_subscriptions import CustomerSubscription
 from pos_api.web.api.customers import Customer
 from pos_api.web.api.inbox import InboxEntry
 from pos_api.web.api.orders import Order, StatusChange
-from pos_api.web.api.payments import Payment, Tab
+from pos_api.web.api.payments import Payment
 from pos_api.web.api.product_schemas import Movement, Product
 from pos_api.web.api.schemas import Quantity, Time
 from pos_api.web.api.stores import Drift, Outage
 
 _MOMENT = "2026-11-28T06:51:08Z"
+
+
+class TabOfEvent(Schema):
+    """What identifies an open bill for several orders and payments."""
+
+    id = fields.String(required=True, metadata={"description": "`store:id of the tab`", "example": "bar:tab_9"})
+    external_id = fields.String(required=True, metadata={"example": "tab_9"})
 
 
 class OrderOfEvent(Order):
@@ -29,8 +36,7 @@ class OrderOfEvent(Order):
         exclude = ("kind",)
 
     tab = fields.Nested(
-        Tab(only=("id", "external_id")),
-        metadata={"description": "The open bill that it is on; absent where it is on none."},
+        TabOfEvent, metadata={"description": "The open bill that it is on; absent where it is on none."}
     )
     status_history = fields.List(fields.Nested(StatusChange), required=True)
     opening = fields.List(
