@@ -26,6 +26,7 @@ from typing import Any, Self
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.client_proto import ResponseHandler
+from aiohttp.http_exceptions import LineTooLong
 from yarl import URL
 
 from pos_api.config import Network
@@ -33,7 +34,7 @@ from pos_api.errors import Invalid
 from pos_api.outbound.errors import RequestError
 from pos_api.outbound.name_lookup import LookUp, NameLookups, system_look_up
 from pos_api.outbound.receiver_url import receiver_url, target_refusal
-from pos_api.outbound.unreachable import unreachable
+from pos_api.outbound.unreachable import TOO_LARGE, reasons, unreachable
 
 ENTIRE_SECONDS = 15.0
 MOST_BODY = 64 * 1024
@@ -97,7 +98,7 @@ class GuardedClient:
             async with asyncio.timeout(timeout):
                 status, answered, content = await self._exchange(target, headers, body)
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise unreachable(error, str(target.host)) from None
+            raise _failure(error, str(target.host)) from None
         return Answer(status, answered, _unpacked(content, answered), time.monotonic() - began)
 
     async def _exchange(
@@ -230,6 +231,16 @@ def _session(guard: _Guard, certificates: ssl.SSLContext) -> aiohttp.ClientSessi
         max_line_size=_MOST_HEADER,
         max_headers=_MOST_HEADERS,
     )
+
+
+def _failure(error: Exception, host: str) -> RequestError:
+    if isinstance(error, aiohttp.ClientResponseError):
+        if any(isinstance(reason, LineTooLong) for reason in reasons(error)):
+            return RequestError(TOO_LARGE[0], TOO_LARGE[1].format(host=host))
+        return RequestError("malformed", f"What {host} answers is not valid HTTP, or has too many headers.")
+    if isinstance(error, aiohttp.InvalidURL):
+        return RequestError("address", f"{host} is no address of a server.")
+    return unreachable(error, host)
 
 
 def _in_parts(body: bytes) -> bytes | io.BytesIO:

@@ -9,23 +9,16 @@ import socket
 import ssl
 from collections.abc import Iterator
 
-import aiohttp
-import aiohttp.http_exceptions
 import requests
 import urllib3
 
 from pos_api.outbound.errors import RequestError
 
-_TOO_LARGE = ("too_large", "The headers of the answer of {host} are too large.")
-_CUT_OFF = ("cut_off", "The connection to {host} broke off.")
-_MALFORMED = ("malformed", "What {host} answers is not valid HTTP, or has too many headers.")
+TOO_LARGE = ("too_large", "The headers of the answer of {host} are too large.")
 _CAUSES: tuple[tuple[type[BaseException], str, str], ...] = (
     (socket.gaierror, "dns", "There is no host {host}."),
     (ConnectionRefusedError, "refused", "{host} refuses the connection: nothing listens there."),
-    (http.client.LineTooLong, *_TOO_LARGE),
-    (aiohttp.http_exceptions.LineTooLong, *_TOO_LARGE),
-    (aiohttp.ClientPayloadError, *_CUT_OFF),
-    (aiohttp.http_exceptions.BadHttpMessage, *_MALFORMED),
+    (http.client.LineTooLong, *TOO_LARGE),
     (urllib3.exceptions.DecodeError, "cut_off", "The answer of {host} can't be unpacked."),
 )
 """What an exception among the reasons means: a cause and a message. The first that fits counts."""
@@ -40,34 +33,28 @@ _LOCAL_ERRORS = frozenset(
 )
 
 
-def is_local_fault(error: BaseException) -> bool:
-    """Whether an exception of a request is a fault of this machine or its network: no route, no name server that
-    answers, no free socket, a firewall here. EAI_AGAIN also comes where the name servers of the host itself fail, for
-    the system's resolver does not distinguish them."""
-    return any(_is_local(each) or (isinstance(each, RequestError) and each.is_local) for each in _chain(error))
-
-
 def unreachable(error: BaseException, host: str) -> RequestError:
-    """The error that says what failed, without the request's address: it may hold a signature."""
-    reasons = list(_chain(error))
-    for reason in reasons:
+    """The error that says what failed, without the request's address: it may hold a signature. EAI_AGAIN is taken for a
+    fault of this machine's network, though it also comes where the name servers of the host itself fail: the system's
+    resolver does not distinguish them."""
+    found = list(reasons(error))
+    for reason in found:
         if known := _known(reason, host):
             return known
-    if isinstance(error, requests.Timeout) or any(isinstance(each, TimeoutError) for each in reasons):
+    if isinstance(error, requests.Timeout) or any(isinstance(each, TimeoutError) for each in found):
         return RequestError("timeout", f"{host} did not answer in time.")
-    if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.MissingSchema | aiohttp.InvalidURL):
+    if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.MissingSchema):
         return RequestError("address", f"{host} is no address of a server.")
-    cause, message = _MALFORMED if isinstance(error, aiohttp.ClientResponseError) else _CUT_OFF
-    return RequestError(cause, message.format(host=host))
+    return RequestError("cut_off", f"The connection to {host} broke off.")
 
 
 def _known(reason: BaseException, host: str) -> RequestError | None:
     if isinstance(reason, RequestError):
         return reason
-    if isinstance(reason, ssl.SSLError) and not isinstance(reason, aiohttp.ClientError):  # which names no problem
+    if isinstance(reason, ssl.SSLError) and not isinstance(reason.__cause__, ssl.SSLError):  # which has the details
         return RequestError("tls", f"No safe connection to {host}: {_tls_problem(reason)}.")
     if type(reason) is http.client.HTTPException:  # too many headers; subclasses are other faults
-        return RequestError(_TOO_LARGE[0], _TOO_LARGE[1].format(host=host))
+        return RequestError(TOO_LARGE[0], TOO_LARGE[1].format(host=host))
     if _is_local(reason):
         return _local_fault(reason, host)
     for kind, cause, message in _CAUSES:
@@ -100,7 +87,7 @@ def _tls_problem(error: ssl.SSLError) -> str:
     return reason.replace("_", " ").lower() or "it speaks no TLS there"
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
+def reasons(error: BaseException) -> Iterator[BaseException]:
     """An exception with all that it is made of; urllib3 hides the cause in `reason` and in the arguments."""
     waiting, seen = [error], set()
     while waiting:

@@ -29,7 +29,7 @@ from pos_api.outbound import async_client, name_lookup
 from pos_api.outbound.async_client import MOST_BODY, Answer, GuardedClient
 from pos_api.outbound.errors import RequestError
 from pos_api.outbound.name_lookup import LookUp, system_look_up
-from pos_api.outbound.unreachable import is_local_fault, unreachable
+from pos_api.outbound.unreachable import unreachable
 from tests.hostile_shop import Answering, hostile
 from tests.outbound.test_guarded_client import NOT_PUBLIC
 
@@ -696,6 +696,5 @@ def test_a_fault_of_this_machine_is_distinguished_from_one_of_the_receiver(
     wrapped = aiohttp.ClientConnectionError("Cannot connect")
     wrapped.__cause__ = error
     for each in (error, wrapped):
-        assert is_local_fault(each) is is_local
         found = unreachable(each, "receiver.test")
         assert (found.cause, found.is_local) == (cause, is_local)
