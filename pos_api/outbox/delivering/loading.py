@@ -29,6 +29,7 @@ _MOST_TO_FIND = 100
 _OTHERS, _MOST_OF_OTHERS = 16, 32
 """Where a look finds so much for some subscriptions that others may be left out, so many others are asked about one by
 one, for so many deliveries each."""
+_MOST_BEFORE = 4 * MOST
 HELD_FOR = timedelta(days=1)
 """After the next attempt of the first of their lane, those behind it are looked at again, whatever became of it."""
 
@@ -58,7 +59,8 @@ def with_due(db: Db, among: Collection[str]) -> set[str]:
 
 def load(db: Db, among: Collection[str], known: Collection[str], limit: int = MOST) -> tuple[Found, bool]:
     """Deliveries that may be sent now, the longest due first, without those `known` already; and whether more may be
-    due. What has to wait for an earlier one is held back."""
+    due. What has to wait for an earlier one that is not due yet is held back; of a lane nothing is returned that comes
+    after one that is neither returned nor `known`."""
     due = _find_due(db, among, known, limit)
     is_full = len(due) >= limit
     if is_full:  # a few subscriptions may have filled it
@@ -69,6 +71,7 @@ def load(db: Db, among: Collection[str], known: Collection[str], limit: int = MO
     behind = {each["_id"]: each for each in due if _is_blocked(firsts.get(each["lane"], each), moment)}
     if behind:
         _hold_back(db, behind.values(), firsts)
+    due = _without_gaps(db, [each for each in due if each["_id"] not in behind], known, firsts)
     loaded = {each["_id"] for each in due}.union(known)
     may_go = {each["id"] for each in firsts.values() if not _is_blocked(each, moment)}
     missing = list(may_go - loaded)
@@ -76,8 +79,7 @@ def load(db: Db, among: Collection[str], known: Collection[str], limit: int = MO
         due += deliveries(db).find({"_id": {"$in": missing}, "due_at": {"$exists": True}}, _FIELDS)
     found: dict[str, list[Due]] = defaultdict(list)
     for each in due:
-        if each["_id"] not in behind:
-            found[each["subscription"]].append(_of(each))
+        found[each["subscription"]].append(_of(each))
     return found, is_full
 
 
@@ -119,6 +121,31 @@ def _firsts(db: Db, lanes: Collection[str]) -> dict[str, Document]:
     group = {"_id": "$lane", **{name: {"$first": f"${name}"} for name in ("due_at", "held")}, "id": {"$first": "$_id"}}
     found: Iterable[Document] = deliveries(db).aggregate([*lanes_in_order, {"$group": group}])  # type: ignore[assignment]
     return {each["_id"]: each for each in found}
+
+
+def _without_gaps(
+    db: Db, due: list[StoredDelivery], known: Collection[str], firsts: Mapping[str, Document]
+) -> list[StoredDelivery]:
+    """These without those that something else of their lane comes before, which the limit left out, or which a machine
+    has written whose clock is ahead."""
+    up_to: dict[str, int] = {}
+    for each in due:
+        lane = each["lane"]
+        if lane in firsts and each["_id"] != firsts[lane]["id"]:
+            up_to[lane] = max(up_to.get(lane, 0), each["position"])
+    if not up_to:
+        return due
+    most = _MOST_BEFORE + len(known)
+    parts: list[Document] = [{"lane": lane, "position": {"$lte": position}} for lane, position in up_to.items()]
+    before = list(deliveries(db).find({"$or": parts}, {"lane": 1, "position": 1}).limit(most))
+    if len(before) == most:  # it is not known what comes before them
+        return [each for each in due if each["lane"] not in up_to or each["_id"] == firsts[each["lane"]]["id"]]
+    at_hand = {each["_id"] for each in due}.union(known)
+    gaps: dict[str, int] = {}
+    for other in before:
+        if other["_id"] not in at_hand:
+            gaps[other["lane"]] = min(gaps.get(other["lane"], other["position"]), other["position"])
+    return [each for each in due if each["lane"] not in gaps or each["position"] < gaps[each["lane"]]]
 
 
 def _is_blocked(first: Any, moment: datetime) -> bool:

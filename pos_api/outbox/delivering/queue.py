@@ -177,7 +177,10 @@ class Queue:
         self.own_faults += 1
 
     def drop_waiting(self) -> None:
-        """Leave what is not on its way to the database: it is read again when it can be sent."""
+        """Leave what is not on its way to the database: it is read again when it can be sent. A look that is under way
+        was asked for without it, so what that finds in these lanes comes later than it."""
+        for resource in self.lanes:
+            self.blocked.setdefault(resource, "")
         self.ready.clear()
         self.lanes = {resource: deque([due]) for resource, due in self.on_way.items()}
 

@@ -96,3 +96,21 @@ def test_nothing_begins_when_the_lease_may_end_before_the_request() -> None:
     mine.add([due("a", 1)])
     assert mine.wait(1_000.0 - 17.0, AT, alone=True) == math.inf
     assert mine.wait(1_000.0 - 19.0, AT, alone=True) == 0.0
+
+
+def test_what_is_left_to_the_database_comes_before_what_a_look_finds_that_was_under_way() -> None:
+    """Such a look was asked for without those that were at hand."""
+    mine = queue()
+    mine.add([due("a", 1), due("a", 2), due("b", 1), due("b", 2)])
+    mine.window.succeeded()
+    mine.begin(0.0)
+    mine.begin_look()
+    mine.drop_waiting()
+    mine.add([due("a", 3), due("b", 3)])
+    assert mine.size == 1, "only what is on its way"
+    mine.ended(due("a", 1))
+    assert begin_all(mine) == []
+    mine.recorded(due("a", 1))
+    mine.begin_look()
+    mine.add([due("a", 2), due("a", 3), due("b", 1), due("b", 2), due("b", 3)])
+    assert begin_all(mine) == ["a:2", "b:1"]
