@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -141,7 +142,8 @@ class Delivering:
         with suppress(PyMongoError):
             await self._in_thread(lambda: self._record(ended))
             await self._write_health(list(self._dispatcher.queues.values()), all=True)
-            await self._in_thread(lambda: leases.give_back(self._db, self._holder, list(self._dispatcher.queues)))
+            tokens = {queue.id: queue.token for queue in self._dispatcher.queues.values()}
+            await self._in_thread(lambda: leases.give_back(self._db, self._holder, tokens))
 
     # --- what is due is read
 
@@ -170,7 +172,8 @@ class Delivering:
         for queue in dispatcher.queues.values():
             known |= queue.begin_look()
             paused = queue.health.paused_until
-            if not queue.subscription["active"] or (paused and paused > moment):
+            is_paused = queue.pause_ends > time.monotonic() or (paused is not None and paused > moment)
+            if not queue.subscription["active"] or is_paused:
                 continue
             if queue.health.probes and not queue.size:
                 probing.append(queue.id)
@@ -185,9 +188,11 @@ class Delivering:
             queue = Queue(held.subscription, held.token, held.until)
             dispatcher.queues[queue.id] = queue
         for identifier, queue in list(dispatcher.queues.items()):
-            if looked.subscriptions and identifier not in looked.subscriptions:
+            if looked.subscriptions is None:
+                continue
+            if identifier not in looked.subscriptions:
                 self._lose(queue)  # it was deleted
-            elif identifier in looked.subscriptions:
+            else:
                 queue.refresh(looked.subscriptions[identifier])
         dispatcher.events.update(looked.events)
         for identifier, found in looked.found.items():
@@ -280,7 +285,8 @@ class Delivering:
             await self._write_health(idle, all=True)
             for queue in idle:
                 self._lose(queue)
-            await self._in_thread(lambda: leases.give_back(self._db, self._holder, [queue.id for queue in idle]))
+            tokens = {queue.id: queue.token for queue in idle}
+            await self._in_thread(lambda: leases.give_back(self._db, self._holder, tokens))
 
     def _lose(self, queue: Queue) -> None:
         """Send nothing more of it. What is on its way ends."""

@@ -46,7 +46,7 @@ class Dispatcher:
         self._ended = ended
         self._waiting: deque[Queue] = deque()
         """Queues with something to send, in the order in which they are looked at."""
-        self._waiting_troubled: deque[Queue] = deque()
+        self._waiting_troubled: dict[Queue, None] = {}
         self._on_way = 0
         self._troubled_on_way = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -76,8 +76,8 @@ class Dispatcher:
                 continue  # whatever changes that puts it back
             if wait > 0:
                 asyncio.get_running_loop().call_later(wait, self._look_again, queue)
-            elif queue.health.troubled and self._troubled_on_way >= _MOST_TROUBLED:
-                self._waiting_troubled.append(queue)
+            elif queue.troubled and self._troubled_on_way >= _MOST_TROUBLED:
+                self._waiting_troubled[queue] = None
             else:
                 self._begin(queue, moment)
                 self.enqueue(queue)
@@ -101,7 +101,7 @@ class Dispatcher:
         self.dispatch()
 
     def _begin(self, queue: Queue, moment: float) -> None:
-        due, troubled = queue.begin(moment), queue.health.troubled
+        due, troubled = queue.begin(moment), queue.troubled
         self._on_way += 1
         self._troubled_on_way += troubled
         task = asyncio.create_task(self._send(queue, due, troubled=troubled))
@@ -119,7 +119,9 @@ class Dispatcher:
         else:
             self._on_way -= 1
         if troubled and self._waiting_troubled:
-            self.enqueue(self._waiting_troubled.popleft())
+            longest = next(iter(self._waiting_troubled))
+            del self._waiting_troubled[longest]
+            self.enqueue(longest)
         self.enqueue(queue)
         if queue.pause_ends > time.monotonic() or queue.ready:
             self.dispatch()

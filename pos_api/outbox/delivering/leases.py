@@ -4,7 +4,7 @@ so clocks of machines may differ."""
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Mapping
 from typing import Any, cast
 
 from pymongo.collection import Collection as Stored
@@ -41,10 +41,12 @@ def renew(db: Db, holder: str, held: Collection[str]) -> dict[str, float]:
     return dict.fromkeys((each["_id"] for each in _own(db, holder, held)), began + SECONDS)
 
 
-def give_back(db: Db, holder: str, held: Iterable[str]) -> None:
-    """Let others deliver for these subscriptions at once; the token stays, so that it grows on."""
-    own = {"_id": {"$in": list(held)}, "lease.holder": holder}
-    _durable(db).update_many(own, [{"$set": {"lease.until": "$$NOW", "lease.holder": ""}}])
+def give_back(db: Db, holder: str, tokens: Mapping[str, int]) -> None:
+    """Let others deliver for these subscriptions at once, but for one whose lease this process has taken anew; the
+    token stays, so that it grows on."""
+    if tokens:
+        own = [{"_id": each, "lease.holder": holder, "lease.token": token} for each, token in tokens.items()]
+        _durable(db).update_many({"$or": own}, [{"$set": {"lease.until": "$$NOW", "lease.holder": ""}}])
 
 
 def _own(db: Db, holder: str, among: Collection[str]) -> list[Subscription]:

@@ -30,6 +30,7 @@ _OTHERS, _MOST_OF_OTHERS = 16, 32
 """Where a look finds so much for some subscriptions that others may be left out, so many others are asked about one by
 one, for so many deliveries each."""
 _MOST_BEFORE = 4 * MOST
+"""Read to find out whether something is left out between deliveries."""
 HELD_FOR = timedelta(days=1)
 """After the next attempt of the first of their lane, those behind it are looked at again, whatever became of it."""
 

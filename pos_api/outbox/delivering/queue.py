@@ -78,6 +78,11 @@ class Queue:
         return self.subscription["_id"]
 
     @property
+    def troubled(self) -> bool:
+        """Whether requests are likely to take long for nothing, whosever fault it is."""
+        return self.health.troubled or self.own_faults > 0
+
+    @property
     def size(self) -> int:
         """How many deliveries are at hand, those on their way included."""
         return sum(map(len, self.lanes.values()))
@@ -170,9 +175,11 @@ class Queue:
         return list(lane)[1:]
 
     def put_back(self, due: Due, moment: float) -> None:
-        """It could not be sent for a fault of our own: it stays the first, and is tried again soon."""
+        """It could not be sent for a fault of our own: it is tried again soon, and one at a time until that goes well.
+        It is left to the database so long, with what waits: events may be erased meanwhile."""
         del self.on_way[due.resource]
-        self.ready.appendleft(due.resource)
+        self.drop_waiting()
+        self.window.unreachable()
         self.pause_ends = moment + _OWN_FAULT_PAUSES[min(self.own_faults, len(_OWN_FAULT_PAUSES) - 1)]
         self.own_faults += 1
 

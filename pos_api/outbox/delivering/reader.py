@@ -46,9 +46,9 @@ class Wanted:
 
 @dataclass(slots=True)
 class Looked:
-    """What was found. `subscriptions` is empty where they were not read again."""
+    """What was found. `subscriptions` is None where they were not read again."""
 
-    subscriptions: Mapping[str, Subscription] = field(default_factory=dict)
+    subscriptions: Mapping[str, Subscription] | None = None
     secrets: Mapping[str, list[str]] = field(default_factory=dict)
     taken: list[Held] = field(default_factory=list)
     found: dict[str, list[Due]] = field(default_factory=dict)

@@ -303,3 +303,13 @@ def test_replay_covers_what_was_kept_from_before(config: Config, db: Db, receive
         wait_until(lambda: len(receiver.ids("other")) == 4)
         wait_until(lambda: all_succeeded(db, 6))
     assert interest_of(db)
+
+
+def test_a_lease_that_was_taken_anew_is_not_given_back(config: Config, db: Db) -> None:
+    subscribe(db, config, "https://erp.example")
+    [first] = leases.take(db, "process", ["sub_a"])
+    [second] = leases.take(db, "process", ["sub_a"])
+    leases.give_back(db, "process", {"sub_a": first.token})
+    assert leases.take(db, "another", ["sub_a"]) == []
+    leases.give_back(db, "process", {"sub_a": second.token})
+    assert [each.token for each in leases.take(db, "another", ["sub_a"])] == [second.token + 1]

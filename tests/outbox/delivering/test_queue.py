@@ -114,3 +114,20 @@ def test_what_is_left_to_the_database_comes_before_what_a_look_finds_that_was_un
     mine.begin_look()
     mine.add([due("a", 2), due("a", 3), due("b", 1), due("b", 2), due("b", 3)])
     assert begin_all(mine) == ["a:2", "b:1"]
+
+
+def test_after_a_fault_of_our_own_all_is_read_again_and_one_is_tried_at_a_time() -> None:
+    """What stayed at hand would be sent although it was erased meanwhile; and a name that no server finds takes as long
+    to look up as a dead receiver to answer."""
+    mine = queue()
+    mine.add([due("a", 1), due("a", 2), due("b", 1), due("c", 1)])
+    assert begin_all(mine) == ["a:1", "b:1", "c:1"]
+    mine.put_back(due("a", 1), 0.0)
+    assert mine.troubled
+    assert mine.size == 2, "what is on its way"
+    mine.ended(due("b", 1))
+    mine.ended(due("c", 1))
+    mine.begin_look()
+    mine.add([due("a", 1), due("a", 2), due("d", 1)])
+    assert mine.window.size(alone=True) == 1
+    assert mine.wait(0.0, AT, alone=True) > 0

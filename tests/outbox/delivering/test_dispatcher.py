@@ -1,0 +1,71 @@
+"""Which delivery is sent next."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Mapping
+
+from pos_api.common.time import now
+from pos_api.outbound.async_client import Answer
+from pos_api.outbox.delivering import dispatcher
+from pos_api.outbox.delivering.dispatcher import Dispatcher
+from pos_api.outbox.model import StoredEvent
+from tests.outbox.delivering.outbox import SECRET
+from tests.outbox.delivering.test_queue import due, queue
+
+
+class _Hanging:
+    """A client of receivers that never answer."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        self.asked += 1
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+def _event(name: str) -> StoredEvent:
+    return {
+        "_id": name,
+        "type": "order.created",
+        "at": now(),
+        "store": "default",
+        "resource": "order:a",
+        "position": 1,
+        "data": b"{}",
+        "reference": b"{}",
+        "about": [],
+        "written_at": now(),
+    }
+
+
+def test_receivers_that_hang_have_a_small_share_and_wait_for_it_once() -> None:
+    """However often it is looked for what is due, or memory would grow for as long as they hang."""
+
+    async def run() -> tuple[int, int]:
+        client = _Hanging()
+        mine = Dispatcher(client, lambda: None, threading.Event())
+        settings = {"url": "https://a.example/", "signature": "standard", "payload": "full", "headers": {}}
+        for number in range(20):
+            of = queue(_id=f"sub_{number}", **settings)
+            of.until = float("inf")
+            of.own_faults = 1
+            of.add([due("a", 1)])
+            mine.queues[of.id] = of
+        mine.secrets = {key: [SECRET] for key in mine.queues}
+        mine.events = {"e:a:1": _event("e:a:1")}
+        for _ in range(50):
+            for of in mine.queues.values():
+                mine.enqueue(of)
+            mine.dispatch()
+            await asyncio.sleep(0)
+        waiting = len(mine._waiting_troubled)
+        await mine.stop(0)
+        return client.asked, waiting
+
+    asked, waiting = asyncio.run(run())
+    assert asked == dispatcher._MOST_TROUBLED
+    assert waiting == 12
