@@ -27,7 +27,8 @@ MASK = "***"
 """Stands for the value of a header of a subscription's own, which may be a secret. Sent back, it leaves the value as it
 is."""
 
-_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
+_TOKEN = re.compile(r"[A-Za-z0-9!#%&'*+.^_`|~-][A-Za-z0-9!#$%&'*+.^_`|~-]{0,99}")
+"""As HTTP has it, but for a name that begins with `$`, which a database takes for an operator."""
 _VALUE = re.compile(r"[!-~](?:[ -~\t]*[!-~])?")
 
 
@@ -99,8 +100,8 @@ def checked_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
     if len(metadata) > MOST_METADATA:
         raise invalid("metadata", f"There are more than {MOST_METADATA}.")
     for name, value in metadata.items():
-        if not 0 < len(name) <= MOST_METADATA_NAME:
-            raise invalid("metadata", f"A name has 1 to {MOST_METADATA_NAME} characters.")
+        if not 0 < len(name) <= MOST_METADATA_NAME or name.startswith("$"):
+            raise invalid("metadata", f"A name has 1 to {MOST_METADATA_NAME} characters and does not begin with $.")
         if len(value) > MOST_METADATA_VALUE:
             raise invalid("metadata", f"{name}: a value has at most {MOST_METADATA_VALUE} characters.")
     return dict(metadata)

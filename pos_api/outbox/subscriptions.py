@@ -46,6 +46,8 @@ _DEFAULTS: Document = {
     "metadata": {},
 }
 _SETTINGS = ("url", "events", *_DEFAULTS)
+_DECISIVE = ("active", "headers", "signature", "secret")
+"""By these is decided what a change does, so they must still be as they were read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,7 @@ def change(db: Db, config: Config, identifier: str, settings: Mapping[str, Any])
         for name, value in _audited(changed).items()
     }
     with audit.act(db, "webhook.changed", target=identifier, details=details):
-        unchanged = {"_id": identifier, "updated_at": before["updated_at"]}
+        unchanged = {"_id": identifier, **{name: before[name] for name in _DECISIVE}}  # type: ignore[literal-required]
         after = subscriptions(db).find_one_and_update(unchanged, update, return_document=ReturnDocument.AFTER)
         if after is None:
             raise Conflict("The subscription was changed by somebody else meanwhile; read it again.")

@@ -9,14 +9,17 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+from pymongo import MongoClient
 
 from pos_api.common.time import now, rfc3339
 from pos_api.config import Config
 from pos_api.database.client import Db
+from pos_api.outbox import queries
 from pos_api.outbox.event_types import EVENT_TYPES
 from pos_api.outbox.interest import interest_of
 from pos_api.outbox.model import Attempt, OutboxEvent, delivery_id
 from pos_api.outbox.publish import publish
+from pos_api.outbox.queries import DeliveryFilter, EventFilter
 from pos_api.stores import key_management
 from tests.paging import read_all
 from tests.web.api.test_subscriptions import TARGET, URL, Caller, bearer
@@ -97,6 +100,42 @@ def test_an_event_is_found_by_its_id_as_it_is_stored_and_as_it_is_sent(get: Any)
     assert get(f"{EVENTS}/{sent}")["data"]["resource"] == "stock:A/B .1"
     assert get(f"{EVENTS}/{sent.replace('%', '%25')}")["data"]["id"] == sent
     get(f"{EVENTS}/order:default:1:99", 404)
+
+
+def test_lists_are_read_by_an_index_in_their_order(manager: Caller, db: Db, config: Config) -> None:
+    """No document is looked at that does not match, and none is sorted, wherever a page begins."""
+    subscription = manager.subscribe(events=["*"], active=False)["id"]
+    interest_of(db).refresh()
+    kinds = ("order:default", "order.updated"), ("order:till-1", "order.created"), ("stock:A", "stock.low")
+    publish(db, [event(number, f"{name}:{number % 9}", type) for number in range(100) for name, type in kinds])
+    db.webhook_deliveries.update_many({"type": "order.created"}, {"$set": {"state": "failed"}})
+    of_events = [
+        *(EventFilter(), EventFilter(type="order.updated"), EventFilter(type="order.*")),
+        *(EventFilter(resource="order:default:1"), EventFilter(store="default"), EventFilter(since=AT)),
+    ]
+    of_deliveries = [
+        *(DeliveryFilter(), DeliveryFilter(state="failed"), DeliveryFilter(type="order.updated")),
+        *(DeliveryFilter(type="order.*"), DeliveryFilter(since=AT)),
+    ]
+    with MongoClient[Any](config.mongodb_uri) as client:
+        watched = client.get_default_database()
+        watched.command("profile", 2)
+        for after in (None, (now() + timedelta(seconds=1), "x")):
+            for wanted in of_events:
+                queries.find_events(db, wanted, 21, after)
+            for asked in of_deliveries:
+                queries.find_deliveries(db, subscription, asked, 21, after)
+        watched.command("profile", 0)
+        names = {"$in": ["outbox", "webhook_deliveries"]}
+        found = list(
+            watched["system.profile"].find({"op": "query", "command.find": names, "command.sort": {"$ne": None}})
+        )
+    assert len(found) == 2 * (len(of_events) + len(of_deliveries))
+    for each in found:
+        how = f"{each['command']['filter']}: {each['planSummary']}, {each['docsExamined']} for {each['nreturned']}"
+        assert "IXSCAN" in each["planSummary"], how
+        assert not each.get("hasSortStage"), how
+        assert each["docsExamined"] <= each["nreturned"] + 5, how
 
 
 # --- deliveries -------------------------------------------------------------------------------------------------------

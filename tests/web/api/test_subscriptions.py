@@ -141,6 +141,16 @@ def test_a_hundred_and_more_subscriptions_are_listed_by_page(manager: Caller) ->
     assert [each["created_at"] for each in listed] == sorted((each["created_at"] for each in listed), reverse=True)
 
 
+def test_odd_names_are_kept_as_they_are(manager: Caller) -> None:
+    odd = {"a.b": "2", "a.$set": "1", "__proto__": "3", "å": "4"}
+    made = manager.subscribe(metadata=odd, headers={"X.$Y": "v"})
+    assert (made["metadata"], made["headers"]) == (odd, {"X.$Y": "***"})
+    for _ in range(2):
+        reply = manager.call("PATCH", f"/{made['id']}", {"metadata": odd, "headers": {"X.$Y": "***"}})
+        assert reply.status_code == 200, reply.text
+        assert reply.json["data"]["metadata"] == odd  # type: ignore[index]
+
+
 # --- what is refused --------------------------------------------------------------------------------------------------
 
 
