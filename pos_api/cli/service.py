@@ -18,6 +18,7 @@ from pos_api.app import create_app
 from pos_api.cli.common import ENV_FILE, say, say_lines, with_config
 from pos_api.collections import COLLECTIONS
 from pos_api.config import Config, ConfigError, check_file
+from pos_api.customers.erasures import Erasures
 from pos_api.database import client as database
 from pos_api.inbox.lease_renewal import renewal
 from pos_api.outbox.delivering.deliverer import STOP_SECONDS, Deliverer
@@ -142,7 +143,7 @@ def work(config: Config) -> None:
     with db.client:
         schedule = Schedule(db, config)
         schedule.start()
-        deliverer = Deliverer(db, config)
+        deliverer = Deliverer(db, config, Erasures(db, config).restore_is_noted)
         deliverer.start()
         say("Worker running")
         renewal.ends_process = True  # systemd starts another one

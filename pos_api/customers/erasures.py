@@ -205,6 +205,11 @@ class Erasures:
         mark = {"$set": {"due_at": now() + 10 * _LEASE}}
         self._db.erasures.with_options(write_concern=DURABLE).update_one({"_id": AFTER_RESTORE}, mark, upsert=True)
 
+    def restore_is_noted(self) -> bool:
+        """Whether a restore was noted whose erasures were not carried out yet: until then people who were erased may be
+        back."""
+        return self._db.erasures.find_one({"_id": AFTER_RESTORE}, {"_id": 1}) is not None
+
     def restore_is_due(self) -> bool:
         """Whether a restore was noted that did not come to its end; claims it."""
         due = {"_id": AFTER_RESTORE, "due_at": {"$lte": now()}}

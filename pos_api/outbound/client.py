@@ -25,7 +25,6 @@ from pos_api.outbound import addresses
 from pos_api.outbound.addresses import Refusal
 from pos_api.outbound.errors import RequestError
 from pos_api.outbound.limited_connections import LimitedAdapter, Limits, request_limits, too_large
-from pos_api.outbound.unreachable import unreachable
 
 _CHUNK = 64 * 1024
 _GUARDED_SECONDS = 4.0
@@ -96,6 +95,8 @@ class HttpClient:
         except RequestError:
             raise
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            from pos_api.outbound.unreachable import unreachable  # here, as it loads aiohttp, which most need not
+
             raise unreachable(error, host) from None
         finally:
             request_limits.reset(limits)

@@ -9,6 +9,7 @@ from pos_api.common.batches import in_batches
 from pos_api.common.time import now
 from pos_api.database.client import Db, Document
 from pos_api.outbox.collections import deliveries, events
+from pos_api.outbox.model import made_due
 
 OF_CUSTOMERS: Document = {"resource": {"$regex": "^customer:"}}
 """A query for the events of customers' own records."""
@@ -67,9 +68,15 @@ def delete_before(db: Db, moment: datetime) -> int:
 
 
 def delete_events(db: Db, ids: Collection[str]) -> None:
-    """Delete these events and their deliveries. The events go last: by them the deliveries are found again."""
+    """Delete these events and their deliveries; what was held back by one of these is due. The events go last: by them
+    the deliveries are found again."""
     if ids:
-        deliveries(db).delete_many({"event": {"$in": list(ids)}})
+        of_events = {"event": {"$in": list(ids)}}
+        holding = deliveries(db).find({**of_events, "holds": True, "lane": {"$exists": True}}, {"lane": 1})
+        lanes = [each["lane"] for each in holding]
+        deliveries(db).delete_many(of_events)
+        if lanes:  # after a crash before this it is due in a day or so
+            deliveries(db).update_many({"lane": {"$in": lanes}, "held": True}, made_due(now()))
         events(db).delete_many({"_id": {"$in": list(ids)}})
 
 

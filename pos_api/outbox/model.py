@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, NotRequired, Required, TypeAlias, TypedDict
+from typing import Any, Literal, NotRequired, Required, TypeAlias, TypedDict
 
 SignatureForm: TypeAlias = Literal["standard", "karma", "kaynko", "stripe"]
 """How a delivery is signed, and in which envelope the event is."""
@@ -178,6 +178,11 @@ class StoredDelivery(TypedDict):
 def delivery_id(subscription: str, event: str) -> str:
     """The `_id` of the delivery of an event to a subscription."""
     return f"{subscription}:{event}"
+
+
+def made_due(moment: datetime) -> dict[str, dict[str, Any]]:
+    """The update that makes a delivery that waits due at `moment`, whatever held it back."""
+    return {"$set": {"due_at": moment}, "$unset": {"held": ""}}
 
 
 def lane_of(subscription: str, resource: str) -> str:

@@ -9,7 +9,6 @@ from pos_api.common.json_text import json_bytes
 from pos_api.common.time import now
 from pos_api.config import Config
 from pos_api.database.client import Db
-from pos_api.outbound.async_client import GuardedClient
 from pos_api.outbox.delivering.attempts import attempt
 from pos_api.outbox.envelopes import Message
 from pos_api.outbox.model import Attempt, Subscription
@@ -27,5 +26,7 @@ def ping(db: Db, config: Config, subscription: Subscription) -> Attempt:
 
 
 async def _send(config: Config, subscription: Subscription, signing: list[str], message: Message) -> Attempt:
+    from pos_api.outbound.async_client import GuardedClient  # here, as it takes long and most need none
+
     async with GuardedClient(config.outbound_allow) as client:
         return (await attempt(client, subscription, signing, message)).attempt

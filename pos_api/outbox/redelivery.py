@@ -15,7 +15,7 @@ from pos_api.database.client import Db, Document
 from pos_api.errors import NotFound
 from pos_api.outbox import wakeup
 from pos_api.outbox.collections import deliveries, events, subscriptions
-from pos_api.outbox.model import StoredEvent, Subscription, delivery_id, lane_of, matches
+from pos_api.outbox.model import StoredEvent, Subscription, delivery_id, lane_of, made_due, matches
 
 _BATCH = 500
 
@@ -57,7 +57,7 @@ def due_now(db: Db, subscription_id: str) -> None:
     """Make all that waits for a subscription due now, and end a pause of its circuit breaker. Attempts that were made
     count."""
     waiting = {"subscription": subscription_id, "due_at": {"$exists": True}}
-    deliveries(db).update_many(waiting, _due_at_once())
+    deliveries(db).update_many(waiting, made_due(now()))
     _end_pause(db, subscription_id)
     wakeup.published()
 
@@ -97,11 +97,7 @@ def _send_again(db: Db, subscription: str, batch: Sequence[StoredEvent], *, miss
 
 def _make_due(db: Db, lanes: Sequence[str]) -> None:
     """Make all due that waits in these lanes: what comes first there holds back the rest."""
-    deliveries(db).update_many({"lane": {"$in": list(lanes)}}, _due_at_once())
-
-
-def _due_at_once() -> Document:
-    return {"$set": {"due_at": now()}, "$unset": {"held": ""}}
+    deliveries(db).update_many({"lane": {"$in": list(lanes)}}, made_due(now()))
 
 
 def _begun_anew(lane: str, moment: datetime) -> Document:

@@ -42,7 +42,7 @@ class Services:
         worker.start()
         schedule = Schedule(db, config)
         schedule.start()
-        deliverer = Deliverer(db, config)
+        deliverer = Deliverer(db, config, stores.erasures.restore_is_noted)
         deliverer.start()
         tokens, limits = Tokens(db, config.jwt_secret), AttemptLimits(config.web_processes, config.web_threads)
         return cls(config, db, stores, worker, tokens, limits, FailedAttempts(), schedule, deliverer)

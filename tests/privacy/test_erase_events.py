@@ -19,16 +19,21 @@ from pos_api.customers.erasures import AGAIN_AFTER, Erasures
 from pos_api.customers.model import CustomerErasure
 from pos_api.database import backup
 from pos_api.database.client import Db, Document
-from pos_api.outbox import erasure
+from pos_api.outbox import erasure, wakeup
+from pos_api.outbox.delivering.deliverer import Deliverer
+from pos_api.outbox.delivering.reader import Reader, Wanted
 from pos_api.outbox.interest import interest_of
 from pos_api.outbox.model import OutboxEvent
 from pos_api.outbox.publish import publish
 from pos_api.privacy import erase, retention
 from tests.backups import restore
 from tests.factories import Shop, at, order
+from tests.outbox.delivering import outbox
+from tests.outbox.delivering.receivers import receiving
 from tests.privacy.test_erase import ADMIN, ANNA, ANONYMIZED, ERASED, annas, life, traces
 from tests.privacy.test_retention import closed_days_ago
 from tests.steps import Crash, processes
+from tests.waiting import wait_until
 from tests.web.api.test_orders import conforms, data
 
 URL = "https://erp.example/hooks/a-token"
@@ -50,7 +55,7 @@ def erasures(app: Flask) -> Erasures:
 
 
 def subscribe(db: Db) -> None:
-    db.webhook_subscriptions.insert_one({"_id": "sub_1", "events": ["*"], "stores": []})
+    db.webhook_subscriptions.insert_one({"_id": "sub_1", "events": ["*"], "stores": [], "active": False})
     interest_of(db).refresh()
 
 
@@ -133,6 +138,63 @@ def test_a_delivery_that_waits_is_sent_without_personal_data(shop: Shop, db: Db,
     assert delivery["due_at"]
     assert json.loads(event["data"])["order_id"] == 1
     assert traces(db) == []
+
+
+def test_an_event_at_hand_is_read_again_once_it_is_erased(db: Db, config: Config) -> None:
+    subscribe(db)
+    publish(db, [of_order(1, 1), of_order(2, 1, about=("default:2",), data=b"{}")])
+    erase.person(db, Erasures(db, config), ANNA)
+    at_hand = ["order:default:1:1", "order:default:2:1"]
+    looked = Reader(db, config, "holder").look(Wanted(frozenset(), [], [], [], at_hand))
+    [(key, event)] = looked.events.items()
+    assert key == "order:default:1:1"
+    assert event["data"] == event["reference"]
+
+
+def test_what_a_deleted_delivery_held_back_is_due(db: Db, config: Config) -> None:
+    subscribe(db)
+    publish(db, [of_record(1), of_record(2, at=now())])
+    db.customers.insert_one({"_id": ANNA, "accounts": {"default:7": now()}})  # who has come back
+    first, second = (f"sub_1:customer:d1ge57:{number}" for number in (1, 2))
+    db.webhook_deliveries.update_one({"_id": first}, {"$set": {"holds": True}})
+    later = {"held": True, "due_at": now() + timedelta(days=3)}
+    db.webhook_deliveries.update_one({"_id": second}, {"$set": later})
+    erasure.erase_events(db, erasure.events_about([ANNA]) | {"at": {"$lte": AT}}, again_after=AGAIN_AFTER)
+    [left] = db.webhook_deliveries.find()
+    assert left["_id"] == second
+    assert left["due_at"] <= now()
+    assert "held" not in left
+
+
+def test_nothing_is_sent_while_the_erasures_after_a_restore_are_due(db: Db, config: Config) -> None:
+    erasures = Erasures(db, config)
+    erasures.restore_begins()
+    asked: list[bool] = []
+
+    def must_wait() -> bool:
+        asked.append(erasures.restore_is_noted())
+        return asked[-1]
+
+    with receiving() as receiver:
+        outbox.subscribe(db, config, receiver.url())
+        deliverer = Deliverer(db, outbox.allowing(config), must_wait)
+        deliverer.start()
+        for position in (1, 2, 3):
+            outbox.publish_events(db, outbox.event(1, position))
+            wait_until(lambda position=position: len(asked) >= position)  # type: ignore[misc]
+        assert receiver.ids() == []
+        erasures.restore_ended()
+        wakeup.published()
+        wait_until(lambda: len(receiver.ids()) == 3)
+        deliverer.stop()
+        deliverer.join(20)
+
+
+def test_the_service_waits_for_the_erasures_after_a_restore(app: Flask, erasures: Erasures) -> None:
+    deliverer = app.extensions["pos"].deliverer
+    assert not deliverer._must_wait()
+    erasures.restore_begins()
+    assert deliverer._must_wait()
 
 
 def test_events_of_others_and_of_who_came_back_stay(shop: Shop, db: Db, erasures: Erasures) -> None:

@@ -6,15 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
-from typing import Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from pos_api.common.time import now
-from pos_api.outbound.async_client import Answer
 from pos_api.outbound.errors import RequestError
 from pos_api.outbox.delivering.schedule import retry_after
 from pos_api.outbox.envelopes import Message
 from pos_api.outbox.model import Attempt, Payload, StoredEvent, Subscription
 from pos_api.outbox.signing import signed_request
+
+if TYPE_CHECKING:  # it takes long to load, and most processes send nothing
+    from pos_api.outbound.async_client import Answer
 
 MOST_KEPT = 16 * 1024
 """Bytes of an answer."""

@@ -45,11 +45,13 @@ log = get_logger(__name__)
 
 
 class Deliverer:
-    """The thread. While there is no subscription it only looks for one."""
+    """The thread. While there is no subscription it only looks for one; and nothing is sent before `must_wait` says
+    that it need not wait any longer, which is asked until then."""
 
-    def __init__(self, db: Db, config: Config) -> None:
+    def __init__(self, db: Db, config: Config, must_wait: Callable[[], bool] = lambda: False) -> None:
         self._db = db
         self._config = config
+        self._must_wait = must_wait
         self._stopping = threading.Event()
         self._woken = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pos-deliverer", daemon=True)
@@ -75,7 +77,7 @@ class Deliverer:
             if self._stopping.is_set():
                 break
             try:
-                if subscriptions(self._db).find_one({}, {"_id": 1}):
+                if subscriptions(self._db).find_one({}, {"_id": 1}) and not self._must_wait():
                     asyncio.run(Delivering(self._db, self._config, self._stopping).run())
             except PyMongoError as error:
                 log.warning("events can't be delivered", error=type(error).__name__)

@@ -89,6 +89,14 @@ def read_events(db: Db, wanted: Collection[str]) -> dict[str, StoredEvent]:
     return {each["_id"]: each for each in events(db).find({"_id": {"$in": list(wanted)}})} if wanted else {}
 
 
+def read_erased(db: Db, at_hand: Collection[str]) -> dict[str, StoredEvent]:
+    """Those of these events that were erased in the last minutes, as they are now."""
+    if not at_hand:
+        return {}
+    erased = {each["_id"] for each in events(db).find({"answers_due_at": {"$gt": now()}}, {"_id": 1})}
+    return read_events(db, erased.intersection(at_hand))
+
+
 def hold(first: str, behind: Iterable[str], until: datetime) -> list[UpdateOne | UpdateMany]:
     """The steps that hold deliveries back behind the first of their lane, which is due at `until`."""
     waiting = {"due_at": {"$exists": True}}

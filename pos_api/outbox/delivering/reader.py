@@ -46,13 +46,14 @@ class Wanted:
 
 @dataclass(slots=True)
 class Looked:
-    """What was found. `subscriptions` is None where they were not read again."""
+    """What was found. `subscriptions` is None where they were not read again. `events` are those that were lacking,
+    and those at hand that were erased meanwhile."""
 
     subscriptions: Mapping[str, Subscription] | None = None
     secrets: Mapping[str, list[str]] = field(default_factory=dict)
     taken: list[Held] = field(default_factory=list)
     found: dict[str, list[Due]] = field(default_factory=dict)
-    events: Mapping[str, StoredEvent] = field(default_factory=dict)
+    events: dict[str, StoredEvent] = field(default_factory=dict)
     more: bool = False
 
 
@@ -75,13 +76,14 @@ class Reader:
             self._subscriptions = loading.read_subscriptions(self._db)
             self._read_at = began
             looked.subscriptions = self._subscriptions
+            looked.events.update(loading.read_erased(self._db, wanted.events))
         looked.taken = self._take(wanted.held)
         looked.secrets = self._read_secrets(wanted.held.union(held.subscription["_id"] for held in looked.taken))
         ready = [held.subscription["_id"] for held in looked.taken if "paused_until" not in held.subscription]
         self._load(looked, [*wanted.hungry, *ready], wanted.known, loading.MOST)
         self._load(looked, wanted.probing, wanted.known, 2 * len(wanted.probing))
         needed = {due.event for found in looked.found.values() for due in found}.difference(wanted.events)
-        looked.events = loading.read_events(self._db, needed)
+        looked.events.update(loading.read_events(self._db, needed))
         return looked
 
     def _load(self, looked: Looked, subscriptions: Collection[str], known: Collection[str], limit: int) -> None:
