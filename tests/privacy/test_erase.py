@@ -426,7 +426,7 @@ def pass_again(db: Db, erasures: Erasures) -> None:
 
 def test_a_crash_at_any_step_is_finished_by_somebody_else(pair: list[Process], db: Db, config: Config) -> None:
     first, _ = pair
-    for step in range(1, 80):
+    for step in range(1, 100):
         clear(db)
         db.erasures.delete_many({})
         db.erasure_keys.delete_many({})

@@ -40,6 +40,7 @@ from pos_api.stores import key_management
 from pos_api.stores.model import Store
 from pos_api.stores.registry import Stores
 from tests.factories import Shop, line, order, outcome, read_delivery, stock_of, stock_up
+from tests.outbox.delivering.outbox import subscribe
 from tests.steps import Crash, processes
 
 TRACES: dict[str, Any] = {
@@ -218,8 +219,21 @@ ARGUMENTS = {
     "session": ("default:1",),
     "store": ("default",),
     "filename": ("api-docs.js",),
+    "subscription": ("sub_a",),
+    "delivery": ("sub_a:order:default:1:1",),
+    "event": ("order:default:1:1",),
 }
 """What to ask for in each variable part of a route; a new part has to be named here. (The keys are the inbox's.)"""
+ATTEMPT = {
+    "at": now(),
+    "url": "https://erp.example",
+    "headers": {},
+    "signature": "standard",
+    "payload": "full",
+    "seconds": 0.1,
+    "status": 200,
+    "answer": MARK.encode(),
+}
 QUERIES = (
     *("", f"?q={MARK}", f"?q={EMAIL}", "?q=%2B46709876543", f"?customer={EMAIL}", "?customer=%23987654321"),
     *("?deleted=true", "?q=1", "?sku=A", "?from=2026-11-01&to=2026-11-30", "?state=waiting", "?limit=1"),
@@ -237,7 +251,9 @@ def marked(reading_key: str, app: Flask, db: Db) -> Flask:
     """A service that knows a marked person from everywhere."""
     shop = Shop(app.test_client())
     stock_up(db, A=10)
+    subscribe(db, app.extensions["pos"].config, "https://erp.example", active=False)
     shop.outcome("order.created", order(1, line("A"), line("?"), **PERSON))
+    db.webhook_deliveries.update_many({}, {"$push": {"log": ATTEMPT}})
     shop.outcome("order.created", order(2, line("A"), status="refunded", **PERSON))
     shop.outcome("order.created", order(4, line("A"), **(PERSON | {"customer_note": [MARK], "billing": {"phone": 1}})))
     shop.outcome("order.deleted", {"id": 2})
@@ -287,6 +303,7 @@ def test_no_route_shows_a_viewer_who_customers_are(marked: Flask, db: Db, readin
         re.split("[? ]", path)[0] for path, (_, marks) in pages_seen(marked, db, as_("manager")).items() if marks
     }
     assert to_manager >= {"/api/webhooks/orders", "/api/webhooks/orders/default:1", f"/api/customers/{EMAIL}"}
+    assert to_manager >= {"/api/v1/events", "/api/v1/webhooks/subscriptions/sub_a/deliveries/sub_a:order:default:1:1"}
     assert any(path.startswith("/api/inbox/") for path in to_manager), "the marks are there to be seen"
 
 
