@@ -92,7 +92,16 @@ def note_erased_orders(db: Db, erased: Mapping[str, Erasure]) -> None:
         for order, each in erased.items()
     ]
     db.erased_orders.bulk_write(remembered, ordered=False)
+    erase_events_of_removed(db, _named_with(db, erased))
     _erase_about_orders(db, erased)
+
+
+def erase_events_of_removed(db: Db, customers: Collection[str]) -> None:
+    """Erase the events of those of these customers whose records are gone, as their orders were erased one by one."""
+    asked = list(customers)
+    left = {each["_id"] for each in db.customers.find({"_id": {"$in": asked}}, {"_id": 1})}
+    if gone := [each for each in asked if each not in left]:
+        erase_events(db, events_about(gone) | OF_CUSTOMERS, again_after=AGAIN_AFTER)
 
 
 # --- the steps --------------------------------------------------------------------------------------------------------
@@ -139,6 +148,15 @@ def _erase_about_orders(db: Db, orders: Collection[str]) -> int:
     without personal data are about nobody, so these stay."""
     erase_events(db, events_about(orders), again_after=AGAIN_AFTER)
     return erase_bodies(db, entries_about(orders, noun="order"))
+
+
+def _named_with(db: Db, orders: Collection[str]) -> set[str]:
+    """Whom deliveries and events about these orders name, until these are erased."""
+    found = [
+        *db.inbox.find(entries_about(orders, noun="order"), {"about": 1}),
+        *db.outbox.find(events_about(orders), {"about": 1}),
+    ]
+    return {name for each in found for name in each["about"]}.difference(orders)
 
 
 def _erase_deliveries_of_accounts(db: Db, customer: str, store: str | None, erasure: Erasure) -> int:
@@ -271,6 +289,7 @@ def _erase_order_again(db: Db, order: str, erasure: Erasure) -> int:
     erased = erase_orders(db, {"_id": order}, erasure)
     if customer:
         remove_unused(db, [customer])
+        erase_events_of_removed(db, [customer])
     return erased
 
 

@@ -82,7 +82,9 @@ def _erase_batch(db: Db, batch: list[Document], due: Document) -> None:
     erase.note_erased_orders(db, {order["_id"]: Erasure(order["erased_at"], order["customer"]) for order in saved})
     noted_before = {name for order in saved for name in order.get("former_customers", ())}
     # of this batch too, as a delivery that came meanwhile has taken the note away
-    remove_unused(db, sorted(noted_before.union(people)))
+    persons = sorted(noted_before.union(people))
+    remove_unused(db, persons)
+    erase.erase_events_of_removed(db, persons)
     db.orders.update_many(erased, {"$unset": {"closed_at": "", "former_customers": ""}})
 
 
