@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
+from pos_api.common.time import now
 from pos_api.config import Config
 from pos_api.database.client import Db
 from pos_api.outbox.envelopes import Message, envelope
 from pos_api.outbox.interest import interest_of
+from pos_api.processing.publishing import publish_marked
+from pos_api.senders.woocommerce.reconcile.model import OutageShown
+from pos_api.senders.woocommerce.reconcile.report import Report
+from pos_api.senders.woocommerce.reconcile.run import keep
+from pos_api.senders.woocommerce.rest.reader import RestReader
+from tests.factories import stock_up
+from tests.fake_shop import FakeShop, compare_due, connected_shop, product
 from tests.paths import TESTS
 from tests.senders.any_order import RECEIVED, processes_with
 from tests.senders.kaynko.till import add_till, sale, session
@@ -23,6 +32,7 @@ from tests.web.api.test_products import as_
 RECORDINGS = TESTS / "recordings"
 KEY = {"X-API-Key": "test-api-key-of-more-than-32-characters"}
 MANAGER = as_("manager")
+shop = connected_shop
 
 
 @pytest.fixture
@@ -87,11 +97,25 @@ def report_payments(config: Config, db: Db) -> None:
             process.deliver_bodies([(store, {"content-type": "application/json"}, body)], RECEIVED)
 
 
-NOT_PLAYED = {"ping", "store.silent", "store.drift"}
+def compare(fake: FakeShop, db: Db, config: Config) -> None:
+    """Compare a shop whose stock differs, and keep a report of one that has sent no order for long."""
+    db.orders.delete_many({})
+    stock_up(db, C=4)
+    db.products.update_one({"_id": "C"}, {"$set": {"external_ids": ["default:7"], "opening_store": "default"}})
+    fake.products = {7: product(7, "C", 2)}
+    compare_due(db, config)
+    silence: OutageShown = {"since": now() - timedelta(days=2), "missed": 9.0, "longest_missed": 1.5, "alarming": True}
+    keep(db, config, Report("default", now(), now(), outage=silence, finished_at=now()), now())
+    publish_marked(db, "comparisons", db.comparisons.find())
+
+
+NOT_PLAYED = {"ping"}
 
 
 @pytest.mark.usefixtures("wanted")
-def test_every_event_that_happens_is_as_its_type_says(client: FlaskClient, config: Config, db: Db) -> None:
+def test_every_event_that_happens_is_as_its_type_says(
+    client: FlaskClient, config: Config, db: Db, fake: FakeShop, shop: RestReader
+) -> None:
     validators = {
         each["type"]: Draft202012Validator(each["schema"])
         for each in client.get("/api/v1/event-types", headers=MANAGER).json["data"]  # type: ignore[index]
@@ -100,6 +124,7 @@ def test_every_event_that_happens_is_as_its_type_says(client: FlaskClient, confi
     client.post("/api/webhooks/orders", json={"event": "order.created", "data": {"id": "x"}}, headers=KEY)
     act_as_staff(client)
     report_payments(config, db)
+    compare(fake, db, config)
     seen = _valid_types(db, validators)
     erase_a_customer(client, db)
     seen |= _valid_types(db, validators)
