@@ -11,6 +11,7 @@ from pymongo.errors import BulkWriteError
 
 from pos_api.common.time import now
 from pos_api.database.client import Db, Document
+from pos_api.database.primary_term import one_primary
 from pos_api.database.write_errors import only_collisions
 from pos_api.outbox import wakeup
 from pos_api.outbox.interest import interest_of
@@ -31,6 +32,7 @@ def publish(db: Db, happened: Iterable[OutboxEvent]) -> None:
         wakeup.published()
 
 
+@one_primary()  # or a primary that has not got the events may be asked to clear the marks
 def publish_and_clear(db: Db, happened: Iterable[OutboxEvent], marked: Mapping[str, Iterable[Any]]) -> None:
     """Publish the events that documents are marked with, and clear the marks of those documents (by collection)."""
     publish(db, happened)

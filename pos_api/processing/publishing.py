@@ -26,6 +26,7 @@ from pos_api.outbox.interest import wants
 from pos_api.outbox.model import OutboxEvent
 from pos_api.outbox.publish import publish_and_clear
 from pos_api.payments import outbox_events as payments
+from pos_api.processing.faults import is_outage
 from pos_api.senders import comparison_events
 from pos_api.stores.registry import stored_currency
 from pos_api.subscriptions import outbox_events as subscriptions
@@ -97,18 +98,37 @@ def publish_parked(db: Db, keys: Iterable[str]) -> None:
             log.warning("that events are parked is published later", error=type(error).__name__)
 
 
-@one_primary()
 def publish_left(db: Db) -> int:
     """Publish what is marked for so long that whoever marked it must have been interrupted; returns how many
-    documents were."""
-    left = 0
-    for collection in SOURCES:
-        before = {"unpublished.at": {"$lt": now() - _LEFT_AFTER}}
-        documents = list(db[collection].find(before, _LEFT_OUT).sort("unpublished.at", 1).limit(_BATCH))
-        if collection == "stock_movements":  # those of one product in their order, also where clocks differ
-            documents = stock_events.marked_movements_of(db, {each["sku"] for each in documents})
-        publish_marked(db, collection, documents)
-        left += len(documents)
+    documents were. What can't be published is logged, and keeps nothing else from being published."""
+    left = sum(_publish_left_of(db, collection) for collection in SOURCES)
     if left:
         log.info("events were published that were left behind", documents=left)
     return left
+
+
+@one_primary()
+def _publish_left_of(db: Db, collection: str) -> int:
+    before = {"unpublished.at": {"$lt": now() - _LEFT_AFTER}}
+    documents = list(db[collection].find(before, _LEFT_OUT).sort("unpublished.at", 1).limit(_BATCH))
+    if collection == "stock_movements":  # those of one product in their order, also where clocks differ
+        documents = stock_events.marked_movements_of(db, {each["sku"] for each in documents})
+    try:
+        publish_marked(db, collection, documents)
+    except Exception as error:
+        if is_outage(error):
+            raise
+        return sum(_publish_alone(db, collection, each) for each in documents)
+    return len(documents)
+
+
+def _publish_alone(db: Db, collection: str, document: Document) -> bool:
+    """Whether what this document is marked with could be published."""
+    try:
+        publish_marked(db, collection, [document])
+    except Exception as error:
+        if is_outage(error):
+            raise
+        log.error("events can't be published", collection=collection, error=type(error).__name__)
+        return False
+    return True

@@ -121,6 +121,18 @@ def test_what_a_crash_left_is_published_without_anybody_trying_again(db: Db) -> 
     assert publish_left(db) == 0
 
 
+def test_what_can_t_be_published_keeps_nothing_else_from_being_published(db: Db) -> None:
+    subscribe(db, "order.*", "payment.*")
+    mark = {"id": "order:default:2:1", "type": "order.created", "at": NOON, "position": 8}
+    odd = {"unpublished": [mark]}  # what an event shows is missing
+    db.payments.insert_one({"_id": "till:1", **odd})
+    db.orders.insert_one({"_id": "default:1", "customer": None, **odd})
+    known = {"_id": "default:2", "store": "default", "order_id": 2, "customer": None, "rev": 1}
+    db.orders.insert_one({**known, "unpublished": [mark]})
+    assert publish_left(db) == 1
+    assert ids(db) == ["order:default:2:1"]
+
+
 def test_round_trips_with_a_subscription(process: Process, db: Db) -> None:
     stock_up(db, A=1000, B=1000)
     process.deliver("order.created", order(1, line("A"), line("B")))
