@@ -24,6 +24,13 @@ _INBOX = {
     "attention": "Events that were parked or failed, for people to look at.",
     "deleted_soon": "Those of them that are deleted within 30 days.",
 }
+_OUTBOX = {
+    "pos_webhooks_waiting": ("waiting", "Deliveries to subscribers that wait."),
+    "pos_webhooks_oldest_waiting_seconds": ("oldest_waiting_seconds", "Age of the oldest for an active subscription."),
+    "pos_webhook_subscriptions_active": ("active", "Subscriptions that are active."),
+    "pos_webhook_subscriptions_failing": ("failing", "Those of them that have failed only, for a day or longer."),
+    "pos_webhook_subscriptions_disabled": ("disabled", "Subscriptions that were switched off as they failed."),
+}
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -103,10 +110,10 @@ def stop_sharing() -> None:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def page(inbox: Mapping[str, int] | None, key_ages: Mapping[str, float]) -> bytes:
+def page(inbox: Mapping[str, int] | None, key_ages: Mapping[str, float], outbox: Mapping[str, float]) -> bytes:
     """Every figure in Prometheus' text format; `inbox` has how many events are in it, by what is true of them (see
     `_INBOX`); None where the database can't be asked. `key_ages` has the age of each store's oldest API key in
-    seconds."""
+    seconds, `outbox` how deliveries to subscribers fare (`outbox.backlog.figures`)."""
     from prometheus_client import REGISTRY, CollectorRegistry, generate_latest, multiprocess
     from prometheus_client.core import GaugeMetricFamily, Metric
     from prometheus_client.registry import Collector
@@ -120,6 +127,8 @@ def page(inbox: Mapping[str, int] | None, key_ages: Mapping[str, float]) -> byte
                 return
             for name, text in _INBOX.items():
                 yield GaugeMetricFamily(f"pos_inbox_{name}", text, inbox[name])
+            for name, (key, text) in _OUTBOX.items():
+                yield GaugeMetricFamily(name, text, outbox[key])
             ages = GaugeMetricFamily(
                 "pos_api_key_age_seconds", "Age of the store's oldest API key that counts.", labels=["store"]
             )

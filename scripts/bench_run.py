@@ -7,6 +7,7 @@ Parts (all of them, if none is named):
   trips      round trips to MongoDB per new order, changed order, duplicate and batch of 50
   backlog    how fast `pos-api worker` catches up on a full inbox
   memory     resident memory of the service over 100,000 webhooks
+  outbox     deliveries to subscribers: how many a second, how soon, and what they cost (scripts/bench_outbox.py)
   reads      list, filter and stats at 10 thousand and 1 million orders (scripts/bench_reads.py)
 
 The load and the peer need wrk, Node and a folder with `orders.lua`, `order-template.json` and `server.js` ($BENCH_DIR,
@@ -23,7 +24,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -50,7 +51,10 @@ from tests.service import environment, free_port
 ROOT = Path(__file__).parent.parent
 BENCH = Path(os.environ.get("BENCH_DIR", ROOT.parent / "shared" / "bench"))
 KEY = "bench-key-of-more-than-thirty-two-characters"
-CONFIG = Config(webhook_api_key=KEY, jwt_secret="j" * 32, webhook_secret=KEY, log_level="ERROR")
+SEALING_KEY = "aG9sZCBvbiB0byB5b3VyIGtleXMsIDMyIGJ5dGVzIS4="
+CONFIG = Config(
+    webhook_api_key=KEY, jwt_secret="j" * 32, webhook_secret=KEY, log_level="ERROR", secrets_keys=(SEALING_KEY,)
+)
 CONNECTIONS = (1, 8, 32)
 PRODUCTS = 50
 
@@ -114,8 +118,10 @@ def table(title: str, heads: list[str], rows: list[list[str]]) -> None:
 
 
 @contextmanager
-def service(uri: str, *, processing: str = "inline", processes: int = 2) -> Iterator[tuple[str, int]]:
-    """The real service on `uri`, its products made; yields its URL and process id."""
+def service(
+    uri: str, *, processing: str = "inline", processes: int = 2, more: Mapping[str, str] | None = None
+) -> Iterator[tuple[str, int]]:
+    """The real service on `uri`, its products made, with `more` settings; yields its URL and process id."""
     make_products(database.connect(replace(CONFIG, mongodb_uri=uri), COLLECTIONS))
     port = free_port()
     settings = {
@@ -126,6 +132,7 @@ def service(uri: str, *, processing: str = "inline", processes: int = 2) -> Iter
         "PORT": str(port),
         "WEBHOOK_PROCESSING": processing,
         "WEB_PROCESSES": str(processes),
+        **(more or {}),
     }
     with running([sys.executable, "-m", "pos_api", "serve"], environment(**settings)) as pid:
         url = f"http://127.0.0.1:{port}"
@@ -396,12 +403,20 @@ def bench_reads(args: argparse.Namespace) -> None:
     subprocess.run([sys.executable, str(ROOT / "scripts" / "bench_reads.py"), *orders], check=True)
 
 
+def bench_outbox(args: argparse.Namespace) -> None:
+    """Deliveries, as scripts/bench_outbox.py measures them."""
+    from scripts import bench_outbox as outbox
+
+    outbox.bench_outbox(args)
+
+
 PARTS: dict[str, Callable[[argparse.Namespace], None]] = {
     "webhooks": bench_webhooks,
     "limit": bench_limit,
     "trips": bench_trips,
     "backlog": bench_backlog,
     "memory": bench_memory,
+    "outbox": bench_outbox,
     "reads": bench_reads,
 }
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from urllib.parse import quote
 
 from pos_api.outbox.model import SignatureForm, noun_of
@@ -25,6 +26,7 @@ class Message:
     data: bytes
 
 
+@lru_cache(1024)
 def webhook_id(event_id: str) -> str:
     """An event's id as it is sent: visible ASCII, and without the full stop, which separates the id from what follows
     in the signed text (Standard Webhooks 1.0.0). All else is percent-encoded, so different ids stay different."""

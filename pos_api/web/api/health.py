@@ -11,6 +11,7 @@ from pymongo.errors import PyMongoError
 from pos_api import metrics
 from pos_api.common.time import now
 from pos_api.errors import Unavailable
+from pos_api.outbox import backlog
 from pos_api.privacy import retention
 from pos_api.processing.faults import RETRY_AFTER
 from pos_api.stores import authentication
@@ -96,9 +97,10 @@ def prometheus() -> Response:
     try:
         counts = retention.inbox_counts(services().db, services().config)
         key_ages = services().stores.key_ages()
+        outbox = backlog.figures(services().db)
     except PyMongoError:
-        counts, key_ages = None, {}
-    return Response(metrics.page(counts, key_ages), content_type=metrics.CONTENT_TYPE)
+        counts, key_ages, outbox = None, {}, {}
+    return Response(metrics.page(counts, key_ages, outbox), content_type=metrics.CONTENT_TYPE)
 
 
 def _ping() -> None:

@@ -49,7 +49,7 @@ class Receiver:
         self.most_open = 0
         self.answer: Callable[[Request], Answer] = lambda request: Answer()
         self.port = 0
-        self._released = asyncio.Event()
+        self._released: asyncio.Event
 
     def url(self, path: str = "") -> str:
         """Where it listens."""
@@ -78,6 +78,7 @@ class Receiver:
 
     async def run(self, started: threading.Event, stop: asyncio.Event) -> None:
         """Serve until `stop` is set."""
+        self._released = asyncio.Event()
         app = web.Application()
         app.router.add_route("POST", "/{path:.*}", self.handle)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)

@@ -7,13 +7,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from pymongo import MongoClient
 from standardwebhooks import Webhook
 
 from pos_api.common.time import now
 from pos_api.config import Config
 from pos_api.database.client import Db
 from pos_api.outbox import redelivery
-from pos_api.outbox.delivering import leases
+from pos_api.outbox.delivering import leases, loading
 from pos_api.outbox.interest import interest_of
 from tests.outbox.delivering.outbox import SECRET, delivering, event, publish_events, subscribe
 from tests.outbox.delivering.receivers import Answer, Receiver, Request, receiving
@@ -313,3 +314,35 @@ def test_a_lease_that_was_taken_anew_is_not_given_back(config: Config, db: Db) -
     assert leases.take(db, "another", ["sub_a"]) == []
     leases.give_back(db, "process", {"sub_a": second.token})
     assert [each.token for each in leases.take(db, "another", ["sub_a"])] == [second.token + 1]
+
+
+def test_a_large_backlog_of_a_dead_subscriber_costs_no_more_than_a_small_one(config: Config, db: Db) -> None:
+    """Neither to look what is due, nor to hold back what waits for one that failed."""
+    subscribe(db, config, "http://127.0.0.1:1/")
+    moment = now()
+    plain: dict[str, Any] = {"subscription": "sub_a", "state": "waiting", "created_at": moment, "log": []}
+    for start in range(0, 30_000, 10_000):
+        db.webhook_deliveries.insert_many(
+            {
+                **plain,
+                "_id": f"sub_a:e:{number}",
+                "event": f"e:{number}",
+                "resource": f"order:{number % 7}",
+                "lane": f"sub_a:order:{number % 7}",
+                "position": number,
+                "due_at": moment + timedelta(days=number < 7),
+                "attempts": number < 7,
+            }
+            for number in range(start, start + 10_000)
+        )
+    with MongoClient[dict[str, Any]](config.mongodb_uri, tz_aware=True) as client:
+        listened = client.get_default_database()
+        listened.command("profile", 2)
+        found, more = loading.load(listened, ["sub_a"], [], 300)
+        loading.with_due(listened, ["sub_a"])
+        listened.command("profile", 0)
+        profile = list(listened["system.profile"].find({"ns": {"$regex": "webhook_deliveries"}}))
+    assert (found, more) == ({}, True), "the first of each lane waits for its next attempt"
+    assert db.webhook_deliveries.count_documents({"held": True}) == 300, "no later look finds them"
+    assert sum(each.get("keysExamined", 0) for each in profile) < 2_000, "of 30,000"
+    assert sum(each.get("docsExamined", 0) for each in profile) < 2_000
