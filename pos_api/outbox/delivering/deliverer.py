@@ -197,6 +197,8 @@ class Delivering:
             else:
                 queue.refresh(looked.subscriptions[identifier])
         dispatcher.events.update(looked.events)
+        for event in looked.gone:
+            dispatcher.events.pop(event, None)
         for identifier, found in looked.found.items():
             if queue := dispatcher.queues.get(identifier):  # type: ignore[assignment]
                 queue.add(found)

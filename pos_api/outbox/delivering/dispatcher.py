@@ -147,6 +147,8 @@ class Dispatcher:
         if attempted.verdict == "own_fault":
             log.warning("events can't be sent just now", subscription=queue.id, problem=attempted.text)
             queue.put_back(due, time.monotonic())
+            queue.health = health.not_charged(queue.health, at, attempted.text)
+            self.changed[queue.id] = queue
             return None
         if attempted.verdict == "succeeded":
             queue.ended(due)
@@ -154,14 +156,16 @@ class Dispatcher:
             queue.health = health.succeeded(queue.health, at)
             self.changed[queue.id] = queue
             return Result(queue.id, due, attempted, "succeeded")
+        if attempted.attempt.get("cause") == "no_event":
+            queue.ended(due)
+            return Result(queue.id, due, attempted, "failed")
         self._fail(queue, due, attempted, at)
         if attempted.verdict == "gone":
             queue.postponed(due)
             self._switch_off(queue, health.GONE_REASON)
             return Result(queue.id, due, attempted, "waiting", at, counted=False)
         due_at = next_attempt(due.attempts + 1, at, _random.random(), attempted.retry_after)
-        is_last = due_at is None or attempted.attempt.get("cause") == "no_event"
-        if is_last:
+        if due_at is None:
             queue.ended(due)
             return Result(queue.id, due, attempted, "failed")
         return Result(queue.id, due, attempted, "waiting", due_at, behind=queue.postponed(due))

@@ -89,12 +89,13 @@ def read_events(db: Db, wanted: Collection[str]) -> dict[str, StoredEvent]:
     return {each["_id"]: each for each in events(db).find({"_id": {"$in": list(wanted)}})} if wanted else {}
 
 
-def read_erased(db: Db, at_hand: Collection[str]) -> dict[str, StoredEvent]:
-    """Those of these events that were erased in the last minutes, as they are now."""
+def read_erased(db: Db, at_hand: Collection[str]) -> tuple[dict[str, StoredEvent], set[str]]:
+    """Those of these events that were erased, as they are now; and the ids of those that are there no more."""
     if not at_hand:
-        return {}
-    erased = {each["_id"] for each in events(db).find({"answers_due_at": {"$gt": now()}}, {"_id": 1})}
-    return read_events(db, erased.intersection(at_hand))
+        return {}, set()
+    kept = {each["_id"]: each for each in events(db).find({"_id": {"$in": list(at_hand)}}, {"erased_at": 1})}
+    erased = [each for each, event in kept.items() if "erased_at" in event]
+    return read_events(db, erased), set(at_hand).difference(kept)
 
 
 def hold(first: str, behind: Iterable[str], until: datetime) -> list[UpdateOne | UpdateMany]:

@@ -47,13 +47,14 @@ class Wanted:
 @dataclass(slots=True)
 class Looked:
     """What was found. `subscriptions` is None where they were not read again. `events` are those that were lacking,
-    and those at hand that were erased meanwhile."""
+    and those at hand that were erased meanwhile; `gone` those at hand that are there no more."""
 
     subscriptions: Mapping[str, Subscription] | None = None
     secrets: Mapping[str, list[str]] = field(default_factory=dict)
     taken: list[Held] = field(default_factory=list)
     found: dict[str, list[Due]] = field(default_factory=dict)
     events: dict[str, StoredEvent] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
     more: bool = False
 
 
@@ -76,7 +77,7 @@ class Reader:
             self._subscriptions = loading.read_subscriptions(self._db)
             self._read_at = began
             looked.subscriptions = self._subscriptions
-            looked.events.update(loading.read_erased(self._db, wanted.events))
+            looked.events, looked.gone = loading.read_erased(self._db, wanted.events)
         looked.taken = self._take(wanted.held)
         looked.secrets = self._read_secrets(wanted.held.union(held.subscription["_id"] for held in looked.taken))
         ready = [held.subscription["_id"] for held in looked.taken if "paused_until" not in held.subscription]

@@ -283,6 +283,7 @@ def test_a_fault_of_our_own_network_is_not_counted(
             wait_until(lambda: len(sent) >= 2)
     assert delivery(db, 1)["attempts"] == 0
     assert "failing_since" not in subscription(db)
+    assert subscription(db)["last_failure"] == "There is no route.", "it is shown all the same"
     with delivering(db, config):
         wait_until(lambda: all_succeeded(db, 1))
 

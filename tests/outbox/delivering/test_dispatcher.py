@@ -69,3 +69,22 @@ def test_receivers_that_hang_have_a_small_share_and_wait_for_it_once() -> None:
     asked, waiting = asyncio.run(run())
     assert asked == dispatcher._MOST_TROUBLED
     assert waiting == 12
+
+
+def test_that_an_event_is_no_longer_kept_is_no_failure_of_the_receiver() -> None:
+    async def run() -> Dispatcher:
+        mine = Dispatcher(_Hanging(), lambda: None, threading.Event())
+        of = queue(_id="sub_a", url="https://a.example/", signature="standard", payload="full", headers={})
+        of.add([due("a", 1)])
+        of.until = float("inf")
+        mine.queues["sub_a"] = of
+        mine.secrets = {"sub_a": [SECRET]}
+        mine.enqueue(of)
+        mine.dispatch()
+        await mine.stop(1)
+        return mine
+
+    mine = asyncio.run(run())
+    [(of, result)] = mine.results
+    assert (result.state, result.attempted.attempt["cause"]) == ("failed", "no_event")
+    assert of.health == of.stored_health

@@ -35,3 +35,13 @@ def test_of_a_resource_nothing_is_read_behind_one_from_a_machine_whose_clock_is_
         ("order:default:2", 1),
         ("order:default:2", 2),
     ]
+
+
+def test_of_the_events_at_hand_those_that_were_erased_or_deleted_are_found(config: Config, db: Db) -> None:
+    subscribe(db, config, "https://erp.example")
+    publish_events(db, event(1), event(2), event(3))
+    db.outbox.update_one({"_id": "order:default:2:1"}, [{"$set": {"data": "$reference", "erased_at": now()}}])
+    db.outbox.delete_one({"_id": "order:default:3:1"})
+    erased, gone = loading.read_erased(db, [f"order:default:{order}:1" for order in (1, 2, 3)])
+    assert {key: bytes(each["data"]) for key, each in erased.items()} == {"order:default:2:1": b'{"id":"2"}'}
+    assert gone == {"order:default:3:1"}
