@@ -21,6 +21,8 @@ _LONGEST_SECONDS = 10.0
 _KEPT_SECONDS = 10.0
 _MOST_KEPT = 1000
 _MOST_UNDER_WAY = 64
+_NAME_SERVER_WORKS_FOR = 60.0
+"""For so many seconds after another name was found, a name that can't be looked up is its owner's fault, not ours."""
 
 
 def system_look_up(host: str) -> list[str]:
@@ -39,6 +41,7 @@ class NameLookups:
         self._look_up = look_up
         self._kept: dict[str, tuple[float, Sequence[str]]] = {}
         self._under_way: dict[str, asyncio.Future[Sequence[str]]] = {}
+        self._found_at = float("-inf")
 
     async def addresses(self, host: str) -> Sequence[str]:
         """The IP addresses of a host, at least one. Raises RequestError."""
@@ -50,7 +53,12 @@ class NameLookups:
             async with asyncio.timeout(_LONGEST_SECONDS):
                 return await asyncio.shield(under_way)
         except TimeoutError:
-            raise RequestError("dns", f"No name server answers for {host}.", is_local=True) from None
+            raise self._not_answered(f"No name server answers for {host}.") from None
+
+    def _not_answered(self, message: str) -> RequestError:
+        """No name server has answered: a fault of our own network, unless others were just found."""
+        is_local = time.monotonic() - self._found_at > _NAME_SERVER_WORKS_FOR
+        return RequestError("dns", message, is_local=is_local)
 
     def _begin(self, host: str) -> asyncio.Future[Sequence[str]]:
         if len(self._under_way) >= _MOST_UNDER_WAY:
@@ -80,9 +88,10 @@ class NameLookups:
     def _end(self, host: str, result: asyncio.Future[Sequence[str]], outcome: Sequence[str] | RequestError) -> None:
         del self._under_way[host]
         if isinstance(outcome, RequestError):
-            result.set_exception(outcome)
+            is_unanswered = outcome.cause == "dns" and outcome.is_local
+            result.set_exception(self._not_answered(outcome.message) if is_unanswered else outcome)
             return
-        now = time.monotonic()
+        now = self._found_at = time.monotonic()
         if len(self._kept) >= _MOST_KEPT:
             self._kept.clear()
         self._kept[host] = (now + _KEPT_SECONDS, outcome)

@@ -246,12 +246,38 @@ def test_a_name_server_that_hangs_keeps_no_other_host_waiting(monkeypatch: pytes
             monkeypatch.setattr(name_lookup, "_LONGEST_SECONDS", 0.1)
             with pytest.raises(RequestError, match="No name server answers") as caught:
                 await client.post(f"http://h1.test:{port}/", {}, b"")
-            assert (caught.value.cause, caught.value.is_local) == ("dns", True)
+            assert (caught.value.cause, caught.value.is_local) == ("dns", False), "another name was found"
 
     with hostile(answering(OK)) as server:
         asyncio.run(run(port_of(server.url)))
     ended.set()
     assert len(asked) == 41, "each name is looked up once at a time, also where nobody waits for it any longer"
+
+
+def test_a_name_server_that_fails_is_the_receivers_fault_only_while_other_names_are_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def look_up(host: str) -> list[str]:
+        if host == "good.test":
+            return ["127.0.0.1"]
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    async def is_local(client: GuardedClient) -> bool:
+        with pytest.raises(RequestError) as caught:
+            await client.post("https://h1.test/", {}, b"")
+        assert caught.value.cause == "dns"
+        return caught.value.is_local
+
+    async def run(port: str) -> None:
+        async with GuardedClient(HERE, look_up) as client:
+            assert await is_local(client)
+            await client.post(f"http://good.test:{port}/", {}, b"")
+            assert not await is_local(client)
+            monkeypatch.setattr(name_lookup, "_NAME_SERVER_WORKS_FOR", 0.0)
+            assert await is_local(client)
+
+    with hostile(answering(OK)) as server:
+        asyncio.run(run(port_of(server.url)))
 
 
 def test_lookups_under_way_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
