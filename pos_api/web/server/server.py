@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import signal
 import socket
 import time
 from collections.abc import Callable
@@ -77,10 +78,14 @@ class WebWorker(UvicornWorker):  # type: ignore[misc] # it has no types
         "backlog": 1,  # asyncio accepts so many at a time: one, so that connections spread over the processes
         "proxy_headers": False,  # how many proxies are believed is a setting of ours
         "timeout_graceful_shutdown": GRACEFUL_SECONDS - 2,
+        "timeout_notify": 2,
     }
 
     async def callback_notify(self) -> None:
-        """As soon as it serves, and then again and again: a sign of life, and the queue as long as it should be."""
+        """As soon as it serves, and then every two seconds: a sign of life, and the queue as long as it should be. Where
+        the main process was killed, nobody would ever stop or replace this one: it stops by itself."""
+        if os.getppid() != self.ppid:
+            os.kill(os.getpid(), signal.SIGTERM)
         for listener in self.sockets:
             listener.listen(BACKLOG)
         await super().callback_notify()
