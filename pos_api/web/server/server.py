@@ -82,8 +82,10 @@ class WebWorker(UvicornWorker):  # type: ignore[misc] # it has no types
     }
 
     async def callback_notify(self) -> None:
-        """As soon as it serves, and then every two seconds: a sign of life, and the queue as long as it should be. Where
-        the main process was killed, nobody would ever stop or replace this one: it stops by itself."""
+        """As soon as it serves, and then every two seconds: a sign of life, and the queue as long as it should be.
+
+        Where the main process was killed, nobody would ever stop or replace this one: it stops by itself.
+        """
         if os.getppid() != self.ppid:
             os.kill(os.getpid(), signal.SIGTERM)
         for listener in self.sockets:
