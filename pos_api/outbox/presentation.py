@@ -98,7 +98,7 @@ def delivery(stored: StoredDelivery) -> Document:
         "resource": stored["resource"],
         "state": stored["state"],
         "created_at": stored["created_at"],
-        "due_at": stored.get("due_at"),
+        "due_at": None if stored.get("held") else stored.get("due_at"),
         "ended_at": stored.get("ended_at"),
         "attempt_count": len(stored["log"]),
         "last_status": stored["log"][-1].get("status") if stored["log"] else None,

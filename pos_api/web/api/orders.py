@@ -102,6 +102,13 @@ class OrderLine(Schema):
     meta = fields.List(fields.Dict(), metadata={"example": [{"key": "pa_size", "value": "M"}]})
 
 
+class RefundTax(Schema):
+    """Tax paid back, of all that is refunded, by the rate's id at the shop."""
+
+    rate_id = Id(required=True, metadata={"description": "A number, or text.", "example": 3})
+    total = Money(required=True, metadata={"example": "39.98"})
+
+
 class Refund(Schema):
     """Money paid back; its lines have the signs of the sale."""
 
@@ -110,6 +117,8 @@ class Refund(Schema):
     reason = fields.String(metadata={"example": "damaged"})
     created_at = Time(allow_none=True, metadata={"example": "2026-11-23T09:12:00Z"})
     line_items = fields.List(fields.Dict(), metadata={"description": "Where the sender names lines."})
+    shipping_total = Money(metadata={"description": "Of shipping, without tax.", "example": "49.00"})
+    taxes = fields.List(fields.Nested(RefundTax))
 
 
 class Held(Schema):

@@ -268,7 +268,9 @@ class SubscriptionDelivery(Schema):
         metadata={"description": "`failed`: after its last attempt."},
     )
     created_at = Time(required=True, metadata={"example": "2026-11-28T06:51:08Z"})
-    due_at = Time(required=True, allow_none=True, metadata={"description": "When it is tried next, at the earliest."})
+    due_at = Time(
+        required=True, allow_none=True, metadata={"description": "When it is tried next; null behind another."}
+    )
     ended_at = Time(required=True, allow_none=True, metadata={"example": "2026-11-28T06:51:09Z"})
     attempt_count = fields.Integer(required=True, metadata={"example": 1})
     last_status = fields.Integer(

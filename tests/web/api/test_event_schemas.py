@@ -51,6 +51,41 @@ def play_recordings(client: FlaskClient) -> None:
                 client.post("/api/webhooks/orders", data=delivery["body"], headers={**headers, **KEY})
 
 
+def refund_goods(client: FlaskClient) -> None:
+    """Deliver an order of which a part is paid back that names its lines."""
+    line = {
+        "id": 1,
+        "sku": "B",
+        "quantity": 2,
+        "total": "4.00",
+        "total_tax": "1.00",
+        "taxes": [{"id": 3, "total": "1.00"}],
+    }
+    back = {
+        "quantity": -1,
+        "total": "-2.00",
+        "total_tax": "-0.50",
+        "taxes": [{"id": 3, "total": "-0.50"}],
+        "meta_data": [{"key": "_refunded_item_id", "value": "1"}],
+    }
+    freight = {"id": 9, "total": "-1.00", "total_tax": "0.00"}
+    refund = {"id": 70, "amount": "3.50", "reason": "broken", "line_items": [back], "shipping_lines": [freight]}
+    order = {
+        "id": 4000,
+        "status": "completed",
+        "currency": "EUR",
+        "total": "6.00",
+        "line_items": [line],
+        "refunds": [refund],
+    }
+    sent = client.post("/api/webhooks/orders", json={"event": "order.updated", "data": order}, headers=KEY)
+    assert sent.json
+    assert sent.json["data"]["outcome"] == "created"
+    stored = client.get("/api/webhooks/orders/default:4000", headers=MANAGER).json
+    assert stored
+    assert {"shipping_total", "taxes", "line_items"} <= set(stored["data"]["refunds"][0])
+
+
 def act_as_staff(client: FlaskClient) -> None:
     """Change products and their stock."""
     for path, body in (
@@ -123,6 +158,7 @@ def test_every_event_that_happens_is_as_its_type_says(
     play_recordings(client)
     client.post("/api/webhooks/orders", json={"event": "order.created", "data": {"id": "x"}}, headers=KEY)
     act_as_staff(client)
+    refund_goods(client)
     report_payments(config, db)
     compare(fake, db, config)
     seen = _valid_types(db, validators)

@@ -15,6 +15,7 @@ from pos_api.common.time import now, rfc3339
 from pos_api.config import Config
 from pos_api.database.client import Db
 from pos_api.outbox import queries
+from pos_api.outbox.delivering.loading import hold
 from pos_api.outbox.event_types import EVENT_TYPES
 from pos_api.outbox.interest import interest_of
 from pos_api.outbox.model import Attempt, OutboxEvent, delivery_id
@@ -155,6 +156,17 @@ def test_deliveries_are_listed_newest_first_by_page_and_filter(subscribed: str, 
     assert ids(get(path, until="2026-01-01")) == []
     get(path, 422, state="gone")
     get(f"{URL}/sub_none/deliveries", 404)
+
+
+def test_a_delivery_that_waits_for_an_earlier_one_shows_no_time(subscribed: str, get: Any, db: Db) -> None:
+    """When it is tried depends on the earlier one."""
+    first, behind = (delivery_id(subscribed, f"order:default:1:{number}") for number in (1, 2))
+    due = now() + timedelta(minutes=5)
+    db.webhook_deliveries.update_one({"_id": first}, {"$set": {"due_at": due}})
+    db.webhook_deliveries.bulk_write(hold(first, [behind], due))
+    shown = {each["id"]: each["due_at"] for each in get(f"{URL}/{subscribed}/deliveries")["data"]}
+    assert shown[behind] is None
+    assert shown[first] == rfc3339(due)
 
 
 def _attempt(**more: Any) -> Attempt:
