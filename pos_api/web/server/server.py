@@ -92,6 +92,11 @@ class WebWorker(UvicornWorker):  # type: ignore[misc] # it has no types
             listener.listen(BACKLOG)
         await super().callback_notify()
 
+    def handle_exit(self, _signum: int, _frame: Any) -> None:
+        """SIGQUIT, which the main process sends at SIGINT: stop, as at Ctrl-C, which reaches every process. The base
+        only notes it, and would be killed as one that hangs."""
+        os.kill(os.getpid(), signal.SIGINT)
+
 
 def _leave(arbiter: Arbiter) -> None:
     for pid in arbiter.WORKERS:  # killed just now, as they did not end in time: the store that they use is stopped last

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -59,9 +60,12 @@ def test_serve_tells_what_to_do_next_and_leaves_nothing_running(serve: Serve, ho
 
 def test_ctrl_c_stops_it_as_well(serve: Serve, home: Path) -> None:
     service = serve()
+    began = time.monotonic()
     assert service.stop(signal.SIGINT) == 0
+    assert time.monotonic() - began < 20, "at once, not after what takes too long is killed"
     assert mongod_of(home) == ""
     assert "Traceback" not in service.said()
+    assert "SIGKILL" not in service.said()
 
 
 def test_a_killed_web_worker_is_replaced(serve: Serve) -> None:
