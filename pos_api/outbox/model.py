@@ -113,6 +113,8 @@ class Subscription(TypedDict, total=False):
     """Until then both sign."""
     created_at: Required[datetime]
     created_by: Required[str]
+    application: str
+    """The store whose application made it, by the signature of its kind. It reaches no other subscription."""
     request: str
     """A fingerprint of the request that made it, by which a repeated one is recognized."""
     updated_at: Required[datetime]

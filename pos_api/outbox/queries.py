@@ -87,14 +87,18 @@ def get_delivery(db: Db, subscription: str, identifier: str) -> StoredDelivery:
     return found
 
 
-def find_subscriptions(db: Db, limit: int, after: Position | None = None, *, skip: int = 0) -> list[Subscription]:
-    """Subscriptions, the newest first, but for the first `skip`."""
-    return _newest_first(subscriptions(db), "created_at", {}, (None, None), limit + skip, after)[skip:]
+def find_subscriptions(
+    db: Db, limit: int, after: Position | None = None, *, skip: int = 0, application: str | None = None
+) -> list[Subscription]:
+    """Subscriptions, the newest first, but for the first `skip`; with `application` those that the application of this
+    store made."""
+    query = {"application": application}
+    return _newest_first(subscriptions(db), "created_at", query, (None, None), limit + skip, after)[skip:]
 
 
-def count_subscriptions(db: Db) -> int:
-    """How many there are."""
-    return subscriptions(db).count_documents({})
+def count_subscriptions(db: Db, application: str | None = None) -> int:
+    """How many there are; with `application` how many the application of this store made."""
+    return subscriptions(db).count_documents({"application": application} if application else {})
 
 
 def backlog(db: Db, subscription: str) -> int:

@@ -59,14 +59,22 @@ class WithSecret:
 
 
 def create(
-    db: Db, config: Config, settings: Mapping[str, Any], *, secret: str = "", idempotency_key: str = ""
+    db: Db,
+    config: Config,
+    settings: Mapping[str, Any],
+    *,
+    secret: str = "",
+    idempotency_key: str = "",
+    application: str | None = None,
 ) -> WithSecret:
     """Add a subscription. `settings` are `url`, `events` and any other settings of a `Subscription`; without a `secret`
-    one is made. Done again with the same `idempotency_key`, it returns what it made the first time.
+    one is made. Done again with the same `idempotency_key`, it returns what it made the first time. What the
+    `application` of a store makes is limited to events of that store.
 
     Raises Invalid for what can't be used, and Conflict where the key was used with other settings.
     """
-    given = _checked({**_DEFAULTS, **settings}, config)
+    of_application: Document = {"application": application} if application else {}
+    given = _checked({**_DEFAULTS, **settings, **({"stores": [application]} if application else {})}, config)
     if secret:
         signing.check_secret(secret, given["signature"])
     request = _fingerprint(given, secret, config)
@@ -75,14 +83,18 @@ def create(
         return _made_before(made, request, config)
     secret = secret or signing.new_secret()
     moment = now()
-    document = given | {
-        "_id": identifier,
-        "secret": seal(secret, config),
-        "created_at": moment,
-        "created_by": audit.actor()["name"],
-        "updated_at": moment,
-        "request": request,
-    }
+    document = (
+        given
+        | of_application
+        | {
+            "_id": identifier,
+            "secret": seal(secret, config),
+            "created_at": moment,
+            "created_by": audit.actor()["name"],
+            "updated_at": moment,
+            "request": request,
+        }
+    )
     with audit.act(db, "webhook.created", target=identifier, details=_audited(given)):
         try:
             subscriptions(db).insert_one(cast(Subscription, document))
@@ -91,9 +103,9 @@ def create(
     return WithSecret(cast(Subscription, document), secret)
 
 
-def get(db: Db, identifier: str) -> Subscription:
-    """One subscription. Raises NotFound."""
-    found = subscriptions(db).find_one({"_id": identifier})
+def get(db: Db, identifier: str, application: str | None = None) -> Subscription:
+    """One subscription; with `application` only one that the application of this store made. Raises NotFound."""
+    found = subscriptions(db).find_one({"_id": identifier, **({"application": application} if application else {})})
     if found is None:
         raise NotFound("There is no such subscription.")
     return found

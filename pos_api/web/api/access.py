@@ -140,7 +140,7 @@ def _authenticate_application(sender: Sender[Any], headers: dict[str, str]) -> N
     of_request = (request.remote_addr, None, path, query, request.method.lower())
     candidates = StoreCandidates(services().stores, sender.kind, *of_request)
     store = sender.authenticate(headers, request.get_data(), candidates).store
-    g.principal = Principal(f"application of {store.id}", ROLES[0])
+    g.principal, g.application = Principal(f"application of {store.id}", ROLES[0]), store.id
     audit.set_actor("application", store.id, store=store.id, address=plain(request.remote_addr))
 
 
@@ -175,6 +175,11 @@ def _authenticate_key(key: str, role: str, scope: str | None) -> None:
 def current_principal() -> Principal:
     """Who makes the current request; only in a view under `staff`."""
     return cast(Principal, g.principal)
+
+
+def current_application() -> str | None:
+    """The store whose application makes the current request; None where somebody else does."""
+    return cast("str | None", g.get("application"))
 
 
 def may_see_personal_data() -> bool:

@@ -1,7 +1,8 @@
 """Subscriptions under the names that the client of a payment provider's kit has for them (`@blocklet/payment-js`, its
 `webhookEndpoints`): the same subscriptions, and nothing else.
 
-Its answers are plain objects, without the envelope of other routes, as that client expects them.
+The application of a store reaches those that it made, and no others. Answers are plain objects, without the envelope of
+other routes, as that client expects them.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pos_api.outbox import interest, queries, subscriptions
 from pos_api.outbox import subscription_rules as rules
 from pos_api.outbox.model import Subscription
 from pos_api.stores.api_keys import SUBSCRIPTIONS
-from pos_api.web.api.access import staff_or_application
+from pos_api.web.api.access import current_application, staff_or_application
 from pos_api.web.api.blueprint import Blueprint
 from pos_api.web.api.openapi import fails_with
 from pos_api.web.api.schemas import Time
@@ -116,8 +117,9 @@ class EndpointList(Schema):
 @blp.arguments(LivemodeQuery, location="query")
 @blp.response(200, Endpoint)
 def create_endpoint(given: Document, query: Document) -> Any:
-    """Subscribe to events. The answer has the secret too, which deliveries are signed with."""
-    made = subscriptions.create(services().db, services().config, _settings(given))
+    """Subscribe to events; the application of a store to those of its own store. The answer has the secret too, which
+    deliveries are signed with."""
+    made = subscriptions.create(services().db, services().config, _settings(given), application=current_application())
     interest.wait_until_known()
     return jsonify({**_shown(made.subscription, query), "secret": made.secret})
 
@@ -127,10 +129,11 @@ def create_endpoint(given: Document, query: Document) -> Any:
 @blp.arguments(EndpointPage, location="query")
 @blp.response(200, EndpointList)
 def list_endpoints(query: Document) -> Any:
-    """List subscriptions, the newest first."""
-    db, size = services().db, query["size"]
-    found = queries.find_subscriptions(db, size, skip=(query["page"] - 1) * size)
-    return jsonify({"list": [_shown(each, query) for each in found], "count": queries.count_subscriptions(db)})
+    """List subscriptions, the newest first; for the application of a store those that it made."""
+    db, size, application = services().db, query["size"], current_application()
+    found = queries.find_subscriptions(db, size, skip=(query["page"] - 1) * size, application=application)
+    count = queries.count_subscriptions(db, application)
+    return jsonify({"list": [_shown(each, query) for each in found], "count": count})
 
 
 @blp.get("/<subscription>")
@@ -140,7 +143,7 @@ def list_endpoints(query: Document) -> Any:
 @blp.response(200, Endpoint)
 def get_endpoint(query: Document, subscription: str) -> Any:
     """One subscription."""
-    return jsonify(_shown(subscriptions.get(services().db, subscription), query))
+    return jsonify(_shown(_reached(subscription), query))
 
 
 @blp.put("/<subscription>")
@@ -151,6 +154,7 @@ def get_endpoint(query: Document, subscription: str) -> Any:
 @blp.response(200, Endpoint)
 def change_endpoint(given: Document, query: Document, subscription: str) -> Any:
     """Change settings of a subscription. Enabled again, it goes on where it stopped."""
+    _reached(subscription)
     settings = _settings(given)
     changed = subscriptions.change(services().db, services().config, subscription, settings)
     if "events" in settings:
@@ -165,9 +169,14 @@ def change_endpoint(given: Document, query: Document, subscription: str) -> Any:
 @blp.response(200, Endpoint)
 def delete_endpoint(query: Document, subscription: str) -> Any:
     """Remove a subscription with its deliveries; the answer is what it was."""
-    found = subscriptions.get(services().db, subscription)
+    found = _reached(subscription)
     subscriptions.delete(services().db, subscription)
     return jsonify(_shown(found, query))
+
+
+def _reached(identifier: str) -> Subscription:
+    """The subscription, if who makes the current request reaches it. Raises NotFound."""
+    return subscriptions.get(services().db, identifier, current_application())
 
 
 def _settings(given: Document) -> Document:

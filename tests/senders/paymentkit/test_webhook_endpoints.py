@@ -20,6 +20,7 @@ from werkzeug.serving import make_server
 from pos_api.config import Config
 from pos_api.database.client import Db
 from pos_api.outbox import interest
+from pos_api.staff import token_claims
 from pos_api.stores import key_management
 from tests.paths import TESTS
 from tests.senders.paymentkit.events import KEY, component_headers, public_key
@@ -106,6 +107,36 @@ def test_only_this_request_of_this_application_is_signed(kit: FlaskClient, db: D
     listed = "/api/v1/webhooks/subscriptions"
     assert kit.get(listed, headers=component_headers(b"{}", listed, method="get")).status_code == 401
     assert db.webhook_subscriptions.count_documents({}) == 1
+
+
+def test_an_application_reaches_only_what_it_made_and_the_events_of_its_store(
+    kit: FlaskClient, db: Db, config: Config
+) -> None:
+    add_store(db, config, "kit-2", "paymentkit", orders_of="default", public_key=public_key(OTHER_KEY))
+    key = key_management.add_key(db, "default", scopes=["subscriptions"])
+    forget_cached_stores(kit)
+    own = call(kit, "POST", "", {**NEW, "enabled_events": ["*"]}).json["id"]
+    others = call(kit, "POST", "", NEW, OTHER_KEY).json["id"]
+    staffs = kit.post(URL, json=NEW, headers={"X-API-Key": key}).json["id"]  # type: ignore[index]
+    stores = {each["_id"]: each["stores"] for each in db.webhook_subscriptions.find()}
+    assert stores == {own: ["kit-1"], others: ["kit-2"], staffs: []}
+    listed = call(kit, "GET", "").json
+    assert ([each["id"] for each in listed["list"]], listed["count"]) == ([own], 1)
+    for foreign in (others, staffs):
+        for method, body in (("GET", None), ("PUT", {"status": "disabled"}), ("DELETE", None)):
+            assert call(kit, method, f"/{foreign}", body).status_code == 404, method
+    assert db.webhook_subscriptions.count_documents({"active": True}) == 3
+    assert kit.get(URL, headers={"X-API-Key": key}).json["count"] == 3  # type: ignore[index]
+    assert call(kit, "PUT", f"/{own}", {"enabled_events": ["payment.*"]}).status_code == 200
+    assert [each["stores"] for each in db.webhook_subscriptions.find({"_id": own})] == [["kit-1"]]
+    assert call(kit, "DELETE", f"/{own}").status_code == 200
+
+
+def test_a_user_of_a_stores_name_shares_nothing_with_its_application(kit: FlaskClient, config: Config, db: Db) -> None:
+    token = token_claims.token(config.jwt_secret, "kit-1", "manager")[0]
+    kit.post(URL, json=NEW, headers={"Authorization": f"Bearer {token}"})
+    assert db.webhook_subscriptions.count_documents({"created_by": "kit-1"}) == 1
+    assert call(kit, "GET", "").json == {"list": [], "count": 0}
 
 
 def test_keys_of_the_scope_subscriptions_come_in_too(kit: FlaskClient, db: Db) -> None:
