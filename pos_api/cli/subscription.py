@@ -77,10 +77,11 @@ def add_subscription(config: Config, db: Db, /, secret: str, **settings: Any) ->
 @subscription.command("list")
 @with_db
 def list_subscriptions(db: Db, /) -> None:
-    """All of them: id, state, how many deliveries wait, URL and events."""
+    """All of them: id, state, attempts that failed since the last success, how many deliveries wait, URL and events."""
     for each in queries.find_subscriptions(db, _MOST):
         health = presentation.health(each, queries.backlog(db, each["_id"]), now())
-        say(f"{each['_id']}  {health['state']}  {health['backlog']} waiting  {each['url']}  {' '.join(each['events'])}")
+        state = health["state"] + (f", {failed} failed" if (failed := health["failures_in_row"]) else "")
+        say(f"{each['_id']}  {state}  {health['backlog']} waiting  {each['url']}  {' '.join(each['events'])}")
 
 
 @subscription.command("show")

@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 
 from pos_api.cli import subscription as commands
 from pos_api.cli.common import Commands
+from pos_api.common.time import now
 from pos_api.config import Config
 from pos_api.database.client import Db
 from pos_api.outbox import interest
@@ -52,6 +53,8 @@ def test_one_is_added_listed_shown_rotated_and_removed(run: Run, db: Db, config:
     assert secrets_of(get(db, identifier), config) == [secret]
     [line] = run("list").output.splitlines()
     assert line == f"{identifier}  ok  0 waiting  https://erp.example/a  order.* stock.low"
+    db.webhook_subscriptions.update_one({"_id": identifier}, {"$set": {"failing_since": now(), "failures_in_row": 3}})
+    assert f"{identifier}  ok, 3 failed  0 waiting" in run("list").output, "it is not well"
     shown = json.loads(run("show", identifier).output)
     assert (shown["id"], shown["events"]) == (identifier, ["order.*", "stock.low"])
     assert secret not in str(shown)
