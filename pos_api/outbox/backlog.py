@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from pos_api.common.time import now
 from pos_api.database.client import Db
+from pos_api.outbox import removal
 from pos_api.outbox.collections import deliveries, subscriptions
 from pos_api.outbox.delivering.health import is_failing
 
@@ -18,12 +19,18 @@ def figures(db: Db) -> dict[str, float]:
     known = list(subscriptions(db).find({}, {"active": 1, "failing_since": 1, "disabled_at": 1}))
     active = [each["_id"] for each in known if each["active"]]
     return {
-        "waiting": float(deliveries(db).count_documents({"lane": {"$gt": ""}})) if known else 0.0,
+        "waiting": _waiting(db) if known else 0.0,
         "oldest_waiting_seconds": _oldest_age(db, active),
         "active": len(active),
         "failing": sum(each["active"] and is_failing(each, moment) for each in known),
         "disabled": sum("disabled_at" in each and not each["active"] for each in known),
     }
+
+
+def _waiting(db: Db) -> float:
+    """How many wait, without what is left of deleted subscriptions."""
+    left = removal.waiting(db)
+    return float(max(deliveries(db).count_documents({"lane": {"$gt": ""}}) - left, 0))
 
 
 def _oldest_age(db: Db, among: Iterable[str]) -> float:

@@ -9,13 +9,14 @@ from pymongo.collection import Collection as Stored
 
 from pos_api.database.client import Db
 from pos_api.database.collections import Collection, present
-from pos_api.outbox.model import StoredDelivery, StoredEvent, Subscription
+from pos_api.outbox.model import DeletedSubscription, StoredDelivery, StoredEvent, Subscription
 
 _NEWEST_FIRST = [("created_at", DESCENDING), ("_id", DESCENDING)]
 _WAITING = {"due_at": {"$exists": True}}
 
 COLLECTIONS = (
     Collection("webhook_subscriptions", "who is sent which events, and how their deliveries fare"),
+    Collection("webhook_subscriptions_deleted", "which were deleted, until their deliveries are deleted too"),
     Collection(
         "outbox",
         "events for which there was a subscription, for `EVENT_DAYS`",
@@ -48,6 +49,11 @@ COLLECTIONS = (
 def subscriptions(db: Db) -> Stored[Subscription]:
     """The collection of subscriptions."""
     return cast("Stored[Subscription]", db.webhook_subscriptions)
+
+
+def deleted_subscriptions(db: Db) -> Stored[DeletedSubscription]:
+    """The collection of the ids of subscriptions that were deleted."""
+    return cast("Stored[DeletedSubscription]", db.webhook_subscriptions_deleted)
 
 
 def events(db: Db) -> Stored[StoredEvent]:

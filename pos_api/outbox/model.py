@@ -135,6 +135,13 @@ class Subscription(TypedDict, total=False):
     lease: Lease
 
 
+class DeletedSubscription(TypedDict):
+    """A subscription in `webhook_subscriptions_deleted`, until nothing is left of its deliveries."""
+
+    _id: str
+    deleted_at: datetime
+
+
 class Attempt(TypedDict):
     """One attempt to deliver. The body can be written again from the event, in this form. `status` and `answer` (at
     most 16 KiB) are there where an answer came, else `error` and its stable `cause`."""

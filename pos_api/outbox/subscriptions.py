@@ -24,8 +24,8 @@ from pos_api.database.client import Db, Document
 from pos_api.database.sealing import seal, unseal
 from pos_api.errors import Conflict, Invalid, NotFound
 from pos_api.outbound.receiver_url import check_url
-from pos_api.outbox import redelivery, signing
-from pos_api.outbox.collections import deliveries, subscriptions
+from pos_api.outbox import redelivery, removal, signing
+from pos_api.outbox.collections import subscriptions
 from pos_api.outbox.model import SignatureForm, Subscription
 from pos_api.outbox.subscription_rules import checked_events, checked_headers, checked_metadata, invalid, masked
 from pos_api.staff import audit
@@ -73,28 +73,25 @@ def create(
 
     Raises Invalid for what can't be used, and Conflict where the key was used with other settings.
     """
-    of_application: Document = {"application": application} if application else {}
-    given = _checked({**_DEFAULTS, **settings, **({"stores": [application]} if application else {})}, config)
+    limited = {"stores": [application]} if application else {}
+    given = _checked({**_DEFAULTS, **settings, **limited}, config)
     if secret:
         signing.check_secret(secret, given["signature"])
     request = _fingerprint(given, secret, config)
     identifier = _id_of(idempotency_key)
-    if idempotency_key and (made := subscriptions(db).find_one({"_id": identifier})):
+    if idempotency_key and (made := _made_with_key(db, identifier)):
         return _made_before(made, request, config)
     secret = secret or signing.new_secret()
     moment = now()
-    document = (
-        given
-        | of_application
-        | {
-            "_id": identifier,
-            "secret": seal(secret, config),
-            "created_at": moment,
-            "created_by": audit.actor()["name"],
-            "updated_at": moment,
-            "request": request,
-        }
-    )
+    document = given | {
+        "_id": identifier,
+        "secret": seal(secret, config),
+        "created_at": moment,
+        "created_by": audit.actor()["name"],
+        "updated_at": moment,
+        "request": request,
+        **({"application": application} if application else {}),
+    }
     with audit.act(db, "webhook.created", target=identifier, details=_audited(given)):
         try:
             subscriptions(db).insert_one(cast(Subscription, document))
@@ -140,11 +137,13 @@ def change(db: Db, config: Config, identifier: str, settings: Mapping[str, Any])
 
 
 def delete(db: Db, identifier: str) -> None:
-    """Remove a subscription with its deliveries. Raises NotFound."""
+    """Remove a subscription; its deliveries are no longer shown or sent, and are deleted later (`removal.delete_left`).
+    Raises NotFound."""
+    get(db, identifier)
     with audit.act(db, "webhook.deleted", target=identifier):
+        removal.note(db, identifier)
         if not subscriptions(db).delete_one({"_id": identifier}).deleted_count:
             raise NotFound("There is no such subscription.")
-        deliveries(db).delete_many({"subscription": identifier})
 
 
 def rotate_secret(db: Db, config: Config, identifier: str, secret: str = "") -> WithSecret:
@@ -265,6 +264,14 @@ def _id_of(idempotency_key: str) -> str:
 def _fingerprint(settings: Document, secret: str, config: Config) -> str:
     """What shows whether another request is the same; keyed, as headers and the secret are in it."""
     return hmac.digest(config.jwt_secret.encode(), json_bytes([settings, secret]), hashlib.sha256).hex()
+
+
+def _made_with_key(db: Db, identifier: str) -> Subscription | None:
+    """What was made with an Idempotency-Key before. Raises Conflict where that was deleted a short time ago."""
+    made = subscriptions(db).find_one({"_id": identifier})
+    if made is None and removal.is_noted(db, identifier):
+        raise Conflict("The subscription that was made with this Idempotency-Key was deleted; use another one.")
+    return made
 
 
 def _made_before(made: Subscription, request: str, config: Config) -> WithSecret:

@@ -1,6 +1,6 @@
 """What is done again and again beside the deliveries, and how often: figures kept fresh, shops that are due compared
 (`comparison_threads`), payments looked up (`lookup_threads`), erasures of people carried out once more, old data
-deleted.
+and the deliveries of deleted subscriptions deleted.
 
 Figures are exact whenever they are looked at; bringing them up to date meanwhile makes the next look short, also
 after an import.
@@ -17,6 +17,7 @@ from pos_api.database.client import Db, Document
 from pos_api.figures import rollup
 from pos_api.logs import get_logger
 from pos_api.orders import upkeep as order_upkeep
+from pos_api.outbox import removal
 from pos_api.privacy import erase, retention
 from pos_api.processing.comparison_threads import ComparisonThreads
 from pos_api.processing.lookup_threads import LookupThreads
@@ -75,6 +76,7 @@ class Schedule:
         jobs: list[Callable[[], object]] = [
             lambda: erase.run_due(self._db, self._erasures),
             lambda: publish_left(self._db),
+            lambda: removal.delete_left(self._db, self._stopping.is_set),
         ]
         if self._config.reconcile_every:
             jobs.append(self._comparing.start_due)

@@ -65,6 +65,7 @@ def list_deliveries(query: Document, subscription: str) -> Any:
 def get_delivery(subscription: str, delivery: str) -> Any:
     """One delivery with its attempts: what was sent, and what came back. The subscription's own headers are masked."""
     db = services().db
+    subscriptions.get(db, subscription)
     found = queries.get_delivery(db, subscription, delivery)
     event = queries.event_of(db, found)
     attempts = [presentation.attempt(made, event) for made in found["log"]]
@@ -79,6 +80,7 @@ def resend(subscription: str, delivery: str) -> Any:
     """Send one event again, whatever became of its delivery, with all attempts. 404: there is no such delivery, or its
     event is no longer kept."""
     db = services().db
+    subscriptions.get(db, subscription)
     found = queries.get_delivery(db, subscription, delivery)
     with audit.act(db, "webhook.resent", target=subscription, details={"event": found["event"]}):
         redelivery.resend(db, found["_id"])

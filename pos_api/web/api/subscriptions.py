@@ -106,7 +106,7 @@ def put_subscription(given: Document, subscription: str) -> Any:
 @fails_with(404)
 @blp.response(204)
 def unsubscribe(subscription: str) -> None:
-    """Remove a subscription with its deliveries; what waits is not sent any more."""
+    """Remove a subscription with its deliveries; a second later nothing of what waits is sent any more."""
     subscriptions.delete(services().db, subscription)
 
 

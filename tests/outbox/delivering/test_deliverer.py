@@ -13,7 +13,7 @@ from standardwebhooks import Webhook
 from pos_api.common.time import now
 from pos_api.config import Config
 from pos_api.database.client import Db
-from pos_api.outbox import redelivery
+from pos_api.outbox import redelivery, subscriptions
 from pos_api.outbox.delivering import leases, loading
 from pos_api.outbox.interest import interest_of
 from tests.outbox.delivering.outbox import SECRET, delivering, event, publish_events, subscribe
@@ -305,6 +305,17 @@ def test_replay_covers_what_was_kept_from_before(config: Config, db: Db, receive
         wait_until(lambda: len(receiver.ids("other")) == 4)
         wait_until(lambda: all_succeeded(db, 6))
     assert interest_of(db)
+
+
+def test_what_is_left_of_a_deleted_subscription_is_not_sent(config: Config, db: Db, receiver: Receiver) -> None:
+    subscribe(db, config, receiver.url("gone"), "sub_gone")
+    subscribe(db, config, receiver.url("other"), "sub_other")
+    publish_events(db, event(1), event(2))
+    subscriptions.delete(db, "sub_gone")
+    assert db.webhook_deliveries.count_documents({"subscription": "sub_gone", "state": "waiting"}) == 2
+    with delivering(db, config):
+        wait_until(lambda: len(receiver.ids("other")) == 2)
+    assert receiver.ids("gone") == []
 
 
 def test_a_lease_that_was_taken_anew_is_not_given_back(config: Config, db: Db) -> None:

@@ -12,9 +12,9 @@ from werkzeug.test import TestResponse
 from pos_api.common.time import now, rfc3339
 from pos_api.config import Config
 from pos_api.database.client import Db
-from pos_api.outbox import subscriptions
+from pos_api.outbox import removal, subscriptions
 from pos_api.outbox.interest import interest_of
-from pos_api.outbox.model import OutboxEvent
+from pos_api.outbox.model import OutboxEvent, delivery_id
 from pos_api.outbox.publish import publish
 from pos_api.staff import token_claims
 from pos_api.stores import key_management
@@ -108,14 +108,74 @@ def test_what_is_left_out_of_a_change_stays_as_it_is(manager: Caller) -> None:
     assert changed["health"]["state"] == "off"
 
 
-def test_a_subscription_is_removed_with_its_deliveries(manager: Caller, db: Db) -> None:
+def test_a_subscription_is_removed_and_its_deliveries_are_seen_no_more(
+    manager: Caller, client: FlaskClient, db: Db
+) -> None:
     first, second = manager.subscribe()["id"], manager.subscribe()["id"]
     publish(db, [order_event(1)])
-    assert db.webhook_deliveries.count_documents({"subscription": first}) == 1
+    delivery = delivery_id(first, "order:default:1:1")
     assert manager.call("DELETE", f"/{first}").status_code == 204
-    assert manager.call("GET", f"/{first}").status_code == 404
-    assert manager.call("DELETE", f"/{first}").status_code == 404
+    assert db.webhook_deliveries.count_documents({"subscription": first}) == 1, "that is no part of the request"
+    gone = {
+        "GET": ("", "/deliveries", f"/deliveries/{delivery}"),
+        "POST": (f"/deliveries/{delivery}/resend",),
+        "DELETE": ("",),
+    }
+    for method, paths in gone.items():
+        for path in paths:
+            assert manager.call(method, f"/{first}{path}").status_code == 404, path
+    assert "pos_webhooks_waiting 1.0" in client.get("/metrics").text
+    assert removal.delete_left(db) == 1
     assert [each["subscription"] for each in db.webhook_deliveries.find()] == [second]
+
+
+def test_what_a_process_still_writes_for_a_removed_subscription_is_deleted_too(
+    manager: Caller, db: Db, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = manager.subscribe()["id"]
+    interest_of(db).refresh()
+    monkeypatch.setattr("pos_api.outbox.interest.MAX_AGE", 3600.0)
+    manager.call("DELETE", f"/{made}")
+    assert removal.delete_left(db) == 0
+    publish(db, [order_event(1)])  # by a process that does not know yet
+    assert removal.delete_left(db) == 1
+    later = now() + timedelta(minutes=11)
+    monkeypatch.setattr(removal, "now", lambda: later)
+    removal.delete_left(db)
+    assert db.webhook_subscriptions_deleted.count_documents({}) == 0
+
+
+def test_a_removal_that_a_crash_cut_short_removes_nothing(
+    manager: Caller, db: Db, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = manager.subscribe()["id"]
+    publish(db, [order_event(1)])
+    removal.note(db, made)
+    assert removal.delete_left(db) == 0
+    later = now() + timedelta(minutes=61)
+    monkeypatch.setattr(removal, "now", lambda: later)
+    assert removal.delete_left(db) == 0
+    assert db.webhook_deliveries.count_documents({"subscription": made}) == 1
+    assert db.webhook_subscriptions_deleted.count_documents({}) == 0
+
+
+def test_many_deliveries_are_removed_in_batches_and_found_by_an_index(
+    manager: Caller, db: Db, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(removal, "_BATCH", 2)
+    monkeypatch.setattr(removal, "_MOST_BATCHES", 2)
+    made = manager.subscribe()["id"]
+    publish(db, [order_event(number, order=number) for number in range(1, 8)])
+    manager.call("DELETE", f"/{made}")
+    assert [removal.delete_left(db) for _ in range(3)] == [4, 3, 0]
+    plan = str(db.webhook_deliveries.find({"subscription": made}, {"_id": 1}).limit(2).explain())
+    assert "COLLSCAN" not in plan
+
+
+def test_an_idempotency_key_of_a_removed_subscription_is_not_used_again(manager: Caller) -> None:
+    made = manager.subscribe(key="auto_2")["id"]
+    manager.call("DELETE", f"/{made}")
+    assert "deleted" in manager.subscribe(409, key="auto_2")["message"]
 
 
 def test_from_the_answer_on_an_event_is_for_the_new_subscription(manager: Caller, db: Db) -> None:
