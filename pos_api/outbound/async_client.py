@@ -71,7 +71,8 @@ class GuardedClient:
     def __init__(self, allowed: Sequence[Network], look_up: LookUp = system_look_up) -> None:
         self._allowed = tuple(allowed)
         self._lookups = NameLookups(look_up)
-        self._sessions: dict[str, aiohttp.ClientSession] = {}
+        self._sessions: dict[tuple[str, bool], aiohttp.ClientSession] = {}
+        """By scheme, and whether its connections are kept."""
         self._close = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -79,7 +80,9 @@ class GuardedClient:
         certificates = ssl.create_default_context(cafile=os.environ.get("SSL_CERT_FILE") or None)
         for scheme in ("https", "http"):
             guard = _Guard(self._allowed, self._lookups, encrypted=scheme == "https")
-            self._sessions[scheme] = await self._close.enter_async_context(_session(guard, certificates))
+            for is_kept in (True, False):
+                session = _session(guard, certificates, is_kept=is_kept)
+                self._sessions[scheme, is_kept] = await self._close.enter_async_context(session)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -104,18 +107,22 @@ class GuardedClient:
     async def _exchange(
         self, url: URL, headers: Mapping[str, str], body: bytes
     ) -> tuple[int, Mapping[str, str], bytes]:
-        """Send a request, once more where a kept connection turns out to have been closed by the receiver."""
-        while True:
-            _is_reused.set(False)
-            request = self._sessions[url.scheme].post(url, data=_in_parts(body), headers=headers, allow_redirects=False)
-            try:
-                response = await request
-            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, ConnectionResetError):
-                if not _is_reused.get():
-                    raise
-                continue
-            async with response:
-                return response.status, response.headers, await _beginning(response.content)
+        """Send a request; where a kept connection turns out to have been closed by the receiver, once more over a new
+        one."""
+        _is_reused.set(False)
+        try:
+            return await self._request(url, headers, body, is_kept=True)
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, ConnectionResetError):
+            if not _is_reused.get():
+                raise
+        return await self._request(url, headers, body, is_kept=False)
+
+    async def _request(
+        self, url: URL, headers: Mapping[str, str], body: bytes, *, is_kept: bool
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        session = self._sessions[url.scheme, is_kept]
+        async with session.post(url, data=_in_parts(body), headers=headers, allow_redirects=False) as response:
+            return response.status, response.headers, await _beginning(response.content)
 
 
 class _Guard(AbstractResolver):
@@ -208,7 +215,7 @@ class _LimitedHandler(ResponseHandler):
         return super().is_connected() and not self._buffer
 
 
-def _session(guard: _Guard, certificates: ssl.SSLContext) -> aiohttp.ClientSession:
+def _session(guard: _Guard, certificates: ssl.SSLContext, *, is_kept: bool) -> aiohttp.ClientSession:
     connector = aiohttp.TCPConnector(
         resolver=guard,
         socket_factory=guard.socket_to,
@@ -216,7 +223,7 @@ def _session(guard: _Guard, certificates: ssl.SSLContext) -> aiohttp.ClientSessi
         ssl=certificates,
         limit=0,
         limit_per_host=_CONNECTIONS_PER_HOST,
-        keepalive_timeout=_KEEP_ALIVE_SECONDS,
+        **({"keepalive_timeout": _KEEP_ALIVE_SECONDS} if is_kept else {"force_close": True}),
     )
     connector._factory = partial(_LimitedHandler, loop=asyncio.get_running_loop())  # type: ignore[assignment]
     return aiohttp.ClientSession(

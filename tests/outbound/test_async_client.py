@@ -144,7 +144,7 @@ def test_the_socket_itself_is_refused_where_a_url_was_not_checked(host: str) -> 
 
     async def run(url: str) -> None:
         async with GuardedClient(NOWHERE) as client:
-            await client._sessions["https"].post(url)
+            await client._sessions["https", True].post(url)
 
     with hostile(answering(OK)) as server:
         with pytest.raises((RequestError, aiohttp.InvalidURL)):
@@ -545,6 +545,34 @@ def test_a_kept_connection_that_was_closed_costs_no_failure() -> None:
     with hostile(serving(lambda number: OK if number == 0 else b"", carried)) as server:
         assert asyncio.run(_statuses([server.url] * 3)) == [200, 200, 200]
     assert carried == [1, 1, 1]
+
+
+def test_a_receiver_that_closes_its_connections_is_sent_a_request_twice_at_most() -> None:
+    """However many connections are kept."""
+    carried: list[int] = []
+
+    async def run(url: str) -> None:
+        async with GuardedClient(HERE) as client:
+            for answer in await asyncio.gather(*(client.post(url, {}, b"") for _ in range(4))):
+                assert answer.status == 200
+            is_broken.set()
+            with pytest.raises(RequestError) as caught:
+                await client.post(url, {}, b"")
+            assert caught.value.cause == "cut_off"
+
+    is_broken, together = threading.Event(), threading.Barrier(4)
+    refused: list[int] = []
+
+    def answering_together(number: int) -> bytes:
+        if is_broken.is_set():
+            refused.append(number)
+            return b""
+        together.wait(10)
+        return OK
+
+    with hostile(serving(answering_together, carried)) as server:
+        asyncio.run(run(server.url))
+    assert refused == [1, 0], "over a kept connection, and over a new one"
 
 
 def test_what_a_receiver_sends_unasked_is_no_answer_to_the_next_request() -> None:
