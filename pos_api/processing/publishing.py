@@ -90,12 +90,12 @@ def publish_parked(db: Db, keys: Iterable[str]) -> None:
     """Publish that these inbox entries are for people to look at, where a subscription wants that. What can't be
     published is published later: the entries have ended."""
     wanted = list(keys)
-    if wanted and wants(db, "delivery"):
-        try:
+    try:
+        if wanted and wants(db, "delivery"):
             marked = {"_id": {"$in": wanted}, "unpublished.at": {"$exists": True}}
             publish_marked(db, "inbox", db.inbox.find(marked, inbox.SHOWN))
-        except Exception as error:
-            log.warning("that events are parked is published later", error=type(error).__name__)
+    except Exception as error:
+        log.warning("that events are parked is published later", error=type(error).__name__)
 
 
 def publish_left(db: Db) -> int:

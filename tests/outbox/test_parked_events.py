@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from pymongo import MongoClient
 
 from pos_api.common.json_text import json_bytes
 from pos_api.common.time import now
@@ -17,6 +18,7 @@ from pos_api.events import DeliveryParked
 from pos_api.inbox import finishing, leases, presentation, queries, retry_schedule, storing
 from pos_api.inbox.model import InboxEntry, Outcome
 from pos_api.inbox.replay import replay_entries
+from pos_api.processing.publishing import publish_parked
 from tests.factories import event, line, order
 from tests.outbox.subscribed import (
     assert_all_is_published,
@@ -158,3 +160,8 @@ def test_without_a_subscription_nothing_is_marked_and_no_command_more_is_sent(pa
     assert process.steps.names == ["insert", "update"], wanted
     assert not process.db.inbox.count_documents({"unpublished": {"$exists": True}})
     assert types(process.db) == []
+
+
+def test_an_outage_after_entries_have_ended_is_no_failure_of_theirs() -> None:
+    away: Db = MongoClient("mongodb://127.0.0.1:1", serverSelectionTimeoutMS=50)["away"]
+    publish_parked(away, ["default:order.created:1"])  # the subscriptions can't be read
