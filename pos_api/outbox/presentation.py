@@ -4,15 +4,13 @@ secret, nor the value of a header of a subscription's own. Pure: no database."""
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from pos_api.database.client import Document
+from pos_api.outbox.delivering.health import is_failing
 from pos_api.outbox.envelopes import Message, envelope, webhook_id
 from pos_api.outbox.model import Attempt, StoredDelivery, StoredEvent, Subscription
 from pos_api.outbox.subscription_rules import MASK, is_ours, masked
-
-WARNED_AFTER = timedelta(days=1)
-"""A subscription that only failed for so long is reported as failing."""
 
 
 def subscription(stored: Subscription, backlog: int, moment: datetime) -> Document:
@@ -53,11 +51,6 @@ def health(stored: Subscription, backlog: int, moment: datetime) -> Document:
         "disabled_at": stored.get("disabled_at"),
         "disabled_reason": stored.get("disabled_reason"),
     }
-
-
-def is_failing(stored: Subscription, moment: datetime) -> bool:
-    """Whether a subscription has only failed for a day or longer, so that somebody has to be warned."""
-    return "failing_since" in stored and moment >= stored["failing_since"] + WARNED_AFTER
 
 
 def _state(stored: Subscription, paused_until: datetime | None, moment: datetime) -> str:
