@@ -183,6 +183,13 @@ def _networks(texts: list[str]) -> tuple[Network, ...]:
     return tuple(networks)
 
 
+_EVENT_DAYS = validate.Range(
+    *(7, 36_500),
+    error="An event is attempted for 76 hours or more, and a receiver that only fails is switched off after five days;"
+    " events must be kept for longer than that: at least 7 days, at most 36500.",
+)
+
+
 def _read(env: Env) -> Config:
     api_key = env.str("WEBHOOK_API_KEY")
     timezone = env.str("STORE_TIMEZONE", "UTC")
@@ -216,7 +223,7 @@ def _read(env: Env) -> Config:
         order_personal_days=env.int(
             "ORDER_PERSONAL_DAYS", Config.order_personal_days, validate=validate.Range(0, 36_500)
         ),
-        event_days=env.int("EVENT_DAYS", Config.event_days, validate=validate.Range(1, 36_500)),
+        event_days=env.int("EVENT_DAYS", Config.event_days, validate=_EVENT_DAYS),
         audit_days=env.int("AUDIT_DAYS", Config.audit_days, validate=validate.Range(30, 36_500)),
         reconcile_every=env.int("RECONCILE_EVERY", Config.reconcile_every, validate=validate.Range(0, 1440)),
         order_meta=_order_meta(env.list("ORDER_META", [])),

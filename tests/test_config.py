@@ -240,9 +240,10 @@ def test_events_are_kept_for_30_days(monkeypatch: pytest.MonkeyPatch) -> None:
     assert config.from_environment(None).event_days == 30
     monkeypatch.setenv("EVENT_DAYS", "7")
     assert config.from_environment(None).event_days == 7
-    monkeypatch.setenv("EVENT_DAYS", "0")
-    with pytest.raises(ConfigError, match="EVENT_DAYS"):
-        config.from_environment(None)
+    for too_few in ("0", "6"):
+        monkeypatch.setenv("EVENT_DAYS", too_few)
+        with pytest.raises(ConfigError, match="EVENT_DAYS: .*attempted for 76 hours.*off after five days.*at least 7"):
+            config.from_environment(None)
 
 
 def test_networks_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
