@@ -242,7 +242,7 @@ def test_events_are_kept_for_30_days(monkeypatch: pytest.MonkeyPatch) -> None:
     assert config.from_environment(None).event_days == 7
     for too_few in ("0", "6"):
         monkeypatch.setenv("EVENT_DAYS", too_few)
-        with pytest.raises(ConfigError, match="EVENT_DAYS: .*attempted for 76 hours.*off after five days.*at least 7"):
+        with pytest.raises(ConfigError, match=r"EVENT_DAYS: .*attempted for 76 hours.*off after five days.*at least 7"):
             config.from_environment(None)
 
 

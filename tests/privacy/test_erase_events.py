@@ -280,6 +280,19 @@ def test_an_order_that_the_shop_anonymizes_is_erased_in_its_events_and_later_one
     assert [trace for trace in traces(db) if trace.startswith("outbox")] == []
 
 
+def test_what_a_crash_left_to_publish_of_an_order_comes_without_personal_data_once_the_shop_anonymizes_it(
+    shop: Shop, db: Db
+) -> None:
+    shop.outcome("order.created", annas(1))
+    event, *_ = db.outbox.find({"resource": "order:default:1"}).sort("position", 1)
+    mark = {"id": event["_id"], **{name: event[name] for name in ("type", "at", "position")}}
+    db.orders.update_one({}, {"$set": {"unpublished": [mark]}})
+    for name in ("outbox", "webhook_deliveries"):
+        db[name].delete_many({})
+    shop.outcome("order.updated", annas(1, modified=5, billing=ERASED, shipping=ERASED, meta_data=ANONYMIZED))
+    assert [trace for trace in traces(db) if trace.startswith("outbox")] == []
+
+
 def test_events_of_orders_that_were_closed_for_long_enough_lose_the_personal_data(
     shop: Shop, db: Db, config: Config
 ) -> None:
