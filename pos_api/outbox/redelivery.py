@@ -3,13 +3,15 @@ circuit breaker; of a resource they still come in their order, so those before t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
 from pymongo import UpdateOne
+from pymongo.cursor import Cursor
 
+from pos_api.common.batches import in_batches
 from pos_api.common.time import now
 from pos_api.database.client import Db, Document
 from pos_api.errors import NotFound
@@ -17,9 +19,17 @@ from pos_api.outbox import wakeup
 from pos_api.outbox.collections import deliveries, events, subscriptions
 from pos_api.outbox.model import StoredEvent, Subscription, delivery_id, lane_of, made_due, matches
 
+MOST_AT_ONCE = 10_000
+"""Events that one replay looks at, so that whoever asks for it is answered within seconds."""
 _BATCH = 500
 
-T = TypeVar("T")
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """How many events are sent again, and from when on events are left for another replay; None where none are."""
+
+    resent: int
+    left_from: datetime | None
 
 
 def resend(db: Db, identifier: str) -> None:
@@ -39,18 +49,24 @@ def resend(db: Db, identifier: str) -> None:
 
 def replay(
     db: Db, subscription_id: str, since: datetime | None, until: datetime | None = None, *, missing: bool
-) -> int:
+) -> Replayed:
     """Send the kept events again that came into the outbox in that time and that the subscription wants, also those
-    from before there was one; with `missing` only those that it has not received. Returns how many. Raises NotFound."""
+    from before there was one; with `missing` only those that it has not received. It looks at the first MOST_AT_ONCE
+    events of that time, and at those that came at the same moment as the last of them. Raises NotFound."""
     subscription = subscriptions(db).find_one({"_id": subscription_id})
     if subscription is None:
         raise NotFound("There is no such subscription.")
+    asked: Document = {} if since is None else {"$gte": since}
+    asked |= {} if until is None else {"$lte": until}
+    left_from = _left_from(db, asked)
     count = 0
-    for batch in _batches(_wanted(db, subscription, since, until), _BATCH):
+    for batch in in_batches(
+        _wanted(db, subscription, asked if left_from is None else {**asked, "$lt": left_from}), _BATCH
+    ):
         count += _send_again(db, subscription_id, batch, missing=missing)
     _end_pause(db, subscription_id)
     wakeup.published()
-    return count
+    return Replayed(count, left_from)
 
 
 def due_now(db: Db, subscription_id: str) -> None:
@@ -62,11 +78,22 @@ def due_now(db: Db, subscription_id: str) -> None:
     wakeup.published()
 
 
-def _wanted(
-    db: Db, subscription: Subscription, since: datetime | None, until: datetime | None
-) -> Iterator[StoredEvent]:
+def _left_from(db: Db, bounds: Document) -> datetime | None:
+    """When the first event came that is more than may be looked at; None where all of that time may be."""
+    last = _times(db, bounds).skip(MOST_AT_ONCE - 1).limit(1)
+    for found in last:
+        for later in _times(db, {**bounds, "$gt": found["written_at"]}).limit(1):
+            return later["written_at"]
+    return None
+
+
+def _times(db: Db, bounds: Document) -> Cursor[StoredEvent]:
+    asked = {"written_at": bounds} if bounds else {}
+    return events(db).find(asked, {"written_at": 1}).sort([("written_at", 1), ("_id", 1)])
+
+
+def _wanted(db: Db, subscription: Subscription, bounds: Document) -> Iterator[StoredEvent]:
     """Events of that time that match the subscription, in the order in which they came."""
-    bounds = {operator: bound for operator, bound in (("$gte", since), ("$lte", until)) if bound is not None}
     fields = ("type", "store", "resource", "position")
     asked = {"written_at": bounds} if bounds else {}
     for event in events(db).find(asked, dict.fromkeys(fields, 1)).sort([("written_at", 1), ("_id", 1)]):
@@ -116,9 +143,3 @@ def _end_pause(db: Db, subscription: str) -> None:
     """The process that delivers takes this over, as it does all changes of a subscription."""
     paused = {"_id": subscription, "paused_until": {"$exists": True}}
     subscriptions(db).update_one(paused, {"$set": {"paused_until": now(), "updated_at": now()}})
-
-
-def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    iterator = iter(items)
-    while batch := list(islice(iterator, size)):
-        yield batch

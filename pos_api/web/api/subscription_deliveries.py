@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from cryptography.fernet import InvalidToken
+from marshmallow import Schema, fields
 
 from pos_api.common.time import first_moment, last_moment
 from pos_api.database.client import Document
@@ -19,14 +20,13 @@ from pos_api.web.api.access import staff
 from pos_api.web.api.blueprint import Blueprint
 from pos_api.web.api.openapi import fails_with
 from pos_api.web.api.responses import success
-from pos_api.web.api.schemas import page_of, reply
+from pos_api.web.api.schemas import Time, page_of, reply
 from pos_api.web.api.subscription_schemas import (
     Attempt,
     DeliveryQuery,
-    Replay,
-    Resent,
     SubscriptionDelivery,
     WholeDelivery,
+    time_bound,
 )
 from pos_api.web.api.subscriptions import PATH
 from pos_api.web.services import services
@@ -34,6 +34,43 @@ from pos_api.web.services import services
 blp = Blueprint(
     "subscription_deliveries", __name__, url_prefix=f"{PATH}/<subscription>", description="Deliveries of events"
 )
+
+
+class Replay(Schema):
+    """Which events to send again."""
+
+    since = time_bound("From this day (UTC) or time on.", required=True)
+    until = time_bound("Up to this day (UTC, whole) or time; without it up to now.", load_default=None)
+    missing = fields.Boolean(
+        truthy={True},
+        falsy={False},
+        load_default=True,
+        metadata={"description": "Only what never got through; false: all, once more.", "example": True},
+    )
+
+
+class ReplayedEvents(Schema):
+    """How many deliveries are sent again, and how far that goes."""
+
+    resent = fields.Integer(required=True, metadata={"example": 12})
+    more = fields.Boolean(
+        required=True,
+        metadata={"description": "Whether events of that time are left, as there are too many.", "example": True},
+    )
+    since = Time(
+        required=True,
+        allow_none=True,
+        metadata={
+            "description": "What to ask for the rest with, in place of `since`; null where nothing is left.",
+            "example": "2026-11-27T14:03:11.250Z",
+        },
+    )
+
+
+class Resent(Schema):
+    """How many deliveries are sent again."""
+
+    resent = fields.Integer(required=True, metadata={"example": 12})
 
 
 @blp.get("/deliveries")
@@ -91,16 +128,19 @@ def resend(subscription: str, delivery: str) -> Any:
 @staff("manager", scope=SUBSCRIPTIONS)
 @fails_with(404)
 @blp.arguments(Replay)
-@blp.response(202, reply(Resent))
+@blp.response(202, reply(ReplayedEvents))
 def replay(given: Document, subscription: str) -> Any:
     """Send the events of a time again that it is for: those that never got through, or all, also those from before
-    there was this subscription. They are sent at once, in their order."""
+    there was this subscription. They are sent at once, in their order. Where that time has more than 10,000 events
+    (of any type), only those before the `since` that is answered are: send it again with that `since`."""
     db = services().db
     since, until = first_moment(given["since"]), last_moment(given["until"])
     asked = {"since": since, "until": until, "missing": given["missing"]}
     with audit.act(db, "webhook.replayed", target=subscription, details=asked) as details:
-        details["resent"] = redelivery.replay(db, subscription, since, until, missing=given["missing"])
-    return success({"resent": details["resent"]})
+        replayed = redelivery.replay(db, subscription, since, until, missing=given["missing"])
+        details |= {"resent": replayed.resent, "left_from": replayed.left_from}
+    left_from = replayed.left_from
+    return success({"resent": replayed.resent, "more": left_from is not None, "since": left_from})
 
 
 @blp.post("/test")

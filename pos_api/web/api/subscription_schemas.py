@@ -328,22 +328,3 @@ class WholeDelivery(SubscriptionDelivery):
     """A delivery with its attempts. The bodies hold personal data."""
 
     attempts = fields.List(fields.Nested(Attempt), required=True, metadata={"description": "The oldest first."})
-
-
-class Replay(Schema):
-    """Which events to send again."""
-
-    since = time_bound("From this day (UTC) or time on.", required=True)
-    until = time_bound("Up to this day (UTC, whole) or time; without it up to now.", load_default=None)
-    missing = fields.Boolean(
-        truthy={True},
-        falsy={False},
-        load_default=True,
-        metadata={"description": "Only what never got through; false: all, once more.", "example": True},
-    )
-
-
-class Resent(Schema):
-    """How many deliveries are sent again."""
-
-    resent = fields.Integer(required=True, metadata={"example": 12})

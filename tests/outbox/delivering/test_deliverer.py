@@ -295,11 +295,11 @@ def test_replay_covers_what_was_kept_from_before(config: Config, db: Db, receive
     publish_events(db, event(3))
     with delivering(db, config):
         wait_until(lambda: all_succeeded(db, 4))
-        assert redelivery.replay(db, "sub_new", None, missing=True) == 2
+        assert redelivery.replay(db, "sub_new", None, missing=True).resent == 2
         wait_until(lambda: all_succeeded(db, 6))
         assert sorted(receiver.ids("new")) == [f"order:default:{order}:1" for order in (1, 2, 3)]
-        assert redelivery.replay(db, "sub_new", None, missing=True) == 0
-        assert redelivery.replay(db, "sub_new", None, missing=False) == 3
+        assert redelivery.replay(db, "sub_new", None, missing=True).resent == 0
+        assert redelivery.replay(db, "sub_new", None, missing=False).resent == 3
         wait_until(lambda: len(receiver.ids("new")) == 6)
         redelivery.resend(db, "sub_other:order:default:1:1")
         wait_until(lambda: len(receiver.ids("other")) == 4)

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 from standardwebhooks import Webhook
 
-from pos_api.common.time import now
+from pos_api.common.time import now, rfc3339
 from pos_api.config import Config
 from pos_api.database.client import Db
+from pos_api.outbox import redelivery
 from pos_api.outbox.model import delivery_id
 from pos_api.outbox.publish import publish
 from tests.outbox.delivering.outbox import allowing
 from tests.outbox.delivering.receivers import Answer, Receiver, receiving
 from tests.waiting import wait_until
 from tests.web.api.test_subscriptions import URL, Caller, bearer, order_event
+
+NONE = {"resent": 0, "more": False, "since": None}
+"""What a replay answers that has found nothing."""
 
 
 @pytest.fixture
@@ -89,13 +93,49 @@ def test_one_is_sent_again_and_what_was_missed_too(manager: Caller, receiver: Re
     assert manager.call("POST", f"{path}/deliveries/{delivery}/resend").status_code == 202
     wait_until(lambda: receiver.ids("a") == ["order:default:1:1"] * 2, 20)
     wait_until(lambda: data(manager.call("GET", f"{path}/deliveries/{delivery}"))["state"] == "succeeded", 20)
-    assert data(manager.call("POST", f"{path}/replay", {"since": "2026-01-01"})) == {"resent": 0}
-    assert data(manager.call("POST", f"{path}/replay", {"since": "2026-01-01", "missing": False})) == {"resent": 1}
+    assert data(manager.call("POST", f"{path}/replay", {"since": "2026-01-01"})) == NONE
+    every = {"since": "2026-01-01", "missing": False}
+    assert data(manager.call("POST", f"{path}/replay", every)) == {**NONE, "resent": 1}
     wait_until(lambda: receiver.ids("a") == ["order:default:1:1"] * 3, 20)
     assert manager.call("POST", f"{path}/deliveries/none/resend").status_code == 404
     for wrong in ({}, {"since": "yesterday"}, {"since": "2026-01-01", "missing": "no"}):
         assert manager.call("POST", f"{path}/replay", wrong).status_code == 422
     assert manager.call("POST", "/sub_none/replay", {"since": "2026-01-01"}).status_code == 404
+
+
+def test_a_replay_that_is_too_long_for_a_request_says_where_to_go_on(
+    manager: Caller, db: Db, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redelivery, "MOST_AT_ONCE", 4)
+    monkeypatch.setattr(redelivery, "_BATCH", 2)
+    made = manager.subscribe(active=False, events=["order.*"])
+    path = f"/{made['id']}/replay"
+    for second in range(3):  # those of one publishing have one time
+        publish(db, [order_event(1, order=3 * second + number) for number in range(3)])
+        at = {"$set": {"written_at": datetime(2026, 11, 1, 12, 0, second, 500_000, UTC)}}
+        db.outbox.update_many({"written_at": {"$gt": datetime(2026, 11, 2, tzinfo=UTC)}}, at)
+    db.webhook_deliveries.delete_many({})
+    given = {"since": "2026-11-01", "until": "2026-11-02", "missing": False}
+    first = data(manager.call("POST", path, given))
+    assert first == {"resent": 6, "more": True, "since": "2026-11-01T12:00:02.500Z"}
+    assert db.webhook_deliveries.count_documents({}) == 6
+    assert data(manager.call("POST", path, {**given, "since": first["since"]})) == {**NONE, "resent": 3}
+    assert db.webhook_deliveries.count_documents({}) == 9
+    [whole, rest] = [each["details"] for each in db.audit.find({"action": "webhook.replayed"}).sort("time", 1)]
+    assert (whole["resent"], rfc3339(whole["left_from"])) == (6, first["since"])
+    assert (rest["resent"], rest["left_from"]) == (3, None)
+
+
+def test_a_replay_is_bounded_by_what_it_looks_at(manager: Caller, db: Db, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redelivery, "MOST_AT_ONCE", 2)
+    manager.subscribe(active=False)
+    wanting = manager.subscribe(active=False, events=["stock.*"])
+    for number in range(4):
+        publish(db, [order_event(number)])
+        at = {"$set": {"written_at": datetime(2026, 11, 1, 12, 0, number, tzinfo=UTC)}}
+        db.outbox.update_one({"_id": f"order:default:1:{number}"}, at)
+    answer = data(manager.call("POST", f"/{wanting['id']}/replay", {"since": "2026-11-01"}))
+    assert answer == {"resent": 0, "more": True, "since": "2026-11-01T12:00:02Z"}
 
 
 @pytest.mark.parametrize("way", ["resume", "active"])
