@@ -138,6 +138,6 @@ def rotate_secret(config: Config, db: Db, /, identifier: str, secret: str) -> No
 @click.argument("identifier", metavar="ID")
 @with_db
 def remove_subscription(db: Db, /, identifier: str) -> None:
-    """Remove it with its deliveries; what waits is not sent any more."""
+    """Remove it with its deliveries; a second later nothing of what waits is sent any more."""
     subscriptions.delete(db, identifier)
     say(f"Removed {identifier}")

@@ -16,6 +16,7 @@ from pos_api.outbox import removal, subscriptions
 from pos_api.outbox.interest import interest_of
 from pos_api.outbox.model import OutboxEvent, delivery_id
 from pos_api.outbox.publish import publish
+from pos_api.processing.recurring_jobs import Schedule
 from pos_api.staff import token_claims
 from pos_api.stores import key_management
 from tests.paging import read_all
@@ -130,7 +131,7 @@ def test_a_subscription_is_removed_and_its_deliveries_are_seen_no_more(
 
 
 def test_what_a_process_still_writes_for_a_removed_subscription_is_deleted_too(
-    manager: Caller, db: Db, monkeypatch: pytest.MonkeyPatch
+    manager: Caller, db: Db, config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = manager.subscribe()["id"]
     interest_of(db).refresh()
@@ -138,7 +139,9 @@ def test_what_a_process_still_writes_for_a_removed_subscription_is_deleted_too(
     manager.call("DELETE", f"/{made}")
     assert removal.delete_left(db) == 0
     publish(db, [order_event(1)])  # by a process that does not know yet
-    assert removal.delete_left(db) == 1
+    assert db.webhook_deliveries.count_documents({}) == 1
+    Schedule(db, config).run_round(every_job=False)
+    assert db.webhook_deliveries.count_documents({}) == 0
     later = now() + timedelta(minutes=11)
     monkeypatch.setattr(removal, "now", lambda: later)
     removal.delete_left(db)
