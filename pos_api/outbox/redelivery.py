@@ -71,9 +71,9 @@ def replay(
 
 def due_now(db: Db, subscription_id: str) -> None:
     """Make all that waits for a subscription due now, and end a pause of its circuit breaker. Attempts that were made
-    count."""
-    waiting = {"subscription": subscription_id, "due_at": {"$exists": True}}
-    deliveries(db).update_many(waiting, made_due(now()))
+    count. What is due already, which may be much, is not written."""
+    moment = now()
+    deliveries(db).update_many({"subscription": subscription_id, "due_at": {"$gt": moment}}, made_due(moment))
     _end_pause(db, subscription_id)
     wakeup.published()
 
