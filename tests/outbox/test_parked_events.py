@@ -13,7 +13,7 @@ from pymongo import MongoClient
 from pos_api.common.json_text import json_bytes
 from pos_api.common.time import now
 from pos_api.config import Config
-from pos_api.database.client import Db
+from pos_api.database.client import Db, Document
 from pos_api.events import DeliveryParked
 from pos_api.inbox import finishing, leases, presentation, queries, retry_schedule, storing
 from pos_api.inbox.model import InboxEntry, Outcome
@@ -163,5 +163,5 @@ def test_without_a_subscription_nothing_is_marked_and_no_command_more_is_sent(pa
 
 
 def test_an_outage_after_entries_have_ended_is_no_failure_of_theirs() -> None:
-    away: Db = MongoClient("mongodb://127.0.0.1:1", serverSelectionTimeoutMS=50)["away"]
-    publish_parked(away, ["default:order.created:1"])  # the subscriptions can't be read
+    with MongoClient[Document]("mongodb://127.0.0.1:1", serverSelectionTimeoutMS=50) as away:
+        publish_parked(away["away"], ["default:order.created:1"])  # the subscriptions can't be read
