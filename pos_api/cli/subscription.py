@@ -104,7 +104,7 @@ def test_subscription(config: Config, db: Db, /, identifier: str) -> None:
     found = subscriptions.get(db, identifier)
     audit.record(db, "webhook.tested", target=identifier)
     try:
-        made = ping(db, config, found)
+        made = ping(config, found)
     except InvalidToken:
         raise Conflict(subscriptions.CANT_BE_READ) from None
     answer = made.get("answer", b"").decode("utf-8", "replace")

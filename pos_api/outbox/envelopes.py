@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from urllib.parse import quote
 
-from pos_api.outbox.model import SignatureForm, noun_of
+from pos_api.outbox.model import Payload, SignatureForm, StoredEvent, noun_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,13 @@ class Message:
     store: str | None
     resource_id: str
     data: bytes
+
+
+def message_of(event: StoredEvent, payload: Payload) -> Message:
+    """A stored event as a subscription is sent it."""
+    data = bytes(event["data"] if payload == "full" else event["reference"])
+    resource_id = event["resource"].partition(":")[2]
+    return Message(event["_id"], event["type"], event["at"], event["store"], resource_id, data)
 
 
 @lru_cache(1024)

@@ -52,11 +52,6 @@ class OutboxEvent:
     reference: bytes
     about: tuple[str, ...] = ()
 
-    @property
-    def resource_id(self) -> str:
-        """The id within its noun: `default:124` of `order:default:124`."""
-        return self.resource.partition(":")[2]
-
 
 class StoredEvent(TypedDict):
     """An event in `outbox`; `_id` is its id. `written_at` is when it came into the outbox. Where a person whose data it

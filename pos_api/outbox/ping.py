@@ -8,14 +8,13 @@ import secrets
 from pos_api.common.json_text import json_bytes
 from pos_api.common.time import now
 from pos_api.config import Config
-from pos_api.database.client import Db
 from pos_api.outbox.delivering.attempts import attempt
 from pos_api.outbox.envelopes import Message
 from pos_api.outbox.model import Attempt, Subscription
 from pos_api.outbox.subscriptions import secrets_of
 
 
-def ping(db: Db, config: Config, subscription: Subscription) -> Attempt:
+def ping(config: Config, subscription: Subscription) -> Attempt:
     """Send a `ping` and wait for the answer, 15 seconds at most. It is no event: it is not kept, nor attempted again,
     and it changes nothing of the subscription's health. Raises InvalidToken or ConfigError where its secret can't be
     read."""

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from pos_api.database.client import Document
 from pos_api.outbox.delivering.health import is_failing
-from pos_api.outbox.envelopes import Message, envelope, webhook_id
+from pos_api.outbox.envelopes import envelope, message_of, webhook_id
 from pos_api.outbox.model import Attempt, StoredDelivery, StoredEvent, Subscription
 from pos_api.outbox.subscription_rules import MASK, is_ours, masked
 
@@ -108,17 +108,10 @@ def attempt(made: Attempt, event: StoredEvent | None) -> Document:
         "request": {
             "url": made["url"],
             "headers": {name: value if is_ours(name) else MASK for name, value in made["headers"].items()},
-            "body": None if event is None else _body(made, event),
+            "body": None if event is None else envelope(made["signature"], message_of(event, made["payload"])).decode(),
         },
         "status": made.get("status"),
         "answer": made["answer"].decode("utf-8", "replace") if "answer" in made else None,
         "error": made.get("error"),
         "cause": made.get("cause"),
     }
-
-
-def _body(made: Attempt, event: StoredEvent) -> str:
-    data = event["data"] if made["payload"] == "full" else event["reference"]
-    resource_id = event["resource"].partition(":")[2]
-    message = Message(event["_id"], event["type"], event["at"], event["store"], resource_id, bytes(data))
-    return envelope(made["signature"], message).decode()

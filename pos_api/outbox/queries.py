@@ -57,7 +57,7 @@ def get_event(db: Db, identifier: str) -> StoredEvent:
     """One event, by its id as it is stored or as it is sent. Raises NotFound."""
     found = events(db).find_one({"_id": {"$in": _event_ids(identifier)}})
     if found is None:
-        raise NotFound("There is no such event; events are kept for 30 days, and only those that somebody wanted.")
+        raise NotFound("There is no such event; those that somebody wanted are kept for EVENT_DAYS.")
     return found
 
 

@@ -12,7 +12,7 @@ from pos_api.common.time import now
 from pos_api.outbound.errors import RequestError
 from pos_api.outbox.delivering.schedule import retry_after
 from pos_api.outbox.envelopes import Message
-from pos_api.outbox.model import Attempt, Payload, StoredEvent, Subscription
+from pos_api.outbox.model import Attempt, Subscription
 from pos_api.outbox.signing import signed_request
 
 if TYPE_CHECKING:  # it takes long to load, and most processes send nothing
@@ -46,29 +46,13 @@ class Client(Protocol):
         """Raises RequestError."""
 
 
-def message_of(event: StoredEvent, payload: Payload) -> Message:
-    """A stored event as a subscription is sent it."""
-    data = bytes(event["data"] if payload == "full" else event["reference"])
-    resource_id = event["resource"].partition(":")[2]
-    return Message(event["_id"], event["type"], event["at"], event["store"], resource_id, data)
-
-
 async def attempt(client: Client, subscription: Subscription, secrets: Sequence[str], message: Message) -> Attempted:
     """Send a message, signed now, and judge what comes back."""
     at = now()
-    form, url = subscription["signature"], subscription["url"]
-    signed = signed_request(form, message, secrets, at)
-    headers = {**subscription["headers"], **signed.headers}
-    made: Attempt = {
-        "at": at,
-        "url": url,
-        "headers": headers,
-        "signature": form,
-        "payload": subscription["payload"],
-        "seconds": 0.0,
-    }
+    signed = signed_request(subscription["signature"], message, secrets, at)
+    made = _begun(subscription, at, {**subscription["headers"], **signed.headers})
     try:
-        answer = await client.post(url, headers, signed.body)
+        answer = await client.post(made["url"], made["headers"], signed.body)
     except RequestError as error:
         made["seconds"] = (now() - at) / timedelta(seconds=1)
         made["error"], made["cause"] = error.message, error.cause
@@ -91,17 +75,20 @@ def judge(status: int, asked_pause: str | None, made: Attempt) -> Attempted:
 
 def not_sent(subscription: Subscription, cause: str, problem: str) -> Attempted:
     """An attempt that was none: what is to be sent can't be made."""
-    made: Attempt = {
-        "at": now(),
+    made = _begun(subscription, now(), {})
+    made["error"], made["cause"] = problem, cause
+    return Attempted("failed", made, problem)
+
+
+def _begun(subscription: Subscription, at: datetime, headers: Mapping[str, str]) -> Attempt:
+    return {
+        "at": at,
         "url": subscription["url"],
-        "headers": {},
+        "headers": headers,
         "signature": subscription["signature"],
         "payload": subscription["payload"],
         "seconds": 0.0,
-        "error": problem,
-        "cause": cause,
     }
-    return Attempted("failed", made, problem)
 
 
 def moment_of(attempted: Attempted) -> datetime:

@@ -169,7 +169,7 @@ class Delivering:
     def _wanted(self) -> Wanted:
         dispatcher, moment = self._dispatcher, now()
         known: set[str] = set()
-        hungry: list[str] = []
+        to_fill: list[str] = []
         probing: list[str] = []
         for queue in dispatcher.queues.values():
             known |= queue.begin_look()
@@ -180,8 +180,8 @@ class Delivering:
             if queue.health.probes and not queue.size:
                 probing.append(queue.id)
             elif not queue.health.probes and len(queue.ready) <= _FEW and queue.size < _MANY:
-                hungry.append(queue.id)
-        return Wanted(frozenset({*dispatcher.queues, *self._leaving}), hungry, probing, known, list(dispatcher.events))
+                to_fill.append(queue.id)
+        return Wanted(frozenset({*dispatcher.queues, *self._leaving}), to_fill, probing, known, list(dispatcher.events))
 
     def _take_in(self, looked: Looked) -> None:
         dispatcher = self._dispatcher

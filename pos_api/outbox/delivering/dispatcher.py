@@ -23,10 +23,11 @@ from pos_api import metrics
 from pos_api.common.time import now
 from pos_api.logs import get_logger
 from pos_api.outbox.delivering import health
-from pos_api.outbox.delivering.attempts import Attempted, Client, attempt, message_of, moment_of, not_sent
+from pos_api.outbox.delivering.attempts import Attempted, Client, attempt, moment_of, not_sent
 from pos_api.outbox.delivering.queue import Due, Queue
 from pos_api.outbox.delivering.recording import Change, Result
 from pos_api.outbox.delivering.schedule import next_attempt
+from pos_api.outbox.envelopes import message_of
 from pos_api.outbox.model import StoredEvent
 
 MOST_ON_WAY = 32

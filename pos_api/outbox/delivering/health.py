@@ -96,13 +96,13 @@ def failed(
 
 
 def not_charged(health: Health, at: datetime, text: str) -> Health:
-    """After an attempt that failed for a reason of our own, or one that can't be told from those: it is shown, and
-    nothing follows from it."""
+    """After an attempt that failed for a reason of our own, or for one that can't be distinguished from it: it is
+    shown, and nothing follows from it."""
     return replace(health, last_failure_at=at, last_failure=text)
 
 
 def _paused(health: Health, at: datetime, began_at: datetime, retry_after: timedelta | None) -> Health:
-    """With a pause, where there is to be one. What was sent before the breaker opened says nothing new."""
+    """With a pause, where there is to be one. What was sent before the breaker opened does not count."""
     if health.paused_until is not None:
         if began_at < health.paused_until:
             return health

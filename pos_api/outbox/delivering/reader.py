@@ -39,7 +39,7 @@ class Wanted:
     at hand."""
 
     held: frozenset[str]
-    hungry: Collection[str]
+    to_fill: Collection[str]
     probing: Collection[str]
     known: Collection[str]
     events: Collection[str]
@@ -84,7 +84,7 @@ class Reader:
         looked.taken = self._take(wanted.held)
         looked.secrets = self._read_secrets(wanted.held.union(held.subscription["_id"] for held in looked.taken))
         ready = [held.subscription["_id"] for held in looked.taken if "paused_until" not in held.subscription]
-        self._load(looked, [*wanted.hungry, *ready], wanted.known, loading.MOST)
+        self._load(looked, [*wanted.to_fill, *ready], wanted.known, loading.MOST)
         self._load(looked, wanted.probing, wanted.known, 2 * len(wanted.probing))
         needed = {due.event for found in looked.found.values() for due in found}.difference(wanted.events)
         looked.events.update(loading.read_events(self._db, needed))

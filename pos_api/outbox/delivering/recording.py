@@ -15,7 +15,7 @@ from pos_api.outbox.collections import deliveries, subscriptions
 from pos_api.outbox.delivering.attempts import Attempted
 from pos_api.outbox.delivering.loading import hold
 from pos_api.outbox.delivering.queue import Due
-from pos_api.outbox.model import LOG_LENGTH, DeliveryState, lane_of
+from pos_api.outbox.model import LOG_LENGTH, DeliveryState, lane_of, made_due
 
 _MADE_DUE_AT_ONCE = 32
 """Of those that a delivery has held back."""
@@ -49,17 +49,17 @@ def record(db: Db, results: Sequence[Result]) -> bool:
     """Write how these ended, in this order; returns whether others were made due. Done again, it changes nothing that
     it has changed already."""
     steps: list[Any] = []
-    is_awake = False
+    others_are_due = False
     for each in results:
         if each.due_at is None and each.due.holds:
-            awakened = _release(db, each)
-            is_awake = is_awake or bool(awakened)
-            steps += awakened  # first: a crash in between loses nothing so
+            released = _release(db, each)
+            others_are_due = others_are_due or bool(released)
+            steps += released  # first: a crash in between loses nothing so
         steps.append(_step(each))
         if each.due_at is not None and each.behind:
             steps += hold(each.due.id, (due.id for due in each.behind), each.due_at)
     deliveries(db).with_options(write_concern=DURABLE).bulk_write(steps)
-    return is_awake
+    return others_are_due
 
 
 def change_subscriptions(db: Db, changes: Iterable[Change]) -> None:
@@ -89,11 +89,9 @@ def _release(db: Db, result: Result) -> list[UpdateOne]:
     held = {"lane": lane, "held": True, "_id": {"$ne": result.due.id}}
     found = list(deliveries(db).find(held, {"_id": 1}).sort("position", 1).limit(_MADE_DUE_AT_ONCE))
     moment = now()
-    steps = [UpdateOne({"_id": each["_id"]}, _awake(moment)) for each in found]
+    steps = [UpdateOne({"_id": each["_id"]}, made_due(moment)) for each in found]
     if len(found) == _MADE_DUE_AT_ONCE:
-        steps[-1] = UpdateOne({"_id": found[-1]["_id"]}, _awake(moment, holds=True))
+        last = made_due(moment)
+        last["$set"]["holds"] = True
+        steps[-1] = UpdateOne({"_id": found[-1]["_id"]}, last)
     return steps
-
-
-def _awake(moment: datetime, *, holds: bool = False) -> Document:
-    return {"$set": {"due_at": moment, **({"holds": True} if holds else {})}, "$unset": {"held": ""}}

@@ -97,7 +97,8 @@ class EventType(Schema):
 @blp.arguments(EventQuery, location="query")
 @blp.response(200, page_of(StoredEvent))
 def list_events(query: Document) -> Any:
-    """List the events of the last 30 days that a subscription was there for, the newest first, a page at a time."""
+    """List the events that are kept (`EVENT_DAYS`, 30 by default), the newest first, a page at a time. An event is kept
+    where there was a subscription that wanted it."""
     wanted = queries.EventFilter(
         type=query["type"],
         resource=query["resource"],

@@ -154,7 +154,7 @@ def test(subscription: str) -> Any:
     found = subscriptions.get(db, subscription)
     audit.record(db, "webhook.tested", target=subscription)
     try:
-        made = ping(db, services().config, found)
+        made = ping(services().config, found)
     except InvalidToken:
         raise Conflict(subscriptions.CANT_BE_READ) from None
     return success(presentation.attempt(made, None))
