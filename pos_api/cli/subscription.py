@@ -14,9 +14,10 @@ from pos_api.cli.common import moment_text, read_secret, say, with_config, with_
 from pos_api.common.json_text import json_bytes
 from pos_api.common.time import now
 from pos_api.config import Config
+from pos_api.database import recently_read
 from pos_api.database.client import Db
 from pos_api.errors import Conflict, Invalid
-from pos_api.outbox import interest, presentation, queries, subscriptions
+from pos_api.outbox import presentation, queries, subscriptions
 from pos_api.outbox.model import Payload, SignatureForm
 from pos_api.outbox.ping import ping
 from pos_api.outbox.subscription_rules import refuse_unknown_stores
@@ -70,7 +71,7 @@ def add_subscription(config: Config, db: Db, /, secret: str, **settings: Any) ->
     with _naming_fields():
         refuse_unknown_stores(lists["stores"], {store.id for store in Stores(db, config).all()})
         made = subscriptions.create(db, config, {**settings, **lists}, secret=_read(secret))
-    interest.wait_until_known()
+    recently_read.wait_until_known()
     say(f"{made.subscription['_id']}  {made.secret}")
 
 

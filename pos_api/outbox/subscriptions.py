@@ -1,5 +1,5 @@
 """Subscriptions are made, changed, removed, and switched on again; each act is in the audit. Whoever changes what a
-subscription is for waits (`interest.wait_until_known`) before it answers."""
+subscription is for waits (`recently_read.wait_until_known`) before it answers."""
 
 from __future__ import annotations
 

@@ -20,6 +20,16 @@ COLLECTIONS = (
             ),
             present("order"),
             unpublished(),
+            IndexModel(
+                [("unsent.store", ASCENDING), ("sku", ASCENDING), ("seq", ASCENDING)],
+                partialFilterExpression={"unsent.store": {"$exists": True}},
+            ),
         ),
+    ),
+    Collection("stock_sync", "of each store that stock is sent to: whether it is on, and how the sending fares"),
+    Collection(
+        "stock_refusals",
+        "products of which a store did not take a movement, until both are in sync again",
+        (IndexModel([("store", ASCENDING), ("at", ASCENDING)]),),
     ),
 )

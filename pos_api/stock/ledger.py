@@ -24,6 +24,7 @@ from pos_api.events import StockChanged
 from pos_api.outbox.interest import is_wanted
 from pos_api.stock.model import Balance, Holding, Movement, is_event, stock_changed
 from pos_api.stock.planning import plan_movements
+from pos_api.stock.store_sync import mark_unsent
 
 _ATTEMPTS = 200
 
@@ -93,9 +94,10 @@ def _insert(db: Db, planned: list[Movement]) -> int:
 
 
 def _marked(db: Db, movement: Movement, store: str | None = None) -> Movement:
-    """The movement with the mark of its event, where it is one and anybody wants it. `store` is the store that caused
-    it; an order's is in its id."""
+    """The movement with the mark of its event, where it is one and anybody wants it, and of the stores that have to be
+    sent it. `store` is the store that caused it; an order's is in its id."""
     event = stock_changed(movement, store)
+    mark_unsent(db, movement, event.store)
     if is_event(movement) and any(is_wanted(db, type, event.store) for type in ("stock.changed", "stock.low")):
         movement["unpublished"] = [{"id": event.id, "type": event.type, "at": event.at, "store": event.store}]
     return movement

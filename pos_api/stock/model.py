@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NotRequired, TypedDict
+from typing import Any, Literal, NotRequired, Required, TypedDict
 
 from pos_api.common.quantity import Quantity, whole
 from pos_api.events import StockChanged
@@ -20,6 +20,63 @@ class MovementMark(Unpublished):
     store: str | None
 
 
+class UnsentMark(TypedDict):
+    """A store that has still to be sent a movement."""
+
+    store: str
+
+
+SyncOutcome = Literal["applied", "not_managed", "unknown", "refused", "not_sold"]
+"""What became of a movement at a store: its stock was changed; the store does not manage the stock of the product, does
+not know it, or refused it (`message` says why); or, without being sent, the store does not sell the product."""
+
+
+class SentMark(TypedDict):
+    """What became of a movement at a store, and when that was noted; `quantity` is the store's stock read after it."""
+
+    store: str
+    outcome: SyncOutcome
+    at: datetime
+    quantity: NotRequired[Quantity]
+    message: NotRequired[str]
+
+
+class StoredStockSync(TypedDict, total=False):
+    """The state of a store's stock sync: whether it is `on`, `since` when, and how the sending fares."""
+
+    _id: Required[str]
+    """The store."""
+    on: Required[bool]
+    since: datetime
+    """Movements made from then on are sent to the store."""
+    off_because: str
+    """Why it was switched off by the service itself."""
+    holder: str
+    lease_until: datetime
+    """Which process sends to the store, and until when nobody else does; by the database's clock."""
+    failures: int
+    """Requests that failed since the last that was answered."""
+    next_attempt_at: datetime
+    last_error: str
+    last_error_at: datetime
+    last_applied_at: datetime
+    plugin: str
+    """The version of the plugin there."""
+
+
+class StoredStockRefusal(TypedDict):
+    """A product of which a store did not take a movement, until the two are in sync again. `_id` is `store:product`;
+    `outcome`, `message` and `seq` are of the latest movement that was not taken."""
+
+    _id: str
+    store: str
+    product: str
+    outcome: SyncOutcome
+    message: str
+    seq: int
+    at: datetime
+
+
 class Movement(TypedDict):
     """A stored movement of a product's stock: `quantity` (signed) made it `balance`. It is number `seq` (1, 2, 3 …) of
     `sku`, the product's `_id`. `cause` is an inbox entry's key, or a person.
@@ -27,7 +84,8 @@ class Movement(TypedDict):
     An order's movement also has `order`, `n` (its nth for this product), `held` (the units the order holds after it)
     and `carried` (those of them that another product's stock lacks, see `Holding`; absent where none). One that a
     person made has a `note`; with an `_id` of its own it is made once. `unpublished` are its events that are not in the
-    outbox yet.
+    outbox yet, `unsent` the stores that have still to be sent it, `sent` what became of it at the others. A movement
+    that changes only a store's stock (`quantity` is 0) has a `store_quantity`, the units for that store.
     """
 
     sku: str
@@ -43,6 +101,9 @@ class Movement(TypedDict):
     carried: NotRequired[Quantity]
     note: NotRequired[str]
     unpublished: NotRequired[list[MovementMark]]
+    unsent: NotRequired[list[UnsentMark]]
+    sent: NotRequired[list[SentMark]]
+    store_quantity: NotRequired[Quantity]
     _id: NotRequired[Any]
 
 

@@ -12,8 +12,8 @@ from pos_api.cli import subscription as commands
 from pos_api.cli.common import Commands
 from pos_api.common.time import now
 from pos_api.config import Config
+from pos_api.database import recently_read
 from pos_api.database.client import Db
-from pos_api.outbox import interest
 from pos_api.outbox.subscriptions import get, secrets_of
 from pos_api.staff import audit
 from pos_api.staff.audit import Filter
@@ -27,7 +27,7 @@ TEXT_SECRET = "a text of sixteen or more"
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, config: Config, db: Db) -> Run:
     """Run a command in this process; failures are one line, as at the command line."""
-    monkeypatch.setattr(interest, "MAX_AGE", 0.0)
+    monkeypatch.setattr(recently_read, "MAX_AGE", 0.0)
     for name, value in {**settings_of(config), "OUTBOUND_ALLOW": "127.0.0.0/8"}.items():
         monkeypatch.setenv(name, value)
     main = Commands(commands=[commands.subscription])

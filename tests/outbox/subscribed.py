@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from pos_api.common.time import now
+from pos_api.database import recently_read
 from pos_api.database.client import Db
-from pos_api.outbox import interest
 from pos_api.outbox.interest import interest_of
 from pos_api.processing.publishing import SOURCES, publish_left
 from tests.steps import Crash, Process
@@ -28,7 +28,7 @@ def subscribe(db: Db, *patterns: str, name: str = "sub_test") -> None:
 def known_for_long() -> Iterator[None]:
     """Inside, subscriptions that are known are not read again, so that commands can be counted."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(interest, "MAX_AGE", 3600.0)
+        patch.setattr(recently_read, "MAX_AGE", 3600.0)
         yield
 
 

@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from pos_api.common.time import now
+from pos_api.database import recently_read
 from pos_api.database.client import Document
-from pos_api.outbox import interest, presentation, queries, subscriptions
+from pos_api.outbox import presentation, queries, subscriptions
 from pos_api.outbox.model import Subscription as StoredSubscription
 from pos_api.outbox.subscription_rules import refuse_unknown_stores
 from pos_api.outbox.subscriptions import WithSecret
@@ -46,7 +47,7 @@ def subscribe(given: Document, header: Document) -> Any:
     secret = given.pop("secret")
     _check_stores(given)
     made = subscriptions.create(services().db, services().config, given, secret=secret, idempotency_key=header["key"])
-    interest.wait_until_known()
+    recently_read.wait_until_known()
     return success(_with_secret(made))
 
 
@@ -76,7 +77,7 @@ def _change(given: Document, subscription: str) -> Any:
     _check_stores(given)
     changed = subscriptions.change(services().db, services().config, subscription, given)
     if "events" in given or "stores" in given:
-        interest.wait_until_known()
+        recently_read.wait_until_known()
     return success(shown(changed))
 
 

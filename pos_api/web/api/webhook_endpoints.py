@@ -13,8 +13,9 @@ from typing import Any
 from flask import jsonify
 from marshmallow import EXCLUDE, Schema, fields, validate
 
+from pos_api.database import recently_read
 from pos_api.database.client import Document
-from pos_api.outbox import interest, queries, subscriptions
+from pos_api.outbox import queries, subscriptions
 from pos_api.outbox import subscription_rules as rules
 from pos_api.outbox.model import Subscription
 from pos_api.stores.api_keys import SUBSCRIPTIONS
@@ -120,7 +121,7 @@ def create_endpoint(given: Document, query: Document) -> Any:
     """Subscribe to events; the application of a store to those of its own store. The answer has the secret too, which
     deliveries are signed with."""
     made = subscriptions.create(services().db, services().config, _settings(given), application=current_application())
-    interest.wait_until_known()
+    recently_read.wait_until_known()
     return jsonify({**_shown(made.subscription, query), "secret": made.secret})
 
 
@@ -158,7 +159,7 @@ def change_endpoint(given: Document, query: Document, subscription: str) -> Any:
     settings = _settings(given)
     changed = subscriptions.change(services().db, services().config, subscription, settings)
     if "events" in settings:
-        interest.wait_until_known()
+        recently_read.wait_until_known()
     return jsonify(_shown(changed, query))
 
 

@@ -18,8 +18,8 @@ from flask.testing import FlaskClient
 from werkzeug.serving import make_server
 
 from pos_api.config import Config
+from pos_api.database import recently_read
 from pos_api.database.client import Db
-from pos_api.outbox import interest
 from pos_api.staff import token_claims
 from pos_api.stores import key_management
 from tests.paths import TESTS
@@ -35,7 +35,7 @@ NEW = {"url": TARGET, "enabled_events": ["order.*"], "description": "Bücher", "
 @pytest.fixture
 def kit(client: FlaskClient, db: Db, config: Config, monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
     """The service with an application of PaymentKit."""
-    monkeypatch.setattr(interest, "MAX_AGE", 0.0)
+    monkeypatch.setattr(recently_read, "MAX_AGE", 0.0)
     add_store(db, config, "kit-1", "paymentkit", orders_of="default", public_key=public_key())
     forget_cached_stores(client)
     return client

@@ -135,7 +135,7 @@ def test_what_a_process_still_writes_for_a_removed_subscription_is_deleted_too(
 ) -> None:
     made = manager.subscribe()["id"]
     interest_of(db).refresh()
-    monkeypatch.setattr("pos_api.outbox.interest.MAX_AGE", 3600.0)
+    monkeypatch.setattr("pos_api.database.recently_read.MAX_AGE", 3600.0)
     manager.call("DELETE", f"/{made}")
     assert removal.delete_left(db) == 0
     publish(db, [order_event(1)])  # by a process that does not know yet
