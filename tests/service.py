@@ -78,10 +78,27 @@ class Service:
         """What it printed so far."""
         return self.output.read_text()
 
-    def workers(self) -> set[int]:
-        """The process ids of its web workers."""
+    def processes(self) -> set[int]:
+        """The ids of the processes that it has started."""
         found = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True, check=False)
         return {int(pid) for pid in found.stdout.split()}
+
+    def workers(self) -> set[int]:
+        """Of those the web workers: all that have the socket on which it listens."""
+        listening = self._sockets(self.process.pid) & _listening()
+        return {pid for pid in self.processes() if self._sockets(pid) & listening}
+
+    def deliverers(self) -> set[int]:
+        """And those that deliver events."""
+        return self.processes() - self.workers()
+
+    def _sockets(self, pid: int) -> set[str]:
+        found = set()
+        with suppress(FileNotFoundError):  # it has just ended
+            for file in Path(f"/proc/{pid}/fd").iterdir():
+                with suppress(FileNotFoundError):
+                    found.add(str(file.readlink()))
+        return found
 
     def health(self, *, seconds: float = 10) -> int:
         """The status of its health check; 0 where nobody answers in time."""
@@ -96,6 +113,13 @@ class Service:
         return self.process.wait(40)
 
 
+def _listening() -> set[str]:
+    """The TCP sockets that wait for connections, as they are named among a process's open files."""
+    tables = (Path(f"/proc/net/{name}").read_text() for name in ("tcp", "tcp6"))
+    rows = [line.split() for table in tables for line in table.splitlines()[1:]]
+    return {f"socket:[{row[9]}]" for row in rows if row[3] == "0A"}
+
+
 @contextmanager
 def running(command: list[str], cwd: Path, env: Mapping[str, str], *, seconds: float = 30) -> Iterator[Service]:
     """Start `command`, which serves on a free port, and wait until it says so."""
@@ -106,6 +130,8 @@ def running(command: list[str], cwd: Path, env: Mapping[str, str], *, seconds: f
     service = Service(process, port, output)
     try:
         wait_until(lambda: "Server running" in service.said() or process.poll() is not None, seconds)
+        if command[-1] == "serve" and process.poll() is None:
+            wait_until(lambda: len(service.deliverers()) == 1 or process.poll() is not None, seconds)
         assert process.poll() is None, service.said()
         yield service
     finally:

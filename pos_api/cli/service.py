@@ -13,13 +13,14 @@ import click
 from cryptography.fernet import Fernet
 from dotenv import dotenv_values
 
-from pos_api import logs
+from pos_api import logs, metrics
 from pos_api.app import create_app
 from pos_api.cli.common import ENV_FILE, say, say_lines, with_config
 from pos_api.collections import COLLECTIONS
 from pos_api.config import Config, ConfigError, check_file
 from pos_api.customers.erasures import Erasures
 from pos_api.database import client as database
+from pos_api.database.client import Db
 from pos_api.inbox.lease_renewal import renewal
 from pos_api.outbox.delivering.deliverer import STOP_SECONDS, Deliverer
 from pos_api.processing import due
@@ -101,13 +102,20 @@ def _complete(fresh: dict[str, str]) -> None:
 @click.command()
 @with_config
 def serve(config: Config) -> None:
-    """Serve webhooks, the API and the docs."""
+    """Serve webhooks, the API and the docs, and deliver events to subscribers."""
     _warn(config)
     server.check_address(config)
     # Here once, before any worker: a mistake in the settings is one line. The store that we bring ourselves stays up
     # while this process does, whatever becomes of the workers.
     database.connect(config, COLLECTIONS).client.close()
-    server.run(config, create_app, announce=lambda: say_lines(_next_steps(config)))
+    parts = server.Parts(create_app, lambda config: new_deliverer(database.connect(config, COLLECTIONS), config))
+    server.run(config, parts, announce=lambda: say_lines(_next_steps(config)))
+
+
+def new_deliverer(db: Db, config: Config) -> Deliverer:
+    """The one of a process that delivers events. It sends nothing while erasures are due after a restore."""
+    metrics.prepare()
+    return Deliverer(db, config, Erasures(db, config).restore_is_noted)
 
 
 def _warn(config: Config) -> None:
@@ -143,7 +151,7 @@ def work(config: Config) -> None:
     with db.client:
         schedule = Schedule(db, config)
         schedule.start()
-        deliverer = Deliverer(db, config, Erasures(db, config).restore_is_noted)
+        deliverer = new_deliverer(db, config)
         deliverer.start()
         say("Worker running")
         renewal.ends_process = True  # systemd starts another one

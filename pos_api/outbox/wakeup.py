@@ -1,8 +1,12 @@
-"""Whoever waits for events of this process is woken as soon as one is published, rather than at the next look."""
+"""Whoever waits for events of this process is woken as soon as one is published, rather than at the next look; by a
+pipe also in another process."""
 
 from __future__ import annotations
 
+import os
+import select
 from collections.abc import Callable
+from contextlib import suppress
 
 _waiting: set[Callable[[], None]] = set()
 
@@ -21,3 +25,24 @@ def published() -> None:
     """Deliveries were written."""
     for wake in list(_waiting):
         wake()
+
+
+class Pipe:
+    """Between processes forked from the one that made it: any of them wakes the one that waits."""
+
+    def __init__(self) -> None:
+        self._read_end, self._write_end = os.pipe()
+        for end in (self._read_end, self._write_end):
+            os.set_blocking(end, False)
+
+    def wake(self) -> None:
+        """Wake the other process. It never waits: where the pipe is full, that process is going to be woken."""
+        with suppress(BlockingIOError):
+            os.write(self._write_end, b"!")
+
+    def pass_on(self, seconds: float) -> None:
+        """Wait so long to be woken, and wake whoever waits in this process then."""
+        if select.select([self._read_end], [], [], seconds)[0]:
+            with suppress(BlockingIOError):  # another process was faster
+                os.read(self._read_end, 65_536)
+            published()

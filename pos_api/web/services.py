@@ -9,7 +9,6 @@ from flask import current_app
 
 from pos_api.config import Config
 from pos_api.database.client import Db
-from pos_api.outbox.delivering.deliverer import STOP_SECONDS, Deliverer
 from pos_api.processing.recurring_jobs import Schedule
 from pos_api.processing.worker import Worker
 from pos_api.staff.attempt_limits import AttemptLimits
@@ -31,7 +30,6 @@ class Services:
     attempt_limits: AttemptLimits
     failed_attempts: FailedAttempts
     schedule: Schedule
-    deliverer: Deliverer
 
     @classmethod
     def start(cls, config: Config, db: Db) -> Services:
@@ -42,17 +40,13 @@ class Services:
         worker.start()
         schedule = Schedule(db, config)
         schedule.start()
-        deliverer = Deliverer(db, config, stores.erasures.restore_is_noted)
-        deliverer.start()
         tokens, limits = Tokens(db, config.jwt_secret), AttemptLimits(config.web_processes, config.web_threads)
-        return cls(config, db, stores, worker, tokens, limits, FailedAttempts(), schedule, deliverer)
+        return cls(config, db, stores, worker, tokens, limits, FailedAttempts(), schedule)
 
     def close(self) -> None:
-        """Stop the threads; what waits is in the inbox and in the outbox."""
+        """Stop the threads; what waits is in the inbox."""
         self.schedule.stop()
-        self.deliverer.stop()
         self.worker.stop()
-        self.deliverer.join(2 * STOP_SECONDS)
 
 
 def services() -> Services:

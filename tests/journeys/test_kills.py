@@ -75,7 +75,7 @@ def assert_all_there(db: Db) -> None:
 
 def kill(service: Service) -> None:
     """`kill -9` of the service, web workers and all."""
-    for pid in (service.process.pid, *service.workers()):
+    for pid in (service.process.pid, *service.processes()):
         os.kill(pid, signal.SIGKILL)
     service.process.wait()
 

@@ -92,7 +92,7 @@ class Installation:
 
     def kill(self, service: Service, worker: subprocess.Popen[bytes]) -> None:
         """`kill -9` of all; then the time passes that their leases last."""
-        for pid in (service.process.pid, *service.workers(), worker.pid):
+        for pid in (service.process.pid, *service.processes(), worker.pid):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         service.process.wait()

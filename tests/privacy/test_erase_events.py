@@ -12,6 +12,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from pos_api.cli.service import new_deliverer
 from pos_api.collections import COLLECTIONS
 from pos_api.common.time import now
 from pos_api.config import Config
@@ -190,8 +191,8 @@ def test_nothing_is_sent_while_the_erasures_after_a_restore_are_due(db: Db, conf
         deliverer.join(20)
 
 
-def test_the_service_waits_for_the_erasures_after_a_restore(app: Flask, erasures: Erasures) -> None:
-    deliverer = app.extensions["pos"].deliverer
+def test_the_service_waits_for_the_erasures_after_a_restore(db: Db, config: Config, erasures: Erasures) -> None:
+    deliverer = new_deliverer(db, config)
     assert not deliverer._must_wait()
     erasures.restore_begins()
     assert deliverer._must_wait()

@@ -1,4 +1,5 @@
-"""The web server: gunicorn starts and watches processes, uvicorn reads requests in each, threads answer them.
+"""The web server: gunicorn starts and watches processes, uvicorn reads requests in each, threads answer them. One more
+process delivers events.
 
 Both are used as they come: `BaseApplication` and `UvicornWorker` are made to be derived from.
 """
@@ -13,6 +14,7 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from flask import Flask
@@ -26,6 +28,9 @@ from pos_api import metrics
 from pos_api.config import Config, ConfigError
 from pos_api.inbox.lease_renewal import renewal
 from pos_api.logs import get_logger
+from pos_api.outbox import wakeup
+from pos_api.outbox.delivering.deliverer import Deliverer
+from pos_api.web.server.delivery_process import DeliveryProcess
 from pos_api.web.server.http_protocol import RequestProtocol
 from pos_api.web.server.wsgi_gateway import Gateway
 
@@ -47,12 +52,20 @@ def check_address(config: Config) -> None:
             raise ConfigError(f"Can't listen on {config.host}, PORT {config.port}: {error.strerror}.") from None
 
 
-def run(config: Config, create_app: Callable[[Config], Flask], announce: Callable[[], None]) -> None:
-    """Serve what `create_app` makes in each web process, until SIGTERM (what is on its way is finished) or SIGINT;
-    `announce` is called once it can be used."""
-    if config.web_processes > 1:
-        metrics.share()
-    _Application(config, create_app, announce).run()
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What is served: each web process makes an application, and one other process a deliverer. Both raise ConfigError
+    where the database can't be reached."""
+
+    create_app: Callable[[Config], Flask]
+    create_deliverer: Callable[[Config], Deliverer]
+
+
+def run(config: Config, parts: Parts, announce: Callable[[], None]) -> None:
+    """Serve and deliver until SIGTERM (what is on its way is finished) or SIGINT; `announce` is called once it can be
+    used."""
+    metrics.share()
+    _Application(config, parts, announce).run()
 
 
 class Logger(GunicornLogger):
@@ -65,8 +78,10 @@ class Logger(GunicornLogger):
         self.error_log.propagate = True
 
 
-class WebWorker(UvicornWorker):  # type: ignore[misc] # it has no types
-    """A process that reads requests on uvicorn's event loop, with our limits."""
+class ServiceWorker(UvicornWorker):  # type: ignore[misc] # it has no types
+    """A process that reads requests on uvicorn's event loop, with our limits; or the one that delivers events."""
+
+    delivers = False
 
     CONFIG_KWARGS = {  # noqa: RUF012 - as in its base
         "http": RequestProtocol,
@@ -80,6 +95,13 @@ class WebWorker(UvicornWorker):  # type: ignore[misc] # it has no types
         "timeout_graceful_shutdown": GRACEFUL_SECONDS - 2,
         "timeout_notify": 2,
     }
+
+    def run(self) -> None:
+        """Serve, or deliver, until it is to stop."""
+        if self.delivers:
+            self.wsgi.run()
+        else:
+            super().run()
 
     async def callback_notify(self) -> None:
         """As soon as it serves, and then every two seconds: a sign of life, and the queue as long as it should be.
@@ -106,10 +128,13 @@ def _leave(arbiter: Arbiter) -> None:
 
 
 class _Application(BaseApplication):
-    def __init__(self, config: Config, create_app: Callable[[Config], Flask], announce: Callable[[], None]) -> None:
+    def __init__(self, config: Config, parts: Parts, announce: Callable[[], None]) -> None:
         self._config = config
-        self._create_app = create_app
+        self._parts = parts
         self._announce = announce
+        self._published = wakeup.Pipe()
+        self._delivering: Worker | None = None
+        """The process that delivers, as the main process knows it."""
         super().__init__()
 
     def load_config(self) -> None:
@@ -117,8 +142,8 @@ class _Application(BaseApplication):
         config = self._config
         settings = {
             "bind": f"[{config.host}]:{config.port}" if ":" in config.host else f"{config.host}:{config.port}",
-            "workers": config.web_processes,
-            "worker_class": WebWorker,
+            "workers": config.web_processes + 1,
+            "worker_class": ServiceWorker,
             "preload_app": False,  # a MongoClient does not survive a fork
             "control_socket_disable": True,
             "timeout": 60,
@@ -127,6 +152,8 @@ class _Application(BaseApplication):
             "accesslog": None,
             "loglevel": "warning",
             "logger_class": Logger,
+            "on_reload": self._replace_all,
+            "pre_fork": self._choose,
             "post_fork": self._forked,
             "post_worker_init": self._started,
             "on_exit": _leave,
@@ -137,22 +164,44 @@ class _Application(BaseApplication):
             self.cfg.set(name, value)
 
     def load(self) -> Any:
-        """The service of one worker process. A database that is away just now is waited for."""
+        """What one process does. A database that is away just now is waited for."""
         while True:
             try:
-                app = self._create_app(self._config)
+                return self._delivery_process() if self._worker.delivers else self._gateway()
             except ConfigError as error:
-                log.warning("a web worker waits for the database", error=str(error))
+                name = "the process that delivers" if self._worker.delivers else "a web worker"
+                log.warning(f"{name} waits for the database", error=str(error))
                 time.sleep(_RETRY_SECONDS)
                 self._worker.notify()
-            else:
-                renewal.ends_process = True  # gunicorn starts another one
-                return Gateway(app, self._config.web_threads, app.extensions["pos"].close)
 
-    def _forked(self, _arbiter: Arbiter, worker: Worker) -> None:
+    def _gateway(self) -> Gateway:
+        app = self._parts.create_app(self._config)
+        renewal.ends_process = True  # gunicorn starts another one
+        wakeup.add(self._published.wake)
+        return Gateway(app, self._config.web_threads, app.extensions["pos"].close)
+
+    def _delivery_process(self) -> DeliveryProcess:
+        deliverer = self._parts.create_deliverer(self._config)
+        return DeliveryProcess(deliverer, self._published, self._worker.ppid, self._worker.notify)
+
+    def _replace_all(self, _arbiter: Arbiter) -> None:
+        """SIGHUP: new processes are started, the one that delivers among them, and then all others are stopped."""
+        self._delivering = None
+
+    def _choose(self, arbiter: Arbiter, worker: ServiceWorker) -> None:
+        """In the main process: the second process delivers, and whichever takes its place."""
+        if worker.age > 1 and self._delivering not in arbiter.WORKERS.values():
+            worker.delivers = True
+            self._delivering = worker
+
+    def _forked(self, _arbiter: Arbiter, worker: ServiceWorker) -> None:
         self._worker = worker
+        if worker.delivers:
+            for listener in worker.sockets:  # or connections would wait in it for nobody, where all others are gone
+                listener.close()
+            worker.sockets = []
 
-    def _started(self, worker: Worker) -> None:
+    def _started(self, worker: ServiceWorker) -> None:
         logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
         logging.getLogger("uvicorn.error").propagate = True  # to the service's log
         gc.freeze()  # what is there now stays: the collector need not look at it again and again

@@ -16,7 +16,7 @@ from pos_api.database.client import Db
 from pos_api.outbox import redelivery
 from pos_api.outbox.model import delivery_id
 from pos_api.outbox.publish import publish
-from tests.outbox.delivering.outbox import allowing
+from tests.outbox.delivering.outbox import allowing, delivering
 from tests.outbox.delivering.receivers import Answer, Receiver, receiving
 from tests.waiting import wait_until
 from tests.web.api.test_subscriptions import URL, Caller, bearer, order_event
@@ -32,8 +32,9 @@ def config(config: Config) -> Config:
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as receiver:
+def receiver(db: Db, config: Config) -> Iterator[Receiver]:
+    """A receiver, and a process that delivers."""
+    with receiving() as receiver, delivering(db, config):
         yield receiver
 
 

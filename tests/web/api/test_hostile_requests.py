@@ -244,7 +244,7 @@ class Attack:
 
 def memory(service: Service) -> int:
     """What all processes of the service keep in memory, in bytes."""
-    pids = {service.process.pid, *service.workers()}
+    pids = {service.process.pid, *service.processes()}
     return sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in pids) * os.sysconf("SC_PAGE_SIZE")
 
 

@@ -78,21 +78,6 @@ def test_a_killed_web_worker_is_replaced(serve: Serve) -> None:
     assert service.said().count("Server running") == 1
 
 
-def test_where_the_main_process_is_killed_its_web_workers_stop(serve: Serve) -> None:
-    service = serve(WEB_PROCESSES="2")
-    wait_until(lambda: len(service.workers()) == 2)
-    workers = service.workers()
-    service.process.kill()
-    wait_until(lambda: not any(_is_running(pid) for pid in workers))
-
-
-def _is_running(pid: int) -> bool:
-    try:
-        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return False
-
-
 def test_the_first_deliveries_of_a_process_may_come_all_at_once(serve: Serve, home: Path) -> None:
     service = serve(WEB_PROCESSES="1", WEBHOOK_PROCESSING="queued")
     headers = {"X-API-Key": dotenv_values(home / ".env")["WEBHOOK_API_KEY"] or ""}
