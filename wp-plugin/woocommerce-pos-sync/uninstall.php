@@ -20,6 +20,7 @@ require_once __DIR__ . '/includes/autoload.php';
 		}
 		( new Table( Table::QUEUE ) )->query( 'DROP TABLE IF EXISTS {table}', array() );
 		( new Table( Table::LOG ) )->query( 'DROP TABLE IF EXISTS {table}', array() );
+		( new Table( Table::STOCK ) )->query( 'DROP TABLE IF EXISTS {table}', array() );
 		if ( function_exists( 'as_unschedule_all_actions' ) ) {
 			as_unschedule_all_actions( '', array(), 'pos-sync' );
 		}

@@ -202,7 +202,7 @@ def test_an_upgrade_keeps_every_row_and_moves_the_key(live: World) -> None:
     assert time.monotonic() - begun < 30
     after = live.shop.act("after_upgrade")
     assert after["totals"] == before
-    assert after["schema"] == "6"
+    assert after["schema"] == "7"
     assert {"stock_taken_at", "fingerprint", "refunds"} <= set(after["columns"])
     assert set(after["keys"]) == {"PRIMARY", "next_one", "claimed"}
     assert after["due"] == ["product", 1_000_015], "of two thirds that were sent, the first that waits"

@@ -12,7 +12,7 @@ use POS_Sync\Settings\Settings;
  */
 final class Schema implements Registers_Hooks {
 
-	private const VERSION = '6';
+	private const VERSION = '7';
 	private const OPTION  = 'pos_sync_schema';
 
 	private Api_Key_Storage $keys;
@@ -36,6 +36,7 @@ final class Schema implements Registers_Hooks {
 		dbDelta( $this->queue_table() );
 		$this->drop_old_index();
 		dbDelta( $this->log_table() );
+		dbDelta( $this->stock_table() );
 		add_option( Loopback_Request::BROKEN_UNTIL, 0 );
 		add_option( Settings::SAVED_AT, 0 );
 		add_option( Settings::OPTION, array() ); // There from the start: saving is then always an update.
@@ -99,6 +100,37 @@ final class Schema implements Registers_Hooks {
 			KEY result (result,sent_at),
 			KEY event (event,sent_at),
 			KEY sent_at (sent_at)'
+		);
+	}
+
+	/**
+	 * The movements of stock that the POS sent, as dbDelta wants it. Its rows change in one step with the stock itself, which
+	 * only InnoDB can.
+	 */
+	private function stock_table(): string {
+		return ( new Table( Table::STOCK ) )->definition(
+			'
+			id bigint(20) unsigned NOT NULL AUTO_INCREMENT,
+			movement varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+			product_id bigint(20) unsigned NOT NULL,
+			variation_id bigint(20) unsigned NOT NULL DEFAULT 0,
+			sku varchar(255) NOT NULL DEFAULT \'\',
+			delta decimal(18,6) NOT NULL,
+			reason varchar(40) NOT NULL DEFAULT \'\',
+			state varchar(10) NOT NULL,
+			attempts smallint(5) unsigned NOT NULL DEFAULT 0,
+			notified tinyint(3) unsigned NOT NULL DEFAULT 0,
+			outcome varchar(20) NOT NULL DEFAULT \'\',
+			quantity decimal(24,6) DEFAULT NULL,
+			message varchar(255) NOT NULL DEFAULT \'\',
+			received_at int(10) unsigned NOT NULL,
+			done_at int(10) unsigned NOT NULL DEFAULT 0,
+			PRIMARY KEY  (id),
+			UNIQUE KEY movement (movement),
+			KEY outcome (outcome,received_at),
+			KEY received_at (received_at),
+			KEY done (state,done_at)',
+			'InnoDB'
 		);
 	}
 

@@ -9,6 +9,7 @@ final class Table {
 
 	public const QUEUE = 'pos_sync_queue';
 	public const LOG   = 'pos_sync_log';
+	public const STOCK = 'pos_sync_stock';
 
 	/**
 	 * Name without the site's prefix.
@@ -28,10 +29,13 @@ final class Table {
 	 * A table definition as dbDelta wants it.
 	 *
 	 * @phpstan-param literal-string $columns
+	 * @phpstan-param literal-string $engine
 	 * @param string $columns Columns and keys.
+	 * @param string $engine  Its storage engine; empty: the database's own choice.
 	 */
-	public function definition( string $columns ): string {
-		return $this->sql( 'CREATE TABLE {table} (' . $columns . "\n) ", array() ) . $this->database()->get_charset_collate() . ';';
+	public function definition( string $columns, string $engine = '' ): string {
+		$engine = '' === $engine ? '' : "ENGINE=$engine ";
+		return $this->sql( 'CREATE TABLE {table} (' . $columns . "\n) " . $engine, array() ) . $this->database()->get_charset_collate() . ';';
 	}
 
 	// phpcs:disable WordPress.DB -- this is the one place with SQL for tables WordPress does not know; a queue must not be cached.
