@@ -63,7 +63,7 @@ def add_key(
         raise click.BadParameter("the plugin needs the scope orders", param_hint="'--scope'")
     if connect:
         check_is_shop(Stores(db, config).get(name))
-    key = key_management.add_key(db, name, expires_at=expires, scopes=scopes, networks=networks)
+    key = key_management.add_key(db, config, name, expires_at=expires, scopes=scopes, networks=networks)
     if connect:
         print_setup_line(config, key)
     else:

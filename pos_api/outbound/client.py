@@ -79,17 +79,31 @@ class HttpClient:
             session.close()
 
     def request(
-        self, method: str, url: str, params: Mapping[str, str] | None = None, body: dict[str, Any] | None = None
+        self,
+        method: str,
+        url: str,
+        params: Mapping[str, str] | None = None,
+        body: dict[str, Any] | bytes | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Reply:
-        """Send a request, `body` as JSON, and read the whole answer. Raises RequestError."""
+        """Send a request, `body` as JSON or, where it is bytes, as it stands, and read the whole answer. Raises
+        RequestError."""
         try:
             host = urlsplit(url).hostname or "the address"
         except ValueError:
             raise RequestError("address", "The address is not one of a server.") from None
+        sent = {"data": body} if isinstance(body, bytes) else {"json": body}
         limits = request_limits.set(Limits(*self._timeout, self._most_bytes, self._refuses))
         try:
             with self._session().request(
-                method, url, params=params, json=body, timeout=self._timeout, allow_redirects=False, stream=True
+                method,
+                url,
+                params=params,
+                headers=headers,
+                timeout=self._timeout,
+                allow_redirects=False,
+                stream=True,
+                **sent,
             ) as response:
                 return Reply(response.status_code, response.headers, self._body(response))
         except RequestError:

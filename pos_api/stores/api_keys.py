@@ -1,12 +1,15 @@
 """API keys of stores: what is kept of one, what it may be used for and from where. The key itself is kept nowhere.
 
 A key's document, in its store's `keys`: `prefix` (its first letters), `hash` (SHA-256), `scopes`, `networks` (those it
-may be sent from; none: from anywhere), `created_at`, `expires_at`, `last_used_at`.
+may be sent from; none: from anywhere), `created_at`, `expires_at`, `last_used_at`, and where a shop may use it and
+SECRETS_KEYS is set, `signing_key` (encrypted): what signs the service's own requests to the shop (`signing_keys`).
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import hmac
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +18,9 @@ from ipaddress import IPv4Network, IPv6Network
 
 from pos_api.common import ip_addresses as addresses
 from pos_api.common.time import now
+from pos_api.config import Config
 from pos_api.database.client import Document
+from pos_api.database.sealing import seal
 from pos_api.errors import Invalid
 
 ORDERS, READ, SUBSCRIPTIONS, ALL = "orders", "read", "subscriptions", "all"
@@ -26,6 +31,7 @@ the personal data in them. `all`: all of these."""
 PREFIX = "pos_"
 """What every key begins with that is made here."""
 _SHOWN = 12
+_SIGNING = b"pos-sync stock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +75,21 @@ def key_hash(key: str) -> str:
     return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
 
 
+def signing_key(key: str) -> bytes:
+    """What requests to a shop that has this API key are signed with: 32 bytes, from which the API key can't be worked
+    out. The plugin derives the same (tests/contract/signatures.json)."""
+    return hmac.new(key.encode("utf-8", "surrogateescape"), _SIGNING, hashlib.sha256).digest()
+
+
 def new_document(
-    key: str, expires_at: datetime | None = None, scopes: Sequence[str] = (ORDERS,), networks: Sequence[str] = ()
+    key: str,
+    config: Config,
+    expires_at: datetime | None = None,
+    scopes: Sequence[str] = (ORDERS,),
+    networks: Sequence[str] = (),
 ) -> Document:
     """What is stored of a new key. Raises Invalid for an unknown scope, and for a network that is none."""
-    return {
+    document: Document = {
         "prefix": prefix(key),
         "hash": key_hash(key),
         "scopes": checked_scopes(scopes),
@@ -82,6 +98,9 @@ def new_document(
         "expires_at": expires_at,
         "last_used_at": None,
     }
+    if {ORDERS, ALL} & set(document["scopes"]) and config.secrets_keys:
+        document["signing_key"] = seal(base64.b64encode(signing_key(key)).decode(), config)
+    return document
 
 
 def of_document(store: str, document: Document) -> ApiKey:

@@ -47,6 +47,7 @@ def note_settings_key(db: Db, config: Config) -> None:
 
 def add_key(
     db: Db,
+    config: Config,
     name: str,
     *,
     expires_at: datetime | None = None,
@@ -59,7 +60,7 @@ def add_key(
     Raises Invalid for an unknown scope or an unusable network, NotFound, and Conflict when there are two already.
     """
     key = api_keys.generate()
-    document = api_keys.new_document(key, expires_at, scopes, networks)
+    document = api_keys.new_document(key, config, expires_at, scopes, networks)
     audited = {field: document[field] for field in ("prefix", "scopes", "networks", "expires_at")}
     with audit.act(db, "key.created", target=name, details=audited):
         db.stores.update_one({"_id": name}, {"$pull": {"keys": {"expires_at": {"$lte": now()}}}})

@@ -60,7 +60,7 @@ def add_store(
     details["settings"] = dict(of_kind or {})
     document: Document = details | {"_id": name, "name": name, "keys": [], "created_at": now()}
     if key:
-        document["keys"], details["prefix"] = [api_keys.new_document(key)], api_keys.prefix(key)
+        document["keys"], details["prefix"] = [api_keys.new_document(key, config)], api_keys.prefix(key)
     if secret:
         document["webhook_secret"] = seal(secret, config)
     with audit.act(db, "store.created", target=name, details=details):

@@ -241,9 +241,9 @@ QUERIES = (
 
 
 @pytest.fixture
-def reading_key(db: Db) -> str:
+def reading_key(db: Db, config: Config) -> str:
     """An API key that may read and do nothing else."""
-    return key_management.add_key(db, "default", scopes=["read"])
+    return key_management.add_key(db, config, "default", scopes=["read"])
 
 
 @pytest.fixture

@@ -56,7 +56,7 @@ def tills(monkeypatch: pytest.MonkeyPatch, config: Config, db: Db, client: Flask
     made = []
     for name in ("till-1", "till-2"):
         secret = settings.add_store(db, config, name, kind="till").secret
-        made.append(Till(client, name, key_management.add_key(db, name), secret))
+        made.append(Till(client, name, key_management.add_key(db, config, name), secret))
     client.application.extensions["pos"].stores._read_at = float("-inf")
     return made
 

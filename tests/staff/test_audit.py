@@ -190,7 +190,7 @@ def test_users_are_recorded_and_no_password_of_theirs(db: Db) -> None:
 def test_stores_and_keys_are_recorded_and_no_secret_of_theirs(db: Db, config: Config) -> None:
     key, secret = settings.add_store(db, config, "north", url="https://north.example")
     settings.update_store(db, config, "north", url="https://new.example", webhook_secret="another-secret")
-    second = key_management.add_key(db, "north")
+    second = key_management.add_key(db, config, "north")
     key_management.revoke_key(db, "north", second)
     removal.disconnect_store(db, "north")
     removal.remove_store(db, "north")

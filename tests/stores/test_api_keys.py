@@ -35,8 +35,8 @@ def read(client: FlaskClient, key: str, path: str = "/api/products") -> Any:
     return client.get(path, headers={"X-API-Key": key})
 
 
-def test_a_key_without_the_scope_is_told_which_one_it_takes(app: Flask, db: Db) -> None:
-    reads = key_management.add_key(db, "default", scopes=["read"])
+def test_a_key_without_the_scope_is_told_which_one_it_takes(app: Flask, db: Db, config: Config) -> None:
+    reads = key_management.add_key(db, config, "default", scopes=["read"])
     client = app.test_client()
     refused = send(client, reads)
     assert refused.status_code == 403
@@ -48,14 +48,16 @@ def test_a_key_without_the_scope_is_told_which_one_it_takes(app: Flask, db: Db) 
     assert read(client, reads, "/api/inbox").json["error"]["message"].startswith("No API key may do this; it takes a")
 
 
-def test_the_connection_test_of_a_shop_fails_with_a_key_that_may_not_send_orders(app: Flask, db: Db) -> None:
-    reads = key_management.add_key(db, "default", scopes=["read"])
+def test_the_connection_test_of_a_shop_fails_with_a_key_that_may_not_send_orders(
+    app: Flask, db: Db, config: Config
+) -> None:
+    reads = key_management.add_key(db, config, "default", scopes=["read"])
     assert read(app.test_client(), reads, "/api/webhooks/health").status_code == 403
 
 
-def test_a_body_over_the_limit_is_refused_too_where_the_key_may_not_send(app: Flask, db: Db) -> None:
-    reads = key_management.add_key(db, "default", scopes=["read"])
-    elsewhere = key_management.add_key(db, "default", networks=["192.0.2.0/24"])
+def test_a_body_over_the_limit_is_refused_too_where_the_key_may_not_send(app: Flask, db: Db, config: Config) -> None:
+    reads = key_management.add_key(db, config, "default", scopes=["read"])
+    elsewhere = key_management.add_key(db, config, "default", networks=["192.0.2.0/24"])
     large = b'{"event": "order.created", "data": {"id": 1, "x": "' + b"a" * 2**21 + b'"}}'
     for key in (reads, elsewhere):
         reply = app.test_client().post("/api/webhooks/orders", data=large, headers={"X-API-Key": key})
@@ -64,8 +66,10 @@ def test_a_body_over_the_limit_is_refused_too_where_the_key_may_not_send(app: Fl
 
 
 @pytest.mark.mongod
-def test_a_key_from_before_there_were_scopes_and_the_settings_key_send_orders_as_ever(app: Flask, db: Db) -> None:
-    old = key_management.add_key(db, "default")
+def test_a_key_from_before_there_were_scopes_and_the_settings_key_send_orders_as_ever(
+    app: Flask, db: Db, config: Config
+) -> None:
+    old = key_management.add_key(db, config, "default")
     db.stores.update_one({"_id": "default"}, {"$unset": {"keys.0.scopes": "", "keys.0.networks": ""}})
     assert [send(app.test_client(), key).status_code for key in (old, API_KEY)] == [200, 200]
     assert read(app.test_client(), old).status_code == 403
@@ -88,9 +92,9 @@ def test_a_key_from_before_there_were_scopes_and_the_settings_key_send_orders_as
     ],
 )
 def test_a_key_with_networks_counts_only_from_there(
-    app: Flask, db: Db, networks: list[str], address: str, status: int
+    app: Flask, db: Db, networks: list[str], address: str, status: int, config: Config
 ) -> None:
-    key = key_management.add_key(db, "default", networks=networks)
+    key = key_management.add_key(db, config, "default", networks=networks)
     reply = send(app.test_client(), key, address)
     assert reply.status_code == status
     if status == 403:
@@ -99,8 +103,8 @@ def test_a_key_with_networks_counts_only_from_there(
         assert key_management.list_keys(db, "default")[-1]["last_used_at"] is None, "it was not used"
 
 
-def test_the_address_is_not_what_a_sender_says_it_is(app: Flask, db: Db) -> None:
-    key = key_management.add_key(db, "default", networks=["192.0.2.0/24"])
+def test_the_address_is_not_what_a_sender_says_it_is(app: Flask, db: Db, config: Config) -> None:
+    key = key_management.add_key(db, config, "default", networks=["192.0.2.0/24"])
     forged = {"X-Forwarded-For": "192.0.2.9", "X-Real-IP": "192.0.2.9", "Forwarded": "for=192.0.2.9"}
     assert send(app.test_client(), key, "203.0.113.1", headers=forged).status_code == 403
 
@@ -108,19 +112,19 @@ def test_the_address_is_not_what_a_sender_says_it_is(app: Flask, db: Db) -> None
 @pytest.mark.parametrize(
     "network", ["", "shop.example", "192.0.2.9/24", "192.0.2.0/33", "192.0.2.0/24,10.0.0.0/8", "*"]
 )
-def test_what_is_no_network_is_refused(network: str) -> None:
+def test_what_is_no_network_is_refused(network: str, config: Config) -> None:
     with pytest.raises(Invalid):
-        addresses_of(network)
+        addresses_of(config, network)
 
 
-def addresses_of(network: str) -> Any:
-    return api_keys.new_document(api_keys.generate(), networks=[network])["networks"]
+def addresses_of(config: Config, network: str) -> Any:
+    return api_keys.new_document(api_keys.generate(), config, networks=[network])["networks"]
 
 
-def test_a_network_is_kept_in_one_spelling() -> None:
-    assert addresses_of(" ::FFFF:192.0.2.0/120 ") == ["192.0.2.0/24"]
-    assert addresses_of("2001:DB8:0::/32") == ["2001:db8::/32"]
-    assert addresses_of("192.0.2.9") == ["192.0.2.9/32"]
+def test_a_network_is_kept_in_one_spelling(config: Config) -> None:
+    assert addresses_of(config, " ::FFFF:192.0.2.0/120 ") == ["192.0.2.0/24"]
+    assert addresses_of(config, "2001:DB8:0::/32") == ["2001:db8::/32"]
+    assert addresses_of(config, "192.0.2.9") == ["192.0.2.9/32"]
 
 
 @pytest.mark.parametrize(
@@ -131,31 +135,33 @@ def test_a_network_is_kept_in_one_spelling() -> None:
         (["subscriptions"], ["subscriptions"]),
     ],
 )
-def test_scopes_are_kept_each_once_and_all_stands_for_the_others(scopes: list[str], kept: list[str]) -> None:
-    assert api_keys.new_document("pos_x", scopes=scopes)["scopes"] == kept
+def test_scopes_are_kept_each_once_and_all_stands_for_the_others(
+    scopes: list[str], kept: list[str], config: Config
+) -> None:
+    assert api_keys.new_document("pos_x", config, scopes=scopes)["scopes"] == kept
 
 
 @pytest.mark.parametrize("scopes", [[], ["write"], ["orders", "ALL"]])
-def test_an_unknown_scope_is_refused(scopes: list[str]) -> None:
+def test_an_unknown_scope_is_refused(scopes: list[str], config: Config) -> None:
     with pytest.raises(Invalid, match="no scope; there are orders, read, subscriptions, all"):
-        api_keys.new_document("pos_x", scopes=scopes)
+        api_keys.new_document("pos_x", config, scopes=scopes)
 
 
-def test_two_keys_with_the_same_scopes_leave_room_for_one_with_others(db: Db) -> None:
+def test_two_keys_with_the_same_scopes_leave_room_for_one_with_others(db: Db, config: Config) -> None:
     for _ in range(2):
-        key_management.add_key(db, "default", scopes=["orders"])
+        key_management.add_key(db, config, "default", scopes=["orders"])
     db.stores.update_one({"_id": "default"}, {"$unset": {"keys.0.scopes": ""}})  # from before there were scopes
     with pytest.raises(Conflict, match="2 keys with the scope orders"):
-        key_management.add_key(db, "default")
-    key_management.add_key(db, "default", scopes=["read", "orders"])
-    key_management.add_key(db, "default", scopes=["orders", "read"])
+        key_management.add_key(db, config, "default")
+    key_management.add_key(db, config, "default", scopes=["read", "orders"])
+    key_management.add_key(db, config, "default", scopes=["orders", "read"])
     with pytest.raises(Conflict):
-        key_management.add_key(db, "default", scopes=["read", "orders"])
+        key_management.add_key(db, config, "default", scopes=["read", "orders"])
 
 
 def test_metrics_show_the_age_of_each_shops_oldest_key_that_counts(app: Flask, config: Config, db: Db) -> None:
     key, _ = settings.add_store(db, config, "north")
-    key_management.add_key(db, "north", expires_at=now() + timedelta(days=9))
+    key_management.add_key(db, config, "north", expires_at=now() + timedelta(days=9))
     day = timedelta(days=1)
     for place, made, expires in ((0, 3 * day, None), (1, 40 * day, now() - day)):
         changes = {f"keys.{place}.created_at": now() - made, f"keys.{place}.expires_at": expires}

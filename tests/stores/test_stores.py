@@ -41,9 +41,9 @@ def test_a_key_is_kept_as_a_hash_and_a_secret_encrypted(config: Config, db: Db) 
 
 def test_two_keys_at_a_time_so_that_one_can_be_changed_without_a_gap(config: Config, db: Db) -> None:
     first, _ = settings.add_store(db, config, "second")
-    second = key_management.add_key(db, "second")
+    second = key_management.add_key(db, config, "second")
     with pytest.raises(Conflict):
-        key_management.add_key(db, "second")
+        key_management.add_key(db, config, "second")
     assert all(Stores(db, config).of_key(key) for key in (first, second))
     key_management.revoke_key(db, "second", first[:12])
     known = Stores(db, config)
@@ -53,12 +53,12 @@ def test_two_keys_at_a_time_so_that_one_can_be_changed_without_a_gap(config: Con
 
 def test_an_expired_key_opens_nothing_and_takes_no_place(config: Config, db: Db) -> None:
     key, _ = settings.add_store(db, config, "second")
-    expired = key_management.add_key(db, "second", expires_at=now() - timedelta(seconds=1))
+    expired = key_management.add_key(db, config, "second", expires_at=now() - timedelta(seconds=1))
     assert Stores(db, config).of_key(expired) is None
-    until_later = key_management.add_key(db, "second", expires_at=now() + timedelta(days=1))
+    until_later = key_management.add_key(db, config, "second", expires_at=now() + timedelta(days=1))
     assert [each["prefix"] for each in key_management.list_keys(db, "second")] == [key[:12], until_later[:12]]
     with pytest.raises(Conflict):
-        key_management.add_key(db, "second")
+        key_management.add_key(db, config, "second")
 
 
 def test_a_new_key_is_known_to_every_process_soon(config: Config, db: Db) -> None:
@@ -95,7 +95,7 @@ def test_mistakes_are_told(config: Config, db: Db) -> None:
     for mistake in (
         lambda: settings.update_store(db, config, "unknown", url="https://x.example"),
         lambda: settings.update_store(db, config, "unknown", webhook_secret="s3cret"),
-        lambda: key_management.add_key(db, "unknown"),
+        lambda: key_management.add_key(db, config, "unknown"),
         lambda: key_management.revoke_key(db, "second", "pos_nothing"),
     ):
         with pytest.raises(NotFound):
@@ -188,7 +188,7 @@ def test_a_disconnected_shop_can_send_and_be_asked_nothing_and_its_data_stays(co
     assert "second" in [each.id for each in known.all()], "its name is not free"
     assert db.orders.count_documents({"store": "second"}) == 1
     assert len(key_management.list_keys(db, "third")) == 1, "another shop is not touched"
-    again = key_management.add_key(db, "second")
+    again = key_management.add_key(db, config, "second")
     assert Stores(db, config).of_key(again)
     with pytest.raises(NotFound):
         removal.disconnect_store(db, "nobody")
@@ -196,7 +196,7 @@ def test_a_disconnected_shop_can_send_and_be_asked_nothing_and_its_data_stays(co
 
 def test_the_default_shop_loses_what_the_database_holds_of_it(config: Config, db: Db) -> None:
     removal.disconnect_store(db, "default")
-    key = key_management.add_key(db, "default")
+    key = key_management.add_key(db, config, "default")
     removal.disconnect_store(db, "default")
     known = Stores(db, config)
     assert known.of_key(key) is None

@@ -17,16 +17,20 @@ log = get_logger(__name__)
 
 
 class ShopError(PosError):
-    """The shop can't be read; `cause` is stable, the message says what it means and what to do."""
+    """The shop can't be read, or can't be sent to; `cause` is stable, the message says what it means and what to do,
+    `pause` how many seconds the shop wants to be left alone."""
 
     status = 502
     code = "shop_unreadable"
 
-    def __init__(self, cause: str, message: str, *, http_status: int = 0, wc_code: str = "") -> None:
+    def __init__(
+        self, cause: str, message: str, *, http_status: int = 0, wc_code: str = "", pause: float = 0.0
+    ) -> None:
         super().__init__(message, details={"cause": cause})
         self.cause = cause
         self.http_status = http_status
         self.wc_code = wc_code
+        self.pause = pause
 
 
 @contextmanager

@@ -113,7 +113,7 @@ def test_an_application_reaches_only_what_it_made_and_the_events_of_its_store(
     kit: FlaskClient, db: Db, config: Config
 ) -> None:
     add_store(db, config, "kit-2", "paymentkit", orders_of="default", public_key=public_key(OTHER_KEY))
-    key = key_management.add_key(db, "default", scopes=["subscriptions"])
+    key = key_management.add_key(db, config, "default", scopes=["subscriptions"])
     forget_cached_stores(kit)
     own = call(kit, "POST", "", {**NEW, "enabled_events": ["*"]}).json["id"]
     others = call(kit, "POST", "", NEW, OTHER_KEY).json["id"]
@@ -139,9 +139,9 @@ def test_a_user_of_a_stores_name_shares_nothing_with_its_application(kit: FlaskC
     assert call(kit, "GET", "").json == {"list": [], "count": 0}
 
 
-def test_keys_of_the_scope_subscriptions_come_in_too(kit: FlaskClient, db: Db) -> None:
-    key = key_management.add_key(db, "default", scopes=["subscriptions"])
-    orders = key_management.add_key(db, "default", scopes=["orders"])
+def test_keys_of_the_scope_subscriptions_come_in_too(kit: FlaskClient, db: Db, config: Config) -> None:
+    key = key_management.add_key(db, config, "default", scopes=["subscriptions"])
+    orders = key_management.add_key(db, config, "default", scopes=["orders"])
     forget_cached_stores(kit)
     assert kit.post(URL, json=NEW, headers={"X-API-Key": key}).status_code == 200
     assert kit.get(URL, headers={"Authorization": f"Bearer {key}"}).json["count"] == 1  # type: ignore[index]

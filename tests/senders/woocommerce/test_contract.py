@@ -17,6 +17,7 @@ from pos_api.database.client import Db
 from pos_api.errors import Unauthorized
 from pos_api.senders.base import Authenticated, StoreCandidates
 from pos_api.senders.woocommerce import authentication
+from pos_api.stores.api_keys import signing_key
 from pos_api.stores.model import DEFAULT
 from pos_api.stores.registry import Stores
 from tests.factories import Shop, outcome
@@ -77,6 +78,14 @@ def test_a_signature_that_is_not_valid_is_refused(case: dict[str, Any], db: Db, 
     headers = {"x-api-key": case["key"], **{name.lower(): value for name, value in case["headers"].items()}}
     with pytest.raises(Unauthorized):
         _authenticate(Stores(db, _with_key(config, case["key"])), headers, case["body"])
+
+
+@_named(SIGNATURES["to_shops"])
+def test_a_request_to_the_plugin_is_signed_with_a_key_that_both_derive(case: dict[str, Any]) -> None:
+    key = signing_key(case["key"])
+    assert key.hex() == case["derived"]
+    moment = datetime.fromtimestamp(case["timestamp"], UTC)
+    assert Webhook(key).sign(case["id"], moment, case["body"]) == case["signature"]
 
 
 @_named(ENVELOPES)

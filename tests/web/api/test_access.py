@@ -88,7 +88,8 @@ def credentials(config: Config, db: Db) -> list[Credential]:
     ]
     found += [bearer(f"a {role}", of_user(role, role), role) for role in ROLES]
     found += [
-        key(f"a key for {scope}", key_management.add_key(db, "default", scopes=[scope]), (scope,)) for scope in SCOPES
+        key(f"a key for {scope}", key_management.add_key(db, config, "default", scopes=[scope]), (scope,))
+        for scope in SCOPES
     ]
 
     removed, changed, logged_out = (of_user(name, "admin") for name in ("removed", "changed", "logged-out"))
@@ -105,13 +106,13 @@ def credentials(config: Config, db: Db) -> list[Credential]:
     ]
 
     revoked, _ = settings.add_store(db, config, "north")
-    near = key_management.add_key(db, "north", scopes=["all"], networks=[f"{ALLOWED}/32"])
+    near = key_management.add_key(db, config, "north", scopes=["all"], networks=[f"{ALLOWED}/32"])
     found += [
         key("a key from an allowed address", near, ("all",), ALLOWED),
         key("a key from another address", near, (), ELSEWHERE),
     ]
     key_management.revoke_key(db, "north", f"{revoked[:12]}…")  # as it is listed
-    expired = key_management.add_key(db, "north", expires_at=now() - timedelta(hours=1))
+    expired = key_management.add_key(db, config, "north", expires_at=now() - timedelta(hours=1))
     return [*found, key("a revoked key", revoked), key("an expired key", expired)]
 
 

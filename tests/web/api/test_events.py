@@ -253,7 +253,7 @@ def test_every_type_is_a_webhook_of_the_api_document(client: FlaskClient) -> Non
 
 
 def test_a_key_of_the_scope_subscriptions_reads_events(client: FlaskClient, db: Db, config: Config) -> None:
-    key = {"X-API-Key": key_management.add_key(db, "default", scopes=["subscriptions"])}
+    key = {"X-API-Key": key_management.add_key(db, config, "default", scopes=["subscriptions"])}
     assert client.get(EVENTS, headers=key).status_code == 200
     assert client.get("/api/v1/event-types", headers=key).status_code == 200
     assert client.get(EVENTS, headers=bearer(config, "viewer")).status_code == 403

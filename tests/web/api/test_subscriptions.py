@@ -417,8 +417,8 @@ def test_on_again_it_has_no_troubles_left_but_shows_its_last_failure(manager: Ca
 
 
 def test_managers_and_keys_of_the_scope_subscriptions_may(client: FlaskClient, config: Config, db: Db) -> None:
-    key = key_management.add_key(db, "default", scopes=["subscriptions"])
-    read = key_management.add_key(db, "default", scopes=["read"])
+    key = key_management.add_key(db, config, "default", scopes=["subscriptions"])
+    read = key_management.add_key(db, config, "default", scopes=["read"])
     for headers, status in (
         (bearer(config, "manager"), 200),
         (bearer(config, "admin"), 200),

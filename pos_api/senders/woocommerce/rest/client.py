@@ -12,7 +12,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from requests import PreparedRequest
 from requests.auth import AuthBase, HTTPBasicAuth
 from requests_oauthlib import OAuth1
 
@@ -21,7 +20,7 @@ from pos_api.database.client import Document
 from pos_api.outbound.client import Reply
 from pos_api.senders.woocommerce.credentials import Credentials, without_secrets
 from pos_api.senders.woocommerce.rest.answers import BUSY, Answer, answer_of, busy, json_of, retry_after
-from pos_api.senders.woocommerce.rest.http import TIMEOUT, HttpClient
+from pos_api.senders.woocommerce.rest.http import TIMEOUT, HttpClient, NoAuth
 from pos_api.senders.woocommerce.shop_error import ShopError
 
 _ATTEMPTS = 5
@@ -137,18 +136,11 @@ def authentication(credentials: Credentials) -> AuthBase:
     )
 
 
-class _NoAuth(AuthBase):
-    """Nothing is sent, no password of a `.netrc` either."""
-
-    def __call__(self, request: PreparedRequest) -> PreparedRequest:
-        return request
-
-
 def namespaces(url: str) -> frozenset[str]:
     """The APIs that a WordPress has, asked for by `?rest_route=`, which works without permalinks; none where it is no
     WordPress. WooCommerce takes no key there (`WC_REST_Authentication::is_request_to_rest_api` looks for `wp-json/wc/`
     in the address)."""
-    client = HttpClient(_NoAuth())
+    client = HttpClient(NoAuth())
     try:
         index = json_of(client.request("GET", f"{url}/", {"rest_route": "/"}))
     except ShopError:

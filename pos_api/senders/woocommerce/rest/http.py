@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from requests import PreparedRequest
 from requests.auth import AuthBase
 
 from pos_api.database.client import Document
@@ -20,14 +21,27 @@ MOST_BYTES = 20 * 1024 * 1024
 class HttpClient(client.HttpClient):
     """Requests to one shop, which may be on this machine or in the same network."""
 
-    def __init__(self, auth: AuthBase, timeout: tuple[float, float] = TIMEOUT) -> None:
-        super().__init__(auth, timeout, MOST_BYTES, addresses.shop_refusal)
+    def __init__(self, auth: AuthBase, timeout: tuple[float, float] = TIMEOUT, most_bytes: int = MOST_BYTES) -> None:
+        super().__init__(auth, timeout, most_bytes, addresses.shop_refusal)
 
     def request(
-        self, method: str, url: str, params: Mapping[str, str] | None = None, body: Document | None = None
+        self,
+        method: str,
+        url: str,
+        params: Mapping[str, str] | None = None,
+        body: Document | bytes | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> client.Reply:
-        """Send a request, `body` as JSON, and read the whole answer. Raises ShopError."""
+        """Send a request, `body` as JSON or, where it is bytes, as it stands, and read the whole answer. Raises
+        ShopError."""
         try:
-            return super().request(method, url, params, body)
+            return super().request(method, url, params, body, headers)
         except RequestError as error:
             raise ShopError(error.cause, error.message) from None
+
+
+class NoAuth(AuthBase):
+    """Nothing is sent, no password of a `.netrc` either."""
+
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+        return request
