@@ -2,7 +2,7 @@
 /**
  * Plugin Name:          WooCommerce POS Sync
  * Description:          Sends every order to your point of sale, in the background and with retries: the checkout never waits and no order is lost.
- * Version:              1.0.0
+ * Version:              1.1.0
  * Requires at least:    6.4
  * Requires PHP:         7.4
  * Requires Plugins:     woocommerce
@@ -21,7 +21,7 @@ namespace POS_Sync;
 
 defined( 'ABSPATH' ) || exit;
 
-const VERSION     = '1.0.0';
+const VERSION     = '1.1.0';
 const PLUGIN_FILE = __FILE__;
 
 require __DIR__ . '/includes/autoload.php';

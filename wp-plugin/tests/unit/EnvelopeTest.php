@@ -15,7 +15,7 @@ final class EnvelopeTest extends TestCase {
 
 	private const ABOUT = array(
 		'site_url'       => 'https://shop.example',
-		'plugin_version' => '1.0.0',
+		'plugin_version' => '1.1.0',
 		'wc_version'     => '11.0.1',
 	);
 
