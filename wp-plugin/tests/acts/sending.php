@@ -272,7 +272,7 @@ function check_alarm( array $input ): array {
 	}
 	$settings = new \POS_Sync\Settings\Settings();
 	$status   = sync_status( $settings );
-	$alarms   = array_map( static fn() => new \POS_Sync\Health\Email_Alerts( $settings, $status, new \POS_Sync\Queue\Queue_Reader() ), range( 1, $input['at_once'] ?? 1 ) );
+	$alarms   = array_map( static fn() => new \POS_Sync\Health\Email_Alerts( $settings, $status, new \POS_Sync\Queue\Queue_Reader(), new \POS_Sync\Health\Stock_Status( new \POS_Sync\Stock\Stock_Log() ) ), range( 1, $input['at_once'] ?? 1 ) );
 	if ( isset( $input['at_once'] ) ) {
 		// All have read that there was no e-mail today, as processes do that look at the same time.
 		update_option( 'pos_sync_mailed', array( 'before' => 0 ), false );

@@ -11,6 +11,7 @@ use POS_Sync\Cli\Cli_Command;
 use POS_Sync\Database\Schema;
 use POS_Sync\Health\Email_Alerts;
 use POS_Sync\Health\Site_Health_Checks;
+use POS_Sync\Health\Stock_Status;
 use POS_Sync\Health\Sync_Status;
 use POS_Sync\Jobs\Maintenance;
 use POS_Sync\Jobs\Scheduler;
@@ -32,6 +33,7 @@ use POS_Sync\Screens\Deliveries_Tab;
 use POS_Sync\Screens\Orders_Screen;
 use POS_Sync\Screens\Resend_Button;
 use POS_Sync\Screens\Settings_Tab;
+use POS_Sync\Screens\Stock_Tab;
 use POS_Sync\Sending\Immediate_Sender;
 use POS_Sync\Sending\Loopback_Request;
 use POS_Sync\Sending\Pos_Client;
@@ -41,6 +43,8 @@ use POS_Sync\Settings\Settings;
 use POS_Sync\Settings\Settings_Sanitizer;
 use POS_Sync\Settings\Settings_Save_Handler;
 use POS_Sync\Settings\Site_Identity;
+use POS_Sync\Stock\Stock_History;
+use POS_Sync\Stock\Stock_Log;
 
 /**
  * Makes the parts of the plugin, once, and lets each register its own hooks.
@@ -63,6 +67,8 @@ final class Plugin {
 	private Sender $sender;
 	private Queue_Runner $runner;
 	private Sync_Status $status;
+	private Stock_Log $stock;
+	private Stock_Status $stock_status;
 	private Email_Alerts $alerts;
 
 	/**
@@ -145,7 +151,10 @@ final class Plugin {
 
 		$this->runner = new Queue_Runner( $this->settings, $this->schedule, $this->reader, $this->backfill, $this->orders, $this->sender, $this->scheduler );
 		$this->status = new Sync_Status( $this->settings, $this->site, $this->schedule, $this->reader, $this->log );
-		$this->alerts = new Email_Alerts( $this->settings, $this->status, $this->reader );
+		$this->stock  = new Stock_Log();
+
+		$this->stock_status = new Stock_Status( $this->stock );
+		$this->alerts       = new Email_Alerts( $this->settings, $this->status, $this->reader, $this->stock_status );
 	}
 
 	/**
@@ -166,14 +175,14 @@ final class Plugin {
 			$this->runner,
 			$changes,
 			$immediate, // After the changes, which are queued at the same moment.
-			new Maintenance( $this->settings, $this->schedule, $this->log, $this->backfill, $this->scheduler, $reconciler, $this->alerts ),
+			new Maintenance( $this->settings, $this->schedule, $this->log, $this->backfill, $this->scheduler, $reconciler, $this->alerts, $this->stock ),
 			new Order_Hooks( $changes, $this->reader, $this->orders ),
 			new Product_Hooks( $changes ),
 			new Rest_Controller( $this->settings, $this->client, $this->backfill, $this->log ),
-			new Site_Health_Checks( $this->status, $this->reader ),
+			new Site_Health_Checks( $this->status, $this->reader, $this->stock_status ),
 			new Personal_Data( $this->settings, $this->queue, $this->reader, $this->log, $this->scheduler ),
 			new Privacy_Policy(),
-			new Cli_Command( $this->settings, $this->reader, $this->client, $this->sender, $this->runner, $this->backfill, $this->status ),
+			new Cli_Command( $this->settings, $this->reader, $this->client, $this->sender, $this->runner, $this->backfill, $this->status, $this->stock_status ),
 		);
 	}
 
@@ -186,7 +195,7 @@ final class Plugin {
 		$settings_tab = new Settings_Tab( $this->settings, $this->backfill, $this->status, $this->client );
 		return array(
 			$settings_tab,
-			new Admin_Page( $settings_tab, new Deliveries_Tab( $this->log ) ),
+			new Admin_Page( $settings_tab, new Deliveries_Tab( $this->log ), new Stock_Tab( new Stock_History(), $this->stock_status ) ),
 			new Resend_Button( $this->reader, $this->sender ),
 			new Orders_Screen( $this->reader, $this->log, $this->sender, $this->scheduler ),
 			new Admin_Notices( $this->settings, $this->site, $this->queue, $this->scheduler, $this->status ),

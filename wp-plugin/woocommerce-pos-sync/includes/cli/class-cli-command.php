@@ -3,6 +3,7 @@
 namespace POS_Sync\Cli;
 
 use POS_Sync\Backfill\Backfill;
+use POS_Sync\Health\Stock_Status;
 use POS_Sync\Health\Sync_Status;
 use POS_Sync\Queue\Queue_Item;
 use POS_Sync\Queue\Queue_Reader;
@@ -25,8 +26,9 @@ final class Cli_Command implements Registers_Hooks {
 	private Queue_Runner $runner;
 	private Backfill $backfill;
 	private Sync_Status $status;
+	private Stock_Status $stock;
 
-	public function __construct( Settings $settings, Queue_Reader $reader, Pos_Client $client, Sender $sender, Queue_Runner $runner, Backfill $backfill, Sync_Status $status ) {
+	public function __construct( Settings $settings, Queue_Reader $reader, Pos_Client $client, Sender $sender, Queue_Runner $runner, Backfill $backfill, Sync_Status $status, Stock_Status $stock ) {
 		$this->settings = $settings;
 		$this->reader   = $reader;
 		$this->client   = $client;
@@ -34,6 +36,7 @@ final class Cli_Command implements Registers_Hooks {
 		$this->runner   = $runner;
 		$this->backfill = $backfill;
 		$this->status   = $status;
+		$this->stock    = $stock;
 	}
 
 	public function register(): void {
@@ -123,10 +126,19 @@ final class Cli_Command implements Registers_Hooks {
 		if ( '' !== $progress['kind'] && ! $progress['finished'] ) {
 			\WP_CLI::log( sprintf( 'History:       %d of %d%s', $progress['done'], $progress['total'], $progress['paused'] ? ', paused' : '' ) );
 		}
-		$problems = array_filter( array( $this->status->copy_warning(), $this->status->outage(), $this->status->failures() ) );
+		$this->log_stock();
+		$problems = array_filter( array_merge( array( $this->status->copy_warning(), $this->status->outage(), $this->status->failures() ), $this->stock->obstacles(), array( $this->stock->refusals() ) ) );
 		if ( $problems ) {
 			\WP_CLI::error( implode( "\n", $problems ) );
 		}
+	}
+
+	/**
+	 * Shows what came of the stock of the POS.
+	 */
+	private function log_stock(): void {
+		$values = array_column( $this->stock->figures(), 'value' );
+		\WP_CLI::log( 'Stock:         ' . ( $this->stock->is_used() ? vsprintf( 'last received %s; %s applied today, %s in 7 days, %s not applied', $values ) : 'none received from the POS' ) );
 	}
 
 	/**

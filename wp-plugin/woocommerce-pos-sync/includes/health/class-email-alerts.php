@@ -8,7 +8,7 @@ use POS_Sync\Screens\Admin_Page;
 use POS_Sync\Settings\Settings;
 
 /**
- * Writes to the shop's address when orders can't be delivered: once a day at most for each cause.
+ * Writes to the shop's address when orders can't be delivered, or stock of the POS not be applied: once a day at most for each cause.
  */
 final class Email_Alerts {
 
@@ -19,15 +19,18 @@ final class Email_Alerts {
 
 	private const FAILED = 'failed';
 	private const OUTAGE = 'outage';
+	private const STOCK  = 'stock';
 
 	private Settings $settings;
 	private Sync_Status $status;
 	private Queue_Reader $reader;
+	private Stock_Status $stock;
 
-	public function __construct( Settings $settings, Sync_Status $status, Queue_Reader $reader ) {
+	public function __construct( Settings $settings, Sync_Status $status, Queue_Reader $reader, Stock_Status $stock ) {
 		$this->settings = $settings;
 		$this->status   = $status;
 		$this->reader   = $reader;
+		$this->stock    = $stock;
 	}
 
 	/**
@@ -44,12 +47,16 @@ final class Email_Alerts {
 		if ( '' !== $this->status->outage() && $this->is_mail_due( self::OUTAGE ) ) {
 			$this->send_mail( self::OUTAGE );
 		}
+		$is_new = $this->stock->last_refused() > $this->last_mailed_at( self::STOCK );
+		if ( ( $is_new || $this->stock->obstacles() ) && $this->is_mail_due( self::STOCK ) ) {
+			$this->send_mail( self::STOCK );
+		}
 	}
 
 	/**
 	 * Unix time of the last e-mail for a cause; 0 if there was none.
 	 *
-	 * @param string $cause FAILED or OUTAGE.
+	 * @param string $cause FAILED, OUTAGE or STOCK.
 	 */
 	private function last_mailed_at( string $cause ): int {
 		$mailed = get_option( self::OPTION );
@@ -60,7 +67,7 @@ final class Email_Alerts {
 	/**
 	 * Whether the last e-mail for a cause is a day ago.
 	 *
-	 * @param string $cause FAILED or OUTAGE.
+	 * @param string $cause FAILED, OUTAGE or STOCK.
 	 */
 	private function is_mail_due( string $cause ): bool {
 		return $this->last_mailed_at( $cause ) < time() - DAY_IN_SECONDS;
@@ -69,19 +76,18 @@ final class Email_Alerts {
 	/**
 	 * Sends an e-mail, in the site's language rather than that of the request.
 	 *
-	 * @param string $cause FAILED or OUTAGE.
+	 * @param string $cause FAILED, OUTAGE or STOCK.
 	 */
 	private function send_mail( string $cause ): void {
 		if ( ! $this->claim_mail( $cause ) ) {
 			return;
 		}
 		$switched = switch_to_locale( self::site_locale() );
-		$texts    = self::FAILED === $cause ? $this->failed_texts() : $this->outage_texts();
+		$texts    = $this->texts( $cause );
 		$lines    = array(
 			$texts['what'],
 			$texts['advice'],
-			/* translators: %s: URL. */
-			sprintf( __( 'Deliveries: %s', 'woocommerce-pos-sync' ), Admin_Page::log_url() ),
+			$texts['link'],
 			__( 'You get this e-mail once a day at most. It can be switched off in the settings of POS Sync.', 'woocommerce-pos-sync' ),
 		);
 		wp_mail( $this->settings->alert_email(), $texts['subject'], implode( "\n\n", $lines ) . "\n" );
@@ -94,7 +100,7 @@ final class Email_Alerts {
 	 * Notes that there is an e-mail now. Of several processes that look at the same time only one may write: the one that
 	 * changes the note from what it has read.
 	 *
-	 * @param string $cause FAILED or OUTAGE.
+	 * @param string $cause FAILED, OUTAGE or STOCK.
 	 * @return bool Whether it is this one.
 	 */
 	private function claim_mail( string $cause ): bool {
@@ -132,6 +138,40 @@ final class Email_Alerts {
 			$locale = get_site_option( 'WPLANG' );
 		}
 		return is_string( $locale ) && '' !== $locale ? $locale : 'en_US';
+	}
+
+	/**
+	 * What is written for a cause.
+	 *
+	 * @param string $cause FAILED, OUTAGE or STOCK.
+	 * @return array{subject: string, what: string, advice: string, link: string}
+	 */
+	private function texts( string $cause ): array {
+		/* translators: %s: URL. */
+		$deliveries = array( 'link' => sprintf( __( 'Deliveries: %s', 'woocommerce-pos-sync' ), Admin_Page::log_url() ) );
+		switch ( $cause ) {
+			case self::FAILED:
+				return $this->failed_texts() + $deliveries;
+			case self::OUTAGE:
+				return $this->outage_texts() + $deliveries;
+		}
+		return $this->stock_texts();
+	}
+
+	/**
+	 * What is written when stock of the POS could not be applied.
+	 *
+	 * @return array{subject: string, what: string, advice: string, link: string}
+	 */
+	private function stock_texts(): array {
+		return array(
+			/* translators: %s: name of the shop. */
+			'subject' => sprintf( __( '[%s] Stock from the POS could not be applied', 'woocommerce-pos-sync' ), $this->shop() ),
+			'what'    => implode( "\n\n", array_filter( array_merge( $this->stock->obstacles(), array( $this->stock->refusals() ) ) ) ),
+			'advice'  => __( 'Until this is put right, the shop may sell what is gone, or not sell what is there.', 'woocommerce-pos-sync' ),
+			/* translators: %s: URL. */
+			'link'    => sprintf( __( 'Stock from the POS: %s', 'woocommerce-pos-sync' ), Admin_Page::stock_url() ),
+		);
 	}
 
 	/**

@@ -9,9 +9,10 @@ use POS_Sync\Log\Delivery_Log;
 use POS_Sync\Queue\Queue_Schedule;
 use POS_Sync\Registers_Hooks;
 use POS_Sync\Settings\Settings;
+use POS_Sync\Stock\Stock_Log;
 
 /**
- * Comes round every ten minutes: has changes looked for that no hook saw, wakes jobs that got lost, and removes old log entries.
+ * Comes round every ten minutes: has changes looked for that no hook saw, wakes jobs that got lost, and removes old entries of the log and of the changes of stock.
  */
 final class Maintenance implements Registers_Hooks {
 
@@ -24,8 +25,9 @@ final class Maintenance implements Registers_Hooks {
 	private Scheduler $scheduler;
 	private Reconciler $reconciler;
 	private Email_Alerts $alerts;
+	private Stock_Log $stock;
 
-	public function __construct( Settings $settings, Queue_Schedule $schedule, Delivery_Log $log, Backfill $backfill, Scheduler $scheduler, Reconciler $reconciler, Email_Alerts $alerts ) {
+	public function __construct( Settings $settings, Queue_Schedule $schedule, Delivery_Log $log, Backfill $backfill, Scheduler $scheduler, Reconciler $reconciler, Email_Alerts $alerts, Stock_Log $stock ) {
 		$this->settings   = $settings;
 		$this->schedule   = $schedule;
 		$this->log        = $log;
@@ -33,6 +35,7 @@ final class Maintenance implements Registers_Hooks {
 		$this->scheduler  = $scheduler;
 		$this->reconciler = $reconciler;
 		$this->alerts     = $alerts;
+		$this->stock      = $stock;
 	}
 
 	public function register(): void {
@@ -55,6 +58,7 @@ final class Maintenance implements Registers_Hooks {
 	 */
 	public function run(): void {
 		$this->log->prune();
+		$this->stock->prune();
 		if ( ! $this->settings->is_ready() ) {
 			return;
 		}

@@ -9,7 +9,7 @@ use const POS_Sync\PLUGIN_FILE;
 use const POS_Sync\VERSION;
 
 /**
- * The page "WooCommerce → POS Sync" with its two tabs, and the way to it.
+ * The page "WooCommerce → POS Sync" with its tabs, and the way to it.
  */
 final class Admin_Page implements Registers_Hooks {
 
@@ -17,13 +17,16 @@ final class Admin_Page implements Registers_Hooks {
 	public const SCREEN   = 'woocommerce_page_pos-sync';
 	public const SETTINGS = 'settings';
 	public const LOG      = 'deliveries';
+	public const STOCK    = 'stock';
 
 	private Settings_Tab $settings;
 	private Deliveries_Tab $log;
+	private Stock_Tab $stock;
 
-	public function __construct( Settings_Tab $settings, Deliveries_Tab $log ) {
+	public function __construct( Settings_Tab $settings, Deliveries_Tab $log, Stock_Tab $stock ) {
 		$this->settings = $settings;
 		$this->log      = $log;
+		$this->stock    = $stock;
 	}
 
 	public function register(): void {
@@ -45,7 +48,26 @@ final class Admin_Page implements Registers_Hooks {
 	 * @param array<string, string|int> $more What it is filtered by.
 	 */
 	public static function log_url( array $more = array() ): string {
-		return add_query_arg( array_map( 'rawurlencode', array_map( 'strval', $more ) ), admin_url( 'admin.php?page=' . self::SLUG . '&tab=' . self::LOG ) );
+		return self::tab_url( self::LOG, $more );
+	}
+
+	/**
+	 * The address of the changes of stock that the POS sent.
+	 *
+	 * @param array<string, string|int> $more What they are filtered by.
+	 */
+	public static function stock_url( array $more = array() ): string {
+		return self::tab_url( self::STOCK, $more );
+	}
+
+	/**
+	 * The address of a tab.
+	 *
+	 * @param string                    $tab  LOG or STOCK.
+	 * @param array<string, string|int> $more What it is filtered by.
+	 */
+	private static function tab_url( string $tab, array $more ): string {
+		return add_query_arg( array_map( 'rawurlencode', array_map( 'strval', $more ) ), admin_url( 'admin.php?page=' . self::SLUG . '&tab=' . $tab ) );
 	}
 
 	/**
@@ -90,24 +112,25 @@ final class Admin_Page implements Registers_Hooks {
 	 * Shows the page with the chosen tab.
 	 */
 	public function show(): void {
+		$tabs = array(
+			self::SETTINGS => array( self::settings_url(), __( 'Settings', 'woocommerce-pos-sync' ), $this->settings ),
+			self::LOG      => array( self::log_url(), __( 'Deliveries', 'woocommerce-pos-sync' ), $this->log ),
+			self::STOCK    => array( self::stock_url(), __( 'Stock from the POS', 'woocommerce-pos-sync' ), $this->stock ),
+		);
 		// phpcs:ignore WordPress.Security.NonceVerification.Recommended -- only chooses what is shown.
-		$chosen = isset( $_GET['tab'] ) && self::LOG === $_GET['tab'] ? self::LOG : self::SETTINGS;
+		$asked  = isset( $_GET['tab'] ) && is_string( $_GET['tab'] ) ? sanitize_key( $_GET['tab'] ) : '';
+		$chosen = isset( $tabs[ $asked ] ) ? $asked : self::SETTINGS;
 		?>
 		<div class="wrap pos-sync">
 			<h1><?php esc_html_e( 'POS Sync', 'woocommerce-pos-sync' ); ?></h1>
 			<nav class="nav-tab-wrapper" aria-label="<?php esc_attr_e( 'POS Sync', 'woocommerce-pos-sync' ); ?>">
 				<?php
-				$this->show_tab( self::settings_url(), __( 'Settings', 'woocommerce-pos-sync' ), self::SETTINGS === $chosen );
-				$this->show_tab( self::log_url(), __( 'Deliveries', 'woocommerce-pos-sync' ), self::LOG === $chosen );
+				foreach ( $tabs as $name => $tab ) {
+					$this->show_tab( $tab[0], $tab[1], $name === $chosen );
+				}
 				?>
 			</nav>
-			<?php
-			if ( self::LOG === $chosen ) {
-				$this->log->show();
-			} else {
-				$this->settings->show();
-			}
-			?>
+			<?php $tabs[ $chosen ][2]->show(); ?>
 		</div>
 		<?php
 	}

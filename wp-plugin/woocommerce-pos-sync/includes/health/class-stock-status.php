@@ -1,0 +1,134 @@
+<?php
+
+namespace POS_Sync\Health;
+
+use POS_Sync\Messages\Stock_Messages;
+use POS_Sync\Queue\Queue_Item;
+use POS_Sync\Screens\Object_Labels;
+use POS_Sync\Stock\Stock_Log;
+
+/**
+ * Whether the stock of the POS arrives here, and what of it the shop could not take over: for the screen, Site Health, e-mails and the command line.
+ */
+final class Stock_Status {
+
+	/**
+	 * For so many days a change that was not applied is a matter for somebody.
+	 */
+	public const RECENT_DAYS = 7;
+
+	private Stock_Log $log;
+
+	public function __construct( Stock_Log $log ) {
+		$this->log = $log;
+	}
+
+	/**
+	 * Whether a change has ever come.
+	 */
+	public function has_received(): bool {
+		return null !== $this->log->last_received();
+	}
+
+	/**
+	 * Whether the POS has ever sent stock here, or tried to.
+	 */
+	public function is_used(): bool {
+		return $this->has_received() || (bool) $this->obstacles();
+	}
+
+	/**
+	 * When a change came last, in the shop's time zone and as how long ago.
+	 */
+	public function last_received(): string {
+		$time = $this->log->last_received();
+		if ( null === $time ) {
+			return __( 'never', 'woocommerce-pos-sync' );
+		}
+		/* translators: 1: date and time, 2: how long ago, such as "2 hours". */
+		return sprintf( __( '%1$s (%2$s ago)', 'woocommerce-pos-sync' ), (string) wp_date( 'Y-m-d H:i:s', $time ), human_time_diff( $time ) );
+	}
+
+	/**
+	 * When something came last, and how much lately: label and value, by name.
+	 *
+	 * @return array<string, array{label: string, value: string}>
+	 */
+	public function figures(): array {
+		$today = $this->log->counts( ( new \DateTimeImmutable( 'today', wp_timezone() ) )->getTimestamp() );
+		$week  = $this->log->counts( self::week_ago() );
+		return array(
+			'last'        => array(
+				'label' => __( 'Last received', 'woocommerce-pos-sync' ),
+				'value' => $this->last_received(),
+			),
+			'today'       => array(
+				'label' => __( 'Applied today', 'woocommerce-pos-sync' ),
+				'value' => number_format_i18n( $today[ Stock_Log::APPLIED ] ),
+			),
+			'week'        => array(
+				'label' => __( 'Applied in 7 days', 'woocommerce-pos-sync' ),
+				'value' => number_format_i18n( $week[ Stock_Log::APPLIED ] ),
+			),
+			'not_applied' => array(
+				'label' => __( 'Not applied in 7 days', 'woocommerce-pos-sync' ),
+				'value' => number_format_i18n( self::not_applied( $week ) ),
+			),
+		);
+	}
+
+	/**
+	 * How many changes were not applied lately, and why the last was not; empty where all were.
+	 */
+	public function refusals(): string {
+		$last = $this->log->refused( 1, self::week_ago() );
+		if ( ! $last ) {
+			return '';
+		}
+		$count = self::not_applied( $this->log->counts( self::week_ago() ) );
+		$id    = (int) $last[0]['variation_id'] ? (int) $last[0]['variation_id'] : (int) $last[0]['product_id'];
+		/* translators: 1: number, 2: name of a product, 3: why, and what to do. */
+		$text = _n( '%1$d change of stock from the POS was not applied within 7 days. %2$s: %3$s', '%1$d changes of stock from the POS were not applied within 7 days. The last one, %2$s: %3$s', $count, 'woocommerce-pos-sync' );
+		return sprintf( $text, $count, ( new Object_Labels() )->name( Queue_Item::PRODUCT, $id ), Stock_Messages::explain( $last[0] ) );
+	}
+
+	/**
+	 * Unix time of the last change that was not applied; 0 where all were.
+	 */
+	public function last_refused(): int {
+		$last = $this->log->refused( 1 );
+		return $last ? (int) $last[0]['received_at'] : 0;
+	}
+
+	/**
+	 * Why no change can be taken over at all.
+	 *
+	 * @return string[]
+	 */
+	public function obstacles(): array {
+		return array();
+	}
+
+	/**
+	 * Unix time at which the POS last reached the shop; 0 where it did not.
+	 */
+	public function last_contact(): int {
+		return 0;
+	}
+
+	/**
+	 * How many changes were not applied.
+	 *
+	 * @param array<string, int> $counts As the log counts them.
+	 */
+	private static function not_applied( array $counts ): int {
+		return $counts[ Stock_Log::NOT_MANAGED ] + $counts[ Stock_Log::UNKNOWN ] + $counts[ Stock_Log::REFUSED ];
+	}
+
+	/**
+	 * Unix time before which what was not applied is nobody's matter any more.
+	 */
+	private static function week_ago(): int {
+		return time() - self::RECENT_DAYS * DAY_IN_SECONDS;
+	}
+}

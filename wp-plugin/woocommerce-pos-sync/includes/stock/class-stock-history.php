@@ -1,0 +1,76 @@
+<?php
+
+namespace POS_Sync\Stock;
+
+use POS_Sync\Database\Table;
+
+/**
+ * Lists the movements of stock that the POS sent, for the screen: by what became of them, product or SKU, in pages.
+ */
+final class Stock_History {
+
+	public const APPLIED     = 'applied';
+	public const NOT_APPLIED = 'not_applied';
+
+	private Table $table;
+
+	public function __construct() {
+		$this->table = new Table( Table::STOCK );
+	}
+
+	/**
+	 * Changes, the latest first.
+	 *
+	 * @param array{result?: string, search?: string, products?: int[]} $filter Result: APPLIED or NOT_APPLIED. Search: part of a SKU; products: what else it finds.
+	 * @param int                                                       $limit  How many at most.
+	 * @param int                                                       $offset How many to pass over.
+	 * @return array<array<string, string>>
+	 */
+	public function entries( array $filter, int $limit, int $offset = 0 ): array {
+		list( $where, $values ) = $this->where( $filter );
+
+		return $this->table->rows( "SELECT * FROM {table} WHERE $where ORDER BY id DESC LIMIT %d OFFSET %d", array_merge( $values, array( $limit, $offset ) ) );
+	}
+
+	/**
+	 * How many changes a filter finds.
+	 *
+	 * @param array{result?: string, search?: string, products?: int[]} $filter As for entries().
+	 */
+	public function count( array $filter ): int {
+		list( $where, $values ) = $this->where( $filter );
+
+		return (int) $this->table->value( "SELECT COUNT(*) FROM {table} WHERE $where", $values );
+	}
+
+	/**
+	 * SQL for a filter.
+	 *
+	 * @param array{result?: string, search?: string, products?: int[]} $filter As for entries().
+	 * @return array{literal-string, array<int|string>}
+	 */
+	private function where( array $filter ): array {
+		$where  = array( '1 = 1' );
+		$values = array();
+		switch ( $filter['result'] ?? '' ) {
+			case self::APPLIED:
+				$where[] = "outcome = 'applied'";
+				break;
+			case self::NOT_APPLIED:
+				$where[] = "outcome IN ('not_managed', 'unknown', 'refused')";
+				break;
+		}
+		if ( '' !== ( $filter['search'] ?? '' ) ) {
+			$products = $filter['products'] ?? array();
+			$values[] = $this->table->like( $filter['search'] );
+			if ( $products ) {
+				$holes   = Table::placeholders( count( $products ) );
+				$where[] = "(sku LIKE %s OR product_id IN ($holes) OR variation_id IN ($holes))";
+				array_push( $values, ...$products, ...$products );
+			} else {
+				$where[] = 'sku LIKE %s';
+			}
+		}
+		return array( implode( ' AND ', $where ), $values );
+	}
+}
