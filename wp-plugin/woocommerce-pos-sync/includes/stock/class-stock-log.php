@@ -21,9 +21,9 @@ final class Stock_Log {
 	public const RETRY       = 'retry';
 
 	/**
-	 * What is kept of a movement after it is done.
+	 * For so many days a movement is kept after it is done.
 	 */
-	private const DAYS = 400;
+	public const DAYS = 400;
 
 	private Table $table;
 
@@ -108,9 +108,9 @@ final class Stock_Log {
 	}
 
 	/**
-	 * Removes movements that were done more than 400 days ago: the POS does not send them again.
+	 * Removes some of the movements that were done more than 400 days ago, a small batch each time: the POS does not send them again.
 	 */
 	public function prune(): void {
-		$this->table->query( 'DELETE FROM {table} WHERE state = %s AND done_at < %d LIMIT 10000', array( self::DONE, time() - self::DAYS * DAY_IN_SECONDS ) );
+		$this->table->query( 'DELETE FROM {table} WHERE state = %s AND done_at < %d LIMIT 1000', array( self::DONE, time() - self::DAYS * DAY_IN_SECONDS ) );
 	}
 }
