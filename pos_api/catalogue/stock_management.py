@@ -11,6 +11,7 @@ from pos_api.events import StockChanged
 from pos_api.stock import ledger
 from pos_api.stock.model import stock_changed
 from pos_api.stock.reserved import reserved_units
+from pos_api.stock.store_sync import unsent_in_order
 
 MANAGED_AGAIN = "managed_again"
 """The reason of a movement that brings a product's stock to the store's, which did not manage it for a while."""
@@ -37,17 +38,20 @@ def management_changes(db: Db, product: ProductDocument, update: ProductUpdate) 
 
 def restart_stock(db: Db, product: ProductDocument, update: ProductUpdate) -> Changes:
     """Bring a product's stock to the store's, which manages it again: less what orders still pending hold here, which
-    the store has not taken. The fields returned say which orders are from before. Run again, it moves nothing more."""
+    the store has not taken, and with what the store has still to be sent. The fields returned say which orders are from
+    before. Run again, it moves nothing more."""
     assert update.stock is not None
     pending = reserved_units(db, update.store, product["_id"]).get(product["_id"], 0)
+    unsent = sum(unsent_in_order(db, update.store, product["_id"]))
+    note = f"the shop has {update.stock:g}" + (f", and pending orders hold {pending:g}" if pending else "")
     movement = ledger.move(
         db,
         product["_id"],
         None,
-        count=whole(update.stock - pending),
+        count=whole(update.stock - pending + unsent),
         reason=MANAGED_AGAIN,
         cause=update.cause,
-        note=f"the shop has {update.stock:g}" + (f", and pending orders hold {pending:g}" if pending else ""),
+        note=note + (f", and {unsent:+g} are on their way to it" if unsent else ""),
         movement_id=f"{update.cause}:{product['_id']}",
         store=update.store,
     )

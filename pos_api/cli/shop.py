@@ -21,6 +21,7 @@ from pos_api.senders.woocommerce.reconcile.comparison import Options
 from pos_api.senders.woocommerce.reconcile.report import Report
 from pos_api.senders.woocommerce.reconcile.run import reconcile
 from pos_api.staff import audit
+from pos_api.stock.store_sync import is_on
 
 _LISTED = 50
 """So many rows that were not imported are printed."""
@@ -135,6 +136,9 @@ def progress_bars() -> importer.Progress:
 @click.option("--since", default="2d", show_default=True, callback=_since, help="2024-01-01, or how long ago: 12h, 3w.")
 @click.option("--repair", is_flag=True, help="Repair orders and products, switch webhooks on again.")
 @click.option("--align", metavar="SKU", multiple=True, help="Bring the stock of this SKU to the shop's.")
+@click.option(
+    "--align-shop", metavar="SKU", multiple=True, help="Bring the shop's stock of this SKU to that here: it is sent."
+)
 @click.option("--accept-gone", is_flag=True, help="Also where many are gone from the shop at once.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @with_db
@@ -147,16 +151,21 @@ def reconcile_shop(
     since: datetime,
     repair: bool,
     align: tuple[str, ...],
+    align_shop: tuple[str, ...],
     accept_gone: bool,
     as_json: bool,
 ) -> None:
     """Compare the POS with the shop NAME. Exit status 1 when something is left to repair or to look at."""
-    asked = {"since": since, "repair": repair, "align": list(align), "accept_gone": accept_gone}
+    _refuse_contradiction(db, name, align, align_shop)
+    aligned = {"align": list(align), "align_shop": list(align_shop)}
+    asked = {"since": since, "repair": repair, **aligned, "accept_gone": accept_gone}
     recorded: AbstractContextManager[Document] = nullcontext({})
-    if repair or align:
+    if repair or align or align_shop:
         recorded = audit.act(db, "store.repaired", target=name, details=asked)
     with connection.open_shop(db, config, name) as shop, recorded as details:
-        options = Options(since, repair, repair_webhooks=repair, align=align, accept_gone=accept_gone)
+        options = Options(
+            *(since, repair), repair_webhooks=repair, align=align, align_shop=align_shop, accept_gone=accept_gone
+        )
         report = reconcile(db, config, shop, name, ingest.ingest, options)
         details |= _repairs(report)
     if as_json:
@@ -164,11 +173,21 @@ def reconcile_shop(
     else:
         _show_report(report)
     differ = {sku for each in report.stock if each["difference"] for sku in (each["sku"], each["product"])}
-    for sku in align:
+    for sku in (*align, *align_shop):
         if sku not in differ:
             say(f"{sku}: nothing to align.", err=True)
     if not report.in_sync:
         sys.exit(1)
+
+
+def _refuse_contradiction(db: Db, name: str, align: tuple[str, ...], align_shop: tuple[str, ...]) -> None:
+    """Raise UsageError where the shop can't be sent stock, or where both sides of a SKU are to be right."""
+    if align_shop and not is_on(db, name):
+        raise click.UsageError(
+            f"--align-shop takes stock sync: `pos-api store set {name} --stock-sync on` switches it on."
+        )
+    if both := sorted(set(align) & set(align_shop)):
+        raise click.UsageError(f"{', '.join(both)}: either --align or --align-shop.")
 
 
 def _repairs(report: Report) -> dict[str, list[str]]:

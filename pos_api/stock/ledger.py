@@ -24,7 +24,7 @@ from pos_api.events import StockChanged
 from pos_api.outbox.interest import is_wanted
 from pos_api.stock.model import Balance, Holding, Movement, is_event, stock_changed
 from pos_api.stock.planning import plan_movements
-from pos_api.stock.store_sync import mark_unsent
+from pos_api.stock.store_sync import ALIGNED, STORE_ALIGNED, mark_unsent
 
 _ATTEMPTS = 200
 
@@ -226,6 +226,31 @@ def move(
         project(db, [movement])
         return movement
     raise RuntimeError(f"the stock of {sku!r} could not be moved in {_ATTEMPTS} rounds")
+
+
+@one_primary()
+def align(
+    db: Db, sku: str, units: Quantity, *, after: int, store: str, note: str, in_store: bool = False
+) -> Movement | None:
+    """Bring a product's stock here to a store's by these `units`; with `in_store` the store's to that here: the
+    movement then moves nothing here and is to be sent to the store. It is made only while the product's last movement
+    is number `after`, since what was compared is of then; None where the product has moved meanwhile."""
+    balances: dict[str, Balance] = {}
+    catch_up(db, balances, [sku])
+    if balances[sku].seq != after:
+        return None
+    moved, reason = (0, STORE_ALIGNED) if in_store else (units, ALIGNED)
+    movement = _next_movement(sku, balances[sku], moved, None, reason, f"store:{store}")
+    movement["note"] = note
+    if in_store:
+        movement["store_quantity"] = units
+        movement["unsent"] = [{"store": store}]
+    try:
+        movements(db).insert_one(_marked(db, movement, store))
+    except DuplicateKeyError:
+        return None
+    project(db, [movement])
+    return movement
 
 
 def _next_movement(

@@ -26,9 +26,10 @@ class UnsentMark(TypedDict):
     store: str
 
 
-SyncOutcome = Literal["applied", "not_managed", "unknown", "refused", "not_sold"]
+SyncOutcome = Literal["applied", "not_managed", "unknown", "refused", "not_sold", "switched_off"]
 """What became of a movement at a store: its stock was changed; the store does not manage the stock of the product, does
-not know it, or refused it (`message` says why); or, without being sent, the store does not sell the product."""
+not know it, or refused it (`message` says why); or, without being sent, the store does not sell the product, or its
+stock sync was switched off before."""
 
 
 class SentMark(TypedDict):
@@ -49,6 +50,9 @@ class StoredStockSync(TypedDict, total=False):
     on: Required[bool]
     since: datetime
     """Movements made from then on are sent to the store."""
+    aligned_at: datetime
+    """When the stock here and in the store was last made equal, product by product; absent while that is not finished:
+    it has to be done again then."""
     off_because: str
     """Why it was switched off by the service itself."""
     holder: str

@@ -14,6 +14,11 @@ from pos_api.database.client import Db, Document
 from pos_api.database.recently_read import RecentlyRead
 from pos_api.stock.model import Movement, StoredStockRefusal, StoredStockSync
 
+ALIGNED = "reconcile"
+"""The reason of a movement that brings a product's stock here to a store's: its cause is `store:` and the store."""
+STORE_ALIGNED = "shop_aligned"
+"""The reason of a movement that brings a store's stock of a product to the stock here (`store_quantity`)."""
+
 _ATTRIBUTE = "_pos_synced_stores"
 UNSENT = "unsent.store_1_sku_1_seq_1"
 """The index of movements that stores have still to be sent."""
@@ -55,6 +60,23 @@ def unsent_units(db: Db, store: str, products: Iterable[str] | None = None) -> d
         sent = units_for_store(cast(Movement, movement))
         units[movement["sku"]] = whole(units.get(movement["sku"], 0) + sent)
     return units
+
+
+def unsent_in_order(db: Db, store: str, product: str) -> list[Quantity]:
+    """The units of each movement of a product that a store has still to be sent, the oldest first."""
+    fields = {"quantity": 1, "store_quantity": 1}
+    found = db.stock_movements.find({"unsent.store": store, "sku": product}, fields, hint=UNSENT).sort("seq", 1)
+    return [units_for_store(cast(Movement, movement)) for movement in found]
+
+
+def is_on(db: Db, store: str) -> bool:
+    """Whether stock is sent to a store."""
+    return states(db).find_one({"_id": store, "on": True}, {"_id": 1}) is not None
+
+
+def is_aligned(db: Db, store: str) -> bool:
+    """Whether both sides were made equal to the end since stock sync of a store was last switched on."""
+    return states(db).find_one({"_id": store, "aligned_at": {"$exists": True}}, {"_id": 1}) is not None
 
 
 def states(db: Db) -> Collection[StoredStockSync]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 from marshmallow import Schema, ValidationError, fields, validate
 
 from pos_api.catalogue import product_csv
 from pos_api.catalogue.product_csv import MAX_NAME, MAX_SKU
+from pos_api.stock.model import SyncOutcome
 from pos_api.web.api.pages import PageQuery
 from pos_api.web.api.schemas import Money, Quantity, Time, Trimmed
 
@@ -153,7 +154,10 @@ class Movement(Schema):
     balance = Quantity(required=True, metadata={"description": "The stock after it.", "example": 10})
     reason = fields.String(
         required=True,
-        metadata={"description": "order, return, opening, count, or an adjustment's reason.", "example": "order"},
+        metadata={
+            "description": "order, return, opening, count, reconcile, shop_aligned, or an adjustment's reason.",
+            "example": "order",
+        },
     )
     order = fields.String(required=True, allow_none=True, metadata={"example": "default:4711"})
     by = fields.String(required=True, allow_none=True, metadata={"description": "The person.", "example": None})
@@ -163,6 +167,39 @@ class Movement(Schema):
         metadata={"description": "The delivery that caused it; see /api/inbox.", "example": "9f86d081884c7d65…"},
     )
     note = fields.String(required=True, metadata={"example": ""})
+
+
+_STATES = ("waiting", *get_args(SyncOutcome))
+
+
+class MovementAtStore(Schema):
+    """What became of a movement at a store with stock sync."""
+
+    store = fields.String(required=True, metadata={"example": "default"})
+    state = fields.String(
+        required=True,
+        validate=validate.OneOf(_STATES),
+        metadata={
+            "description": "waiting: still to be sent. applied: the shop's stock was changed. not_managed, unknown, "
+            "refused: the shop keeps no stock of the product, does not know it, or says in `message` why not. Not "
+            "sent: not_sold there; switched_off: stock sync was switched off before.",
+            "example": "applied",
+        },
+    )
+    at = Time(required=True, allow_none=True, metadata={"example": "2026-11-22T06:51:09Z"})
+    quantity = Quantity(
+        required=True, allow_none=True, metadata={"description": "The shop's stock after it.", "example": 10}
+    )
+    message = fields.String(required=True, metadata={"example": ""})
+
+
+class LedgerMovement(Movement):
+    """One step of the ledger, and what became of it at each shop that stock is sent to."""
+
+    oversold = fields.Boolean(
+        required=True, metadata={"description": "It brought the stock below zero.", "example": False}
+    )
+    stores = fields.List(fields.Nested(MovementAtStore), required=True)
 
 
 class NewProduct(Schema):
@@ -232,7 +269,7 @@ class Moved(Schema):
     """The product and the movement that was made."""
 
     product = fields.Nested(Product, required=True)
-    movement = fields.Nested(Movement, required=True)
+    movement = fields.Nested(LedgerMovement, required=True)
 
 
 class RowError(Schema):

@@ -30,8 +30,8 @@ from pos_api.web.api.product_schemas import (
     Count,
     ImportReport,
     ItemQuery,
+    LedgerMovement,
     Moved,
-    Movement,
     MovementQuery,
     NewProduct,
     Once,
@@ -114,7 +114,7 @@ def change_product(query: Document, changes: Changes) -> Any:
 def _answer(done: StaffMovement) -> Any:
     listeners.notify(done.events)
     stock_events.publish(services().db, done.events)
-    return success({"product": _shown(done.product), "movement": presentation.movement(done.movement)})
+    return success({"product": _shown(done.product), "movement": presentation.ledger_movement(done.movement)})
 
 
 @blp.post("/count")
@@ -155,15 +155,16 @@ def adjust_product(headers: Document, given: Document) -> Any:
 @staff("viewer", scope=READ)
 @fails_with(400, 404)
 @blp.arguments(MovementQuery, location="query")
-@blp.response(200, page_of(Movement))
+@blp.response(200, page_of(LedgerMovement))
 def list_movements(query: Document) -> Any:
-    """The stock ledger of a product, newest first: it answers “why is this 7?”."""
+    """The stock ledger of a product, newest first: it answers “why is this 7?”, and what became of each movement at
+    each shop that stock is sent to."""
     position = pages.after(query["cursor"], int)
     limit = query["limit"]
     before = position[0] if position else None
     found = queries.movements(services().db, query["sku"], before=before, limit=limit + 1)
     rows, info = pages.page(found, limit, lambda movement: [movement["seq"]])
-    return success([presentation.movement(movement) for movement in rows], page=info)
+    return success([presentation.ledger_movement(movement) for movement in rows], page=info)
 
 
 _CSV_EXAMPLE = 'sku,name,price,stock,low_stock_threshold\nbeans-1kg,"Coffee beans, 1 kg",189.00,12,5\n'

@@ -22,7 +22,9 @@ PROBLEMS = ("missing", "stale", "different", "gone", "deleted here", "unusable")
 
 
 def _repair() -> fields.String:
-    done = "created, updated, unchanged, aligned or switched on: repaired. Anything else: not repaired, see cause."
+    done = (
+        "created, updated, unchanged, aligned, sent or switched on: repaired. Anything else: not repaired, see cause."
+    )
     return fields.String(metadata={"description": f"{done} Absent where nothing was tried.", "example": "updated"})
 
 
@@ -85,14 +87,20 @@ class Explanation(Schema):
 
 
 class StockDiscrepancy(Schema):
-    """A product whose stock here is not the shop's, less what orders still pending hold here."""
+    """A product whose stock here is not the shop's, less what orders still pending hold here and with what is on the
+    way to the shop."""
 
     product = fields.String(required=True, allow_none=True, metadata={"example": "beans-1kg"})
     sku = fields.String(required=True, metadata={"example": "beans-1kg"})
     name = fields.String(required=True, allow_none=True, metadata={"example": "Coffee beans, 1 kg"})
+    shop_id = fields.Integer(metadata={"description": "Its id in the shop.", "example": 17})
     here = Quantity(required=True, allow_none=True, metadata={"example": 5})
     shop = Quantity(required=True, metadata={"example": 10})
     held_by_pending = Quantity(required=True, metadata={"example": 2})
+    on_the_way = Quantity(metadata={"description": "Units that the shop has still to be sent.", "example": 0})
+    stock_sync = fields.Boolean(
+        metadata={"description": "Stock is sent to the shop, so both should be equal.", "example": False}
+    )
     difference = Quantity(required=True, allow_none=True, metadata={"example": -3})
     explained = fields.List(fields.Nested(Explanation), required=True)
     unexplained = Quantity(required=True, metadata={"description": "0 where the ledger shows the whole cause."})

@@ -88,6 +88,8 @@ def test_an_adjustment_says_how_many_why_and_who(client: FlaskClient) -> None:
         "by": "berta",
         "event_key": None,
         "note": "fell",
+        "oversold": False,
+        "stores": [],
     }
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pos_api.common.time import now
 from pos_api.database.client import Db
 from pos_api.inbox.model import Outcome
 from pos_api.senders.base import Ingest
+from pos_api.senders.woocommerce.reconcile.model import Side
 from pos_api.senders.woocommerce.reconcile.report import Report
 from pos_api.senders.woocommerce.shop_reader import ShopReader
 from pos_api.stores.model import Store
@@ -20,7 +22,8 @@ class Options:
 
     `repair` applies what the shop has to orders and products that differ and adds those that are missing;
     `repair_webhooks` switches the shop's disabled webhooks on again, and then compares from before they went off;
-    `align` brings the stock of these SKUs to the shop's; with `accept_gone` a repair archives products and marks orders
+    `align` brings the stock of these SKUs to the shop's, `align_shop` the shop's to that here, and `align_all` that of
+    all others to the side that it names as right; with `accept_gone` a repair archives products and marks orders
     deleted however many of them are gone from the shop at once. What changed within `grace` may still be on its way and
     is left for the next time.
 
@@ -32,7 +35,9 @@ class Options:
     repair: bool = False
     repair_webhooks: bool = False
     every_product: bool = True
-    align: tuple[str, ...] = field(default=())
+    align: Collection[str] = ()
+    align_shop: Collection[str] = ()
+    align_all: Side | None = None
     accept_gone: bool = False
     grace: timedelta = timedelta()
 

@@ -11,6 +11,9 @@ Kind: TypeAlias = Literal["orders", "products"]
 ORDERS: Kind = "orders"
 PRODUCTS: Kind = "products"
 
+Side: TypeAlias = Literal["shop", "pos"]
+"""Whose stock of a product is right."""
+
 OrderProblem: TypeAlias = Literal["missing", "stale", "different", "gone", "deleted here", "unusable"]
 ProductProblem: TypeAlias = Literal["changed", "gone", "restored"]
 
@@ -73,15 +76,21 @@ class Explanation(TypedDict):
 
 
 class StockDiscrepancy(Discrepancy):
-    """A product whose stock here is not the shop's, less what orders still pending hold here. `product` is None, and
-    `here` and `difference` with it, where the product is not known here."""
+    """A product whose stock here is not the shop's, less what orders still pending hold here and with what is on the
+    way to the shop. `product` is None, and `here` and `difference` with it, where the product is not known here.
+
+    `shop_id` is its id there, `on_the_way` what the shop has still to be sent, `stock_sync` whether stock is sent to
+    the shop, so that both should be equal."""
 
     product: str | None
     sku: str
     name: str | None
+    shop_id: int
     here: Quantity | None
     shop: Quantity
     held_by_pending: Quantity
+    on_the_way: Quantity
+    stock_sync: bool
     difference: Quantity | None
     explained: list[Explanation]
     unexplained: Quantity

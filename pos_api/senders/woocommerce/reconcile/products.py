@@ -19,7 +19,6 @@ from pos_api.catalogue.lookup import lookup
 from pos_api.catalogue.matching import line_reference
 from pos_api.catalogue.model import ProductDocument, ProductUpdate, is_owned_by_another_store
 from pos_api.common.batches import in_batches
-from pos_api.common.quantity import Quantity
 from pos_api.database.client import Document
 from pos_api.senders.woocommerce.reconcile import stock
 from pos_api.senders.woocommerce.reconcile.comparison import Comparison
@@ -29,7 +28,6 @@ from pos_api.senders.woocommerce.reconcile.report import too_many_gone
 from pos_api.senders.woocommerce.row_commands import command_of
 from pos_api.senders.woocommerce.rows import Row, shown_text
 from pos_api.senders.woocommerce.shop_reader import Unread
-from pos_api.stock.reserved import reserved_units
 from pos_api.stores.model import Store
 
 _BATCH = 100
@@ -37,11 +35,11 @@ _BATCH = 100
 
 @dataclass(frozen=True, slots=True)
 class _Catalogue:
-    """A comparison of products; `reserved` are units by product that orders hold and the shop has not taken, `deleted`
-    the products found deleted in the shop, which are repaired last: when it is known how many they are."""
+    """A comparison of products; `sides` is what is known here of their stock, `deleted` the products found deleted in
+    the shop, which are repaired last: when it is known how many they are."""
 
     comparison: Comparison
-    reserved: dict[str, Quantity]
+    sides: stock.Sides
     deleted: list[ProductFinding] = field(default_factory=list)
 
     def key(self, shop_id: int) -> str:
@@ -55,11 +53,11 @@ def compare(comparison: Comparison, skus: set[str] | None) -> None:
     """Note the products that differ, are gone from the shop, or are not known here, and where the stock differs; a
     repair brings them to what the shop has, stock excepted. `skus` None are all products. Where many are gone at once,
     they stay as they are unless that is accepted. Raises ShopError."""
-    catalogue = _Catalogue(comparison, reserved_units(comparison.db, comparison.store.id))
+    catalogue = _Catalogue(comparison, stock.sides_of(comparison))
     if skus is None:
         _compare_all(catalogue)
     else:
-        for ids in in_batches(_ids_of(comparison, {"_id": {"$in": sorted(skus)}}), _BATCH):
+        for ids in in_batches(_ids_of(comparison, {"_id": {"$in": sorted(skus | catalogue.sides.refused)}}), _BATCH):
             _compare_each(catalogue, ids)
     _note_deleted(catalogue)
 
@@ -122,7 +120,7 @@ def _compare_rows(catalogue: _Catalogue, rows: list[Row]) -> None:
         if key in by_key:
             _compare_content(catalogue, row, by_key[key])
         if product is not None:
-            stock.compare(comparison, row, product.id, catalogue.reserved)
+            stock.compare(comparison, row, product.id, catalogue.sides)
         elif sku and stock.units(row) is not None and _is_for_sale(comparison, row):
             stock.note_unknown(comparison, row)
 

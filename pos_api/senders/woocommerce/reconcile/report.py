@@ -27,7 +27,7 @@ from pos_api.senders.woocommerce.shop_reader import Unread
 
 _MOST_STORED = 500
 _FEW_GONE, _SHARE_GONE = 20, 0.1
-_REPAIRED = frozenset({"created", "updated", "unchanged", "aligned", "switched on"})
+_REPAIRED = frozenset({"created", "updated", "unchanged", "aligned", "sent", "switched on"})
 
 D = TypeVar("D", OrderDiscrepancy, ProductDiscrepancy, StockDiscrepancy)
 
@@ -140,8 +140,9 @@ def is_repaired(discrepancy: Mapping[str, Any]) -> bool:
 
 
 def is_open(discrepancy: Mapping[str, Any]) -> bool:
-    """Whether there is something left to repair; stock that is explained is in sync."""
-    return not is_repaired(discrepancy) and discrepancy.get("unexplained") != 0
+    """Whether there is something left to repair; stock that is explained is in sync, unless it is sent to the shop."""
+    is_explained = discrepancy.get("unexplained") == 0 and not discrepancy.get("stock_sync")
+    return not (is_repaired(discrepancy) or is_explained)
 
 
 def too_many_gone(gone: int, known: int) -> bool:

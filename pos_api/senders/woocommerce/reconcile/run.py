@@ -12,16 +12,21 @@ from pos_api.database.client import Db
 from pos_api.figures import outage_detection
 from pos_api.senders import comparison_events, comparisons
 from pos_api.senders.base import Ingest
-from pos_api.senders.woocommerce.reconcile import orders, products, stock, webhooks
+from pos_api.senders.woocommerce.reconcile import alignment, orders, products, webhooks
 from pos_api.senders.woocommerce.reconcile.comparison import Comparison, Options
 from pos_api.senders.woocommerce.reconcile.model import ORDERS, OutageShown, ReportShown
 from pos_api.senders.woocommerce.reconcile.report import LeftOpen, Report, is_repaired, left_open, storable
 from pos_api.senders.woocommerce.shop_error import ShopError, unexpected_as_shop_error
 from pos_api.senders.woocommerce.shop_reader import ShopReader
+from pos_api.stock import store_sync as stock_sync
 from pos_api.stores.registry import Stores
 
 OVERLAP = timedelta(minutes=10)
 """By so much a comparison begins before the one before it ended."""
+NOT_ALIGNED = (
+    "Stock is sent to the shop, but the two sides were not made equal to the end: "
+    "`pos-api store set {} --stock-sync on` goes on with it."
+)
 SWEEP = timedelta(days=30)
 """How far back the daily comparison looks."""
 
@@ -54,7 +59,9 @@ def _compare(comparison: Comparison) -> None:
     report.stock, report.unread = list(before.stock), list(before.unread)
     touched = orders.compare(comparison, before.orders)
     products.compare(comparison, None if options.every_product else touched | before.products)
-    stock.align(comparison, asked_at)
+    alignment.align(comparison, asked_at)
+    if stock_sync.is_on(db, report.store) and not stock_sync.is_aligned(db, report.store):
+        report.notes.append(NOT_ALIGNED.format(report.store))
 
 
 def begin_before_gap(report: Report, reconciled_until: datetime | None) -> datetime:

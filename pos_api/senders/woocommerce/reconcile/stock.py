@@ -1,24 +1,21 @@
-"""Stock: expected here is the shop's, less what orders hold here that the shop has not taken yet."""
+"""Stock: expected in the shop is what is here, with what orders hold here that the shop has not taken yet, and without
+what the shop has still to be sent."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
-from pos_api.catalogue import stock_events
-from pos_api.catalogue.stock_management import MANAGED_AGAIN
 from pos_api.common.quantity import Quantity, quantity, whole
-from pos_api.database.client import Document
 from pos_api.senders.woocommerce.envelope import envelope
 from pos_api.senders.woocommerce.reconcile.comparison import Comparison
 from pos_api.senders.woocommerce.reconcile.model import PRODUCTS, Explanation, StockDiscrepancy
+from pos_api.senders.woocommerce.reconcile.stock_moved import moved_here
 from pos_api.senders.woocommerce.rows import Row, shown_text
-from pos_api.stock import ledger
-from pos_api.stock.model import stock_changed
 from pos_api.stock.reserved import reserved_units
+from pos_api.stock.store_sync import is_on, refusals, unsent_in_order, unsent_units
 
-ALIGNED = "reconcile"
-"""The reason of a movement that brings a SKU to the shop's stock. What came before it explains no discrepancy after."""
-
+_LOOKS = 3
 _LONGEST_SKU = 10_000
 
 
@@ -46,82 +43,155 @@ def is_sound(row: Row) -> bool:
     return row.get("manage_stock") is not True or units(row) is not None
 
 
-def compare(comparison: Comparison, row: Row, product_id: str, reserved: dict[str, Quantity]) -> None:
-    """Note where the stock of a product is not what the shop's makes one expect; confirmed by a second look at it.
-    `reserved` are units by product that orders hold and the shop has not taken yet."""
+# --- what is known here -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """What is known here of the stock of all products of a shop, by product, when the comparison begins: units that
+    orders hold and the shop has not taken, units that it has still to be sent, and the products of which it did not
+    take a movement. `synced` is whether stock is sent to it."""
+
+    reserved: dict[str, Quantity]
+    unsent: dict[str, Quantity]
+    refused: frozenset[str]
+    synced: bool
+
+
+def sides_of(comparison: Comparison) -> Sides:
+    """What is known here of the stock of all products."""
+    db, store = comparison.db, comparison.store.id
+    refused = frozenset(each["product"] for each in refusals(db).find({"store": store}, {"product": 1}))
+    return Sides(reserved_units(db, store), unsent_units(db, store), refused, is_on(db, store))
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """What is known here of the stock of one product; `unsent` are the units of each movement that the shop has still
+    to be sent, the oldest first."""
+
+    product: str
+    seq: int
+    sku: str
+    name: str | None
+    stock: Quantity
+    held: Quantity
+    unsent: tuple[Quantity, ...]
+
+    def difference(self, there: Quantity) -> Quantity:
+        """By how much the stock here is off what is expected of the shop's."""
+        return discrepancy_of(self.stock, there, self.held, self.unsent)
+
+
+def here(comparison: Comparison, product_id: str) -> Here:
+    """What is known here now of the stock of a product."""
+    db, store = comparison.db, comparison.store.id
+    unsent = tuple(unsent_in_order(db, store, product_id))
+    held = reserved_units(db, store, product_id).get(product_id, 0)
+    found = db.products.find_one({"_id": product_id}, {"stock": 1, "seq": 1, "sku": 1, "name": 1})
+    assert found is not None
+    return Here(product_id, found["seq"], found["sku"], found["name"], found["stock"], held, unsent)
+
+
+def discrepancy_of(here: Quantity, there: Quantity, held: Quantity, unsent: Sequence[Quantity] = ()) -> Quantity:
+    """By how much the stock here is off what is expected from the shop's, when orders hold `held` units that the shop
+    has not taken, and these movements have still to be sent to it. The shop may have done the first of them already,
+    while its answer is on the way: then there is none."""
+    difference = whole(here + held - sum(unsent) - there)
+    done: Quantity = 0
+    for units in unsent:
+        done = whole(done + units)
+        if whole(difference + done) == 0:
+            return 0
+    return difference
+
+
+# --- comparing --------------------------------------------------------------------------------------------------------
+
+
+def compare(comparison: Comparison, row: Row, product_id: str, sides: Sides) -> None:
+    """Note where the stock of a product is not what the shop's makes one expect; confirmed by a second look at it."""
     if (there := units(row)) is None:
         return
     db, report = comparison.db, comparison.report
     report.stock_compared += 1
-    held = reserved.get(product_id, 0)
-    product = _product(comparison, product_id)
-    if not discrepancy_of(product["stock"], there, held):
+    stored = db.products.find_one({"_id": product_id}, {"stock": 1, "seq": 1})
+    assert stored is not None
+    held, unsent = sides.reserved.get(product_id, 0), sides.unsent.get(product_id, 0)
+    if not discrepancy_of(stored["stock"], there, held, [unsent]):
+        if not unsent:
+            _no_longer_refused(comparison, product_id, stored["seq"], sides)
         return
-    again, unread = comparison.shop.product(row["id"])  # the list may be older than what came in meanwhile
-    report.not_read(PRODUCTS, [unread] if unread else [])
-    if again is None or (there := units(again)) is None:
+    if (looked := _look_again(comparison, row, product_id)) is None:
         return
-    held = reserved_units(db, comparison.store.id, product_id).get(product_id, 0)
-    product = _product(comparison, product_id)
-    if discrepancy_of(product["stock"], there, held):
-        moved = _moved_here(comparison, product_id)
-        report.stock.append(describe(product, there, held, moved))
+    known, there = looked
+    if known.difference(there):
+        moved = moved_here(db, comparison.store.id, product_id)
+        report.stock.append(describe(known, there, row["id"], moved, synced=sides.synced))
+    elif not known.unsent:
+        _no_longer_refused(comparison, product_id, known.seq, sides)
 
 
-def discrepancy_of(here: Quantity, there: Quantity, held: Quantity) -> Quantity:
-    """By how much the stock here is off what is expected from the shop's, when orders hold `held` units that the
-    shop has not taken."""
-    return whole(here - (there - held))
+def _look_again(comparison: Comparison, row: Row, product_id: str) -> tuple[Here, Quantity] | None:
+    """What is known here and the shop's stock, of one moment: the list may be older than what came in meanwhile. None
+    where the shop has none, or the product keeps moving: then the next comparison looks at it."""
+    known = here(comparison, product_id)
+    for _ in range(_LOOKS):
+        again, unread = comparison.shop.product(row["id"])
+        comparison.report.not_read(PRODUCTS, [unread] if unread else [])
+        there = units(again) if again is not None else None
+        if there is None:
+            return None
+        before, known = known, here(comparison, product_id)
+        if known == before:
+            return known, there
+    return None
 
 
-def describe(product: Document, there: Quantity, held: Quantity, moved: dict[str, Quantity]) -> StockDiscrepancy:
+def _no_longer_refused(comparison: Comparison, product_id: str, seq: int, sides: Sides) -> None:
+    """Both sides are equal as of this movement: nothing is left of what the shop did not take up to it."""
+    if product_id in sides.refused:
+        settle_refusal(comparison, product_id, seq)
+
+
+def settle_refusal(comparison: Comparison, product_id: str, seq: int) -> None:
+    """Delete the refusal of a product, unless it is of a movement after number `seq`."""
+    store = comparison.store.id
+    refusals(comparison.db).delete_one({"_id": f"{store}:{product_id}", "seq": {"$lte": seq}})
+
+
+def describe(
+    known: Here, there: Quantity, shop_id: int, moved: Mapping[str, Quantity], *, synced: bool = False
+) -> StockDiscrepancy:
     """The discrepancy of a product; `moved` are units by cause that moved here and not in the shop."""
-    discrepancy = discrepancy_of(product["stock"], there, held)
+    difference = known.difference(there)
     explained: list[Explanation] = [{"cause": cause, "quantity": number} for cause, number in moved.items() if number]
-    unexplained = whole(discrepancy - sum(moved.values()))
+    unexplained = whole(difference - sum(moved.values()))
+    on_the_way = whole(sum(known.unsent))
     return {
-        "product": product["_id"],
-        "sku": product["sku"],
-        "name": product["name"],
-        "here": product["stock"],
+        "product": known.product,
+        "sku": known.sku,
+        "name": known.name,
+        "shop_id": shop_id,
+        "here": known.stock,
         "shop": there,
-        "held_by_pending": held,
-        "difference": discrepancy,
+        "held_by_pending": known.held,
+        "on_the_way": on_the_way,
+        "stock_sync": synced,
+        "difference": difference,
         "explained": explained,
         "unexplained": unexplained,
-        "cause": _cause(explained, unexplained),
+        "cause": "; ".join(_causes(explained, unexplained, on_the_way)),
     }
 
 
-def _cause(explained: list[Explanation], unexplained: Quantity) -> str:
+def _causes(explained: Iterable[Explanation], unexplained: Quantity, on_the_way: Quantity) -> list[str]:
     causes = [f"{each['cause']}: {each['quantity']:+g}" for each in explained]
     if unexplained:
         causes.append(f"{unexplained:+g} by a change of stock in the shop that was no order, or an order not in sync")
-    return "; ".join(causes)
-
-
-def _product(comparison: Comparison, product_id: str) -> Document:
-    product = comparison.db.products.find_one({"_id": product_id}, {"stock": 1, "sku": 1, "name": 1})
-    assert product is not None
-    return product
-
-
-def _moved_here(comparison: Comparison, product_id: str) -> dict[str, Quantity]:
-    """Units by cause that moved here and not in the shop, since both were last the same."""
-    movements = comparison.db.stock_movements
-    same = {"sku": product_id, "reason": {"$in": [ALIGNED, MANAGED_AGAIN]}}
-    start = movements.find_one(same, {"seq": 1}, sort=[("seq", -1)])
-    by = {"$ifNull": [{"$first": {"$split": ["$order", ":"]}}, ""]}
-    sums = movements.aggregate(
-        [
-            {"$match": {"sku": product_id, "seq": {"$gt": start["seq"] if start else 1}}},
-            {"$project": {"quantity": 1, "by": by}},
-            {"$match": {"by": {"$ne": comparison.store.id}}},
-            {"$group": {"_id": {"$eq": ["$by", ""]}, "units": {"$sum": "$quantity"}}},
-        ]
-    )
-    names = {True: "counted, sold or adjusted here", False: "orders of other stores"}
-    return {names[each["_id"]]: whole(each["units"]) for each in sums}
+    if on_the_way:
+        causes.append(f"besides, {on_the_way:+g} on the way to the shop")
+    return causes
 
 
 def note_unknown(comparison: Comparison, row: Row) -> None:
@@ -132,9 +202,12 @@ def note_unknown(comparison: Comparison, row: Row) -> None:
         "product": None,
         "sku": sku_of(row),
         "name": shown_text(row.get("name")),
+        "shop_id": row["id"],
         "here": None,
         "shop": there,
         "held_by_pending": 0,
+        "on_the_way": 0,
+        "stock_sync": False,
         "difference": None,
         "explained": [],
         "unexplained": there,
@@ -146,29 +219,3 @@ def note_unknown(comparison: Comparison, row: Row) -> None:
         if outcome.reason or outcome.warnings:
             entry["cause"] = outcome.reason or outcome.warnings[0].message
     comparison.report.stock.append(entry)
-
-
-def align(comparison: Comparison, asked_at: datetime) -> None:
-    """Bring the stock of the SKUs asked for to the shop's, unless orders came in since `asked_at`: theirs may be on the
-    way."""
-    report, store, wanted = comparison.report, comparison.store, set(comparison.options.align)
-    entries = [each for each in report.stock if each["difference"] and {each["sku"], each["product"]} & wanted]
-    if not entries:
-        return
-    if comparison.shop.any_order_changed_since(asked_at - timedelta(seconds=1)):
-        report.problem = "Orders came in while stock was compared, so none was aligned; try again in a moment."
-        return
-    for entry in entries:
-        assert entry["product"] is not None
-        assert entry["difference"] is not None
-        note = f"{store.name} has {entry['shop']:g}"
-        cause = f"store:{store.id}"
-        movement = ledger.move(
-            *(comparison.db, entry["product"], -entry["difference"]),
-            reason=ALIGNED,
-            cause=cause,
-            note=note,
-            store=store.id,
-        )
-        stock_events.publish(comparison.db, [stock_changed(movement, store.id)])
-        entry["repair"] = "aligned"

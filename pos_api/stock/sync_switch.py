@@ -1,0 +1,87 @@
+"""Stock sync of a store is switched on and off. Switching it on is a part of making both sides equal
+(`senders.woocommerce.stock_sync`); off needs no shop."""
+
+from __future__ import annotations
+
+import time
+
+from pos_api.common.time import now
+from pos_api.database import recently_read
+from pos_api.database.client import Db
+from pos_api.errors import Unavailable
+from pos_api.staff import audit
+from pos_api.stock.model import SentMark
+from pos_api.stock.store_sync import is_on, states, synced_stores
+
+_LONGEST_WAIT = 300.0
+_LOOK_EVERY = 0.1
+
+RESTORED = "A backup was restored, which does not have what was sent since it was made."
+CONNECTED_ELSEWHERE = "The store was connected to another address."
+DISCONNECTED = "The store was disconnected."
+
+
+def switch_on(db: Db, store: str) -> None:
+    """Have every movement from now on sent to a store; returns when each process knows. What an earlier switching off
+    that a crash cut short left to be sent goes first: it is older than the comparison to be made."""
+    if not is_on(db, store):
+        _drop_waiting(db, store)
+    left = dict.fromkeys(
+        ("off_because", "aligned_at", "failures", "last_error", "last_error_at", "next_attempt_at"), ""
+    )
+    states(db).update_one({"_id": store}, {"$set": {"on": True}, "$unset": left}, upsert=True)
+    synced_stores(db).refresh()
+    recently_read.wait_until_known()
+    states(db).update_one({"_id": store, "on": True, "since": None}, {"$set": {"since": now()}})
+
+
+def note_aligned(db: Db, store: str) -> None:
+    """Note that both sides were made equal."""
+    states(db).update_one({"_id": store, "on": True}, {"$set": {"aligned_at": now()}})
+
+
+def switch_off(db: Db, store: str, *, because: str | None = None) -> int:
+    """Send a store nothing any more; returns how many movements were still to be sent, which it is not sent then. They
+    stay in the ledger, with that as what became of them. `because` says why where nobody asked for it.
+
+    It waits until no process sends to the store. Raises Unavailable where that takes too long; run again it goes on.
+    """
+    off = {"on": False} | ({"off_because": because} if because else {})
+    left = dict.fromkeys(("since", "aligned_at", *(() if because else ("off_because",))), "")
+    states(db).update_one({"_id": store}, {"$set": off, "$unset": left})
+    synced_stores(db).refresh()
+    recently_read.wait_until_known()
+    _wait_until_nobody_sends(db, store)
+    return _drop_waiting(db, store)
+
+
+def switch_off_if_on(db: Db, store: str, because: str) -> None:
+    """Switch a store off where it is on, or was left in between by a crash, and record that in the audit."""
+    waits = db.stock_movements.find_one({"unsent.store": store}, {"_id": 1})
+    if is_on(db, store) or waits:
+        with audit.act(db, "store.stock", target=store, details={"on": False, "because": because}) as details:
+            details["not_sent"] = switch_off(db, store, because=because)
+
+
+def switch_all_off(db: Db, because: str) -> list[str]:
+    """Switch every store off, as after a restore, when no process runs; returns those that were on."""
+    were_on = [each["_id"] for each in states(db).find({"on": True}, {"_id": 1})]
+    for store in were_on:
+        states(db).update_one({"_id": store}, {"$unset": {"holder": "", "lease_until": ""}})
+        switch_off_if_on(db, store, because)
+    return were_on
+
+
+def _wait_until_nobody_sends(db: Db, store: str) -> None:
+    began = time.monotonic()
+    held = {"_id": store, "holder": {"$exists": True}, "$expr": {"$gt": ["$lease_until", "$$NOW"]}}
+    while states(db).find_one(held, {"_id": 1}):
+        if time.monotonic() - began > _LONGEST_WAIT:
+            raise Unavailable(f"Stock is still being sent to {store!r}; switch it off again in some minutes.")
+        time.sleep(_LOOK_EVERY)
+
+
+def _drop_waiting(db: Db, store: str) -> int:
+    sent: SentMark = {"store": store, "outcome": "switched_off", "at": now()}
+    update = {"$pull": {"unsent": {"store": store}}, "$push": {"sent": sent}}
+    return db.stock_movements.update_many({"unsent.store": store}, update).modified_count
