@@ -18,6 +18,7 @@ from pos_api.events import Event
 
 if TYPE_CHECKING:
     from prometheus_client import Counter, Histogram
+    from prometheus_client.core import Metric
 _SHARED = "PROMETHEUS_MULTIPROC_DIR"
 _INBOX = {
     "waiting": "Events that wait or are being worked on.",
@@ -31,6 +32,12 @@ _OUTBOX = {
     "pos_webhook_subscriptions_failing": ("failing", "Those of them that have failed only, for a day or longer."),
     "pos_webhook_subscriptions_disabled": ("disabled", "Subscriptions that were switched off as they failed."),
 }
+_STOCK = {
+    "pos_stock_waiting": ("waiting", "Movements of stock that wait to be sent to the store."),
+    "pos_stock_oldest_waiting_seconds": ("oldest_waiting_seconds", "Age of the oldest of them."),
+    "pos_stock_failures": ("failures", "Requests to the store that failed since the last that was answered."),
+    "pos_stock_refusals": ("refusals", "Products of which the store did not take a movement."),
+}
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -43,6 +50,8 @@ class _Figures:
     batch_seconds: Histogram
     webhooks: Counter
     webhook_seconds: Histogram
+    stock_sent: Counter
+    stock_failures: Counter
 
 
 @cache
@@ -57,6 +66,8 @@ def _figures() -> _Figures:
         Histogram("pos_batch_seconds", "Seconds to apply a batch."),
         Counter("pos_webhook_attempts", "Attempts to deliver an event to a subscriber, by outcome.", ["outcome"]),
         Histogram("pos_webhook_seconds", "Seconds until a subscriber has answered, or the attempt failed."),
+        Counter("pos_stock_sent", "Movements of stock that a store need not be sent any more.", ["store", "outcome"]),
+        Counter("pos_stock_request_failures", "Requests to a store with movements of stock that failed.", ["store"]),
     )
 
 
@@ -99,6 +110,16 @@ def _webhooks(outcome: str) -> Counter:
     return _figures().webhooks.labels(outcome)
 
 
+def stock_sent(store: str, outcome: str) -> None:
+    """A movement of stock was sent to a store, or need not be: what became of it."""
+    _figures().stock_sent.labels(store, outcome).inc()
+
+
+def stock_request_failed(store: str) -> None:
+    """A request with movements of stock failed."""
+    _figures().stock_failures.labels(store).inc()
+
+
 def share() -> None:
     """Let the processes forked from this one share their figures; called before the fork."""
     os.environ[_SHARED] = tempfile.mkdtemp(prefix="pos-metrics-")
@@ -110,12 +131,18 @@ def stop_sharing() -> None:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def page(inbox: Mapping[str, int] | None, key_ages: Mapping[str, float], outbox: Mapping[str, float]) -> bytes:
+def page(
+    inbox: Mapping[str, int] | None,
+    key_ages: Mapping[str, float],
+    outbox: Mapping[str, float],
+    stock: Mapping[str, Mapping[str, float]],
+) -> bytes:
     """Every figure in Prometheus' text format; `inbox` has how many events are in it, by what is true of them (see
     `_INBOX`); None where the database can't be asked. `key_ages` has the age of each store's oldest API key in
-    seconds, `outbox` how deliveries to subscribers fare (`outbox.backlog.figures`)."""
+    seconds, `outbox` how deliveries to subscribers fare (`outbox.backlog.figures`), `stock` how
+    the sending of stock to each store does (`stock.sync_backlog.figures`)."""
     from prometheus_client import REGISTRY, CollectorRegistry, generate_latest, multiprocess
-    from prometheus_client.core import GaugeMetricFamily, Metric
+    from prometheus_client.core import GaugeMetricFamily
     from prometheus_client.registry import Collector
 
     class Now(Collector):
@@ -135,6 +162,7 @@ def page(inbox: Mapping[str, int] | None, key_ages: Mapping[str, float], outbox:
             for store, age in key_ages.items():
                 ages.add_metric([store], age)
             yield ages
+            yield from _of_stores(stock)
 
     now = CollectorRegistry()
     now.register(Now())
@@ -143,3 +171,14 @@ def page(inbox: Mapping[str, int] | None, key_ages: Mapping[str, float], outbox:
     summed = CollectorRegistry()
     multiprocess.MultiProcessCollector(summed)  # type: ignore[no-untyped-call]
     return generate_latest(summed) + generate_latest(now)
+
+
+def _of_stores(stock: Mapping[str, Mapping[str, float]]) -> Iterable[Metric]:
+    """How the sending of stock does, by store."""
+    from prometheus_client.core import GaugeMetricFamily
+
+    for name, (key, text) in _STOCK.items():
+        gauge = GaugeMetricFamily(name, text, labels=["store"])
+        for store, figures in stock.items():
+            gauge.add_metric([store], figures[key])
+        yield gauge

@@ -22,11 +22,13 @@ from pos_api.customers.erasures import Erasures
 from pos_api.database import client as database
 from pos_api.database.client import Db
 from pos_api.inbox.lease_renewal import renewal
-from pos_api.outbox.delivering.deliverer import STOP_SECONDS, Deliverer
+from pos_api.outbox.delivering.deliverer import Deliverer
 from pos_api.processing import due
 from pos_api.processing.recurring_jobs import Schedule
 from pos_api.senders.delivery_url import shop_url
+from pos_api.senders.stock_push import StockPusher
 from pos_api.web.server import server
+from pos_api.web.server.delivery_process import Delivers, stop_all
 
 _FRESH_ENV = """\
 # Settings of this installation, secrets among them. What is set in the environment wins over this file.
@@ -102,14 +104,19 @@ def _complete(fresh: dict[str, str]) -> None:
 @click.command()
 @with_config
 def serve(config: Config) -> None:
-    """Serve webhooks, the API and the docs, and deliver events to subscribers."""
+    """Serve webhooks, the API and the docs, deliver events to subscribers, and send stock to stores."""
     _warn(config)
     server.check_address(config)
     # Here once, before any worker: a mistake in the settings is one line. The store that we bring ourselves stays up
     # while this process does, whatever becomes of the workers.
     database.connect(config, COLLECTIONS).client.close()
-    parts = server.Parts(create_app, lambda config: new_deliverer(database.connect(config, COLLECTIONS), config))
+    parts = server.Parts(create_app, lambda config: new_delivering(database.connect(config, COLLECTIONS), config))
     server.run(config, parts, announce=lambda: say_lines(_next_steps(config)))
+
+
+def new_delivering(db: Db, config: Config) -> list[Delivers]:
+    """What a process that delivers does: events go to subscribers, and movements of stock to stores."""
+    return [new_deliverer(db, config), StockPusher(db, config)]
 
 
 def new_deliverer(db: Db, config: Config) -> Deliverer:
@@ -141,8 +148,8 @@ Server running on port {config.port}
 @click.command("worker")
 @with_config
 def work(config: Config) -> None:
-    """Process what waits in the inbox (for WEBHOOK_PROCESSING=queued) and deliver events to subscribers; run as many
-    as you like."""
+    """Process what waits in the inbox (for WEBHOOK_PROCESSING=queued), deliver events to subscribers, and send stock to
+    stores; run as many as you like."""
     stop = threading.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda *_: stop.set())
@@ -151,11 +158,11 @@ def work(config: Config) -> None:
     with db.client:
         schedule = Schedule(db, config)
         schedule.start()
-        deliverer = new_deliverer(db, config)
-        deliverer.start()
+        delivering = new_delivering(db, config)
+        for each in delivering:
+            each.start()
         say("Worker running")
         renewal.ends_process = True  # systemd starts another one
         due.run_forever(db, config, stop)
         schedule.stop()
-        deliverer.stop()
-        deliverer.join(2 * STOP_SECONDS)
+        stop_all(delivering)

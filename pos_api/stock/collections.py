@@ -24,6 +24,10 @@ COLLECTIONS = (
                 [("unsent.store", ASCENDING), ("sku", ASCENDING), ("seq", ASCENDING)],
                 partialFilterExpression={"unsent.store": {"$exists": True}},
             ),
+            IndexModel(
+                [("unsent.store", ASCENDING), ("at", ASCENDING)],
+                partialFilterExpression={"unsent.store": {"$exists": True}},
+            ),
         ),
     ),
     Collection("stock_sync", "of each store that stock is sent to: whether it is on, and how the sending fares"),

@@ -22,6 +22,8 @@ STORE_ALIGNED = "shop_aligned"
 _ATTRIBUTE = "_pos_synced_stores"
 UNSENT = "unsent.store_1_sku_1_seq_1"
 """The index of movements that stores have still to be sent."""
+UNSENT_BY_AGE = "unsent.store_1_at_1"
+"""The index that finds the oldest of them."""
 
 
 def synced_stores(db: Db) -> RecentlyRead[frozenset[str]]:

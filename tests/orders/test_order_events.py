@@ -100,7 +100,7 @@ def test_what_moves_for_a_parent_is_an_event_of_its_sub_order() -> None:
 def test_metrics_count_events_by_their_type() -> None:
     def counted() -> float:
         [value] = re.findall(
-            r'^pos_changes_total{type="stock.changed"} (.*)$', metrics.page(None, {}, {}).decode(), re.M
+            r'^pos_changes_total{type="stock.changed"} (.*)$', metrics.page(None, {}, {}, {}).decode(), re.M
         )
         return float(value)
 

@@ -14,6 +14,7 @@ from pos_api.errors import Unavailable
 from pos_api.outbox import backlog
 from pos_api.privacy import retention
 from pos_api.processing.faults import RETRY_AFTER
+from pos_api.stock import sync_backlog
 from pos_api.stores import authentication
 from pos_api.stores.api_keys import ORDERS
 from pos_api.web.api.access import Access, declared, public
@@ -98,9 +99,10 @@ def prometheus() -> Response:
         counts = retention.inbox_counts(services().db, services().config)
         key_ages = services().stores.key_ages()
         outbox = backlog.figures(services().db)
+        stock = sync_backlog.figures(services().db)
     except PyMongoError:
-        counts, key_ages, outbox = None, {}, {}
-    return Response(metrics.page(counts, key_ages, outbox), content_type=metrics.CONTENT_TYPE)
+        counts, key_ages, outbox, stock = None, {}, {}, {}
+    return Response(metrics.page(counts, key_ages, outbox, stock), content_type=metrics.CONTENT_TYPE)
 
 
 def _ping() -> None:

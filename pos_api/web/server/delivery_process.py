@@ -1,25 +1,48 @@
-"""The process of `serve` that delivers events to subscribers, beside the web processes: what it computes delays no
-request. The main process starts it, watches it and stops it as it does the others."""
+"""The process of `serve` that delivers events to subscribers and stock to stores, beside the web processes: what it
+computes delays no request. The main process starts it, watches it and stops it as it does the others."""
 
 from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
-from typing import Any
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
-from pos_api.outbox.delivering.deliverer import STOP_SECONDS, Deliverer
+from pos_api.outbox.delivering.deliverer import STOP_SECONDS
 from pos_api.outbox.wakeup import Pipe
 
 _CHECK_SECONDS = 2.0
+
+
+class Delivers(Protocol):
+    """Threads that send to others what waits for them."""
+
+    def start(self) -> None:
+        """Begin."""
+
+    def stop(self) -> None:
+        """Send nothing more."""
+
+    def join(self, timeout: float) -> None:
+        """Wait so many seconds for what is on its way."""
+
+
+def stop_all(delivering: Sequence[Delivers]) -> None:
+    """Stop these; what is on its way may end meanwhile, for so long as the slowest may take."""
+    until = time.monotonic() + 2 * STOP_SECONDS
+    for each in delivering:
+        each.stop()
+    for each in delivering:
+        each.join(max(until - time.monotonic(), 0.0))
 
 
 class DeliveryProcess:
     """Delivers until SIGTERM, SIGINT or SIGQUIT, or until its main process (`main`, an id) is gone. `notify` is called
     every few seconds, so that the main process can see that it works."""
 
-    def __init__(self, deliverer: Deliverer, woken: Pipe, main: int, notify: Callable[[], None]) -> None:
-        self._deliverer = deliverer
+    def __init__(self, delivering: Sequence[Delivers], woken: Pipe, main: int, notify: Callable[[], None]) -> None:
+        self._delivering = delivering
         self._woken = woken
         self._main = main
         self._notify = notify
@@ -29,12 +52,12 @@ class DeliveryProcess:
         """Deliver until then; what is on its way may end within STOP_SECONDS."""
         for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
             signal.signal(signum, self._stop)
-        self._deliverer.start()
+        for each in self._delivering:
+            each.start()
         while not self._stopping and os.getppid() == self._main:
             self._notify()
             self._woken.pass_on(_CHECK_SECONDS)
-        self._deliverer.stop()
-        self._deliverer.join(2 * STOP_SECONDS)
+        stop_all(self._delivering)
 
     def _stop(self, _signum: int, _frame: Any) -> None:
         self._stopping = True

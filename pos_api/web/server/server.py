@@ -12,7 +12,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -29,8 +29,7 @@ from pos_api.config import Config, ConfigError
 from pos_api.inbox.lease_renewal import renewal
 from pos_api.logs import get_logger
 from pos_api.outbox import wakeup
-from pos_api.outbox.delivering.deliverer import Deliverer
-from pos_api.web.server.delivery_process import DeliveryProcess
+from pos_api.web.server.delivery_process import Delivers, DeliveryProcess
 from pos_api.web.server.http_protocol import RequestProtocol
 from pos_api.web.server.wsgi_gateway import Gateway
 
@@ -54,11 +53,11 @@ def check_address(config: Config) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What is served: each web process makes an application, and one other process a deliverer. Both raise ConfigError
-    where the database can't be reached."""
+    """What is served: each web process makes an application, and one other process what delivers. Both raise
+    ConfigError where the database can't be reached."""
 
     create_app: Callable[[Config], Flask]
-    create_deliverer: Callable[[Config], Deliverer]
+    create_delivering: Callable[[Config], Sequence[Delivers]]
 
 
 def run(config: Config, parts: Parts, announce: Callable[[], None]) -> None:
@@ -181,8 +180,8 @@ class _Application(BaseApplication):
         return Gateway(app, self._config.web_threads, app.extensions["pos"].close)
 
     def _delivery_process(self) -> DeliveryProcess:
-        deliverer = self._parts.create_deliverer(self._config)
-        return DeliveryProcess(deliverer, self._published, self._worker.ppid, self._worker.notify)
+        delivering = self._parts.create_delivering(self._config)
+        return DeliveryProcess(delivering, self._published, self._worker.ppid, self._worker.notify)
 
     def _replace_all(self, _arbiter: Arbiter) -> None:
         """SIGHUP: new processes are started, the one that delivers among them, and then all others are stopped."""

@@ -92,7 +92,12 @@ def _signature_problem(text: str, clock: float | None) -> tuple[str, str]:
 
 def plugin_info(reply: Reply) -> PluginInfo:
     """The plugin that answered. Raises ShopError."""
-    return PluginInfo(shown_text(plugin_answer(reply)["plugin"], 40), clock_ahead(reply))
+    return PluginInfo(version_of(plugin_answer(reply)), clock_ahead(reply))
+
+
+def version_of(data: dict[str, Any]) -> str:
+    """The version of the plugin that answered."""
+    return shown_text(data["plugin"], 40)
 
 
 def item_answers(data: dict[str, Any], items: Sequence[Item]) -> list[ItemAnswer]:

@@ -22,6 +22,7 @@ from pos_api.senders.woocommerce.stock_push.answers import (
     movements_at_shop,
     plugin_answer,
     plugin_info,
+    version_of,
 )
 from pos_api.senders.woocommerce.stock_push.model import (
     MOST_ITEMS,
@@ -48,6 +49,8 @@ class StockClient:
         self._url = f"{url.rstrip('/')}/wp-json/{ROUTE}"
         self._keys = keys
         self._http = HttpClient(NoAuth(), timeout, _MOST_BYTES)
+        self.version = ""
+        """The plugin's, as it has answered last."""
 
     def __enter__(self) -> StockClient:
         return self
@@ -70,7 +73,9 @@ class StockClient:
         assert len(items) <= MOST_ITEMS
         with unexpected_as_shop_error():
             body = {"store": self._store, "items": [item.as_sent() for item in items]}
-            return item_answers(plugin_answer(self._post("", body)), items)
+            data = plugin_answer(self._post("", body))
+            self.version = version_of(data)
+            return item_answers(data, items)
 
     def movements(self, movements: Sequence[str]) -> list[MovementAtShop]:
         """What the shop has noted of these movements (`Item.movement`), of those that it has. Raises ShopError."""

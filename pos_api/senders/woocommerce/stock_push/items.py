@@ -1,0 +1,76 @@
+"""A movement of the ledger as an item for a shop, or what becomes of it without being sent. No database is needed
+here."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, TypeAlias
+
+from bson import ObjectId
+
+from pos_api.catalogue.external_ids import number_of
+from pos_api.catalogue.model import ProductDocument
+from pos_api.senders.woocommerce.stock_push.model import Item
+from pos_api.stock.model import Movement
+from pos_api.stock.store_sync import units_for_store
+
+NotSent: TypeAlias = Literal["not_sold", "not_managed"]
+"""Why a movement is not sent: the shop does not sell the product, or does not manage its stock."""
+
+PRODUCT_FIELDS = ("sku", "external_ids", "unmanaged_ids", "deleted_ids", "variation_of", "shared_stock_variations")
+"""What has to be known of a product."""
+_LONGEST_ID = 18  # digits
+_LONGEST_TEXT = 200
+
+
+def wire_id(movement: Any) -> str:
+    """The id by which a shop applies a movement once, from the movement's `_id`: at most 64 characters."""
+    if isinstance(movement, ObjectId):
+        return str(movement)
+    return "h" + hashlib.sha256(str(movement).encode("utf-8", "surrogateescape")).hexdigest()[:40]
+
+
+def item_of(movement: Movement, product: ProductDocument | None, store: str) -> Item | NotSent:
+    """The movement as an item for the shop of `store`, or why it is not sent."""
+    numbers = list(_numbers(product, store)) if product else []
+    if product is None or not numbers:
+        return "not_sold"
+    unmanaged = product.get("unmanaged_ids", ())
+    managed = [each for each in numbers if _external_id(store, each) not in unmanaged]
+    if not managed:
+        return "not_managed"
+    deleted = {each["id"] for each in product.get("deleted_ids", ())}
+    number = min(managed, key=lambda each: _external_id(store, each) in deleted)  # the first that it still has
+    parent = _parent(product, store, number)
+    return Item(
+        wire_id(movement["_id"]),
+        parent or number,
+        number if parent else 0,
+        product["sku"][:_LONGEST_TEXT],
+        units_for_store(movement),
+        movement["reason"][:_LONGEST_TEXT],
+    )
+
+
+def _numbers(product: ProductDocument, store: str) -> Iterator[int]:
+    """The shop's own ids of a product whose stock is its own."""
+    shared: Mapping[str, Any] = product.get("shared_stock_variations", {})
+    for each in product.get("external_ids", ()):
+        number = number_of(each)
+        is_number = number.isascii() and number.isdigit() and len(number) <= _LONGEST_ID
+        if each == f"{store}:{number}" and is_number and each not in shared:
+            yield int(number)
+
+
+def _parent(product: ProductDocument, store: str, number: int) -> int:
+    """The shop's id of the product that this is a variation of; 0 where it is none, as far as known."""
+    for each in product.get("variation_of", ()):
+        parent = number_of(each["parent"])
+        if each["id"] == _external_id(store, number) and parent.isascii() and parent.isdigit():
+            return int(parent)
+    return 0
+
+
+def _external_id(store: str, number: int) -> str:
+    return f"{store}:{number}"
