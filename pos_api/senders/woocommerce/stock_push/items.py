@@ -28,7 +28,7 @@ def wire_id(movement: Any) -> str:
     """The id by which a shop applies a movement once, from the movement's `_id`: at most 64 characters."""
     if isinstance(movement, ObjectId):
         return str(movement)
-    return "h" + hashlib.sha256(str(movement).encode("utf-8", "surrogateescape")).hexdigest()[:40]
+    return "h" + hashlib.sha256(str(movement).encode()).hexdigest()[:40]
 
 
 def item_of(movement: Movement, product: ProductDocument | None, store: str) -> Item | NotSent:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 
 from pos_api.common.time import now
 from pos_api.config import Config
@@ -61,3 +62,8 @@ def let_time_pass(db: Db) -> None:
 def unsent(db: Db, store: str) -> int:
     """How many movements wait for a store."""
     return db.stock_movements.count_documents({"unsent.store": store})
+
+
+def state(db: Db, store: str = "default") -> dict[str, Any]:
+    """The state of a store's stock sync."""
+    return dict(states(db).find_one({"_id": store}) or {})

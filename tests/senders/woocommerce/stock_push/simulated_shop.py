@@ -8,6 +8,7 @@ import random
 import socket
 import threading
 from collections import defaultdict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +33,8 @@ class Faults:
     lose_answer: bool = False
     repeat: bool = False
     reply: tuple[int, str] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Of that reply."""
     retry: frozenset[str] = frozenset()
     """SKUs of which every item is to be tried again."""
 
@@ -50,6 +53,10 @@ class SimulatedShop:
     requests: list[list[dict[str, Any]]] = field(default_factory=list)
     late: list[bytes] = field(default_factory=list)
     """Requests that the network has kept so far."""
+    on_item: Callable[[str], object] = lambda movement: None
+    """Called ahead of each item."""
+    blocked: str = ""
+    """A firewall in front of it lets no request through that has this SKU."""
 
     def __post_init__(self) -> None:
         self._lock = threading.RLock()
@@ -66,7 +73,9 @@ class SimulatedShop:
             self.late.append(body)
             return _cut(request)
         if faults.reply:
-            return Response(faults.reply[1], faults.reply[0])
+            return Response(faults.reply[1], faults.reply[0], dict(faults.headers))
+        if self.blocked and f'"sku":"{self.blocked}"'.encode() in body:
+            return Response("<h1>Forbidden", 403)
         try:
             if faults.repeat:
                 self.take(body)
@@ -88,6 +97,7 @@ class SimulatedShop:
 
     def _item(self, item: dict[str, Any], waits: set[tuple[int, int]]) -> dict[str, Any]:
         product, movement = (item["product_id"], item["variation_id"]), item["movement"]
+        self.on_item(movement)
         known = self.table.get(movement)
         if (known is None or known["state"] == "received") and (product in waits or item["sku"] in self.faults.retry):
             waits.add(product)
