@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,9 +18,12 @@ from pos_api.config import Config
 from pos_api.database.client import Db
 from pos_api.outbox import wakeup
 from pos_api.outbox.delivering.deliverer import STOP_SECONDS
+from pos_api.stock import ledger, sync_lease
 from tests.factories import API_KEY, PATH, order
 from tests.outbox.delivering import outbox
 from tests.outbox.delivering.receivers import Answer, Receiver, receiving
+from tests.senders.woocommerce.stock_push import sending as stock
+from tests.senders.woocommerce.stock_push.simulated_shop import SimulatedShop
 from tests.service import POS_API, Service, environment, running, settings_of
 from tests.waiting import wait_until
 
@@ -148,3 +152,30 @@ def test_another_process_wakes_it_at_once_and_never_waits_for_it(woken: Callable
     woken()
     pipe.pass_on(0)
     assert not woken(), "nobody has woken it since"
+
+
+@pytest.mark.parametrize("command", ["serve", "worker"])
+def test_the_processes_that_deliver_also_send_stock_to_shops(
+    command: str, config: Config, db: Db, tmp_path: Path
+) -> None:
+    stock.products(db, {"A": 50}, "default")
+    shop = SimulatedShop(b"", {(1, 0): 50})
+    settings = environment(**settings_of(config), HOST="127.0.0.1")
+    with stock.shop_of(db, config, "default", shop):
+        if command == "serve":
+            with running([*POS_API, "serve"], tmp_path, settings):
+                _sell_until(db, shop)
+        else:
+            worker = subprocess.Popen([*POS_API, "worker"], cwd=tmp_path, env=settings)
+            try:
+                _sell_until(db, shop)
+            finally:
+                worker.terminate()
+            assert worker.wait(30) == 0
+        assert not sync_lease.is_held(db, "default"), "who is stopped gives the lease back"
+
+
+def _sell_until(db: Db, shop: SimulatedShop) -> None:
+    ledger.move(db, "A", -1, reason="order", cause="till")
+    wait_until(lambda: shop.stock[1, 0] == 49, 30)
+    wait_until(lambda: stock.unsent(db, "default") == 0, 30)

@@ -14,7 +14,7 @@ from pos_api.database.client import Db
 from pos_api.senders import stock_push
 from pos_api.senders.stock_push import StockPusher
 from pos_api.stock import ledger, sync_lease
-from pos_api.stock.store_sync import states
+from pos_api.stock.store_sync import states, synced_stores
 from tests.senders.woocommerce.stock_push.sending import products, shop_of, state, unsent
 from tests.senders.woocommerce.stock_push.simulated_shop import SimulatedShop
 from tests.steps import processes
@@ -82,16 +82,17 @@ def test_when_stopped_the_lease_is_free_at_once(db: Db, config: Config) -> None:
         assert unsent(db, "default") == 0, "what was on its way is noted"
 
 
-def test_without_a_shop_that_has_it_on_it_looks_for_one_every_two_seconds_and_no_more(
+def test_without_a_shop_that_has_it_on_nothing_is_read_but_which_have(
     db: Db, config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stock_push, "_POLL_WITHOUT_STORE", 0.01)
+    products(db, {"A": 50}, "default")
     states(db).insert_one({"_id": "default", "on": False})
     with processes(config, 1) as [process], pushing(process.db, config):
-        wait_until(lambda: process.steps.names, 20)
+        ledger.move(db, "A", -1, reason="order", cause="till")
+        assert synced_stores(process.db).value() == frozenset()
         time.sleep(0.2)  # it looks twenty times meanwhile
-        assert len(process.steps.names) <= 2, "the stores are known for two seconds"
-        assert set(process.steps.names) == {"find"}
+        assert process.steps.names == []
 
 
 def test_a_failure_that_nobody_expected_is_paused_after_like_any_other(
