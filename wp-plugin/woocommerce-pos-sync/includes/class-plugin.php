@@ -45,6 +45,7 @@ use POS_Sync\Settings\Settings_Save_Handler;
 use POS_Sync\Settings\Site_Identity;
 use POS_Sync\Stock\Stock_History;
 use POS_Sync\Stock\Stock_Log;
+use POS_Sync\Stock\Stock_Routes;
 
 /**
  * Makes the parts of the plugin, once, and lets each register its own hooks.
@@ -179,6 +180,7 @@ final class Plugin {
 			new Order_Hooks( $changes, $this->reader, $this->orders ),
 			new Product_Hooks( $changes ),
 			new Rest_Controller( $this->settings, $this->client, $this->backfill, $this->log ),
+			new Stock_Routes( $this->settings, $this->site, new Stock_Log() ),
 			new Site_Health_Checks( $this->status, $this->reader, $this->stock_status ),
 			new Personal_Data( $this->settings, $this->queue, $this->reader, $this->log, $this->scheduler ),
 			new Privacy_Policy(),

@@ -3,7 +3,8 @@
 namespace POS_Sync\Database;
 
 /**
- * Runs statements on one of the plugin's own tables, values always apart from the SQL. In the SQL, {table} is the table.
+ * Runs statements on one of the plugin's own tables, values always apart from the SQL. In the SQL, {table} is the table,
+ * {postmeta} WordPress's table of what is stored with a post, and {lookup} WooCommerce's of what it looks products up by.
  */
 final class Table {
 
@@ -55,6 +56,35 @@ final class Table {
 			$rows = $this->database()->query( $statement );
 		}
 		return (int) $rows;
+	}
+
+	/**
+	 * Changes rows, once. What failed is neither repeated nor shown.
+	 *
+	 * @phpstan-param literal-string $sql
+	 * @param string            $sql    SQL with placeholders.
+	 * @param array<int|string> $values Their values.
+	 * @return int|null Rows changed; null where the database failed, so that nothing changed.
+	 */
+	public function attempt( string $sql, array $values ): ?int {
+		$shown = $this->database()->suppress_errors( true );
+		$rows  = $this->database()->query( $this->sql( $sql, $values ) );
+		$this->database()->suppress_errors( $shown );
+		return false === $rows ? null : (int) $rows;
+	}
+
+	/**
+	 * Keeps what the database says of a failed statement out of what is answered; it still goes into PHP's log.
+	 */
+	public function hide_errors(): void {
+		$this->database()->hide_errors();
+	}
+
+	/**
+	 * What the database said of the last statement that failed; empty where it did not.
+	 */
+	public function last_error(): string {
+		return $this->database()->last_error;
 	}
 
 	/**
@@ -123,7 +153,8 @@ final class Table {
 	 */
 	private function sql( string $sql, array $values ): string {
 		$statement = $values ? (string) $this->database()->prepare( $sql, $values ) : $sql;
-		return str_replace( '{table}', $this->database()->prefix . $this->name, $statement );
+		$prefix    = $this->database()->prefix;
+		return str_replace( array( '{table}', '{postmeta}', '{lookup}' ), array( $prefix . $this->name, $this->database()->postmeta, $prefix . 'wc_product_meta_lookup' ), $statement );
 	}
 
 	// phpcs:enable
