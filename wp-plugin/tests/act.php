@@ -38,7 +38,7 @@ if ( 'cli' === $what ) {
 	);
 }
 require "$site/wp-load.php";
-foreach ( array( 'site', 'catalogue', 'orders', 'sending', 'privacy' ) as $part ) {
+foreach ( array( 'site', 'catalogue', 'orders', 'sending', 'privacy', 'stock' ) as $part ) {
 	require_once __DIR__ . "/acts/$part.php";
 }
 

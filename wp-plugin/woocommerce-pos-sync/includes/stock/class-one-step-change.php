@@ -61,6 +61,7 @@ final class One_Step_Change {
 	 */
 	public function run( \WC_Product $product ): void {
 		$delta = $this->item ? $this->item->delta : 0.0;
+		$hooks = $GLOBALS['wp_current_filter'] ?? array();
 		add_filter( self::HOOK, array( $this, 'note' ), PHP_INT_MIN, 2 );
 		add_filter( self::HOOK, array( $this, 'replace' ), PHP_INT_MAX, 2 );
 		try {
@@ -69,8 +70,11 @@ final class One_Step_Change {
 			$this->quantity = is_numeric( $quantity ) ? (float) $quantity : null;
 		} catch ( Not_Changed $ended ) {
 			$this->quantity = null;
+
+			$GLOBALS['wp_current_filter'] = $hooks; // phpcs:ignore WordPress.WP.GlobalVariablesOverride.Prohibited -- as below.
 		} catch ( \Throwable $problem ) {
-			$this->problem = $problem->getMessage();
+			$this->problem                = $problem->getMessage();
+			$GLOBALS['wp_current_filter'] = $hooks; // phpcs:ignore WordPress.WP.GlobalVariablesOverride.Prohibited -- WordPress leaves the hook in it that the exception ended.
 		} finally {
 			remove_filter( self::HOOK, array( $this, 'note' ), PHP_INT_MIN );
 			remove_filter( self::HOOK, array( $this, 'replace' ), PHP_INT_MAX );
@@ -122,7 +126,22 @@ final class One_Step_Change {
 	 * @param mixed $post What it is about.
 	 */
 	private function is_ours( $post ): bool {
-		return self::NOT_REACHED === $this->result && is_numeric( $post ) && (int) $post === $this->post
-			&& ! doing_action( 'woocommerce_product_before_set_stock' ) && ! doing_action( 'woocommerce_variation_before_set_stock' );
+		return self::NOT_REACHED === $this->result && is_numeric( $post ) && (int) $post === $this->post && ! self::is_nested();
+	}
+
+	/**
+	 * Whether code on a hook asked for the statement, rather than WooCommerce's function that run() called. Only what called what
+	 * says that for certain: WordPress's list of hooks keeps one that ended by an exception.
+	 */
+	private static function is_nested(): bool {
+		$hooks = 0;
+		// phpcs:ignore WordPress.PHP.DevelopmentFunctions.error_log_debug_backtrace -- see above.
+		foreach ( debug_backtrace( DEBUG_BACKTRACE_IGNORE_ARGS ) as $frame ) {
+			if ( self::class === ( $frame['class'] ?? '' ) && 'run' === $frame['function'] ) {
+				break;
+			}
+			$hooks += ! isset( $frame['class'] ) && in_array( $frame['function'], array( 'apply_filters', 'apply_filters_ref_array', 'do_action', 'do_action_ref_array' ), true ) ? 1 : 0;
+		}
+		return $hooks > 1; // One is the filter itself.
 	}
 }

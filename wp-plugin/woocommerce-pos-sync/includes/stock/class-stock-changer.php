@@ -69,7 +69,9 @@ final class Stock_Changer {
 			case One_Step_Change::REPLACED:
 				return $this->decide( $item, Stock_Log::REFUSED, 'Another plugin changes how this product\'s stock is written, so it can\'t be done in one step.' );
 			case One_Step_Change::NOT_REACHED:
-				return $this->change_alone( $item, $post, '' === $change->problem ? 'WooCommerce did not change the stock.' : $change->problem );
+				return '' === $change->problem
+					? $this->decide( $item, Stock_Log::REFUSED, 'WooCommerce did not change the stock: another plugin may replace how it is kept.' )
+					: $this->change_alone( $item, $post, $change->problem );
 			default:
 				return $this->not_changed( $item );
 		}
