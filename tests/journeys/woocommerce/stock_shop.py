@@ -70,7 +70,8 @@ class StockShop:
 
     def until_done(self, *items: dict[str, Any]) -> list[dict[str, Any]]:
         """The same, sent again until nothing is to be tried again."""
-        left, answers = list(items), {}
+        left = list(items)
+        answers: dict[str, dict[str, Any]] = {}
         while left:
             answers |= {each["movement"]: each for each in self.send(*left)}
             left = [each for each in left if answers[each["movement"]]["outcome"] == "retry"]

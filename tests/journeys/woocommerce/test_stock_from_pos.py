@@ -311,8 +311,8 @@ def test_without_innodb_nothing_is_changed_and_the_command_is_named(shop: StockS
     product = shop.make(5)
     for table in ("wp_postmeta", "wp_pos_sync_stock"):
         shop.sql(f"ALTER TABLE {table} ENGINE=MyISAM")
-        for body in ({"items": []}, {"items": [item(product, -1)]}):
-            reply = shop.post(body)
+        for items in ([], [item(product, -1)]):
+            reply = shop.post({"items": items})
             assert _refused(reply) == (409, "pos_sync_tables")
             assert f"ALTER TABLE `{table}` ENGINE=InnoDB;" in reply.json()["message"]
         shop.sql(f"ALTER TABLE {table} ENGINE=InnoDB")
