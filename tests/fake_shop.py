@@ -77,7 +77,8 @@ def order(number: int, sku: str = "A", quantity: int = 1, **more: Any) -> dict[s
 
 
 class FakeShop:
-    """What the shop has, by id, and how it fails. `requests` are the paths asked for."""
+    """What the shop has, by id, and how it fails. `requests` are the paths asked for; `received` the movements of stock
+    that its plugin was sent, by id; `stock_outcomes` are what becomes of them, by SKU, where it is not `applied`."""
 
     def __init__(self) -> None:
         self.orders: dict[int, dict[str, Any]] = {}
@@ -97,6 +98,9 @@ class FakeShop:
         self.most_at_a_time = 1000
         self.ignored: tuple[str, ...] = ()
         self.headers: list[Any] = []
+        self.plugin = "1.1.0"
+        self.received: dict[str, dict[str, Any]] = {}
+        self.stock_outcomes: dict[str, str] = {}
         self._lock = threading.Lock()
 
     # --- what tests do with it --------------------------------------------------------------------------------
@@ -141,6 +145,11 @@ class FakeShop:
         if request.args.get("rest_route") == "/":
             return answer({"name": "Shop", "namespaces": ["wp/v2", "wc/v3"]})
         route = request.path.removeprefix("/wp-json")
+        if route.startswith("/pos-sync/v1/stock") and self.plugin:
+            with self._lock:
+                return self._stock(request, route.removeprefix("/pos-sync/v1/stock"))
+        if route.startswith("/pos-sync/"):
+            return error(404, "rest_no_route", "No route was found matching the URL and request method.")
         if not route.startswith("/wc/v3/"):
             return Response(HTML, 404, content_type="text/html")
         if (refused := _refusal(request, self.url)) is not None:
@@ -156,6 +165,30 @@ class FakeShop:
                 data = tamper(path, data)
             response.set_data(json.dumps(data))
         return response
+
+    def _stock(self, request: Request, path: str) -> Response:
+        """As the plugin takes stock, but for the signature; each movement once."""
+        body = request.get_json()
+        if path == "/movements":
+            known = [self.received[each] for each in body["movements"] if each in self.received]
+            return answer({"plugin": self.plugin, "items": known})
+        return answer({"plugin": self.plugin, "items": [self._received(item) for item in body["items"]]})
+
+    def _received(self, item: dict[str, Any]) -> dict[str, Any]:
+        number, units = item["variation_id"] or item["product_id"], item["delta"]
+        row = ({each["id"]: each for rows in self.variations.values() for each in rows} | self.products).get(number)
+        if before := self.received.get(item["movement"]):
+            again = "already" if before["outcome"] == "applied" else before["outcome"]
+            return {**before, "outcome": again, "quantity": row["stock_quantity"] if row else None}
+        outcome = self.stock_outcomes.get(item["sku"], "applied") if row else "unknown"
+        if outcome == "applied" and row:
+            row["stock_quantity"] += units
+        if outcome == "retry":
+            return {"movement": item["movement"], "outcome": outcome}
+        noted = {"movement": item["movement"], "outcome": outcome, "delta": units}
+        noted |= {"quantity": row["stock_quantity"] if row else None, "at": datetime.now(UTC).isoformat()}
+        self.received[item["movement"]] = noted
+        return noted
 
     def _route(self, request: Request, path: list[str]) -> Response:
         match path:

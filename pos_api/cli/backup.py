@@ -48,6 +48,11 @@ def restore(config: Config, db: Db, /, file: Path, force: bool, unsealed: bool) 
     _say_counts("Restored", restored.manifest)
     if erased := restored.erased_orders:
         say(f"Erased again what the backup had of people erased since: their personal data in {erased:,} orders.")
+    for store in restored.switched_off:
+        say(
+            f"Stock sync of {store} is off, as the backup does not have what was sent since:"
+            f" `pos-api store set {store} --stock-sync on` compares both sides and switches it on again."
+        )
 
 
 def _say_counts(done: str, manifest: Manifest) -> None:

@@ -10,6 +10,7 @@ import click
 
 from pos_api.cli.common import moment_text, parse_moment, read_secret, say, with_config, with_db
 from pos_api.cli.kind_settings import kind_settings_of, read_settings, with_kind_settings
+from pos_api.cli.store_stock import StockSyncAsked, set_stock_sync, stock_sync_text, with_stock_sync
 from pos_api.config import Config
 from pos_api.database.client import Db
 from pos_api.errors import Invalid, NotFound
@@ -20,6 +21,7 @@ from pos_api.senders.woocommerce import connection
 from pos_api.senders.woocommerce.kind import KIND as WOOCOMMERCE
 from pos_api.senders.woocommerce.setup_line import setup_line
 from pos_api.staff import audit
+from pos_api.stock.store_sync import is_on
 from pos_api.stores import removal, secrets, settings
 from pos_api.stores.model import DEFAULT, Store
 from pos_api.stores.registry import Stores
@@ -193,6 +195,7 @@ def show_store(config: Config, db: Db, /, name: str, connect: bool) -> None:
         *((setting.replace("_", " "), _shown(value)) for setting, value in found.settings.items()),
         ("secrets", _HOW_MANY[len(found.webhook_secrets)]),
         ("sends to", endpoint_url(config, sender_of(found.kind))),
+        *((("stock sync", stock_sync_text(db, name)),) if found.kind == WOOCOMMERCE else ()),
     ]:
         say(f"{label:<16}{value}")
 
@@ -224,12 +227,21 @@ def print_setup_line(config: Config, key: str) -> None:
     help="Orders from before it are in the stock already: 2026-11-22T08:00:00Z, or now.",
 )
 @click.option("--webhook-secret", is_flag=True, help="Read a new secret, which counts alone at once; see `rotate`.")
+@with_stock_sync
 @with_db
 @with_config
-def set_store(config: Config, db: Db, /, name: str, webhook_secret: bool, **given: Any) -> None:
+def set_store(config: Config, db: Db, /, name: str, webhook_secret: bool, stock: StockSyncAsked, **given: Any) -> None:
     """Change settings of the store NAME."""
-    if not webhook_secret and all(value is None for value in given.values()):
+    is_given = webhook_secret or any(value is not None for value in given.values())
+    if not (is_given or stock.on is not None):
         raise click.UsageError("Nothing to change; `pos-api store set --help` shows what can be.")
+    if is_given:
+        _change_settings(config, db, name, webhook_secret=webhook_secret, **given)
+    if stock.on is not None:
+        set_stock_sync(config, db, _found(config, db, name).id, stock)
+
+
+def _change_settings(config: Config, db: Db, name: str, *, webhook_secret: bool, **given: Any) -> None:
     if of_kind := kind_settings_of(given):
         stores = {each.id: each for each in Stores(db, config).all()}
         sender = sender_of(_found(config, db, name).kind)
@@ -255,7 +267,8 @@ def list_stores(config: Config, db: Db) -> None:
         live = f", live since {moment_text(each.live_since)}" if each.live_since else ""
         of_kind = "".join(f", {name.replace('_', ' ')} {_shown(value)}" for name, value in each.settings.items())
         where = each.url or endpoint(sender_of(each.kind))
-        say(f"{each.id:<24} {each.kind:<12} {where}  {each.timezone}{live}{of_kind}")
+        stock = ", stock sync on" if is_on(db, each.id) else ""
+        say(f"{each.id:<24} {each.kind:<12} {where}  {each.timezone}{live}{of_kind}{stock}")
 
 
 @store.command("disconnect")

@@ -14,14 +14,16 @@ from pos_api.database.client import Db
 from pos_api.database.collections import Collection
 from pos_api.privacy import erase
 from pos_api.staff import audit
+from pos_api.stock import sync_switch
 
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What was restored, and how many orders were erased again."""
+    """What was restored, how many orders were erased again, and the stores whose stock sync was switched off."""
 
     manifest: Manifest
     erased_orders: int
+    switched_off: list[str]
 
 
 def restore(
@@ -34,13 +36,14 @@ def restore(
     force: bool = False,
     unsealed: bool = False,
 ) -> Restored:
-    """Bring what `file` holds into `db` (see `database.restore.checked` for the arguments and the errors raised), and
-    erase again who was erased since; a crash before that leaves it due. Recorded in the audit, once the file was
-    found usable."""
+    """Bring what `file` holds into `db` (see `database.restore.checked` for the arguments and the errors raised), send
+    no stock to any shop, and erase again who was erased since; a crash before that leaves it due. Recorded in the
+    audit, once the file was found usable."""
     with (
         backups.checked(db, collections, file, keys, force=force, unsealed=unsealed) as checked,
         audit.act(db, "backup.restored", target=file.name, details={"force": force, "unsealed": unsealed}),
     ):
         erasures.restore_begins()
         manifest = checked.run()
-    return Restored(manifest, erase.after_restore(db, erasures))
+        switched_off = sync_switch.switch_all_off(db, sync_switch.RESTORED)
+    return Restored(manifest, erase.after_restore(db, erasures), switched_off)

@@ -55,12 +55,14 @@ def switch_off(db: Db, store: str, *, because: str | None = None) -> int:
     return _drop_waiting(db, store)
 
 
-def switch_off_if_on(db: Db, store: str, because: str) -> None:
-    """Switch a store off where it is on, or was left in between by a crash, and record that in the audit."""
-    waits = db.stock_movements.find_one({"unsent.store": store}, {"_id": 1})
-    if is_on(db, store) or waits:
+def switch_off_if_on(db: Db, store: str, because: str) -> bool:
+    """Switch a store off where it is on, or was left in between by a crash, and record that in the audit; returns
+    whether it was."""
+    was_on = is_on(db, store) or db.stock_movements.find_one({"unsent.store": store}, {"_id": 1}) is not None
+    if was_on:
         with audit.act(db, "store.stock", target=store, details={"on": False, "because": because}) as details:
             details["not_sent"] = switch_off(db, store, because=because)
+    return was_on
 
 
 def switch_all_off(db: Db, because: str) -> list[str]:

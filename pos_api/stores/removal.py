@@ -7,20 +7,22 @@ from collections.abc import Iterable
 from pos_api.database.client import Db
 from pos_api.errors import Conflict, Invalid, NotFound
 from pos_api.staff import audit
+from pos_api.stock import sync_switch
 from pos_api.stores.model import DEFAULT
 
 
 def disconnect_store(db: Db, name: str, proofs: Iterable[str] = ()) -> None:
-    """End the exchange with a store: its API keys, the key pair of its REST API and the secrets of its webhooks are
-    deleted, and of its settings the `proofs`, by which its kind knows whose a delivery is. All that came from it stays;
-    names and prices of its products, and what its customers are called, are from now on what the next store says that
-    has them. Raises NotFound.
+    """End the exchange with a store: it is sent no stock any more; its API keys, the key pair of its REST API and the
+    secrets of its webhooks are deleted, and of its settings the `proofs`, by which its kind knows whose a delivery is.
+    All that came from it stays; names and prices of its products, and what its customers are called, are from now on
+    what the next store says that has them. Raises NotFound.
 
     The key and the secret of the default store are settings, which only whoever runs the service can change.
     """
     names = ("rest", "webhook_secret", "former_webhook_secret", *(f"settings.{setting}" for setting in proofs))
     deleted = {"$set": {"keys": []}, "$unset": dict.fromkeys(names, "")}
     with audit.act(db, "store.disconnected", target=name):
+        sync_switch.switch_off_if_on(db, name, sync_switch.DISCONNECTED)
         if not db.stores.update_one({"_id": name}, deleted).matched_count and name != DEFAULT:
             raise NotFound(f"There is no store {name!r}.")
         products = {"$or": [{"owning_store": name}, {"owning_store": {"$exists": False}, "opening_store": name}]}
@@ -45,7 +47,10 @@ def remove_store(db: Db, name: str) -> None:
         raise Conflict(f"{paid['_id']!r} takes payments for the orders of {name!r}; give it another --orders-of first.")
     with audit.act(db, "store.removed", target=name):
         db.stores.delete_one({"_id": name})
-        db.comparisons.delete_one({"_id": name})
+        sync_switch.switch_off_if_on(db, name, sync_switch.DISCONNECTED)
+        for state in (db.comparisons, db.stock_sync):
+            state.delete_one({"_id": name})
+        db.stock_refusals.delete_many({"store": name})
         db.imports.delete_one({"_id": name})
         db.items.delete_many({"store": name})  # those that staff have linked
 

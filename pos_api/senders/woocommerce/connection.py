@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from pos_api.config import Config
 from pos_api.database.client import Db
@@ -14,8 +15,9 @@ from pos_api.senders.woocommerce.rest.client import RestClient
 from pos_api.senders.woocommerce.rest.reader import RestReader
 from pos_api.senders.woocommerce.shop_error import unexpected_as_shop_error
 from pos_api.staff import audit
+from pos_api.stock import sync_switch
 from pos_api.stores import settings
-from pos_api.stores.model import DEFAULT
+from pos_api.stores.model import DEFAULT, site_of
 from pos_api.stores.registry import Stores
 
 
@@ -32,9 +34,25 @@ def connect(db: Db, config: Config, name: str, url: str, consumer_key: str, cons
     with unexpected_as_shop_error():
         credentials, hints = diagnose(address, consumer_key.strip(), consumer_secret.strip())
     rest = encrypted(credentials, config)
+    if _is_elsewhere(db, name, credentials.url) and sync_switch.switch_off_if_on(
+        db, name, sync_switch.CONNECTED_ELSEWHERE
+    ):
+        again = f"`pos-api store set {name} --stock-sync on`"
+        hints = [*hints, f"It is another address, so no stock is sent there: {again} switches that on again."]
     with audit.act(db, "store.connected", target=name, details={"url": credentials.url}):
         db.stores.update_one({"_id": name}, {"$set": {"rest": rest}, "$setOnInsert": {"name": name}}, upsert=True)
     return hints
+
+
+def _is_elsewhere(db: Db, name: str, url: str) -> bool:
+    """Whether the store was connected to another address. One that differs in `https` or `www.` alone is the same."""
+    rest = (db.stores.find_one({"_id": name}, {"rest.url": 1}) or {}).get("rest")
+    return rest is not None and _place(rest["url"]) != _place(url)
+
+
+def _place(url: str) -> tuple[str, int | None, str]:
+    parts = urlsplit(url)
+    return site_of(url), parts.port, parts.path.rstrip("/")
 
 
 def open_shop(db: Db, config: Config, name: str, **options: Any) -> RestReader:

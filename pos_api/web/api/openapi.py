@@ -66,6 +66,7 @@ _ERRORS = {
     415: "The body is of another kind than this route takes.",
     422: "Readable, but not valid; `details` says which field and why.",
     429: "Too many failed attempts from this address; `Retry-After` says when to try again.",
+    502: "The shop can't be asked; the message says why.",
     503: "Not just now, as when the database can't be reached; `Retry-After` says when to try again.",
 }
 _HEADERS = {

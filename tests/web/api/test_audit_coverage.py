@@ -57,6 +57,7 @@ ROUTES: dict[str, tuple[dict[str, Any], str]] = {
     "POST /api/products/count": ({"json": {"sku": "A", "count": 3}}, "stock.counted"),
     "POST /api/products/adjust": ({"json": {"sku": "A", "change": -1, "reason": "broken"}}, "stock.adjusted"),
     "POST /api/products/import": ({"data": "sku,price\nA,7\n", "content_type": "text/csv"}, "products.imported"),
+    "PUT /api/stores/<store>/stock-sync": ({"json": {"on": False}}, "store.stock"),
     "PUT /api/stores/<store>/items/<item>": ({"json": {"sku": "A"}}, "item.linked"),
     "DELETE /api/stores/<store>/items/<item>": ({}, "item.unlinked"),
     "POST /api/stores/<store>/items/import": (
@@ -137,6 +138,8 @@ COMMANDS: list[tuple[str, str, str]] = [
     ("key revoke north {prefix}", "", "key.revoked"),
     ("import north --since 2026-01-01", "", "store.imported"),
     ("reconcile north --repair", "", "store.repaired"),
+    ("store set north --stock-sync on", "", "store.stock"),
+    ("store set north --stock-sync off", "", "store.stock"),
     ("store add bar --kind karma", "", "store.created"),
     ("store link bar 7 A", "", "item.linked"),
     ("store unlink bar 7", "", "item.unlinked"),

@@ -36,7 +36,7 @@ _MOVED = "not aligned: it was sold or counted meanwhile"
 _ON_THE_WAY = "not aligned: something is still on the way to the shop"
 _NOT_READ = "not aligned: the shop could not be asked"
 _ORDERS_OPEN = "not aligned: orders that changed in the shop could not be brought in"
-_SEVERAL = "not aligned: the shop has several products of this SKU"
+_SEVERAL = "not aligned: the shop has several products of this SKU, with another stock; make it the same there"
 
 
 def align(comparison: Comparison, asked_at: datetime) -> None:
@@ -67,13 +67,12 @@ def _asked_for(comparison: Comparison) -> list[StockDiscrepancy]:
     """The differences to be aligned, one for each product: that of the id which the shop's stock is changed by."""
     found: dict[str, StockDiscrepancy] = {}
     for entry in comparison.report.stock:
-        product = entry["product"]
-        if product is None or not entry["difference"] or side_of(comparison, entry) is None:
+        product, side = entry["product"], side_of(comparison, entry)
+        if product is None or side is None or not entry["difference"]:
             continue
+        entry["repair"] = _SEVERAL
         is_sent_to = entry["shop_id"] == _id_in_shop(comparison, product)
-        if side_of(comparison, entry) == "pos" and not is_sent_to:
-            entry["repair"] = _SEVERAL
-        elif product not in found or is_sent_to:
+        if is_sent_to or (side == "shop" and product not in found):
             found[product] = entry
     return list(found.values())
 
