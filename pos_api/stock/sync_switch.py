@@ -10,6 +10,7 @@ from pos_api.database import recently_read
 from pos_api.database.client import Db
 from pos_api.errors import Unavailable
 from pos_api.staff import audit
+from pos_api.stock import sync_lease
 from pos_api.stock.model import SentMark
 from pos_api.stock.store_sync import is_on, states, synced_stores
 
@@ -76,8 +77,7 @@ def switch_all_off(db: Db, because: str) -> list[str]:
 
 def _wait_until_nobody_sends(db: Db, store: str) -> None:
     began = time.monotonic()
-    held = {"_id": store, "holder": {"$exists": True}, "$expr": {"$gt": ["$lease_until", "$$NOW"]}}
-    while states(db).find_one(held, {"_id": 1}):
+    while sync_lease.is_held(db, store):
         if time.monotonic() - began > _LONGEST_WAIT:
             raise Unavailable(f"Stock is still being sent to {store!r}; switch it off again in some minutes.")
         time.sleep(_LOOK_EVERY)

@@ -34,11 +34,9 @@ def shop(fake: FakeShop, db: Db, config: Config) -> FakeShop:
 
 @pytest.fixture
 def call(client: FlaskClient, config: Config) -> Any:
-    def call(
-        method: str, path: str = PATH, role: str = "manager", accept: str = "application/json", **body: Any
-    ) -> Any:
+    def call(method: str, path: str = PATH, role: str = "manager", *, csv: bool = False, **body: Any) -> Any:
         token, _ = token_claims.token(config.jwt_secret, "anna", role)
-        headers = {"Authorization": f"Bearer {token}", "Accept": accept}
+        headers = {"Authorization": f"Bearer {token}", "Accept": "text/csv" if csv else "application/json"}
         return client.open(path, method=method, headers=headers, json=body or None)
 
     return call

@@ -14,9 +14,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from pos_api.catalogue import collections, stock_events
-from pos_api.catalogue.deletion import is_deleted
-from pos_api.catalogue.external_ids import external_id
-from pos_api.catalogue.model import ids_of_store
 from pos_api.common.time import now
 from pos_api.senders.woocommerce.reconcile import orders
 from pos_api.senders.woocommerce.reconcile.comparison import Comparison
@@ -24,6 +21,7 @@ from pos_api.senders.woocommerce.reconcile.model import Side, StockDiscrepancy
 from pos_api.senders.woocommerce.reconcile.report import Report, is_repaired
 from pos_api.senders.woocommerce.reconcile.stock import Here, here, settle_refusal, units
 from pos_api.senders.woocommerce.rows import Row
+from pos_api.senders.woocommerce.stock_push.items import number_at
 from pos_api.stock import ledger
 from pos_api.stock.model import stock_changed
 
@@ -77,16 +75,10 @@ def _asked_for(comparison: Comparison) -> list[StockDiscrepancy]:
     return list(found.values())
 
 
-def _id_in_shop(comparison: Comparison, product: str) -> int | None:
-    """The id by which the shop is sent the stock of a product: its first there whose stock the shop manages."""
+def _id_in_shop(comparison: Comparison, product: str) -> int | str:
+    """The id by which the shop is sent the stock of a product, or why it is not."""
     stored = collections.products(comparison.db).find_one({"_id": product})
-    if stored is None:
-        return None
-    unmanaged = stored.get("unmanaged_ids", ())
-    for each in ids_of_store(comparison.store.id, stored.get("external_ids", ())):
-        if each not in unmanaged and not is_deleted(stored, each):
-            return int(each.removeprefix(external_id(comparison.store.id, "")))
-    return None
+    return number_at(stored, comparison.store.id) if stored else "not_sold"
 
 
 def _pass(comparison: Comparison, entries: list[StockDiscrepancy], since: datetime) -> list[StockDiscrepancy]:

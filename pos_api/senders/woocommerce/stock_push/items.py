@@ -33,15 +33,11 @@ def wire_id(movement: Any) -> str:
 
 def item_of(movement: Movement, product: ProductDocument | None, store: str) -> Item | NotSent:
     """The movement as an item for the shop of `store`, or why it is not sent."""
-    numbers = list(_numbers(product, store)) if product else []
-    if product is None or not numbers:
+    if product is None:
         return "not_sold"
-    unmanaged = product.get("unmanaged_ids", ())
-    managed = [each for each in numbers if _external_id(store, each) not in unmanaged]
-    if not managed:
-        return "not_managed"
-    deleted = {each["id"] for each in product.get("deleted_ids", ())}
-    number = min(managed, key=lambda each: _external_id(store, each) in deleted)  # the first that it still has
+    number = number_at(product, store)
+    if isinstance(number, str):
+        return number
     parent = _parent(product, store, number)
     return Item(
         wire_id(movement["_id"]),
@@ -51,6 +47,18 @@ def item_of(movement: Movement, product: ProductDocument | None, store: str) -> 
         units_for_store(movement),
         movement["reason"][:_LONGEST_TEXT],
     )
+
+
+def number_at(product: ProductDocument, store: str) -> int | NotSent:
+    """The shop's id of a product whose stock is changed there, or why there is none. Of several products of the shop
+    that are one here it is the first whose stock it manages, and that it still has."""
+    numbers = list(_numbers(product, store))
+    unmanaged = product.get("unmanaged_ids", ())
+    managed = [each for each in numbers if _external_id(store, each) not in unmanaged]
+    if not managed:
+        return "not_managed" if numbers else "not_sold"
+    deleted = {each["id"] for each in product.get("deleted_ids", ())}
+    return min(managed, key=lambda each: _external_id(store, each) in deleted)
 
 
 def _numbers(product: ProductDocument, store: str) -> Iterator[int]:
