@@ -23,7 +23,6 @@ COLLECTIONS = (
         (
             IndexModel([("written_at", DESCENDING), ("_id", DESCENDING)]),
             IndexModel([("type", ASCENDING), ("written_at", DESCENDING), ("_id", DESCENDING)]),
-            IndexModel([("resource", ASCENDING), ("position", ASCENDING)]),
             IndexModel([("resource", ASCENDING), ("written_at", DESCENDING), ("_id", DESCENDING)]),
             IndexModel([("store", ASCENDING), ("written_at", DESCENDING), ("_id", DESCENDING)]),
             IndexModel("about"),
@@ -40,7 +39,6 @@ COLLECTIONS = (
             IndexModel([("subscription", ASCENDING), ("state", ASCENDING), *_NEWEST_FIRST]),
             IndexModel([("subscription", ASCENDING), ("type", ASCENDING), *_NEWEST_FIRST]),
             IndexModel([("event", ASCENDING)]),
-            IndexModel([("created_at", ASCENDING)]),
         ),
     ),
 )

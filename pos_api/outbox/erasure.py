@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pos_api.common.batches import in_batches
 from pos_api.common.time import now
 from pos_api.database.client import Db, Document
-from pos_api.outbox.collections import deliveries, events
+from pos_api.outbox.collections import deliveries, events, subscriptions
 from pos_api.outbox.model import made_due
 
 OF_CUSTOMERS: Document = {"resource": {"$regex": "^customer:"}}
@@ -61,9 +61,10 @@ def delete_before(db: Db, moment: datetime) -> int:
     while found := [each["_id"] for each in events(db).find(old, {"_id": 1}).sort("written_at", 1).limit(_BATCH)]:
         delete_events(db, found)
         deleted += len(found)
-    left = {"created_at": {"$lt": moment}}
-    while found := [each["_id"] for each in deliveries(db).find(left, {"_id": 1}).sort("created_at", 1).limit(_BATCH)]:
-        deliveries(db).delete_many({"_id": {"$in": found}})
+    for subscription in subscriptions(db).find({}, {"_id": 1}):  # those of deleted ones are deleted anyway (`removal`)
+        left = {"subscription": subscription["_id"], "created_at": {"$lt": moment}}
+        while found := [each["_id"] for each in deliveries(db).find(left, {"_id": 1}).limit(_BATCH)]:
+            deliveries(db).delete_many({"_id": {"$in": found}})
     return deleted
 
 

@@ -40,9 +40,11 @@ class Pipe:
         with suppress(BlockingIOError):
             os.write(self._write_end, b"!")
 
-    def pass_on(self, seconds: float) -> None:
-        """Wait so long to be woken, and wake whoever waits in this process then."""
-        if select.select([self._read_end], [], [], seconds)[0]:
-            with suppress(BlockingIOError):  # another process was faster
-                os.read(self._read_end, 65_536)
-            published()
+    def pass_on(self, seconds: float) -> bool:
+        """Wait so long to be woken, and wake whoever waits in this process then; returns whether it was woken."""
+        if not select.select([self._read_end], [], [], seconds)[0]:
+            return False
+        with suppress(BlockingIOError):  # another process was faster
+            os.read(self._read_end, 65_536)
+        published()
+        return True

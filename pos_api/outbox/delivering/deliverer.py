@@ -21,7 +21,7 @@ from pos_api.logs import get_logger
 from pos_api.outbox import wakeup
 from pos_api.outbox.collections import subscriptions
 from pos_api.outbox.delivering import leases, recording
-from pos_api.outbox.delivering.dispatcher import Dispatcher, changes_to_write
+from pos_api.outbox.delivering.dispatcher import FEW, Dispatcher, changes_to_write
 from pos_api.outbox.delivering.queue import Queue
 from pos_api.outbox.delivering.reader import Looked, Reader, Wanted
 from pos_api.outbox.delivering.recording import Result
@@ -31,10 +31,15 @@ POLL = 0.2
 _POLL_WITHOUT_SUBSCRIPTION = 2.0
 _SHORTEST = 0.02
 """Seconds between two looks, however much is due."""
+_TOGETHER = 0.075
+"""Seconds from one look to the next that is made because something was published: what comes meanwhile is read
+together, which costs less than one by one."""
+_RECORDED_AT_ONCE, _RECORDED_TOGETHER = 8, 0.005
+"""So many results are written at once; fewer wait for so many seconds, for others to be written with them."""
 _PAUSE = 1.0
 """Seconds, after an error."""
-_FEW, _MANY = 16, 300
-"""While a subscription has so few lanes ready, more deliveries are wanted; not when it has so many deliveries."""
+_MANY = 300
+"""While a subscription has few lanes ready, more deliveries are wanted; not when it has so many deliveries."""
 _IDLE_ROUNDS = 3
 """Renewals after which the lease of a subscription without anything due is given back."""
 STOP_SECONDS = 5.0
@@ -96,6 +101,8 @@ class Delivering:
         self._holder = uuid.uuid4().hex
         self._reader = Reader(db, config, self._holder)
         self._woken = asyncio.Event()
+        self._few = asyncio.Event()
+        """More deliveries are wanted."""
         self._ended = asyncio.Event()
         self._threads = ThreadPoolExecutor(3, thread_name_prefix="pos-deliverer")
         self._dispatcher: Dispatcher
@@ -116,7 +123,7 @@ class Delivering:
         wakeup.add(wake)
         try:
             async with GuardedClient(self._config.outbound_allow) as client:
-                self._dispatcher = Dispatcher(client, self._ended.set, self._stopping)
+                self._dispatcher = Dispatcher(client, self._ended.set, self._wake_for_more, self._stopping)
                 await self._until_stopped()
         finally:
             wakeup.remove(wake)
@@ -149,9 +156,14 @@ class Delivering:
 
     # --- what is due is read
 
+    def _wake_for_more(self) -> None:
+        self._few.set()
+        self._woken.set()
+
     async def _read(self) -> None:
         while not self._stopping.is_set():
             self._woken.clear()
+            self._few.clear()
             wanted = self._wanted()
             try:
                 looked = await self._in_thread(lambda wanted=wanted: self._reader.look(wanted))  # type: ignore[misc]
@@ -161,10 +173,13 @@ class Delivering:
                 continue
             self._take_in(looked)
             self._dispatcher.dispatch()
-            await asyncio.sleep(_SHORTEST)
-            if not looked.more:
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._woken.wait(), POLL)
+            await self._until_next_look(more=looked.more)
+
+    async def _until_next_look(self, *, more: bool) -> None:
+        await asyncio.sleep(_SHORTEST)
+        if more or await _is_set(self._few, _TOGETHER - _SHORTEST):
+            return
+        await _is_set(self._woken, POLL)
 
     def _wanted(self) -> Wanted:
         dispatcher, moment = self._dispatcher, now()
@@ -179,7 +194,7 @@ class Delivering:
                 continue
             if queue.health.probes and not queue.size:
                 probing.append(queue.id)
-            elif not queue.health.probes and len(queue.ready) <= _FEW and queue.size < _MANY:
+            elif not queue.health.probes and len(queue.ready) <= FEW and queue.size < _MANY:
                 to_fill.append(queue.id)
         return Wanted(frozenset({*dispatcher.queues, *self._leaving}), to_fill, probing, known, list(dispatcher.events))
 
@@ -217,6 +232,8 @@ class Delivering:
     async def _record_results(self) -> None:
         while True:
             await self._ended.wait()
+            if len(self._dispatcher.results) < _RECORDED_AT_ONCE:
+                await asyncio.sleep(_RECORDED_TOGETHER)
             self._ended.clear()
             results, self._dispatcher.results = self._dispatcher.results, []
             if not results:
@@ -302,3 +319,10 @@ class Delivering:
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+
+async def _is_set(event: asyncio.Event, seconds: float) -> bool:
+    """Whether it is set within so many seconds."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)
+    return event.is_set()

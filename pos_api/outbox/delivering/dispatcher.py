@@ -31,6 +31,8 @@ from pos_api.outbox.envelopes import message_of
 from pos_api.outbox.model import StoredEvent
 
 MOST_ON_WAY = 32
+FEW = 48
+"""When a subscription has so few lanes ready, more are to be read, so that they are there before the last is sent."""
 _MOST_TROUBLED = 8
 """Of those, for subscriptions whose receivers can't be reached."""
 
@@ -39,10 +41,14 @@ log = get_logger(__name__)
 
 
 class Dispatcher:
-    """Sends what is in the queues, until `stopping` is set. `ended` is called whenever there is a result to record."""
+    """Sends what is in the queues, until `stopping` is set. `ended` is called whenever there is a result to record, and
+    `few` when only few lanes of a queue that had more are ready."""
 
-    def __init__(self, client: Client, ended: Callable[[], None], stopping: threading.Event) -> None:
+    def __init__(
+        self, client: Client, ended: Callable[[], None], few: Callable[[], None], stopping: threading.Event
+    ) -> None:
         self._client = client
+        self._few = few
         self._stopping = stopping
         self._ended = ended
         self._waiting: deque[Queue] = deque()
@@ -103,6 +109,8 @@ class Dispatcher:
 
     def _begin(self, queue: Queue, moment: float) -> None:
         due, troubled = queue.begin(moment), queue.troubled
+        if len(queue.ready) == FEW:
+            self._few()
         self._on_way += 1
         self._troubled_on_way += troubled
         task = asyncio.create_task(self._send(queue, due, troubled=troubled))

@@ -47,7 +47,7 @@ def test_receivers_that_hang_have_a_small_share_and_wait_for_it_once() -> None:
 
     async def run() -> tuple[int, int]:
         client = _Hanging()
-        mine = Dispatcher(client, lambda: None, threading.Event())
+        mine = Dispatcher(client, lambda: None, lambda: None, threading.Event())
         settings = {"url": "https://a.example/", "signature": "standard", "payload": "full", "headers": {}}
         for number in range(20):
             of = queue(_id=f"sub_{number}", **settings)
@@ -73,7 +73,7 @@ def test_receivers_that_hang_have_a_small_share_and_wait_for_it_once() -> None:
 
 def test_that_an_event_is_no_longer_kept_is_no_failure_of_the_receiver() -> None:
     async def run() -> Dispatcher:
-        mine = Dispatcher(_Hanging(), lambda: None, threading.Event())
+        mine = Dispatcher(_Hanging(), lambda: None, lambda: None, threading.Event())
         of = queue(_id="sub_a", url="https://a.example/", signature="standard", payload="full", headers={})
         of.add([due("a", 1)])
         of.until = float("inf")
@@ -88,3 +88,22 @@ def test_that_an_event_is_no_longer_kept_is_no_failure_of_the_receiver() -> None
     [(of, result)] = mine.results
     assert (result.state, result.attempted.attempt["cause"]) == ("failed", "no_event")
     assert of.health == of.stored_health
+
+
+def test_more_is_asked_for_before_the_last_is_sent() -> None:
+    """Or nothing is sent while the database is asked."""
+    asked: list[int] = []
+
+    async def run(lanes: int) -> None:
+        mine = Dispatcher(_Hanging(), lambda: None, lambda: asked.append(lanes), threading.Event())
+        of = queue(_id="sub_a", url="https://a.example/", signature="standard", payload="full", headers={})
+        of.add([due(str(lane), 1) for lane in range(lanes)])
+        of.until = float("inf")
+        mine.queues["sub_a"] = of
+        mine.enqueue(of)
+        mine.dispatch()
+        await mine.stop(0)
+
+    for lanes in (dispatcher.FEW - 5, dispatcher.FEW + 1, dispatcher.FEW + 50):
+        asyncio.run(run(lanes))
+    assert asked == [dispatcher.FEW + 1]

@@ -27,8 +27,10 @@ def test_what_a_subscriber_was_sent_survives_a_crash_of_the_database(config: Con
             with delivering(db, here):
                 for number in range(1, 6):
                     publish_events(db, event(number))
-                    wait_until(lambda: receiver.requests)
+                    wait_until(lambda number=number: len(receiver.killed_at) == number)  # type: ignore[misc]
                     mongod.start()
+                    with mongod.direct(60) as client:
+                        client.admin.command("ping")
                     for sent in list(receiver.requests):
                         assert db.outbox.find_one({"_id": sent.id}), sent.id
                     wait_until(lambda: db.webhook_deliveries.count_documents({"attempts": 0}) == 0)
@@ -36,13 +38,16 @@ def test_what_a_subscriber_was_sent_survives_a_crash_of_the_database(config: Con
 
 
 class _EndOfMongod(Receiver):
-    """A receiver at whose first request mongod is killed."""
+    """A receiver at whose first request for each event mongod is killed."""
 
     def __init__(self, mongod: Mongod) -> None:
         super().__init__()
+        self.killed_at: set[str] = set()
 
-        def answer(_: Request) -> Answer:
-            mongod.kill()
+        def answer(request: Request) -> Answer:
+            if request.id not in self.killed_at:
+                mongod.kill()
+                self.killed_at.add(request.id)
             return Answer(500)
 
         self.answer = answer

@@ -81,7 +81,7 @@ def test_events_of_a_subscription_made_over_http_arrive(manager: Caller, receive
     delivery = delivery_id(made["id"], "order:default:1:1")
     [attempt] = data(manager.call("GET", f"{path}/{delivery}"))["attempts"]
     assert attempt["request"]["body"].encode() == receiver.requests[0].body
-    assert data(manager.call("GET", f"/{made['id']}"))["health"]["last_success_at"]
+    wait_until(lambda: data(manager.call("GET", f"/{made['id']}"))["health"]["last_success_at"])
 
 
 def test_one_is_sent_again_and_what_was_missed_too(manager: Caller, receiver: Receiver, db: Db) -> None:
