@@ -5,6 +5,7 @@
  * $SHOP is the shop's folder for "shop act".
  */
 const { execFileSync, spawn } = require( 'child_process' );
+const { createHmac } = require( 'crypto' );
 const path = require( 'path' );
 const puppeteer = require( 'puppeteer-core' );
 
@@ -40,6 +41,21 @@ function refusing() {
 		} ).listen( 0, '127.0.0.1', () => console.log( server.address().port ) );
 	` ], { stdio: [ 'ignore', 'pipe', 'inherit' ] } );
 	return new Promise( ( resolve ) => server.stdout.once( 'data', ( port ) => resolve( { server, url: `http://127.0.0.1:${ port.toString().trim() }/api/webhooks/orders` } ) ) );
+}
+
+/* Sends movements of stock as the POS does; the signature is by another key, or older, where that is wanted. */
+async function sendStock( items, { by = key, age = 0 } = {} ) {
+	const body = JSON.stringify( { store: 'default', items } );
+	const [ id, time ] = [ 'stock_' + Math.random(), Math.floor( Date.now() / 1000 ) - age ];
+	const derived = createHmac( 'sha256', by ).update( 'pos-sync stock' ).digest();
+	const headers = {
+		'Content-Type': 'application/json',
+		'webhook-id': id,
+		'webhook-timestamp': String( time ),
+		'webhook-signature': 'v1,' + createHmac( 'sha256', derived ).update( `${ id }.${ time }.${ body }` ).digest( 'base64' ),
+	};
+	const answer = await fetch( shop + '/wp-json/pos-sync/v1/stock', { method: 'POST', headers, body } );
+	return { status: answer.status, ...( await answer.json() ) };
 }
 
 /* The line that the POS prints for a shop. */
@@ -385,13 +401,72 @@ async function main() {
 		await click( '#submit' );
 		check( ( await text() ).includes( 'Settings saved. Connected' ), 'without them it is entered again' );
 
+		// Stock from the POS: first none, then some, of which the shop does not take all.
+		const stockTab = '/wp-admin/admin.php?page=pos-sync&tab=stock';
+		await go( stockTab );
+		check( ( await text( '.nav-tab-active' ) ) === 'Stock from the POS', 'there is a tab for the stock from the POS' );
+		check( ( await text( '.pos-sync-stock' ) ).includes( 'pos-api store set NAME --stock-sync on' ) && ( await text( '.pos-sync-stock' ) ).includes( 'No change has come yet.' ), 'before any came it says how it is switched on' );
+		await picture( '10-stock-empty' );
+		await fits( '10-stock-empty' );
+		check( ( await sendStock( [] ) ).status === 200, 'the POS may look whether stock can be sent' );
+		await go( stockTab );
+		check( ( await text( '.pos-sync-stock' ) ).includes( 'The POS has reached this shop' ), 'which the tab says' );
+		const untracked = act( 'new_product', { name: 'Gift card', sku: 'GIFT', manage_stock: false } ).id;
+		act( 'run_jobs' );
+		const sentStock = await sendStock( [
+			{ movement: 'm1', product_id: product, sku: 'MUG-1', delta: -1, reason: 'order' },
+			{ movement: 'm2', product_id: product, sku: 'MUG-1', delta: 4, reason: 'broken <b>cup</b>' },
+			{ movement: 'm3', product_id: untracked, sku: 'GIFT', delta: -1, reason: 'order' },
+			{ movement: 'm4', product_id: 999999, sku: 'OLD-1', delta: -1, reason: 'count' },
+			{ movement: 'm5', product_id: product, sku: 'MUG-1', delta: -0.5, reason: 'count' },
+		] );
+		check( sentStock.items.map( ( each ) => each.outcome ).join() === 'applied,applied,not_managed,unknown,refused', 'the shop takes what it can: ' + JSON.stringify( sentStock ) );
+		await go( stockTab );
+		check( ( await rows( 'product' ) )[ 4 ].startsWith( 'Mug (MUG-1)' ) && ( await rows( 'change' ) ).join() === '−0.5,−1,−1,+4,−1', 'changes are listed, the latest first' );
+		check( ( await rows( 'quantity' ) )[ 3 ] === String( sentStock.items[ 1 ].quantity ), 'with the stock after each' );
+		check( ( await rows( 'reason' ) )[ 4 ] === 'Sold (counter or another shop)' && ( await rows( 'reason' ) )[ 3 ] === 'Changed in the POS: broken <b>cup</b>', 'and why, in words, and as the staff wrote it' );
+		const results = await rows( 'outcome' );
+		check( results[ 4 ] === 'Applied' && results[ 2 ].includes( 'not tracked here' ) && results[ 1 ].includes( 'no such product' ) && results[ 0 ].includes( 'whole units' ), 'and what to do about what was not applied: ' + results );
+		check( ( await page.$$eval( '.column-product strong > a', ( links ) => links.map( ( each ) => each.href ) ) ).every( ( each ) => each.includes( 'action=edit' ) ), 'products are linked' );
+		check( ( await text( '.pos-sync-figures' ) ).replace( /\s+/g, ' ' ).includes( 'Applied today 2' ), 'the figures say how many' );
+		await picture( '10-stock' );
+		await fits( '10-stock' );
+		await click( '.subsubsub .not_applied a' );
+		check( ( await rows( 'outcome' ) ).length === 3, 'it shows only what was not applied' );
+		await fill( '#pos-sync-search', 'gift' );
+		await click( '.pos-sync-filters button' );
+		check( ( await rows( 'product' ) ).length === 1 && ( await text( '.subsubsub .current' ) ).startsWith( 'Not applied' ), 'of one product, found by its name' );
+		await fill( '#pos-sync-search', 'old-1' );
+		await click( '.pos-sync-filters button' );
+		check( ( await rows( 'product' ) ).length === 1, 'or by the SKU of one that is gone' );
+		check( ( await sendStock( [], { by: 'another key' } ) ).status === 401, 'another key opens nothing' );
+		await go( stockTab );
+		check( ( await text( '.pos-sync-stock .notice-error' ) ).includes( 'API key' ), 'and the owner sees that' );
+		check( ( await sendStock( [], { age: 1200 } ) ).status === 401 && ( await sendStock( [] ) ).status === 200, 'nor does an old request' );
+		await go( stockTab );
+		check( ! ( await page.$( '.pos-sync-stock .notice-error' ) ), 'until one is signed rightly' );
+		let status = '';
+		try {
+			act( 'cli', { command: 'status' } );
+		} catch ( error ) {
+			status = error.stdout + error.message;
+		}
+		check( status.includes( '2 applied today, 2 in 7 days, 3 not applied' ), 'wp pos-sync status has the figures: ' + status );
+
 		// Site health.
 		await go( '/wp-admin/site-health.php' );
 		await page.waitForSelector( '#health-check-site-status-good, .health-check-accordion' );
 		check( ( await page.content() ).includes( 'pos_sync' ), 'site health has the test' );
+		check( ( await page.content() ).includes( 'changes of stock from the POS were not applied' ), 'and the one about stock' );
+		await go( '/wp-admin/site-health.php?tab=debug' );
+		check( ( await page.content() ).includes( 'Stock from the POS: Last received' ), 'its information has the figures' );
 
 		// In the language of whoever looks, the POS's messages included.
-		for ( const [ locale, tab, said ] of [ [ 'sv_SE', 'Leveranser', 'Kassan kan inte använda den' ], [ 'de_DE', 'Lieferungen', 'Die Kasse kann es nicht verwenden' ], [ 'de_CH', 'Lieferungen', 'Die Kasse kann es nicht verwenden' ] ] ) {
+		for ( const [ locale, tab, said, sold ] of [
+			[ 'sv_SE', 'Leveranser', 'Kassan kan inte använda den', 'Sålt (kassan eller en annan butik)' ],
+			[ 'de_DE', 'Lieferungen', 'Die Kasse kann es nicht verwenden', 'Verkauft (Ladentheke oder anderer Shop)' ],
+			[ 'de_CH', 'Lieferungen', 'Die Kasse kann es nicht verwenden', 'Verkauft (Ladentheke oder anderer Shop)' ],
+		] ) {
 			act( 'language', { locale } );
 			await go( '/wp-admin/admin.php?page=pos-sync&tab=deliveries' );
 			check( ( await text( '.nav-tab-active' ) ) === tab, `the screens speak ${ locale }` );
@@ -400,6 +475,10 @@ async function main() {
 			await fits( '8-log-' + locale );
 			await go( '/wp-admin/admin.php?page=pos-sync' );
 			await fits( '5-settings-' + locale );
+			await go( stockTab );
+			check( ( await rows( 'reason' ) ).includes( sold ), `and the changes of stock: ${ sold }` );
+			await picture( '10-stock-' + locale );
+			await fits( '10-stock-' + locale );
 		}
 		act( 'language', { locale: 'en_US' } );
 

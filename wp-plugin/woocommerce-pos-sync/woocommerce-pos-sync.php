@@ -1,7 +1,7 @@
 <?php
 /**
  * Plugin Name:          WooCommerce POS Sync
- * Description:          Sends every order to your point of sale, in the background and with retries: the checkout never waits and no order is lost.
+ * Description:          Sends every order to your point of sale and takes over its stock: in the background, with retries, nothing lost and nothing counted twice.
  * Version:              1.1.0
  * Requires at least:    6.4
  * Requires PHP:         7.4

@@ -194,6 +194,37 @@ def test_e_mails_are_in_the_sites_language(live: World, site: str, user: str, sa
         live.shop.settle()
 
 
+def test_stock_that_the_shop_did_not_take_is_mailed_once_and_fails_the_status(live: World) -> None:
+    refused = {"days": 2, "outcome": "refused", "message": "No reason that is known here."}
+    live.shop.act("setting", alerts=True)
+    before = len(_mails(live))
+    try:
+        live.shop.act("set_movements", movements=[{"days": 9, "outcome": "unknown"}, {"days": 1}])
+        live.shop.act("clear_mails")
+        live.shop.act("check_alarm")
+        assert len(_mails(live)) == before, "what was long ago is nobody's matter any more"
+        live.shop.act("set_movements", movements=[refused, {"days": 1}])
+        live.shop.act("check_alarm")
+        live.shop.act("check_alarm")
+        assert len(_mails(live)) == before + 1
+        assert "Stock from the POS could not be applied" in _mails(live)[-1]["subject"]
+        assert "No reason that is known here." in _mails(live)[-1]["message"]
+        assert "1 change of stock from the POS was not applied within 7 days" in live.shop.cli("status")
+    finally:
+        live.shop.act("set_movements", movements=[])
+    assert "not applied within" not in live.shop.cli("status")
+
+
+def test_movements_of_stock_are_deleted_400_days_after_they_were_done(live: World) -> None:
+    kept = [{"days": 399}, {"days": 401, "state": "changed", "done_at": 0}, {"days": 0}]
+    live.shop.act("set_movements", movements=[{"days": 401}, *kept])
+    live.shop.act("maintain")
+    try:
+        assert live.shop.act("movements") == {"movements": ["m1", "m2", "m3"]}
+    finally:
+        live.shop.act("set_movements", movements=[])
+
+
 def test_an_upgrade_keeps_every_row_and_moves_the_key(live: World) -> None:
     """From the tables and settings of schema 4, filled: a busy shop that skipped a version."""
     before = live.shop.act("make_schema_4", rows=100_000)

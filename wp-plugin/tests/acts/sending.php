@@ -157,6 +157,40 @@ function fail_all_waiting( array $input ): array {
 }
 
 /**
+ * Movements of stock as if the POS had sent them days ago; replaces those that are there. Each has "days", and may have any column.
+ */
+function set_movements( array $input ): array {
+	global $wpdb;
+	$wpdb->query( "TRUNCATE {$wpdb->prefix}pos_sync_stock" );
+	foreach ( $input['movements'] as $number => $movement ) {
+		$time = time() - $movement['days'] * DAY_IN_SECONDS;
+		unset( $movement['days'] );
+		$wpdb->insert(
+			"{$wpdb->prefix}pos_sync_stock",
+			$movement + array(
+				'movement'    => "m$number",
+				'product_id'  => 999999,
+				'sku'         => 'SKU-1',
+				'delta'       => '-1',
+				'state'       => 'done',
+				'outcome'     => 'applied',
+				'received_at' => $time,
+				'done_at'     => $time,
+			)
+		);
+	}
+	return movements( array() );
+}
+
+/**
+ * The movements of stock that are there.
+ */
+function movements( array $input ): array {
+	global $wpdb;
+	return array( 'movements' => $wpdb->get_col( "SELECT movement FROM {$wpdb->prefix}pos_sync_stock ORDER BY id" ) );
+}
+
+/**
  * The e-mails that were sent.
  */
 function mails( array $input ): array {
@@ -272,7 +306,9 @@ function check_alarm( array $input ): array {
 	}
 	$settings = new \POS_Sync\Settings\Settings();
 	$status   = sync_status( $settings );
-	$alarms   = array_map( static fn() => new \POS_Sync\Health\Email_Alerts( $settings, $status, new \POS_Sync\Queue\Queue_Reader(), new \POS_Sync\Health\Stock_Status( new \POS_Sync\Stock\Stock_Log() ) ), range( 1, $input['at_once'] ?? 1 ) );
+	$log      = new \POS_Sync\Stock\Stock_Log();
+	$stock    = new \POS_Sync\Health\Stock_Status( $log, new \POS_Sync\Stock\Stock_Contact(), new \POS_Sync\Stock\Stock_Tables( new \POS_Sync\Stock\Stock_Movements( $log ) ) );
+	$alarms   = array_map( static fn() => new \POS_Sync\Health\Email_Alerts( $settings, $status, new \POS_Sync\Queue\Queue_Reader(), $stock ), range( 1, $input['at_once'] ?? 1 ) );
 	if ( isset( $input['at_once'] ) ) {
 		// All have read that there was no e-mail today, as processes do that look at the same time.
 		update_option( 'pos_sync_mailed', array( 'before' => 0 ), false );

@@ -7,6 +7,8 @@
 
 use PHPUnit\Framework\TestCase;
 use POS_Sync\Messages\Stock_Messages;
+use POS_Sync\Stock\Stock_Changer;
+use POS_Sync\Stock\Stock_Follow_Up;
 
 /**
  * What a shop's owner reads about a change of stock that the POS sent.
@@ -17,7 +19,7 @@ final class StockMessagesTest extends TestCase {
 	 * The codes of the POS become words; what its staff wrote stays as it is.
 	 */
 	public function test_every_reason_is_in_words(): void {
-		foreach ( array( 'order', 'return', 'count', 'reconcile', 'shop_aligned', '' ) as $code ) {
+		foreach ( array( 'order', 'return', 'count', 'reconcile', 'managed_again', 'shop_aligned', '' ) as $code ) {
 			$this->assertMatchesRegularExpression( '/^[A-Z]/', Stock_Messages::reason( $code ) );
 		}
 		$this->assertSame( 'Changed in the POS: broken', Stock_Messages::reason( 'broken' ) );
@@ -46,11 +48,36 @@ final class StockMessagesTest extends TestCase {
 				'message' => 'A reason.',
 			);
 		};
-		$this->assertSame( '', Stock_Messages::explain( $row( 'applied' ) ) );
-		$this->assertSame( '', Stock_Messages::explain( $row( '' ) ) );
+		$this->assertSame(
+			'',
+			Stock_Messages::explain(
+				array(
+					'outcome' => 'applied',
+					'message' => '',
+				)
+			)
+		);
 		$this->assertStringContainsString( 'Track stock quantity', Stock_Messages::explain( $row( 'not_managed' ) ) );
 		$this->assertStringContainsString( 'restore it', Stock_Messages::explain( $row( 'unknown' ) ) );
 		$this->assertSame( 'A reason.', Stock_Messages::explain( $row( 'refused' ) ) );
+		$this->assertStringContainsString(
+			'decimal quantities',
+			Stock_Messages::explain(
+				array(
+					'outcome' => 'refused',
+					'message' => Stock_Changer::WHOLE_UNITS,
+				)
+			)
+		);
+		$this->assertStringEndsWith(
+			'change: no mail',
+			Stock_Messages::explain(
+				array(
+					'outcome' => 'applied',
+					'message' => Stock_Follow_Up::OTHERS_FAILED . 'no mail',
+				)
+			)
+		);
 		$this->assertSame( array( 'sent', 'waiting', 'failed', 'failed' ), array_column( array_map( array( Stock_Messages::class, 'result' ), array_map( $row, array( 'applied', '', 'unknown', 'refused' ) ) ), 0 ) );
 	}
 }

@@ -15,6 +15,8 @@ function __( string $text ): string { return $text; }
 function wp_json_encode( $value, int $flags = 0 ) { return json_encode( $value, $flags ); }
 function wp_parse_url( string $url, int $component = -1 ) { return parse_url( $url, $component ); }
 function number_format_i18n( float $number, int $decimals = 0 ): string { return number_format( $number, $decimals ); }
+function get_option( string $name, $default = false ) { return $GLOBALS['test_options'][ $name ] ?? $default; }
+function update_option( string $name, $value ): bool { $GLOBALS['test_options'][ $name ] = $value; return true; }
 function size_format( int $bytes, int $decimals ): string { return number_format( $bytes / 1024, $decimals ) . ' KB'; }
 function add_filter( string $hook, callable $callback ): void { $GLOBALS['test_callbacks'][ $hook ][] = $callback; }
 function apply_filters( string $hook, $value, ...$arguments ) {

@@ -43,9 +43,12 @@ use POS_Sync\Settings\Settings;
 use POS_Sync\Settings\Settings_Sanitizer;
 use POS_Sync\Settings\Settings_Save_Handler;
 use POS_Sync\Settings\Site_Identity;
+use POS_Sync\Stock\Stock_Contact;
 use POS_Sync\Stock\Stock_History;
 use POS_Sync\Stock\Stock_Log;
+use POS_Sync\Stock\Stock_Movements;
 use POS_Sync\Stock\Stock_Routes;
+use POS_Sync\Stock\Stock_Tables;
 
 /**
  * Makes the parts of the plugin, once, and lets each register its own hooks.
@@ -69,6 +72,7 @@ final class Plugin {
 	private Queue_Runner $runner;
 	private Sync_Status $status;
 	private Stock_Log $stock;
+	private Stock_Contact $contact;
 	private Stock_Status $stock_status;
 	private Email_Alerts $alerts;
 
@@ -152,9 +156,10 @@ final class Plugin {
 
 		$this->runner = new Queue_Runner( $this->settings, $this->schedule, $this->reader, $this->backfill, $this->orders, $this->sender, $this->scheduler );
 		$this->status = new Sync_Status( $this->settings, $this->site, $this->schedule, $this->reader, $this->log );
-		$this->stock  = new Stock_Log();
 
-		$this->stock_status = new Stock_Status( $this->stock );
+		$this->stock        = new Stock_Log();
+		$this->contact      = new Stock_Contact();
+		$this->stock_status = new Stock_Status( $this->stock, $this->contact, new Stock_Tables( new Stock_Movements( $this->stock ) ) );
 		$this->alerts       = new Email_Alerts( $this->settings, $this->status, $this->reader, $this->stock_status );
 	}
 
@@ -180,7 +185,7 @@ final class Plugin {
 			new Order_Hooks( $changes, $this->reader, $this->orders ),
 			new Product_Hooks( $changes ),
 			new Rest_Controller( $this->settings, $this->client, $this->backfill, $this->log ),
-			new Stock_Routes( $this->settings, $this->site, $this->stock ),
+			new Stock_Routes( $this->settings, $this->site, $this->stock, $this->contact ),
 			new Site_Health_Checks( $this->status, $this->reader, $this->stock_status ),
 			new Personal_Data( $this->settings, $this->queue, $this->reader, $this->log, $this->scheduler ),
 			new Privacy_Policy(),

@@ -47,8 +47,8 @@ final class Email_Alerts {
 		if ( '' !== $this->status->outage() && $this->is_mail_due( self::OUTAGE ) ) {
 			$this->send_mail( self::OUTAGE );
 		}
-		$is_new = $this->stock->last_refused() > $this->last_mailed_at( self::STOCK );
-		if ( ( $is_new || $this->stock->obstacles() ) && $this->is_mail_due( self::STOCK ) ) {
+		$refused = '' !== $this->stock->refusals() && $this->stock->last_refused() > $this->last_mailed_at( self::STOCK );
+		if ( ( $refused || '' !== $this->stock->table_problem() ) && $this->is_mail_due( self::STOCK ) ) {
 			$this->send_mail( self::STOCK );
 		}
 	}
@@ -167,7 +167,7 @@ final class Email_Alerts {
 		return array(
 			/* translators: %s: name of the shop. */
 			'subject' => sprintf( __( '[%s] Stock from the POS could not be applied', 'woocommerce-pos-sync' ), $this->shop() ),
-			'what'    => implode( "\n\n", array_filter( array_merge( $this->stock->obstacles(), array( $this->stock->refusals() ) ) ) ),
+			'what'    => implode( "\n\n", array_filter( array( $this->stock->table_problem(), $this->stock->refusals() ) ) ),
 			'advice'  => __( 'Until this is put right, the shop may sell what is gone, or not sell what is there.', 'woocommerce-pos-sync' ),
 			/* translators: %s: URL. */
 			'link'    => sprintf( __( 'Stock from the POS: %s', 'woocommerce-pos-sync' ), Admin_Page::stock_url() ),

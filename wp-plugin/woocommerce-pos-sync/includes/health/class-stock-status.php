@@ -5,7 +5,9 @@ namespace POS_Sync\Health;
 use POS_Sync\Messages\Stock_Messages;
 use POS_Sync\Queue\Queue_Item;
 use POS_Sync\Screens\Object_Labels;
+use POS_Sync\Stock\Stock_Contact;
 use POS_Sync\Stock\Stock_Log;
+use POS_Sync\Stock\Stock_Tables;
 
 /**
  * Whether the stock of the POS arrives here, and what of it the shop could not take over: for the screen, Site Health, e-mails and the command line.
@@ -18,9 +20,13 @@ final class Stock_Status {
 	public const RECENT_DAYS = 7;
 
 	private Stock_Log $log;
+	private Stock_Contact $contact;
+	private Stock_Tables $tables;
 
-	public function __construct( Stock_Log $log ) {
-		$this->log = $log;
+	public function __construct( Stock_Log $log, Stock_Contact $contact, Stock_Tables $tables ) {
+		$this->log     = $log;
+		$this->contact = $contact;
+		$this->tables  = $tables;
 	}
 
 	/**
@@ -31,10 +37,10 @@ final class Stock_Status {
 	}
 
 	/**
-	 * Whether the POS has ever sent stock here, or tried to.
+	 * Whether the POS has ever sent stock here, or looked whether it can.
 	 */
 	public function is_used(): bool {
-		return $this->has_received() || (bool) $this->obstacles();
+		return $this->contact->reached_at() || $this->has_received();
 	}
 
 	/**
@@ -101,19 +107,54 @@ final class Stock_Status {
 	}
 
 	/**
-	 * Why no change can be taken over at all.
+	 * Why no change can be applied at all.
 	 *
 	 * @return string[]
 	 */
 	public function obstacles(): array {
-		return array();
+		return array_values( array_filter( array( $this->table_problem(), $this->signature_problem() ) ) );
+	}
+
+	/**
+	 * Why the database can't change stock and note it in one step, and what to do; empty where it can, or where the POS sends no stock.
+	 */
+	public function table_problem(): string {
+		if ( ! $this->is_used() ) {
+			return '';
+		}
+		if ( $this->tables->is_missing() ) {
+			return __( 'No stock from the POS can be applied: a table is missing in the database. Reload this page; it is made then.', 'woocommerce-pos-sync' );
+		}
+		$commands = $this->tables->conversions();
+		if ( $commands ) {
+			/* translators: %s: commands for the database. */
+			return sprintf( __( 'No stock from the POS can be applied: tables of the database are not InnoDB, so a stock can’t be changed and noted in one step, and after a crash a change could count twice. Ask your host to make a backup and run this: %s', 'woocommerce-pos-sync' ), implode( ' ', $commands ) );
+		}
+		return Stock_Tables::is_replaced() ? __( 'No stock from the POS can be applied: another plugin replaces the way in which WooCommerce stores products, so a stock can’t be changed and noted in one step. Ask the makers of that plugin, or switch it off.', 'woocommerce-pos-sync' ) : '';
+	}
+
+	/**
+	 * Why the last request about stock was refused, and what to do; empty where it was not.
+	 */
+	private function signature_problem(): string {
+		$refusal = $this->contact->refusal();
+		if ( ! $refusal ) {
+			return '';
+		}
+		$ago = human_time_diff( $refusal['at'] );
+		if ( Stock_Contact::CLOCK === $refusal['cause'] ) {
+			/* translators: 1: how long ago, such as "2 hours", 2: number of minutes, 3: time of this site. */
+			return sprintf( __( 'The last request with stock from the POS was refused %1$s ago: the clocks of POS and shop differ by %2$s minutes. Set the one that is wrong; here it is %3$s (UTC).', 'woocommerce-pos-sync' ), $ago, number_format_i18n( round( abs( $refusal['seconds'] ) / 60 ) ), gmdate( 'Y-m-d H:i' ) );
+		}
+		/* translators: %s: how long ago, such as "2 hours". */
+		return sprintf( __( 'The last request with stock from the POS was refused %s ago: it was not signed by the API key of this shop. If the POS has another key for it now, paste the line from the POS in the settings again.', 'woocommerce-pos-sync' ), $ago );
 	}
 
 	/**
 	 * Unix time at which the POS last reached the shop; 0 where it did not.
 	 */
 	public function last_contact(): int {
-		return 0;
+		return $this->contact->reached_at();
 	}
 
 	/**

@@ -2,6 +2,9 @@
 
 namespace POS_Sync\Messages;
 
+use POS_Sync\Stock\Stock_Changer;
+use POS_Sync\Stock\Stock_Follow_Up;
+
 /**
  * A change of stock that the POS sent, in the language of whoever reads it: why it was made, what became of it, and what to do where the
  * shop did not take it over. What is stored are the English codes.
@@ -14,13 +17,15 @@ final class Stock_Messages {
 	 * @param string $reason As the POS sent it.
 	 */
 	public static function reason( string $reason ): string {
-		$reasons = array(
-			'order'        => __( 'Sold (counter or another shop)', 'woocommerce-pos-sync' ),
-			'return'       => __( 'Returned or cancelled (counter or another shop)', 'woocommerce-pos-sync' ),
-			'count'        => __( 'Counted', 'woocommerce-pos-sync' ),
-			'reconcile'    => __( 'Corrected to the stock of another shop', 'woocommerce-pos-sync' ),
-			'shop_aligned' => __( 'Made equal to the stock in the POS', 'woocommerce-pos-sync' ),
-			''             => __( 'No reason given', 'woocommerce-pos-sync' ),
+		$other_shop = __( 'Corrected to the stock of another shop', 'woocommerce-pos-sync' );
+		$reasons    = array(
+			'order'         => __( 'Sold (counter or another shop)', 'woocommerce-pos-sync' ),
+			'return'        => __( 'Returned or cancelled (counter or another shop)', 'woocommerce-pos-sync' ),
+			'count'         => __( 'Counted', 'woocommerce-pos-sync' ),
+			'reconcile'     => $other_shop,
+			'managed_again' => $other_shop,
+			'shop_aligned'  => __( 'Made equal to the stock in the POS', 'woocommerce-pos-sync' ),
+			''              => __( 'No reason given', 'woocommerce-pos-sync' ),
 		);
 		/* translators: %s: what the staff wrote, such as "broken". */
 		return $reasons[ $reason ] ?? sprintf( __( 'Changed in the POS: %s', 'woocommerce-pos-sync' ), $reason );
@@ -43,21 +48,46 @@ final class Stock_Messages {
 	}
 
 	/**
-	 * Why a change was not taken over, and what to do; empty where it was.
+	 * Why a change was not applied, and what to do; for one that was, what went wrong after it. Empty where nothing did.
 	 *
 	 * @param array<string, string> $row A row of the table of changes.
 	 */
 	public static function explain( array $row ): string {
 		switch ( $row['outcome'] ) {
-			case '':
-			case 'applied':
-				return '';
 			case 'not_managed':
-				return __( 'The stock of this product is not tracked here. To have it follow the POS, edit the product, tick “Track stock quantity for this product” under “Inventory”, and enter how many there are.', 'woocommerce-pos-sync' );
+				return 'no' === get_option( 'woocommerce_manage_stock' )
+					? __( 'This shop tracks no stock at all. To have it follow the POS, switch stock management on under WooCommerce → Settings → Products → Inventory.', 'woocommerce-pos-sync' )
+					: __( 'The stock of this product is not tracked here. To have it follow the POS, edit the product, tick “Track stock quantity for this product” under “Inventory”, and enter how many there are.', 'woocommerce-pos-sync' );
 			case 'unknown':
 				return __( 'There is no such product here any more. If it was deleted by mistake, restore it from the trash; if not, archive it in the POS.', 'woocommerce-pos-sync' );
 		}
-		return $row['message'];
+		return self::sentences()[ $row['message'] ] ?? self::after_change( $row['message'] );
+	}
+
+	/**
+	 * What is noted with a change, by the English text that is stored and that the POS reads.
+	 *
+	 * @return array<string, string>
+	 */
+	private static function sentences(): array {
+		return array(
+			Stock_Changer::WHOLE_UNITS    => __( 'Stock is kept in whole units here, and this change is a fraction. A plugin for decimal quantities makes the shop keep fractions; or count this product in whole units in the POS.', 'woocommerce-pos-sync' ),
+			Stock_Changer::REPLACED       => __( 'Another plugin changes how the stock of this product is written, so it can’t be changed and noted in one step. Ask the makers of that plugin, or switch it off.', 'woocommerce-pos-sync' ),
+			Stock_Follow_Up::NOT_FOLLOWED => __( 'The stock is right, but PHP was stopped several times at what WooCommerce does after a change. If the product is shown as in stock when it is not, or the other way round, save it once.', 'woocommerce-pos-sync' ),
+		);
+	}
+
+	/**
+	 * What another plugin did wrong after a change; any other text as it is.
+	 *
+	 * @param string $message As it is stored.
+	 */
+	private static function after_change( string $message ): string {
+		if ( 0 !== strpos( $message, Stock_Follow_Up::OTHERS_FAILED ) ) {
+			return $message;
+		}
+		/* translators: %s: technical error message. */
+		return sprintf( __( 'The stock is right, but another plugin failed after the change: %s', 'woocommerce-pos-sync' ), substr( $message, strlen( Stock_Follow_Up::OTHERS_FAILED ) ) );
 	}
 
 	/**

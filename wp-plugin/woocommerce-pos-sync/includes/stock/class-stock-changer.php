@@ -8,6 +8,12 @@ namespace POS_Sync\Stock;
 final class Stock_Changer {
 
 	/**
+	 * Why a movement is refused; Stock_Messages has each in the reader's language.
+	 */
+	public const WHOLE_UNITS = 'The shop keeps stock in whole units only.';
+	public const REPLACED    = "Another plugin changes how this product's stock is written, so it can't be done in one step.";
+
+	/**
 	 * So often a movement is begun on by WooCommerce's function. Where PHP was stopped each time, it is done without.
 	 */
 	private const MOST_ATTEMPTS = 3;
@@ -55,7 +61,7 @@ final class Stock_Changer {
 			return $this->decide( $item, Stock_Log::NOT_MANAGED, "The shop does not manage this product's stock." );
 		}
 		if ( abs( (float) wc_stock_amount( abs( $item->delta ) ) - abs( $item->delta ) ) > 1e-9 ) {
-			return $this->decide( $item, Stock_Log::REFUSED, 'The shop keeps stock in whole units only.' );
+			return $this->decide( $item, Stock_Log::REFUSED, self::WHOLE_UNITS );
 		}
 		$this->movements->begin( $item );
 		if ( $attempts >= self::MOST_ATTEMPTS ) {
@@ -67,7 +73,7 @@ final class Stock_Changer {
 			case One_Step_Change::CHANGED:
 				return $this->follow_up->complete( $item, $post, $change->quantity, $change->problem );
 			case One_Step_Change::REPLACED:
-				return $this->decide( $item, Stock_Log::REFUSED, 'Another plugin changes how this product\'s stock is written, so it can\'t be done in one step.' );
+				return $this->decide( $item, Stock_Log::REFUSED, self::REPLACED );
 			case One_Step_Change::NOT_REACHED:
 				return '' === $change->problem
 					? $this->decide( $item, Stock_Log::REFUSED, 'WooCommerce did not change the stock: another plugin may replace how it is kept.' )

@@ -9,6 +9,12 @@ namespace POS_Sync\Stock;
 final class Stock_Follow_Up {
 
 	/**
+	 * What is noted with a movement that changed the stock where something failed after it; Stock_Messages has it in the reader's language.
+	 */
+	public const OTHERS_FAILED = 'The stock was changed, but another plugin failed: ';
+	public const NOT_FOLLOWED  = 'The stock was changed; what WooCommerce does besides (stock status, notices) was left out, as PHP was stopped at it several times.';
+
+	/**
 	 * So often what follows is done again, where the stock changed meanwhile.
 	 */
 	private const ROUNDS = 5;
@@ -32,7 +38,7 @@ final class Stock_Follow_Up {
 		if ( $item->delta < 0 && null !== $stock && $this->movements->claim_notice( $item ) ) {
 			$problem = self::first( $problem, self::send_notices( $item->target(), $stock ) );
 		}
-		$message = '' === $problem ? '' : "The stock was changed, but another plugin failed: $problem";
+		$message = '' === $problem ? '' : self::OTHERS_FAILED . $problem;
 		$stock   = $this->stock( $post );
 		$this->movements->finish( $item, $stock, $message );
 		return new Stock_Result( Stock_Log::APPLIED, $message, $stock );
@@ -45,10 +51,9 @@ final class Stock_Follow_Up {
 	 */
 	public function complete_alone( Stock_Item $item, int $post ): Stock_Result {
 		self::forget( $post );
-		$stock   = $this->stock( $post );
-		$message = 'The stock was changed; what WooCommerce does besides (stock status, notices) was left out, as PHP was stopped at it several times.';
-		$this->movements->finish( $item, $stock, $message );
-		return new Stock_Result( Stock_Log::APPLIED, $message, $stock );
+		$stock = $this->stock( $post );
+		$this->movements->finish( $item, $stock, self::NOT_FOLLOWED );
+		return new Stock_Result( Stock_Log::APPLIED, self::NOT_FOLLOWED, $stock );
 	}
 
 	/**

@@ -23,12 +23,14 @@ final class Stock_Routes implements Registers_Hooks {
 	private Stock_Log $log;
 	private Stock_Tables $tables;
 	private Stock_Batch $batch;
+	private Stock_Contact $contact;
 
-	public function __construct( Settings $settings, Site_Identity $site, Stock_Log $log ) {
+	public function __construct( Settings $settings, Site_Identity $site, Stock_Log $log, Stock_Contact $contact ) {
 		$movements      = new Stock_Movements( $log );
 		$this->settings = $settings;
 		$this->site     = $site;
 		$this->log      = $log;
+		$this->contact  = $contact;
 		$this->tables   = new Stock_Tables( $movements );
 		$this->batch    = new Stock_Batch( $movements, new Stock_Changer( $movements, new Stock_Follow_Up( $movements ) ) );
 	}
@@ -62,14 +64,17 @@ final class Stock_Routes implements Registers_Hooks {
 	 * @return true|\WP_Error
 	 */
 	public function is_from_pos( \WP_REST_Request $request ) {
-		$problem = Stock_Signature::problem(
+		$now       = time();
+		$timestamp = (string) $request->get_header( 'webhook-timestamp' );
+		$problem   = Stock_Signature::problem(
 			$this->settings->api_key(),
 			(string) $request->get_header( 'webhook-id' ),
-			(string) $request->get_header( 'webhook-timestamp' ),
+			$timestamp,
 			(string) $request->get_header( 'webhook-signature' ),
 			(string) $request->get_body(),
-			time()
+			$now
 		);
+		$this->contact->note( $problem, (int) $timestamp, $now );
 		return '' === $problem ? true : self::error( new Stock_Error( 'pos_sync_signature', 401, $problem ) );
 	}
 

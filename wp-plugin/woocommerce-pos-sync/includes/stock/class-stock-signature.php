@@ -16,6 +16,11 @@ final class Stock_Signature {
 	private const PURPOSE = 'pos-sync stock';
 
 	/**
+	 * What a refusal begins with that is not about the time.
+	 */
+	public const WRONG_KEY = 'The signature is not by the API key that this shop has.';
+
+	/**
 	 * So many seconds the clocks of shop and POS may differ.
 	 */
 	private const TOLERANCE = 300;
@@ -57,7 +62,7 @@ final class Stock_Signature {
 			$found = hash_equals( $expected, $signature ) || $found;
 		}
 		if ( ! $found ) {
-			return "The signature is not by the API key that this shop has. The shop's time is " . gmdate( 'c', $now ) . '.';
+			return self::WRONG_KEY . " The shop's time is " . gmdate( 'c', $now ) . '.';
 		}
 		if ( abs( $now - (int) $timestamp ) > self::TOLERANCE ) {
 			$which = (int) $timestamp < $now ? 'older' : 'newer';
