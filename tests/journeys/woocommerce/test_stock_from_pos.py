@@ -122,6 +122,13 @@ def test_each_movement_has_its_outcome_once_and_can_be_asked_for(shop: StockShop
     assert (known[ids[0]]["delta"], known[ids[0]]["quantity"], known[ids[0]]["at"][-1]) == (-3, 7, "Z")
 
 
+@pytest.mark.parametrize("sku", ["Sku 42/ä", "𝔖𝔎𝔘 👕", "%s 50 %"])
+def test_a_sku_and_a_reason_may_have_any_characters(sku: str, shop: StockShop) -> None:
+    product = shop.make(5)
+    shop.send(item(product, -1, sku=sku, reason=sku))
+    shop.is_now(product, 4, "instock")
+
+
 def test_the_first_decision_about_a_movement_stands(shop: StockShop) -> None:
     product = shop.make(None, manage_stock=False)
     sent = item(product, -1)

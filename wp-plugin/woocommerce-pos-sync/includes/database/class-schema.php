@@ -105,13 +105,14 @@ final class Schema implements Registers_Hooks {
 
 	/**
 	 * The movements of stock that the POS sent, as dbDelta wants it. Its rows change in one step with the stock itself, which
-	 * only InnoDB can.
+	 * only InnoDB can. Its ids are bytes: with a column of another character set, WordPress would take nothing but ASCII for the
+	 * whole table, so no SKU with an umlaut.
 	 */
 	private function stock_table(): string {
 		return ( new Table( Table::STOCK ) )->definition(
 			'
 			id bigint(20) unsigned NOT NULL AUTO_INCREMENT,
-			movement varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+			movement varbinary(64) NOT NULL,
 			product_id bigint(20) unsigned NOT NULL,
 			variation_id bigint(20) unsigned NOT NULL DEFAULT 0,
 			sku varchar(255) NOT NULL DEFAULT \'\',
