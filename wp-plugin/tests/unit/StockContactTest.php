@@ -18,15 +18,19 @@ final class StockContactTest extends TestCase {
 
 	private const OLD = 'The request is older than 5 minutes: one of the clocks is wrong.';
 
-	protected function setUp(): void {
+	/**
+	 * A shop that knows nothing yet.
+	 */
+	private static function contact(): Stock_Contact {
 		$GLOBALS['test_options'] = array();
+		return new Stock_Contact();
 	}
 
 	/**
 	 * A wrong signature is only a matter where the POS reached the shop before.
 	 */
 	public function test_a_stranger_is_not_noted(): void {
-		$contact = new Stock_Contact();
+		$contact = self::contact();
 		$contact->note( Stock_Signature::WRONG_KEY, self::NOW, self::NOW );
 		$contact->note( 'The request is not signed: …', 0, self::NOW );
 		$this->assertNull( $contact->refusal() );
@@ -37,7 +41,7 @@ final class StockContactTest extends TestCase {
 	 * What was refused is noted with its cause, until a request is signed rightly.
 	 */
 	public function test_a_refusal_is_noted_until_the_next_right_request(): void {
-		$contact = new Stock_Contact();
+		$contact = self::contact();
 		$contact->note( '', self::NOW, self::NOW );
 		$contact->note( self::OLD, self::NOW - 1200, self::NOW + 1 );
 		$this->assertSame(
@@ -57,7 +61,7 @@ final class StockContactTest extends TestCase {
 	 * However many requests come, the option is written once a minute.
 	 */
 	public function test_it_is_written_once_a_minute(): void {
-		$contact = new Stock_Contact();
+		$contact = self::contact();
 		foreach ( array( 0, 1, 59 ) as $second ) {
 			$contact->note( '', self::NOW + $second, self::NOW + $second );
 		}
