@@ -82,6 +82,8 @@ def _stripe(message: Message) -> bytes:
     )
 
 
+_encoder = json.JSONEncoder(ensure_ascii=False)
+"""json.dumps would make one each time."""
 _ENVELOPES: dict[SignatureForm, Callable[[Message], bytes]] = {
     "standard": _standard,
     "karma": _karma,
@@ -100,7 +102,7 @@ def _json(**fields: str | int | bool | bytes | None) -> bytes:
 
 
 def _text(value: str | int | bool | None) -> bytes:
-    return json.dumps(value, ensure_ascii=False).encode()
+    return _encoder.encode(value).encode()
 
 
 def _milliseconds(moment: datetime) -> str:

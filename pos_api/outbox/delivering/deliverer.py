@@ -21,7 +21,7 @@ from pos_api.logs import get_logger
 from pos_api.outbox import wakeup
 from pos_api.outbox.collections import subscriptions
 from pos_api.outbox.delivering import leases, recording
-from pos_api.outbox.delivering.dispatcher import FEW, Dispatcher, changes_to_write
+from pos_api.outbox.delivering.dispatcher import Dispatcher, changes_to_write
 from pos_api.outbox.delivering.queue import Queue
 from pos_api.outbox.delivering.reader import Looked, Reader, Wanted
 from pos_api.outbox.delivering.recording import Result
@@ -187,15 +187,17 @@ class Delivering:
         to_fill: list[str] = []
         probing: list[str] = []
         for queue in dispatcher.queues.values():
-            known |= queue.begin_look()
+            at_hand = queue.begin_look()
             paused = queue.health.paused_until
             is_paused = queue.pause_ends > time.monotonic() or (paused is not None and paused > moment)
             if not queue.subscription["active"] or is_paused:
                 continue
             if queue.health.probes and not queue.size:
                 probing.append(queue.id)
-            elif not queue.health.probes and len(queue.ready) <= FEW and queue.size < _MANY:
+                known |= at_hand
+            elif not queue.health.probes and len(queue.ready) <= dispatcher.few and queue.size < _MANY:
                 to_fill.append(queue.id)
+                known |= at_hand
         return Wanted(frozenset({*dispatcher.queues, *self._leaving}), to_fill, probing, known, list(dispatcher.events))
 
     def _take_in(self, looked: Looked) -> None:

@@ -31,8 +31,9 @@ from pos_api.outbox.envelopes import message_of
 from pos_api.outbox.model import StoredEvent
 
 MOST_ON_WAY = 32
-FEW = 48
-"""When a subscription has so few lanes ready, more are to be read, so that they are there before the last is sent."""
+FEW = 96
+"""When so few lanes are ready, more are to be read, so that they are there before the last is sent; each subscription
+has its part of them, at least one."""
 _MOST_TROUBLED = 8
 """Of those, for subscriptions whose receivers can't be reached."""
 
@@ -42,13 +43,13 @@ log = get_logger(__name__)
 
 class Dispatcher:
     """Sends what is in the queues, until `stopping` is set. `ended` is called whenever there is a result to record, and
-    `few` when only few lanes of a queue that had more are ready."""
+    `wants_more` when only few lanes of a queue that had more are ready."""
 
     def __init__(
-        self, client: Client, ended: Callable[[], None], few: Callable[[], None], stopping: threading.Event
+        self, client: Client, ended: Callable[[], None], wants_more: Callable[[], None], stopping: threading.Event
     ) -> None:
         self._client = client
-        self._few = few
+        self._wants_more = wants_more
         self._stopping = stopping
         self._ended = ended
         self._waiting: deque[Queue] = deque()
@@ -65,6 +66,11 @@ class Dispatcher:
         """Queues whose health may have to be written."""
         self.switched_off: dict[str, str] = {}
         """Subscriptions to be switched off, with the reason."""
+
+    @property
+    def few(self) -> int:
+        """So few ready lanes of a queue are a reason to read more for it."""
+        return max(FEW // max(len(self.queues), 1), 1)
 
     def enqueue(self, queue: Queue) -> None:
         """It may have something to send."""
@@ -109,8 +115,8 @@ class Dispatcher:
 
     def _begin(self, queue: Queue, moment: float) -> None:
         due, troubled = queue.begin(moment), queue.troubled
-        if len(queue.ready) == FEW:
-            self._few()
+        if len(queue.ready) == self.few:
+            self._wants_more()
         self._on_way += 1
         self._troubled_on_way += troubled
         task = asyncio.create_task(self._send(queue, due, troubled=troubled))

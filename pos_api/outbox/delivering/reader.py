@@ -35,8 +35,8 @@ _random = random.SystemRandom()
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What the deliverer has and lacks: the subscriptions it has the lease of, or that it must not take; those for
-    which more deliveries are wanted, and those of which one is, as their breaker has opened; the deliveries and events
-    at hand."""
+    which more deliveries are wanted, and those of which one is, as their breaker has opened; the deliveries of these
+    that are known, and the events at hand."""
 
     held: frozenset[str]
     to_fill: Collection[str]
