@@ -66,3 +66,8 @@ def movements(db: Db, sku: str, *, before: int | None = None, limit: int = 0) ->
     if before is not None:
         query["seq"] = {"$lt": before}
     return list(db.stock_movements.find(query).sort("seq", -1).limit(limit))
+
+
+def all_movements(db: Db, sku: str) -> Iterator[Document]:
+    """The entire ledger of a product, newest first, read as it is taken. Raises NotFound."""
+    return iter(db.stock_movements.find({"sku": get(db, sku)["_id"]}).sort("seq", -1))

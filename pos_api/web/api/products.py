@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from flask import Response, request
 
-from pos_api.catalogue import items, presentation, product_csv, queries, staff_actions, stock_events
+from pos_api.catalogue import items, movement_csv, presentation, product_csv, queries, staff_actions, stock_events
 from pos_api.catalogue.model import ProductDocument
 from pos_api.catalogue.staff_actions import ProductChanges as Changes
 from pos_api.catalogue.staff_actions import StaffMovement
@@ -155,16 +155,26 @@ def adjust_product(headers: Document, given: Document) -> Any:
 @staff("viewer", scope=READ)
 @fails_with(400, 404)
 @blp.arguments(MovementQuery, location="query")
+@blp.alt_response(200, schema={"type": "string"}, content_type="text/csv", success=True)
 @blp.response(200, page_of(LedgerMovement))
 def list_movements(query: Document) -> Any:
     """The stock ledger of a product, newest first: it answers “why is this 7?”, and what became of each movement at
-    each shop that stock is sent to."""
+    each shop that stock is sent to. As one CSV file with `Accept: text/csv`."""
+    if request.accept_mimetypes.best_match(["application/json", "text/csv"]) == "text/csv":
+        return _ledger_csv(query["sku"])
     position = pages.after(query["cursor"], int)
     limit = query["limit"]
     before = position[0] if position else None
     found = queries.movements(services().db, query["sku"], before=before, limit=limit + 1)
     rows, info = pages.page(found, limit, lambda movement: [movement["seq"]])
     return success([presentation.ledger_movement(movement) for movement in rows], page=info)
+
+
+def _ledger_csv(sku: str) -> Response:
+    found = queries.all_movements(services().db, sku)
+    audit.record(services().db, "stock.exported", target=sku)
+    headers = {"Content-Disposition": 'attachment; filename="ledger.csv"'}
+    return Response(movement_csv.write(found), mimetype="text/csv", headers=headers)
 
 
 _CSV_EXAMPLE = 'sku,name,price,stock,low_stock_threshold\nbeans-1kg,"Coffee beans, 1 kg",189.00,12,5\n'

@@ -162,6 +162,23 @@ def asked_for(side: str) -> Any:
     return {side: ["MUG"]}
 
 
+@pytest.mark.parametrize("why", ["not managed", "deleted", "unlinked"])
+def test_a_refusal_is_gone_where_there_is_nothing_left_to_be_equal(
+    why: str, mug: FakeShop, shop: RestReader, db: Db, config: Config
+) -> None:
+    sell_here(db, 1)
+    end(db, "not_managed", "No stock is kept of it.")
+    if why == "not managed":
+        mug.products[1] |= {"manage_stock": False, "stock_quantity": None}
+    if why == "deleted":
+        del mug.products[1]
+    if why == "unlinked":
+        db.products.update_one({"_id": "MUG"}, {"$set": {"external_ids": []}})
+        mug.products.clear()
+    compare(db, config, shop, repair=True, every_product=False)
+    assert refusals(db).count_documents({}) == 0
+
+
 @pytest.mark.parametrize("side", ["align", "align_shop"])
 def test_a_sale_here_between_the_two_looks_is_counted_once(
     side: str, mug: FakeShop, shop: RestReader, db: Db, config: Config

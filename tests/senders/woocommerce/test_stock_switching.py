@@ -3,16 +3,21 @@ are equal, whatever moves meanwhile and wherever a crash comes."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from werkzeug.wrappers import Request
 
 from pos_api.catalogue import staff_actions
+from pos_api.collections import COLLECTIONS
 from pos_api.config import Config
+from pos_api.customers.erasures import Erasures
+from pos_api.database import backup as backups
 from pos_api.database import recently_read
 from pos_api.database.client import Db
 from pos_api.errors import Invalid, NotFound
+from pos_api.privacy.restore import restore
 from pos_api.processing import ingest
 from pos_api.senders.woocommerce import connection
 from pos_api.senders.woocommerce.reconcile import alignment
@@ -356,13 +361,15 @@ def test_of_a_removed_store_nothing_is_left(db: Db, config: Config) -> None:
     assert unsent_units(db, "north") == {}
 
 
-def test_after_a_restore_no_stock_is_sent_anywhere(shop: FakeShop, db: Db, config: Config) -> None:
+def test_after_a_restore_no_stock_is_sent_anywhere(shop: FakeShop, db: Db, config: Config, tmp_path: Path) -> None:
     switch_on(db, config)
     sell(db, "MUG", 2)
-    assert sync_switch.switch_all_off(db, sync_switch.RESTORED) == ["default"]
+    keys = backups.keys(config)
+    backups.write(db, COLLECTIONS, tmp_path / "file", keys[0])
+    apply_unsent(shop, db)  # after the backup, which does not know that it was sent
+    restored = restore(db, COLLECTIONS, Erasures(db, config), tmp_path / "file", keys, force=True)
+    assert restored.switched_off == ["default"]
     shown = status(db, "default")
     assert (shown["on"], shown["waiting"]["movements"], shown["off_because"]) == (False, 0, sync_switch.RESTORED)
-    with pytest.raises(SideNeeded):
-        switch_on(db, config)
-    switch_on(db, config, Choice("pos"))
+    assert switch_on(db, config).complete  # the shop has the two less already
     assert status(db, "default")["off_because"] is None

@@ -129,3 +129,14 @@ def test_how_it_fares_is_shown(call: Any, db: Db, config: Config) -> None:
         *("store", "on", "since", "aligned_at", "off_because", "waiting", "refused", "last_applied_at"),
         *("last_error", "failures", "next_attempt_at", "plugin"),
     }
+
+
+def test_the_ledger_is_a_csv_file_with_what_became_of_each_movement(shop: FakeShop, call: Any, db: Db) -> None:
+    mark = {"store": "default", "outcome": "refused", "at": now(), "message": "Whole units only."}
+    db.stock_movements.update_one({"seq": 2}, {"$set": {"sent": [mark], "unsent": [{"store": "north"}]}})
+    file = call("GET", "/api/products/movements?sku=MUG", "viewer", csv=True).text.splitlines()
+    assert file[0].endswith("note,oversold,stores")
+    assert [line.split(",")[0] for line in file[1:]] == ["2", "1"]
+    assert file[1].endswith(",ann,,,,default refused: Whole units only.; north waiting")
+    assert db.audit.count_documents({"action": "stock.exported", "target": "MUG"}) == 1
+    assert call("GET", "/api/products/movements?sku=none", "viewer", csv=True).status_code == 404

@@ -60,6 +60,7 @@ def compare(comparison: Comparison, skus: set[str] | None) -> None:
         for ids in in_batches(_ids_of(comparison, {"_id": {"$in": sorted(skus | catalogue.sides.refused)}}), _BATCH):
             _compare_each(catalogue, ids)
     _note_deleted(catalogue)
+    stock.settle_refusals_of_unsold(comparison, catalogue.sides)
 
 
 # --- which products ---------------------------------------------------------------------------------------------------

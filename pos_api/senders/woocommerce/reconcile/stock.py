@@ -6,12 +6,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from pos_api.catalogue.collections import products
+from pos_api.catalogue.deletion import is_deleted
+from pos_api.catalogue.external_ids import external_id
 from pos_api.common.quantity import Quantity, quantity, whole
 from pos_api.senders.woocommerce.envelope import envelope
 from pos_api.senders.woocommerce.reconcile.comparison import Comparison
 from pos_api.senders.woocommerce.reconcile.model import PRODUCTS, Explanation, StockDiscrepancy
 from pos_api.senders.woocommerce.reconcile.stock_moved import moved_here
 from pos_api.senders.woocommerce.rows import Row, shown_text
+from pos_api.senders.woocommerce.stock_push.items import number_at
 from pos_api.stock.reserved import reserved_units
 from pos_api.stock.store_sync import is_on, refusals, unsent_in_order, unsent_units
 
@@ -111,12 +115,14 @@ def discrepancy_of(here: Quantity, there: Quantity, held: Quantity, unsent: Sequ
 
 def compare(comparison: Comparison, row: Row, product_id: str, sides: Sides) -> None:
     """Note where the stock of a product is not what the shop's makes one expect; confirmed by a second look at it."""
-    if (there := units(row)) is None:
-        return
     db, report = comparison.db, comparison.report
-    report.stock_compared += 1
     stored = db.products.find_one({"_id": product_id}, {"stock": 1, "seq": 1})
     assert stored is not None
+    if (there := units(row)) is None:
+        if row.get("manage_stock") is not True:  # there is nothing that could be equal
+            _no_longer_refused(comparison, product_id, stored["seq"], sides)
+        return
+    report.stock_compared += 1
     held, unsent = sides.reserved.get(product_id, 0), sides.unsent.get(product_id, 0)
     if not discrepancy_of(stored["stock"], there, held, [unsent]):
         if not unsent:
@@ -152,6 +158,15 @@ def _no_longer_refused(comparison: Comparison, product_id: str, seq: int, sides:
     """Both sides are equal as of this movement: nothing is left of what the shop did not take up to it."""
     if product_id in sides.refused:
         settle_refusal(comparison, product_id, seq)
+
+
+def settle_refusals_of_unsold(comparison: Comparison, sides: Sides) -> None:
+    """Delete the refusals of products that the shop does not sell any more, as far as is known here."""
+    wanted, store = {"_id": {"$in": sorted(sides.refused)}}, comparison.store.id
+    for product in products(comparison.db).find(wanted) if sides.refused else ():
+        number = number_at(product, store)
+        if number == "not_sold" or is_deleted(product, external_id(store, number)):
+            settle_refusal(comparison, product["_id"], product["seq"])
 
 
 def settle_refusal(comparison: Comparison, product_id: str, seq: int) -> None:
