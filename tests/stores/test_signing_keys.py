@@ -21,7 +21,9 @@ def test_every_active_key_that_a_shop_may_use_signs_the_newest_first(db: Db, con
     first = add_store(db, config, "north").api_key
     assert signing_keys(db, config, "north") == [signing_key(first)]
     key_management.add_key(db, config, "north", scopes=["read", "subscriptions"])
+    assert signing_keys(db, config, "north") == [signing_key(first)], "a key for something else does not sign"
     key_management.add_key(db, config, "north", scopes=["read", "orders"], expires_at=now() - timedelta(seconds=1))
+    assert signing_keys(db, config, "north") == [signing_key(first)], "nor does one that has expired"
     everything = key_management.add_key(db, config, "north", scopes=["all"])
     second = key_management.add_key(db, config, "north", expires_at=now() + timedelta(days=1))
     assert signing_keys(db, config, "north") == [signing_key(each) for each in (second, everything, first)]

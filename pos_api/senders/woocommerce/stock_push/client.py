@@ -34,8 +34,9 @@ from pos_api.senders.woocommerce.stock_push.model import (
 )
 from pos_api.stores.signing_keys import signing_keys
 
-TIMEOUT = (10.0, 30.0)
-"""Seconds to connect, and for a request as a whole."""
+TIMEOUT = (10.0, 45.0)
+"""Seconds to connect, and for a request as a whole: the plugin may wait 8 for another request, then works for 20, and
+ends what it has begun."""
 _MOST_BYTES = 2 * 1024 * 1024
 """The largest answer: a thousand movements with a message each fit in."""
 

@@ -27,6 +27,8 @@ _MAY_BE_OF_AN_ITEM = frozenset(
     }
 )
 """Causes of failures that something in a single item may have, such as a SKU that a firewall does not let through."""
+_MOST_PAUSED = 300
+"""Products that the shop wants later, above which it is the shop that is left alone for a while."""
 
 log = get_logger(__name__)
 
@@ -76,14 +78,13 @@ def _push_batch(db: Db, store: str, holder: str, plugin: StockClient, progress: 
     record(db, store, found.results)
     for each in found.results:
         metrics.stock_sent(store, each.outcome)
-    if again and len(again) == len(answers):
-        progress.failed(batch)
-        raise ShopError("try_again", again[0].message or "The shop wants all of it to be sent again later.")
     products = {movement["sku"] for movement, each in zip(found.movements, answers, strict=True) if each in again}
     progress.succeeded(batch, products)
+    problem = (again[0].message or "The shop wants it to be sent again later.") if again else ""
+    if again and len(progress.paused()) > _MOST_PAUSED:
+        raise ShopError("try_again", problem)
     if answers:
         is_applied = any(each.outcome in ("applied", "already") for each in answers)
-        problem = again[0].message if again else ""
         sync_lease.answered(db, store, holder, plugin=plugin.version, applied=is_applied, problem=problem)
     return True
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,12 +13,14 @@ import pytest
 
 from pos_api.common.time import now
 from pos_api.config import Config
+from pos_api.database import recently_read
 from pos_api.database.client import Db
 from pos_api.senders.woocommerce.stock_push.push import push
 from pos_api.senders.woocommerce.stock_push.recording import Result, record
-from pos_api.senders.woocommerce.stock_push.waiting import Progress, read_batch
+from pos_api.senders.woocommerce.stock_push.waiting import Pause, Progress, read_batch
 from pos_api.stock import ledger, sync_backlog, sync_lease
 from pos_api.stock.store_sync import UNSENT, refusals, states
+from tests.factories import line, order, stock_up
 from tests.senders.woocommerce.stock_push.sending import let_time_pass, products, send, shop_of, state, unsent
 from tests.senders.woocommerce.stock_push.simulated_shop import Faults, SimulatedShop
 from tests.steps import Crash, processes
@@ -113,6 +116,23 @@ def test_a_request_costs_few_round_trips_however_much_is_in_it(config: Config, d
             *("update", "update"),  # what became of them, and that the shop has answered
             *("update", "find", "find", "update"),  # still its lease; nothing is left; the lease is given back
         ]
+
+
+def test_an_order_costs_no_more_round_trips_where_its_stock_is_sent_to_shops(
+    db: Db, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recently_read, "MAX_AGE", 3600.0)
+    stock_up(db, A=50)
+    states(db).insert_many([{"_id": store, "on": True} for store in ("north", "south")])
+    with processes(config, 1) as [process]:
+        process.deliver("order.created", order(1, line("A")))
+        process.steps.go_on()
+        process.deliver("order.created", order(2, line("A")))
+        assert len(process.steps.names) <= 8, process.steps.names
+        process.steps.go_on()
+        process.deliver_all([("order.created", order(number, line("A"))) for number in range(10, 60)])
+        assert len(process.steps.names) <= 8, process.steps.names
+    assert (unsent(db, "north"), unsent(db, "south"), unsent(db, "default")) == (52, 52, 0)
 
 
 def test_one_process_sends_to_a_shop_at_a_time_and_another_follows_when_it_is_killed(
@@ -230,7 +250,7 @@ def test_a_wrong_answer_loses_nothing(db: Db, config: Config, shop: SimulatedSho
     assert send(db, config, STORE)
     assert unsent(db, STORE) == 1
     assert sent(db, "A") == []
-    assert state(db)["failures"] == 1
+    assert "last_error" in state(db)
     shop.faults = Faults()
     let_time_pass(db)
     assert send(db, config, STORE, Progress())
@@ -273,6 +293,31 @@ def test_what_the_shop_wants_later_holds_back_its_product_alone(db: Db, config: 
     send(db, config, STORE, progress)
     assert shop.stock[1, 0] == 47
     assert [each["outcome"] for each in sent(db, "A")] == ["applied"] * 3
+
+
+def test_a_product_that_the_shop_wants_later_again_and_again_is_left_alone_for_longer_and_no_other_is(
+    db: Db, config: Config, shop: SimulatedShop
+) -> None:
+    sell(db, "A", 1)
+    shop.faults = Faults(retry=frozenset("A"))
+    progress = Progress()
+    for pause in (1, 2, 4):
+        progress.pauses = {sku: replace(each, until=0.0) for sku, each in progress.pauses.items()}
+        assert send(db, config, STORE, progress)
+        assert progress.pauses["A"].seconds == pause
+        assert "next_attempt_at" not in state(db), "the shop itself is not left alone"
+    sell(db, "B", 1)
+    assert send(db, config, STORE, progress)
+    assert shop.stock[2, 0] == 49
+
+
+def test_a_shop_that_wants_nearly_all_later_is_left_alone(db: Db, config: Config, shop: SimulatedShop) -> None:
+    sell(db, "A", 1)
+    progress = Progress(pauses={f"X{number}": Pause(float("inf"), 1.0, alone=False) for number in range(300)})
+    shop.faults = Faults(retry=frozenset("A"))
+    send(db, config, STORE, progress)
+    assert state(db)["failures"] == 1
+    assert state(db)["last_error"] == "busy"
 
 
 def test_a_movement_that_makes_every_request_fail_does_not_hold_back_the_others(
