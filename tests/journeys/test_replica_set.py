@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 
 import pytest
@@ -13,9 +13,13 @@ from pymongo.errors import PyMongoError
 from pos_api.collections import COLLECTIONS
 from pos_api.config import Config
 from pos_api.database import client as database
+from pos_api.database.client import make_durable
+from pos_api.stock import ledger
 from tests.factories import assert_books_balance, line, order, stock_of, stock_up
 from tests.journeys.test_kills import assert_all_there, load, poster, service_on
 from tests.journeys.test_recordings import RECORDINGS, together
+from tests.senders.woocommerce.stock_push import sending
+from tests.senders.woocommerce.stock_push.simulated_shop import SimulatedShop
 from tests.servers import ReplicaSet, let_pass, replica_set
 from tests.steps import Process, processes
 from tests.waiting import wait_until
@@ -75,12 +79,47 @@ def _lose_the_primary(process: Process, servers: ReplicaSet, at: int) -> None:
         if step == 2:
             servers.hold_back(True)
         if step == at:
-            primary = servers.primary()
-            assert primary is not None
-            primary.kill()
-            servers.hold_back(False)
-            wait_until(servers.primary, 30)
-            primary.start()
+            _replace_primary(servers)
 
     process.steps.go_on()
     process.steps.before = lose
+
+
+def _replace_primary(servers: ReplicaSet) -> None:
+    """Kill the primary with all that it has not passed on, and wait for another."""
+    primary = servers.primary()
+    assert primary is not None
+    primary.kill()
+    servers.hold_back(False)
+    wait_until(servers.primary, 30)
+    primary.start()
+
+
+def test_a_movement_that_is_lost_with_the_primary_is_not_sent_to_a_shop(config: Config, servers: ReplicaSet) -> None:
+    """It is made again under another id, so the shop would get it twice."""
+    here = replace(config, mongodb_uri=uri(servers, "stock"))
+    database.connect(here, COLLECTIONS).client.close()
+    shop = SimulatedShop(b"", {(1, 0): 50})
+    with processes(here, 2) as [sender, other], ExitStack() as stack:
+        sending.products(other.db, {"A": 50}, "default")
+        stack.enter_context(sending.shop_of(other.db, here, "default", shop))
+        ledger.move(other.db, "A", -1, reason="order", cause="till")
+        make_durable(other.db)
+
+        def sell_and_lose(step: int) -> None:
+            if step == 6:  # the movements are read next
+                servers.hold_back(True)
+                ledger.move(other.db, "A", -2, reason="order", cause="till")
+            if step == 7:
+                _replace_primary(servers)
+
+        sender.steps.before = sell_and_lose
+        with pytest.raises(PyMongoError):
+            sending.send(sender.db, here, "default")
+        sender.steps.go_on()
+        assert not shop.requests
+        servers.healthy()
+        ledger.move(other.db, "A", -2, reason="order", cause="till")  # it is done again, as whoever did it saw it fail
+        sending.let_time_pass(other.db)
+        assert sending.send(sender.db, here, "default")
+        assert shop.stock[1, 0] == stock_of(other.db)["A"] == 47

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from flask.testing import FlaskClient
 
 from pos_api.common.time import now
 from pos_api.config import Config
@@ -413,3 +415,30 @@ def test_how_far_the_sending_is_behind_is_known_by_store(db: Db, config: Config,
         "failures": 1,
         "refusals": 0,
     }
+
+
+def test_metrics_show_what_waits_and_what_failed_by_store(client: FlaskClient, db: Db, config: Config) -> None:
+    products(db, {"A": 50}, STORE)
+    shop = SimulatedShop(b"", {(1, 0): 50}, faults=Faults(reply=(503, "")))
+    with shop_of(db, config, STORE, shop):
+        sell(db, "A", 1, 1)
+        failed = _figure(client, "pos_stock_request_failures_total")
+        send(db, config, STORE)
+        assert _figure(client, "pos_stock_waiting") == 2
+        assert _figure(client, "pos_stock_failures") == 1
+        assert _figure(client, "pos_stock_oldest_waiting_seconds") >= 0
+        assert _figure(client, "pos_stock_request_failures_total") == failed + 1
+        shop.faults = Faults()
+        let_time_pass(db)
+        applied = _figure(client, "pos_stock_sent_total", 'outcome="applied",')
+        send(db, config, STORE)
+        assert _figure(client, "pos_stock_waiting") == 0
+        assert _figure(client, "pos_stock_failures") == 0
+        assert _figure(client, "pos_stock_refusals") == 0
+        assert _figure(client, "pos_stock_sent_total", 'outcome="applied",') == applied + 2
+
+
+def _figure(client: FlaskClient, name: str, labels: str = "") -> float:
+    """A figure of the store; 0 where it is not there yet."""
+    found = re.search(rf'^{name}{{{labels}store="{STORE}"}} (.*)$', client.get("/metrics").text, re.M)
+    return float(found[1]) if found else 0.0
