@@ -210,9 +210,17 @@ def test_stock_that_the_shop_did_not_take_is_mailed_once_and_fails_the_status(li
         assert "Stock from the POS could not be applied" in _mails(live)[-1]["subject"]
         assert "No reason that is known here." in _mails(live)[-1]["message"]
         assert "1 change of stock from the POS was not applied within 7 days" in live.shop.cli("status")
+        aligned = {"days": 1, "reason": "shop_aligned"}
+        live.shop.act(
+            "set_movements", movements=[refused, {**aligned, "sku": "SKU-2"}, {**aligned, "outcome": "refused"}]
+        )
+        assert "2 changes of stock" in live.shop.cli("status"), "of another product, or not applied either"
+        live.shop.act("set_movements", movements=[refused, aligned])
+        assert "not applied within" not in live.shop.cli("status"), "both stocks are equal since"
+        live.shop.act("set_movements", movements=[aligned, refused])
+        assert "1 change of stock" in live.shop.cli("status"), "it was refused after that"
     finally:
         live.shop.act("set_movements", movements=[])
-    assert "not applied within" not in live.shop.cli("status")
 
 
 def test_movements_of_stock_are_deleted_400_days_after_they_were_done(live: World) -> None:

@@ -307,7 +307,7 @@ function check_alarm( array $input ): array {
 	$settings = new \POS_Sync\Settings\Settings();
 	$status   = sync_status( $settings );
 	$log      = new \POS_Sync\Stock\Stock_Log();
-	$stock    = new \POS_Sync\Health\Stock_Status( $log, new \POS_Sync\Stock\Stock_Contact(), new \POS_Sync\Stock\Stock_Tables( new \POS_Sync\Stock\Stock_Movements( $log ) ) );
+	$stock    = new \POS_Sync\Health\Stock_Status( $log, new \POS_Sync\Stock\Stock_History(), new \POS_Sync\Stock\Stock_Contact(), new \POS_Sync\Stock\Stock_Tables( new \POS_Sync\Stock\Stock_Movements( $log ) ) );
 	$alarms   = array_map( static fn() => new \POS_Sync\Health\Email_Alerts( $settings, $status, new \POS_Sync\Queue\Queue_Reader(), $stock ), range( 1, $input['at_once'] ?? 1 ) );
 	if ( isset( $input['at_once'] ) ) {
 		// All have read that there was no e-mail today, as processes do that look at the same time.

@@ -159,7 +159,7 @@ final class Plugin {
 
 		$this->stock        = new Stock_Log();
 		$this->contact      = new Stock_Contact();
-		$this->stock_status = new Stock_Status( $this->stock, $this->contact, new Stock_Tables( new Stock_Movements( $this->stock ) ) );
+		$this->stock_status = new Stock_Status( $this->stock, new Stock_History(), $this->contact, new Stock_Tables( new Stock_Movements( $this->stock ) ) );
 		$this->alerts       = new Email_Alerts( $this->settings, $this->status, $this->reader, $this->stock_status );
 	}
 

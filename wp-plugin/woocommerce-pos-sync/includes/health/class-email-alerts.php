@@ -47,7 +47,7 @@ final class Email_Alerts {
 		if ( '' !== $this->status->outage() && $this->is_mail_due( self::OUTAGE ) ) {
 			$this->send_mail( self::OUTAGE );
 		}
-		$refused = '' !== $this->stock->refusals() && $this->stock->last_refused() > $this->last_mailed_at( self::STOCK );
+		$refused = $this->stock->last_refused() > $this->last_mailed_at( self::STOCK );
 		if ( ( $refused || '' !== $this->stock->table_problem() ) && $this->is_mail_due( self::STOCK ) ) {
 			$this->send_mail( self::STOCK );
 		}

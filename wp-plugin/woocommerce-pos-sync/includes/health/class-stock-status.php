@@ -6,6 +6,7 @@ use POS_Sync\Messages\Stock_Messages;
 use POS_Sync\Queue\Queue_Item;
 use POS_Sync\Screens\Object_Labels;
 use POS_Sync\Stock\Stock_Contact;
+use POS_Sync\Stock\Stock_History;
 use POS_Sync\Stock\Stock_Log;
 use POS_Sync\Stock\Stock_Tables;
 
@@ -20,11 +21,13 @@ final class Stock_Status {
 	public const RECENT_DAYS = 7;
 
 	private Stock_Log $log;
+	private Stock_History $history;
 	private Stock_Contact $contact;
 	private Stock_Tables $tables;
 
-	public function __construct( Stock_Log $log, Stock_Contact $contact, Stock_Tables $tables ) {
+	public function __construct( Stock_Log $log, Stock_History $history, Stock_Contact $contact, Stock_Tables $tables ) {
 		$this->log     = $log;
+		$this->history = $history;
 		$this->contact = $contact;
 		$this->tables  = $tables;
 	}
@@ -84,14 +87,15 @@ final class Stock_Status {
 	}
 
 	/**
-	 * How many changes were not applied lately, and why the last was not; empty where all were.
+	 * How many changes were not applied lately, and why the last was not; empty where all were, or where the products concerned
+	 * were made equal to the POS since.
 	 */
 	public function refusals(): string {
-		$last = $this->log->refused( 1, self::week_ago() );
+		$last = $this->history->unsolved( self::week_ago(), 1 );
 		if ( ! $last ) {
 			return '';
 		}
-		$count = self::not_applied( $this->log->counts( self::week_ago() ) );
+		$count = $this->history->count_unsolved( self::week_ago() );
 		$id    = (int) $last[0]['variation_id'] ? (int) $last[0]['variation_id'] : (int) $last[0]['product_id'];
 		/* translators: 1: number, 2: name of a product, 3: why, and what to do. */
 		$text = _n( '%1$d change of stock from the POS was not applied within 7 days. %2$s: %3$s', '%1$d changes of stock from the POS were not applied within 7 days. The last one, %2$s: %3$s', $count, 'woocommerce-pos-sync' );
@@ -99,10 +103,10 @@ final class Stock_Status {
 	}
 
 	/**
-	 * Unix time of the last change that was not applied; 0 where all were.
+	 * Unix time of the last change that refusals() counts; 0 where there is none.
 	 */
 	public function last_refused(): int {
-		$last = $this->log->refused( 1 );
+		$last = $this->history->unsolved( self::week_ago(), 1 );
 		return $last ? (int) $last[0]['received_at'] : 0;
 	}
 

@@ -5,12 +5,18 @@ namespace POS_Sync\Stock;
 use POS_Sync\Database\Table;
 
 /**
- * Lists the movements of stock that the POS sent, for the screen: by what became of them, product or SKU, in pages.
+ * Lists the movements of stock that the POS sent: for the screen by what became of them, product or SKU, in pages; and those that somebody should look at.
  */
 final class Stock_History {
 
 	public const APPLIED     = 'applied';
 	public const NOT_APPLIED = 'not_applied';
+
+	private const UNSOLVED = "FROM {table} AS s
+		LEFT JOIN (
+			SELECT sku, MAX(id) AS id FROM {table} WHERE outcome = 'applied' AND received_at >= %d AND reason = 'shop_aligned' GROUP BY sku
+		) AS a ON a.sku = s.sku AND a.id > s.id
+		WHERE s.outcome IN ('not_managed', 'unknown', 'refused') AND s.received_at >= %d AND a.sku IS NULL";
 
 	private Table $table;
 
@@ -41,6 +47,26 @@ final class Stock_History {
 		list( $where, $values ) = $this->where( $filter );
 
 		return (int) $this->table->value( "SELECT COUNT(*) FROM {table} WHERE $where", $values );
+	}
+
+	/**
+	 * The changes that were not applied, the latest first, without those of products whose stock was made equal to that of the POS later.
+	 *
+	 * @param int $since Only those that came at or after this Unix time.
+	 * @param int $limit How many at most.
+	 * @return array<array<string, string>>
+	 */
+	public function unsolved( int $since, int $limit ): array {
+		return $this->table->rows( 'SELECT s.* ' . self::UNSOLVED . ' ORDER BY s.id DESC LIMIT %d', array( $since, $since, $limit ) );
+	}
+
+	/**
+	 * How many changes unsolved() finds, without a limit.
+	 *
+	 * @param int $since As for unsolved().
+	 */
+	public function count_unsolved( int $since ): int {
+		return (int) $this->table->value( 'SELECT COUNT(*) ' . self::UNSOLVED, array( $since, $since ) );
 	}
 
 	/**
