@@ -58,7 +58,7 @@ final class StockMessagesTest extends TestCase {
 			)
 		);
 		$this->assertStringContainsString( 'Track stock quantity', Stock_Messages::explain( $row( 'not_managed' ) ) );
-		$this->assertStringContainsString( 'restore it', Stock_Messages::explain( $row( 'unknown' ) ) );
+		$this->assertStringContainsString( 'Archive it in the POS', Stock_Messages::explain( $row( 'unknown' ) ) );
 		$this->assertSame( 'A reason.', Stock_Messages::explain( $row( 'refused' ) ) );
 		$this->assertStringContainsString(
 			'decimal quantities',

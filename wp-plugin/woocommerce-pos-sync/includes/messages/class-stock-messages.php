@@ -59,7 +59,7 @@ final class Stock_Messages {
 					? __( 'This shop tracks no stock at all. To have it follow the POS, switch stock management on under WooCommerce → Settings → Products → Inventory.', 'woocommerce-pos-sync' )
 					: __( 'The stock of this product is not tracked here. To have it follow the POS, edit the product, tick “Track stock quantity for this product” under “Inventory”, and enter how many there are.', 'woocommerce-pos-sync' );
 			case 'unknown':
-				return __( 'There is no such product here any more. If it was deleted by mistake, restore it from the trash; if not, archive it in the POS.', 'woocommerce-pos-sync' );
+				return __( 'There is no such product here any more: it was deleted for good. Archive it in the POS, or add it here again.', 'woocommerce-pos-sync' );
 		}
 		return self::sentences()[ $row['message'] ] ?? self::after_change( $row['message'] );
 	}

@@ -245,7 +245,7 @@ final class Settings_Tab implements Registers_Hooks {
 			<th scope="row"><label for="pos-sync-alert-email"><?php esc_html_e( 'E-mail', 'woocommerce-pos-sync' ); ?></label></th>
 			<td>
 				<label><input type="checkbox" name="<?php echo esc_attr( Settings::OPTION ); ?>[alerts]" id="pos-sync-alerts" value="1" <?php checked( $this->settings->alerts() ); ?>>
-				<?php esc_html_e( 'Write when orders could not be delivered, or nothing got through for an hour', 'woocommerce-pos-sync' ); ?></label>
+				<?php esc_html_e( 'Write when orders could not be delivered, nothing got through for an hour, or stock from the POS could not be applied', 'woocommerce-pos-sync' ); ?></label>
 				<p><input type="email" class="regular-text" name="<?php echo esc_attr( Settings::OPTION ); ?>[alert_email]" id="pos-sync-alert-email" value="<?php echo esc_attr( $this->settings->entered_email() ); ?>" placeholder="<?php echo esc_attr( $this->settings->alert_email() ); ?>" aria-describedby="pos-sync-alert-help"></p>
 				<p class="description" id="pos-sync-alert-help"><?php esc_html_e( 'Once a day at most for each cause. Leave the address empty for that of the site’s administrator.', 'woocommerce-pos-sync' ); ?></p>
 			</td>
