@@ -323,8 +323,35 @@ def test_without_innodb_nothing_is_changed_and_the_command_is_named(shop: StockS
             assert _refused(reply) == (409, "pos_sync_tables")
             assert f"ALTER TABLE `{table}` ENGINE=InnoDB;" in reply.json()["message"]
         shop.sql(f"ALTER TABLE {table} ENGINE=InnoDB")
+    shop.watch("""
+        add_filter( 'woocommerce_data_stores', function ( $stores ) {
+            if ( ! class_exists( 'Other_Store', false ) ) {
+                class Other_Store extends WC_Product_Data_Store_CPT {
+                    public function update_product_stock( $id, $quantity = null, $operation = 'set' ) {}
+                }
+            }
+            return array( 'product' => 'Other_Store' ) + $stores;
+        } );""")
+    assert _refused(shop.post({"items": [item(product, -1)]})) == (409, "pos_sync_tables")
+    shop.shop.act("developer_plugin")
     shop.is_now(product, 5, "instock")
     assert shop.send(item(product, -1))[0]["outcome"] == "applied"
+
+
+def test_a_missing_table_is_made_again_and_odd_characters_cost_no_movement(shop: StockShop) -> None:
+    product = shop.make(5)
+    shop.sql("DROP TABLE wp_pos_sync_stock")
+    assert _refused(shop.post({"items": []})) == (409, "pos_sync_tables")
+    shop.sql("ALTER TABLE wp_pos_sync_stock CONVERT TO CHARACTER SET utf8mb3")
+    shop.watch(
+        "add_action( 'woocommerce_product_set_stock', function () { throw new Error( \"👕 a@b.se \\xff\" ); } );"
+    )
+    movement = item(product, -1, sku="T-SHIRT 👕", reason="👕")
+    answer = shop.send(movement)[0]
+    shop.shop.act("developer_plugin")
+    assert (answer["outcome"], "👕 ***" in answer["message"]) == ("applied", True)
+    row = shop.row(movement["movement"])
+    assert (row["state"], row["sku"], "another plugin failed" in row["message"]) == ("done", "T-SHIRT ", True)
 
 
 def test_a_copy_of_the_shop_takes_no_stock(shop: StockShop) -> None:

@@ -185,7 +185,7 @@ final class Plugin {
 			new Order_Hooks( $changes, $this->reader, $this->orders ),
 			new Product_Hooks( $changes ),
 			new Rest_Controller( $this->settings, $this->client, $this->backfill, $this->log ),
-			new Stock_Routes( $this->settings, $this->site, $this->stock, $this->contact ),
+			new Stock_Routes( $this->settings, $this->site, $this->stock, $this->contact, $this->log ),
 			new Site_Health_Checks( $this->status, $this->reader, $this->stock_status ),
 			new Personal_Data( $this->settings, $this->queue, $this->reader, $this->log, $this->scheduler ),
 			new Privacy_Policy(),

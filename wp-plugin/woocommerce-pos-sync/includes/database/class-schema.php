@@ -26,6 +26,13 @@ final class Schema implements Registers_Hooks {
 	}
 
 	/**
+	 * Has the next request make what is missing.
+	 */
+	public static function check_again(): void {
+		delete_option( self::OPTION );
+	}
+
+	/**
 	 * Brings the tables up to date; costs one autoloaded option when they are.
 	 */
 	public function update(): void {

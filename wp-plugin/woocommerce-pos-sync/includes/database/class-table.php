@@ -138,6 +138,15 @@ final class Table {
 	}
 
 	/**
+	 * A text without the characters that a column can't hold, such as emojis in old tables. With one of them, WordPress would
+	 * refuse the whole statement.
+	 */
+	public function fit( string $column, string $text ): string {
+		$fits = $this->database()->strip_invalid_text_for_column( $this->database()->prefix . $this->name, $column, $text );
+		return is_string( $fits ) ? $fits : '';
+	}
+
+	/**
 	 * Any text for a LIKE that finds it anywhere.
 	 */
 	public function like( string $text ): string {

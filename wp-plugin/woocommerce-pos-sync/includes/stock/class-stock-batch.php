@@ -21,10 +21,12 @@ final class Stock_Batch {
 
 	private Stock_Movements $movements;
 	private Stock_Changer $changer;
+	private Delivery_Log $log;
 
-	public function __construct( Stock_Movements $movements, Stock_Changer $changer ) {
+	public function __construct( Stock_Movements $movements, Stock_Changer $changer, Delivery_Log $log ) {
 		$this->movements = $movements;
 		$this->changer   = $changer;
+		$this->log       = $log;
 	}
 
 	/**
@@ -74,7 +76,7 @@ final class Stock_Batch {
 			return $this->changer->process( $item );
 		} catch ( \Throwable $problem ) { // Another plugin, where WooCommerce reads a product.
 			wc_get_logger()->error( "Movement {$item->movement}: " . $problem->getMessage(), array( 'source' => Delivery_Log::SOURCE ) );
-			return new Stock_Result( Stock_Log::RETRY, 'Another plugin failed: ' . $problem->getMessage() );
+			return new Stock_Result( Stock_Log::RETRY, $this->log->clean( 'Another plugin failed: ' . $problem->getMessage() ) );
 		}
 	}
 

@@ -2,6 +2,8 @@
 
 namespace POS_Sync\Stock;
 
+use POS_Sync\Log\Delivery_Log;
+
 /**
  * What follows a change of stock: stock status, look-up table and caches by the stock that is there now, notices of low stock,
  * and the movement's row.
@@ -20,9 +22,11 @@ final class Stock_Follow_Up {
 	private const ROUNDS = 5;
 
 	private Stock_Movements $movements;
+	private Delivery_Log $log;
 
-	public function __construct( Stock_Movements $movements ) {
+	public function __construct( Stock_Movements $movements, Delivery_Log $log ) {
 		$this->movements = $movements;
+		$this->log       = $log;
 	}
 
 	/**
@@ -38,7 +42,7 @@ final class Stock_Follow_Up {
 		if ( $item->delta < 0 && null !== $stock && $this->movements->claim_notice( $item ) ) {
 			$problem = self::first( $problem, self::send_notices( $item->target(), $stock ) );
 		}
-		$message = '' === $problem ? '' : self::OTHERS_FAILED . $problem;
+		$message = '' === $problem ? '' : $this->log->clean( self::OTHERS_FAILED . $problem );
 		$stock   = $this->stock( $post );
 		$this->movements->finish( $item, $stock, $message );
 		return new Stock_Result( Stock_Log::APPLIED, $message, $stock );

@@ -28,7 +28,7 @@ final class Stock_Movements {
 	public function receive( array $items, int $now ): void {
 		$values = array();
 		foreach ( $items as $item ) {
-			array_push( $values, $item->movement, $item->product_id, $item->variation_id, $item->sku, $item->decimal(), $item->reason, Stock_Log::RECEIVED, $now );
+			array_push( $values, $item->movement, $item->product_id, $item->variation_id, $this->table->fit( 'sku', $item->sku ), $item->decimal(), $this->table->fit( 'reason', $item->reason ), Stock_Log::RECEIVED, $now );
 		}
 		if ( $items ) {
 			$rows = implode( ', ', array_fill( 0, count( $items ), '(%s, %d, %d, %s, %s, %s, %s, %d)' ) );
@@ -78,12 +78,13 @@ final class Stock_Movements {
 	/**
 	 * Decides that a movement does not change the stock.
 	 *
+	 * @param string $message Why: at most 255 characters.
 	 * @return bool False where another request was first, or the database failed.
 	 */
 	public function decide( Stock_Item $item, string $outcome, string $message ): bool {
 		$decided = $this->table->attempt(
 			'UPDATE {table} SET state = %s, outcome = %s, message = %s, done_at = %d WHERE movement = %s AND state = %s',
-			array( Stock_Log::DONE, $outcome, mb_substr( $message, 0, 255 ), time(), $item->movement, Stock_Log::RECEIVED )
+			array( Stock_Log::DONE, $outcome, $message, time(), $item->movement, Stock_Log::RECEIVED )
 		);
 		return (bool) $decided;
 	}
@@ -104,7 +105,7 @@ final class Stock_Movements {
 		$quantity = null === $quantity ? '' : number_format( $quantity, 6, '.', '' );
 		$this->table->query(
 			"UPDATE {table} SET state = %s, quantity = NULLIF(%s, ''), message = %s, done_at = %d WHERE movement = %s AND state = %s",
-			array( Stock_Log::DONE, $quantity, mb_substr( $message, 0, 255 ), time(), $item->movement, Stock_Log::CHANGED )
+			array( Stock_Log::DONE, $quantity, $this->table->fit( 'message', $message ), time(), $item->movement, Stock_Log::CHANGED )
 		);
 	}
 

@@ -3,6 +3,7 @@
 namespace POS_Sync\Stock;
 
 use POS_Sync\Database\Table;
+use POS_Sync\Log\Delivery_Log;
 use POS_Sync\Registers_Hooks;
 use POS_Sync\Rest\Rest_Controller;
 use POS_Sync\Settings\Settings;
@@ -25,14 +26,14 @@ final class Stock_Routes implements Registers_Hooks {
 	private Stock_Batch $batch;
 	private Stock_Contact $contact;
 
-	public function __construct( Settings $settings, Site_Identity $site, Stock_Log $log, Stock_Contact $contact ) {
+	public function __construct( Settings $settings, Site_Identity $site, Stock_Log $log, Stock_Contact $contact, Delivery_Log $deliveries ) {
 		$movements      = new Stock_Movements( $log );
 		$this->settings = $settings;
 		$this->site     = $site;
 		$this->log      = $log;
 		$this->contact  = $contact;
 		$this->tables   = new Stock_Tables( $movements );
-		$this->batch    = new Stock_Batch( $movements, new Stock_Changer( $movements, new Stock_Follow_Up( $movements ) ) );
+		$this->batch    = new Stock_Batch( $movements, new Stock_Changer( $movements, new Stock_Follow_Up( $movements, $deliveries ) ), $deliveries );
 	}
 
 	public function register(): void {

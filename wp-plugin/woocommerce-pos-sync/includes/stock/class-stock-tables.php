@@ -2,6 +2,8 @@
 
 namespace POS_Sync\Stock;
 
+use POS_Sync\Database\Schema;
+
 /**
  * Finds out whether this shop's stock can be changed in one statement together with the movement's row. Where it can't, a crash
  * between two statements could lose a movement or do it twice.
@@ -26,7 +28,8 @@ final class Stock_Tables {
 	 */
 	public function problem(): string {
 		if ( $this->is_missing() ) {
-			return 'A table that the stock needs is missing in the database; opening any page of the admin area makes it.';
+			Schema::check_again();
+			return 'The table of movements is missing in the database. The next request makes it, if the database lets it.';
 		}
 		$convert = $this->conversions();
 		if ( $convert ) {
