@@ -47,3 +47,19 @@ def test_without_a_store_that_has_it_on_no_movement_is_marked(db: Db) -> None:
     states(db).insert_one({"_id": "default", "on": False})
     _mug(db)
     assert "unsent" not in ledger.move(db, "MUG", -1, reason="broken", cause="staff:ann")
+
+
+def test_a_side_is_brought_to_the_other_only_as_it_was_compared(db: Db) -> None:
+    _switch_on(db, "default", "north")
+    _mug(db)
+    moved = ledger.move(db, "MUG", -1, reason="sold", cause="staff:ann")
+    for in_store in (False, True):
+        late = ledger.align(db, "MUG", 5, after=1, store="default", note="", in_store=in_store)
+        assert late is None, "it was sold meanwhile"
+    assert ledger.movements(db).count_documents({}) == 2
+    here = ledger.align(db, "MUG", 5, after=moved["seq"], store="default", note="")
+    assert here is not None
+    assert (here["balance"], _unsent(here)) == (14, ["north"])
+    there = ledger.align(db, "MUG", 5, after=here["seq"], store="default", note="", in_store=True)
+    assert there is not None
+    assert (there["balance"], _unsent(there), there["store_quantity"]) == (14, ["default"], 5)

@@ -17,6 +17,7 @@ from pos_api.database.client import Db
 from pos_api.processing import ingest
 from pos_api.senders.woocommerce.reconcile import alignment
 from pos_api.senders.woocommerce.rest.reader import RestReader
+from pos_api.stock import ledger
 from pos_api.stock.model import SyncOutcome
 from pos_api.stock.store_sync import refusals, states, synced_stores, unsent_in_order, unsent_units
 from pos_api.stores.registry import Stores
@@ -144,6 +145,17 @@ def test_the_stock_here_is_brought_to_the_shop_s_and_the_other_way_round(
     assert last is not None
     assert (last["note"], last["reason"], last["quantity"]) == ("default has 11, here are 14", "shop_aligned", 0)
     assert presentation.ledger_movement(last)["event_key"] is None
+
+
+def test_what_brought_the_stock_here_to_another_shop_s_explains_a_difference(
+    mug: FakeShop, shop: RestReader, db: Db, config: Config
+) -> None:
+    sell_here(db, 1)
+    end(db, "refused", "No.")
+    assert ledger.align(db, "MUG", 4, after=2, store="north", note="") is not None
+    end(db, "refused", "No.")
+    (found,) = compare(db, config, shop).stock
+    assert (found["cause"], found["unexplained"]) == ("refused by the shop: No.: +3", 0)
 
 
 def test_nothing_is_aligned_while_something_is_on_its_way(
