@@ -146,9 +146,9 @@ def _show_differences(differences: list[StockDiscrepancy]) -> None:
 def _show_done(name: str, done: switching.Switched) -> None:
     say(f"Stock sync of {name} is on: {done.compared:,} products compared, {len(done.aligned):,} of them made equal.")
     for each in done.aligned[:_LISTED]:
-        how = "the shop is sent" if each["repair"] == "sent" else "changed here by"
-        units = each["difference"] if each["repair"] == "sent" else -(each["difference"] or 0)
-        say(f"  {each['sku']:<20} {how} {units:+g}")
+        difference = each["difference"] or 0
+        hows = {"sent": f"the shop is sent {difference:+g}", "aligned": f"changed here by {-difference:+g}"}
+        say(f"  {each['sku']:<20} {hows.get(each['repair'] or '', 'became equal meanwhile')}")
     for each in done.left[:_LISTED]:
         say(f"  {each['sku']:<20} {each.get('repair')}", err=True)
     for what in done.not_read[:_LISTED]:

@@ -114,8 +114,8 @@ class AlignedProduct(StockDifference):
         required=True,
         attribute="repair",
         metadata={
-            "description": "aligned: the stock here is the shop's now; sent: the shop is sent the difference; else why "
-            "they are not equal yet.",
+            "description": "aligned: the stock here is the shop's now; sent: the shop is sent the difference; equal: "
+            "they became equal meanwhile; else why they are not equal yet.",
             "example": "aligned",
         },
     )

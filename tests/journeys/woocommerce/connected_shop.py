@@ -189,7 +189,8 @@ class ConnectedShop(Shop):
 
     def received(self, sku: str | None = None) -> list[dict[str, Any]]:
         """What the plugin's table has of the POS's movements, of one SKU or of all."""
-        return self.sql("SELECT * FROM wp_pos_sync_stock WHERE sku = %s OR %s ORDER BY id", sku, sku is None)
+        rows = self.sql("SELECT * FROM wp_pos_sync_stock WHERE sku = %s OR %s ORDER BY id", sku, sku is None)
+        return [{**row, "movement": row["movement"].decode()} for row in rows]
 
 
 def _listens(port: int) -> bool:

@@ -122,6 +122,23 @@ def test_from_the_pos_the_shop_is_sent_the_difference_once(shop: FakeShop, db: D
     assert (stock_of(db), unsent_units(db, "default")) == ({"MUG": 6, "CUP": 5}, {"MUG": -4})
 
 
+def test_what_became_equal_meanwhile_was_neither_sent_nor_changed_here(shop: FakeShop, db: Db, config: Config) -> None:
+    """As where two people switch it on at once: the other's difference has arrived."""
+    sell(db, "MUG", 4)
+    looks = 0
+
+    def sold_there(request: Request) -> None:
+        nonlocal looks
+        looks += is_on(db, "default") and request.path.endswith("/products/1")
+        if looks == 2:  # after the comparison, ahead of the look that counts
+            shop.products[1]["stock_quantity"] = 6
+
+    shop.faults.append(sold_there)
+    done = switch_on(db, config, Choice("pos"))
+    assert ([(each["sku"], each["repair"]) for each in done.aligned], done.complete) == ([("MUG", "equal")], True)
+    assert (stock_of(db)["MUG"], unsent_units(db, "default")) == (6, {})
+
+
 def test_each_sku_may_be_right_on_another_side_as_a_file_says(shop: FakeShop, db: Db, config: Config) -> None:
     sell(db, "MUG", 4)
     sell(db, "CUP", 1)

@@ -39,7 +39,8 @@ _SEVERAL = "not aligned: the shop has several products of this SKU, with another
 
 def align(comparison: Comparison, asked_at: datetime) -> None:
     """Make the stock of the products asked for equal; those that differ have what became of it as `repair`: `aligned`,
-    `sent` (the shop will be), or why not. `asked_at` is when the comparison began, by the shop's clock.
+    `sent` (the shop will be), `equal` (they became so meanwhile), or why not. `asked_at` is when the comparison began,
+    by the shop's clock.
 
     Orders that came in since are brought in where orders are repaired; otherwise nothing is aligned then.
     """
@@ -120,8 +121,8 @@ def _align(comparison: Comparison, entry: StockDiscrepancy, before: Here, row: R
     if difference and not _move(comparison, before, there, in_store=in_store):
         entry["repair"] = _MOVED
         return False
-    entry["repair"] = "sent" if in_store and difference else "aligned"
-    if entry["repair"] == "aligned":
+    entry["repair"] = "equal" if not difference else "sent" if in_store else "aligned"
+    if entry["repair"] != "sent":
         settle_refusal(comparison, before.product, before.seq)
     return True
 

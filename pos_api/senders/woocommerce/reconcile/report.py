@@ -27,7 +27,7 @@ from pos_api.senders.woocommerce.shop_reader import Unread
 
 _MOST_STORED = 500
 _FEW_GONE, _SHARE_GONE = 20, 0.1
-_REPAIRED = frozenset({"created", "updated", "unchanged", "aligned", "sent", "switched on"})
+_REPAIRED = frozenset({"created", "updated", "unchanged", "aligned", "sent", "equal", "switched on"})
 
 D = TypeVar("D", OrderDiscrepancy, ProductDiscrepancy, StockDiscrepancy)
 
