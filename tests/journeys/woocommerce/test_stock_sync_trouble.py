@@ -1,5 +1,5 @@
 """Stock that is sent to a real WooCommerce shop, and what goes wrong there: the shop away, the plugin off or old, a
-wrong key, a stock changed by hand.
+wrong key or clock, stock changed by hand, products renamed, deleted and added.
 
 Needs WORDPRESS_DIR (WordPress 7.1 or so) and WOOCOMMERCE_DIR (a built WooCommerce), PHP and MariaDB.
 """
@@ -7,6 +7,7 @@ Needs WORDPRESS_DIR (WordPress 7.1 or so) and WOOCOMMERCE_DIR (a built WooCommer
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -119,3 +120,74 @@ def test_stock_changed_by_hand_in_a_shop_is_drift_with_its_cause_and_aligned_bot
         assert_one_stock(world)
         assert world.ours()["SALAD"] == before + (5 if align == "--align" else 0)
     assert_ledgers_sum_up(world)
+
+
+def test_a_shop_whose_clock_is_off_gets_it_when_the_clock_is_right(world: World) -> None:
+    shop = world.shops["default"]
+    shop.act("developer_plugin", code="namespace POS_Sync\\Stock;\nfunction time(): int { return \\time() + 600; }")
+    sell_meanwhile(world, "one of the clocks is wrong")
+    shop.act("developer_plugin")
+    assert_arrived_in_order(world)
+
+
+def test_a_sku_that_is_renamed_in_one_shop_stays_one_product_for_all(world: World) -> None:
+    world.quiet()
+    before = world.ours()["HOOD-M"]
+    world.shops["default"].act("rename_sku", id=world.shops["default"].products["Hoodie M"], sku="HOOD-M2")
+    world.quiet()
+    for sku in ("HOOD-M", "HOOD-M2"):
+        world.counter.sell((sku, 1))
+    world.shops["shop-2"].act("status", id=world.shops["shop-2"].order(("Hoodie M", 2)), to="processing")
+    world.quiet()
+    stocks = (world.ours()["HOOD-M2"], world.theirs("default")["HOOD-M2"], world.theirs("shop-2")["HOOD-M"])
+    assert stocks == (before - 4,) * 3
+    world.shops["default"].act("rename_sku", id=world.shops["default"].products["Hoodie M"], sku="HOOD-M")
+    assert_one_stock(world)
+
+
+def test_a_product_that_one_shop_deletes_goes_on_in_the_others_and_is_named(world: World) -> None:
+    world.quiet()
+    shop, before = world.shops["default"], world.ours()["LAST"]
+    shop.act("change_product", id=shop.products["Last"], delete="for good")
+    world.counter.sell(("LAST", 1), ("OIL", 1))
+    assert_one_stock(world)
+    assert (world.ours()["LAST"], world.theirs("shop-2")["LAST"]) == (before - 1, before - 1)
+    [refused] = [each for each in status(world)["refused"] if each["sku"] == "LAST"]
+    assert (refused["outcome"], refused["message"]) == ("unknown", "The shop has no product with this id.")
+
+
+def test_a_product_that_a_second_shop_adds_with_its_own_figure_is_drift_until_it_is_aligned(world: World) -> None:
+    shop, before = world.shops["shop-2"], world.ours()["BOOK"]
+    book = {"sku": "BOOK", "regular_price": "120", "manage_stock": True, "stock_quantity": before - 13}
+    shop.products |= shop.act("make_products", products={"Book": book})
+    world.quiet()
+    world.counter.sell(("BOOK", 1))
+    world.quiet()
+    assert (world.ours()["BOOK"], world.theirs("shop-2")["BOOK"]) == (before - 1, before - 14)
+    assert "BOOK" in world.pos.cli("reconcile", "shop-2").stdout
+    world.pos.done("reconcile", "shop-2", "--align-shop", "BOOK")
+    assert_one_stock(world)
+
+
+def test_a_variation_that_gets_its_own_stock_in_both_shops_goes_on_by_itself(world: World) -> None:
+    world.quiet()
+    cap = world.ours()["CAP"]
+    for shop in world.shops.values():
+        shop.act("set_product", id=shop.products["Cap Small"], manage_stock=True, stock_quantity=10)
+        world.quiet()
+    world.counter.sell(("CAP-S", 1))
+    world.counter.sell(("CAP-L", 2))
+    assert_one_stock(world)
+    assert (world.ours()["CAP-S"], world.ours()["CAP"]) == (9, cap - 2)
+
+
+def test_stock_sync_switched_on_twice_at_once_aligns_once(world: World) -> None:
+    world.quiet()
+    world.pos.done("store", "set", "shop-2", "--stock-sync", "off")
+    for _ in range(3):
+        world.counter.sell(("OIL", 1))
+    command = ("store", "set", "shop-2", "--stock-sync", "on", "--from", "pos")
+    with ThreadPoolExecutor(2) as threads:
+        for switched in [threads.submit(world.pos.cli, *command) for _ in range(2)]:
+            assert switched.result().returncode == 0, switched.result()
+    assert_one_stock(world)
