@@ -17,7 +17,7 @@ from pos_api.database.client import Db
 from pos_api.processing import ingest
 from pos_api.senders.woocommerce.reconcile.model import StockDiscrepancy
 from pos_api.senders.woocommerce.stock_sync import choices, switching
-from pos_api.senders.woocommerce.stock_sync.choices import SIDES, Choice, SideNeeded
+from pos_api.senders.woocommerce.stock_sync.choices import SIDES, Choice, SideNeeded, counted
 from pos_api.senders.woocommerce.stock_sync.status import status
 
 _LISTED = 50
@@ -80,7 +80,8 @@ def set_stock_sync(config: Config, db: Db, name: str, asked: StockSyncAsked) -> 
         not_sent = switching.switch_off(db, name)
         say(f"Stock sync of {name} is off: what is sold here does not change the shop's stock any more.")
         if not_sent:
-            say(f"{not_sent:,} movements were still to be sent, and are not; each is in its product's ledger.")
+            left = counted(not_sent, "movement")
+            say(f"{left} had still to be sent, and will not be; the ledger of each product says so.")
         return
     choice = asked.choice or Choice()
     try:
@@ -94,7 +95,7 @@ def set_stock_sync(config: Config, db: Db, name: str, asked: StockSyncAsked) -> 
 
 def _ask(name: str, differences: list[StockDiscrepancy], asked: StockSyncAsked) -> Choice:
     """Show what differs, and ask at a terminal whose stock is right; elsewhere that ends the command."""
-    say(f"The stock of {len(differences):,} products is not the same here and in the shop:", err=True)
+    say(f"The stock of {counted(len(differences), 'product')} is not the same here and in the shop:", err=True)
     _show_differences(differences)
     file = asked.differences
     if file is not None:
@@ -144,7 +145,8 @@ def _show_differences(differences: list[StockDiscrepancy]) -> None:
 
 
 def _show_done(name: str, done: switching.Switched) -> None:
-    say(f"Stock sync of {name} is on: {done.compared:,} products compared, {len(done.aligned):,} of them made equal.")
+    compared = counted(done.compared, "product")
+    say(f"Stock sync of {name} is on: {compared} compared, {len(done.aligned):,} of them made equal.")
     for each in done.aligned[:_LISTED]:
         difference = each["difference"] or 0
         hows = {"sent": f"the shop is sent {difference:+g}", "aligned": f"changed here by {-difference:+g}"}
@@ -165,10 +167,11 @@ def stock_sync_text(db: Db, name: str) -> str:
     parts = [f"on since {moment_text(shown['since'])}"]
     if shown["aligned_at"] is None:
         parts.append("not made equal to the end: switch it on once more")
-    if movements := shown["waiting"]["movements"]:
-        parts.append(f"{movements:,} movements still to be sent, since {moment_text(shown['waiting']['oldest_at'])}")
+    waiting = shown["waiting"]
+    if movements := waiting["movements"]:
+        parts.append(f"{counted(movements, 'movement')} still to be sent, since {moment_text(waiting['oldest_at'])}")
     if shown["refused"]:
-        parts.append(f"{len(shown['refused']):,} products refused by the shop")
+        parts.append(f"{counted(len(shown['refused']), 'product')} refused by the shop")
     if shown["failures"] and shown["last_error"]:
         parts.append(f"the shop can't be reached: {shown['last_error']['message']}")
     return "; ".join(parts)

@@ -108,7 +108,7 @@ def test_how_it_fares_is_shown_and_it_is_switched_off(run: Any, shop: FakeShop, 
     ended = run("store", "set", "default", "--stock-sync", "off", "--currency", "SEK")
     assert ended.stdout.splitlines()[1:] == [
         "Stock sync of default is off: what is sold here does not change the shop's stock any more.",
-        "2 movements were still to be sent, and are not; each is in its product's ledger.",
+        "2 movements had still to be sent, and will not be; the ledger of each product says so.",
     ]
     assert unsent_units(db, "default") == {}
 

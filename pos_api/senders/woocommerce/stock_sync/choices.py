@@ -46,10 +46,15 @@ class SideNeeded(Conflict):
         skus = ", ".join(each["sku"] for each in differences[:_MOST_NAMED])
         more = f" and {len(differences) - _MOST_NAMED:,} more" if len(differences) > _MOST_NAMED else ""
         super().__init__(
-            f"The stock here and in the shop is not the same of {len(differences):,} products ({skus}{more}), so"
-            " nothing was changed. Say whose is right: the shop's, that of the POS, or one of the two for each SKU.",
+            f"The stock of {counted(len(differences), 'product')} ({skus}{more}) is not the same here and in the shop,"
+            " so nothing was changed. Say whose is right: the shop's, that of the POS, or one of the two for each SKU.",
             details={"differences": [shown(each) for each in differences]},
         )
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 product`, `2 products`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def shown(difference: StockDiscrepancy) -> Document:
