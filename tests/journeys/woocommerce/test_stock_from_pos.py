@@ -172,7 +172,7 @@ def test_the_stock_status_follows(shop: StockShop, backorders: str) -> None:
 
 def test_hooks_and_notices_come_as_after_an_order_and_once(shop: StockShop) -> None:
     product = shop.make(6, low_stock_amount=3)
-    shop.watch()
+    shop.watch("add_action( 'woocommerce_product_set_stock', function () { ob_start(); echo 'noise'; } );")
     first, second, third = item(product, -1), item(product, -2), item(product, -3)
     shop.send(first)
     assert shop.watched() == [
@@ -201,6 +201,17 @@ def test_its_own_change_is_no_news_for_the_pos_but_another_plugins_is(shop: Stoc
     before = [shop.state(each)["changes"] for each in (quiet, renamed)]
     shop.send(item(quiet, -6), item(quiet, 1), item(renamed, -1))
     assert [shop.state(each)["changes"] for each in (quiet, renamed)] == before
+    family = [shop.shop.products[each] for each in ("Hoodie", "Hoodie M", "Cap", "Cap Large")]
+    unchanged = [shop.state(each)["changes"] for each in family]
+    shop.send(item(family[0], -11, variation_id=family[1]), item(family[2], -1, variation_id=family[3]))
+    assert [shop.state(each)["changes"] for each in family] == unchanged
+    shop.shop.act("set_product", id=family[1], regular_price="333")
+    assert [shop.state(each)["changes"] > n for each, n in zip(family, unchanged, strict=True)] == [
+        True,
+        True,
+        False,
+        False,
+    ]
     shop.watch(f"""
         add_action( 'woocommerce_product_set_stock', function ( $product ) {{
             if ( {renamed} === $product->get_id() && 'New' !== $product->get_name() ) {{

@@ -27,6 +27,14 @@ final class Product_Hooks implements Registers_Hooks {
 
 	private Change_Collector $changes;
 
+	/**
+	 * Prices that were deleted in this request, by id of the product. WooCommerce writes those of a product with variations anew
+	 * whenever a variation is saved, as after each sale, mostly as they were.
+	 *
+	 * @var array<int, array<mixed>>
+	 */
+	private array $deleted_prices = array();
+
 	public function __construct( Change_Collector $changes ) {
 		$this->changes = $changes;
 	}
@@ -42,8 +50,11 @@ final class Product_Hooks implements Registers_Hooks {
 		add_action( 'deleted_post', array( $this, 'deleted' ), 10, 2 );
 		add_action( 'set_object_terms', array( $this, 'terms_changed' ), 10, 6 );
 		foreach ( array( 'added_post_meta', 'updated_post_meta', 'deleted_post_meta' ) as $hook ) {
-			add_action( $hook, array( $this, 'meta_changed' ), 10, 3 );
+			add_action( $hook, array( $this, 'meta_changed' ), 10, 4 );
 		}
+		add_action( 'delete_post_meta', array( $this, 'deleting_meta' ), 10, 3 );
+		add_action( 'shutdown', array( $this, 'record_price_changes' ), 4 ); // Before the changes are written, both times.
+		add_action( 'shutdown', array( $this, 'record_price_changes' ), PHP_INT_MAX - 1 );
 	}
 
 	/**
@@ -133,12 +144,53 @@ final class Product_Hooks implements Registers_Hooks {
 	 * @param mixed  $meta_id Not used.
 	 * @param int    $id      Id of the post.
 	 * @param string $key     Which.
+	 * @param mixed  $value   The value.
 	 */
-	public function meta_changed( $meta_id, $id, $key ): void {
+	public function meta_changed( $meta_id, $id, $key, $value = null ): void {
 		if ( ! in_array( $key, self::META, true ) || $this->changes->has( Queue_Item::PRODUCT, (int) $id ) ) {
 			return;
 		}
-		$post = get_post( (int) $id );
+		$is_empty = '' === $value || ( '_thumbnail_id' === $key && ! $value );
+		if ( ( 'added_post_meta' === current_action() && $is_empty ) || ( '_price' === $key && isset( $this->deleted_prices[ (int) $id ] ) ) ) {
+			return; // It was as good as empty before; or is looked at when all prices are written.
+		}
+		$this->add_by_meta( (int) $id, $key );
+	}
+
+	/**
+	 * Meta data of a post is about to be deleted: its prices are kept, to see whether they are written again.
+	 *
+	 * @param mixed  $meta_ids Not used.
+	 * @param int    $id       Id of the post.
+	 * @param string $key      Which.
+	 */
+	public function deleting_meta( $meta_ids, $id, $key ): void {
+		if ( '_price' === $key && ! isset( $this->deleted_prices[ (int) $id ] ) ) {
+			$this->deleted_prices[ (int) $id ] = (array) get_post_meta( (int) $id, '_price' );
+		}
+	}
+
+	/**
+	 * Notes products whose prices are others than before they were deleted.
+	 */
+	public function record_price_changes(): void {
+		$deleted              = $this->deleted_prices;
+		$this->deleted_prices = array();
+		foreach ( $deleted as $id => $before ) {
+			$now = (array) get_post_meta( $id, '_price' );
+			sort( $before );
+			sort( $now );
+			if ( $now !== $before ) {
+				$this->add_by_meta( $id, '_price' );
+			}
+		}
+	}
+
+	/**
+	 * Notes a product whose meta data changed.
+	 */
+	private function add_by_meta( int $id, string $key ): void {
+		$post = get_post( $id );
 		if ( $post instanceof \WP_Post && in_array( $post->post_type, self::TYPES, true ) ) {
 			in_array( $key, array( '_thumbnail_id', '_tax_class' ), true ) ? $this->add_with_family( $post ) : $this->changes->add( Queue_Item::PRODUCT, $post->ID, 'updated' );
 		}

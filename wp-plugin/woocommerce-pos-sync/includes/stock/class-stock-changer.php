@@ -98,12 +98,13 @@ final class Stock_Changer {
 	}
 
 	/**
-	 * The statement changed nothing: another request did it before, or the database could not.
+	 * The statement changed nothing: another request did it before, the database could not, or WordPress repeated the statement over
+	 * a new connection.
 	 */
 	private function not_changed( Stock_Item $item ): Stock_Result {
 		$row = $this->movements->find( $item->movement );
 		if ( $row && Stock_Log::RECEIVED !== $row['state'] ) {
-			return $this->earlier( $row );
+			return Stock_Log::DONE === $row['state'] ? $this->earlier( $row ) : $this->complete( $row );
 		}
 		return new Stock_Result( Stock_Log::RETRY, 'The database did not change the stock; it may be busy.' );
 	}

@@ -104,11 +104,17 @@ final class Stock_Routes implements Registers_Hooks {
 	 */
 	public function answer( \WP_REST_Request $request ) {
 		( new Table( Table::STOCK ) )->hide_errors();
-		$body = (string) $request->get_body();
+		$body  = (string) $request->get_body();
+		$level = ob_get_level();
+		ob_start(); // What other plugins print would be in the answer.
 		try {
 			$items = '/' . Rest_Controller::NAMESPACE . self::MOVEMENTS === $request->get_route() ? $this->decided( $body ) : $this->change( $body );
 		} catch ( Stock_Error $error ) {
 			return self::error( $error );
+		} finally {
+			while ( ob_get_level() > $level ) {
+				ob_end_clean();
+			}
 		}
 		return new \WP_REST_Response(
 			array(
