@@ -86,11 +86,11 @@ async function main() {
 		element.dispatchEvent( new Event( 'input', { bubbles: true } ) );
 	}, value );
 	const valueOf = ( selector ) => page.$eval( selector, ( element ) => element.value );
-	const fits = async ( what ) => {
-		await page.setViewport( { width: 400, height: 800 } );
+	const fits = async ( what, width = 400 ) => {
+		await page.setViewport( { width, height: 800 } );
 		const over = await page.evaluate( () => document.documentElement.scrollWidth - document.documentElement.clientWidth );
-		await picture( what + '-400' );
-		check( over <= 0, `${ what } fits on a phone, but is ${ over } pixels too wide` );
+		await picture( `${ what }-${ width }` );
+		check( over <= 0, `${ what } fits at a width of ${ width }, but is ${ over } pixels too wide` );
 		await page.setViewport( { width: 1280, height: 1000 } );
 	};
 	const tick = ( selector, on ) => page.$eval( selector, ( element, to ) => { element.checked = to; }, on );
@@ -479,6 +479,7 @@ async function main() {
 			check( ( await rows( 'reason' ) ).includes( sold ), `and the changes of stock: ${ sold }` );
 			await picture( '10-stock-' + locale );
 			await fits( '10-stock-' + locale );
+			await fits( '10-stock-' + locale, 800 );
 		}
 		act( 'language', { locale: 'en_US' } );
 
