@@ -85,16 +85,17 @@ def assert_sent_once(world: World, store: str, shop: ConnectedShop) -> None:
         elif row["reason"] not in ("reconcile", "shop_aligned"):
             assert len(outcomes) == 1, row
         if outcomes == ["applied"]:
-            applied[wire_id(row["_id"])] = units
+            applied[wire_id(row)] = units
     received = {row["movement"]: row["delta"] for row in shop.received() if row["outcome"] == "applied"}
     assert received == applied, store
 
 
 def wire_id(movement: Any) -> str:
     """A movement's id as the shop gets it."""
-    if isinstance(movement, ObjectId):
-        return str(movement)
-    return "h" + hashlib.sha256(str(movement).encode()).hexdigest()[:40]
+    given = movement["_id"]
+    if isinstance(given, ObjectId):
+        return str(given)
+    return "h" + hashlib.sha256(f"{movement['at'].isoformat()} {given}".encode()).hexdigest()[:40]
 
 
 # --- random acts ------------------------------------------------------------------------------------------------

@@ -24,11 +24,14 @@ _LONGEST_ID = 18  # digits
 _LONGEST_TEXT = 200
 
 
-def wire_id(movement: Any) -> str:
-    """The id by which a shop applies a movement once, from the movement's `_id`: at most 64 characters."""
-    if isinstance(movement, ObjectId):
-        return str(movement)
-    return "h" + hashlib.sha256(str(movement).encode()).hexdigest()[:40]
+def wire_id(movement: Movement) -> str:
+    """The id by which a shop applies a movement once: at most 64 characters. An `_id` that is derived from a request
+    can be given a second time after a restore of a backup that does not have the movement; so its time is part of the
+    id there, or the shop would take the second one for done."""
+    given = movement["_id"]
+    if isinstance(given, ObjectId):
+        return str(given)
+    return "h" + hashlib.sha256(f"{movement['at'].isoformat()} {given}".encode()).hexdigest()[:40]
 
 
 def item_of(movement: Movement, product: ProductDocument | None, store: str) -> Item | NotSent:
@@ -40,7 +43,7 @@ def item_of(movement: Movement, product: ProductDocument | None, store: str) -> 
         return number
     parent = _parent(product, store, number)
     return Item(
-        wire_id(movement["_id"]),
+        wire_id(movement),
         parent or number,
         number if parent else 0,
         product["sku"][:_LONGEST_TEXT],

@@ -99,7 +99,7 @@ def _at_shop(db: Db, config: Config, store: str, since: datetime) -> Iterator[Pr
     try:
         with open_plugin(db, config, store) as plugin:
             for batch in in_batches(_found(db, applied), MOST_MOVEMENTS):
-                there = {each.movement: each for each in plugin.movements([wire_id(each["_id"]) for each in batch])}
+                there = {each.movement: each for each in plugin.movements([wire_id(each) for each in batch])}
                 yield from _differing(store, batch, there)
     except (PosError, ConfigError) as error:
         yield Problem(store, f"the shop could not be asked what it has of what it was sent: {error}")
@@ -107,7 +107,7 @@ def _at_shop(db: Db, config: Config, store: str, since: datetime) -> Iterator[Pr
 
 def _differing(store: str, batch: list[Movement], there: dict[str, MovementAtShop]) -> Iterator[Problem]:
     for movement in batch:
-        found, units = there.get(wire_id(movement["_id"])), units_for_store(movement)
+        found, units = there.get(wire_id(movement)), units_for_store(movement)
         if found is None:
             yield _problem(movement, f"was answered by {store!r} as applied, and the shop does not know it")
         elif found.outcome not in ("applied", "already"):

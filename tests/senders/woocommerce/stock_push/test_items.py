@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +13,8 @@ from pos_api.senders.woocommerce.stock_push.items import item_of, wire_id
 from pos_api.senders.woocommerce.stock_push.model import Item
 
 _ID = ObjectId("6929f0a1b2c3d4e5f6071829")
-MOVEMENT: Any = {"_id": _ID, "sku": "MUG", "seq": 4, "quantity": -2, "reason": "order"}
+_AT = datetime(2026, 11, 28, 12, tzinfo=UTC)
+MOVEMENT: Any = {"_id": _ID, "sku": "MUG", "seq": 4, "quantity": -2, "reason": "order", "at": _AT}
 
 
 def product(*external_ids: str, **more: Any) -> Any:
@@ -57,7 +59,15 @@ def test_a_movement_for_a_stores_stock_alone_has_its_own_units() -> None:
 
 def test_every_id_of_a_movement_fits_the_plugins_and_differs_from_every_other() -> None:
     ids = [_ID, str(_ID), "staff:1", "staff-1", "", "ö" * 500]
-    found = [wire_id(each) for each in ids]
+    movements: list[Any] = [{**MOVEMENT, "_id": each} for each in ids]
+    found = [wire_id(each) for each in movements]
     assert len(set(found)) == len(ids)
     assert all(re.fullmatch(r"[0-9a-zA-Z_-]{1,64}", each) for each in found)
-    assert found == [wire_id(each) for each in ids], "it is the same whenever it is sent"
+    assert found == [wire_id(each) for each in movements], "it is the same whenever it is sent"
+
+
+def test_a_request_made_again_after_a_restore_is_another_movement_to_the_shop() -> None:
+    """The backup does not have what the request did, and the shop has: it would answer that this is done already."""
+    first: Any = {**MOVEMENT, "_id": "ann:count-1"}
+    again: Any = {**first, "at": first["at"] + timedelta(hours=1)}
+    assert wire_id(first) != wire_id(again)

@@ -224,13 +224,13 @@ def _check(db: Db, shops: dict[str, SimulatedShop]) -> None:
             if mark["store"] == store
         ]
         assert len(sent) == len({each["_id"] for each, _ in sent}), "each is noted once"
-        applied = [wire_id(each["_id"]) for each, mark in sent if mark["outcome"] == "applied"]
+        applied = [wire_id(each) for each, mark in sent if mark["outcome"] == "applied"]
         assert shop.times_applied() == dict.fromkeys(applied, 1), "what is noted as applied was, and once"
         reserved = reserved_units(db, store)
         for sku, ids in EXTERNAL.items():
             number = ids.get(store)
             own = [(each, mark) for each, mark in sent if each["sku"] == sku]
-            in_order = [wire_id(each["_id"]) for each, mark in own if mark["outcome"] == "applied"]
+            in_order = [wire_id(each) for each, mark in own if mark["outcome"] == "applied"]
             assert [movement for movement, product in shop.applied if product == number] == in_order, (store, sku)
             if number is None:
                 assert {mark["outcome"] for _, mark in own} <= {"not_sold"}
