@@ -158,6 +158,22 @@ def test_what_brought_the_stock_here_to_another_shop_s_explains_a_difference(
     assert (found["cause"], found["unexplained"]) == ("refused by the shop: No.: +3", 0)
 
 
+def test_the_side_of_a_product_is_that_of_its_sku_though_its_id_is_another_product_s_sku(
+    mug: FakeShop, shop: RestReader, db: Db, config: Config
+) -> None:
+    """A product's id is the first SKU that it had; renamed, that SKU may be another product's."""
+    mug.products[1]["sku"] = "MUG-2"
+    known(db, config, "product.updated", mug.products[1] | {"date_modified_gmt": "2030-01-01T00:00:00"})
+    mug.products[2] = product(2, "MUG", 5)
+    known(db, config, "product.created", mug.products[2])
+    ids = {each["sku"]: each["_id"] for each in db.products.find()}
+    assert ids["MUG-2"] == "MUG" != ids["MUG"]
+    for row in mug.products.values():
+        row["stock_quantity"] += 1
+    report = compare(db, config, shop, align=["MUG"], align_shop=["MUG-2"])
+    assert {each["sku"]: each.get("repair") for each in report.stock} == {"MUG-2": "sent", "MUG": "aligned"}
+
+
 def test_nothing_is_aligned_while_something_is_on_its_way(
     mug: FakeShop, shop: RestReader, db: Db, config: Config
 ) -> None:

@@ -55,11 +55,15 @@ def align(comparison: Comparison, asked_at: datetime) -> None:
 
 
 def side_of(comparison: Comparison, entry: StockDiscrepancy) -> Side | None:
-    """Which side of a difference is right, as far as that was said."""
-    options, names = comparison.options, {entry["sku"], entry["product"]}
-    if names & set(options.align):
-        return "shop"
-    return "pos" if names & set(options.align_shop) else options.align_all
+    """Which side of a difference is right, as far as that was said: of its SKU, or else of the product's id, which may
+    be the SKU of another product by now."""
+    options = comparison.options
+    for name in (entry["sku"], entry["product"]):
+        if name in options.align:
+            return "shop"
+        if name in options.align_shop:
+            return "pos"
+    return options.align_all
 
 
 def _asked_for(comparison: Comparison) -> list[StockDiscrepancy]:
