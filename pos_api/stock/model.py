@@ -55,6 +55,8 @@ class StoredStockSync(TypedDict, total=False):
     it has to be done again then."""
     off_because: str
     """Why it was switched off by the service itself."""
+    may_arrive_until: datetime
+    """Until when the shop may do what it was sent before it was switched off."""
     holder: str
     lease_until: datetime
     """Which process sends to the store, and until when nobody else does; by the database's clock."""

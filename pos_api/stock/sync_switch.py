@@ -16,6 +16,9 @@ from pos_api.stock.store_sync import is_on, states, synced_stores
 
 _LONGEST_WAIT = 300.0
 _LOOK_EVERY = 0.1
+_MAY_ARRIVE = 330
+"""So many seconds a shop may still take a request whose sender has not seen the answer: its signature is good for five
+minutes, and then the shop works for half a minute at most."""
 
 RESTORED = "A backup was restored, which does not have what was sent since it was made."
 CONNECTED_ELSEWHERE = "The store was connected to another address."
@@ -24,9 +27,11 @@ DISCONNECTED = "The store was disconnected."
 
 def switch_on(db: Db, store: str) -> None:
     """Have every movement from now on sent to a store; returns when each process knows. What an earlier switching off
-    that a crash cut short left to be sent goes first: it is older than the comparison to be made."""
+    that a crash cut short left to be sent goes first: it is older than the comparison to be made. Raises Unavailable
+    (`check_nothing_arrives`)."""
     if not is_on(db, store):
         _drop_waiting(db, store)
+        check_nothing_arrives(db, store)
     left = dict.fromkeys(
         ("off_because", "aligned_at", "failures", "last_error", "last_error_at", "next_attempt_at"), ""
     )
@@ -34,6 +39,17 @@ def switch_on(db: Db, store: str) -> None:
     synced_stores(db).refresh()
     recently_read.wait_until_known()
     states(db).update_one({"_id": store, "on": True, "since": None}, {"$set": {"since": now()}})
+
+
+def check_nothing_arrives(db: Db, store: str) -> None:
+    """Raises Unavailable while the shop may still do what was on its way to it when stock sync was switched off: where
+    both sides were made equal before that, they would not be after it."""
+    found = states(db).find_one({"_id": store, "$expr": {"$gt": ["$may_arrive_until", "$$NOW"]}})
+    if found:
+        raise Unavailable(
+            f"A request that was on its way to {store!r} when stock sync was switched off may still arrive there;"
+            f" switch it on after {found['may_arrive_until']:%H:%M:%S} UTC."
+        )
 
 
 def note_aligned(db: Db, store: str) -> None:
@@ -84,6 +100,14 @@ def _wait_until_nobody_sends(db: Db, store: str) -> None:
 
 
 def _drop_waiting(db: Db, store: str) -> int:
+    """Note of what waits for a store that it is not sent it. Of some the last request may not have been answered: that
+    of a process that has ended, or one that has failed lately."""
+    may_arrive = {"$add": ["$$NOW", 1_000 * _MAY_ARRIVE]}
+    not_answered = {
+        "$gt": [{"$max": ["$lease_until", "$last_error_at"]}, {"$subtract": ["$$NOW", 1_000 * _MAY_ARRIVE]}]
+    }
+    if db.stock_movements.find_one({"unsent.store": store}, {"_id": 1}) is not None:
+        states(db).update_one({"_id": store, "$expr": not_answered}, [{"$set": {"may_arrive_until": may_arrive}}])
     sent: SentMark = {"store": store, "outcome": "switched_off", "at": now()}
     update = {"$pull": {"unsent": {"store": store}}, "$push": {"sent": sent}}
     return db.stock_movements.update_many({"unsent.store": store}, update).modified_count

@@ -3,6 +3,7 @@ are equal, whatever moves meanwhile and wherever a crash comes."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from pos_api.customers.erasures import Erasures
 from pos_api.database import backup as backups
 from pos_api.database import recently_read
 from pos_api.database.client import Db
-from pos_api.errors import Invalid, NotFound
+from pos_api.errors import Invalid, NotFound, Unavailable
 from pos_api.privacy.restore import restore
 from pos_api.processing import ingest
 from pos_api.senders.woocommerce import connection
@@ -28,7 +29,7 @@ from pos_api.senders.woocommerce.stock_sync.status import status
 from pos_api.senders.woocommerce.stock_sync.switching import Switched
 from pos_api.staff import audit
 from pos_api.staff.audit import Filter
-from pos_api.stock import sync_switch
+from pos_api.stock import sync_lease, sync_switch
 from pos_api.stock.store_sync import is_on, states, unsent_units
 from pos_api.stores import removal, settings
 from tests.factories import stock_of
@@ -368,6 +369,31 @@ def test_switching_off_waits_for_who_sends_at_the_moment(
         patch.setattr("pos_api.stock.sync_switch.time.sleep", sent_meanwhile)
         assert switching.switch_off(db, "default") == 0
     assert looks == 1
+
+
+@pytest.mark.parametrize("end", ["no answer", "killed"])
+def test_what_was_on_its_way_when_it_was_switched_off_does_not_arrive_after_both_were_made_equal(
+    end: str, shop: FakeShop, db: Db, config: Config
+) -> None:
+    """The request waits in the shop's web server, after who sent it has left or does not wait any more."""
+    switch_on(db, config)
+    sell(db, "MUG", 2)
+    assert sync_lease.take(db, "default", "a process")
+    if end == "no answer":
+        sync_lease.failed(db, "default", "a process", "The shop did not answer in time.")
+    else:
+        expired = db.command("hello")["localTime"] - timedelta(seconds=1)
+        states(db).update_one({"_id": "default"}, {"$set": {"lease_until": expired}})
+    assert switching.switch_off(db, "default") == 1
+    with pytest.raises(Unavailable, match="may still arrive"):
+        switch_on(db, config, Choice("pos"))
+    assert not is_on(db, "default")
+    shop.products[1]["stock_quantity"] -= 2  # it arrives
+    until = states(db).find_one({"_id": "default"}, {"may_arrive_until": 1}) or {}
+    earlier = until["may_arrive_until"] - timedelta(minutes=6)
+    states(db).update_one({"_id": "default"}, {"$set": {"may_arrive_until": earlier}})
+    assert switch_on(db, config, Choice("pos")).complete
+    assert (stock_of(db)["MUG"], shop.products[1]["stock_quantity"], unsent_units(db, "default")) == (8, 8, {})
 
 
 def test_a_store_connected_to_another_address_is_switched_off(shop: FakeShop, db: Db, config: Config) -> None:

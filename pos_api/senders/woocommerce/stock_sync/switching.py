@@ -71,9 +71,11 @@ def switch_on(
 
     Raises SideNeeded where the two differ and it was not said of each product whose stock is right, ShopError where
     the shop can't be compared within so many seconds or its plugin can't take stock, Invalid for a store that is no
-    shop, NotFound for one that is not connected; nothing is switched on then, unless the message says so.
+    shop, NotFound for one that is not connected, Unavailable while the shop may still do what it was sent before it was
+    switched off; nothing is switched on then, unless the message says so.
     """
     check_is_shop(Stores(db, config).get(store))
+    sync_switch.check_nothing_arrives(db, store)
     asked: Document = {"on": True, "from": choice.all, "from_shop": 0, "from_pos": 0}
     asked |= {f"from_{side}": len(choice.skus_from(side)) for side in ("shop", "pos")} if choice.by_sku else {}
     with (
