@@ -389,9 +389,8 @@ def test_what_was_on_its_way_when_it_was_switched_off_does_not_arrive_after_both
         switch_on(db, config, Choice("pos"))
     assert not is_on(db, "default")
     shop.products[1]["stock_quantity"] -= 2  # it arrives
-    until = states(db).find_one({"_id": "default"}, {"may_arrive_until": 1}) or {}
-    earlier = until["may_arrive_until"] - timedelta(minutes=6)
-    states(db).update_one({"_id": "default"}, {"$set": {"may_arrive_until": earlier}})
+    six_minutes = {"$subtract": ["$may_arrive_until", 360_000]}
+    states(db).update_one({"_id": "default"}, [{"$set": {"may_arrive_until": six_minutes}}])
     assert switch_on(db, config, Choice("pos")).complete
     assert (stock_of(db)["MUG"], shop.products[1]["stock_quantity"], unsent_units(db, "default")) == (8, 8, {})
 

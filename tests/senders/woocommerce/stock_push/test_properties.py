@@ -219,7 +219,7 @@ def _check(db: Db, shops: dict[str, SimulatedShop]) -> None:
         assert unsent(db, store) == 0
         sent = [
             (each, mark)
-            for each in db.stock_movements.find({"sent.store": store}).sort([("sku", 1), ("seq", 1)])
+            for each in ledger.movements(db).find({"sent.store": store}).sort([("sku", 1), ("seq", 1)])
             for mark in each["sent"]
             if mark["store"] == store
         ]
