@@ -92,6 +92,6 @@ class StockPusher:
         except PyMongoError as error:
             log.warning("stock can't be sent to a store", store=store, error=type(error).__name__)
         except Exception as error:
-            log.error("stock can't be sent to a store", store=store, error=type(error).__name__)
+            log.exception("stock can't be sent to a store", store=store, error=type(error).__name__)
             with suppress(PyMongoError):
                 sync_lease.failed(self._db, store, self._holder, "Something failed here; the log says what.")

@@ -60,7 +60,10 @@ class Progress:
             self._pause(batch[0]["sku"], alone=True)
 
     def succeeded(self, batch: Sequence[Movement], again: Collection[str]) -> None:
-        """A request with this batch was answered; these products are to be sent `again` later."""
+        """A request with this batch was answered; these products are to be sent `again` later. Where it had a product
+        that failed alone before, it was the shop that failed then, so it may have been with the others, too."""
+        if not self.sent_alone().isdisjoint(each["sku"] for each in batch):
+            self.pauses = {product: pause for product, pause in self.pauses.items() if not pause.alone}
         self.size = min(2 * self.size, MOST_ITEMS)
         self.after = batch[-1]["sku"]
         for product in {each["sku"] for each in batch} - set(again):

@@ -343,6 +343,27 @@ def test_a_movement_that_makes_every_request_fail_does_not_hold_back_the_others(
     assert shop.stock[7, 0] == 48
 
 
+def test_after_the_shop_was_down_for_long_products_are_sent_together_again(
+    db: Db, config: Config, shop: SimulatedShop
+) -> None:
+    """While it is down, one product after the other fails alone. That is not the products' fault, and a request for
+    each of hundreds of them would keep what is sold meanwhile waiting."""
+    for sku in "ABCDEFGHI":
+        sell(db, sku, 1)
+    shop.faults = Faults(reply=(500, "{}"))
+    progress = Progress()
+    for _ in range(12):
+        let_time_pass(db)
+        send(db, config, STORE, progress)
+    assert len(progress.sent_alone()) == 9
+    shop.faults = Faults()
+    progress.pauses = {sku: replace(each, until=0.0) for sku, each in progress.pauses.items()}
+    let_time_pass(db)
+    send(db, config, STORE, progress)
+    assert unsent(db, STORE) == 0
+    assert [len(items) for items in shop.requests] == [1, 2, 4, 2]
+
+
 def test_what_the_shop_did_not_take_is_a_refusal_of_the_product(db: Db, config: Config, shop: SimulatedShop) -> None:
     shop.stock[2, 0] = None
     del shop.stock[3, 0]
