@@ -179,6 +179,26 @@ class ConnectedShop(Shop):
             cursor.execute(statement, values)
             return list(cursor.fetchall())
 
+    def shown_wrongly(self) -> list[dict[str, Any]]:
+        """Products whose stock status, or whose look-up table, is not by their stock."""
+        rows = self.sql(
+            "SELECT l.sku, s.meta_value + 0 AS stock, l.stock_quantity + 0 AS lookup, l.stock_status AS in_lookup, "
+            "t.meta_value AS status, b.meta_value AS backorders FROM wp_postmeta m "
+            "JOIN wp_postmeta s ON s.post_id = m.post_id AND s.meta_key = '_stock' "
+            "JOIN wp_postmeta t ON t.post_id = m.post_id AND t.meta_key = '_stock_status' "
+            "JOIN wp_postmeta b ON b.post_id = m.post_id AND b.meta_key = '_backorders' "
+            "JOIN wp_wc_product_meta_lookup l ON l.product_id = m.post_id "
+            "JOIN wp_posts p ON p.ID = m.post_id AND p.post_type = 'product' "
+            "WHERE m.meta_key = '_manage_stock' AND m.meta_value = 'yes'"
+        )
+        without = {"no": "outofstock", "yes": "onbackorder"}
+        return [
+            row
+            for row in rows
+            if row["stock"] != row["lookup"]
+            or {row["status"], row["in_lookup"]} != {"instock" if row["stock"] > 0 else without[row["backorders"]]}
+        ]
+
     def has_sent_all(self) -> bool:
         """Whether nothing waits to be sent to the POS; what does is sent now."""
         return set(self.act("hasten")["states"]) <= {"sent"}

@@ -150,10 +150,12 @@ def test_a_product_that_one_shop_deletes_goes_on_in_the_others_and_is_named(worl
     shop, before = world.shops["default"], world.ours()["LAST"]
     shop.act("change_product", id=shop.products["Last"], delete="for good")
     world.counter.sell(("LAST", 1), ("OIL", 1))
-    assert_one_stock(world)
-    assert (world.ours()["LAST"], world.theirs("shop-2")["LAST"]) == (before - 1, before - 1)
+    world.quiet()
     [refused] = [each for each in status(world)["refused"] if each["sku"] == "LAST"]
     assert (refused["outcome"], refused["message"]) == ("unknown", "The shop has no product with this id.")
+    assert_one_stock(world)
+    assert (world.ours()["LAST"], world.theirs("shop-2")["LAST"]) == (before - 1, before - 1)
+    assert status(world)["refused"] == [], "where it is gone, the two have nothing to be equal in any more"
 
 
 def test_a_product_that_a_second_shop_adds_with_its_own_figure_is_drift_until_it_is_aligned(world: World) -> None:
