@@ -81,6 +81,16 @@ def test_no_items_are_a_check_and_odd_bodies_are_refused(shop: StockShop) -> Non
     assert shop.post({"items": [item(1, 1, sku="x" * 300_000)]}).status_code == 413
 
 
+def test_a_plugin_that_lets_no_request_through_is_named_by_its_own_error(shop: StockShop) -> None:
+    shop.watch("""
+        add_filter( 'rest_request_before_callbacks', function () {
+            return new WP_Error( 'only_for_members', 'Sign in.', array( 'status' => 403 ) );
+        }, 1 );""")
+    reply = shop.post({"items": []})
+    shop.shop.act("developer_plugin")
+    assert _refused(reply) == (403, "only_for_members")
+
+
 def test_each_movement_has_its_outcome_once_and_can_be_asked_for(shop: StockShop) -> None:
     counted, other = shop.make(10), shop.make(3)
     not_counted, trashed = shop.make(None, manage_stock=False), shop.make(4)

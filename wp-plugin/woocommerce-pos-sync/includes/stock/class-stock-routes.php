@@ -80,7 +80,8 @@ final class Stock_Routes implements Registers_Hooks {
 	}
 
 	/**
-	 * Answers a body that is no JSON as any other that can't be used. WordPress finds that before it asks for permission.
+	 * Answers a body that is no JSON as any other that can't be used. WordPress finds that before it asks for permission. An error of
+	 * another plugin, which lets no request through, stays as it is: the POS reads from it what blocks the way.
 	 *
 	 * @phpstan-param \WP_REST_Request<array<string, mixed>> $request
 	 * @param mixed            $response What WordPress would answer so far.
@@ -89,7 +90,7 @@ final class Stock_Routes implements Registers_Hooks {
 	 * @return mixed
 	 */
 	public function answer_unreadable_body( $response, $handler, $request ) {
-		if ( ! is_wp_error( $response ) || ! in_array( $request->get_route(), array( '/' . Rest_Controller::NAMESPACE . self::STOCK, '/' . Rest_Controller::NAMESPACE . self::MOVEMENTS ), true ) ) {
+		if ( ! is_wp_error( $response ) || 'rest_invalid_json' !== $response->get_error_code() || ! in_array( $request->get_route(), array( '/' . Rest_Controller::NAMESPACE . self::STOCK, '/' . Rest_Controller::NAMESPACE . self::MOVEMENTS ), true ) ) {
 			return $response;
 		}
 		$allowed = $this->is_from_pos( $request );
