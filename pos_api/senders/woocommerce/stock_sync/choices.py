@@ -32,9 +32,9 @@ class Choice:
         """Whose stock of this product is right; None where that was not said."""
         return self.by_sku.get(difference["sku"]) or self.by_sku.get(difference["product"] or "") or self.all
 
-    def skus_from(self, side: Side) -> list[str]:
+    def skus_from(self, side: Side) -> frozenset[str]:
         """The SKUs of which this side was named."""
-        return [sku for sku, named in self.by_sku.items() if named == side]
+        return frozenset(sku for sku, named in self.by_sku.items() if named == side)
 
 
 class SideNeeded(Conflict):

@@ -171,7 +171,7 @@ final class Stock_Status {
 	}
 
 	/**
-	 * Unix time before which what was not applied is nobody's matter any more.
+	 * Unix time before which what was not applied is not counted any more.
 	 */
 	private static function week_ago(): int {
 		return time() - self::RECENT_DAYS * DAY_IN_SECONDS;

@@ -120,8 +120,8 @@ final class One_Step_Change {
 	}
 
 	/**
-	 * Whether a statement is the one to replace. Others are those of plugins that change stock themselves while they are told that
-	 * this stock is about to change, or has changed.
+	 * Whether a statement is the one to replace. Others are those of plugins that change stock themselves on the hooks that
+	 * WooCommerce calls before and after this change.
 	 *
 	 * @param mixed $post What it is about.
 	 */

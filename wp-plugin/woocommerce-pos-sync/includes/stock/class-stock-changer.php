@@ -149,10 +149,10 @@ final class Stock_Changer {
 	 * A product or variation as the database has it now; null where there is none.
 	 */
 	private static function read( int $id ): ?\WC_Product {
-		Stock_Follow_Up::forget( $id );
+		Stock_Follow_Up::clear_caches( $id );
 		$parent = wp_get_post_parent_id( $id );
 		if ( $parent ) { // A variation takes much from its parent, when it is read.
-			Stock_Follow_Up::forget( $parent );
+			Stock_Follow_Up::clear_caches( $parent );
 		}
 		$product = wc_get_product( $id );
 		return $product instanceof \WC_Product ? $product : null;

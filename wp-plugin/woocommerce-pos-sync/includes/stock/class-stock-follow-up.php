@@ -54,7 +54,7 @@ final class Stock_Follow_Up {
 	 * @param int $post Id of the product or variation that has the stock.
 	 */
 	public function complete_alone( Stock_Item $item, int $post ): Stock_Result {
-		self::forget( $post );
+		self::clear_caches( $post );
 		$stock = $this->stock( $post );
 		$this->movements->finish( $item, $stock, self::NOT_FOLLOWED );
 		return new Stock_Result( Stock_Log::APPLIED, self::NOT_FOLLOWED, $stock );
@@ -75,7 +75,7 @@ final class Stock_Follow_Up {
 	 *
 	 * @param int $post Id of the product or variation.
 	 */
-	public static function forget( int $post ): void {
+	public static function clear_caches( int $post ): void {
 		wp_cache_delete( $post, 'post_meta' );
 		wp_cache_delete( 'lookup_table', 'object_' . $post );
 		clean_post_cache( $post );
@@ -96,7 +96,7 @@ final class Stock_Follow_Up {
 			if ( ! $seen || self::is_settled( $seen, $quantity ) ) {
 				break;
 			}
-			self::forget( $post );
+			self::clear_caches( $post );
 			$product = wc_get_product( $post );
 			if ( ! $product instanceof \WC_Product || ! $product->managing_stock() ) {
 				break;
