@@ -219,6 +219,11 @@ def test_stock_that_the_shop_did_not_take_is_mailed_once_and_fails_the_status(li
         assert "not applied within" not in live.shop.cli("status"), "both stocks are equal since"
         live.shop.act("set_movements", movements=[aligned, refused])
         assert "1 change of stock" in live.shop.cli("status"), "it was refused after that"
+        unmanaged = {"days": 1, "outcome": "not_managed", "sku": "WRAP"}
+        live.shop.act("set_movements", movements=[unmanaged, {"days": 1}])
+        assert "not applied within" not in live.shop.cli("status"), "the shop never kept stock of it"
+        live.shop.act("set_movements", movements=[{"days": 3, "sku": "WRAP"}, unmanaged])
+        assert "1 change of stock" in live.shop.cli("status"), "it did until lately"
     finally:
         live.shop.act("set_movements", movements=[])
 

@@ -136,6 +136,7 @@ final class Schema implements Registers_Hooks {
 			PRIMARY KEY  (id),
 			UNIQUE KEY movement (movement),
 			KEY outcome (outcome,received_at),
+			KEY sku (sku(100)),
 			KEY received_at (received_at),
 			KEY done (state,done_at)',
 			'InnoDB'

@@ -12,11 +12,16 @@ final class Stock_History {
 	public const APPLIED     = 'applied';
 	public const NOT_APPLIED = 'not_applied';
 
+	/**
+	 * SQL for what somebody should look at. A product that never changed by the POS is one whose stock the shop deliberately does not
+	 * manage, such as gift wrap: that it was sold elsewhere is listed, and nobody is called.
+	 */
 	private const UNSOLVED = "FROM {table} AS s
 		LEFT JOIN (
 			SELECT sku, MAX(id) AS id FROM {table} WHERE outcome = 'applied' AND received_at >= %d AND reason = 'shop_aligned' GROUP BY sku
 		) AS a ON a.sku = s.sku AND a.id > s.id
-		WHERE s.outcome IN ('not_managed', 'unknown', 'refused') AND s.received_at >= %d AND a.sku IS NULL";
+		WHERE s.outcome IN ('not_managed', 'unknown', 'refused') AND s.received_at >= %d AND a.sku IS NULL
+			AND (s.outcome <> 'not_managed' OR EXISTS (SELECT 1 FROM {table} AS b WHERE b.sku = s.sku AND b.outcome = 'applied'))";
 
 	private Table $table;
 
@@ -50,7 +55,8 @@ final class Stock_History {
 	}
 
 	/**
-	 * The changes that were not applied, the latest first, without those of products whose stock was made equal to that of the POS later.
+	 * The changes that were not applied, the latest first, without those of products whose stock was made equal to that of the POS later,
+	 * or never was managed here.
 	 *
 	 * @param int $since Only those that came at or after this Unix time.
 	 * @param int $limit How many at most.
