@@ -36,6 +36,7 @@ from pos_api.orders.save import orders as stored_orders
 from pos_api.orders.settle import buyer_of
 from pos_api.outbox.erasure import OF_CUSTOMERS, OF_DELIVERIES, erase_events, erase_late_answers, events_about
 from pos_api.staff import audit
+from pos_api.stock import sync_switch
 
 _BATCH = 500
 _ROUNDS = 50
@@ -227,8 +228,9 @@ def _erase_record(db: Db, customer: str, store: str | None, erasure: Erasure) ->
 
 def run_due(db: Db, erasures: Erasures) -> None:
     """Carry out the erasures that are due: those that a crash cut short, each once more some minutes after it was asked
-    for, and all after a restore that did not come to its end."""
+    for, and all after a restore that did not come to its end, which may not have switched stock sync off either."""
     if erasures.restore_is_due():
+        sync_switch.switch_all_off(db, sync_switch.RESTORED)
         after_restore(db, erasures)
     carried_out = False
     for customer, store, times in erasures.due():

@@ -83,7 +83,8 @@ def switch_off_if_on(db: Db, store: str, because: str) -> bool:
 
 
 def switch_all_off(db: Db, because: str) -> list[str]:
-    """Switch every store off, as after a restore, when no process runs; returns those that were on."""
+    """Switch every store off, as after a restore, without waiting for a process that a backup has as sending; returns
+    those that were on."""
     were_on = [each["_id"] for each in states(db).find({"on": True}, {"_id": 1})]
     for store in were_on:
         states(db).update_one({"_id": store}, {"$unset": {"holder": "", "lease_until": ""}})

@@ -18,6 +18,7 @@ from pos_api.database import backup as backups
 from pos_api.database import recently_read
 from pos_api.database.client import Db
 from pos_api.errors import Invalid, NotFound, Unavailable
+from pos_api.privacy import erase
 from pos_api.privacy.restore import restore
 from pos_api.processing import ingest
 from pos_api.senders.woocommerce import connection
@@ -439,3 +440,23 @@ def test_after_a_restore_no_stock_is_sent_anywhere(shop: FakeShop, db: Db, confi
     assert (shown["on"], shown["waiting"]["movements"], shown["off_because"]) == (False, 0, sync_switch.RESTORED)
     assert switch_on(db, config).complete  # the shop has the two less already
     assert status(db, "default")["off_because"] is None
+
+
+def test_a_restore_that_a_crash_cut_short_switches_off_too(
+    shop: FakeShop, db: Db, config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    switch_on(db, config)
+    keys, erasures = backups.keys(config), Erasures(db, config)
+    backups.write(db, COLLECTIONS, tmp_path / "file", keys[0])
+
+    def crash(*_: Any) -> None:
+        raise Crash
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sync_switch, "switch_all_off", crash)
+        with pytest.raises(Crash):
+            restore(db, COLLECTIONS, erasures, tmp_path / "file", keys, force=True)
+    assert is_on(db, "default")
+    db.erasures.update_many({"due_at": {"$exists": True}}, [{"$set": {"due_at": {"$subtract": ["$due_at", 10**9]}}}])
+    erase.run_due(db, erasures)
+    assert (is_on(db, "default"), status(db, "default")["off_because"]) == (False, sync_switch.RESTORED)
