@@ -10,7 +10,7 @@ by the database, from rollups.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -95,26 +95,31 @@ def _paid_back(order: Document) -> _PaidBack:
     if order["stage"] == "refunded" and "refunds" not in order:
         back.amount = decimal(order.get("total"))
         _take_back_all(order, back)
-    elif _is_paid_back_in_full(order):
+    elif completing_refund(order) is not None:
         _take_back_all(order, back)
     return back
 
 
-def _is_paid_back_in_full(order: Document) -> bool:
-    """Whether one of the refunds paid back all that the earlier ones had left (WooCommerce's `_refund_type` full). One
-    by lines did not where an order with a free line still had items then (`wc_create_refund`)."""
+def completing_refund(order: Mapping[str, Any]) -> Document | None:
+    """The refund that paid back all that the earlier ones had left (WooCommerce's `_refund_type` full), None where
+    there is none. One by lines did not where an order with a free line still had items then (`wc_create_refund`)."""
     total, lines = decimal(order.get("total")), order["line_items"]
     if total <= 0:
-        return False
+        return None
     has_free_line = any(not decimal(line.get("total")) for line in lines)
     amount, items = NOTHING, sum(line["quantity"] for line in lines)
-    for refund in sorted(order.get("refunds", ()), key=lambda refund: refund.get("id", 0)):
+    for refund in in_order(order.get("refunds", ())):
         returned = refund.get("line_items", ())
         amount += decimal(refund["amount"])
         items -= sum(line["quantity"] for line in returned)
         if amount >= total and not (returned and has_free_line and items > 0):
-            return True
-    return False
+            return refund
+    return None
+
+
+def in_order(refunds: Iterable[Document]) -> list[Document]:
+    """Refunds in the order in which they were made."""
+    return sorted(refunds, key=lambda refund: refund.get("id", 0))
 
 
 def _take_back_all(order: Document, back: _PaidBack) -> None:

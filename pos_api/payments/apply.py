@@ -56,8 +56,13 @@ def _document(update: PaymentUpdate) -> Document:
         "search": [],
         "changes": [],
     }
-    said: Document = {"tab": update.tab, "method_is_assumed": update.method_is_assumed, "reason": update.reason}
-    said["details"] = dict(update.details)
+    said: Document = {
+        "tab": update.tab,
+        "method_is_assumed": update.method_is_assumed,
+        "settles_debt": update.settles_debt,
+        "reason": update.reason,
+        "details": dict(update.details),
+    }
     return document | {name: value for name, value in said.items() if value}
 
 

@@ -82,13 +82,13 @@ def due_of(order: Order) -> Decimal:
 def paid_of(order: Order, payments: Sequence[Payment], providers: Mapping[str, Provider], due: Decimal) -> Decimal:
     """What was paid of an order by its payments. Where none was made and the shop calls the order paid, it is paid in
     full, unless it was paid at a provider that has not verified the payment."""
-    made = _made(order, payments)
-    if made or _is_unverified_there(order, payments, providers):
+    made = made_of(order, payments)
+    if made or is_unverified_there(order, payments, providers):
         return _sum_paid(order, made)
-    return due if _called_paid(order) else _ZERO
+    return due if called_paid(order) else _ZERO
 
 
-def _is_unverified_there(order: Order, payments: Sequence[Payment], providers: Mapping[str, Provider]) -> bool:
+def is_unverified_there(order: Order, payments: Sequence[Payment], providers: Mapping[str, Provider]) -> bool:
     """Whether a payment is unverified at the provider that the shop names for the order. Anyone can claim a payment, so
     one at another provider says nothing against the shop."""
     unverified = {payment["store"] for payment in payments if payment["status"] == "unverified"}
@@ -96,14 +96,14 @@ def _is_unverified_there(order: Order, payments: Sequence[Payment], providers: M
     return any(names_kind(order.get("payment_method", ""), kind) for kind in kinds)
 
 
-def _called_paid(order: Order) -> bool:
+def called_paid(order: Order) -> bool:
     """Whether the shop calls an order paid: it says when it was paid, or of a completed sale when it was completed. A
     till's sale on credit has neither time."""
     completed = order["stage"] == "completed" and order["counts_as_sale"]
     return bool(order.get("paid_at") or (completed and order.get("completed_at")))
 
 
-def _made(order: Order, payments: Sequence[Payment]) -> list[Payment]:
+def made_of(order: Order, payments: Sequence[Payment]) -> list[Payment]:
     """The payments that count. One that the order's own store reports with the provider's id of it, and the provider
     too, is one: as its own store has it, which knows the tip."""
     made = [each for each in payments if each["status"] in PAID and _has_currency_of(order, each)]
@@ -140,7 +140,7 @@ def discrepancies(
     order: Order, payments: Sequence[Payment], providers: Mapping[str, Provider], moment: datetime
 ) -> list[Discrepancy]:
     """Where the payments of an order contradict what its shop says of it; see `balance`."""
-    made = _made(order, payments)
+    made = made_of(order, payments)
     others = [each for each in payments if each["status"] in PAID and not _has_currency_of(order, each)]
     found = [_foreign(order, each) for each in others]
     if is_missing(order, payments, providers, moment):
@@ -184,6 +184,11 @@ def is_missing(order: Order, payments: Sequence[Payment], providers: Mapping[str
         return False
     if _carries_transaction_of(order, payments):
         return True
+    return is_paid_at_provider(order, providers, paid_at)
+
+
+def is_paid_at_provider(order: Order, providers: Mapping[str, Provider], paid_at: datetime) -> bool:
+    """Whether the shop names one of these providers, known here when the order was paid, as where that was done."""
     used = [each for each in providers.values() if names_kind(order.get("payment_method", ""), each.kind)]
     return any(each.since is None or each.since <= paid_at for each in used)
 
@@ -202,7 +207,7 @@ def names_kind(payment_method: str, kind: str) -> bool:
 
 def _is_paid_there(order: Order, made: Sequence[Payment], providers: Mapping[str, Provider]) -> bool:
     """Whether the shop calls an order paid, and it was paid at a provider."""
-    return _called_paid(order) and any(payment["store"] in providers for payment in made)
+    return called_paid(order) and any(payment["store"] in providers for payment in made)
 
 
 def _foreign(order: Order, payment: Payment) -> Discrepancy:

@@ -69,6 +69,7 @@ class Payment(TypedDict):
     order_names: NotRequired[list[str]]
     tab: NotRequired[str]
     method_is_assumed: NotRequired[bool]
+    settles_debt: NotRequired[bool]
     reason: NotRequired[str]
     details: NotRequired[dict[str, str]]
     unpublished: NotRequired[list[Unpublished]]
@@ -80,7 +81,8 @@ class PaymentUpdate:
 
     `amount` is all that was paid, `tip` the part of it that is a tip, `refunded` what was paid back. `method` is how it
     was paid (`card`, `cash`, `stripe` …), `reference` the provider's own name of it; blank where they are not known.
-    `method_is_assumed` says that the method is the till's setting, not its report. `reason` says why it failed, or why
+    `method_is_assumed` says that the method is the till's setting, not its report. `settles_debt` says that it pays
+    what was sold on credit before, and not said for which sale. `reason` says why it failed, or why
     it is not verified. `details` has what a provider reports of it besides, by name, as people read it (the amount in a
     coin, and its rate).
 
@@ -105,6 +107,7 @@ class PaymentUpdate:
     wanted: tuple[str, ...] = ()
     tab: str = ""
     method_is_assumed: bool = False
+    settles_debt: bool = False
     reason: str = ""
     details: Mapping[str, str] = field(default_factory=dict)
 

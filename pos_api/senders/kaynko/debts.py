@@ -65,6 +65,7 @@ def put_together(store: Store, name: str, reported: Reported) -> State:
         store.currency,
         method="cash" if in_cash else "",
         method_is_assumed=in_cash,
+        settles_debt=True,
         reference=name.rpartition("-")[0],
         paid_at=settled.moment,
     )

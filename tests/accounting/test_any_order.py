@@ -1,0 +1,102 @@
+"""Whatever an order has of lines, rates and refunds: it is balanced on each day and ties out to the figures."""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pos_api.accounting.bookings import bookings_of
+from tests.accounting.histories import rules, shop_order
+from tests.accounting.test_bookings import assert_balanced, assert_ties_out, row
+
+_RATES = {1: "25", 2: "12", 3: "6", 4: "0"}
+_CLASSES = {1: "", 2: "reduced-rate", 3: "books", 4: "zero-rate"}
+
+
+def _cents(amount: Decimal) -> Decimal:
+    return amount.quantize(Decimal("0.01"), ROUND_HALF_UP)
+
+
+nets = st.integers(0, 50_000).map(lambda cents: Decimal(cents) / 100)
+sold_lines = st.lists(st.tuples(nets, st.sampled_from(sorted(_RATES))), min_size=1, max_size=5)
+parts = st.lists(st.integers(0, 100), min_size=1, max_size=5)
+
+
+def _line(number: int, net: Decimal, rate: int, sign: int = 1) -> dict[str, Any]:
+    tax = _cents(net * Decimal(_RATES[rate]) / 100)
+    taxes = [{"id": rate, "total": str(sign * tax)}] if tax else []
+    line = {"id": number, "sku": "A", "quantity": sign, "total": str(sign * net), "total_tax": str(sign * tax)}
+    return {**line, "tax_class": _CLASSES[rate], "taxes": taxes}
+
+
+def _amount(*lines: dict[str, Any]) -> Decimal:
+    return sum((abs(Decimal(each["total"])) + abs(Decimal(each["total_tax"])) for each in lines), Decimal(0))
+
+
+@st.composite
+def orders(draw: st.DrawFn) -> dict[str, Any]:
+    """An order with goods of several rates, shipping and a fee, and refunds: by lines, of an amount, or of the rest."""
+    goods = [_line(number, net, rate) for number, (net, rate) in enumerate(draw(sold_lines), 1)]
+    shipping = [_line(90, draw(nets), 1)]
+    fees = [_line(91, draw(nets), draw(st.sampled_from([1, 2])))] if draw(st.booleans()) else []
+    by_rate: dict[int, Decimal] = {}
+    for line in (*goods, *fees):
+        for tax in line["taxes"]:
+            by_rate[tax["id"]] = by_rate.get(tax["id"], Decimal(0)) + Decimal(tax["total"])
+    of_shipping = Decimal(shipping[0]["total_tax"])
+    rates = sorted({*by_rate, 1})
+    total = _amount(*goods, *shipping, *fees)
+    refunds, left = [], total
+    for number in range(draw(st.integers(0, 3))):
+        kind = draw(st.sampled_from(["lines", "amount", "rest"]))
+        refund: dict[str, Any] = {"id": 100 + number, "line_items": []}
+        if draw(st.booleans()):
+            refund["date_created_gmt"] = f"2026-11-{22 + number}T11:00:00"
+        if kind == "lines":
+            of = draw(st.integers(0, len(goods) - 1))
+            share = Decimal(draw(st.integers(1, 100))) / 100
+            rate = [*_CLASSES.values()].index(goods[of]["tax_class"]) + 1
+            back = _line(goods[of]["id"], _cents(Decimal(goods[of]["total"]) * share), rate, -1)
+            back["meta_data"] = [{"key": "_refunded_item_id", "value": str(goods[of]["id"])}]
+            refund |= {"line_items": [back], "amount": str(_amount(back))}
+        else:
+            refund["amount"] = str(left if kind == "rest" else min(left, _cents(draw(nets))))
+        if Decimal(refund["amount"]) <= left:
+            left -= Decimal(refund["amount"])
+            refunds.append(refund)
+    return row(
+        total=str(total + draw(st.sampled_from(["0", "0.01", "-0.01"]).map(Decimal))),
+        total_tax=str(sum(by_rate.values(), of_shipping)),
+        shipping_total=shipping[0]["total"],
+        shipping_tax=str(of_shipping),
+        payment_method=draw(st.sampled_from(["cod", "stripe"])),
+        date_paid_gmt=draw(st.sampled_from([None, "2026-11-21T11:00:00"])),
+        line_items=goods,
+        shipping_lines=shipping,
+        fee_lines=fees,
+        tax_lines=[
+            {
+                "rate_id": rate,
+                "rate_percent": _RATES[rate],
+                "tax_total": str(by_rate.get(rate, Decimal(0))),
+                "shipping_tax_total": str(of_shipping if rate == 1 else Decimal(0)),
+            }
+            for rate in rates
+        ],
+        refunds=refunds[::-1],
+        status=draw(st.sampled_from(["processing", "completed", "on-hold"])),
+    )
+
+
+@settings(max_examples=300, deadline=None)
+@given(orders())
+def test_any_order_is_balanced_and_ties_out(sent: dict[str, Any]) -> None:
+    order = shop_order(sent)
+    bookings = bookings_of(order, (), rules())
+    assert_balanced(bookings)
+    assert_ties_out(order, bookings)
+    for each in bookings:
+        assert each.amount == each.amount.quantize(Decimal("0.01"))
