@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from pos_api.accounting.given_back import GivenBack, given_back
-from pos_api.accounting.model import Booking, Purpose, Refused, Rules, ZERO, added_up, cents
+from pos_api.accounting.model import ZERO, Booking, Purpose, Refused, Rules, added_up, cents
 from pos_api.accounting.settled import alone, of_other_currency, owed_on, settled
 from pos_api.accounting.sold import Sold, sold
 from pos_api.cash.expected_cash import ExpectedCash

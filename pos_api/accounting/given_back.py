@@ -103,8 +103,8 @@ def _purpose_of(line: Mapping[str, Any], order: Order, of: Sold, rules: Rules) -
 def _add_rest(
     amounts: dict[Purpose, Decimal], rest: Decimal, of: Sold, refund: Mapping[str, Any], currency: str
 ) -> None:
-    """Add what a refund pays back and its lines do not say: a cent or two are rounding; else it is of the fees, where it
-    has lines and the order has fees, as refunds do not name these; else of all that was sold."""
+    """Add what a refund pays back and its lines do not say: a cent or two are rounding; else it is of the fees, where
+    it has lines and the order has fees, as refunds do not name these; else of all that was sold."""
     if not rest:
         return
     lines = len(refund.get("line_items", ()))

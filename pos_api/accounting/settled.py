@@ -110,22 +110,30 @@ def _paid_back(
     """What these payments were paid back. They do not say when: so far as the order's refunds come to as much it was on
     the days of these, the first ones first; the rest when it became known. What its own store paid back of a tip goes
     with the last refund."""
-    dated = [[_day(each.at, rules), each.amount] for each in refunds]
-    last = dated[-1][0] if dated else _day_of_void(order, rules)
+    parts = [_Part(_day(each.at, rules), each.amount) for each in refunds]
+    last = parts[-1].day if parts else _day_of_void(order, rules)
     tips = _tips_back(order, made, currency)
     for payment in made:
-        back = cents(decimal(payment["refunded"]), currency)
+        left = cents(decimal(payment["refunded"]), currency)
         by, event = paid_by(payment, rules), f"paid_back:{payment['_id']}"
-        if payment["store"] == order["store"] and (tip := min(tips, back)):
-            tips, back = tips - tip, back - tip
+        is_own = payment["store"] == order["store"]
+        if is_own and (tip := min(tips, left)):
+            tips, left = tips - tip, left - tip
             yield _Paid(f"{event}:tip", last, -tip, by, -tip)
-        for number, each in enumerate(dated, 1):
-            if part := min(back, each[1]):
-                back, each[1] = back - part, each[1] - part
-                yield _Paid(f"{event}:{number}", each[0], -part, by)
-        if back:
-            is_own = payment["store"] == order["store"]
-            yield _Paid(event, _day_of_void(order, rules) if is_own else None, -back, by)
+        for number, each in enumerate(parts, 1):
+            if taken := min(left, each.left):
+                left, each.left = left - taken, each.left - taken
+                yield _Paid(f"{event}:{number}", each.day, -taken, by)
+        if left:
+            yield _Paid(event, _day_of_void(order, rules) if is_own else None, -left, by)
+
+
+@dataclass(slots=True)
+class _Part:
+    """A refund of an order: its day, and what of it no payment is known to have been paid back for yet."""
+
+    day: str | None
+    left: Decimal
 
 
 def _tips_back(order: Order, made: Sequence[Payment], currency: str) -> Decimal:

@@ -100,7 +100,7 @@ def _paid_back(order: Document) -> _PaidBack:
     return back
 
 
-def completing_refund(order: Mapping[str, Any]) -> Document | None:
+def completing_refund(order: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """The refund that paid back all that the earlier ones had left (WooCommerce's `_refund_type` full), None where
     there is none. One by lines did not where an order with a free line still had items then (`wc_create_refund`)."""
     total, lines = decimal(order.get("total")), order["line_items"]
@@ -117,7 +117,7 @@ def completing_refund(order: Mapping[str, Any]) -> Document | None:
     return None
 
 
-def in_order(refunds: Iterable[Document]) -> list[Document]:
+def in_order(refunds: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Refunds in the order in which they were made."""
     return sorted(refunds, key=lambda refund: refund.get("id", 0))
 
