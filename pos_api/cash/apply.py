@@ -25,7 +25,7 @@ def apply_session(db: Db, update: CashSessionUpdate) -> CashResult:
         if is_marked:
             add_marks(after, (mark_of(each, _position(each, update)) for each in _events(update, before)))
 
-    saved = save_newer(db.cash_sessions, state, kept=("unpublished",), complete=mark)
+    saved = save_newer(db.cash_sessions, state, kept=("unpublished",), complete=mark, stamped=True)
     events = _events(update, saved.before) if saved.outcome in ("created", "updated") else ()
     return CashResult(saved.outcome, update.warnings, events, cast("CashSession", saved.after))
 
@@ -47,4 +47,4 @@ def _position(event: CashSessionChanged, update: CashSessionUpdate) -> int:
 
 def apply_movement(db: Db, update: CashMovementUpdate) -> CashResult:
     """Set a movement of cash to what its till's reports say, unless more reports were applied already."""
-    return CashResult(save_newer(db.cash_movements, {"_id": update.key, **asdict(update)}).outcome)
+    return CashResult(save_newer(db.cash_movements, {"_id": update.key, **asdict(update)}, stamped=True).outcome)

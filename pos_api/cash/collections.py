@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
-from pos_api.database.collections import Collection
+from pos_api.database.collections import Collection, present
 from pos_api.outbox.collections import unpublished
 
 _NEWEST_FIRST = [("listed_at", DESCENDING), ("_id", DESCENDING)]
@@ -16,12 +16,13 @@ COLLECTIONS = (
         (
             IndexModel(_NEWEST_FIRST),
             IndexModel([("store", ASCENDING), *_NEWEST_FIRST]),
+            present("changed_at"),
             unpublished(),
         ),
     ),
     Collection(
         "cash_movements",
         "cash that came into a till's drawer or left it",
-        (IndexModel([("store", ASCENDING), ("at", ASCENDING)]),),
+        (IndexModel([("store", ASCENDING), ("at", ASCENDING)]), present("changed_at")),
     ),
 )

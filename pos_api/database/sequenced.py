@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
+from bson import Timestamp
 from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError
 
@@ -14,6 +15,8 @@ from pos_api.database.client import Document
 Outcome: TypeAlias = Literal["created", "updated", "unchanged", "stale"]
 
 _ATTEMPTS = 50
+_SERVER_TIME = Timestamp(0, 0)
+"""MongoDB fills in its own time where a document is inserted or replaced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,21 +34,26 @@ def save_newer(
     *,
     kept: tuple[str, ...] = (),
     complete: Callable[[Document, Document | None], None] | None = None,
+    stamped: bool = False,
 ) -> Saved:
     """Save `state` (with `_id` and `sequence`) in place of what is stored, unless that has a greater `sequence`.
 
     Of a stored document the fields `kept` stay as they are; those that `state` does not have are removed. `complete`
     sets what else follows from the stored document: it is given the new one, and the stored one or None. `rev` is set:
-    1, and one more with each change of something besides `sequence`.
+    1, and one more with each change of something besides `sequence`. With `stamped` each write sets `changed_at`, the
+    server's time, by which changes are found; it is no part of what is returned.
     """
+    stamp = {"changed_at": _SERVER_TIME} if stamped else {}
     for _ in range(_ATTEMPTS):
         before = collection.find_one({"_id": state["_id"]})
+        if before is not None:
+            before.pop("changed_at", None)
         if before is None:
             after = {**state, "rev": 1}
             if complete:
                 complete(after, None)
             try:
-                collection.insert_one(after)
+                collection.insert_one({**after, **stamp})
             except DuplicateKeyError:
                 continue
             return Saved("created", None, after)
@@ -59,6 +67,6 @@ def save_newer(
         changed = {**after, "sequence": before["sequence"]} != before
         after["rev"] += changed
         unchanged_since = {"_id": state["_id"], "sequence": before["sequence"], "rev": before["rev"]}
-        if collection.replace_one(unchanged_since, after).matched_count:
+        if collection.replace_one(unchanged_since, {**after, **stamp}).matched_count:
             return Saved("updated" if changed else "unchanged", before, after)
     raise RuntimeError(f"{state['_id']!r} kept changing while it was saved")

@@ -29,6 +29,7 @@ def apply(db: Db, update: PaymentUpdate) -> PaymentResult:
         _document(update),
         kept=("unpublished",),
         complete=lambda after, before: _complete(after, before, update, is_marked=is_marked),
+        stamped=True,
     )
     payment = cast("Payment", saved.after)
     if payment["wanted"]:

@@ -22,6 +22,7 @@ COLLECTIONS = (
             IndexModel([("search", ASCENDING), *_NEWEST_FIRST]),
             IndexModel("wanted"),
             present("tab"),
+            present("changed_at"),
             unpublished(),
         ),
     ),

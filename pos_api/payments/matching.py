@@ -37,7 +37,8 @@ def match_payment(db: Db, payment: Payment) -> Payment:
             words = search_words(payment["external_id"], payment["reference"], payment["wanted"], names)
             changed |= {"order_names": names, "search": words}
         as_read = {"_id": payment["_id"], "rev": payment["rev"]}
-        update = {"$set": changed, "$inc": {"rev": 1}}
+        now = {"$currentDate": {"changed_at": {"$type": "timestamp"}}}
+        update: Document = {"$set": changed, "$inc": {"rev": 1}, **now}
         found: Any = db.payments.find_one_and_update(as_read, update, return_document=ReturnDocument.AFTER)
         if found is None:
             found = db.payments.find_one({"_id": payment["_id"]})

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, NotRequired, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Literal, NotRequired, TypeAlias, TypedDict
 
 from bson import Decimal128
 
@@ -19,6 +19,9 @@ from pos_api.common.money import ZERO
 from pos_api.common.warning_messages import EventWarning
 from pos_api.events import PaymentChange, PaymentChanged
 from pos_api.outbox.model import Unpublished
+
+if TYPE_CHECKING:
+    from bson import Timestamp
 
 Outcome: TypeAlias = Literal["created", "updated", "unchanged", "stale"]
 
@@ -44,7 +47,8 @@ class Payment(TypedDict):
     * `order_names` are the id and number of the order that it was matched with;
     * `changes` has those that are events, the oldest first;
     * `search` has the words by which it is found;
-    * `paid_at` is None where no time is known; lists are sorted by `listed_at`: that time, else of its first report.
+    * `paid_at` is None where no time is known; lists are sorted by `listed_at`: that time, else of its first report;
+    * `changed_at` is the server's time of the last save.
     """
 
     _id: str
@@ -65,6 +69,7 @@ class Payment(TypedDict):
     wanted: list[str]
     search: list[str]
     changes: list[PaymentStep]
+    changed_at: NotRequired[Timestamp]
     candidates: NotRequired[list[str]]
     order_names: NotRequired[list[str]]
     tab: NotRequired[str]
