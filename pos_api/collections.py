@@ -8,6 +8,7 @@ are about: what was marked there and published meanwhile is published again, und
 
 from __future__ import annotations
 
+from pos_api.accounting import collections as accounting
 from pos_api.cash import collections as cash
 from pos_api.catalogue import collections as catalogue
 from pos_api.customers import collections as customers
@@ -36,6 +37,7 @@ COLLECTIONS: tuple[Collection, ...] = (
     *stores.COLLECTIONS,
     *staff.COLLECTIONS,
     *senders.COLLECTIONS,
+    *accounting.COLLECTIONS,
     *outbox.COLLECTIONS,
     *figures.COLLECTIONS,
     *layout.COLLECTIONS,

@@ -66,19 +66,15 @@ class Entry:
 @dataclass(frozen=True, slots=True)
 class Day:
     """A store's day in one currency that is being closed, and how its entries are made. `closed` are the days that were
-    closed before; `entries` the ids of the entries that there are of the day already."""
+    closed before, each with the id of its entry, blank where it has one for each sale; `entries` are the ids of the
+    entries that there are of the day already."""
 
     store: str
     currency: str
     date: str
     mode: Mode
-    closed: Collection[str]
+    closed: Mapping[str, str]
     entries: Collection[str] = ()
-
-    @property
-    def id(self) -> str:
-        """The id of the day's entry, or of the first part of those of its sales."""
-        return entry_id(self.store, self.currency, self.date)
 
 
 def entry_id(store: str, currency: str, date: str) -> str:
@@ -94,11 +90,13 @@ def entries_of_day(
     `sources` are all that may have something to enter, `held` what entries have of each of them so far. Every entry
     adds up to 0. Raises Refused where an amount has no account.
     """
-    made: dict[tuple[str, str], list[Line]] = defaultdict(list)
+    made: dict[tuple[str, str, str], list[Line]] = defaultdict(list)
     for source in sources:
-        for of_day, lines in _missing(day, source, held.get(source.id, ()), accounts).items():
-            made[_group(day, source, of_day, held.get(source.id, ()))].extend(lines)
-    return [_entry(day, of, corrects, lines) for (of, corrects), lines in sorted(made.items())]
+        known = held.get(source.id, ())
+        of = source.id if day.mode == "sale" else ""
+        for of_day, lines in _missing(day, source, known, accounts).items():
+            made[of, of_day, _corrected(day, of_day, known)].extend(lines)
+    return [_entry(day, of, of_day, corrects, lines) for (of, of_day, corrects), lines in sorted(made.items())]
 
 
 def _missing(day: Day, source: Source, held: Sequence[Line], accounts: Accounts) -> dict[str, list[Line]]:
@@ -126,22 +124,24 @@ def _is_to_enter(day: Day, source: Source, of_day: str) -> bool:
     return of_day < day.date and of_day in day.closed and source.changed_on <= day.date
 
 
-def _group(day: Day, source: Source, of_day: str, held: Sequence[Line]) -> tuple[str, str]:
-    """What of these goes into one entry: of a day or a sale, and the entry that is corrected."""
-    of = source.id if day.mode == "sale" else ""
+def _corrected(day: Day, of_day: str, held: Sequence[Line]) -> str:
+    """The entry that is corrected by what is of an earlier day: the first that has something of the source and that
+    day, else the day's own; blank where there is none."""
     if of_day == day.date:
-        return of, ""
-    corrected = [line.entry for line in held if line.of_day == of_day]
-    return of, corrected[0] if corrected else entry_id(day.store, day.currency, of_day)
+        return ""
+    return next((line.entry for line in held if line.of_day == of_day), day.closed[of_day])
 
 
-def _entry(day: Day, of: str, corrects: str, lines: Sequence[Line]) -> Entry:
+def _entry(day: Day, of: str, of_day: str, corrects: str, lines: Sequence[Line]) -> Entry:
     reference = lines[0].reference if of else f"Z-{day.store}-{day.date}"
-    base = f"sale:{day.store}:{day.currency}:{day.date}:{of}" if of else day.id
-    if corrects:
-        base = f"correction:{day.store}:{day.currency}:{day.date}:{corrects}" + (f":{of}" if of else "")
+    base = entry_id(day.store, day.currency, day.date)
+    if of_day != day.date:
+        base = f"correction:{day.store}:{day.currency}:{day.date}:{corrects or of_day}"
+    elif of:
+        base = f"sale:{day.store}:{day.currency}:{day.date}"
+    base = f"{base}:{of}" if of else base
     identifier = next(each for each in _numbered(base) if each not in day.entries)
-    what = f"Correction of {lines[0].of_day}" if corrects else ("Sale" if of else "Sales")
+    what = f"Correction of {of_day}" if of_day != day.date else ("Sale" if of else "Sales")
     description = f"{what} {reference if of else day.store} {day.date}"
     unbalanced = sum((line.amount for line in lines), ZERO)
     assert not unbalanced, f"{identifier} does not add up to 0: {unbalanced}"

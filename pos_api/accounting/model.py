@@ -71,11 +71,12 @@ def _no_group(_: Mapping[str, Any]) -> str:
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What bookings are worked out by: the local day of a moment in the store whose books they are; the stores that
-    take payments for it, by their ids; the product group of a line of goods; the VAT rates that have accounts; and
-    the store's currency, of what came without one."""
+    take payments for it, by their ids; the kinds of all stores; the product group of a line of goods; the VAT rates
+    that have accounts; and the store's currency, of what came without one."""
 
     local_day: Callable[[datetime], str]
     providers: Mapping[str, Provider] = field(default_factory=dict)
+    kinds: Mapping[str, str] = field(default_factory=dict)
     group_of: Callable[[Mapping[str, Any]], str] = _no_group
     rates: tuple[str, ...] = ("25", "12", "6")
     currency: str = ""

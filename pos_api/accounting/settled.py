@@ -97,8 +97,7 @@ def _paid(payment: Payment, rules: Rules, currency: str) -> _Paid:
 
 def paid_by(payment: Payment, rules: Rules) -> Purpose:
     """How a payment was made, for its account."""
-    provider = rules.providers.get(payment["store"])
-    return Purpose("payment", method=payment["method"].lower(), provider=provider.kind if provider else "")
+    return Purpose("payment", method=payment["method"].lower(), provider=rules.kinds.get(payment["store"], ""))
 
 
 # --- paid back --------------------------------------------------------------------------------------------------

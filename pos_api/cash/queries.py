@@ -61,7 +61,12 @@ def get(db: Db, currency_of: CurrencyOf, session: str) -> Document:
 
 def show(db: Db, currency_of: CurrencyOf, session: CashSession) -> Document:
     """A stored session as it is shown."""
-    return shown((session, _expected_of_store(db, currency_of, [session])[0]))
+    return shown((session, expected_of(db, currency_of, session)))
+
+
+def expected_of(db: Db, currency_of: CurrencyOf, session: CashSession) -> ExpectedCash:
+    """What the drawer should have in a stored session."""
+    return _expected_of_store(db, currency_of, [session])[0]
 
 
 def position(found: Found) -> Position:

@@ -42,7 +42,7 @@ def rules(store: Store = SHOP, **more: Any) -> Rules:
     return Rules(store.local_day, currency=store.currency, **more)
 
 
-PAID_AT_STRIPE = rules(providers={"pay": Provider("stripe")})
+PAID_AT_STRIPE = rules(providers={"pay": Provider("stripe")}, kinds={"pay": "stripe"})
 
 
 def shop_order(row: Mapping[str, Any], before: Order | None = None, arrived: datetime = ARRIVED) -> Order:

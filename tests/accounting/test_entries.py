@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pos_api.accounting import chain
 from pos_api.accounting.accounts import DEFAULT, Accounts, Row
 from pos_api.accounting.bookings import bookings_of
-from pos_api.accounting.entries import Day, Entry, Line, Mode, Source, entries_of_day, totals
+from pos_api.accounting.entries import Day, Entry, Line, Mode, Source, entries_of_day, entry_id, totals
 from pos_api.accounting.model import Booking, Purpose
 from tests.accounting.histories import PAID_AT_STRIPE, shop_order, short
 from tests.accounting.test_bookings import payment, row
@@ -35,7 +35,7 @@ class Books:
     mode: Mode = "day"
     accounts: Accounts = DEFAULT
     entries: list[Entry] = field(default_factory=list)
-    closed: set[str] = field(default_factory=set)
+    closed: dict[str, str] = field(default_factory=dict)
 
     def close(self, date: str, *sources: Source) -> list[Entry]:
         held: dict[str, list[Line]] = {}
@@ -45,7 +45,8 @@ class Books:
         day = Day("default", "SEK", date, self.mode, self.closed, {each.id for each in self.entries})
         made = entries_of_day(day, sources, held, self.accounts)
         self.entries.extend(made)
-        self.closed.add(date)
+        of_day = entry_id("default", "SEK", date)
+        self.closed[date] = of_day if of_day in {each.id for each in self.entries} else ""
         return made
 
     def sums(self) -> dict[str, Decimal]:
@@ -102,6 +103,13 @@ def test_an_order_that_comes_late_corrects_the_day_that_was_closed_without_it() 
     late = source(sale("7.00", "2026-11-01"), id="default:2", changed_on="2026-11-02")
     [correction] = books.close("2026-11-02", late)
     assert correction.corrects == "day:default:SEK:2026-11-01"
+
+
+def test_an_order_that_comes_late_corrects_no_entry_where_each_sale_has_its_own() -> None:
+    books = Books("sale")
+    books.close("2026-11-01", source(sale("10.00", "2026-11-01")))
+    [correction] = books.close("2026-11-02", source(sale("7.00", "2026-11-01"), id="default:2"))
+    assert (correction.id, correction.corrects) == ("correction:default:SEK:2026-11-02:2026-11-01:default:2", "")
 
 
 def test_what_is_of_a_day_that_was_never_closed_waits_for_it() -> None:

@@ -1,0 +1,194 @@
+"""Closing a store's day: entries are made of it, and of what has changed of days that were closed before.
+
+The lines of an entry are written first, the entry itself last; lines without their entry do not count and are deleted
+by the next closing. So a crash anywhere leaves whole entries only, and closing again makes those that are missing. The
+note that the day is closed follows all of them. No amount is entered twice, as what entries have of each source is read
+again each time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from pos_api.accounting import chain, lease
+from pos_api.accounting.entries import Day, Entry, Line, Mode, Source, entries_of_day, entry_id
+from pos_api.accounting.lease import Lease
+from pos_api.accounting.refresh import refresh
+from pos_api.accounting.set_accounts import read as read_accounts
+from pos_api.accounting.stored import (
+    StoredSource,
+    entry_document,
+    hashed_content,
+    line_documents,
+    lines_of,
+    source_of,
+)
+from pos_api.common.batches import in_batches
+from pos_api.common.time import now
+from pos_api.database.client import DURABLE, Db, Document, make_durable
+from pos_api.errors import Invalid
+from pos_api.staff import audit
+from pos_api.stores.model import Store
+from pos_api.stores.registry import Stores
+
+_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """What closing a day came to in one currency: the ids of the entries that were made; or, where there were none,
+    whether the day was closed before."""
+
+    store: str
+    date: str
+    currency: str
+    entries: tuple[str, ...]
+    was_closed: bool = False
+
+
+def close_day(db: Db, stores: Stores, store: Store, date: str, mode: Mode) -> list[Closed]:
+    """Close a store's day in every currency that it has anything of. Returns what that came to by currency, nothing
+    where there is nothing of the day. Raises Invalid for a day that has not come yet, Conflict where another process is
+    closing one."""
+    if date > store.local_day(now()):
+        raise Invalid(f"{date} has not come yet in the time zone of {store.id} ({store.timezone}).")
+    with lease.closing(db) as held, audit.act(db, "accounting.closed", target=f"{store.id} {date}") as details:
+        refresh(db, stores)
+        _delete_left_lines(db)
+        found = _candidates(db, store.id, date)
+        closed = [_close(db, held, store, currency, date, mode, found) for currency in _currencies(db, found)]
+        _note_settled(db, found, date)
+        make_durable(db)
+        details["entries"] = [each for some in closed for each in some.entries][:100]
+        return closed
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Sources that may have something to enter, as they were read, and what entries have of each."""
+
+    stored: Sequence[StoredSource]
+    sources: Sequence[Source]
+    held: Mapping[str, Sequence[Line]]
+    currency_of: Mapping[str, str]
+
+
+def _candidates(db: Db, store: str, date: str) -> _Found:
+    """The sources that have bookings of a day, and those that changed since they were entered."""
+    wanted = {"store": store, "$or": [{"days": date}, {"changed": True}]}
+    stored = cast("list[StoredSource]", list(db.accounting_sources.find(wanted).sort("_id", 1)))
+    held: dict[str, list[Line]] = {}
+    currency_of: dict[str, str] = {}
+    for some in in_batches((each["_id"] for each in stored), _AT_ONCE):
+        for document in db.accounting_lines.find({"source": {"$in": some}}):
+            held.setdefault(document["source"], []).extend(lines_of(document))
+            currency_of[document["entry"]] = document["currency"]
+    return _Found(stored, [source_of(each) for each in stored], held, currency_of)
+
+
+def _currencies(db: Db, found: _Found) -> list[str]:
+    """The currencies of which there may be something to enter."""
+    booked = {booking.currency for source in found.sources for booking in source.bookings}
+    return sorted(booked | set(found.currency_of.values()))
+
+
+def _close(db: Db, held: Lease, store: Store, currency: str, date: str, mode: Mode, found: _Found) -> Closed:
+    closing = f"{store.id}:{currency}:{date}"
+    was_closed = db.accounting_closings.find_one({"_id": closing}) is not None
+    lines = {
+        source: [line for line in some if found.currency_of[line.entry] == currency]
+        for source, some in found.held.items()
+    }
+    if was_closed:
+        return Closed(store.id, date, currency, (), was_closed=True)
+    closed = _closed_days(db, store.id, currency, found, lines)
+    taken = {each["_id"] for each in db.accounting_entries.find({"store": store.id, "date": date}, {"_id": 1})}
+    day = Day(store.id, currency, date, mode, closed, taken)
+    accounts, _ = read_accounts(db)
+    entries = entries_of_day(day, found.sources, lines, accounts)
+    made = [_make(db, held, entry) for entry in entries]
+    existing = sorted(each for each in taken if f":{currency}:{date}" in each)
+    if made or existing:
+        noted = {"store": store.id, "currency": currency, "day": date, "entries": [*existing, *made][:100]}
+        by = audit.actor()
+        db.accounting_closings.insert_one({"_id": closing, **noted, "closed_at": now(), "by": by.get("name", "")})
+    return Closed(store.id, date, currency, tuple(made))
+
+
+def _closed_days(
+    db: Db, store: str, currency: str, found: _Found, held: Mapping[str, Sequence[Line]]
+) -> dict[str, str]:
+    """Which of the days that these sources have anything of are closed, each with the id of its entry."""
+    days = {booking.day or "" for source in found.sources for booking in source.bookings}
+    days |= {line.of_day for lines in held.values() for line in lines}
+    closed: dict[str, str] = {}
+    for some in in_batches((f"{store}:{currency}:{day}" for day in days), _AT_ONCE):
+        for closing in db.accounting_closings.find({"_id": {"$in": some}}, {"day": 1, "entries": 1}):
+            of_day = entry_id(store, currency, closing["day"])
+            closed[closing["day"]] = of_day if of_day in closing["entries"] else ""
+    return closed
+
+
+def _make(db: Db, held: Lease, entry: Entry) -> str:
+    """Store an entry with the next number; returns its id."""
+    held.renew()
+    last = last_entry(db)
+    number, previous = (last["number"] + 1, last["hash"]) if last else (1, chain.START)
+    documents = line_documents(entry, number, held.token)
+    for some in in_batches(documents, _AT_ONCE):
+        db.accounting_lines.insert_many(some, ordered=False)
+    made = {"made_at": now(), "by": audit.actor().get("name", "")}
+    content = chain.digest(hashed_content(documents))
+    stored = chain.sealed(entry_document(entry, held.token, content, made), number, previous)
+    held.renew()
+    db.accounting_entries.with_options(write_concern=DURABLE).insert_one(stored)
+    return entry.id
+
+
+def last_entry(db: Db) -> Document | None:
+    """The entry with the greatest number."""
+    return db.accounting_entries.find_one(sort=[("number", -1)])
+
+
+def _delete_left_lines(db: Db) -> None:
+    """Delete the lines of entries that were never made: of later numbers than the last, and of that number those of
+    another lease."""
+    last = last_entry(db)
+    number, token = (last["number"], last["token"]) if last else (0, 0)
+    db.accounting_lines.delete_many({"number": {"$gt": number}})
+    db.accounting_lines.delete_many({"number": number, "token": {"$ne": token}})
+
+
+def _note_settled(db: Db, found: _Found, date: str) -> None:
+    """Note of the sources whose changes are entered now that they are, but for those that changed since."""
+    settled = [each for each in found.stored if each.get("changed") and each["changed_on"] <= date]
+    for some in in_batches(settled, _AT_ONCE):
+        as_read = [{"_id": each["_id"], "version": each["version"]} for each in some]
+        db.accounting_sources.update_many({"$or": as_read}, {"$unset": {"changed": ""}})
+
+
+# --- several days -------------------------------------------------------------------------------------------------
+
+
+def close_until(db: Db, stores: Stores, store: Store, until: str, mode: Mode) -> Iterator[Closed]:
+    """Close every day of a store before this one that has anything and is not closed, the earliest first, and then this
+    one, with what is to be corrected. Raises as `close_day`."""
+    refresh(db, stores)
+    for date in sorted({*open_days(db, store.id, until), until}):
+        yield from close_day(db, stores, store, date, mode)
+
+
+def open_days(db: Db, store: str, until: str, since: str = "") -> list[str]:
+    """The days of a store, from one to another, that have bookings in a currency in which they are not closed."""
+    pipeline: list[Document] = [
+        {"$match": {"store": store, "days": {"$gte": since, "$lte": until}}},
+        {"$unwind": "$bookings"},
+        {"$match": {"bookings.day": {"$gte": since, "$lte": until}}},
+        {"$group": {"_id": {"day": "$bookings.day", "currency": "$bookings.currency"}}},
+    ]
+    days = [each["_id"] for each in db.accounting_sources.aggregate(pipeline)]
+    closings = {f"{store}:{each['currency']}:{each['day']}": each["day"] for each in days}
+    closed = {each["_id"] for each in db.accounting_closings.find({"_id": {"$in": list(closings)}}, {"_id": 1})}
+    return sorted({day for closing, day in closings.items() if closing not in closed})

@@ -1,0 +1,38 @@
+"""The collections of the books."""
+
+from __future__ import annotations
+
+from pymongo import ASCENDING, DESCENDING, IndexModel
+
+from pos_api.database.collections import Collection, present
+
+COLLECTIONS = (
+    Collection(
+        "accounting_sources",
+        "what each order, payment and cash session means in the books as it is now",
+        (
+            IndexModel([("store", ASCENDING), ("days", ASCENDING)]),
+            IndexModel("store", name="changed", partialFilterExpression={"changed": True}),
+            IndexModel("payments"),
+            present("refused"),
+        ),
+    ),
+    Collection(
+        "accounting_lines",
+        "what each entry has of each order, payment and cash session",
+        (IndexModel("source"), IndexModel([("entry", ASCENDING), ("source", ASCENDING)]), IndexModel("number")),
+    ),
+    Collection(
+        "accounting_entries",
+        "the entries of the books, numbered and chained",
+        (
+            IndexModel("number", unique=True),
+            IndexModel([("date", DESCENDING), ("number", DESCENDING)]),
+            IndexModel([("store", ASCENDING), ("date", DESCENDING), ("number", DESCENDING)]),
+            IndexModel([("reference", ASCENDING), ("date", DESCENDING), ("number", DESCENDING)]),
+        ),
+    ),
+    Collection("accounting_closings", "which days of a store were closed, by whom, and with which entries"),
+    Collection("accounting_exports", "which entries were exported in which file"),
+    Collection("accounting_state", "the accounts, who closes a day at the moment, and up to when changes were noted"),
+)

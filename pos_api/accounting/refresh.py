@@ -1,0 +1,195 @@
+"""Keeping up what orders, payments and cash sessions mean in the books, without a write by those who change them.
+
+What has changed is found by `changed_at`, as figures do (`figures.rollup`), so it costs the same however long the
+history is. A source is written only where it is as it was when this began to read what it is worked out from: so what
+was worked out from an older state never replaces what was worked out from a newer one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+from bson import Timestamp
+from pymongo import InsertOne, UpdateOne
+from pymongo.errors import BulkWriteError
+
+from pos_api.accounting.stored import StoredSource, booking_document, dated
+from pos_api.accounting.working_out import Means, WorkedOut
+from pos_api.common.batches import in_batches
+from pos_api.database.client import Db, Document
+from pos_api.database.write_errors import only_collisions
+from pos_api.stores.registry import Stores
+
+_AT_ONCE = 500
+_ATTEMPTS = 50
+_OVERLAP = timedelta(seconds=10)
+"""A change can become visible after one that the server stamped later; so these are looked at again."""
+_NOTED = {"_id": "noted"}
+_OF_CHANGE: dict[str, Document] = {
+    "orders": {"changed_at": 1},
+    "payments": {"changed_at": 1, "order": 1},
+    "cash_sessions": {"changed_at": 1, "store": 1, "listed_at": 1},
+    "cash_movements": {"changed_at": 1, "store": 1, "at": 1},
+}
+
+
+def refresh(db: Db, stores: Stores) -> None:
+    """Bring all sources up to date with what was saved before this call. Safe in several processes at once, and after
+    a crash anywhere."""
+    means = Means(db, stores)
+    for collection in _OF_CHANGE:
+        _refresh_from(db, means, collection)
+
+
+def _refresh_from(db: Db, means: Means, collection: str) -> None:
+    server_time: datetime = db.command("hello")["localTime"]
+    settled = Timestamp(server_time.replace(tzinfo=UTC) - _OVERLAP, 0)
+    noted = db.accounting_state.find_one(_NOTED) or {}
+    since = {"$gte": noted[collection]} if collection in noted else {"$exists": True}
+    changed = db[collection].find({"changed_at": since}, _OF_CHANGE[collection]).sort("changed_at", 1)
+    anything = False
+    for some in in_batches(changed, _AT_ONCE):
+        _work_out(db, means, _SOURCES_OF[collection](db, some))
+        _note(db, collection, min(some[-1]["changed_at"], settled))
+        anything = True
+    if anything:
+        _note(db, collection, settled)
+
+
+def _note(db: Db, collection: str, until: Timestamp) -> None:
+    db.accounting_state.update_one(_NOTED, {"$max": {collection: until}}, upsert=True)
+
+
+# --- which sources are concerned ----------------------------------------------------------------------------------
+
+
+def _of_orders(db: Db, orders: Sequence[Document]) -> set[str]:
+    """The orders, and their payments so far as these were booked on their own."""
+    keys = [order["_id"] for order in orders]
+    payments = [f"payment:{each['_id']}" for each in db.payments.find({"order": {"$in": keys}}, {"_id": 1})]
+    alone = db.accounting_sources.find({"_id": {"$in": payments}}, {"_id": 1}) if payments else ()
+    return {*(f"order:{key}" for key in keys), *(each["_id"] for each in alone)}
+
+
+def _of_payments(db: Db, payments: Sequence[Document]) -> set[str]:
+    """The payments, the orders that they are of, and those that they were of before."""
+    keys = [payment["_id"] for payment in payments]
+    before = db.accounting_sources.find({"payments": {"$in": keys}}, {"_id": 1})
+    orders = {f"order:{payment['order']}" for payment in payments if payment["order"]}
+    return {*(f"payment:{key}" for key in keys), *orders, *(each["_id"] for each in before)}
+
+
+def _of_sessions(db: Db, sessions: Sequence[Document]) -> set[str]:
+    """The sessions, and the one before each: it ends at the latest when the next is opened."""
+    found = {f"session:{session['_id']}" for session in sessions}
+    return found.union(*(_sessions_until(db, each["store"], each["listed_at"]) for each in sessions))
+
+
+def _of_movements(db: Db, movements: Sequence[Document]) -> set[str]:
+    """The sessions in which cash moved."""
+    return set[str]().union(*(_sessions_until(db, each["store"], each["at"]) for each in movements))
+
+
+def _sessions_until(db: Db, store: str, moment: datetime) -> set[str]:
+    earlier = {"store": store, "listed_at": {"$lte": moment}}
+    found = db.cash_sessions.find(earlier, {"_id": 1}).sort([("listed_at", -1), ("_id", -1)]).limit(2)
+    return {f"session:{each['_id']}" for each in found}
+
+
+_SOURCES_OF = {
+    "orders": _of_orders,
+    "payments": _of_payments,
+    "cash_sessions": _of_sessions,
+    "cash_movements": _of_movements,
+}
+
+
+# --- working them out ---------------------------------------------------------------------------------------------
+
+
+def _work_out(db: Db, means: Means, sources: Iterable[str]) -> None:
+    """Work these sources out anew, and save those that are not as they were. Each is worked out again where somebody
+    else saved it meanwhile."""
+    left = sorted(sources)
+    for _ in range(_ATTEMPTS):
+        if not left:
+            return
+        left = _try_to_work_out(db, means, left)
+    raise RuntimeError(f"{left[0]!r} kept changing while it was worked out")
+
+
+def _try_to_work_out(db: Db, means: Means, sources: Sequence[str]) -> list[str]:
+    """As `_work_out`; returns those that somebody else saved first."""
+    stored = cast("list[StoredSource]", list(db.accounting_sources.find({"_id": {"$in": list(sources)}})))
+    before = {each["_id"]: each for each in stored}  # read ahead of what they are worked out from
+    keys: dict[str, list[str]] = {"order": [], "payment": [], "session": []}
+    for source in sources:
+        kind, _, key = source.partition(":")
+        keys[kind].append(key)
+    groups = {each["_id"].partition(":")[2]: each["groups"] for each in stored}
+    found = {
+        **{f"order:{key}": each for key, each in means.orders(keys["order"], groups).items()},
+        **{f"payment:{key}": each for key, each in means.payments(keys["payment"]).items()},
+        **{f"session:{key}": each for key, each in means.sessions(keys["session"]).items()},
+    }
+    operations = [_operation(means, source, before.get(source), each) for source, each in found.items()]
+    return _save(db, [each for each in operations if each is not None])
+
+
+def _operation(
+    means: Means, source: str, before: StoredSource | None, now: WorkedOut
+) -> tuple[str, InsertOne[Document] | UpdateOne] | None:
+    """How to save a source, None where it is as it was."""
+    if before is None and not now.bookings and not now.refused:
+        return None
+    after = _after(means, source, before, now)
+    if after == before:
+        return None
+    if before is None:
+        return source, InsertOne(cast("Document", after))
+    gone = {"$unset": {name: "" for name in before if name not in after}}
+    update: Document = {"$set": after, **(gone if gone["$unset"] else {})}
+    return source, UpdateOne({"_id": source, "version": before["version"]}, update, upsert=True)
+
+
+def _after(means: Means, source: str, before: StoredSource | None, now: WorkedOut) -> StoredSource:
+    """The source as it is to be. One that can't be booked keeps the bookings that it had."""
+    today = means.stores.get(now.store).local_day(now.changed_at)
+    bookings: list[Document] = before["bookings"] if before else []
+    known_on: dict[str, str] = before["known_on"] if before else {}
+    if not now.refused:
+        found, known_on = dated(now.bookings, known_on, today)
+        bookings = [booking_document(each) for each in found]
+    after: StoredSource = {
+        "_id": source,
+        "store": now.store,
+        "reference": now.reference,
+        "bookings": bookings,
+        "days": sorted({each["day"] for each in bookings}),
+        "known_on": known_on,
+        "groups": dict(now.groups),
+        "payments": list(now.payments),
+        "changed_on": before["changed_on"] if before else today,
+        "version": before["version"] if before else 0,
+    }
+    if now.refused:
+        after["refused"] = now.refused
+    if before and before.get("changed"):
+        after["changed"] = True
+    if before is None or bookings != before["bookings"]:
+        after |= {"changed_on": today, "changed": True}
+    if after != before:
+        after["version"] += 1
+    return after
+
+
+def _save(db: Db, operations: Sequence[tuple[str, Any]]) -> list[str]:
+    if not operations:
+        return []
+    try:
+        db.accounting_sources.bulk_write([operation for _, operation in operations], ordered=False)
+    except BulkWriteError as error:
+        return [operations[index][0] for index in only_collisions(error)]
+    return []

@@ -1,0 +1,309 @@
+"""Days are closed in the database: once, whole or not at all, and later changes become corrections."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from bson import Decimal128
+from pymongo.collection import Collection
+from pymongo.errors import PyMongoError
+
+from pos_api.accounting import close, lease, verify
+from pos_api.accounting.close import Closed, close_day, close_until, open_days
+from pos_api.accounting.refresh import refresh
+from pos_api.common.money import decimal
+from pos_api.config import Config
+from pos_api.database.client import Db
+from pos_api.errors import Conflict, Invalid
+from pos_api.orders import apply as orders
+from pos_api.payments import apply as payments
+from pos_api.payments.model import PaymentUpdate
+from pos_api.stores.model import Store
+from pos_api.stores.registry import Stores
+from tests.factories import order_update
+
+DAY, NEXT = "2026-11-02", "2026-11-03"
+
+
+@pytest.fixture
+def stores(db: Db, config: Config) -> Stores:
+    return Stores(db, config)
+
+
+@pytest.fixture
+def store(stores: Stores) -> Store:
+    return stores.get("default")
+
+
+def put(db: Db, number: int = 1, net: str = "100.00", day: str = DAY, **more: Any) -> None:
+    """An order paid in cash on a day; of one that is known what it is now."""
+    tax = Decimal(net) / 4
+    moment = datetime.fromisoformat(f"{day}T12:00:00+00:00")
+    fields: dict[str, Any] = {
+        "status": "completed",
+        "currency": "SEK",
+        "created_at": moment,
+        "paid_at": moment,
+        "day": day,
+        "payment_method": "cod",
+        "total": Decimal128(Decimal(net) + tax),
+        "total_tax": Decimal128(tax),
+        "line_items": [
+            {"id": 1, "sku": "", "quantity": 1, "total": Decimal128(net), "total_tax": Decimal128(tax), "tax_class": ""}
+        ],
+        "tax_lines": [{"rate_id": 1, "rate_percent": "25", "tax_total": Decimal128(tax)}],
+        "refunds": [],
+        **more,
+    }
+    at = datetime.now(UTC)
+    orders.apply(db, [order_update(number, fields, at, kind="created", cause=f"{number}-{at}")])
+
+
+def pay(db: Db, amount: str, order: str | None = None, name: str = "p1", sequence: int = 1, **more: Any) -> None:
+    at = datetime.fromisoformat(f"{DAY}T13:00:00+00:00")
+    said: dict[str, Any] = {"status": "completed", "paid_at": at, "order": order, "method": "card", **more}
+    update = PaymentUpdate("default", name, sequence, "c", at, amount=Decimal128(amount), currency="SEK", **said)
+    payments.apply(db, update)
+
+
+def entered(db: Db) -> dict[str, str]:
+    """What all entries have on each account."""
+    sums: dict[str, Decimal] = {}
+    for entry in db.accounting_entries.find():
+        for line in entry["lines"]:
+            sums[line["account"]] = sums.get(line["account"], Decimal(0)) + decimal(line["amount"])
+    return {account: f"{amount:f}" for account, amount in sorted(sums.items()) if amount}
+
+
+def as_if_changed_on(db: Db, day: str) -> None:
+    """What changed became known on this day, not today."""
+    db.accounting_sources.update_many({}, {"$set": {"changed_on": day}})
+
+
+SALE = {"1900": "125.00", "2610": "-25.00", "3001": "-100.00"}
+
+
+def test_a_day_is_closed_once(db: Db, stores: Stores, store: Store) -> None:
+    put(db)
+    [closed] = close_day(db, stores, store, DAY, "day")
+    assert closed == Closed("default", DAY, "SEK", (f"day:default:SEK:{DAY}",))
+    assert entered(db) == SALE
+    assert close_day(db, stores, store, DAY, "day") == [Closed("default", DAY, "SEK", (), was_closed=True)]
+    assert close_day(db, stores, store, NEXT, "day") == [Closed("default", NEXT, "SEK", ())]
+    assert db.accounting_entries.count_documents({}) == 1
+    assert list(verify.problems(db)) == []
+
+
+def test_a_day_without_anything_has_no_entry_and_one_that_has_not_come_is_refused(
+    db: Db, stores: Stores, store: Store
+) -> None:
+    assert close_day(db, stores, store, DAY, "day") == []
+    with pytest.raises(Invalid, match="has not come yet"):
+        close_day(db, stores, store, "2999-01-01", "day")
+
+
+def test_what_changes_later_is_a_correction_of_the_day_it_became_known(db: Db, stores: Stores, store: Store) -> None:
+    put(db)
+    close_day(db, stores, store, DAY, "day")
+    put(db, net="80.00")
+    assert close_day(db, stores, store, NEXT, "day")[0].entries == (), "it became known today"
+    refresh(db, stores)
+    as_if_changed_on(db, "2026-11-05")
+    [closed] = close_day(db, stores, store, "2026-11-05", "day")
+    [identifier] = closed.entries
+    correction = db.accounting_entries.find_one({"_id": identifier})
+    assert correction is not None
+    assert (correction["date"], correction["corrects"]) == ("2026-11-05", f"day:default:SEK:{DAY}")
+    assert entered(db) == {"1900": "100.00", "2610": "-20.00", "3001": "-80.00"}
+    assert list(verify.problems(db)) == []
+
+
+def test_an_order_that_stays_costs_nothing_at_later_closings(db: Db, stores: Stores, store: Store) -> None:
+    put(db)
+    as_of_then(db, stores)
+    close_day(db, stores, store, DAY, "day")
+    assert db.accounting_sources.count_documents({"changed": True}) == 0
+    assert close._candidates(db, "default", NEXT).stored == []
+
+
+def as_of_then(db: Db, stores: Stores) -> None:
+    refresh(db, stores)
+    as_if_changed_on(db, DAY)
+
+
+def test_a_payment_is_unmatched_until_its_order_comes(db: Db, stores: Stores, store: Store) -> None:
+    pay(db, "125.00", "default:1")
+    close_day(db, stores, store, DAY, "day")
+    assert entered(db) == {"1900": "125.00", "2990": "-125.00"}
+    put(db)
+    refresh(db, stores)
+    as_if_changed_on(db, NEXT)
+    close_day(db, stores, store, NEXT, "day")
+    assert entered(db) == SALE
+
+
+def test_a_payment_that_changes_is_found_and_its_refund_is_of_the_day_it_became_known(
+    db: Db, stores: Stores, store: Store
+) -> None:
+    put(db)
+    pay(db, "125.00", "default:1")
+    as_of_then(db, stores)
+    close_day(db, stores, store, DAY, "day")
+    pay(db, "125.00", "default:1", sequence=2, status="refunded", refunded=Decimal128("125.00"))
+    refresh(db, stores)
+    today = store.local_day(datetime.now(UTC))
+    [source] = db.accounting_sources.find({"_id": "order:default:1"})
+    assert today in source["days"]
+    close_day(db, stores, store, today, "day")
+    assert entered(db) == {"1580": "125.00", "2610": "-25.00", "3001": "-100.00"}
+
+
+def test_what_became_known_on_a_day_stays_of_that_day(db: Db, stores: Stores) -> None:
+    put(db, refunds=[{"id": 7, "amount": Decimal128("10.00")}])
+    refresh(db, stores)
+    db.accounting_sources.update_one({}, {"$set": {"known_on": {"refund:7": NEXT, "paid_back:7": NEXT}}})
+    put(db, customer_note="again", refunds=[{"id": 7, "amount": Decimal128("10.00")}])
+    refresh(db, stores)
+    [source] = db.accounting_sources.find()
+    assert source["days"] == [DAY, NEXT]
+
+
+def test_what_can_not_be_booked_is_listed_with_the_reason_and_keeps_what_is_entered(
+    db: Db, stores: Stores, store: Store
+) -> None:
+    put(db)
+    close_day(db, stores, store, DAY, "day")
+    put(db, total=Decimal128("99.00"))
+    refresh(db, stores)
+    [source] = db.accounting_sources.find({"refused": {"$exists": True}})
+    assert source["refused"] == "Its lines and its VAT add up to 125.00, and its total is 99.00."
+    as_if_changed_on(db, NEXT)
+    close_day(db, stores, store, NEXT, "day")
+    assert entered(db) == SALE
+    put(db)
+    refresh(db, stores)
+    assert db.accounting_sources.count_documents({"refused": {"$exists": True}}) == 0
+
+
+def test_each_currency_has_entries_of_its_own(db: Db, stores: Stores, store: Store) -> None:
+    put(db)
+    put(db, 2, "8.00", currency="EUR")
+    closed = close_day(db, stores, store, DAY, "day")
+    assert [each.currency for each in closed] == ["EUR", "SEK"]
+    assert {each["currency"] for each in db.accounting_entries.find()} == {"EUR", "SEK"}
+
+
+def test_an_order_whose_currency_was_wrong_is_taken_out_of_that_one(db: Db, stores: Stores, store: Store) -> None:
+    put(db)
+    close_day(db, stores, store, DAY, "day")
+    put(db, currency="EUR")
+    refresh(db, stores)
+    as_if_changed_on(db, NEXT)
+    list(close_until(db, stores, store, NEXT, "day"))
+    for currency, expected in (("SEK", Decimal(0)), ("EUR", Decimal("125.00"))):
+        cash = [
+            decimal(line["amount"])
+            for entry in db.accounting_entries.find({"currency": currency})
+            for line in entry["lines"]
+            if line["account"] == "1900"
+        ]
+        assert sum(cash) == expected, currency
+
+
+def test_open_days_are_closed_by_hand_the_earliest_first(db: Db, stores: Stores, store: Store) -> None:
+    for number, day in enumerate(("2020-01-05", "2020-01-03", DAY), 1):
+        put(db, number, day=day)
+    refresh(db, stores)
+    assert open_days(db, "default", NEXT) == ["2020-01-03", "2020-01-05", DAY]
+    closed = list(close_until(db, stores, store, "2020-12-31", "day"))
+    assert [each.date for each in closed] == ["2020-01-03", "2020-01-05"]
+    assert open_days(db, "default", NEXT) == [DAY]
+
+
+def test_another_process_that_is_closing_is_waited_for(db: Db, stores: Stores, store: Store) -> None:
+    with lease.closing(db), pytest.raises(Conflict, match="by another process"):
+        close_day(db, stores, store, DAY, "day")
+    assert close_day(db, stores, store, DAY, "day") == []
+
+
+def test_whoever_lost_the_lease_makes_no_entry(db: Db, stores: Stores, store: Store) -> None:
+    put(db)
+    with lease.closing(db) as held:
+        db.accounting_state.update_one({"_id": "closing"}, {"$set": {"until": datetime(2020, 1, 1, tzinfo=UTC)}})
+        with lease.closing(db) as other:
+            assert other.token > held.token
+            with pytest.raises(lease.ClosedElsewhere):
+                held.renew()
+
+
+WRITES = ["insert_many", "insert_one", "update_many"]
+
+
+@pytest.mark.parametrize("fails_at", range(1, 7))
+def test_a_crash_anywhere_leaves_whole_entries_and_closing_again_makes_the_rest(
+    db: Db, stores: Stores, store: Store, monkeypatch: pytest.MonkeyPatch, fails_at: int
+) -> None:
+    """The process ends ahead of one of the writes that make two entries (one of them a correction)."""
+    put(db)
+    as_of_then(db, stores)
+    close_day(db, stores, store, DAY, "day")
+    put(db, net="80.00")
+    put(db, 2, "40.00", day=NEXT)
+    refresh(db, stores)
+    as_if_changed_on(db, NEXT)
+    _fail_ahead_of_write(monkeypatch, fails_at)
+    with pytest.raises(PyMongoError):
+        close_day(db, stores, store, NEXT, "day")
+    monkeypatch.undo()
+    db.accounting_state.update_one({"_id": "closing"}, {"$set": {"holder": ""}})
+    close_day(db, stores, store, NEXT, "day")
+    assert entered(db) == {"1900": "150.00", "2610": "-30.00", "3001": "-120.00"}
+    assert list(verify.problems(db)) == []
+    numbers = {each["number"] for each in db.accounting_lines.find()}
+    assert numbers == {each["number"] for each in db.accounting_entries.find()}, "no lines are left without an entry"
+
+
+def _fail_ahead_of_write(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """Let the numbered write of an entry, its lines or its closing fail."""
+    left = [number]
+    for name in WRITES:
+        original: Callable[..., Any] = getattr(Collection, name)
+
+        def write(self: Any, *args: Any, original: Callable[..., Any] = original, **more: Any) -> Any:
+            if self.name in ("accounting_lines", "accounting_entries", "accounting_closings", "accounting_sources"):
+                left[0] -= 1
+                if left[0] == 0:
+                    raise PyMongoError("the process ends here")
+            return original(self, *args, **more)
+
+        monkeypatch.setattr(Collection, name, write)
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (
+            lambda db: db.accounting_entries.update_one({"number": 1}, {"$set": {"date": NEXT}}),
+            "was changed after it was made",
+        ),
+        (
+            lambda db: db.accounting_lines.update_one({}, {"$set": {"lines.0.account": "9999"}}),
+            "has other lines than when it was made",
+        ),
+        (lambda db: db.accounting_lines.delete_one({}), "has other lines than when it was made"),
+        (lambda db: db.accounting_entries.delete_one({"number": 1}), "some are missing"),
+    ],
+)
+def test_an_entry_that_was_changed_shows(
+    db: Db, stores: Stores, store: Store, change: Callable[[Db], Any], problem: str
+) -> None:
+    put(db)
+    put(db, 2, day=NEXT)
+    list(close_until(db, stores, store, NEXT, "day"))
+    assert list(verify.problems(db)) == []
+    change(db)
+    assert any(problem in each for each in verify.problems(db))
