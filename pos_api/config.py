@@ -61,6 +61,14 @@ class Config:
     event_days: int = 30
     order_meta: tuple[str, ...] = ()
     outbound_allow: tuple[Network, ...] = ()
+    accounting: str = "day"
+    """Whether the books have an entry for each day (`day`) or for each sale (`sale`)."""
+    accounting_close_at: str = ""
+    """At which time of a store's clock the day before is closed (`05:00`); blank: by hand only."""
+    accounting_company: str = ""
+    accounting_orgnr: str = ""
+    accounting_year_starts: str = "01-01"
+    """The first day of the company's financial year."""
     warnings: tuple[str, ...] = ()
     """What is likely not meant as it is set, in sentences, without any value of a secret."""
 
@@ -190,6 +198,12 @@ _EVENT_DAYS = validate.Range(
 )
 
 
+_CLOSE_AT = validate.Regexp(r"(([01]\d|2[0-3]):[0-5]\d)?\Z", error="must be a time such as 05:00, or blank.")
+_YEAR_STARTS = validate.Regexp(
+    r"(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])\Z", error="must be a month and a day such as 01-01 or 07-01."
+)
+
+
 def _read(env: Env) -> Config:
     api_key = env.str("WEBHOOK_API_KEY")
     timezone = env.str("STORE_TIMEZONE", "UTC")
@@ -228,4 +242,9 @@ def _read(env: Env) -> Config:
         reconcile_every=env.int("RECONCILE_EVERY", Config.reconcile_every, validate=validate.Range(0, 1440)),
         order_meta=_order_meta(env.list("ORDER_META", [])),
         outbound_allow=_networks(env.list("OUTBOUND_ALLOW", [])),
+        accounting=env.str("ACCOUNTING", Config.accounting, validate=validate.OneOf(["day", "sale"])),
+        accounting_close_at=env.str("ACCOUNTING_CLOSE_AT", "", validate=_CLOSE_AT),
+        accounting_company=env.str("ACCOUNTING_COMPANY", "").strip(),
+        accounting_orgnr=env.str("ACCOUNTING_ORGNR", "").strip(),
+        accounting_year_starts=env.str("ACCOUNTING_YEAR_STARTS", Config.accounting_year_starts, validate=_YEAR_STARTS),
     )

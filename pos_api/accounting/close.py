@@ -58,11 +58,11 @@ def close_day(db: Db, stores: Stores, store: Store, date: str, mode: Mode) -> li
         refresh(db, stores)
         _delete_left_lines(db)
         found = _candidates(db, store.id, date)
-        closed = [_close(db, held, store, currency, date, mode, found) for currency in _currencies(db, found)]
+        closed = [_close(db, held, store, currency, date, mode, found) for currency in _currencies(found)]
         _note_settled(db, found, date)
         make_durable(db)
         details["entries"] = [each for some in closed for each in some.entries][:100]
-        return closed
+        return [each for each in closed if each.entries or each.was_closed]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,13 @@ class _Found:
     sources: Sequence[Source]
     held: Mapping[str, Sequence[Line]]
     currency_of: Mapping[str, str]
+
+    def held_in(self, currency: str) -> dict[str, list[Line]]:
+        """What entries in a currency have of each source."""
+        return {
+            source: [line for line in lines if self.currency_of[line.entry] == currency]
+            for source, lines in self.held.items()
+        }
 
 
 def _candidates(db: Db, store: str, date: str) -> _Found:
@@ -88,7 +95,7 @@ def _candidates(db: Db, store: str, date: str) -> _Found:
     return _Found(stored, [source_of(each) for each in stored], held, currency_of)
 
 
-def _currencies(db: Db, found: _Found) -> list[str]:
+def _currencies(found: _Found) -> list[str]:
     """The currencies of which there may be something to enter."""
     booked = {booking.currency for source in found.sources for booking in source.bookings}
     return sorted(booked | set(found.currency_of.values()))
@@ -96,20 +103,11 @@ def _currencies(db: Db, found: _Found) -> list[str]:
 
 def _close(db: Db, held: Lease, store: Store, currency: str, date: str, mode: Mode, found: _Found) -> Closed:
     closing = f"{store.id}:{currency}:{date}"
-    was_closed = db.accounting_closings.find_one({"_id": closing}) is not None
-    lines = {
-        source: [line for line in some if found.currency_of[line.entry] == currency]
-        for source, some in found.held.items()
-    }
-    if was_closed:
+    if db.accounting_closings.find_one({"_id": closing}) is not None:
         return Closed(store.id, date, currency, (), was_closed=True)
-    closed = _closed_days(db, store.id, currency, found, lines)
-    taken = {each["_id"] for each in db.accounting_entries.find({"store": store.id, "date": date}, {"_id": 1})}
-    day = Day(store.id, currency, date, mode, closed, taken)
-    accounts, _ = read_accounts(db)
-    entries = entries_of_day(day, found.sources, lines, accounts)
-    made = [_make(db, held, entry) for entry in entries]
-    existing = sorted(each for each in taken if f":{currency}:{date}" in each)
+    day = _day(db, store.id, currency, date, mode, found)
+    made = [_make(db, held, entry) for entry in _entries(db, day, found)]
+    existing = sorted(each for each in day.entries if f":{currency}:{date}" in each)
     if made or existing:
         noted = {"store": store.id, "currency": currency, "day": date, "entries": [*existing, *made][:100]}
         by = audit.actor()
@@ -117,12 +115,31 @@ def _close(db: Db, held: Lease, store: Store, currency: str, date: str, mode: Mo
     return Closed(store.id, date, currency, tuple(made))
 
 
-def _closed_days(
-    db: Db, store: str, currency: str, found: _Found, held: Mapping[str, Sequence[Line]]
-) -> dict[str, str]:
+def entries_now(db: Db, store: Store, date: str, mode: Mode) -> list[Entry]:
+    """The entries that closing a day would make now, in every currency in which it is open. Writes nothing."""
+    found = _candidates(db, store.id, date)
+    entries: list[Entry] = []
+    for currency in _currencies(found):
+        if db.accounting_closings.find_one({"_id": f"{store.id}:{currency}:{date}"}) is None:
+            entries += _entries(db, _day(db, store.id, currency, date, mode, found), found)
+    return entries
+
+
+def _entries(db: Db, day: Day, found: _Found) -> list[Entry]:
+    accounts, _ = read_accounts(db)
+    return entries_of_day(day, found.sources, found.held_in(day.currency), accounts)
+
+
+def _day(db: Db, store: str, currency: str, date: str, mode: Mode, found: _Found) -> Day:
+    closed = _closed_days(db, store, currency, found)
+    taken = {each["_id"] for each in db.accounting_entries.find({"store": store, "date": date}, {"_id": 1})}
+    return Day(store, currency, date, mode, closed, taken)
+
+
+def _closed_days(db: Db, store: str, currency: str, found: _Found) -> dict[str, str]:
     """Which of the days that these sources have anything of are closed, each with the id of its entry."""
     days = {booking.day or "" for source in found.sources for booking in source.bookings}
-    days |= {line.of_day for lines in held.values() for line in lines}
+    days |= {line.of_day for lines in found.held.values() for line in lines}
     closed: dict[str, str] = {}
     for some in in_batches((f"{store}:{currency}:{day}" for day in days), _AT_ONCE):
         for closing in db.accounting_closings.find({"_id": {"$in": some}}, {"day": 1, "entries": 1}):

@@ -33,6 +33,10 @@ COLLECTIONS = (
         ),
     ),
     Collection("accounting_closings", "which days of a store were closed, by whom, and with which entries"),
-    Collection("accounting_exports", "which entries were exported in which file"),
+    Collection(
+        "accounting_exports",
+        "which entries were exported in which file",
+        (IndexModel("key", unique=True), IndexModel("format")),
+    ),
     Collection("accounting_state", "the accounts, who closes a day at the moment, and up to when changes were noted"),
 )
