@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from pos_api.accounting import chain, lease
+from pos_api.accounting import chain, lease, z_reports
 from pos_api.accounting.entries import Day, Entry, Line, Mode, Source, entries_of_day, entry_id
 from pos_api.accounting.lease import Lease
 from pos_api.accounting.refresh import refresh
@@ -109,9 +109,10 @@ def _close(db: Db, held: Lease, store: Store, currency: str, date: str, mode: Mo
     made = [_make(db, held, entry) for entry in _entries(db, day, found)]
     existing = sorted(each for each in day.entries if f":{currency}:{date}" in each)
     if made or existing:
+        report = z_reports.of_day(db, store, date, currency, [each for each in found.stored if date in each["days"]])
         noted = {"store": store.id, "currency": currency, "day": date, "entries": [*existing, *made][:100]}
-        by = audit.actor()
-        db.accounting_closings.insert_one({"_id": closing, **noted, "closed_at": now(), "by": by.get("name", "")})
+        closed = {"z_report": report, "closed_at": now(), "by": audit.actor().get("name", "")}
+        db.accounting_closings.insert_one({"_id": closing, **noted, **closed})
     return Closed(store.id, date, currency, tuple(made))
 
 

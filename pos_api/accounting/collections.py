@@ -20,7 +20,12 @@ COLLECTIONS = (
     Collection(
         "accounting_lines",
         "what each entry has of each order, payment and cash session",
-        (IndexModel("source"), IndexModel([("entry", ASCENDING), ("source", ASCENDING)]), IndexModel("number")),
+        (
+            IndexModel("source"),
+            IndexModel([("entry", ASCENDING), ("source", ASCENDING)]),
+            IndexModel("number"),
+            IndexModel("date"),
+        ),
     ),
     Collection(
         "accounting_entries",

@@ -140,7 +140,8 @@ def _rate(tax_line: Document) -> int | str:
     return tax_line.get("rate_id") or tax_line.get("rate_code") or 0
 
 
-def _coupons(order: Document) -> Decimal:
+def coupons_of(order: Mapping[str, Any]) -> Decimal:
+    """What coupons took off an order, without VAT."""
     if "coupon_lines" in order:
         return sum((decimal(line.get("discount")) for line in order["coupon_lines"]), NOTHING)
     return decimal(order.get("discount_total"))
@@ -166,7 +167,7 @@ class Rollup:
         if not order["counts_as_sale"]:
             return
         back = _paid_back(order) if order.get("refunds") or order["stage"] == "refunded" else _NONE
-        tax, shipping, coupons = decimal(order.get("total_tax")), decimal(order.get("shipping_total")), _coupons(order)
+        tax, shipping, coupons = decimal(order.get("total_tax")), decimal(order.get("shipping_total")), coupons_of(order)
         net = total - tax - shipping
         amounts = (
             net + coupons,

@@ -39,7 +39,7 @@ def store(stores: Stores) -> Store:
     return stores.get("default")
 
 
-def put(db: Db, number: int = 1, net: str = "100.00", day: str = DAY, **more: Any) -> None:
+def put(db: Db, order_id: int = 1, net: str = "100.00", day: str = DAY, **more: Any) -> None:
     """An order paid in cash on a day; of one that is known what it is now."""
     tax = Decimal(net) / 4
     moment = datetime.fromisoformat(f"{day}T12:00:00+00:00")
@@ -60,7 +60,7 @@ def put(db: Db, number: int = 1, net: str = "100.00", day: str = DAY, **more: An
         **more,
     }
     at = datetime.now(UTC)
-    orders.apply(db, [order_update(number, fields, at, kind="created", cause=f"{number}-{at}")])
+    orders.apply(db, [order_update(order_id, fields, at, kind="created", cause=f"{order_id}-{at}")])
 
 
 def pay(db: Db, amount: str, order: str | None = None, name: str = "p1", sequence: int = 1, **more: Any) -> None:

@@ -1,0 +1,266 @@
+"""Z-reports, the proof of the books, exports and lists: what is shown of a day is what was entered."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from bson import Decimal128, Timestamp
+
+from pos_api.accounting import check, exports, queries, set_accounts
+from pos_api.accounting.close import close_day, close_until
+from pos_api.accounting.queries import Filter
+from pos_api.accounting.refresh import refresh
+from pos_api.accounting.z_reports import z_reports
+from pos_api.cash import apply as cash
+from pos_api.cash.model import CashMovementUpdate, CashSessionUpdate
+from pos_api.config import Config
+from pos_api.database.client import Db
+from pos_api.errors import Invalid, NotFound
+from pos_api.payments import apply as payments
+from pos_api.payments.model import PaymentUpdate
+from pos_api.stores.model import Store
+from pos_api.stores.registry import Stores
+from tests.accounting.sie_reader import read
+from tests.accounting.test_close import DAY, NEXT, as_if_changed_on, pay, put
+
+NOON = datetime.fromisoformat(f"{DAY}T12:00:00+00:00")
+
+
+@pytest.fixture
+def stores(db: Db, config: Config) -> Stores:
+    return Stores(db, config)
+
+
+@pytest.fixture
+def store(stores: Stores) -> Store:
+    return stores.get("default")
+
+
+def texts(shown: Any) -> Any:
+    """Amounts as text."""
+    if isinstance(shown, dict):
+        return {name: texts(value) for name, value in shown.items()}
+    if isinstance(shown, list):
+        return [texts(each) for each in shown]
+    return str(shown) if isinstance(shown, Decimal128) else shown
+
+
+def test_a_z_report_of_a_day(db: Db, stores: Stores, store: Store) -> None:
+    put(db, 1, number="A1", discount_total=Decimal128("5.00"))
+    refund = {"id": 7, "amount": Decimal128("25.00"), "created_at": NOON, "line_items": []}
+    put(db, 2, "40.00", number="A2", refunds=[refund], paid_at=NOON + timedelta(hours=1))
+    put(db, 3, "8.00", day=NEXT)
+    [report] = z_reports(db, stores, store, DAY)
+    assert report["status"] == "draft"
+    shown = texts(report)
+    assert (shown["receipts"], shown["first_receipt"], shown["last_receipt"]) == (2, "WOOCOMMERCE-A1", "WOOCOMMERCE-A2")
+    assert shown["sales"] == [{"rate": "25", "net": "140.00", "vat": "35.00", "total": "175.00"}]
+    assert (shown["sales_total"], shown["refunds_total"], shown["refunds_count"]) == ("175.00", "25.00", 1)
+    assert shown["payments"] == [{"method": "cod", "paid": "175.00", "paid_back": "25.00", "total": "150.00"}]
+    assert (shown["discounts"], shown["tips"], shown["owed"]) == ("5.00", "0.00", "0.00")
+    close_day(db, stores, store, DAY, "day")
+    put(db, 1, "1.00", number="A1")
+    [closed] = z_reports(db, stores, store, DAY)
+    assert closed["status"] == "closed"
+    assert texts(closed["sales"]) == shown["sales"], "it stays as it was closed"
+    assert z_reports(db, stores, store, "2020-01-01") == []
+
+
+def test_a_cash_session_is_in_the_z_report_and_what_is_missing_in_the_books(
+    db: Db, stores: Stores, store: Store
+) -> None:
+    def amount(text: str) -> Decimal128:
+        return Decimal128(text)
+
+    session = CashSessionUpdate(
+        "default", "5", 1, NOON, NOON + timedelta(hours=8), amount("20.00"), amount("67.50"), "SEK", NOON
+    )
+    cash.apply_session(db, session)
+    cash.apply_movement(db, CashMovementUpdate("default", "sale-1", 1, "sale", NOON, amount("50.00"), "SEK"))
+    [report] = z_reports(db, stores, store, DAY)
+    [shown] = texts(report["cash_sessions"])
+    assert (shown["opening_cash"], shown["counted_cash"], shown["difference"]) == ("20.00", "67.50", "-2.50")
+    assert texts(report["cash_difference"]) == "-2.50"
+    cash.apply_movement(db, CashMovementUpdate("default", "sale-1", 2, "sale", NOON, amount("47.50"), "SEK"))
+    assert z_reports(db, stores, store, DAY) == [], "another report of the sale changes what was expected"
+
+
+# --- the proof --------------------------------------------------------------------------------------------------
+
+
+def proof(db: Db, stores: Stores, since: str = DAY, until: str = DAY) -> check.Proof:
+    return check.check(db, stores, since, until)
+
+
+def test_books_figures_and_payments_tie_out(db: Db, stores: Stores, store: Store) -> None:
+    put(db, 1)
+    pay(db, "125.00", "default:1")
+    put(db, 2, "40.00")
+    close_day(db, stores, store, DAY, "day")
+    found = proof(db, stores)
+    assert found.is_explained
+    assert {name: f"{amount:f}" for name, amount in found.books["SEK"].items()} == {
+        "net_revenue": "140.00",
+        "shipping": "0.00",
+        "taxes": "35.00",
+        "paid": "175.00",
+    }
+    assert found.others["SEK"]["net_revenue"] == Decimal("140.00")
+    assert [(row.source, row.because) for row in found.rows] == [("order:default:2", "paid as the shop says")]
+
+
+def test_other_dates_explain_a_difference_order_by_order(db: Db, stores: Stores, store: Store) -> None:
+    later = datetime.fromisoformat(f"{NEXT}T12:00:00+00:00")
+    put(db, 1, paid_at=later)
+    put(db, 2, "40.00")
+    close_day(db, stores, store, NEXT, "day")
+    found = proof(db, stores)
+    assert found.is_explained
+    reasons = {row.source: row.because for row in found.rows}
+    assert reasons["order:default:1"] == f"entered on {NEXT}; paid as the shop says"
+    assert reasons["order:default:2"] == "not all of it is entered yet; paid as the shop says"
+    assert proof(db, stores, DAY, NEXT).books["SEK"]["net_revenue"] == Decimal("100.00")
+
+
+def test_what_can_not_be_booked_is_unexplained(db: Db, stores: Stores) -> None:
+    put(db, total=Decimal128("99.00"))
+    found = proof(db, stores)
+    assert not found.is_explained
+    [row] = found.rows
+    assert "its total is 99.00" in row.because
+    assert [each["source"] for each in queries.refused(db, 10)] == ["order:default:1"]
+
+
+def test_what_somebody_changed_by_hand_is_unexplained(db: Db, stores: Stores, store: Store) -> None:
+    put(db)
+    close_day(db, stores, store, DAY, "day")
+    ahead = dict.fromkeys(("orders", "payments"), Timestamp(2**31, 0))  # so that the order is not worked out again
+    db.accounting_state.update_one({"_id": "noted"}, {"$set": ahead})
+    db.accounting_sources.update_one({}, {"$set": {"bookings.0.amount": Decimal128("1.00")}})
+    assert not proof(db, stores).is_explained
+
+
+# --- lists and exports ------------------------------------------------------------------------------------------
+
+
+def test_entries_are_listed_newest_first_and_by_what_is_asked_for(db: Db, stores: Stores, store: Store) -> None:
+    for number, day in enumerate(("2026-11-01", DAY, NEXT), 1):
+        put(db, number, day=day)
+    list(close_until(db, stores, store, NEXT, "day"))
+    found = queries.find(db, Filter(), 2)
+    assert [each["date"] for each in found] == [NEXT, DAY]
+    assert [each["date"] for each in queries.find(db, Filter(), 9, (DAY, 2))] == ["2026-11-01"]
+    assert [each["date"] for each in queries.find(db, Filter(since=DAY, until=DAY), 9)] == [DAY]
+    assert queries.find(db, Filter(store="north"), 9) == []
+    [entry] = queries.shown(db, queries.find(db, Filter(reference=f"Z-default-{DAY}"), 9))
+    assert texts(entry["lines"][0]) == {
+        "account": "1900",
+        "name": "Cash and bank",
+        "description": "Paid cod",
+        "debit": "125.00",
+        "orders": 1,
+    }
+    assert queries.get(db, entry["id"]) == entry
+    [source] = queries.sources(db, entry["id"], 9)
+    assert source["source"] == "order:default:2"
+    assert queries.of_source(db, "order:default:2") == [entry["id"]]
+    with pytest.raises(NotFound):
+        queries.get(db, "none")
+
+
+def test_open_days_show_a_draft_of_what_closing_would_make(db: Db, stores: Stores, store: Store) -> None:
+    put(db)
+    [draft] = queries.drafts(db, stores, Filter(), "day")
+    assert (draft["status"], draft["id"], draft["number"]) == ("draft", f"day:default:SEK:{DAY}", None)
+    assert db.accounting_entries.count_documents({}) == 0
+    close_day(db, stores, store, DAY, "day")
+    [closed] = queries.shown(db, queries.find(db, Filter(), 9))
+    assert closed["lines"] == draft["lines"]
+    assert queries.drafts(db, stores, Filter(), "day") == []
+
+
+def company(config: Config) -> Config:
+    return replace(config, accounting_company="Åäö AB", accounting_orgnr="556677-8899")
+
+
+def test_an_export_is_numbered_and_has_the_same_bytes_again(
+    db: Db, stores: Stores, store: Store, config: Config
+) -> None:
+    put(db)
+    put(db, 2, day=NEXT)
+    close_day(db, stores, store, DAY, "day")
+    first = exports.export(db, company(config), "sie", Filter())
+    assert (first.number, first.name) == (1, "books-sie-1.si")
+    assert [each.number for each in read(first.content).verifications] == [1]
+    shown = set_accounts.shown(db)
+    shown["names"]["1900"] = "Another name"
+    set_accounts.save(db, shown)
+    assert exports.export(db, config, "sie", Filter()) == first
+    assert exports.again(db, 1) == first
+    close_day(db, stores, store, NEXT, "day")
+    new = exports.export(db, company(config), "sie", Filter(), new=True)
+    assert (new.number, [each.number for each in read(new.content).verifications]) == (2, [2])
+    assert read(new.content).accounts["1900"] == "Another name"
+    with pytest.raises(NotFound, match="no entries that are new"):
+        exports.export(db, company(config), "sie", Filter(), new=True)
+    assert exports.export(db, config, "csv", Filter(), new=True).number == 3
+    assert [each["number"] for each in exports.listed(db, 2)] == [3, 2]
+    assert hashlib.sha256(exports.again(db, 1).content).digest() == hashlib.sha256(first.content).digest()
+
+
+def test_what_can_not_be_written_is_no_export(db: Db, stores: Stores, store: Store, config: Config) -> None:
+    put(db)
+    put(db, 2, currency="EUR")
+    close_day(db, stores, store, DAY, "day")
+    with pytest.raises(Invalid):
+        exports.export(db, company(config), "sie", Filter())
+    assert exports.listed(db, 9) == []
+    assert exports.export(db, company(config), "sie", Filter(currency="EUR")).number == 1
+    with pytest.raises(NotFound):
+        exports.export(db, config, "csv", Filter(store="north"))
+    with pytest.raises(NotFound):
+        exports.again(db, 7)
+
+
+def test_accounts_that_are_set_count_from_then_on_and_groups_stay_as_they_were(
+    db: Db, stores: Stores, store: Store
+) -> None:
+    line = {"id": 1, "sku": "MUG", "quantity": 1, "total": Decimal128("100.00"), "total_tax": Decimal128("25.00")}
+    shown = set_accounts.shown(db)
+    shown["rows"].append({"role": "revenue", "group": "mugs", "account": "3100"})
+    shown["groups"] = [{"group": "mugs", "product": "MUG"}]
+    set_accounts.save(db, shown)
+    put(db, line_items=[line])
+    refresh(db, stores)
+    set_accounts.save(db, {**shown, "groups": []})
+    put(db, line_items=[line], customer_note="again")
+    put(db, 2, line_items=[line])
+    refresh(db, stores)
+    as_if_changed_on(db, DAY)
+    close_day(db, stores, store, DAY, "day")
+    [entry] = db.accounting_entries.find()
+    accounts = {each["account"]: str(each["amount"]) for each in entry["lines"]}
+    assert (accounts["3100"], accounts["3001"]) == ("-100.00", "-100.00")
+
+
+def test_a_payment_at_a_provider_is_booked_to_its_account(db: Db, stores: Stores, config: Config) -> None:
+    db.stores.insert_one(
+        {"_id": "pay", "name": "Pay", "kind": "stripe", "settings": {"orders_of": "default"}, "keys": []}
+    )
+    now = datetime.now(UTC)
+    update = PaymentUpdate(
+        "pay", "p1", 1, "c", now, "completed", Decimal128("10.00"), "SEK", paid_at=NOON, method="card"
+    )
+    payments.apply(db, update)
+    known = Stores(db, config)
+    [closed] = close_day(db, known, known.get("pay"), DAY, "day")
+    [entry] = db.accounting_entries.find({"_id": {"$in": list(closed.entries)}})
+    assert [(each["account"], str(each["amount"])) for each in entry["lines"]] == [
+        ("1930", "10.00"),
+        ("2990", "-10.00"),
+    ]
