@@ -6,7 +6,7 @@ import io
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -61,8 +61,8 @@ class Config:
     event_days: int = 30
     order_meta: tuple[str, ...] = ()
     outbound_allow: tuple[Network, ...] = ()
-    accounting: str = "day"
-    """Whether the books have an entry for each day (`day`) or for each sale (`sale`)."""
+    accounting_mode: Literal["day", "sale"] = "day"
+    """Whether the books have an entry for each day or for each sale (ACCOUNTING)."""
     accounting_close_at: str = ""
     """At which time of a store's clock the day before is closed (`05:00`); blank: by hand only."""
     accounting_company: str = ""
@@ -198,6 +198,7 @@ _EVENT_DAYS = validate.Range(
 )
 
 
+_ACCOUNTING = validate.OneOf(["day", "sale"])
 _CLOSE_AT = validate.Regexp(r"(([01]\d|2[0-3]):[0-5]\d)?\Z", error="must be a time such as 05:00, or blank.")
 _YEAR_STARTS = validate.Regexp(
     r"(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])\Z", error="must be a month and a day such as 01-01 or 07-01."
@@ -242,7 +243,7 @@ def _read(env: Env) -> Config:
         reconcile_every=env.int("RECONCILE_EVERY", Config.reconcile_every, validate=validate.Range(0, 1440)),
         order_meta=_order_meta(env.list("ORDER_META", [])),
         outbound_allow=_networks(env.list("OUTBOUND_ALLOW", [])),
-        accounting=env.str("ACCOUNTING", Config.accounting, validate=validate.OneOf(["day", "sale"])),
+        accounting_mode="sale" if env.str("ACCOUNTING", "day", validate=_ACCOUNTING) == "sale" else "day",
         accounting_close_at=env.str("ACCOUNTING_CLOSE_AT", "", validate=_CLOSE_AT),
         accounting_company=env.str("ACCOUNTING_COMPANY", "").strip(),
         accounting_orgnr=env.str("ACCOUNTING_ORGNR", "").strip(),

@@ -38,7 +38,6 @@ class Exported:
 
     number: int
     name: str
-    media_type: str
     content: bytes
 
 
@@ -122,8 +121,8 @@ def _exported(record: Document, entries: Sequence[Document]) -> Exported:
     files = _files(record, entries)
     name = f"books-{record['format']}-{record['_id']}"
     if len(files) == 1:
-        return Exported(record["_id"], name + files[0].suffix, files[0].media_type, files[0].content)
-    return Exported(record["_id"], f"{name}.zip", "application/zip", _zipped(name, files))
+        return Exported(record["_id"], name + files[0].suffix, files[0].content)
+    return Exported(record["_id"], f"{name}.zip", _zipped(name, files))
 
 
 def _files(record: Mapping[str, Any], entries: Sequence[Document]) -> list[ExportFile]:

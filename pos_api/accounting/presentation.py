@@ -7,6 +7,7 @@ from typing import Any
 from pos_api.accounting.accounts import Accounts, described
 from pos_api.accounting.entries import Entry, totals
 from pos_api.accounting.stored import purpose_of
+from pos_api.common.csv_cells import Cell
 from pos_api.common.money import decimal, decimal128
 from pos_api.database.client import Document
 
@@ -83,3 +84,31 @@ def refusal(stored: Document) -> Document:
     """A source that can't be booked, and why."""
     names = ("store", "reference", "days", "refused")
     return {"source": stored["_id"], **{name: stored[name] for name in names}}
+
+
+Z_COLUMNS = ("store", "day", "currency", "status", "what", "of", "net", "vat", "amount")
+
+
+def z_rows(report: Document) -> list[list[Cell]]:
+    """The rows of a Z-report in a CSV file."""
+    head: list[Cell] = [report[name] for name in ("store", "day", "currency", "status")]
+    rows: list[list[Cell]] = []
+    for what in ("sales", "refunds"):
+        rows += [
+            [*head, what, f"{each['rate'] or 'unknown'} %", *(decimal(each[name]) for name in ("net", "vat", "total"))]
+            for each in report[what]
+        ]
+    for what in ("paid", "paid_back"):
+        rows += [[*head, what, each["method"], None, None, decimal(each[what])] for each in report["payments"]]
+    names = ("sales_total", "refunds_total", "tips", "discounts", "rounding", "owed", "cash_difference")
+    rows += [[*head, name, None, None, None, decimal(report[name])] for name in names]
+    rows += [[*head, name, None, None, None, report[name]] for name in ("receipts", "refunds_count")]
+    rows += [[*head, name, report[name], None, None, None] for name in ("first_receipt", "last_receipt")]
+    for session in report["cash_sessions"]:
+        amounts = ("opening_cash", "counted_cash", "expected_cash", "difference")
+        rows += [[*head, name, session["id"], None, None, _known(session[name])] for name in amounts]
+    return rows
+
+
+def _known(amount: Any) -> Cell:
+    return None if amount is None else decimal(amount)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pos_api.accounting import close, presentation, set_accounts
@@ -103,7 +102,8 @@ def _is_wanted(currency: str, wanted: Filter) -> bool:
     return wanted.currency in (None, currency)
 
 
-def refused(db: Db, limit: int) -> Iterator[Document]:
+def refused(db: Db, stores: Stores, limit: int) -> list[Document]:
     """Up to `limit` orders, payments and cash sessions that can't be booked, each with the reason."""
+    refresh(db, stores)
     found = db.accounting_sources.find({"refused": {"$exists": True}}).sort("_id", 1).limit(limit)
-    yield from map(presentation.refusal, found)
+    return [presentation.refusal(each) for each in found]

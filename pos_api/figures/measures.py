@@ -167,7 +167,8 @@ class Rollup:
         if not order["counts_as_sale"]:
             return
         back = _paid_back(order) if order.get("refunds") or order["stage"] == "refunded" else _NONE
-        tax, shipping, coupons = decimal(order.get("total_tax")), decimal(order.get("shipping_total")), coupons_of(order)
+        tax, shipping = decimal(order.get("total_tax")), decimal(order.get("shipping_total"))
+        coupons = coupons_of(order)
         net = total - tax - shipping
         amounts = (
             net + coupons,

@@ -133,7 +133,7 @@ def test_what_can_not_be_booked_is_unexplained(db: Db, stores: Stores) -> None:
     assert not found.is_explained
     [row] = found.rows
     assert "its total is 99.00" in row.because
-    assert [each["source"] for each in queries.refused(db, 10)] == ["order:default:1"]
+    assert [each["source"] for each in queries.refused(db, stores, 10)] == ["order:default:1"]
 
 
 def test_what_somebody_changed_by_hand_is_unexplained(db: Db, stores: Stores, store: Store) -> None:

@@ -58,8 +58,7 @@ class Export:
 
 @dataclass(frozen=True, slots=True)
 class ExportFile:
-    """A file: the end of its name (`.csv`, `-2.csv`), its media type and its bytes."""
+    """A file: the end of its name (`.csv`, `-2.csv`), and its bytes."""
 
     suffix: str
-    media_type: str
     content: bytes

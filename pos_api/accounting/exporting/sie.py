@@ -19,7 +19,6 @@ SERIES = "P"
 MOST_TEXT = 50
 """Programs refuse longer texts of entries."""
 _LIKE = {"€": "EUR", "–": "-", "—": "-", "−": "-", "’": "'", "‘": "'", "“": '"', "”": '"', "…": "...", "\\": "/"}
-_TYPE = "text/plain; charset=ibm437"
 
 
 def write(export: Export) -> list[ExportFile]:
@@ -27,7 +26,7 @@ def write(export: Export) -> list[ExportFile]:
     written so."""
     _check(export)
     lines = "".join(f"{line}\r\n" for line in _lines(export))
-    return [ExportFile(".si", _TYPE, lines.encode("cp437"))]
+    return [ExportFile(".si", lines.encode("cp437"))]
 
 
 def financial_year(day: str, starts: str) -> int:

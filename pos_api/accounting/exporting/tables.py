@@ -23,7 +23,6 @@ QUICKBOOKS = ("*JournalNo", "*JournalDate", "*AccountName", "*Debits", "*Credits
 _XERO_ROWS, _QUICKBOOKS_ROWS = 300, 1_000
 _NO_TAX = "Tax Exempt"
 """VAT is on lines of its own, so no line has a rate of which a program would work out more."""
-_TYPE = "text/csv; charset=utf-8"
 
 
 def write_csv(export: Export) -> list[ExportFile]:
@@ -98,7 +97,7 @@ def _files(
 
 
 def _file(name: str, columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> ExportFile:
-    return ExportFile(f"{name}.csv", _TYPE, "".join(csv_cells.write(columns, rows)).encode())
+    return ExportFile(f"{name}.csv", "".join(csv_cells.write(columns, rows)).encode())
 
 
 def _date(day: str) -> str:

@@ -11,6 +11,7 @@ from flask import Flask, Response, g
 
 from pos_api.staff.audit import clear_actor
 from pos_api.web.api import (
+    accounting,
     audit,
     auth,
     cash_sessions,
@@ -52,6 +53,7 @@ _BLUEPRINTS = tuple(
         customer_subscriptions,
         products,
         cash_sessions,
+        accounting,
         inbox,
         stores,
         store_items,
