@@ -136,11 +136,13 @@ def page(
     key_ages: Mapping[str, float],
     outbox: Mapping[str, float],
     stock: Mapping[str, Mapping[str, float]],
+    not_bookable: int = 0,
 ) -> bytes:
     """Every figure in Prometheus' text format; `inbox` has how many events are in it, by what is true of them (see
     `_INBOX`); None where the database can't be asked. `key_ages` has the age of each store's oldest API key in
-    seconds, `outbox` how deliveries to subscribers fare (`outbox.backlog.figures`), `stock` how
-    the sending of stock to each store does (`stock.sync_backlog.figures`)."""
+    seconds, `outbox` how deliveries to subscribers fare (`outbox.backlog.figures`), `stock` how the sending of stock to
+    each store does (`stock.sync_backlog.figures`), and `not_bookable` is how many orders, payments and cash sessions
+    can't be booked."""
     from prometheus_client import REGISTRY, CollectorRegistry, generate_latest, multiprocess
     from prometheus_client.core import GaugeMetricFamily
     from prometheus_client.registry import Collector
@@ -154,6 +156,7 @@ def page(
                 return
             for name, text in _INBOX.items():
                 yield GaugeMetricFamily(f"pos_inbox_{name}", text, inbox[name])
+            yield GaugeMetricFamily("pos_books_refused", "Orders and payments that can't be booked.", not_bookable)
             for name, (key, text) in _OUTBOX.items():
                 yield GaugeMetricFamily(name, text, outbox[key])
             ages = GaugeMetricFamily(

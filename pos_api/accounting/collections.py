@@ -1,4 +1,6 @@
-"""The collections of the books."""
+"""The collections of the books, in the order in which a backup reads them while the service works: a note that a day
+is closed comes before its entries, and an entry before its lines; so what is in a backup is whole, and what came
+meanwhile is made again."""
 
 from __future__ import annotations
 
@@ -8,13 +10,23 @@ from pos_api.database.collections import Collection, present
 
 COLLECTIONS = (
     Collection(
-        "accounting_sources",
-        "what each order, payment and cash session means in the books as it is now",
+        "accounting_exports",
+        "which entries were exported in which file",
+        (IndexModel("key", unique=True), IndexModel("format")),
+    ),
+    Collection(
+        "accounting_closings",
+        "which days of a store were closed, by whom, and with which entries",
+        (IndexModel([("store", ASCENDING), ("day", ASCENDING)]),),
+    ),
+    Collection(
+        "accounting_entries",
+        "the entries of the books, numbered and chained",
         (
-            IndexModel([("store", ASCENDING), ("days", ASCENDING)]),
-            IndexModel("store", name="changed", partialFilterExpression={"changed": True}),
-            IndexModel("payments"),
-            present("refused"),
+            IndexModel("number", unique=True),
+            IndexModel([("date", DESCENDING), ("number", DESCENDING)]),
+            IndexModel([("store", ASCENDING), ("date", DESCENDING), ("number", DESCENDING)]),
+            IndexModel([("reference", ASCENDING), ("date", DESCENDING), ("number", DESCENDING)]),
         ),
     ),
     Collection(
@@ -27,21 +39,15 @@ COLLECTIONS = (
             IndexModel("date"),
         ),
     ),
+    Collection("accounting_state", "the accounts, who closes a day at the moment, and up to when changes were noted"),
     Collection(
-        "accounting_entries",
-        "the entries of the books, numbered and chained",
+        "accounting_sources",
+        "what each order, payment and cash session means in the books as it is now",
         (
-            IndexModel("number", unique=True),
-            IndexModel([("date", DESCENDING), ("number", DESCENDING)]),
-            IndexModel([("store", ASCENDING), ("date", DESCENDING), ("number", DESCENDING)]),
-            IndexModel([("reference", ASCENDING), ("date", DESCENDING), ("number", DESCENDING)]),
+            IndexModel([("store", ASCENDING), ("days", ASCENDING)]),
+            IndexModel("store", name="changed", partialFilterExpression={"changed": True}),
+            IndexModel("payments"),
+            present("refused"),
         ),
     ),
-    Collection("accounting_closings", "which days of a store were closed, by whom, and with which entries"),
-    Collection(
-        "accounting_exports",
-        "which entries were exported in which file",
-        (IndexModel("key", unique=True), IndexModel("format")),
-    ),
-    Collection("accounting_state", "the accounts, who closes a day at the moment, and up to when changes were noted"),
 )

@@ -107,3 +107,8 @@ def refused(db: Db, stores: Stores, limit: int) -> list[Document]:
     refresh(db, stores)
     found = db.accounting_sources.find({"refused": {"$exists": True}}).sort("_id", 1).limit(limit)
     return [presentation.refusal(each) for each in found]
+
+
+def refused_count(db: Db) -> int:
+    """How many can't be booked, as it was known when the books were last brought up to date."""
+    return db.accounting_sources.count_documents({"refused": {"$exists": True}})

@@ -43,6 +43,13 @@ def refresh(db: Db, stores: Stores) -> None:
         _refresh_from(db, means, collection)
 
 
+def refresh_where_used(db: Db, stores: Stores, closes_by_itself: bool) -> None:
+    """As `refresh`, where days are closed here: so that what became known is of that day, and what can't be booked is
+    seen."""
+    if closes_by_itself or db.accounting_closings.find_one({}, {"_id": 1}):
+        refresh(db, stores)
+
+
 def _refresh_from(db: Db, means: Means, collection: str) -> None:
     server_time: datetime = db.command("hello")["localTime"]
     settled = Timestamp(server_time.replace(tzinfo=UTC) - _OVERLAP, 0)

@@ -15,6 +15,7 @@ from pos_api.cli.common import Commands
 from pos_api.staff.audit import set_actor
 
 _PLACES = {
+    "accounting": "accounting:accounting",
     "audit": "audit:show_audit",
     "backup": "backup:backup",
     "customer": "customer:customer",

@@ -8,6 +8,7 @@ from itertools import chain
 
 import click
 
+from pos_api.accounting import verify as books
 from pos_api.cli.common import say, with_config, with_db
 from pos_api.config import Config
 from pos_api.database.client import Db, Document
@@ -21,8 +22,8 @@ from pos_api.staff import audit
 @with_db
 @with_config
 def verify_stock(config: Config, db: Db, /, repair: bool) -> None:
-    """Prove that stock is right: ledgers, products and orders, and that shops with stock sync were sent each movement
-    once, which they are asked. Exit status 1 when something is (still) wrong."""
+    """Prove that stock is right (ledgers, products and orders), that shops with stock sync were sent each movement once,
+    which they are asked, and that no entry of the books was changed. Exit status 1 when something is (still) wrong."""
     found = left = 0
     recorded: AbstractContextManager[Document] = audit.act(db, "stock.repaired") if repair else nullcontext({})
     with recorded as details:
@@ -30,6 +31,9 @@ def verify_stock(config: Config, db: Db, /, repair: bool) -> None:
             found += 1
             left += not problem.repaired
             say(f"{'repaired' if problem.repaired else 'WRONG':<8} {problem.what}: {problem.message}")
+        for wrong in books.problems(db):
+            found, left = found + 1, left + 1
+            say(f"{'WRONG':<8} books: {wrong}")
         details |= {"found": found, "left": left}
-    say(f"{found:,} problems, {left:,} left." if found else "Stock is right.")
+    say(f"{found:,} problems, {left:,} left." if found else "Stock is right, and so are the books.")
     sys.exit(1 if left else 0)

@@ -1,6 +1,6 @@
 """What is done again and again beside the deliveries, and how often: figures kept fresh, shops that are due compared
-(`comparison_threads`), payments looked up (`lookup_threads`), erasures of people carried out once more, old data
-and the deliveries of deleted subscriptions deleted.
+(`comparison_threads`), payments looked up (`lookup_threads`), erasures of people carried out once more, days closed in
+the books, old data and the deliveries of deleted subscriptions deleted.
 
 Figures are exact whenever they are looked at; bringing them up to date meanwhile makes the next look short, also
 after an import.
@@ -11,6 +11,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from pos_api.accounting import close_by_itself
+from pos_api.accounting.refresh import refresh_where_used
+from pos_api.common.time import now
 from pos_api.config import Config
 from pos_api.customers.erasures import Erasures
 from pos_api.database.client import Db, Document
@@ -77,12 +80,14 @@ class Schedule:
             lambda: erase.run_due(self._db, self._erasures),
             lambda: publish_left(self._db),
             lambda: removal.delete_left(self._db, self._stopping.is_set),
+            lambda: close_by_itself.close_due(self._db, self._stores, self._config, now()),
         ]
         if self._config.reconcile_every:
             jobs.append(self._comparing.start_due)
         if every_job:
             jobs += [
                 self._freshen_figures,
+                lambda: refresh_where_used(self._db, self._stores, bool(self._config.accounting_close_at)),
                 lambda: audit.delete_old(self._db, self._config.audit_days),
                 lambda: order_upkeep.run(self._db, self._config, self._kept_meta, self._stopping.is_set),
                 lambda: retention.run(self._db, self._config),

@@ -9,6 +9,7 @@ from marshmallow import Schema, fields
 from pymongo.errors import PyMongoError
 
 from pos_api import metrics
+from pos_api.accounting import queries as accounting
 from pos_api.common.time import now
 from pos_api.errors import Unavailable
 from pos_api.outbox import backlog
@@ -100,9 +101,10 @@ def prometheus() -> Response:
         key_ages = services().stores.key_ages()
         outbox = backlog.figures(services().db)
         stock = sync_backlog.figures(services().db)
+        refused = accounting.refused_count(services().db)
     except PyMongoError:
-        counts, key_ages, outbox, stock = None, {}, {}, {}
-    return Response(metrics.page(counts, key_ages, outbox, stock), content_type=metrics.CONTENT_TYPE)
+        counts, key_ages, outbox, stock, refused = None, {}, {}, {}, 0
+    return Response(metrics.page(counts, key_ages, outbox, stock, refused), content_type=metrics.CONTENT_TYPE)
 
 
 def _ping() -> None:

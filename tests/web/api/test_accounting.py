@@ -73,7 +73,7 @@ def test_several_days_are_closed_and_entries_read_page_by_page(client: FlaskClie
     for number, day in enumerate(days, 1):
         put(db, number, day=day)
     assert [each["day"] for each in close(client, until=NEXT)["data"]] == days
-    rows = read_all(lambda cursor: get(client, "entries?limit=1" + (f"&cursor={cursor}" if cursor else "")))
+    rows = read_all(lambda cursor: get(client, "entries", limit=1, cursor=cursor or None))
     assert [row["date"] for row in rows] == days[::-1]
     found = get(client, "entries", from_=DAY, to=DAY, store="default", currency="SEK", reference=f"Z-default-{DAY}")
     assert len(found["data"]) == 1
