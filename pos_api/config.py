@@ -6,7 +6,7 @@ import io
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -198,11 +198,21 @@ _EVENT_DAYS = validate.Range(
 )
 
 
-_ACCOUNTING = validate.OneOf(["day", "sale"])
 _CLOSE_AT = validate.Regexp(r"(([01]\d|2[0-3]):[0-5]\d)?\Z", error="must be a time such as 05:00, or blank.")
 _YEAR_STARTS = validate.Regexp(
     r"(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])\Z", error="must be a month and a day such as 01-01 or 07-01."
 )
+
+
+def _accounting(env: Env) -> dict[str, Any]:
+    """The settings of the books."""
+    return {
+        "accounting_mode": env.str("ACCOUNTING", "day", validate=validate.OneOf(["day", "sale"])),
+        "accounting_close_at": env.str("ACCOUNTING_CLOSE_AT", "", validate=_CLOSE_AT),
+        "accounting_company": env.str("ACCOUNTING_COMPANY", "").strip(),
+        "accounting_orgnr": env.str("ACCOUNTING_ORGNR", "").strip(),
+        "accounting_year_starts": env.str("ACCOUNTING_YEAR_STARTS", "01-01", validate=_YEAR_STARTS),
+    }
 
 
 def _read(env: Env) -> Config:
@@ -243,9 +253,5 @@ def _read(env: Env) -> Config:
         reconcile_every=env.int("RECONCILE_EVERY", Config.reconcile_every, validate=validate.Range(0, 1440)),
         order_meta=_order_meta(env.list("ORDER_META", [])),
         outbound_allow=_networks(env.list("OUTBOUND_ALLOW", [])),
-        accounting_mode="sale" if env.str("ACCOUNTING", "day", validate=_ACCOUNTING) == "sale" else "day",
-        accounting_close_at=env.str("ACCOUNTING_CLOSE_AT", "", validate=_CLOSE_AT),
-        accounting_company=env.str("ACCOUNTING_COMPANY", "").strip(),
-        accounting_orgnr=env.str("ACCOUNTING_ORGNR", "").strip(),
-        accounting_year_starts=env.str("ACCOUNTING_YEAR_STARTS", Config.accounting_year_starts, validate=_YEAR_STARTS),
+        **_accounting(env),
     )

@@ -45,18 +45,14 @@ def save_newer(
     """
     stamp = {"changed_at": _SERVER_TIME} if stamped else {}
     for _ in range(_ATTEMPTS):
-        before = collection.find_one({"_id": state["_id"]})
-        if before is not None:
-            before.pop("changed_at", None)
+        before = _read(collection, state["_id"])
         if before is None:
             after = {**state, "rev": 1}
             if complete:
                 complete(after, None)
-            try:
-                collection.insert_one({**after, **stamp})
-            except DuplicateKeyError:
-                continue
-            return Saved("created", None, after)
+            if _insert(collection, {**after, **stamp}):
+                return Saved("created", None, after)
+            continue
         if before["sequence"] > state["sequence"]:
             return Saved("stale", before, before)
         after = {**state, **{name: before[name] for name in kept if name in before}, "rev": before["rev"]}
@@ -70,3 +66,20 @@ def save_newer(
         if collection.replace_one(unchanged_since, {**after, **stamp}).matched_count:
             return Saved("updated" if changed else "unchanged", before, after)
     raise RuntimeError(f"{state['_id']!r} kept changing while it was saved")
+
+
+def _read(collection: Collection[Any], identifier: str) -> Document | None:
+    """The stored document, without when it was changed."""
+    found: Document | None = collection.find_one({"_id": identifier})
+    if found is not None:
+        found.pop("changed_at", None)
+    return found
+
+
+def _insert(collection: Collection[Any], document: Document) -> bool:
+    """Insert a document; False where somebody else did."""
+    try:
+        collection.insert_one(document)
+    except DuplicateKeyError:
+        return False
+    return True

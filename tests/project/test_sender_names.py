@@ -13,6 +13,7 @@ from tests.paths import ROOT
 _NAMES = re.compile(r"woocommerce|karma|kaynko|kasperopay|paymentkit|stripe")
 _OF_SENDERS = ("senders/", "cli/")
 _ALLOWED = {
+    "accounting/accounts.py": "the account of payments at this provider, of who has set none",
     "config.py": "the kind of the default store",
     "outbox/envelopes.py": "forms of events that receivers made for these senders know",
     "outbox/model.py": "forms of events that receivers made for these senders know",

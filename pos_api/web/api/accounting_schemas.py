@@ -47,7 +47,7 @@ class Account(Schema):
     rate = fields.String(metadata={"description": "The VAT rate, in percent.", "example": "25"})
     group = fields.String(metadata={"description": "The product group, of revenue.", "example": "books"})
     method = fields.String(
-        metadata={"description": "The method of payment, or the kind of the provider.", "example": "stripe"}
+        metadata={"description": "The method of payment, or the kind of the provider.", "example": "swish"}
     )
     since = fields.String(metadata={"description": "The first day that it is for.", "example": "2026-04-01"})
 
@@ -219,7 +219,7 @@ class OfRate(Schema):
 class OfMethod(Schema):
     """What was paid and paid back by a method."""
 
-    method = fields.String(required=True, metadata={"example": "stripe"})
+    method = fields.String(required=True, metadata={"example": "swish"})
     paid = Money(required=True, metadata={"example": "175.00"})
     paid_back = Money(required=True, metadata={"example": "25.00"})
     total = Money(required=True, metadata={"example": "150.00"})
