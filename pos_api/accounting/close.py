@@ -8,13 +8,17 @@ again each time.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
+from pymongo.errors import DuplicateKeyError
+
 from pos_api.accounting import chain, lease, z_reports
+from pos_api.accounting.entered import entered_lines
 from pos_api.accounting.entries import Day, Entry, Line, Mode, Source, entries_of_day, entry_id
-from pos_api.accounting.lease import Lease
+from pos_api.accounting.lease import ClosedElsewhere, Lease
 from pos_api.accounting.refresh import refresh
 from pos_api.accounting.set_accounts import read as read_accounts
 from pos_api.accounting.stored import (
@@ -27,13 +31,15 @@ from pos_api.accounting.stored import (
 )
 from pos_api.common.batches import in_batches
 from pos_api.common.time import now
-from pos_api.database.client import DURABLE, Db, Document, make_durable
+from pos_api.database.client import Db, Document, make_durable
 from pos_api.errors import Invalid
 from pos_api.staff import audit
 from pos_api.stores.model import Store
 from pos_api.stores.registry import Stores
 
 _AT_ONCE = 500
+_RENEW_EVERY = 10.0
+"""Seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +64,8 @@ def close_day(db: Db, stores: Stores, store: Store, date: str, mode: Mode) -> li
         refresh(db, stores)
         _delete_left_lines(db)
         found = _candidates(db, store.id, date)
-        closed = [_close(db, held, store, currency, date, mode, found) for currency in _currencies(found)]
+        writer = _Writer(db, held)
+        closed = [_close(db, writer, store, currency, date, mode, found) for currency in _currencies(found)]
         _note_settled(db, found, date)
         make_durable(db)
         details["entries"] = [each for some in closed for each in some.entries][:100]
@@ -89,7 +96,7 @@ def _candidates(db: Db, store: str, date: str) -> _Found:
     held: dict[str, list[Line]] = {}
     currency_of: dict[str, str] = {}
     for some in in_batches((each["_id"] for each in stored), _AT_ONCE):
-        for document in db.accounting_lines.find({"source": {"$in": some}}):
+        for document in entered_lines(db, {"source": {"$in": some}}):
             held.setdefault(document["source"], []).extend(lines_of(document))
             currency_of[document["entry"]] = document["currency"]
     return _Found(stored, [source_of(each) for each in stored], held, currency_of)
@@ -101,12 +108,12 @@ def _currencies(found: _Found) -> list[str]:
     return sorted(booked | set(found.currency_of.values()))
 
 
-def _close(db: Db, held: Lease, store: Store, currency: str, date: str, mode: Mode, found: _Found) -> Closed:
+def _close(db: Db, writer: _Writer, store: Store, currency: str, date: str, mode: Mode, found: _Found) -> Closed:
     closing = f"{store.id}:{currency}:{date}"
     if db.accounting_closings.find_one({"_id": closing}) is not None:
         return Closed(store.id, date, currency, (), was_closed=True)
     day = _day(db, store.id, currency, date, mode, found)
-    made = [_make(db, held, entry) for entry in _entries(db, day, found)]
+    made = [writer.make(entry) for entry in _entries(db, day, found)]
     existing = sorted(each for each in day.entries if f":{currency}:{date}" in each)
     if made or existing:
         report = z_reports.of_day(db, store, date, currency, [each for each in found.stored if date in each["days"]])
@@ -149,20 +156,39 @@ def _closed_days(db: Db, store: str, currency: str, found: _Found) -> dict[str, 
     return closed
 
 
-def _make(db: Db, held: Lease, entry: Entry) -> str:
-    """Store an entry with the next number; returns its id."""
-    held.renew()
-    last = last_entry(db)
-    number, previous = (last["number"] + 1, last["hash"]) if last else (1, chain.START)
-    documents = line_documents(entry, number, held.token)
-    for some in in_batches(documents, _AT_ONCE):
-        db.accounting_lines.insert_many(some, ordered=False)
-    made = {"made_at": now(), "by": audit.actor().get("name", "")}
-    content = chain.digest(hashed_content(documents))
-    stored = chain.sealed(entry_document(entry, held.token, content, made), number, previous)
-    held.renew()
-    db.accounting_entries.with_options(write_concern=DURABLE).insert_one(stored)
-    return entry.id
+class _Writer:
+    """Makes entries, one after the other, under a lease."""
+
+    def __init__(self, db: Db, held: Lease) -> None:
+        self._db = db
+        self._held = held
+        last = last_entry(db)
+        self._number: int = last["number"] if last else 0
+        self._hash: str = last["hash"] if last else chain.START
+        self._renewed_at = float("-inf")
+
+    def make(self, entry: Entry) -> str:
+        """Store an entry with the next number; returns its id. Raises ClosedElsewhere where another process has the
+        lease, or made an entry of this number meanwhile."""
+        self._renew()
+        number = self._number + 1
+        documents = line_documents(entry, number, self._held.token)
+        for some in in_batches(documents, _AT_ONCE):
+            self._db.accounting_lines.insert_many(some, ordered=False)
+        made = {"made_at": now(), "by": audit.actor().get("name", "")}
+        content = chain.digest(hashed_content(documents))
+        stored = chain.sealed(entry_document(entry, self._held.token, content, made), number, self._hash)
+        try:
+            self._db.accounting_entries.insert_one(stored)
+        except DuplicateKeyError:
+            raise ClosedElsewhere from None
+        self._number, self._hash = number, stored["hash"]
+        return entry.id
+
+    def _renew(self) -> None:
+        if time.monotonic() - self._renewed_at >= _RENEW_EVERY:
+            self._held.renew()
+            self._renewed_at = time.monotonic()
 
 
 def last_entry(db: Db) -> Document | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pos_api.accounting import close, presentation, set_accounts
+from pos_api.accounting.entered import entered_lines
 from pos_api.accounting.entries import Mode
 from pos_api.accounting.refresh import refresh
 from pos_api.database.client import Db, Document
@@ -76,8 +77,7 @@ def sources(db: Db, entry: str, limit: int, after: str | None = None) -> list[Do
 
 def of_source(db: Db, source: str) -> list[str]:
     """The ids of the entries that have something of an order (`order:default:1`), a payment or a cash session."""
-    entries = (each["entry"] for each in db.accounting_lines.find({"source": source}, {"entry": 1}))
-    return list(dict.fromkeys(entries))
+    return list(dict.fromkeys(each["entry"] for each in entered_lines(db, {"source": source})))
 
 
 def drafts(db: Db, stores: Stores, wanted: Filter, mode: Mode) -> list[Document]:

@@ -240,6 +240,22 @@ def test_whoever_lost_the_lease_makes_no_entry(db: Db, stores: Stores, store: St
                 held.renew()
 
 
+def test_lines_of_an_entry_that_another_process_made_do_not_count(db: Db, stores: Stores, store: Store) -> None:
+    """A process that hung may go on to write lines under a number that another one has used meanwhile."""
+    put(db)
+    close_day(db, stores, store, DAY, "day")
+    [line] = db.accounting_lines.find()
+    db.accounting_lines.insert_one({**line, "_id": "late", "token": line["token"] + 7})
+    put(db, 2, day=NEXT)
+    close_day(db, stores, store, NEXT, "day")
+    put(db, net="80.00")
+    refresh(db, stores)
+    as_if_changed_on(db, "2026-11-04")
+    close_day(db, stores, store, "2026-11-04", "day")
+    assert entered(db) == {"1900": "225.00", "2610": "-45.00", "3001": "-180.00"}
+    assert list(verify.problems(db)) == []
+
+
 WRITES = ["insert_many", "insert_one", "update_many"]
 
 
