@@ -8,7 +8,7 @@ of these the one that is valid since the latest day.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -268,16 +268,3 @@ def _day(value: Any) -> str | None:
     except ValueError:
         pass
     raise ValueError("has a since that is no day, such as 2026-04-01")
-
-
-def without_own_account(accounts: Accounts, purposes: Iterable[tuple[Purpose, str]]) -> list[str]:
-    """Which of these, each with a day on which it occurred, have no account of their rate from then on and so would
-    take the one of all others: in words, each once."""
-    missed: dict[str, None] = {}
-    for purpose, day in purposes:
-        if purpose.role not in ("revenue", "vat") or purpose.rate in ("", "0"):
-            continue
-        found = accounts._find(Purpose(purpose.role, purpose.rate), day)
-        if found is not None and found.rate is None:
-            missed[f"{described(Purpose(purpose.role, purpose.rate))} on {day}"] = None
-    return list(missed)

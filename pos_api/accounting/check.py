@@ -190,8 +190,19 @@ def _others(facts: _Facts, currency: str, since: str, until: str, stores: Stores
     if facts.stored:
         local_day = stores.get(facts.stored["store"]).local_day
         amounts = (amount for at, amount in facts.payments.get(currency, []) if since <= local_day(at) <= until)
-        others["paid"] = sum(amounts, _ZERO)
+        others["paid"] = sum(amounts, _ZERO) + _as_shop_says(facts.bookings, currency, since, until)
     return others
+
+
+def _as_shop_says(bookings: Sequence[Booking], currency: str, since: str, until: str) -> Decimal:
+    """What was paid on these days because the shop says so, without a payment."""
+    amounts = (
+        each.amount
+        for each in bookings
+        if each.purpose.role == "payment" and each.currency == currency and since <= (each.day or "") <= until
+        if each.event == "paid" or (each.event.startswith("paid_back:") and each.event.count(":") == 1)
+    )
+    return sum(amounts, _ZERO)
 
 
 def _unexplained(facts: _Facts, currency: str, bookings: Sequence[Booking], whole: Amounts) -> Amounts:
@@ -237,7 +248,7 @@ def _because(facts: _Facts, currency: str, whole: Amounts, since: str, until: st
     """Why entries and figures of the period differ, in words."""
     if facts.stored and facts.stored.get("refused"):
         return str(facts.stored["refused"])
-    reasons: list[str] = []
+    reasons = ["cash that was counted"] if facts.source.startswith("session:") else []
     all_entered = _measures((role, amount) for of, _, role, amount in facts.entered if of == currency)
     if all_entered != whole:
         reasons.append("not all of it is entered yet")
@@ -246,6 +257,4 @@ def _because(facts: _Facts, currency: str, whole: Amounts, since: str, until: st
         reasons.append(f"entered on {', '.join(days[:5])}")
     if facts.order and not since <= facts.order["day"] <= until:
         reasons.append(f"the order is of {facts.order['day']}")
-    if any(each.event == "paid" for each in facts.bookings):
-        reasons.append("paid as the shop says")
     return "; ".join(reasons)

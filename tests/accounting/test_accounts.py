@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pos_api.accounting.accounts import DEFAULT, Accounts, Row, described, read_accounts, without_own_account
+from pos_api.accounting.accounts import DEFAULT, Accounts, Row, described, read_accounts
 from pos_api.accounting.model import Purpose, Refused
 from pos_api.errors import Invalid
 
@@ -99,11 +99,6 @@ def test_a_role_without_an_account_for_everything_else_is_a_gap() -> None:
     with pytest.raises(Invalid) as refused:
         read_accounts(shown)
     assert refused.value.details == {"rows": "need one for everything else of each of these roles: vat"}
-
-
-def test_rates_that_occur_and_have_no_account_of_their_own_are_named() -> None:
-    occurred = [(Purpose("vat", "8"), DAY), (Purpose("vat", "25"), DAY), (Purpose("revenue", "8", "x"), DAY)]
-    assert without_own_account(DEFAULT, occurred) == ["VAT 8 % on 2026-03-31", "Sales 8 % on 2026-03-31"]
 
 
 def test_purposes_in_words() -> None:
