@@ -60,7 +60,7 @@ def close_day(db: Db, stores: Stores, store: Store, date: str, mode: Mode) -> li
     closing one."""
     if date > store.local_day(now()):
         raise Invalid(f"{date} has not come yet in the time zone of {store.id} ({store.timezone}).")
-    with lease.closing(db) as held, audit.act(db, "accounting.closed", target=f"{store.id} {date}") as details:
+    with lease.closing(db) as held:
         refresh(db, stores)
         _delete_left_lines(db)
         found = _candidates(db, store.id, date)
@@ -68,7 +68,6 @@ def close_day(db: Db, stores: Stores, store: Store, date: str, mode: Mode) -> li
         closed = [_close(db, writer, store, currency, date, mode, found) for currency in _currencies(found)]
         _note_settled(db, found, date)
         make_durable(db)
-        details["entries"] = [each for some in closed for each in some.entries][:100]
         return [each for each in closed if each.entries or each.was_closed]
 
 

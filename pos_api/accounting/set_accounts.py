@@ -32,7 +32,7 @@ def save(db: Db, document: dict[str, Any]) -> Document:
     accounts, groups = read_accounts(document), read_groups(document.get("groups", []))
     new = {**accounts.document(), "groups": groups.rows()}
     before = shown(db)
-    with audit.act(db, "accounting.accounts.changed", details={"before": before["rows"], "after": new["rows"]}):
+    with audit.act(db, "books.accounts", details={"before": before["rows"], "after": new["rows"]}):
         db.accounting_state.replace_one(_ACCOUNTS, {**_ACCOUNTS, **new, "changed_at": now()}, upsert=True)
         make_durable(db)
     return new

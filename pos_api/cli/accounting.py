@@ -84,15 +84,17 @@ def close_days(config: Config, db: Db, /, store: str | None, day: str | None, un
         raise click.UsageError("Give --day or --until, and not both.")
     stores = Stores(db, config)
     for each in _stores(stores, store):
-        if until:
-            closed = list(close.close_until(db, stores, each, until, config.accounting_mode))
-        else:
-            closed = close.close_day(db, stores, each, day or _yesterday(each), config.accounting_mode)
+        asked = {"until": until} if until else {"day": day or _yesterday(each)}
+        with audit.act(db, "books.closed", target=each.id, details=asked):
+            if until:
+                closed = list(close.close_until(db, stores, each, until, config.accounting_mode))
+            else:
+                closed = close.close_day(db, stores, each, asked["day"], config.accounting_mode)
         for one in closed:
             what = "was closed before" if one.was_closed else f"closed: {', '.join(one.entries[:5])}"
             say(f"{each.id} {one.date} {one.currency} {what}")
         if not closed:
-            say(f"{each.id} {until or day or _yesterday(each)}: there is nothing to close.")
+            say(f"{each.id} {until or asked['day']}: there is nothing to close.")
 
 
 def _yesterday(store: Store) -> str:
@@ -147,7 +149,7 @@ def export(
     **wanted: str | None,
 ) -> None:
     """Write entries to a file for a bookkeeping program. The same entries are the same export, with the same bytes."""
-    with audit.act(db, "accounting.exported", details={"format": file_format, "new": new}) as details:
+    with audit.act(db, "books.exported", details={"format": file_format, "new": new}) as details:
         if number is not None:
             exported = exports.again(db, number)
         else:

@@ -133,10 +133,12 @@ def close_days(wanted: Document) -> Any:
     what has changed of days that were closed before. A closed day is never opened again."""
     store, config = _store(wanted["store"]), services().config
     of = services().db, services().stores, store
-    if "day" in wanted:
-        closed = close.close_day(*of, wanted["day"].isoformat(), config.accounting_mode)
-    else:
-        closed = list(close.close_until(*of, wanted["until"].isoformat(), config.accounting_mode))
+    asked: Document = {name: wanted[name].isoformat() for name in ("day", "until") if name in wanted}
+    with audit.act(services().db, "books.closed", target=store.id, details=asked):
+        if "day" in asked:
+            closed = close.close_day(*of, asked["day"], config.accounting_mode)
+        else:
+            closed = list(close.close_until(*of, asked["until"], config.accounting_mode))
     made = any(each.entries for each in closed)
     message = None if made else "It was closed before." if closed else "There is nothing to close."
     rows = [
@@ -235,7 +237,7 @@ def export_entries(query: Document) -> Any:
     the same export, with the same bytes."""
     wanted = _filter(query)
     asked = {"format": query["format"], "new": query["new"], **wanted.query()}
-    with audit.act(services().db, "accounting.exported", details=asked) as details:
+    with audit.act(services().db, "books.exported", details=asked) as details:
         exported = exports.export(services().db, services().config, query["format"], wanted, new=query["new"])
         details["number"] = exported.number
     return _file(exported)
@@ -260,7 +262,7 @@ def list_exports(query: Document) -> Any:
 @blp.response(200, schema={"type": "string", "format": "binary"}, content_type="application/octet-stream")
 def get_export(number: int) -> Any:
     """The file of an export, with the same bytes as before."""
-    audit.record(services().db, "accounting.exported", details={"number": number})
+    audit.record(services().db, "books.exported", details={"number": number})
     return _file(exports.again(services().db, number))
 
 

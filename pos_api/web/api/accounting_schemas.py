@@ -304,7 +304,7 @@ class CheckedSource(CheckedCurrency):
 class Checked(Schema):
     """The proof of a period: whether each difference is explained."""
 
-    is_explained = fields.Boolean(required=True)
+    is_explained = fields.Boolean(required=True, metadata={"description": "Nothing is unexplained.", "example": True})
     currencies = fields.List(fields.Nested(CheckedCurrency), required=True)
     differences = fields.List(
         fields.Nested(CheckedSource),

@@ -22,6 +22,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from pos_api import cli
+from pos_api.accounting.accounts import DEFAULT
 from pos_api.catalogue import staff_actions
 from pos_api.config import Config
 from pos_api.database.client import Db, Document
@@ -82,6 +83,8 @@ ROUTES: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "PUT /api/webhook-endpoints/<subscription>": ({"json": {"status": "disabled"}}, "webhook.changed"),
     "DELETE /api/webhook-endpoints/<subscription>": ({}, "webhook.deleted"),
+    "PUT /api/accounting/accounts": ({"json": DEFAULT.document()}, "books.accounts"),
+    "POST /api/accounting/close": ({"json": {"store": "default", "day": "2026-11-22"}}, "books.closed"),
     "POST /api/auth/logout": ({}, "login.ended"),  # the last: it ends the token that all are sent with
 }
 
@@ -106,6 +109,10 @@ _FILTERS: dict[str, tuple[dict[str, str], dict[str, str]]] = {
 """What is asked for, and what of it is recorded."""
 
 READING = {
+    "accounting check": "shows what differs",
+    "accounting entries": "shows entries",
+    "accounting export": "needs entries: tests/cli/test_accounting.py shows its entry in the audit",
+    "accounting z-report": "shows a day",
     "audit": "shows the audit",
     "import-database": "needs a shop's database, and is recorded as `import` is: both call the importer",
     "inbox": "shows the inbox",
@@ -148,6 +155,8 @@ COMMANDS: list[tuple[str, str, str]] = [
     ("customer export a@b.example", "", "customer.exported"),
     ("customer erase a@b.example --yes", "", "customer.erased"),
     ("figures rebuild", "", "figures.rebuilt"),
+    ("accounting accounts --set accounts.json", "", "books.accounts"),
+    ("accounting close --store default --day 2026-11-22", "", "books.closed"),
     ("backup file", "", "backup.written"),
     ("restore --force file", "", "backup.restored"),
     ("subscription add https://erp.example/", "", "webhook.created"),
@@ -276,6 +285,7 @@ def run(config: Config, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iter
 
 def test_every_command_that_changes_something_leaves_an_entry(run: Any, client: FlaskClient, db: Db) -> None:
     event = park(client)
+    Path("accounts.json").write_text(json.dumps(DEFAULT.document()))
     with serving(FakeShop()) as fake:
         fake.products[1] = shop_product(1, "A", 10)
         values = {"url": fake.url, "key": KEY, "secret": SECRET, "event": event}

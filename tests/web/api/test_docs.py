@@ -23,12 +23,14 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from pos_api.accounting.close import close_until
 from pos_api.cash import apply as cash
 from pos_api.catalogue import staff_actions
 from pos_api.config import Config
 from pos_api.database.client import Db
 from pos_api.senders.registry import SENDERS
 from pos_api.staff import token_claims
+from pos_api.stores.registry import Stores
 from pos_api.subscriptions import apply as subscriptions
 from tests.cash.sessions import cash_session
 from tests.paths import ROOT, TESTS
@@ -138,6 +140,11 @@ def api(app: Flask, client: FlaskClient, db: Db) -> Any:
     return schemathesis.openapi.from_wsgi("/api-docs/openapi.json", app)
 
 
+def app_stores(client: FlaskClient) -> Stores:
+    stores: Stores = client.application.extensions["pos"].stores
+    return stores
+
+
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 FUZZ = settings(
     max_examples=12, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
@@ -184,6 +191,22 @@ def test_real_orders_are_as_the_document_says(api: Any, client: FlaskClient, con
         holds(route, None, {"limit": 200})
     holds("/api/webhooks/orders/stats", None, {"from": "2026-11-01", "to": "2026-11-30"})
     holds("/api/webhooks/health", **KEY)
+    store = app_stores(client).get("default")
+    list(close_until(db, app_stores(client), store, "2026-11-22", "day"))
+    days = {"from": "2026-11-22", "to": "2026-11-22"}
+    for route, query in (
+        ("accounts", {}),
+        ("entries", {"limit": 200}),
+        ("refused", {}),
+        ("z-report", {"store": "default", "day": "2026-11-22"}),
+        ("check", days),
+        ("export", {"format": "csv"}),
+        ("exports", {}),
+    ):
+        holds(f"/api/accounting/{route}", None, query)
+    for entry in db.accounting_entries.find():
+        holds("/api/accounting/entries/{entry}", {"entry": entry["_id"]})
+        holds("/api/accounting/entries/{entry}/sources", {"entry": entry["_id"]})
 
 
 @pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
