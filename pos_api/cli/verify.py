@@ -22,8 +22,9 @@ from pos_api.staff import audit
 @with_db
 @with_config
 def verify_stock(config: Config, db: Db, /, repair: bool) -> None:
-    """Prove that stock is right (ledgers, products and orders), that shops with stock sync were sent each movement once,
-    which they are asked, and that no entry of the books was changed. Exit status 1 when something is (still) wrong."""
+    """Prove that stock is right (ledgers, products and orders), that shops with stock sync were sent each movement
+    once, which they are asked, and that no entry of the books was changed. Exit status 1 when something is (still)
+    wrong."""
     found = left = 0
     recorded: AbstractContextManager[Document] = audit.act(db, "stock.repaired") if repair else nullcontext({})
     with recorded as details:
