@@ -30,6 +30,7 @@ from pos_api.web.services import services
 blp = Blueprint("accounting", __name__, url_prefix="/api/accounting", description="The books")
 MOST_DIFFERENCES = 1_000
 _MOST_REFUSED = 1_000
+_LONGEST_NUMBER = 18
 _PAGE_POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 
@@ -256,14 +257,17 @@ def list_exports(query: Document) -> Any:
     return jsonify(success(list(rows), page=info))
 
 
-@blp.get("/exports/<int:number>")
+@blp.get("/exports/<string:number>")
 @staff("manager")
 @fails_with(404)
 @blp.response(200, schema={"type": "string", "format": "binary"}, content_type="application/octet-stream")
-def get_export(number: int) -> Any:
+def get_export(number: str) -> Any:
     """The file of an export, with the same bytes as before."""
-    audit.record(services().db, "books.exported", details={"number": number})
-    return _file(exports.again(services().db, number))
+    if not (number.isascii() and number.isdecimal() and len(number) < _LONGEST_NUMBER):
+        raise NotFound(f"There is no export {number[:80]!r}.")
+    exported = exports.again(services().db, int(number))
+    audit.record(services().db, "books.exported", details={"number": exported.number})
+    return _file(exported)
 
 
 def _file(exported: exports.Exported) -> Response:
