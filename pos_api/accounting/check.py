@@ -88,7 +88,8 @@ def check(db: Db, stores: Stores, since: str, until: str, store: str | None = No
     refresh(db, stores)
     proof = Proof()
     seen: set[str] = set()
-    for some in in_batches(_concerned(db, since, until, store), _AT_ONCE):
+    of = [each.id for each in stores.all() if store in (None, each.id)]
+    for some in in_batches(_concerned(db, since, until, of), _AT_ONCE):
         new = [source for source in dict.fromkeys(some) if source not in seen]
         seen.update(new)
         for row in _rows(db, stores, new, since, until):
@@ -96,19 +97,19 @@ def check(db: Db, stores: Stores, since: str, until: str, store: str | None = No
     return proof
 
 
-def _concerned(db: Db, since: str, until: str, store: str | None) -> Iterator[str]:
+def _concerned(db: Db, since: str, until: str, stores: list[str]) -> Iterator[str]:
     """The sources that have something in entries of these days, that figures have on them, or that were paid on
     them."""
-    of_store = {} if store is None else {"store": store}
-    entered = {"date": {"$gte": since, "$lte": until}, **of_store}
+    of_stores, between = {"store": {"$in": stores}}, {"$gte": since, "$lte": until}
+    entered = {"date": between, **of_stores}
     for line in db.accounting_lines.find(entered, {"source": 1}):  # one too many does no harm
         yield line["source"]
     start, end = date.fromisoformat(since) - timedelta(days=2), date.fromisoformat(until) + timedelta(days=2)
     bounds = {"$gte": datetime.combine(start, time.min), "$lte": datetime.combine(end, time.max)}
-    made = {**of_store, "created_at": bounds, "day": {"$gte": since, "$lte": until}}
+    made = {**of_stores, "created_at": bounds, "day": between}
     for order in db.orders.find(made, {"_id": 1}):
         yield f"order:{order['_id']}"
-    for source in db.accounting_sources.find({"days": {"$gte": since, "$lte": until}, **of_store}, {"_id": 1}):
+    for source in db.accounting_sources.find({**of_stores, "days": {"$elemMatch": between}}, {"_id": 1}):
         yield source["_id"]
 
 

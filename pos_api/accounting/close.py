@@ -66,7 +66,7 @@ def close_day(db: Db, stores: Stores, store: Store, date: str, mode: Mode) -> li
         found = _candidates(db, store.id, date)
         writer = _Writer(db, held)
         closed = [_close(db, writer, store, currency, date, mode, found) for currency in _currencies(found)]
-        _note_settled(db, found, date)
+        _note_entered(db, store.id, found, date)
         make_durable(db)
         return [each for each in closed if each.entries or each.was_closed]
 
@@ -90,8 +90,10 @@ class _Found:
 
 def _candidates(db: Db, store: str, date: str) -> _Found:
     """The sources that have bookings of a day, and those that changed since they were entered."""
-    wanted = {"store": store, "$or": [{"days": date}, {"changed": True}]}
-    stored = cast("list[StoredSource]", list(db.accounting_sources.find(wanted).sort("_id", 1)))
+    sources = db.accounting_sources
+    found = [*sources.find({"store": store, "days": date}), *sources.find({"store": store, "changed": True})]
+    by_id = {each["_id"]: each for each in cast("list[StoredSource]", found)}
+    stored = [by_id[source] for source in sorted(by_id)]
     held: dict[str, list[Line]] = {}
     currency_of: dict[str, str] = {}
     for some in in_batches((each["_id"] for each in stored), _AT_ONCE):
@@ -204,12 +206,30 @@ def _delete_left_lines(db: Db) -> None:
     db.accounting_lines.delete_many({"number": number, "token": {"$ne": token}})
 
 
-def _note_settled(db: Db, found: _Found, date: str) -> None:
-    """Note of the sources whose changes are entered now that they are, but for those that changed since."""
-    settled = [each for each in found.stored if each.get("changed") and each["changed_on"] <= date]
-    for some in in_batches(settled, _AT_ONCE):
-        as_read = [{"_id": each["_id"], "version": each["version"]} for each in some]
-        db.accounting_sources.update_many({"$or": as_read}, {"$unset": {"changed": ""}})
+def _note_entered(db: Db, store: str, found: _Found, date: str) -> None:
+    """Note of the sources that the day is closed, and that what changed of them is entered, also of other closed days;
+    but not of those that changed since they were read."""
+    for some in in_batches(found.stored, _AT_ONCE):
+        settled = [each for each in some if each.get("changed") and each["changed_on"] <= date]
+        late = _closed(db, store, {key for each in settled for key in each["open"]})
+        of_day = {"$pull": {"open": {"$gte": date, "$lt": _after(date)}}}
+        _update(db, [each for each in some if date in each["days"]], of_day)
+        _update(db, settled, {"$unset": {"changed": ""}, "$pull": {"open": {"$in": sorted(late)}}})
+
+
+def _update(db: Db, as_read: Sequence[StoredSource], update: Document) -> None:
+    if as_read:
+        these = [{"_id": each["_id"], "version": each["version"]} for each in as_read]
+        db.accounting_sources.update_many({"$or": these}, update)
+
+
+def _closed(db: Db, store: str, days: Iterable[str]) -> set[str]:
+    """Which of these days, each with its currency (`2026-11-22:SEK`), are closed."""
+    closings = {
+        f"{store}:{currency}:{day}": f"{day}:{currency}" for day, _, currency in (d.partition(":") for d in days)
+    }
+    found = db.accounting_closings.find({"_id": {"$in": list(closings)}}, {"_id": 1}) if closings else ()
+    return {closings[each["_id"]] for each in found}
 
 
 # --- several days -------------------------------------------------------------------------------------------------
@@ -225,13 +245,18 @@ def close_until(db: Db, stores: Stores, store: Store, until: str, mode: Mode) ->
 
 def open_days(db: Db, store: str, until: str, since: str = "") -> list[str]:
     """The days of a store, from one to another, that have bookings in a currency in which they are not closed."""
+    between = {"$gte": since, "$lt": _after(until)}
     pipeline: list[Document] = [
-        {"$match": {"store": store, "days": {"$gte": since, "$lte": until}}},
-        {"$unwind": "$bookings"},
-        {"$match": {"bookings.day": {"$gte": since, "$lte": until}}},
-        {"$group": {"_id": {"day": "$bookings.day", "currency": "$bookings.currency"}}},
+        {"$match": {"store": store, "open": {"$elemMatch": between}}},
+        {"$project": {"open": 1}},
+        {"$unwind": "$open"},
+        {"$match": {"open": between}},
+        {"$group": {"_id": "$open"}},
     ]
-    days = [each["_id"] for each in db.accounting_sources.aggregate(pipeline)]
-    closings = {f"{store}:{each['currency']}:{each['day']}": each["day"] for each in days}
-    closed = {each["_id"] for each in db.accounting_closings.find({"_id": {"$in": list(closings)}}, {"_id": 1})}
-    return sorted({day for closing, day in closings.items() if closing not in closed})
+    found = {str(each["_id"]) for each in db.accounting_sources.aggregate(pipeline)}
+    return sorted({each.partition(":")[0] for each in found - _closed(db, store, found)})
+
+
+def _after(day: str) -> str:
+    """What comes in order after all of a day (`2026-11-22:SEK`) and before all of the next."""
+    return f"{day};"

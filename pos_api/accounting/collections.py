@@ -45,6 +45,7 @@ COLLECTIONS = (
         "what each order, payment and cash session means in the books as it is now",
         (
             IndexModel([("store", ASCENDING), ("days", ASCENDING)]),
+            IndexModel([("store", ASCENDING), ("open", ASCENDING)]),
             IndexModel("store", name="changed", partialFilterExpression={"changed": True}),
             IndexModel("payments"),
             present("refused"),

@@ -169,12 +169,16 @@ def _after(means: Means, source: str, before: StoredSource | None, now: WorkedOu
     if not now.refused:
         found, known_on = dated(now.bookings, known_on, today)
         bookings = [booking_document(each) for each in found]
+    booked = sorted({f"{each['day']}:{each['currency']}" for each in bookings})
+    closed = set(before["booked"]) - set(before["open"]) if before else set()
     after: StoredSource = {
         "_id": source,
         "store": now.store,
         "reference": now.reference,
         "bookings": bookings,
         "days": sorted({each["day"] for each in bookings}),
+        "booked": booked,
+        "open": [each for each in booked if each not in closed],
         "known_on": known_on,
         "groups": dict(now.groups),
         "payments": list(now.payments),

@@ -16,6 +16,7 @@ class StoredSource(TypedDict):
     """An order (`order:…`), payment of no order (`payment:…`) or cash session (`session:…`), and its bookings.
     * `store`, whose books they are in; `reference`, how people call it;
     * `days`, all days that it has bookings of;
+    * `booked` has these with their currencies (`2026-11-22:SEK`), and `open` those of them that it was not entered for;
     * `known_on`, by event, the day on which that became known, where nobody says when it happened;
     * `groups`, by product, the product group that it was booked with first;
     * `payments`, the payments that are part of it;
@@ -30,6 +31,8 @@ class StoredSource(TypedDict):
     reference: str
     bookings: list[Document]
     days: list[str]
+    booked: list[str]
+    open: list[str]
     known_on: dict[str, str]
     groups: dict[str, str]
     payments: list[str]

@@ -127,7 +127,12 @@ def test_an_order_that_stays_costs_nothing_at_later_closings(db: Db, stores: Sto
     as_of_then(db, stores)
     close_day(db, stores, store, DAY, "day")
     assert db.accounting_sources.count_documents({"changed": True}) == 0
+    assert db.accounting_sources.count_documents({"open": {"$ne": []}}) == 0
     assert close._candidates(db, "default", NEXT).stored == []
+    put(db, refunds=[{"id": 7, "amount": Decimal128("1.00"), "created_at": datetime.now(UTC)}])
+    refresh(db, stores)
+    [source] = db.accounting_sources.find()
+    assert source["open"] == source["booked"][1:], "the day that was closed stays closed"
 
 
 def as_of_then(db: Db, stores: Stores) -> None:
@@ -212,6 +217,18 @@ def test_an_order_whose_currency_was_wrong_is_taken_out_of_that_one(db: Db, stor
             if line["account"] == "1900"
         ]
         assert sum(cash) == expected, currency
+
+
+def test_a_day_that_was_closed_before_an_order_came_is_not_open_for_it(db: Db, stores: Stores, store: Store) -> None:
+    put(db)
+    close_day(db, stores, store, DAY, "day")
+    put(db, 2)
+    refresh(db, stores)
+    as_if_changed_on(db, NEXT)
+    [closed] = close_day(db, stores, store, NEXT, "day")
+    assert closed.entries == (f"correction:default:SEK:{NEXT}:day:default:SEK:{DAY}",)
+    assert db.accounting_sources.count_documents({"open": {"$ne": []}}) == 0
+    assert open_days(db, "default", NEXT) == []
 
 
 def test_open_days_are_closed_by_hand_the_earliest_first(db: Db, stores: Stores, store: Store) -> None:

@@ -43,9 +43,9 @@ def test_a_sie_file_to_the_byte() -> None:
 #FORMAT PC8
 #GEN 20260126
 #SIETYP 4
-#ORGNR "556677-8899"
+#ORGNR 556677-8899
 #FNAMN "Åhlström & Söner AB"
-#VALUTA "SEK"
+#VALUTA SEK
 #KONTO 1930 "Stripe"
 #KONTO 2620 "Output VAT 12 %"
 #KONTO 2890 "Tips to staff"

@@ -6,6 +6,7 @@ replaced by what reads alike, or else by `?`, so that a reader sees that somethi
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator
 from datetime import date
@@ -18,6 +19,7 @@ SERIES = "P"
 """The series of the entries. A series of their own, as an import can be undone only while nothing else is in it."""
 MOST_TEXT = 50
 """Programs refuse longer texts of entries."""
+_CODE = re.compile("[A-Za-z0-9-]+", re.ASCII)
 _LIKE = {"€": "EUR", "–": "-", "—": "-", "−": "-", "’": "'", "‘": "'", "“": '"', "”": '"', "…": "...", "\\": "/"}
 
 
@@ -57,10 +59,10 @@ def _lines(export: Export) -> Iterator[str]:
     yield "#FORMAT PC8"
     yield f"#GEN {_date(export.exported_on)}"
     yield "#SIETYP 4"
-    yield f"#ORGNR {_text(export.company.number)}"
+    yield f"#ORGNR {_code(export.company.number)}"
     yield f"#FNAMN {_text(export.company.name, 100)}"
     if export.entries:
-        yield f"#VALUTA {_text(export.entries[0].currency)}"
+        yield f"#VALUTA {_code(export.entries[0].currency)}"
     accounts = {line.account for entry in export.entries for line in entry.lines}
     for account in sorted(accounts):
         yield f"#KONTO {account} {_text(export.name_of(account), 100)}"
@@ -82,6 +84,11 @@ def _date(day: str) -> str:
 
 def _amount(amount: Decimal) -> str:
     return f"{amount:.2f}"
+
+
+def _code(text: str) -> str:
+    """A number or a code as a field, without the quotes that it does not need: some readers keep them."""
+    return text if _CODE.fullmatch(text) else _text(text)
 
 
 def _text(text: str, most: int = MOST_TEXT) -> str:
