@@ -64,7 +64,7 @@ def _each(order: Order, of: Sold, rules: Rules, currency: str) -> Iterator[Given
             amounts, is_complete = defaultdict(Decimal, left), True
         else:
             amounts = _of_lines(order, of, refund, rules, currency)
-        _add_rest(amounts, amount - sum(amounts.values(), ZERO), of, refund, currency)
+        _add_rest(amounts, amount - sum(amounts.values(), ZERO), left, of, refund, currency)
         for purpose, part in amounts.items():
             left[purpose] -= part
         name = str(refund.get("id") or f"n{number}")
@@ -83,10 +83,8 @@ def _of_lines(order: Order, of: Sold, refund: Mapping[str, Any], rules: Rules, c
         exact[Purpose("vat", rate)] += decimal(tax["total"])
     amounts = defaultdict(Decimal, {purpose: cents(amount, currency) for purpose, amount in exact.items()})
     if shipping := cents(decimal(refund.get("shipping_total")), currency):
-        weights = of.of_roles("shipping")
-        weights = weights if sum(weights.values(), ZERO) else {Purpose("shipping"): Decimal(1)}
-        for purpose, part in spread(shipping, weights, currency).items():
-            amounts[purpose] += part
+        sold = {purpose: amount for purpose, amount in of.of_roles("shipping").items() if amount > 0}
+        _add(amounts, spread(shipping, sold or {Purpose("shipping"): Decimal(1)}, currency))
     return amounts
 
 
@@ -101,18 +99,39 @@ def _purpose_of(line: Mapping[str, Any], order: Order, of: Sold, rules: Rules) -
 
 
 def _add_rest(
-    amounts: dict[Purpose, Decimal], rest: Decimal, of: Sold, refund: Mapping[str, Any], currency: str
+    amounts: dict[Purpose, Decimal],
+    rest: Decimal,
+    left: Mapping[Purpose, Decimal],
+    of: Sold,
+    refund: Mapping[str, Any],
+    currency: str,
 ) -> None:
-    """Add what a refund pays back and its lines do not say: a cent or two are rounding; else it is of the fees, where
-    it has lines and the order has fees, as refunds do not name these; else of all that was sold."""
-    if not rest:
-        return
+    """Add what a refund pays back and its lines do not say: a cent or two are rounding; else it is of what is left of
+    the fees, where the refund has lines or VAT, as it does not name these; and the rest of the goods."""
     lines = len(refund.get("line_items", ()))
     if lines and abs(rest) <= _CENT * (lines + 1) / 2:
         amounts[Purpose("rounding")] += rest
         return
-    fees, goods = of.of_roles("fee"), of.of_roles("revenue", "fee", "shipping")
-    weights = fees if "line_items" in refund and sum(fees.values(), ZERO) else of.of_roles("revenue")
-    weights = next((each for each in (weights, goods) if sum(each.values(), ZERO)), {Purpose("revenue"): Decimal(1)})
-    for purpose, part in spread(rest, weights, currency).items():
+    if lines or refund.get("taxes"):
+        fees = {each: left[each] for each in of.of_roles("fee") if left[each] > 0}
+        of_fees = min(rest, sum(fees.values(), ZERO))
+        if of_fees > 0:
+            _add(amounts, spread(of_fees, fees, currency))
+            rest -= of_fees
+    if rest:
+        _add(amounts, spread(rest, _goods(of), currency))
+
+
+def _goods(of: Sold) -> Mapping[Purpose, Decimal]:
+    """What an amount without lines is of: the goods, else the fees. Where nothing but shipping was sold it is of goods
+    by the VAT rates of that, as in figures such an amount is never of shipping."""
+    for role in ("revenue", "fee"):
+        if found := {purpose: amount for purpose, amount in of.of_roles(role).items() if amount > 0}:
+            return found
+    shipping = {Purpose("revenue", each.rate): amount for each, amount in of.of_roles("shipping").items() if amount > 0}
+    return shipping or {Purpose("revenue"): Decimal(1)}
+
+
+def _add(amounts: dict[Purpose, Decimal], more: Mapping[Purpose, Decimal]) -> None:
+    for purpose, part in more.items():
         amounts[purpose] += part

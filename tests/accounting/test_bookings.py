@@ -420,3 +420,60 @@ def test_a_session_with_cash_missing() -> None:
     assert by_day(bookings_of_session(session, expected, rules(TILL))) == {
         "2026-06-12": {"payment cash": "-2.50", "cash_difference": "2.50"}
     }
+
+
+def _amounts(order: Order, event: str) -> dict[str, str]:
+    found = [each for each in bookings_of(order, (), rules()) if each.event == event]
+    return {name: f"{amount:f}" for name, amount in sums(found).items()}
+
+
+_RATE_25 = {"rate_id": 1, "rate_percent": "25"}
+
+
+def test_an_amount_paid_back_of_an_order_with_free_goods_is_not_of_shipping_as_in_figures() -> None:
+    order = shop_order(
+        row(
+            total="61.25",
+            total_tax="12.25",
+            shipping_total="49.00",
+            shipping_tax="12.25",
+            line_items=[{"id": 1, "sku": "A", "quantity": 1, "total": "0", "total_tax": "0", "tax_class": ""}],
+            shipping_lines=[{"id": 2, "total": "49.00", "total_tax": "12.25"}],
+            tax_lines=[{**_RATE_25, "tax_total": "0", "shipping_tax_total": "12.25"}],
+            refunds=[{"id": 7, "amount": "10.00", "line_items": []}],
+        )
+    )
+    assert _amounts(order, "refund:7") == {"under_way": "-10.00", "revenue 25": "10.00"}
+    assert_ties_out(order, bookings_of(order, (), rules()))
+
+
+@pytest.mark.parametrize(
+    ("refund", "expected"),
+    [
+        ({"amount": "60.00", "line_items": []}, {"under_way": "-60.00", "revenue 25": "60.00"}),
+        (
+            {"amount": "12.50", "line_items": [], "fee_lines": [{"id": 8, "total": "-10.00", "total_tax": "-2.50"}]},
+            {"under_way": "-12.50", "fee 25": "10.00", "vat 25": "2.50"},
+        ),
+        (
+            {"amount": "37.50", "line_items": [], "fee_lines": [{"id": 8, "total": "-10.00", "total_tax": "-2.50"}]},
+            {"under_way": "-37.50", "fee 25": "10.00", "revenue 25": "25.00", "vat 25": "2.50"},
+        ),
+    ],
+    ids=["an amount", "the fee", "the fee and more"],
+)
+def test_what_is_paid_back_of_fees_is_never_more_than_they_were(refund: Any, expected: dict[str, str]) -> None:
+    for each in refund.get("fee_lines", ()):
+        each["taxes"] = [{"id": 1, "total": "-2.50"}]
+    order = shop_order(
+        row(
+            total="137.50",
+            total_tax="27.50",
+            line_items=[{"id": 1, "sku": "A", "quantity": 1, "total": "100", "total_tax": "25", "tax_class": ""}],
+            fee_lines=[{"id": 2, "total": "10.00", "total_tax": "2.50"}],
+            tax_lines=[{**_RATE_25, "tax_total": "27.50", "shipping_tax_total": "0"}],
+            refunds=[{"id": 7, **refund}],
+        )
+    )
+    assert _amounts(order, "refund:7") == expected
+    assert_ties_out(order, bookings_of(order, (), rules()))
