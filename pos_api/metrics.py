@@ -159,12 +159,7 @@ def page(
             yield GaugeMetricFamily("pos_books_refused", "Orders and payments that can't be booked.", not_bookable)
             for name, (key, text) in _OUTBOX.items():
                 yield GaugeMetricFamily(name, text, outbox[key])
-            ages = GaugeMetricFamily(
-                "pos_api_key_age_seconds", "Age of the store's oldest API key that counts.", labels=["store"]
-            )
-            for store, age in key_ages.items():
-                ages.add_metric([store], age)
-            yield ages
+            yield _of_keys(key_ages)
             yield from _of_stores(stock)
 
     now = CollectorRegistry()
@@ -174,6 +169,18 @@ def page(
     summed = CollectorRegistry()
     multiprocess.MultiProcessCollector(summed)  # type: ignore[no-untyped-call]
     return generate_latest(summed) + generate_latest(now)
+
+
+def _of_keys(ages: Mapping[str, float]) -> Metric:
+    """The age of each store's oldest API key, in seconds."""
+    from prometheus_client.core import GaugeMetricFamily
+
+    gauge = GaugeMetricFamily(
+        "pos_api_key_age_seconds", "Age of the store's oldest API key that counts.", labels=["store"]
+    )
+    for store, age in ages.items():
+        gauge.add_metric([store], age)
+    return gauge
 
 
 def _of_stores(stock: Mapping[str, Mapping[str, float]]) -> Iterable[Metric]:
