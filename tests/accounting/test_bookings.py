@@ -396,6 +396,13 @@ def test_cash_is_rounded_to_whole_kronor() -> None:
     assert sums(bookings_of(order, (), rules()))["rounding"] == Decimal("-0.37")
 
 
+def test_vat_that_no_tax_line_has_is_of_no_rate_that_is_known() -> None:
+    taxes = [{"rate_id": 1, "rate_percent": 25, "tax_total": "20.00", "shipping_tax_total": "0.00"}]
+    order = shop_order(row(tax_lines=taxes, payment_method="cod"))
+    [day] = by_day(bookings_of(order, (), rules())).values()
+    assert day == {"payment cod": "125.00", "revenue 25": "-100.00", "vat": "-5.00", "vat 25": "-20.00"}
+
+
 def test_what_lines_and_total_contradict_is_refused_with_the_reason() -> None:
     with pytest.raises(Refused, match=r"Its lines and its VAT add up to 125\.00, and its total is 99\.90\."):
         bookings_of(shop_order(row(total="99.90")), (), rules())

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from bson import Decimal128
+from bson import Decimal128, Timestamp
 from pymongo.collection import Collection
 from pymongo.errors import PyMongoError
 
@@ -79,6 +79,14 @@ def entered(db: Db) -> dict[str, str]:
     return {account: f"{amount:f}" for account, amount in sorted(sums.items()) if amount}
 
 
+def look_at_nothing_again(db: Db) -> None:
+    """Changes up to now are noted: what is looked at from now on changed later."""
+    for collection in ("orders", "payments"):
+        if newest := db[collection].find_one({"changed_at": {"$exists": True}}, sort=[("changed_at", -1)]):
+            after = Timestamp(newest["changed_at"].time, newest["changed_at"].inc + 1)
+            db.accounting_state.update_one({"_id": "noted"}, {"$set": {collection: after}}, upsert=True)
+
+
 def as_if_changed_on(db: Db, day: str) -> None:
     """What changed became known on this day, not today."""
     db.accounting_sources.update_many({}, {"$set": {"changed_on": day}})
@@ -144,6 +152,7 @@ def test_a_payment_is_unmatched_until_its_order_comes(db: Db, stores: Stores, st
     pay(db, "125.00", "default:1")
     close_day(db, stores, store, DAY, "day")
     assert entered(db) == {"1900": "125.00", "2990": "-125.00"}
+    look_at_nothing_again(db)
     put(db)
     refresh(db, stores)
     as_if_changed_on(db, NEXT)
@@ -165,6 +174,18 @@ def test_a_payment_that_changes_is_found_and_its_refund_is_of_the_day_it_became_
     assert today in source["days"]
     close_day(db, stores, store, today, "day")
     assert entered(db) == {"1580": "125.00", "2610": "-25.00", "3001": "-100.00"}
+
+
+def test_a_payment_that_turns_out_to_be_of_another_order_leaves_the_first(db: Db, stores: Stores) -> None:
+    put(db)
+    put(db, 2)
+    pay(db, "125.00", "default:1")
+    refresh(db, stores)
+    look_at_nothing_again(db)
+    pay(db, "125.00", "default:2", sequence=2)
+    refresh(db, stores)
+    payments = {each["_id"]: each["payments"] for each in db.accounting_sources.find()}
+    assert payments == {"order:default:1": [], "order:default:2": ["default:p1"]}
 
 
 def test_what_became_known_on_a_day_stays_of_that_day(db: Db, stores: Stores) -> None:
@@ -262,9 +283,9 @@ def test_lines_of_an_entry_that_another_process_made_do_not_count(db: Db, stores
     put(db)
     close_day(db, stores, store, DAY, "day")
     [line] = db.accounting_lines.find()
-    db.accounting_lines.insert_one({**line, "_id": "late", "token": line["token"] + 7})
     put(db, 2, day=NEXT)
     close_day(db, stores, store, NEXT, "day")
+    db.accounting_lines.insert_one({**line, "_id": "late", "token": line["token"] + 7})
     put(db, net="80.00")
     refresh(db, stores)
     as_if_changed_on(db, "2026-11-04")
@@ -296,8 +317,9 @@ def test_a_crash_anywhere_leaves_whole_entries_and_closing_again_makes_the_rest(
     close_day(db, stores, store, NEXT, "day")
     assert entered(db) == {"1900": "150.00", "2610": "-30.00", "3001": "-120.00"}
     assert list(verify.problems(db)) == []
-    numbers = {each["number"] for each in db.accounting_lines.find()}
-    assert numbers == {each["number"] for each in db.accounting_entries.find()}, "no lines are left without an entry"
+    lines = {(each["number"], each["token"]) for each in db.accounting_lines.find()}
+    entries = {(each["number"], each["token"]) for each in db.accounting_entries.find()}
+    assert lines == entries, "no lines are left without an entry"
 
 
 def _fail_ahead_of_write(monkeypatch: pytest.MonkeyPatch, number: int) -> None:

@@ -63,7 +63,7 @@ def test_a_sie_file_to_the_byte() -> None:
 
 
 def test_a_sie_file_is_read_as_it_was_written() -> None:
-    [file] = sie.write(export(entry(2), entry(7, "2026-02-01")))
+    [file] = sie.write(export(entry(7, "2026-02-01"), entry(2)))
     found = read(file.content)
     assert found.header["#FNAMN"] == ["Åhlström & Söner AB"]
     assert [(each.number, each.date, each.series) for each in found.verifications] == [

@@ -42,7 +42,7 @@ def _act(db: Db, chance: random.Random) -> None:
             of,
             f"p{order}",
             chance.randint(1, 9),
-            wanted=() if of else (order_key_by_id("default", "999"),),
+            wanted=wanted,
             **more,
         )
         return
