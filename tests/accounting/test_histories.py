@@ -35,6 +35,7 @@ def _act(db: Db, chance: random.Random) -> None:
         amount = chance.choice(["50.00", "125.00"])
         back = chance.choice(["0", "0", "20.00", amount])
         of = chance.choice([f"default:{order}", None])
+        wanted = () if of else (order_key_by_id("default", "999"),)
         more: dict[str, Any] = {"refunded": Decimal128(back), "paid_at": _noon(day)}
         pay(
             db,
