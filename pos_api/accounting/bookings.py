@@ -80,11 +80,14 @@ def bookings_of_payment(payment: Payment, rules: Rules) -> list[Booking]:
 
 
 def bookings_of_session(session: CashSession, expected: ExpectedCash, rules: Rules) -> list[Booking]:
-    """The bookings of what was missing in a till's drawer, or too much, when a session was closed."""
+    """The bookings of what was missing in a till's drawer, or too much, when a session was closed. Raises Refused where
+    nobody says its currency."""
     closed_at, difference = session["closed_at"], expected.difference
     currency = (expected.currency or rules.currency).upper()
-    if not closed_at or not difference or not currency:
+    if not closed_at or not difference:
         return []
+    if not currency:
+        raise Refused("Nobody says its currency, nor has its store one.")
     day, amount = rules.local_day(closed_at), cents(difference, currency)
     return added_up(
         (

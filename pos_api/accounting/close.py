@@ -1,9 +1,9 @@
 """Closing a store's day: entries are made of it, and of what has changed of days that were closed before.
 
 The lines of an entry are written first, the entry itself last; lines without their entry do not count and are deleted
-by the next closing. So a crash anywhere leaves whole entries only, and closing again makes those that are missing. The
-note that the day is closed follows all of them. No amount is entered twice, as what entries have of each source is read
-again each time.
+once another entry has their number. So a crash anywhere leaves whole entries only, and closing again makes those that
+are missing. The note that the day is closed follows all of them. No amount is entered twice, as what entries have of
+each source is read again each time.
 """
 
 from __future__ import annotations
@@ -40,6 +40,8 @@ from pos_api.stores.registry import Stores
 _AT_ONCE = 500
 _RENEW_EVERY = 10.0
 """Seconds."""
+_MOST_NAMED = 100
+"""So many entries are named where it is noted that a day is closed; the day's own is the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +64,11 @@ def close_day(db: Db, stores: Stores, store: Store, date: str, mode: Mode) -> li
         raise Invalid(f"{date} has not come yet in the time zone of {store.id} ({store.timezone}).")
     with lease.closing(db) as held:
         refresh(db, stores)
-        _delete_left_lines(db)
-        found = _candidates(db, store.id, date)
         writer = _Writer(db, held)
+        found = _candidates(db, store.id, date)
         closed = [_close(db, writer, store, currency, date, mode, found) for currency in _currencies(found)]
-        _note_entered(db, store.id, found, date)
+        _note_entered(db, store.id, found, date, {each.currency for each in closed if not each.was_closed})
+        writer.delete_left_lines()
         make_durable(db)
         return [each for each in closed if each.entries or each.was_closed]
 
@@ -86,6 +88,11 @@ class _Found:
             source: [line for line in lines if self.currency_of[line.entry] == currency]
             for source, lines in self.held.items()
         }
+
+    def currencies_of(self, stored: StoredSource) -> set[str]:
+        """The currencies in which a source has something, or had when it was entered."""
+        entered = {self.currency_of[line.entry] for line in self.held.get(stored["_id"], ())}
+        return entered | {each["currency"] for each in stored["bookings"]}
 
 
 def _candidates(db: Db, store: str, date: str) -> _Found:
@@ -118,7 +125,8 @@ def _close(db: Db, writer: _Writer, store: Store, currency: str, date: str, mode
     existing = sorted(each for each in day.entries if f":{currency}:{date}" in each)
     if made or existing:
         report = z_reports.of_day(db, store, date, currency, [each for each in found.stored if date in each["days"]])
-        noted = {"store": store.id, "currency": currency, "day": date, "entries": [*existing, *made][:100]}
+        named = sorted([*existing, *made], key=lambda each: (each != entry_id(store.id, currency, date), each))
+        noted = {"store": store.id, "currency": currency, "day": date, "entries": named[:_MOST_NAMED]}
         closed = {"z_report": report, "closed_at": now(), "by": audit.actor().get("name", "")}
         db.accounting_closings.insert_one({"_id": closing, **noted, **closed})
     return Closed(store.id, date, currency, tuple(made))
@@ -158,13 +166,16 @@ def _closed_days(db: Db, store: str, currency: str, found: _Found) -> dict[str, 
 
 
 class _Writer:
-    """Makes entries, one after the other, under a lease."""
+    """Makes entries, one after the other, under a lease. It is to be made ahead of reading what is to be entered: an
+    entry that somebody else makes afterwards has the number that its own first one would have, and only one of them can
+    be stored."""
 
     def __init__(self, db: Db, held: Lease) -> None:
         self._db = db
         self._held = held
         last = last_entry(db)
         self._number: int = last["number"] if last else 0
+        self._left: list[Document] = [{"number": self._number, "token": {"$ne": last["token"] if last else 0}}]
         self._hash: str = last["hash"] if last else chain.START
         self._renewed_at = float("-inf")
 
@@ -184,7 +195,15 @@ class _Writer:
         except DuplicateKeyError:
             raise ClosedElsewhere from None
         self._number, self._hash = number, stored["hash"]
+        self._left[1:] = [
+            {"number": {"$gt": self._left[0]["number"], "$lte": number}, "token": {"$ne": stored["token"]}}
+        ]
         return entry.id
+
+    def delete_left_lines(self) -> None:
+        """Delete the lines that others left under the numbers of these entries. Those of later numbers stay: whoever
+        wrote them may still store their entry."""
+        self._db.accounting_lines.delete_many({"$or": self._left})
 
     def _renew(self) -> None:
         if time.monotonic() - self._renewed_at >= _RENEW_EVERY:
@@ -197,23 +216,18 @@ def last_entry(db: Db) -> Document | None:
     return db.accounting_entries.find_one(sort=[("number", -1)])
 
 
-def _delete_left_lines(db: Db) -> None:
-    """Delete the lines of entries that were never made: of later numbers than the last, and of that number those of
-    another lease."""
-    last = last_entry(db)
-    number, token = (last["number"], last["token"]) if last else (0, 0)
-    db.accounting_lines.delete_many({"number": {"$gt": number}})
-    db.accounting_lines.delete_many({"number": number, "token": {"$ne": token}})
-
-
-def _note_entered(db: Db, store: str, found: _Found, date: str) -> None:
-    """Note of the sources that the day is closed, and that what changed of them is entered, also of other closed days;
-    but not of those that changed since they were read."""
+def _note_entered(db: Db, store: str, found: _Found, date: str, currencies: set[str]) -> None:
+    """Note of the sources that the day is closed in these currencies, and that what changed of them is entered, also of
+    other closed days; but not of those that changed since they were read, nor of what is in another currency."""
+    of_day = [f"{date}:{currency}" for currency in sorted(currencies)]
     for some in in_batches(found.stored, _AT_ONCE):
-        settled = [each for each in some if each.get("changed") and each["changed_on"] <= date]
+        settled = [
+            each
+            for each in some
+            if each.get("changed") and each["changed_on"] <= date and found.currencies_of(each) <= currencies
+        ]
         late = _closed(db, store, {key for each in settled for key in each["open"]})
-        of_day = {"$pull": {"open": {"$gte": date, "$lt": _after(date)}}}
-        _update(db, [each for each in some if date in each["days"]], of_day)
+        _update(db, [each for each in some if date in each["days"]], {"$pull": {"open": {"$in": of_day}}})
         _update(db, settled, {"$unset": {"changed": ""}, "$pull": {"open": {"$in": sorted(late)}}})
 
 

@@ -11,7 +11,7 @@ import pytest
 from bson import Decimal128
 
 from pos_api.accounting.bookings import bookings_of, bookings_of_payment, bookings_of_session, is_sale
-from pos_api.accounting.model import Booking, Refused
+from pos_api.accounting.model import Booking, Refused, Rules
 from pos_api.cash.expected_cash import ExpectedCash
 from pos_api.figures.measures import AMOUNTS, RATE, Rollup
 from pos_api.orders.model import Order
@@ -427,6 +427,9 @@ def test_a_session_with_cash_missing() -> None:
     assert by_day(bookings_of_session(session, expected, rules(TILL))) == {
         "2026-06-12": {"payment cash": "-2.50", "cash_difference": "2.50"}
     }
+    unknown = ExpectedCash(Decimal("100"), Decimal(0), Decimal("-2.5"), "")
+    with pytest.raises(Refused, match="currency"):
+        bookings_of_session(session, unknown, Rules(TILL.local_day))
 
 
 def _amounts(order: Order, event: str) -> dict[str, str]:

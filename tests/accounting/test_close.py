@@ -351,6 +351,15 @@ def _fail_ahead_of_write(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
         ),
         (lambda db: db.accounting_lines.delete_one({}), "has other lines than when it was made"),
         (lambda db: db.accounting_entries.delete_one({"number": 1}), "some are missing"),
+        (lambda db: db.accounting_entries.delete_one({"number": 2}), f"is missing, with which default:SEK:{NEXT} was"),
+        (
+            lambda db: (
+                db.accounting_entries.delete_one({"number": 2}),
+                db.accounting_closings.delete_one({"_id": f"default:SEK:{NEXT}"}),
+                db.accounting_exports.insert_one({"_id": 1, "key": "k", "format": "csv", "numbers": [1, 2]}),
+            ),
+            "missing that are in export 1",
+        ),
     ],
 )
 def test_an_entry_that_was_changed_shows(
@@ -362,3 +371,68 @@ def test_an_entry_that_was_changed_shows(
     assert list(verify.problems(db)) == []
     change(db)
     assert any(problem in each for each in verify.problems(db))
+
+
+def test_what_comes_after_a_day_was_closed_is_not_lost_where_it_is_closed_once_more(
+    db: Db, stores: Stores, store: Store
+) -> None:
+    """On the day itself: somebody closes it at noon and again in the evening."""
+    put(db)
+    close_day(db, stores, store, DAY, "day")
+    put(db, net="80.00")
+    put(db, 2, "40.00")
+    put(db, 3, "8.00", currency="EUR")
+    refresh(db, stores)
+    as_if_changed_on(db, DAY)
+    again = close_day(db, stores, store, DAY, "day")
+    assert [(each.currency, each.was_closed) for each in again] == [("EUR", False), ("SEK", True)]
+    close_day(db, stores, store, NEXT, "day")
+    assert entered(db) == {"1900": "160.00", "2610": "-32.00", "3001": "-128.00"}
+    assert db.accounting_sources.count_documents({"$or": [{"changed": True}, {"open": {"$ne": []}}]}) == 0
+
+
+def test_who_hung_and_lost_the_lease_neither_enters_twice_nor_makes_an_entry_without_lines(
+    db: Db, stores: Stores, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has written the lines of an entry and hangs; another one closes the day; then it goes on."""
+    put(db)
+    original = Collection.insert_one
+    others: list[Any] = []
+
+    def insert_one(self: Any, document: Any, *args: Any, **more: Any) -> Any:
+        if self.name == "accounting_entries" and not others:
+            others.append(None)
+            ended = {"$set": {"until": datetime(2020, 1, 1, tzinfo=UTC)}}
+            db.accounting_state.update_one({"_id": "closing"}, ended)
+            monkeypatch.setattr(close._Writer, "make", _hang)
+            with pytest.raises(RuntimeError, match="hung"):
+                close_day(db, stores, store, DAY, "day")
+            monkeypatch.setattr(close._Writer, "make", make)
+        return original(self, document, *args, **more)
+
+    def _hang(*_: Any) -> str:
+        raise RuntimeError("hung")
+
+    make = close._Writer.make
+    monkeypatch.setattr(Collection, "insert_one", insert_one)
+    close_day(db, stores, store, DAY, "day")
+    monkeypatch.undo()
+    assert list(verify.problems(db)) == []
+    close_day(db, stores, store, DAY, "day")
+    assert entered(db) == SALE
+
+
+def test_a_day_that_is_closed_with_many_corrections_still_names_its_own_entry(
+    db: Db, stores: Stores, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(close, "_MOST_NAMED", 1)
+    put(db)
+    close_day(db, stores, store, DAY, "day")
+    put(db, net="80.00")
+    put(db, 2, day=NEXT)
+    refresh(db, stores)
+    as_if_changed_on(db, NEXT)
+    close_day(db, stores, store, NEXT, "day")
+    closing = db.accounting_closings.find_one({"day": NEXT})
+    assert closing is not None
+    assert closing["entries"] == [f"day:default:SEK:{NEXT}"]
