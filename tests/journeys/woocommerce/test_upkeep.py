@@ -224,6 +224,8 @@ def test_stock_that_the_shop_did_not_take_is_mailed_once_and_fails_the_status(li
         assert "not applied within" not in live.shop.cli("status"), "the shop never kept stock of it"
         live.shop.act("set_movements", movements=[{"days": 3, "sku": "WRAP"}, unmanaged])
         assert "1 change of stock" in live.shop.cli("status"), "it did until lately"
+        live.shop.act("set_movements", movements=[{"days": 3, "sku": "WRAP"}, unmanaged, {"days": 1, "sku": "WRAP"}])
+        assert "not applied within" not in live.shop.cli("status"), "it does again, and the POS has taken it over"
     finally:
         live.shop.act("set_movements", movements=[])
 

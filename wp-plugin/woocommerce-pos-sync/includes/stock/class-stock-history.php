@@ -14,14 +14,17 @@ final class Stock_History {
 
 	/**
 	 * SQL for what somebody should look at. A product that never changed by the POS is one whose stock the shop deliberately does not
-	 * manage, such as gift wrap: that it was sold elsewhere is listed, and nobody is called.
+	 * manage, such as gift wrap: that it was sold elsewhere is listed, and nobody is called. Nor is anybody
+	 * once its stock is managed again: where it differs then, the POS shows it.
 	 */
 	private const UNSOLVED = "FROM {table} AS s
 		LEFT JOIN (
 			SELECT sku, MAX(id) AS id FROM {table} WHERE outcome = 'applied' AND received_at >= %d AND reason = 'shop_aligned' GROUP BY sku
 		) AS a ON a.sku = s.sku AND a.id > s.id
 		WHERE s.outcome IN ('not_managed', 'unknown', 'refused') AND s.received_at >= %d AND a.sku IS NULL
-			AND (s.outcome <> 'not_managed' OR EXISTS (SELECT 1 FROM {table} AS b WHERE b.sku = s.sku AND b.outcome = 'applied'))";
+			AND (s.outcome <> 'not_managed'
+				OR EXISTS (SELECT 1 FROM {table} AS b WHERE b.sku = s.sku AND b.outcome = 'applied' AND b.id < s.id)
+				AND NOT EXISTS (SELECT 1 FROM {table} AS b WHERE b.sku = s.sku AND b.outcome = 'applied' AND b.id > s.id))";
 
 	private Table $table;
 
@@ -56,7 +59,7 @@ final class Stock_History {
 
 	/**
 	 * The changes that were not applied, the latest first, without those of products whose stock was made equal to that of the POS later,
-	 * or never was managed here.
+	 * never was managed here, or is managed again.
 	 *
 	 * @param int $since Only those that came at or after this Unix time.
 	 * @param int $limit How many at most.
