@@ -47,7 +47,7 @@ Amounts = dict[str, Decimal]
 @dataclass(frozen=True, slots=True)
 class Row:
     """A source of which entries and figures, or payments, of the period differ: by how much in each measure, how much
-    of that is `unexplained`, and why they differ."""
+    of that is `unexplained`, and why they differ; or one that can't be booked."""
 
     source: str
     reference: str
@@ -56,6 +56,12 @@ class Row:
     others: Amounts
     unexplained: Amounts
     because: str
+    is_refused: bool = False
+
+    @property
+    def is_explained(self) -> bool:
+        """Whether it is booked, and nothing of it is unexplained."""
+        return not self.is_refused and not any(self.unexplained.values())
 
 
 @dataclass(slots=True)
@@ -74,13 +80,13 @@ class Proof:
             of_currency = sums.setdefault(row.currency, dict.fromkeys(MEASURES, _ZERO))
             for name, amount in amounts.items():
                 of_currency[name] += amount
-        if any(abs(row.books[name] - row.others[name]) >= _CENT for name in MEASURES) or any(row.unexplained.values()):
+        if any(abs(row.books[name] - row.others[name]) >= _CENT for name in MEASURES) or not row.is_explained:
             self.rows.append(row)
 
     @property
     def is_explained(self) -> bool:
         """Whether nothing is unexplained of any source: sums of several may hide that."""
-        return not any(any(row.unexplained.values()) for row in self.rows)
+        return all(row.is_explained for row in self.rows)
 
 
 def check(db: Db, stores: Stores, since: str, until: str, store: str | None = None) -> Proof:
@@ -98,8 +104,8 @@ def check(db: Db, stores: Stores, since: str, until: str, store: str | None = No
 
 
 def _concerned(db: Db, since: str, until: str, stores: list[str]) -> Iterator[str]:
-    """The sources that have something in entries of these days, that figures have on them, or that were paid on
-    them."""
+    """The sources that have something in entries of these days, that figures have on them, that were paid on them, or
+    of which it became known on them that they can't be booked."""
     of_stores, between = {"store": {"$in": stores}}, {"$gte": since, "$lte": until}
     entered = {"date": between, **of_stores}
     for line in db.accounting_lines.find(entered, {"source": 1}):  # one too many does no harm
@@ -110,6 +116,9 @@ def _concerned(db: Db, since: str, until: str, stores: list[str]) -> Iterator[st
     for order in db.orders.find(made, {"_id": 1}):
         yield f"order:{order['_id']}"
     for source in db.accounting_sources.find({**of_stores, "days": {"$elemMatch": between}}, {"_id": 1}):
+        yield source["_id"]
+    refused = {**of_stores, "refused": {"$exists": True}, "changed_on": between}
+    for source in db.accounting_sources.find(refused, {"_id": 1}):
         yield source["_id"]
 
 
@@ -149,8 +158,21 @@ class _Facts:
 
     @property
     def currencies(self) -> list[str]:
+        """All that it has something in; of what can't be booked one that is not known is blank."""
         known = {each.currency for each in self.bookings} | {each[0] for each in self.entered} | set(self.payments)
-        return sorted(filter(None, known | {str((self.order or {}).get("currency", "")).upper()}))
+        found = sorted(filter(None, known | {self.currency_of_order}))
+        return found or [""] * self.is_refused
+
+    @property
+    def currency_of_order(self) -> str:
+        """Its order's currency; of one that came without, that in which it is booked."""
+        named = str((self.order or {}).get("currency", "")).upper()
+        return named or next((each.currency for each in self.bookings if each.event == "sale"), "")
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether it can't be booked."""
+        return bool(self.stored and self.stored.get("refused"))
 
 
 def _payments(db: Db, stored: Iterable[StoredSource]) -> dict[str, dict[str, list[tuple[datetime, Decimal]]]]:
@@ -180,14 +202,14 @@ def _rows_of(facts: _Facts, since: str, until: str, stores: Stores) -> Iterator[
         others = _others(facts, currency, since, until, stores)
         unexplained = _unexplained(facts, currency, bookings, whole)
         because = _because(facts, currency, whole, since, until)
-        yield Row(facts.source, reference, currency, books, others, unexplained, because)
+        yield Row(facts.source, reference, currency, books, others, unexplained, because, facts.is_refused)
 
 
 def _others(facts: _Facts, currency: str, since: str, until: str, stores: Stores) -> Amounts:
     """What figures and payments have of a source in a period."""
     others = dict.fromkeys(MEASURES, _ZERO)
     if facts.order and since <= facts.order["day"] <= until:
-        others |= _figures(facts.order, currency)
+        others |= _figures(facts, currency)
     if facts.stored:
         local_day = stores.get(facts.stored["store"]).local_day
         amounts = (amount for at, amount in facts.payments.get(currency, []) if since <= local_day(at) <= until)
@@ -213,7 +235,7 @@ def _unexplained(facts: _Facts, currency: str, bookings: Sequence[Booking], whol
     paid = sum((amount for _, amount in facts.payments.get(currency, [])), _ZERO)
     if any(each.event == "paid" for each in bookings):
         paid += _paid_as_shop_says(facts.order or {})
-    expected = {**_figures(facts.order or {}, currency), "paid": paid}
+    expected = {**_figures(facts, currency), "paid": paid}
     left = {name: whole[name] - expected[name] for name in MEASURES}
     return {name: amount if abs(amount) >= _CENT else _ZERO for name, amount in left.items()}
 
@@ -236,11 +258,11 @@ def _measures(amounts: Iterable[tuple[str, Decimal]]) -> Amounts:
     return found
 
 
-def _figures(order: Document, currency: str) -> Amounts:
+def _figures(facts: _Facts, currency: str) -> Amounts:
     """What figures have of an order in a currency."""
     rollup = Rollup()
-    if order and order.get("currency", "").upper() == currency and is_sale(cast("Order", order)):
-        rollup.add(order, is_first=False)
+    if facts.order and facts.currency_of_order == currency and is_sale(cast("Order", facts.order)):
+        rollup.add(facts.order, is_first=False)
     amounts = dict(zip(AMOUNTS, rollup.amounts, strict=True))
     return {name: amounts[name] for name in MEASURES[:3]}
 

@@ -41,6 +41,18 @@ def refresh(db: Db, stores: Stores) -> None:
     means = Means(db, stores)
     for collection in _OF_CHANGE:
         _refresh_from(db, means, collection)
+    _retry_refused(db, means)
+
+
+def _retry_refused(db: Db, means: Means) -> None:
+    """Work out again what can't be booked, where stores or accounts are not as they were when that was done last."""
+    settings = means.digest()
+    if (db.accounting_state.find_one(_NOTED) or {}).get("settings") == settings:
+        return
+    refused = db.accounting_sources.find({"refused": {"$exists": True}}, {"_id": 1})
+    for some in in_batches(refused, _AT_ONCE):
+        _work_out(db, means, [each["_id"] for each in some])
+    db.accounting_state.update_one(_NOTED, {"$set": {"settings": settings}}, upsert=True)
 
 
 def refresh_where_used(db: Db, stores: Stores, closes_by_itself: bool) -> None:

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from bson import Timestamp
 
-from pos_api.accounting import set_accounts
+from pos_api.accounting import chain, set_accounts
 from pos_api.accounting.accounts import Accounts
 from pos_api.accounting.bookings import bookings_of, bookings_of_payment, bookings_of_session
 from pos_api.accounting.groups import Groups
@@ -76,6 +76,11 @@ class Means:
             self.accounts.rates(),
             store.currency,
         )
+
+    def digest(self) -> str:
+        """A digest of all settings of stores and accounts that count: it is another one where any of them is."""
+        stores = [(each.id, each.kind, each.currency, each.timezone, each.paid_by) for each in self.stores.all()]
+        return chain.digest([stores, self.accounts.document(), self.groups.rows()])
 
     # --- orders -----------------------------------------------------------------------------------------------
 

@@ -177,8 +177,8 @@ def check_books(config: Config, db: Db, /, since: str, until: str, store: str | 
         for name in check.MEASURES:
             amounts = (proof.books, proof.others, proof.unexplained)
             say(f"{name:<12} " + " ".join(f"{of[currency][name]:>14f}" for of in amounts))
-    for row in sorted(proof.rows, key=lambda row: not any(row.unexplained.values()))[:_MOST]:
-        mark = "UNEXPLAINED" if any(row.unexplained.values()) else "explained"
+    for row in sorted(proof.rows, key=lambda row: row.is_explained)[:_MOST]:
+        mark = "explained" if row.is_explained else "UNEXPLAINED"
         say(f"{mark:<11} {row.reference} {row.currency} {_differences(row)}: {row.because}")
     if not proof.is_explained:
         sys.exit(1)

@@ -136,6 +136,23 @@ def test_what_can_not_be_booked_is_unexplained(db: Db, stores: Stores) -> None:
     assert [each["source"] for each in queries.refused(db, stores, 10)] == ["order:default:1"]
 
 
+def test_what_nobody_says_the_currency_of_is_not_explained_until_its_store_has_one(db: Db, config: Config) -> None:
+    stores = Stores(db, config)
+    put(db, 1, currency="")
+    payments.apply(db, PaymentUpdate("default", "p9", 1, "c", NOON, "completed", Decimal128("9.00"), "", paid_at=NOON))
+    found = proof(db, stores, DAY, stores.get("default").local_day(datetime.now(UTC)))
+    assert not found.is_explained
+    assert sorted(row.source for row in found.rows) == ["order:default:1", "payment:default:p9"]
+    db.stores.update_one({"_id": "default"}, {"$set": {"currency": "SEK", "name": "default"}}, upsert=True)
+    stores = Stores(db, config)
+    close_day(db, stores, stores.get("default"), DAY, "day")
+    found = proof(db, stores)
+    assert found.is_explained
+    assert found.books["SEK"]["net_revenue"] == found.others["SEK"]["net_revenue"] == Decimal("100.00")
+    assert found.books["SEK"]["paid"] == found.others["SEK"]["paid"] == Decimal("134.00")
+    assert queries.refused(db, stores, 10) == []
+
+
 def test_what_somebody_changed_by_hand_is_unexplained(db: Db, stores: Stores, store: Store) -> None:
     put(db)
     close_day(db, stores, store, DAY, "day")

@@ -193,7 +193,7 @@ def get_check(query: Document) -> Any:
     if name := query.get("store"):
         _store(name)
     proof = check.check(services().db, services().stores, since, until, name)
-    rows = sorted(proof.rows, key=lambda row: not any(row.unexplained.values()))[:MOST_DIFFERENCES]
+    rows = sorted(proof.rows, key=lambda row: row.is_explained)[:MOST_DIFFERENCES]
     shown = {
         "is_explained": proof.is_explained,
         "currencies": [
@@ -214,6 +214,7 @@ def get_check(query: Document) -> Any:
                 "figures": _stored(row.others),
                 "unexplained": _stored(row.unexplained),
                 "because": row.because,
+                "is_explained": row.is_explained,
             }
             for row in rows
         ],

@@ -299,6 +299,9 @@ class CheckedSource(CheckedCurrency):
     source = fields.String(required=True, metadata={"example": "order:default:37"})
     reference = fields.String(required=True, metadata={"example": "WOOCOMMERCE-37"})
     because = fields.String(required=True, metadata={"example": "entered on 2026-12-01"})
+    is_explained = fields.Boolean(
+        required=True, metadata={"description": "It is booked, and nothing of it is unexplained.", "example": True}
+    )
 
 
 class Checked(Schema):
