@@ -48,6 +48,11 @@ class Purpose:
     provider: str = ""
 
 
+RECEIVABLE, UNDER_WAY = Purpose("receivable"), Purpose("under_way")
+OWED = (RECEIVABLE, UNDER_WAY)
+"""Where what an order owes stands until it is paid."""
+
+
 @dataclass(frozen=True, slots=True)
 class Booking:
     """An amount that is booked on a day. `day` is None where it is not known when it happened: then it is booked on the

@@ -15,7 +15,7 @@ from bson import Timestamp
 from pymongo import InsertOne, UpdateOne
 from pymongo.errors import BulkWriteError
 
-from pos_api.accounting.stored import StoredSource, booking_document, dated
+from pos_api.accounting.stored import StoredSource, as_entered, booking_document, dated, source_of
 from pos_api.accounting.working_out import Means, WorkedOut
 from pos_api.common.batches import in_batches
 from pos_api.database.client import Db, Document
@@ -178,11 +178,12 @@ def _after(means: Means, source: str, before: StoredSource | None, now: WorkedOu
     today = means.stores.get(now.store).local_day(now.changed_at)
     bookings: list[Document] = before["bookings"] if before else []
     known_on: dict[str, str] = before["known_on"] if before else {}
+    closed = set(before["booked"]) - set(before["open"]) if before else set()
     if not now.refused:
         found, known_on = dated(now.bookings, known_on, today)
-        bookings = [booking_document(each) for each in found]
+        kept = as_entered(found, source_of(before).bookings if before else (), closed)
+        bookings = [booking_document(each) for each in kept]
     booked = sorted({f"{each['day']}:{each['currency']}" for each in bookings})
-    closed = set(before["booked"]) - set(before["open"]) if before else set()
     after: StoredSource = {
         "_id": source,
         "store": now.store,

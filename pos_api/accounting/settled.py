@@ -12,18 +12,13 @@ from datetime import datetime
 from decimal import Decimal
 
 from pos_api.accounting.given_back import GivenBack
-from pos_api.accounting.model import ZERO, Booking, Purpose, Rules, cents
+from pos_api.accounting.model import RECEIVABLE, UNDER_WAY, ZERO, Booking, Purpose, Rules, cents
 from pos_api.common.money import decimal
 from pos_api.orders.model import Order
 from pos_api.payments.balance import called_paid, is_paid_at_provider, is_unverified_there, made_of
 from pos_api.payments.model import PAID, Payment
 
-RECEIVABLE, UNDER_WAY, UNMATCHED, TIP = (
-    Purpose("receivable"),
-    Purpose("under_way"),
-    Purpose("unmatched"),
-    Purpose("tip"),
-)
+UNMATCHED, TIP = Purpose("unmatched"), Purpose("tip")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import NotRequired, TypedDict
 
 from pos_api.accounting.entries import Entry, Line, Source, totals
-from pos_api.accounting.model import Booking, Purpose
+from pos_api.accounting.model import OWED, Booking, Purpose
 from pos_api.common.money import decimal, decimal128
 from pos_api.database.client import Document
 
@@ -165,3 +165,19 @@ def dated(bookings: Iterable[Booking], known_on: dict[str, str], today: str) -> 
             known[each.event] = known_on.get(each.event, today)
         found.append(each if each.day is not None else replace(each, day=known[each.event]))
     return found, known
+
+
+def as_entered(bookings: Sequence[Booking], before: Iterable[Booking], closed: Collection[str]) -> list[Booking]:
+    """The bookings with a sale that was entered as it was `before`: on its day, and owed on its account. So what is
+    paid later is booked on its own day, and is no correction of the sale's. `closed` are the days of the source that
+    were entered, with their currencies (`2026-11-22:SEK`)."""
+    sale = [each for each in before if each.event == "sale" and f"{each.day}:{each.currency}" in closed]
+    owed = next((each for each in sale if each.purpose in OWED), None)
+    if owed is None or not any(each.event == "sale" for each in bookings):
+        return list(bookings)
+    return [_as_owed(each, owed) if each.currency == owed.currency else each for each in bookings]
+
+
+def _as_owed(booking: Booking, owed: Booking) -> Booking:
+    day = owed.day if booking.event == "sale" else booking.day
+    return replace(booking, day=day, purpose=owed.purpose if booking.purpose in OWED else booking.purpose)

@@ -436,3 +436,36 @@ def test_a_day_that_is_closed_with_many_corrections_still_names_its_own_entry(
     closing = db.accounting_closings.find_one({"day": NEXT})
     assert closing is not None
     assert closing["entries"] == [f"day:default:SEK:{NEXT}"]
+
+
+def test_what_is_paid_after_its_sale_was_entered_is_booked_on_its_day_and_corrects_nothing(
+    db: Db, stores: Stores, store: Store
+) -> None:
+    """As what is paid on delivery: the shop says only then that it is paid."""
+    put(db, status="processing", paid_at=None)
+    as_of_then(db, stores)
+    close_day(db, stores, store, DAY, "day")
+    assert entered(db) == {"1510": "125.00", "2610": "-25.00", "3001": "-100.00"}
+    put(db, paid_at=datetime.fromisoformat(f"{NEXT}T12:00:00+00:00"))
+    refresh(db, stores)
+    as_if_changed_on(db, NEXT)
+    close_day(db, stores, store, NEXT, "day")
+    [_, of_next] = db.accounting_entries.find().sort("number", 1)
+    assert (of_next["corrects"], {each["account"]: str(each["amount"]) for each in of_next["lines"]}) == (
+        "",
+        {"1510": "-125.00", "1900": "125.00"},
+    )
+    put(db, net="80.00", paid_at=datetime.fromisoformat(f"{NEXT}T12:00:00+00:00"))
+    refresh(db, stores)
+    as_if_changed_on(db, "2026-11-04")
+    close_day(db, stores, store, "2026-11-04", "day")
+    assert entered(db) == {"1900": "100.00", "2610": "-20.00", "3001": "-80.00"}
+
+
+def test_a_sale_that_is_not_entered_yet_is_of_the_day_it_was_paid(db: Db, stores: Stores, store: Store) -> None:
+    put(db, status="processing", paid_at=None)
+    refresh(db, stores)
+    put(db, paid_at=datetime.fromisoformat(f"{NEXT}T12:00:00+00:00"))
+    assert close_day(db, stores, store, DAY, "day") == []
+    close_day(db, stores, store, NEXT, "day")
+    assert entered(db) == SALE
