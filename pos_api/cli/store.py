@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from itertools import zip_longest
 from typing import Any
 
 import click
 
 from pos_api.cli.common import moment_text, parse_moment, read_secret, say, with_config, with_db
 from pos_api.cli.kind_settings import kind_settings_of, read_settings, with_kind_settings
-from pos_api.cli.store_stock import StockSyncAsked, set_stock_sync, stock_sync_text, with_stock_sync
+from pos_api.cli.store_stock import StockSyncAsked, set_stock_sync, stock_sync_lines, with_stock_sync
 from pos_api.config import Config
 from pos_api.database.client import Db
 from pos_api.errors import Invalid, NotFound
@@ -195,9 +196,12 @@ def show_store(config: Config, db: Db, /, name: str, connect: bool) -> None:
         *((setting.replace("_", " "), _shown(value)) for setting, value in found.settings.items()),
         ("secrets", _HOW_MANY[len(found.webhook_secrets)]),
         ("sends to", endpoint_url(config, sender_of(found.kind))),
-        *((("stock sync", stock_sync_text(db, name)),) if found.kind == WOOCOMMERCE else ()),
+        *((("connected", connection.address_of(db, name) or "-"),) if found.kind == WOOCOMMERCE else ()),
     ]:
         say(f"{label:<16}{value}")
+    if found.kind == WOOCOMMERCE:
+        for label, line in zip_longest(["stock sync"], stock_sync_lines(db, name), fillvalue=""):
+            say(f"{label:<16}{line}")
 
 
 def _shown(value: Any) -> str:

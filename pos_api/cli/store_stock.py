@@ -146,7 +146,10 @@ def _show_differences(differences: list[StockDiscrepancy]) -> None:
 
 def _show_done(name: str, done: switching.Switched) -> None:
     compared = counted(done.compared, "product")
-    say(f"Stock sync of {name} is on: {compared} compared, {len(done.aligned):,} of them made equal.")
+    made_equal = (
+        f"{len(done.aligned):,} of them made equal" if done.aligned or not done.complete else "all had the same stock"
+    )
+    say(f"Stock sync of {name} is on: {compared} compared, {made_equal}.")
     for each in done.aligned[:_LISTED]:
         difference = each["difference"] or 0
         hows = {"sent": f"the shop is sent {difference:+g}", "aligned": f"changed here by {-difference:+g}"}
@@ -159,19 +162,26 @@ def _show_done(name: str, done: switching.Switched) -> None:
         say(f"Run `pos-api store set {name} --stock-sync on --from …` again to go on with these.", err=True)
 
 
-def stock_sync_text(db: Db, name: str) -> str:
-    """How stock sync of a store fares, in one line."""
+def stock_sync_lines(db: Db, name: str) -> list[str]:
+    """How stock sync of a store fares in one line; then, in a line each, the products of which the shop did not take a
+    movement, with the reason: the latest ones."""
     shown = status(db, name)
     if not shown["on"]:
-        return f"off: {shown['off_because']}" if shown["off_because"] else "off"
+        return [f"off: {shown['off_because']}" if shown["off_because"] else "off"]
     parts = [f"on since {moment_text(shown['since'])}"]
     if shown["aligned_at"] is None:
         parts.append("not made equal to the end: switch it on once more")
     waiting = shown["waiting"]
     if movements := waiting["movements"]:
         parts.append(f"{counted(movements, 'movement')} still to be sent, since {moment_text(waiting['oldest_at'])}")
-    if shown["refused"]:
-        parts.append(f"{counted(len(shown['refused']), 'product')} refused by the shop")
     if shown["failures"] and shown["last_error"]:
-        parts.append(f"the shop can't be reached: {shown['last_error']['message']}")
-    return "; ".join(parts)
+        parts.append(f"the latest request failed: {shown['last_error']['message'].removesuffix('.')}")
+    if shown["refused"]:
+        parts.append(f"{counted(len(shown['refused']), 'product')} with a change that the shop did not take:")
+    return ["; ".join(parts), *_refused(shown["refused"])]
+
+
+def _refused(products: list[dict[str, Any]]) -> list[str]:
+    lines = [f"  {each['sku']:<20} {each['message'] or each['outcome']}" for each in products[:_LISTED]]
+    more = len(products) - _LISTED
+    return [*lines, f"  … and {more:,} more"] if more > 0 else lines

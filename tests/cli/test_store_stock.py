@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from pos_api.config import Config
 from pos_api.database import recently_read
 from pos_api.database.client import Db
 from pos_api.senders.woocommerce import connection
-from pos_api.stock.store_sync import is_on, unsent_units
+from pos_api.stock.model import StoredStockRefusal
+from pos_api.stock.store_sync import is_on, refusals, states, unsent_units
 from tests.factories import stock_of
 from tests.fake_shop import KEY, SECRET, FakeShop, product
 from tests.senders.woocommerce.test_stock_reconcile import known
@@ -111,6 +113,37 @@ def test_how_it_fares_is_shown_and_it_is_switched_off(run: Any, shop: FakeShop, 
         "2 movements had still to be sent, and will not be; the ledger of each product says so.",
     ]
     assert unsent_units(db, "default") == {}
+
+
+def test_where_nothing_differed_it_says_so(run: Any, shop: FakeShop, db: Db) -> None:
+    run(*SWITCH_ON, "--from", "shop")
+    assert run(*SWITCH_ON).stdout == "Stock sync of default is on: 2 products compared, all had the same stock.\n"
+
+
+def test_what_the_shop_did_not_take_is_listed_with_the_reason(run: Any, shop: FakeShop, db: Db) -> None:
+    run(*SWITCH_ON, "--from", "shop")
+    failed = {"failures": 2, "last_error": "The shop did not answer in time.", "last_error_at": datetime.now(UTC)}
+    states(db).update_one({"_id": "default"}, {"$set": failed})
+    for sku in ("MUG-1", "CUP-1"):
+        refusals(db).insert_one(
+            StoredStockRefusal(
+                _id=f"default:{sku}",
+                store="default",
+                product=sku,
+                outcome="refused",
+                message="The shop keeps stock in whole units only.",
+                seq=2,
+                at=datetime.now(UTC),
+            )
+        )
+    shown = run("store", "show", "default").output
+    assert f"\nconnected       {shop.url}\n" in shown
+    first, *others = shown.partition("stock sync      ")[2].splitlines()
+    assert "; the latest request failed: The shop did not answer in time; 2 products with a change that" in first
+    assert sorted(others) == [
+        " " * 18 + "CUP-1                The shop keeps stock in whole units only.",
+        " " * 18 + "MUG-1                The shop keeps stock in whole units only.",
+    ]
 
 
 @pytest.mark.parametrize(

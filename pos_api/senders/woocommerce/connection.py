@@ -44,10 +44,16 @@ def connect(db: Db, config: Config, name: str, url: str, consumer_key: str, cons
     return hints
 
 
+def address_of(db: Db, name: str) -> str | None:
+    """The address at which a store's shop is asked; None where it is not connected."""
+    rest: dict[str, str] | None = (db.stores.find_one({"_id": name}, {"rest.url": 1}) or {}).get("rest")
+    return None if rest is None else rest["url"]
+
+
 def _is_elsewhere(db: Db, name: str, url: str) -> bool:
     """Whether the store was connected to another address. One that differs in `https` or `www.` alone is the same."""
-    rest = (db.stores.find_one({"_id": name}, {"rest.url": 1}) or {}).get("rest")
-    return rest is not None and _place(rest["url"]) != _place(url)
+    before = address_of(db, name)
+    return before is not None and _place(before) != _place(url)
 
 
 def _place(url: str) -> tuple[str, int | None, str]:

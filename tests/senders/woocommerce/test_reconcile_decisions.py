@@ -184,7 +184,7 @@ def test_what_the_shop_has_still_to_be_sent_is_expected_whether_it_has_done_the_
 
 def test_an_explained_difference_is_open_where_stock_is_sent_to_the_shop() -> None:
     known = stock.Here("a", 7, "A", "Mug", stock=5, held=0, unsent=())
-    moved = {"refused by the shop: The stock is no number.": -1}
+    moved = {"refused by the shop (The stock is no number)": -1}
     assert [is_open(stock.describe(known, 6, 1, moved, synced=synced)) for synced in (False, True)] == [False, True]
 
 

@@ -85,7 +85,7 @@ def test_a_difference_names_what_the_shop_refused_and_what_is_on_its_way(
     sell_here(db, 2)
     report = compare(db, config, shop)
     (found,) = report.stock
-    assert found["cause"] == "refused by the shop: Its stock is no number.: -1; besides, -2 on the way to the shop"
+    assert found["cause"] == "refused by the shop (Its stock is no number): -1; besides, -2 on the way to the shop"
     assert (found["difference"], found["unexplained"], found["on_the_way"]) == (-1, 0, -2)
     assert not report.in_sync
 
@@ -138,7 +138,7 @@ def test_the_stock_here_is_brought_to_the_shop_s_and_the_other_way_round(
     assert compare(db, config, shop).in_sync
     end(db, "refused", "No.")
     (found,) = compare(db, config, shop).stock
-    assert found["cause"] == "refused by the shop: No.: +3"
+    assert found["cause"] == "refused by the shop (No): +3"
     mug.products[1]["stock_quantity"] = 14
     assert compare(db, config, shop).in_sync
     last = db.stock_movements.find_one({"sku": "MUG"}, sort=[("seq", -1)])
@@ -155,7 +155,7 @@ def test_what_brought_the_stock_here_to_another_shop_s_explains_a_difference(
     assert ledger.align(db, "MUG", 4, after=2, store="north", note="") is not None
     end(db, "refused", "No.")
     (found,) = compare(db, config, shop).stock
-    assert (found["cause"], found["unexplained"]) == ("refused by the shop: No.: +3", 0)
+    assert (found["cause"], found["unexplained"]) == ("refused by the shop (No): +3", 0)
 
 
 def test_the_side_of_a_product_is_that_of_its_sku_though_its_id_is_another_product_s_sku(

@@ -58,4 +58,4 @@ def _cause(group: Document) -> str:
     outcome, message = group.get("outcome"), group.get("message")
     if outcome not in _NOT_TAKEN:
         return _OTHER_STORES if group["by_order"] else _HERE
-    return f"{_NOT_TAKEN[outcome]}: {message}" if message else _NOT_TAKEN[outcome]
+    return f"{_NOT_TAKEN[outcome]} ({message.removesuffix('.')})" if message else _NOT_TAKEN[outcome]
