@@ -129,12 +129,21 @@ def _rows(db: Db, stores: Stores, sources: list[str], since: str, until: str) ->
     orders = {f"order:{each['_id']}": each for each in db.orders.find({"_id": {"$in": keys}}, _READ)}
     payments = _payments(db, stored)
     entered: dict[str, list[tuple[str, str, str, Decimal]]] = defaultdict(list)
+    of_days: dict[str, list[tuple[str, str, str, Decimal]]] = defaultdict(list)
     for document in entered_lines(db, {"source": {"$in": sources}}):
         for line in lines_of(document):
             entered[line.source].append((document["currency"], document["date"], line.purpose.role, line.amount))
+            of_days[line.source].append((document["currency"], line.of_day, line.purpose.role, line.amount))
     for source in sources:
         yield from _rows_of(
-            _Facts(source, known.get(source), orders.get(source), payments.get(source, {}), entered[source]),
+            _Facts(
+                source,
+                known.get(source),
+                orders.get(source),
+                payments.get(source, {}),
+                entered[source],
+                of_days[source],
+            ),
             since,
             until,
             stores,
@@ -144,13 +153,14 @@ def _rows(db: Db, stores: Stores, sources: list[str], since: str, until: str) ->
 @dataclass(frozen=True, slots=True)
 class _Facts:
     """A source, what is stored of it, its order, what its payments say by currency and time, and what entries have:
-    currency, date, role and amount."""
+    currency, date, role and amount; and the same with the days that it is of instead of the entries' dates."""
 
     source: str
     stored: StoredSource | None
     order: Document | None
     payments: Mapping[str, list[tuple[datetime, Decimal]]]
     entered: Sequence[tuple[str, str, str, Decimal]]
+    of_days: Sequence[tuple[str, str, str, Decimal]]
 
     @property
     def bookings(self) -> Sequence[Booking]:
@@ -201,6 +211,8 @@ def _rows_of(facts: _Facts, since: str, until: str, stores: Stores) -> Iterator[
         )
         others = _others(facts, currency, since, until, stores)
         unexplained = _unexplained(facts, currency, bookings, whole)
+        if lost := _lost(facts, currency, bookings):
+            unexplained = {name: amount + lost[name] for name, amount in unexplained.items()}
         because = _because(facts, currency, whole, since, until)
         yield Row(facts.source, reference, currency, books, others, unexplained, because, facts.is_refused)
 
@@ -240,6 +252,25 @@ def _unexplained(facts: _Facts, currency: str, bookings: Sequence[Booking], whol
     return {name: amount if abs(amount) >= _CENT else _ZERO for name, amount in left.items()}
 
 
+def _lost(facts: _Facts, currency: str, bookings: Sequence[Booking]) -> Amounts | None:
+    """What entries have of the days that a source was entered for, less what it means on them; None where that is the
+    same, and of what has changed since and is still to be corrected."""
+    if facts.stored and facts.stored.get("changed"):
+        return None
+    still_open = facts.stored["open"] if facts.stored else ()
+    had = (
+        (role, amount) for of, day, role, amount in facts.of_days if of == currency and _key(day, of) not in still_open
+    )
+    meant = (each for each in bookings if _key(each.day, currency) not in still_open)
+    left = _measures([*had, *((each.purpose.role, -each.amount) for each in meant)])
+    return left if any(left.values()) else None
+
+
+def _key(day: str | None, currency: str) -> str:
+    """A day with a currency, as sources have those that they are still to be entered for."""
+    return f"{day}:{currency}"
+
+
 def _paid_as_shop_says(order: Document) -> Decimal:
     """What is paid of an order without payments that its shop calls paid, and not refunded."""
     total = decimal(order.get("total"))
@@ -273,7 +304,9 @@ def _because(facts: _Facts, currency: str, whole: Amounts, since: str, until: st
         return str(facts.stored["refused"])
     reasons = ["cash that was counted"] if facts.source.startswith("session:") else []
     all_entered = _measures((role, amount) for of, _, role, amount in facts.entered if of == currency)
-    if all_entered != whole:
+    if _lost(facts, currency, [each for each in facts.bookings if each.currency == currency]):
+        reasons.append("entries of closed days have another amount: see pos-api verify")
+    elif all_entered != whole:
         reasons.append("not all of it is entered yet")
     days = sorted({day for of, day, _, _ in facts.entered if of == currency and not since <= day <= until})
     if days:

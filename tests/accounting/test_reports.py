@@ -162,6 +162,25 @@ def test_what_somebody_changed_by_hand_is_unexplained(db: Db, stores: Stores, st
     assert not proof(db, stores).is_explained
 
 
+def test_what_entries_of_a_closed_day_have_lost_is_unexplained(db: Db, stores: Stores, store: Store) -> None:
+    put(db)
+    refresh(db, stores)
+    as_if_changed_on(db, DAY)
+    close_day(db, stores, store, DAY, "day")
+    assert proof(db, stores).is_explained
+    lines = db.accounting_lines.find_one({})
+    assert lines is not None
+    [vat] = [number for number, line in enumerate(lines["lines"]) if line["role"] == "vat"]
+    db.accounting_lines.update_one({}, {"$set": {f"lines.{vat}.amount": Decimal128("-1.00")}})
+    [row] = proof(db, stores).rows
+    assert row.unexplained["taxes"] == Decimal("-24.00")
+    assert row.because == "entries of closed days have another amount: see pos-api verify"
+    db.accounting_lines.delete_many({})
+    found = proof(db, stores)
+    assert not found.is_explained
+    assert found.unexplained["SEK"]["net_revenue"] == Decimal("-100.00")
+
+
 # --- lists and exports ------------------------------------------------------------------------------------------
 
 
