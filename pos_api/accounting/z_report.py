@@ -53,7 +53,7 @@ def z_report(day: str, currency: str, sources: Sequence[Source], receipts: Mappi
         "rounding": _sum((each for _, each in of_day), -1, "rounding"),
         "payments": _by_method(each for _, each in of_day),
         "tips": _sum((each for _, each in of_day), -1, "tip"),
-        "discounts": decimal128(sum((known.discount for source, known in receipts.items() if source in named), ZERO)),
+        "discounts": decimal128(sum((receipts[each].discount for each in named if each in receipts), Decimal("0.00"))),
         "owed": _sum((each for _, each in of_day), 1, "receivable", "under_way"),
         "cash_difference": _sum((each for _, each in of_day), -1, "cash_difference"),
     }

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
+from typing import cast
 
 import click
 
@@ -20,6 +23,7 @@ from pos_api.errors import Invalid, NotFound
 from pos_api.staff import audit
 from pos_api.stores.model import Store
 from pos_api.stores.registry import Stores
+from pos_api.web.z_page import z_page
 
 _MOST = 1_000
 
@@ -41,6 +45,24 @@ def _stores(stores: Stores, name: str | None) -> list[Store]:
     return found
 
 
+@contextmanager
+def _problems_named() -> Iterator[None]:
+    """Print each problem of what is not valid."""
+    try:
+        yield
+    except Invalid as error:
+        for field, problem in (error.details or {}).items():
+            say(f"{field} {problem}", err=True)
+        raise
+
+
+def _write(name: str, content: bytes, output: Path | None) -> Path:
+    """Write a file: here, or at this path, or in this folder. Returns its path."""
+    path = Path(name) if output is None else output / name if output.is_dir() else output
+    path.write_bytes(content)
+    return path
+
+
 @click.group("accounting", cls=Commands)
 def accounting() -> None:
     """The books: accounts, closing a day, Z-reports, files for bookkeeping programs, and the proof of it all."""
@@ -60,12 +82,8 @@ def accounts(db: Db, file: Path | None) -> None:
             raise Invalid(f"{file} is not JSON: {error}") from None
         if not isinstance(document, dict):
             raise Invalid(f"{file} must have an object of rows, names and groups.")
-        try:
+        with _problems_named():
             set_accounts.save(db, document)
-        except Invalid as error:
-            for field, problem in (error.details or {}).items():
-                say(f"{field} {problem}", err=True)
-            raise
         say("The accounts are set. What is entered stays as it is.")
         return
     click.echo(json.dumps(set_accounts.shown(db), indent=2, ensure_ascii=False))
@@ -117,18 +135,26 @@ def entries(db: Db, /, limit: int, **wanted: str | None) -> None:
 @accounting.command("z-report")
 @click.option("--store", help="Of this store; of all where it is left out.")
 @click.option("--day", callback=_day, help="Of this day; of yesterday where it is left out.")
+@click.option("--page", is_flag=True, help="Write a page to print for each store, z-report-STORE-DAY.html.")
+@click.option("--output", type=click.Path(path_type=Path), help="The file or folder to write the page to; else here.")
 @with_db
 @with_config
-def z_report(config: Config, db: Db, /, store: str | None, day: str | None) -> None:
-    """Print the Z-reports of a day as lines of JSON, one for each store and currency."""
+def z_report(config: Config, db: Db, /, store: str | None, day: str | None, page: bool, output: Path | None) -> None:
+    """Print the Z-reports of a day as lines of JSON, one for each store and currency; or write them as pages to
+    print."""
     stores = Stores(db, config)
     for each in _stores(stores, store):
-        for report in z_reports(db, stores, each, day or _yesterday(each)):
+        of = day or _yesterday(each)
+        reports = z_reports(db, stores, each, of)
+        if page and reports:
+            text = z_page(each, of, reports, (config.accounting_company, config.accounting_orgnr))
+            say(f"{_write(f'z-report-{each.id}-{of}.html', text.encode(), output)}")
+        for report in () if page else reports:
             click.echo(json.dumps(report, default=json_value, ensure_ascii=False))
 
 
 @accounting.command("export")
-@click.option("--format", "file_format", type=click.Choice(list(exports.WRITERS)), required=True)
+@click.option("--format", "file_format", type=click.Choice(list(exports.WRITERS)))
 @click.option("--from", "since", callback=_day, help="From this day on.")
 @click.option("--to", "until", callback=_day, help="Up to this day, included.")
 @click.option("--store", help="Of this store only.")
@@ -142,21 +168,22 @@ def export(
     config: Config,
     db: Db,
     /,
-    file_format: str,
+    file_format: str | None,
     new: bool,
     number: int | None,
     output: Path | None,
     **wanted: str | None,
 ) -> None:
     """Write entries to a file for a bookkeeping program. The same entries are the same export, with the same bytes."""
-    with audit.act(db, "books.exported", details={"format": file_format, "new": new}) as details:
-        if number is not None:
-            exported = exports.again(db, number)
+    if (file_format is None) == (number is None):
+        raise click.UsageError("Give --format, or the --number of an export.")
+    with _problems_named(), audit.act(db, "books.exported", details={"format": file_format, "new": new}) as details:
+        if file_format is None:
+            exported = exports.again(db, cast("int", number))
         else:
             exported = exports.export(db, config, file_format, Filter(**wanted), new=new)
         details["number"] = exported.number
-        path = Path(exported.name) if output is None else output / exported.name if output.is_dir() else output
-        path.write_bytes(exported.content)
+        path = _write(exported.name, exported.content, output)
     say(f"Export {exported.number} is in {path}.")
 
 

@@ -54,8 +54,10 @@ def test_a_day_is_closed_exported_and_proved(run: Run, db: Db) -> None:
     content = Path("books-sie-1.si").read_bytes()
     assert [each.number for each in read(content).verifications] == [1]
     assert run("export --format sie --new").exit_code == 1
-    assert run("export --format sie --number 1 --output again.si").exit_code == 0
+    assert run("export --number 1 --output again.si").exit_code == 0
     assert Path("again.si").read_bytes() == content
+    assert run("export --format csv --number 1").exit_code == 2
+    assert run("export").exit_code == 2
     assert [
         each["details"]["number"]
         for each in audit.find(
@@ -68,6 +70,26 @@ def test_a_day_is_closed_exported_and_proved(run: Run, db: Db) -> None:
     ] == [1, 1]
     proof = run(f"check --from {DAY} --to {DAY}")
     assert (proof.exit_code, proof.output.splitlines()[-1]) == (0, "Nothing is unexplained.")
+
+
+def test_what_a_file_can_not_have_is_named(run: Run, db: Db, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(db)
+    run(f"close --day {DAY}")
+    monkeypatch.setenv("ACCOUNTING_COMPANY", "")
+    refused = run("export --format sie")
+    assert refused.exit_code == 1
+    assert "company needs ACCOUNTING_COMPANY and ACCOUNTING_ORGNR in the settings" in refused.output
+
+
+def test_a_z_report_is_written_as_a_page_to_print(run: Run, db: Db) -> None:
+    put(db)
+    assert run(f"z-report --day {DAY} --page").output == f"z-report-default-{DAY}.html\n"
+    page = Path(f"z-report-default-{DAY}.html").read_text()
+    assert "<p>Åäö AB, 556677-8899</p>" in page
+    assert "<td>100.00</td><td>25.00</td><td>125.00</td>" in page
+    assert "<style>body {" in page
+    assert "href" not in page  # it needs no other file
+    assert run(f"z-report --day {NEXT} --page").output == ""
 
 
 def test_what_is_unexplained_ends_with_status_1(run: Run, db: Db) -> None:

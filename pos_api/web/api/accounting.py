@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from flask import Response, jsonify, render_template, request
+from flask import Response, jsonify, request
 
 from pos_api.accounting import check, close, exports, presentation, queries, set_accounts
 from pos_api.accounting.queries import Filter
@@ -17,6 +17,7 @@ from pos_api.errors import NotFound
 from pos_api.staff import audit
 from pos_api.stores.api_keys import READ
 from pos_api.stores.model import Store
+from pos_api.web import z_page
 from pos_api.web.api import accounting_schemas as schemas
 from pos_api.web.api import pages
 from pos_api.web.api.access import staff
@@ -31,7 +32,6 @@ blp = Blueprint("accounting", __name__, url_prefix="/api/accounting", descriptio
 MOST_DIFFERENCES = 1_000
 _MOST_REFUSED = 1_000
 _LONGEST_NUMBER = 18
-_PAGE_POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 
 def _text(day: date | None) -> str | None:
@@ -176,8 +176,9 @@ def get_z_report(query: Document) -> Any:
         headers = {"Content-Disposition": f'attachment; filename="z-report-{store.id}-{day}.csv"'}
         return Response(csv_cells.write(presentation.Z_COLUMNS, rows), mimetype="text/csv", headers=headers)
     if kind == "text/html":
-        page = render_template("z_report.html", reports=reports, store=store, day=day)
-        return Response(page, mimetype="text/html", headers={"Content-Security-Policy": _PAGE_POLICY})
+        config = services().config
+        page = z_page.z_page(store, day, reports, (config.accounting_company, config.accounting_orgnr))
+        return Response(page, mimetype="text/html", headers={"Content-Security-Policy": z_page.POLICY})
     return jsonify(success(reports))
 
 

@@ -108,7 +108,7 @@ def test_a_day_that_can_not_be_closed_is_refused(client: FlaskClient, body: dict
 def test_a_z_report_as_json_as_a_table_and_as_a_page(client: FlaskClient, db: Db) -> None:
     put(db, number="<b>A1</b>")
     [report] = get(client, "z-report", store="default", day=DAY)["data"]
-    assert (report["receipts"], report["sales_total"]) == (1, "125.00")
+    assert (report["receipts"], report["sales_total"], report["discounts"]) == (1, "125.00", "0.00")
     url = f"{URL}/z-report?store=default&day={DAY}"
     table = client.get(url, headers={**as_("viewer"), "Accept": "text/csv"})
     rows = list(csv.DictReader(io.StringIO(table.text)))
