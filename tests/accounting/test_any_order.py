@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from pos_api.accounting.bookings import bookings_of
@@ -33,22 +33,33 @@ def _line(number: int, net: Decimal, rate: int, sign: int = 1) -> dict[str, Any]
 
 
 def _amount(*lines: dict[str, Any]) -> Decimal:
-    return sum((abs(Decimal(each["total"])) + abs(Decimal(each["total_tax"])) for each in lines), Decimal(0))
+    return sum((Decimal(each["total"]) + Decimal(each["total_tax"]) for each in lines), Decimal(0))
+
+
+def _part(draw: st.DrawFn, of: dict[str, Any]) -> dict[str, Any]:
+    """A part of a line, as a refund has it."""
+    share = Decimal(draw(st.integers(1, 100))) / 100
+    rate = [*_CLASSES.values()].index(of["tax_class"]) + 1
+    back = _line(of["id"], _cents(Decimal(of["total"]) * share), rate, -1)
+    return {**back, "meta_data": [{"key": "_refunded_item_id", "value": str(of["id"])}]}
 
 
 @st.composite
 def orders(draw: st.DrawFn) -> dict[str, Any]:
-    """An order with goods of several rates, shipping and a fee, and refunds: by lines, of an amount, or of the rest."""
+    """An order with goods of several rates, shipping and a fee or a discount, and refunds: by lines, with or without
+    shipping and the fee; of an amount; or of the rest."""
     goods = [_line(number, net, rate) for number, (net, rate) in enumerate(draw(sold_lines), 1)]
     shipping = [_line(90, draw(nets), 1)]
-    fees = [_line(91, draw(nets), draw(st.sampled_from([1, 2])))] if draw(st.booleans()) else []
+    fee = draw(st.one_of(st.none(), st.integers(-500, 5_000).map(lambda cents: Decimal(cents) / 100)))
+    fees = [] if fee is None else [_line(91, fee, draw(st.sampled_from([1, 2])))]
     by_rate: dict[int, Decimal] = {}
     for line in (*goods, *fees):
         for tax in line["taxes"]:
             by_rate[tax["id"]] = by_rate.get(tax["id"], Decimal(0)) + Decimal(tax["total"])
     of_shipping = Decimal(shipping[0]["total_tax"])
     rates = sorted({*by_rate, 1})
-    total = _amount(*goods, *shipping, *fees)
+    total = max(_amount(*goods, *shipping, *fees), Decimal(0))
+    assume(total == _amount(*goods, *shipping, *fees))
     refunds, left = [], total
     for number in range(draw(st.integers(0, 3))):
         kind = draw(st.sampled_from(["lines", "amount", "rest"]))
@@ -56,15 +67,16 @@ def orders(draw: st.DrawFn) -> dict[str, Any]:
         if draw(st.booleans()):
             refund["date_created_gmt"] = f"2026-11-{22 + number}T11:00:00"
         if kind == "lines":
-            of = draw(st.integers(0, len(goods) - 1))
-            share = Decimal(draw(st.integers(1, 100))) / 100
-            rate = [*_CLASSES.values()].index(goods[of]["tax_class"]) + 1
-            back = _line(goods[of]["id"], _cents(Decimal(goods[of]["total"]) * share), rate, -1)
-            back["meta_data"] = [{"key": "_refunded_item_id", "value": str(goods[of]["id"])}]
-            refund |= {"line_items": [back], "amount": str(_amount(back))}
+            of_goods = [_part(draw, goods[draw(st.integers(0, len(goods) - 1))])]
+            of_others = {
+                name: [_part(draw, lines[0])] if lines and draw(st.booleans()) else []
+                for name, lines in (("shipping_lines", shipping), ("fee_lines", fees))
+            }
+            back = -_amount(*of_goods, *of_others["shipping_lines"], *of_others["fee_lines"])
+            refund |= {"line_items": of_goods, **of_others, "amount": str(back)}
         else:
             refund["amount"] = str(left if kind == "rest" else min(left, _cents(draw(nets))))
-        if Decimal(refund["amount"]) <= left:
+        if 0 <= Decimal(refund["amount"]) <= left:
             left -= Decimal(refund["amount"])
             refunds.append(refund)
     return row(
