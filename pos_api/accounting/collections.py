@@ -39,7 +39,8 @@ COLLECTIONS = (
             IndexModel("date"),
         ),
     ),
-    Collection("accounting_state", "the accounts, who closes a day at the moment, and up to when changes were noted"),
+    Collection("accounting_state", "the accounts, and who closes a day at the moment"),
+    Collection("accounting_progress", "up to when changes were noted for the books", in_backup=False),
     Collection(
         "accounting_sources",
         "what each order, payment and cash session means in the books as it is now",

@@ -26,7 +26,10 @@ _AT_ONCE = 500
 _ATTEMPTS = 50
 _OVERLAP = timedelta(seconds=10)
 """A change can become visible after one that the server stamped later; so these are looked at again."""
-_NOTED = {"_id": "noted"}
+_VERSION = 1
+"""Of what is worked out. Raise it with every change that gives other bookings for the same orders and payments: all are
+then worked out anew, and what is entered already is corrected."""
+_NOTED = {"_id": f"noted:{_VERSION}"}
 _OF_CHANGE: dict[str, Document] = {
     "orders": {"changed_at": 1},
     "payments": {"changed_at": 1, "order": 1},
@@ -47,12 +50,12 @@ def refresh(db: Db, stores: Stores) -> None:
 def _retry_refused(db: Db, means: Means) -> None:
     """Work out again what can't be booked, where stores or accounts are not as they were when that was done last."""
     settings = means.digest()
-    if (db.accounting_state.find_one(_NOTED) or {}).get("settings") == settings:
+    if (db.accounting_progress.find_one(_NOTED) or {}).get("settings") == settings:
         return
     refused = db.accounting_sources.find({"refused": {"$exists": True}}, {"_id": 1})
     for some in in_batches(refused, _AT_ONCE):
         _work_out(db, means, [each["_id"] for each in some])
-    db.accounting_state.update_one(_NOTED, {"$set": {"settings": settings}}, upsert=True)
+    db.accounting_progress.update_one(_NOTED, {"$set": {"settings": settings}}, upsert=True)
 
 
 def refresh_where_used(db: Db, stores: Stores, closes_by_itself: bool) -> None:
@@ -65,7 +68,7 @@ def refresh_where_used(db: Db, stores: Stores, closes_by_itself: bool) -> None:
 def _refresh_from(db: Db, means: Means, collection: str) -> None:
     server_time: datetime = db.command("hello")["localTime"]
     settled = Timestamp(server_time.replace(tzinfo=UTC) - _OVERLAP, 0)
-    noted = db.accounting_state.find_one(_NOTED) or {}
+    noted = db.accounting_progress.find_one(_NOTED) or {}
     since = {"$gte": noted[collection]} if collection in noted else {"$exists": True}
     changed = db[collection].find({"changed_at": since}, _OF_CHANGE[collection]).sort("changed_at", 1)
     anything = False
@@ -78,7 +81,7 @@ def _refresh_from(db: Db, means: Means, collection: str) -> None:
 
 
 def _note(db: Db, collection: str, until: Timestamp) -> None:
-    db.accounting_state.update_one(_NOTED, {"$max": {collection: until}}, upsert=True)
+    db.accounting_progress.update_one(_NOTED, {"$max": {collection: until}}, upsert=True)
 
 
 # --- which sources are concerned ----------------------------------------------------------------------------------

@@ -68,9 +68,12 @@ def orders(draw: st.DrawFn) -> dict[str, Any]:
             refund["date_created_gmt"] = f"2026-11-{22 + number}T11:00:00"
         if kind == "lines":
             of_goods = [_part(draw, goods[draw(st.integers(0, len(goods) - 1))])]
+            has_others = draw(st.booleans()), draw(st.booleans())
             of_others = {
-                name: [_part(draw, lines[0])] if lines and draw(st.booleans()) else []
-                for name, lines in (("shipping_lines", shipping), ("fee_lines", fees))
+                name: [_part(draw, lines[0])] if lines and has else []
+                for (name, lines), has in zip(
+                    (("shipping_lines", shipping), ("fee_lines", fees)), has_others, strict=True
+                )
             }
             back = -_amount(*of_goods, *of_others["shipping_lines"], *of_others["fee_lines"])
             refund |= {"line_items": of_goods, **of_others, "amount": str(back)}

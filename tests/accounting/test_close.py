@@ -14,14 +14,14 @@ from pymongo.errors import PyMongoError
 
 from pos_api.accounting import close, lease, verify
 from pos_api.accounting.close import Closed, close_day, close_until, open_days
-from pos_api.accounting.refresh import refresh
+from pos_api.accounting.refresh import _NOTED, refresh
 from pos_api.common.money import decimal
 from pos_api.config import Config
 from pos_api.database.client import Db
 from pos_api.errors import Conflict, Invalid
 from pos_api.orders import apply as orders
 from pos_api.payments import apply as payments
-from pos_api.payments.model import PaymentUpdate
+from pos_api.payments.model import PaymentUpdate, order_key_by_id
 from pos_api.stores.model import Store
 from pos_api.stores.registry import Stores
 from tests.factories import order_update
@@ -84,7 +84,7 @@ def look_at_nothing_again(db: Db) -> None:
     for collection in ("orders", "payments"):
         if newest := db[collection].find_one({"changed_at": {"$exists": True}}, sort=[("changed_at", -1)]):
             after = Timestamp(newest["changed_at"].time, newest["changed_at"].inc + 1)
-            db.accounting_state.update_one({"_id": "noted"}, {"$set": {collection: after}}, upsert=True)
+            db.accounting_progress.update_one(_NOTED, {"$set": {collection: after}}, upsert=True)
 
 
 def as_if_changed_on(db: Db, day: str) -> None:
@@ -469,3 +469,15 @@ def test_a_sale_that_is_not_entered_yet_is_of_the_day_it_was_paid(db: Db, stores
     assert close_day(db, stores, store, DAY, "day") == []
     close_day(db, stores, store, NEXT, "day")
     assert entered(db) == SALE
+
+
+def test_all_that_is_worked_out_anew_is_as_it_was(db: Db, stores: Stores, store: Store) -> None:
+    """As after a restore: what was noted of changes is not in a backup."""
+    put(db, refunds=[{"id": 7, "amount": Decimal128("10.00")}])
+    pay(db, "5.00", wanted=(order_key_by_id("default", "999"),))
+    refresh(db, stores)
+    before = list(db.accounting_sources.find())
+    db.accounting_progress.drop()
+    refresh(db, stores)
+    assert list(db.accounting_sources.find()) == before
+    assert len(before) == 2

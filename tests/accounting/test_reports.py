@@ -14,7 +14,7 @@ from bson import Decimal128, Timestamp
 from pos_api.accounting import check, exports, queries, set_accounts
 from pos_api.accounting.close import close_day, close_until
 from pos_api.accounting.queries import Filter
-from pos_api.accounting.refresh import refresh
+from pos_api.accounting.refresh import _NOTED, refresh
 from pos_api.accounting.z_reports import z_reports
 from pos_api.cash import apply as cash
 from pos_api.cash.model import CashMovementUpdate, CashSessionUpdate
@@ -157,7 +157,7 @@ def test_what_somebody_changed_by_hand_is_unexplained(db: Db, stores: Stores, st
     put(db)
     close_day(db, stores, store, DAY, "day")
     ahead = dict.fromkeys(("orders", "payments"), Timestamp(2**31, 0))  # so that the order is not worked out again
-    db.accounting_state.update_one({"_id": "noted"}, {"$set": ahead})
+    db.accounting_progress.update_one(_NOTED, {"$set": ahead})
     db.accounting_sources.update_one({}, {"$set": {"bookings.0.amount": Decimal128("1.00")}})
     assert not proof(db, stores).is_explained
 
