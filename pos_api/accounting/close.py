@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 from pymongo.errors import DuplicateKeyError
@@ -97,10 +97,12 @@ class _Found:
 
 def _candidates(db: Db, store: str, date: str) -> _Found:
     """The sources that have bookings of a day, and those that changed since they were entered."""
-    sources = db.accounting_sources
-    found = [*sources.find({"store": store, "days": date}), *sources.find({"store": store, "changed": True})]
-    by_id = {each["_id"]: each for each in cast("list[StoredSource]", found)}
-    stored = [by_id[source] for source in sorted(by_id)]
+    of_day = cast("list[StoredSource]", list(db.accounting_sources.find({"store": store, "days": date})))
+    by_id = {each["_id"]: each for each in (*of_day, *_changed(db, store, date))}
+    return _found(db, [by_id[source] for source in sorted(by_id)])
+
+
+def _found(db: Db, stored: Sequence[StoredSource]) -> _Found:
     held: dict[str, list[Line]] = {}
     currency_of: dict[str, str] = {}
     for some in in_batches((each["_id"] for each in stored), _AT_ONCE):
@@ -108,6 +110,22 @@ def _candidates(db: Db, store: str, date: str) -> _Found:
             held.setdefault(document["source"], []).extend(lines_of(document))
             currency_of[document["entry"]] = document["currency"]
     return _Found(stored, [source_of(each) for each in stored], held, currency_of)
+
+
+def _changed(db: Db, store: str, date: str) -> Iterator[StoredSource]:
+    """The sources that changed since they were entered, up to a day, and have something to correct: bookings of a day
+    that is closed, or lines in an entry. Of all others, such as what was imported, it is noted that they have not."""
+    changed = db.accounting_sources.find({"store": store, "changed": True, "changed_on": {"$lte": date}})
+    for some in in_batches(changed, _AT_ONCE):
+        stored = cast("list[StoredSource]", some)
+        closed = _closed(db, store, {key for each in stored for key in each["booked"]})
+        entered = {each["source"] for each in entered_lines(db, {"source": {"$in": [each["_id"] for each in stored]}})}
+        concerned, rest = list[StoredSource](), list[StoredSource]()
+        for each in stored:
+            is_concerned = each["_id"] in entered or date in each["days"] or not closed.isdisjoint(each["booked"])
+            (concerned if is_concerned else rest).append(each)
+        yield from concerned
+        _update(db, rest, {"$unset": {"changed": ""}})
 
 
 def _currencies(found: _Found) -> list[str]:
@@ -133,8 +151,13 @@ def _close(db: Db, writer: _Writer, store: Store, currency: str, date: str, mode
 
 
 def entries_now(db: Db, store: Store, date: str, mode: Mode) -> list[Entry]:
-    """The entries that closing a day would make now, in every currency in which it is open. Writes nothing."""
-    found = _candidates(db, store.id, date)
+    """The entries of the day itself that closing it would make now, in every currency in which it is open. Writes
+    nothing."""
+    stored = cast("list[StoredSource]", list(db.accounting_sources.find({"store": store.id, "days": date})))
+    all_found = _found(db, stored)
+    of_day = [replace(each, bookings=tuple(b for b in each.bookings if b.day == date)) for each in all_found.sources]
+    held = {source: [line for line in lines if line.of_day == date] for source, lines in all_found.held.items()}
+    found = replace(all_found, sources=of_day, held=held)
     entries: list[Entry] = []
     for currency in _currencies(found):
         if db.accounting_closings.find_one({"_id": f"{store.id}:{currency}:{date}"}) is None:

@@ -47,7 +47,11 @@ COLLECTIONS = (
         (
             IndexModel([("store", ASCENDING), ("days", ASCENDING)]),
             IndexModel([("store", ASCENDING), ("open", ASCENDING)]),
-            IndexModel("store", name="changed", partialFilterExpression={"changed": True}),
+            IndexModel(
+                [("store", ASCENDING), ("changed_on", ASCENDING)],
+                name="changed",
+                partialFilterExpression={"changed": True},
+            ),
             IndexModel("payments"),
             present("refused"),
         ),

@@ -130,6 +130,29 @@ def test_what_changes_later_is_a_correction_of_the_day_it_became_known(db: Db, s
     assert list(verify.problems(db)) == []
 
 
+def test_closing_a_closed_day_again_forgets_no_change_of_it(db: Db, stores: Stores, store: Store) -> None:
+    put(db)
+    close_day(db, stores, store, DAY, "day")
+    put(db, net="80.00")
+    put(db, 2, currency="EUR")
+    refresh(db, stores)
+    as_if_changed_on(db, DAY)
+    assert [each.was_closed for each in close_day(db, stores, store, DAY, "day")] == [False, True]
+    close_day(db, stores, store, NEXT, "day")
+    sek = list(db.accounting_entries.find({"currency": "SEK"}))
+    assert sum(decimal(line["amount"]) for each in sek for line in each["lines"] if line["account"] == "1900") == 100
+
+
+def test_what_was_imported_is_looked_at_once(db: Db, stores: Stores, store: Store) -> None:
+    put(db, 1, day="2020-01-01")
+    put(db, 2)
+    as_of_then(db, stores)
+    [closed] = close_day(db, stores, store, DAY, "day")
+    assert len(closed.entries) == 1
+    assert db.accounting_sources.count_documents({"changed": True}) == 0
+    assert open_days(db, "default", DAY) == ["2020-01-01"]
+
+
 def test_an_order_that_stays_costs_nothing_at_later_closings(db: Db, stores: Stores, store: Store) -> None:
     put(db)
     as_of_then(db, stores)
