@@ -18,7 +18,7 @@ from typing import cast
 from pos_api.accounting.bookings import is_sale
 from pos_api.accounting.entered import entered_lines
 from pos_api.accounting.model import Booking
-from pos_api.accounting.refresh import refresh
+from pos_api.accounting.refresh import bring_up_to_date
 from pos_api.accounting.stored import StoredSource, lines_of, source_of
 from pos_api.common.batches import in_batches
 from pos_api.common.money import decimal
@@ -90,8 +90,9 @@ class Proof:
 
 
 def check(db: Db, stores: Stores, since: str, until: str, store: str | None = None) -> Proof:
-    """The proof of the days from one to another, both included, of a store or of all."""
-    refresh(db, stores)
+    """The proof of the days from one to another, both included, of a store or of all. Raises Unavailable where the
+    books are not up to date yet."""
+    bring_up_to_date(db, stores)
     proof = Proof()
     seen: set[str] = set()
     of = [each.id for each in stores.all() if store in (None, each.id)]

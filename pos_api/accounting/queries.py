@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pos_api.accounting import close, presentation, set_accounts
 from pos_api.accounting.entered import entered_lines
 from pos_api.accounting.entries import Mode
-from pos_api.accounting.refresh import refresh
+from pos_api.accounting.refresh import bring_up_to_date
 from pos_api.database.client import Db, Document
 from pos_api.errors import NotFound
 from pos_api.stores.registry import Stores
@@ -83,7 +83,7 @@ def of_source(db: Db, source: str) -> list[str]:
 def drafts(db: Db, stores: Stores, wanted: Filter, mode: Mode) -> list[Document]:
     """The entries that open days would have if they were closed now, newest first: of each store the latest
     MOST_DRAFTS days."""
-    refresh(db, stores)
+    bring_up_to_date(db, stores)
     accounts, _ = set_accounts.read(db)
     found: list[Document] = []
     for store in stores.all():
@@ -104,7 +104,7 @@ def _is_wanted(currency: str, wanted: Filter) -> bool:
 
 def refused(db: Db, stores: Stores, limit: int) -> list[Document]:
     """Up to `limit` orders, payments and cash sessions that can't be booked, each with the reason."""
-    refresh(db, stores)
+    bring_up_to_date(db, stores)
     found = db.accounting_sources.find({"refused": {"$exists": True}}).sort("_id", 1).limit(limit)
     return [presentation.refusal(each) for each in found]
 

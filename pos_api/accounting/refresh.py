@@ -7,6 +7,7 @@ was worked out from an older state never replaces what was worked out from a new
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -20,9 +21,12 @@ from pos_api.accounting.working_out import Means, WorkedOut
 from pos_api.common.batches import in_batches
 from pos_api.database.client import Db, Document
 from pos_api.database.write_errors import only_collisions
+from pos_api.errors import Unavailable
 from pos_api.stores.registry import Stores
 
 _AT_ONCE = 500
+_PATIENCE = 10.0
+_RETRY_AFTER = 5
 _ATTEMPTS = 50
 _OVERLAP = timedelta(seconds=10)
 """A change can become visible after one that the server stamped later; so these are looked at again."""
@@ -38,13 +42,25 @@ _OF_CHANGE: dict[str, Document] = {
 }
 
 
-def refresh(db: Db, stores: Stores) -> None:
-    """Bring all sources up to date with what was saved before this call. Safe in several processes at once, and after
-    a crash anywhere."""
+def refresh(db: Db, stores: Stores, seconds: float = float("inf")) -> int:
+    """Bring all sources up to date with what was saved before this call; returns how many orders, payments … are left,
+    which is more than 0 only when that took longer than so many seconds. What is done stays done. Safe in several
+    processes at once, and after a crash anywhere."""
+    deadline = time.monotonic() + seconds
     means = Means(db, stores)
     for collection in _OF_CHANGE:
-        _refresh_from(db, means, collection)
+        if left := _refresh_from(db, means, collection, deadline):
+            return left
     _retry_refused(db, means)
+    return 0
+
+
+def bring_up_to_date(db: Db, stores: Stores) -> None:
+    """As `refresh`, where somebody waits for an answer. Raises Unavailable where it takes longer than some seconds, as
+    after an import."""
+    if left := refresh(db, stores, _PATIENCE):
+        message = f"The books are being brought up to date; up to {left:,} orders are left to work out."
+        raise Unavailable(message, retry_after=_RETRY_AFTER)
 
 
 def _retry_refused(db: Db, means: Means) -> None:
@@ -65,7 +81,8 @@ def refresh_where_used(db: Db, stores: Stores, closes_by_itself: bool) -> None:
         refresh(db, stores)
 
 
-def _refresh_from(db: Db, means: Means, collection: str) -> None:
+def _refresh_from(db: Db, means: Means, collection: str, deadline: float) -> int:
+    """As `refresh`, with what has changed in one collection."""
     server_time: datetime = db.command("hello")["localTime"]
     settled = Timestamp(server_time.replace(tzinfo=UTC) - _OVERLAP, 0)
     noted = db.accounting_progress.find_one(_NOTED) or {}
@@ -74,10 +91,14 @@ def _refresh_from(db: Db, means: Means, collection: str) -> None:
     anything = False
     for some in in_batches(changed, _AT_ONCE):
         _work_out(db, means, _SOURCES_OF[collection](db, some))
-        _note(db, collection, min(some[-1]["changed_at"], settled))
+        newest = some[-1]["changed_at"]
+        _note(db, collection, min(newest, settled))
         anything = True
+        if time.monotonic() > deadline and (left := db[collection].count_documents({"changed_at": {"$gt": newest}})):
+            return left
     if anything:
         _note(db, collection, settled)
+    return 0
 
 
 def _note(db: Db, collection: str, until: Timestamp) -> None:

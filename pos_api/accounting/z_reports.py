@@ -7,7 +7,7 @@ from datetime import datetime, time, timedelta
 from typing import cast
 
 from pos_api.accounting.model import ZERO
-from pos_api.accounting.refresh import refresh
+from pos_api.accounting.refresh import bring_up_to_date
 from pos_api.accounting.stored import StoredSource, source_of
 from pos_api.accounting.z_report import Receipt, z_report
 from pos_api.cash import queries as cash
@@ -23,7 +23,7 @@ _LONGEST_SESSION = timedelta(days=14)
 
 def z_reports(db: Db, stores: Stores, store: Store, day: str) -> list[Document]:
     """The Z-reports of a store's day, one for each currency; none where there is nothing of it."""
-    refresh(db, stores)
+    bring_up_to_date(db, stores)
     wanted = {"store": store.id, "days": day}
     stored = cast("list[StoredSource]", list(db.accounting_sources.find(wanted)))
     booked = {each["currency"] for source in stored for each in source["bookings"] if each["day"] == day}

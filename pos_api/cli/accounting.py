@@ -14,6 +14,7 @@ import click
 
 from pos_api.accounting import check, close, exports, queries, set_accounts
 from pos_api.accounting.queries import Filter
+from pos_api.accounting.refresh import refresh
 from pos_api.accounting.z_reports import z_reports
 from pos_api.cli.common import Commands, json_value, say, with_config, with_db
 from pos_api.common.time import now
@@ -143,6 +144,7 @@ def z_report(config: Config, db: Db, /, store: str | None, day: str | None, page
     """Print the Z-reports of a day as lines of JSON, one for each store and currency; or write them as pages to
     print."""
     stores = Stores(db, config)
+    refresh(db, stores)  # however long it takes
     for each in _stores(stores, store):
         of = day or _yesterday(each)
         reports = z_reports(db, stores, each, of)
@@ -198,6 +200,7 @@ def check_books(config: Config, db: Db, /, since: str, until: str, store: str | 
     status 1 when something is unexplained."""
     stores = Stores(db, config)
     _stores(stores, store)
+    refresh(db, stores)  # however long it takes
     proof = check.check(db, stores, since, until, store)
     for currency in sorted(proof.books):
         say(f"{currency:<12} {'entries':>14} {'figures':>14} {'unexplained':>14}")

@@ -12,6 +12,7 @@ import pytest
 from bson import Decimal128, Timestamp
 
 from pos_api.accounting import check, exports, queries, set_accounts
+from pos_api.accounting import refresh as refreshing
 from pos_api.accounting.close import close_day, close_until
 from pos_api.accounting.queries import Filter
 from pos_api.accounting.refresh import _NOTED, refresh
@@ -20,7 +21,7 @@ from pos_api.cash import apply as cash
 from pos_api.cash.model import CashMovementUpdate, CashSessionUpdate
 from pos_api.config import Config
 from pos_api.database.client import Db
-from pos_api.errors import Invalid, NotFound
+from pos_api.errors import Invalid, NotFound, Unavailable
 from pos_api.payments import apply as payments
 from pos_api.payments.model import PaymentUpdate
 from pos_api.stores.model import Store
@@ -88,6 +89,28 @@ def test_a_cash_session_is_in_the_z_report_and_what_is_missing_in_the_books(
     assert texts(report["cash_difference"]) == "-2.50"
     cash.apply_movement(db, CashMovementUpdate("default", "sale-1", 2, "sale", NOON, amount("47.50"), "SEK"))
     assert z_reports(db, stores, store, DAY) == [], "another report of the sale changes what was expected"
+
+
+def test_until_all_is_worked_out_a_look_says_how_much_is_left(
+    db: Db, stores: Stores, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(1, 8):
+        put(db, number)
+    stamp = Timestamp(1_700_000_000, 1)  # long ago, so that nothing is looked at twice
+    for number, order in enumerate(db.orders.find()):
+        changed_at = Timestamp(stamp.time, number + 1)
+        db.orders.update_one({"_id": order["_id"]}, {"$set": {"changed_at": changed_at}})
+    monkeypatch.setattr(refreshing, "_PATIENCE", 0)
+    monkeypatch.setattr(refreshing, "_AT_ONCE", 2)
+    left: list[str] = []
+    while len(left) < 10:
+        try:
+            [report] = z_reports(db, stores, store, DAY)
+            break
+        except Unavailable as error:
+            left.append(error.message.split("up to ")[-1])
+    assert left == [f"{number} orders are left to work out." for number in (5, 4, 3, 2, 1)]
+    assert report["receipts"] == 7, "what is shown first is all of it"
 
 
 # --- the proof --------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from flask import Response, jsonify, request
 
 from pos_api.accounting import check, close, exports, presentation, queries, set_accounts
 from pos_api.accounting.queries import Filter
+from pos_api.accounting.refresh import bring_up_to_date
 from pos_api.accounting.z_reports import z_reports
 from pos_api.common import csv_cells
 from pos_api.common.money import decimal128
@@ -134,6 +135,7 @@ def close_days(wanted: Document) -> Any:
     what has changed of days that were closed before. A closed day is never opened again."""
     store, config = _store(wanted["store"]), services().config
     of = services().db, services().stores, store
+    bring_up_to_date(services().db, services().stores)
     asked: Document = {name: wanted[name].isoformat() for name in ("day", "until") if name in wanted}
     with audit.act(services().db, "books.closed", target=store.id, details=asked):
         if "day" in asked:
