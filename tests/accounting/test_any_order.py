@@ -106,7 +106,7 @@ def orders(draw: st.DrawFn) -> dict[str, Any]:
     )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(orders())
 def test_any_order_is_balanced_and_ties_out(sent: dict[str, Any]) -> None:
     order = shop_order(sent)

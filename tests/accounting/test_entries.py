@@ -192,7 +192,7 @@ def added_up(found: Iterable[Booking]) -> dict[str, Decimal]:
 
 
 @pytest.mark.parametrize("mode", ["day", "sale"])
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(history=st.lists(st.tuples(states(), st.booleans()), min_size=1, max_size=len(DAYS)))
 def test_the_sum_of_all_entries_is_what_orders_and_payments_say_at_the_end(
     mode: Mode, history: list[tuple[tuple[dict[str, Any], list[Any]], bool]]
