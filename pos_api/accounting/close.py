@@ -46,8 +46,8 @@ _MOST_NAMED = 100
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """What closing a day came to in one currency: the ids of the entries that were made; or, where there were none,
-    whether the day was closed before."""
+    """What closing a day came to in one currency: the ids of its entries, also of those that an earlier attempt made
+    before it ended; or that the day was closed before."""
 
     store: str
     date: str
@@ -146,8 +146,9 @@ def _close(db: Db, writer: _Writer, store: Store, currency: str, date: str, mode
         named = sorted([*existing, *made], key=lambda each: (each != entry_id(store.id, currency, date), each))
         noted = {"store": store.id, "currency": currency, "day": date, "entries": named[:_MOST_NAMED]}
         closed = {"z_report": report, "closed_at": now(), "by": audit.actor().get("name", "")}
+        writer.held.renew()  # only the holder of the lease may know which days are closed
         db.accounting_closings.insert_one({"_id": closing, **noted, **closed})
-    return Closed(store.id, date, currency, tuple(made))
+    return Closed(store.id, date, currency, (*existing, *made))
 
 
 def entries_now(db: Db, store: Store, date: str, mode: Mode) -> list[Entry]:
@@ -195,7 +196,7 @@ class _Writer:
 
     def __init__(self, db: Db, held: Lease) -> None:
         self._db = db
-        self._held = held
+        self.held = held
         last = last_entry(db)
         self._number: int = last["number"] if last else 0
         self._left: list[Document] = [{"number": self._number, "token": {"$ne": last["token"] if last else 0}}]
@@ -207,12 +208,12 @@ class _Writer:
         lease, or made an entry of this number meanwhile."""
         self._renew()
         number = self._number + 1
-        documents = line_documents(entry, number, self._held.token)
+        documents = line_documents(entry, number, self.held.token)
         for some in in_batches(documents, _AT_ONCE):
             self._db.accounting_lines.insert_many(some, ordered=False)
         made = {"made_at": now(), "by": audit.actor().get("name", "")}
         content = chain.digest(hashed_content(documents))
-        stored = chain.sealed(entry_document(entry, self._held.token, content, made), number, self._hash)
+        stored = chain.sealed(entry_document(entry, self.held.token, content, made), number, self._hash)
         try:
             self._db.accounting_entries.insert_one(stored)
         except DuplicateKeyError:
@@ -230,7 +231,7 @@ class _Writer:
 
     def _renew(self) -> None:
         if time.monotonic() - self._renewed_at >= _RENEW_EVERY:
-            self._held.renew()
+            self.held.renew()
             self._renewed_at = time.monotonic()
 
 

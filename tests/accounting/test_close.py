@@ -438,7 +438,8 @@ def test_who_hung_and_lost_the_lease_neither_enters_twice_nor_makes_an_entry_wit
 
     make = close._Writer.make
     monkeypatch.setattr(Collection, "insert_one", insert_one)
-    close_day(db, stores, store, DAY, "day")
+    with pytest.raises(lease.ClosedElsewhere):
+        close_day(db, stores, store, DAY, "day")
     monkeypatch.undo()
     assert list(verify.problems(db)) == []
     close_day(db, stores, store, DAY, "day")
@@ -504,3 +505,26 @@ def test_all_that_is_worked_out_anew_is_as_it_was(db: Db, stores: Stores, store:
     refresh(db, stores)
     assert list(db.accounting_sources.find()) == before
     assert len(before) == 2
+
+
+def test_who_lost_the_lease_closes_no_day(
+    db: Db, stores: Stores, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It hangs after its entry is made: which days are closed may not change under whoever closes another one."""
+    put(db)
+    make = close._Writer.make
+
+    def make_and_hang(self: close._Writer, entry: Any) -> str:
+        made = make(self, entry)
+        db.accounting_state.update_one({"_id": "closing"}, {"$set": {"holder": "another"}})
+        return made
+
+    monkeypatch.setattr(close._Writer, "make", make_and_hang)
+    with pytest.raises(lease.ClosedElsewhere):
+        close_day(db, stores, store, DAY, "day")
+    assert db.accounting_closings.count_documents({}) == 0
+    monkeypatch.undo()
+    db.accounting_state.update_one({"_id": "closing"}, {"$set": {"holder": ""}})
+    assert close_day(db, stores, store, DAY, "day") == [Closed("default", DAY, "SEK", (f"day:default:SEK:{DAY}",))]
+    assert close_day(db, stores, store, DAY, "day") == [Closed("default", DAY, "SEK", (), was_closed=True)]
+    assert entered(db) == SALE
