@@ -111,7 +111,7 @@ def test_what_a_sie_file_can_not_have_is_refused_with_the_choices() -> None:
     both = export(entry(1), entry(2, currency="EUR"))
     assert _problems(both) == {"currency": "must be one of EUR, SEK, as a SIE file is of one currency"}
     years = export(entry(1, "2025-12-31"), entry(2, "2026-01-01"))
-    assert set(_problems(years)) == {"from"}
+    assert set(_problems(years)) == {"to"}
     assert set(_problems(replace(export(), company=Company("", "")))) == {"company"}
     assert set(_problems(export(entry(lines=[ExportedLine("1930", "x", Decimal("1.005"))])))) == {"currency"}
 

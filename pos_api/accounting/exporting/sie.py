@@ -43,7 +43,7 @@ def _check(export: Export) -> None:
         problems["currency"] = f"must be one of {', '.join(currencies)}, as a SIE file is of one currency"
     years = sorted({financial_year(entry.date, export.company.year_starts) for entry in export.entries})
     if len(years) > 1:
-        problems["from"] = f"to `to` must be within one financial year; these entries are of {len(years)}"
+        problems["to"] = f"must be in the financial year of `from`; these entries are of {len(years)} financial years"
     if not (export.company.name.strip() and export.company.number.strip()):
         problems["company"] = "needs ACCOUNTING_COMPANY and ACCOUNTING_ORGNR in the settings"
     amounts = (line.amount for entry in export.entries for line in entry.lines)
