@@ -17,7 +17,7 @@ from typing import cast
 
 from pos_api.accounting.bookings import is_sale
 from pos_api.accounting.entered import entered_lines
-from pos_api.accounting.model import Booking
+from pos_api.accounting.model import Booking, smallest
 from pos_api.accounting.refresh import bring_up_to_date
 from pos_api.accounting.stored import StoredSource, lines_of, source_of
 from pos_api.common.batches import in_batches
@@ -37,7 +37,7 @@ _OF_ROLES = {
     "vat": "taxes",
     "payment": "paid",
 }
-_ZERO, _CENT = Decimal("0.00"), Decimal("0.01")
+_ZERO = Decimal("0.00")
 _AT_ONCE = 200
 _READ = {**OF_ORDER, "deleted_at": 1, "parent": 1, "test_mode": 1}
 
@@ -80,7 +80,8 @@ class Proof:
             of_currency = sums.setdefault(row.currency, dict.fromkeys(MEASURES, _ZERO))
             for name, amount in amounts.items():
                 of_currency[name] += amount
-        if any(abs(row.books[name] - row.others[name]) >= _CENT for name in MEASURES) or not row.is_explained:
+        least = smallest(row.currency)
+        if any(abs(row.books[name] - row.others[name]) >= least for name in MEASURES) or not row.is_explained:
             self.rows.append(row)
 
     @property
@@ -250,7 +251,7 @@ def _unexplained(facts: _Facts, currency: str, bookings: Sequence[Booking], whol
         paid += _paid_as_shop_says(facts.order or {})
     expected = {**_figures(facts, currency), "paid": paid}
     left = {name: whole[name] - expected[name] for name in MEASURES}
-    return {name: amount if abs(amount) >= _CENT else _ZERO for name, amount in left.items()}
+    return {name: amount if abs(amount) >= smallest(currency) else _ZERO for name, amount in left.items()}
 
 
 def _lost(facts: _Facts, currency: str, bookings: Sequence[Booking]) -> Amounts | None:

@@ -75,7 +75,8 @@ def close_day(db: Db, stores: Stores, store: Store, date: str, mode: Mode) -> li
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """Sources that may have something to enter, as they were read, and what entries have of each."""
+    """Sources that may have something to enter, as they were read, and what entries have of each, the first ones
+    first."""
 
     stored: Sequence[StoredSource]
     sources: Sequence[Source]
@@ -106,7 +107,8 @@ def _found(db: Db, stored: Sequence[StoredSource]) -> _Found:
     held: dict[str, list[Line]] = {}
     currency_of: dict[str, str] = {}
     for some in in_batches((each["_id"] for each in stored), _AT_ONCE):
-        for document in entered_lines(db, {"source": {"$in": some}}):
+        documents = sorted(entered_lines(db, {"source": {"$in": some}}), key=lambda each: each["number"])
+        for document in documents:
             held.setdefault(document["source"], []).extend(lines_of(document))
             currency_of[document["entry"]] = document["currency"]
     return _Found(stored, [source_of(each) for each in stored], held, currency_of)

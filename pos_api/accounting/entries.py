@@ -17,7 +17,7 @@ from decimal import Decimal
 from typing import Literal, TypeAlias
 
 from pos_api.accounting.accounts import Accounts, described
-from pos_api.accounting.model import ZERO, Booking, Purpose
+from pos_api.accounting.model import ZERO, Booking, Purpose, Role
 
 Mode: TypeAlias = Literal["day", "sale"]
 """Whether there is an entry for each day, or for each order and day."""
@@ -141,11 +141,23 @@ def _entry(day: Day, of: str, of_day: str, corrects: str, lines: Sequence[Line])
         base = f"sale:{day.store}:{day.currency}:{day.date}"
     base = f"{base}:{of}" if of else base
     identifier = next(each for each in _numbered(base) if each not in day.entries)
-    what = f"Correction of {of_day}" if of_day != day.date else ("Sale" if of else "Sales")
+    what = f"Correction of {of_day}" if of_day != day.date else (_what(lines) if of else "Sales")
     description = f"{what} {reference if of else day.store} {day.date}"
     unbalanced = sum((line.amount for line in lines), ZERO)
     assert not unbalanced, f"{identifier} does not add up to 0: {unbalanced}"
     return Entry(identifier, day.store, day.currency, day.date, reference, description, corrects, tuple(lines))
+
+
+_SOLD: tuple[Role, ...] = ("revenue", "shipping", "fee", "vat")
+
+
+def _what(lines: Iterable[Line]) -> str:
+    """What an entry of one order, payment or cash session is, in a word."""
+    lines = list(lines)
+    sold = sum((line.amount for line in lines if line.purpose.role in _SOLD), ZERO)
+    if sold:
+        return "Sale" if sold < 0 else "Refund"
+    return "Cash" if any(line.purpose.role == "cash_difference" for line in lines) else "Payment"
 
 
 def _numbered(base: str) -> Iterator[str]:

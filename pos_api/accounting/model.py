@@ -87,13 +87,18 @@ class Rules:
     currency: str = ""
 
 
-def cents(amount: Decimal, currency: str) -> Decimal:
-    """The amount as it is booked: with the decimals of its currency, and two at least."""
+def smallest(currency: str) -> Decimal:
+    """The smallest amount that is booked: of the decimals of the currency, and two at least."""
     try:
         places = max(decimals_of(currency), 2)
     except ValueError:
         places = 2
-    return amount.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP, _EXACT)
+    return Decimal(1).scaleb(-places)
+
+
+def cents(amount: Decimal, currency: str) -> Decimal:
+    """The amount as it is booked: a multiple of the smallest of its currency."""
+    return amount.quantize(smallest(currency), ROUND_HALF_UP, _EXACT)
 
 
 def spread(amount: Decimal, weights: Mapping[Purpose, Decimal], currency: str) -> dict[Purpose, Decimal]:

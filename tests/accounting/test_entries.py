@@ -245,3 +245,14 @@ def test_a_change_of_an_entry_shows(change: Any, problem: str) -> None:
     entries = chained()
     change(entries)
     assert any(each.startswith(problem) for each in chain.problems(entries))
+
+
+def test_the_entry_of_an_order_says_whether_it_was_sold_refunded_or_paid() -> None:
+    books = Books("sale")
+    payment = (
+        Booking("2026-11-03", CASH, Decimal("4.00"), "SEK", "payment:p"),
+        Booking("2026-11-03", Purpose("receivable"), Decimal("-4.00"), "SEK", "payment:p"),
+    )
+    order = source(sale("10.00", "2026-11-01"), sale("-6.00", "2026-11-02", "refund:7"), payment)
+    made = [entry.description for day in ("01", "02", "03") for entry in books.close(f"2026-11-{day}", order)]
+    assert made == ["Sale SHOP-1 2026-11-01", "Refund SHOP-1 2026-11-02", "Payment SHOP-1 2026-11-03"]

@@ -188,3 +188,9 @@ def test_a_plain_table_has_all_that_is_known_and_no_formula() -> None:
 @pytest.mark.parametrize("write", [sie.write, tables.write_csv, tables.write_xero, tables.write_quickbooks])
 def test_the_same_export_has_the_same_bytes(write: Any) -> None:
     assert write(export()) == write(export())
+
+
+def test_an_entry_without_lines_is_in_no_sie_file() -> None:
+    """A correction that moves an amount from one order to another has none by account."""
+    [file] = sie.write(export(entry(), entry(2, lines=[])))
+    assert [each.number for each in read(file.content).verifications] == [1]

@@ -323,3 +323,18 @@ def test_a_payment_at_a_provider_is_booked_to_its_account(db: Db, stores: Stores
         ("1930", "10.00"),
         ("2990", "-10.00"),
     ]
+
+
+def test_a_thousandth_of_a_currency_that_has_them_is_unexplained_too(db: Db, stores: Stores, store: Store) -> None:
+    put(db, 1, "1.000", currency="KWD")
+    close_day(db, stores, store, DAY, "day")
+    assert proof(db, stores).is_explained
+    put(db, 1, "1.000", currency="KWD", shipping_total=Decimal128("0.004"), total=Decimal128("1.254"))
+    refresh(db, stores)
+    bookings = db.accounting_sources.find_one({}, {"bookings": 1})
+    assert bookings is not None
+    number = next(n for n, each in enumerate(bookings["bookings"]) if each["role"] == "shipping")
+    db.accounting_sources.update_one({}, {"$set": {f"bookings.{number}.amount": Decimal128("-0.001")}})
+    ahead = dict.fromkeys(("orders", "payments"), Timestamp(2**31, 0))
+    db.accounting_progress.update_many({}, {"$set": ahead})
+    assert not proof(db, stores).is_explained

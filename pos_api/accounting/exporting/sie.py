@@ -67,7 +67,8 @@ def _lines(export: Export) -> Iterator[str]:
     for account in sorted(accounts):
         yield f"#KONTO {account} {_text(export.name_of(account), 100)}"
     for entry in sorted(export.entries, key=lambda each: each.number):
-        yield from _entry(entry)
+        if entry.lines:  # a correction that moves amounts between orders may have none, and programs refuse such
+            yield from _entry(entry)
 
 
 def _entry(entry: ExportedEntry) -> Iterator[str]:
