@@ -10,8 +10,11 @@ import pytest
 from bson import Decimal128
 from flask.testing import FlaskClient
 
+from pos_api.accounting.z_reports import z_reports
 from pos_api.config import Config
 from pos_api.database.client import Db
+from pos_api.stores.registry import Stores
+from pos_api.web.z_page import z_page
 from tests.accounting.test_close import DAY, NEXT, put
 from tests.paging import read_all
 from tests.web.api.test_products import as_
@@ -123,6 +126,17 @@ def test_a_z_report_as_json_as_a_table_and_as_a_page(client: FlaskClient, db: Db
     empty = client.get(f"{URL}/z-report?store=default&day=2020-01-01", headers={**as_("viewer"), "Accept": "text/html"})
     assert "There is nothing of this day." in empty.text
     get(client, "z-report", 404, store="north", day=DAY)
+
+
+def test_what_is_not_known_of_a_cash_session_is_called_so_on_the_page(db: Db, config: Config) -> None:
+    session = {"id": "till-1:5", "opening_cash": None, "expected_cash": None, "counted_cash": "187.50"}
+    put(db)
+    [report] = z_reports(db, Stores(db, config), Stores(db, config).get("default"), DAY)
+    report["cash_sessions"] = [{**session, "difference": None}]
+    page = z_page(Stores(db, config).get("default"), DAY, [report], ())
+    assert '<th scope="row">Expected cash</th><td>unknown</td>' in page
+    assert '<th scope="row">Counted cash</th><td>187.50</td>' in page
+    assert "None" not in page
 
 
 def test_the_proof_and_what_can_not_be_booked(client: FlaskClient, db: Db) -> None:
