@@ -81,7 +81,8 @@ def alone(payment: Payment, rules: Rules) -> Iterator[Booking]:
     paid = _paid(payment, rules, currency)
     yield from paid.bookings(owed, currency)
     if back := cents(decimal(payment["refunded"]), currency):
-        yield from _Paid(f"paid_back:{payment['_id']}", None, -back, paid.by).bookings(owed, currency)
+        tip = _tip_back_in_full(payment, currency)
+        yield from _Paid(f"paid_back:{payment['_id']}", None, -back, paid.by, -tip).bookings(owed, currency)
 
 
 def _paid(payment: Payment, rules: Rules, currency: str) -> _Paid:
@@ -102,8 +103,8 @@ def _paid_back(
     order: Order, made: Sequence[Payment], refunds: Sequence[GivenBack], rules: Rules, currency: str
 ) -> Iterator[_Paid]:
     """What these payments were paid back. They do not say when: so far as the order's refunds come to as much it was on
-    the days of these, the first ones first; the rest when it became known. What its own store paid back of a tip goes
-    with the last refund."""
+    the days of these, the first ones first; the rest when it became known. What was paid back of a tip goes with the
+    last refund: what the order's own store says, and of other payments what was paid back in full."""
     parts = [_Part(_day(each.at, rules), each.amount) for each in refunds]
     last = parts[-1].day if parts else _day_of_void(order, rules)
     tips = _tips_back(order, made, currency)
@@ -111,8 +112,8 @@ def _paid_back(
         left = cents(decimal(payment["refunded"]), currency)
         by, event = paid_by(payment, rules), f"paid_back:{payment['_id']}"
         is_own = payment["store"] == order["store"]
-        if is_own and (tip := min(tips, left)):
-            tips, left = tips - tip, left - tip
+        if tip := min(tips, left) if is_own else _tip_back_in_full(payment, currency):
+            tips, left = tips - tip if is_own else tips, left - tip
             yield _Paid(f"{event}:tip", last, -tip, by, -tip)
         for number, each in enumerate(parts, 1):
             if taken := min(left, each.left):
@@ -136,6 +137,13 @@ def _tips_back(order: Order, made: Sequence[Payment], currency: str) -> Decimal:
         return ZERO
     paid = sum((decimal(each["tip"]) for each in made if each["store"] == order["store"]), ZERO)
     return max(cents(paid - decimal(order["tip"]), currency), ZERO)
+
+
+def _tip_back_in_full(payment: Payment, currency: str) -> Decimal:
+    """The tip of a payment that was paid back in full; of one that was in part nobody says whether its tip was."""
+    is_in_full = decimal(payment["refunded"]) >= decimal(payment["amount"])
+    tip = min(decimal(payment["tip"]), decimal(payment["refunded"]))
+    return cents(tip, currency) if is_in_full else ZERO
 
 
 def _day(moment: datetime | None, rules: Rules) -> str | None:

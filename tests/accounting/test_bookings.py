@@ -487,3 +487,21 @@ def test_what_is_paid_back_of_fees_is_never_more_than_they_were(refund: Any, exp
     )
     assert _amounts(order, "refund:7") == expected
     assert_ties_out(order, bookings_of(order, (), rules()))
+
+
+def test_the_tip_of_a_payment_that_is_paid_back_in_full_is_paid_back_too() -> None:
+    refunds = [{"id": 7, "amount": "125.00", "line_items": [], "date_created_gmt": "2026-11-23T11:00:00"}]
+    paid = payment("145.00", tip=Decimal128("20.00"), refunded=Decimal128("145.00"))
+    found = by_day(bookings_of(shop_order(row(refunds=refunds)), [paid], PAID_AT_STRIPE))
+    assert found["2026-11-23"] == {
+        "payment card stripe": "-145.00",
+        "tip": "20.00",
+        "revenue 25": "100.00",
+        "vat 25": "25.00",
+    }
+    assert not sums(bookings_of_payment(paid, PAID_AT_STRIPE)), "nor is anything left of one of no order"
+    in_part = payment("145.00", tip=Decimal128("20.00"), refunded=Decimal128("125.00"))
+    assert sums(bookings_of(shop_order(row(refunds=refunds)), [in_part], PAID_AT_STRIPE)) == {
+        "payment card stripe": Decimal("20.00"),
+        "tip": Decimal("-20.00"),
+    }
