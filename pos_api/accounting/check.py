@@ -315,4 +315,4 @@ def _because(facts: _Facts, currency: str, whole: Amounts, since: str, until: st
         reasons.append(f"entered on {', '.join(days[:5])}")
     if facts.order and not since <= facts.order["day"] <= until:
         reasons.append(f"the order is of {facts.order['day']}")
-    return "; ".join(reasons)
+    return "; ".join(reasons) or "its lines and payments say another amount than its own totals"

@@ -185,6 +185,29 @@ def test_what_somebody_changed_by_hand_is_unexplained(db: Db, stores: Stores, st
     assert not proof(db, stores).is_explained
 
 
+def test_an_order_whose_totals_contradict_its_lines_is_unexplained_with_a_reason(db: Db, stores: Stores) -> None:
+    shipping = [{"id": 9, "total": Decimal128("49.00"), "total_tax": Decimal128("12.25")}]
+    tax = [
+        {
+            "rate_id": 1,
+            "rate_percent": "25",
+            "tax_total": Decimal128("25.00"),
+            "shipping_tax_total": Decimal128("12.25"),
+        }
+    ]
+    totals: dict[str, Any] = {
+        "total": Decimal128("186.25"),
+        "total_tax": Decimal128("37.25"),
+        "shipping_total": Decimal128("0.00"),
+    }
+    put(db, shipping_lines=shipping, tax_lines=tax, **totals)
+    [row] = proof(db, stores).rows
+    assert row.unexplained["shipping"] == Decimal("49.00")
+    close_day(db, stores, stores.get("default"), DAY, "day")
+    [row] = proof(db, stores).rows
+    assert row.because == "its lines and payments say another amount than its own totals"
+
+
 def test_what_entries_of_a_closed_day_have_lost_is_unexplained(db: Db, stores: Stores, store: Store) -> None:
     put(db)
     refresh(db, stores)
