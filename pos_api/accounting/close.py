@@ -47,13 +47,14 @@ _MOST_NAMED = 100
 @dataclass(frozen=True, slots=True)
 class Closed:
     """What closing a day came to in one currency: the ids of its entries, also of those that an earlier attempt made
-    before it ended; or that the day was closed before."""
+    before it ended; or that the day was closed before. It is not closed where there is nothing of it."""
 
     store: str
     date: str
     currency: str
     entries: tuple[str, ...]
     was_closed: bool = False
+    is_closed: bool = True
 
 
 def close_day(db: Db, stores: Stores, store: Store, date: str, mode: Mode) -> list[Closed]:
@@ -70,7 +71,7 @@ def close_day(db: Db, stores: Stores, store: Store, date: str, mode: Mode) -> li
         _note_entered(db, store.id, found, date, {each.currency for each in closed if not each.was_closed})
         writer.delete_left_lines()
         make_durable(db)
-        return [each for each in closed if each.entries or each.was_closed]
+        return [each for each in closed if each.is_closed]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,14 +144,15 @@ def _close(db: Db, writer: _Writer, store: Store, currency: str, date: str, mode
     day = _day(db, store.id, currency, date, mode, found)
     made = [writer.make(entry) for entry in _entries(db, day, found)]
     existing = sorted(each for each in day.entries if f":{currency}:{date}" in each)
-    if made or existing:
+    has_bookings = any((each.day, each.currency) == (date, currency) for of in found.sources for each in of.bookings)
+    if is_closed := bool(made or existing or has_bookings):
         report = z_reports.of_day(db, store, date, currency, [each for each in found.stored if date in each["days"]])
         named = sorted([*existing, *made], key=lambda each: (each != entry_id(store.id, currency, date), each))
         noted = {"store": store.id, "currency": currency, "day": date, "entries": named[:_MOST_NAMED]}
         closed = {"z_report": report, "closed_at": now(), "by": audit.actor().get("name", "")}
         writer.held.renew()  # only the holder of the lease may know which days are closed
         db.accounting_closings.insert_one({"_id": closing, **noted, **closed})
-    return Closed(store.id, date, currency, (*existing, *made))
+    return Closed(store.id, date, currency, (*existing, *made), is_closed=is_closed)
 
 
 def entries_now(db: Db, store: Store, date: str, mode: Mode) -> list[Entry]:

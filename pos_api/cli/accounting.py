@@ -110,7 +110,8 @@ def close_days(config: Config, db: Db, /, store: str | None, day: str | None, un
             else:
                 closed = close.close_day(db, stores, each, asked["day"], config.accounting_mode)
         for one in closed:
-            what = "was closed before" if one.was_closed else f"closed: {', '.join(one.entries[:5])}"
+            made = ", ".join(one.entries[:5]) or "all that happened adds up to nothing"
+            what = "was closed before" if one.was_closed else f"closed: {made}"
             say(f"{each.id} {one.date} {one.currency} {what}")
         if not closed:
             say(f"{each.id} {until or asked['day']}: there is nothing to close.")

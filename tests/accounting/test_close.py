@@ -15,6 +15,7 @@ from pymongo.errors import PyMongoError
 from pos_api.accounting import close, lease, verify
 from pos_api.accounting.close import Closed, close_day, close_until, open_days
 from pos_api.accounting.refresh import _NOTED, refresh
+from pos_api.accounting.z_reports import z_reports
 from pos_api.common.money import decimal
 from pos_api.config import Config
 from pos_api.database.client import Db
@@ -528,3 +529,23 @@ def test_who_lost_the_lease_closes_no_day(
     assert close_day(db, stores, store, DAY, "day") == [Closed("default", DAY, "SEK", (f"day:default:SEK:{DAY}",))]
     assert close_day(db, stores, store, DAY, "day") == [Closed("default", DAY, "SEK", (), was_closed=True)]
     assert entered(db) == SALE
+
+
+def test_a_day_on_which_all_was_sold_and_refunded_is_closed_with_its_z_report(
+    db: Db, stores: Stores, store: Store
+) -> None:
+    back = {"id": 7, "amount": Decimal128("125.00"), "created_at": datetime.fromisoformat(f"{DAY}T15:00:00+00:00")}
+    put(db, refunds=[back])
+    refresh(db, stores)
+    as_if_changed_on(db, DAY)
+    assert close_day(db, stores, store, DAY, "day") == [Closed("default", DAY, "SEK", ())]
+    assert close_day(db, stores, store, DAY, "day") == [Closed("default", DAY, "SEK", (), was_closed=True)]
+    [report] = z_reports(db, stores, store, DAY)
+    assert (report["status"], report["receipts"], report["refunds_count"]) == ("closed", 1, 1)
+    put(db)
+    refresh(db, stores)
+    as_if_changed_on(db, NEXT)
+    [closed] = close_day(db, stores, store, NEXT, "day")
+    assert closed.entries == (f"correction:default:SEK:{NEXT}:{DAY}",)
+    assert entered(db) == SALE
+    assert list(verify.problems(db)) == []

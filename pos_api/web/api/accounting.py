@@ -142,7 +142,7 @@ def close_days(wanted: Document) -> Any:
             closed = close.close_day(*of, asked["day"], config.accounting_mode)
         else:
             closed = list(close.close_until(*of, asked["until"], config.accounting_mode))
-    made = any(each.entries for each in closed)
+    made = any(not each.was_closed for each in closed)
     message = None if made else "It was closed before." if closed else "There is nothing to close."
     rows = [
         {
