@@ -190,7 +190,7 @@ def read_accounts(document: Mapping[str, Any]) -> Accounts:
         try:
             read.append(_row(row))
         except ValueError as error:
-            problems[f"rows.{number}"] = str(error)
+            problems[f"rows.{number}"] = f"{error}{_named(row)}"
     problems |= _problems_of_names(names)
     keys = [(row.role, row.rate, row.group, row.method, row.since) for row in read]
     problems |= {f"rows.{n}": "is for the same as another row" for n, key in enumerate(keys) if keys.index(key) < n}
@@ -200,6 +200,12 @@ def read_accounts(document: Mapping[str, Any]) -> Accounts:
     if problems:
         raise Invalid("The accounts are not valid.", details=problems)
     return Accounts(tuple(read), dict(names))
+
+
+def _named(row: Any) -> str:
+    """Which row it is, for who looks for it in a file: ` (revenue 3001)`."""
+    said = [str(row[name])[:40] for name in ("role", "account") if row.get(name)] if isinstance(row, Mapping) else []
+    return f" ({' '.join(said)})" if said else ""
 
 
 def _problems_of_names(names: Any) -> dict[str, str]:

@@ -49,7 +49,7 @@ COLLECTIONS = (
             IndexModel([("store", ASCENDING), ("open", ASCENDING)]),
             IndexModel(
                 [("store", ASCENDING), ("changed_on", ASCENDING)],
-                name="changed",
+                name="changed_on",
                 partialFilterExpression={"changed": True},
             ),
             IndexModel("payments"),

@@ -167,6 +167,9 @@ def _numbered(base: str) -> Iterator[str]:
         yield f"{base}:{number}"
 
 
+_COUNTED = "Cash counted"
+
+
 @dataclass(frozen=True, slots=True)
 class Total:
     """A line of an entry as the bookkeeper has it: what it has on an account for one purpose, debit above zero, and of
@@ -179,15 +182,18 @@ class Total:
 
 
 def totals(lines: Iterable[Line]) -> list[Total]:
-    """The lines of an entry by account and purpose, in the order of their accounts; what adds up to 0 is left out."""
+    """The lines of an entry by account and purpose, in the order of their accounts, cash that was counted apart from
+    what was paid; what adds up to 0 is left out."""
     amounts: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
-    sources: dict[tuple[str, str], set[str]] = defaultdict(set)
+    orders: dict[tuple[str, str], set[str]] = defaultdict(set)
     for line in lines:
-        key = line.account, described(line.purpose)
+        is_counted = line.source.startswith("session:") and line.purpose.role == "payment"
+        key = line.account, _COUNTED if is_counted else described(line.purpose)
         amounts[key] += line.amount
-        sources[key].add(line.source)
+        if not line.source.startswith(("session:", "payment:")):
+            orders[key].add(line.source)
     return [
-        Total(account, description, amount, len(sources[account, description]))
+        Total(account, description, amount, len(orders[account, description]))
         for (account, description), amount in sorted(amounts.items())
         if amount
     ]

@@ -256,3 +256,18 @@ def test_the_entry_of_an_order_says_whether_it_was_sold_refunded_or_paid() -> No
     order = source(sale("10.00", "2026-11-01"), sale("-6.00", "2026-11-02", "refund:7"), payment)
     made = [entry.description for day in ("01", "02", "03") for entry in books.close(f"2026-11-{day}", order)]
     assert made == ["Sale SHOP-1 2026-11-01", "Refund SHOP-1 2026-11-02", "Payment SHOP-1 2026-11-03"]
+
+
+def test_cash_that_was_counted_is_a_line_of_its_own_and_no_order() -> None:
+    books = Books()
+    counted = (
+        Booking("2026-11-01", CASH, Decimal("-5.00"), "SEK", "counted"),
+        Booking("2026-11-01", Purpose("cash_difference"), Decimal("5.00"), "SEK", "counted"),
+    )
+    [entry] = books.close("2026-11-01", source(sale("10.00", "2026-11-01")), source(counted, id="session:till:1"))
+    assert [(each.account, each.description, f"{each.amount:f}", each.orders) for each in totals(entry.lines)] == [
+        ("1900", "Cash counted", "-5.00", 0),
+        ("1900", "Paid cash", "10.00", 1),
+        ("3001", "Sales 25 %", "-10.00", 1),
+        ("7990", "Cash difference", "5.00", 0),
+    ]

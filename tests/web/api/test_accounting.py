@@ -95,7 +95,8 @@ def test_accounts_are_set_as_they_are_shown(client: FlaskClient, db: Db) -> None
     shown["rows"][0]["account"] = "30A1"
     refused = client.put(f"{URL}/accounts", json=shown, headers=as_("manager"))
     assert refused.status_code == 422
-    assert refused.get_json()["error"]["details"] == {"rows.0": "has an account that is not a number of 3 to 10 digits"}
+    problem = "has an account that is not a number of 3 to 10 digits (revenue 30A1)"
+    assert refused.get_json()["error"]["details"] == {"rows.0": problem}
 
 
 @pytest.mark.parametrize(
