@@ -13,6 +13,9 @@ from pos_api.outbox.delivering.deliverer import STOP_SECONDS
 from pos_api.outbox.wakeup import Pipe
 
 _CHECK_SECONDS = 2.0
+_NICENESS = 5
+"""How much less of a busy processor this process gets than the web processes: where both want all of it, requests are
+answered first, and what is to be delivered waits a little."""
 _TOGETHER_SECONDS = 0.02
 """After it was woken, so that it is woken once for what many requests publish at a time."""
 
@@ -52,6 +55,7 @@ class DeliveryProcess:
 
     def run(self) -> None:
         """Deliver until then; what is on its way may end within STOP_SECONDS."""
+        os.nice(_NICENESS)
         for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
             signal.signal(signum, self._stop)
         for each in self._delivering:
