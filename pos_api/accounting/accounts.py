@@ -233,7 +233,7 @@ def _row(row: Any) -> Row:
         raise ValueError(f"has a role that is none of {', '.join(get_args(Role))}")
     if not _is_number(account):
         raise ValueError("has an account that is not a number of 3 to 10 digits")
-    chosen = {"rate": _BY_RATE, "group": ("revenue",), "method": _BY_METHOD}
+    chosen = {"rate": _BY_RATE, "group": ("revenue", "vat"), "method": _BY_METHOD}
     for name, roles in chosen.items():
         if row.get(name) is not None and role not in roles:
             raise ValueError(f"has a {name}, and only {', '.join(roles)} can have one")

@@ -16,7 +16,7 @@ from typing import Any
 
 from pos_api.accounting.model import ZERO, Purpose, Rules, cents, spread
 from pos_api.accounting.rates import TaxedLine, rates_of
-from pos_api.accounting.sold import Sold, rate_percents
+from pos_api.accounting.sold import Sold, VatOfGroups, rate_percents
 from pos_api.common.money import decimal
 from pos_api.figures.measures import completing_refund, in_order
 from pos_api.orders.model import Order
@@ -74,18 +74,30 @@ def _each(order: Order, of: Sold, rules: Rules, currency: str) -> Iterator[Given
 def _of_lines(order: Order, of: Sold, refund: Mapping[str, Any], rules: Rules, currency: str) -> dict[Purpose, Decimal]:
     """What a refund's lines say."""
     exact: dict[Purpose, Decimal] = defaultdict(Decimal)
+    of_groups = VatOfGroups()
     for line in refund.get("line_items", ()):
-        exact[_purpose_of(line, order, of, rules)] += decimal(line.get("total"))
-    percents = rate_percents(order)
-    only = next(iter(set(percents.values()))) if len(set(percents.values())) == 1 else None
-    for tax in refund.get("taxes", ()):
-        rate = only if only is not None else percents.get(tax["rate_id"], "")
-        exact[Purpose("vat", rate)] += decimal(tax["total"])
+        purpose = _purpose_of(line, order, of, rules)
+        exact[purpose] += decimal(line.get("total"))
+        of_groups.add(purpose, decimal(line.get("total_tax")))
     amounts = defaultdict(Decimal, {purpose: cents(amount, currency) for purpose, amount in exact.items()})
+    for rate, tax in _taxes(order, refund).items():
+        sold_to = [purpose for purpose in of.of_roles("vat") if purpose.rate == rate]
+        is_of_one = len(sold_to) == 1
+        _add(amounts, {sold_to[0]: cents(tax, currency)} if is_of_one else of_groups.parts(rate, tax, currency))
     if shipping := cents(decimal(refund.get("shipping_total")), currency):
         sold = {purpose: amount for purpose, amount in of.of_roles("shipping").items() if amount > 0}
         _add(amounts, spread(shipping, sold or {Purpose("shipping"): Decimal(1)}, currency))
     return amounts
+
+
+def _taxes(order: Order, refund: Mapping[str, Any]) -> dict[str, Decimal]:
+    """The VAT that a refund gives back, by rate."""
+    percents = rate_percents(order)
+    only = next(iter(set(percents.values()))) if len(set(percents.values())) == 1 else None
+    taxes: dict[str, Decimal] = defaultdict(Decimal)
+    for tax in refund.get("taxes", ()):
+        taxes[only if only is not None else percents.get(tax["rate_id"], "")] += decimal(tax["total"])
+    return taxes
 
 
 def _purpose_of(line: Mapping[str, Any], order: Order, of: Sold, rules: Rules) -> Purpose:
@@ -93,7 +105,9 @@ def _purpose_of(line: Mapping[str, Any], order: Order, of: Sold, rules: Rules) -
     known = of.of_lines.get(line.get("line_item_id"))
     if known is not None:
         return known
-    totals = {purpose.rate: amount for purpose, amount in of.amounts.items() if purpose.role == "vat"}
+    totals: dict[str, Decimal] = defaultdict(Decimal)
+    for purpose, amount in of.of_roles("vat").items():
+        totals[purpose.rate] += amount
     [rate] = rates_of([TaxedLine(decimal(line.get("total")), decimal(line.get("total_tax")))], totals)
     return Purpose("revenue", rate, rules.group_of(line))
 

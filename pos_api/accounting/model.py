@@ -37,7 +37,7 @@ _EXACT = Context(prec=40)
 class Purpose:
     """What an amount is for, which decides its account: its role, and with it
     * the VAT rate, of revenue, shipping, fees and VAT;
-    * the product group, of revenue (blank: goods of no group);
+    * the product group, of revenue and VAT (blank: of no group);
     * the method (`card`) and the kind of the provider (`stripe`), of payments.
     """
 

@@ -7,7 +7,7 @@ What a refund gives back is worked out as figures do (`figures.measures`), so th
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -57,16 +57,42 @@ def sold(order: Order, rules: Rules, currency: str) -> Sold:
     rates = rates_of([part.line for part in parts], taxes)
     amounts: dict[Purpose, Decimal] = defaultdict(Decimal)
     of_lines: dict[Any, Purpose] = {}
+    of_groups = VatOfGroups()
     for part, rate in zip(parts, rates, strict=True):
         purpose = Purpose(part.role, rate, part.group)
         amounts[purpose] += part.line.net
+        of_groups.add(purpose, part.line.tax)
         if part.id is not None:
             of_lines[part.id] = purpose
     for rate, tax in taxes.items():
-        amounts[Purpose(_VAT, rate)] += tax
+        amounts.update(of_groups.parts(rate, tax, currency))
     total = decimal(order.get("total"))
     _check_rounding(order, total - sum(amounts.values(), ZERO), len(parts) + len(taxes))
     return _rounded(total, amounts, of_lines, currency)
+
+
+@dataclass(frozen=True, slots=True)
+class VatOfGroups:
+    """The VAT that lines say they have, by VAT rate and product group; and of how many lines of a rate."""
+
+    taxes: dict[str, dict[str, Decimal]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(Decimal)))
+    lines: Counter[str] = field(default_factory=Counter)
+
+    def add(self, purpose: Purpose, tax: Decimal) -> None:
+        """Add what a line of this purpose has."""
+        self.taxes[purpose.rate][purpose.group] += tax
+        self.lines[purpose.rate] += 1
+
+    def parts(self, rate: str, tax: Decimal, currency: str) -> dict[Purpose, Decimal]:
+        """The VAT of a rate in parts by product group: what their lines have. What these round off is of the largest
+        part, and more of no group."""
+        of_groups = self.taxes.get(rate, {})
+        parts = {Purpose(_VAT, rate, group): cents(part, currency) for group, part in of_groups.items() if part}
+        if rest := cents(tax, currency) - sum(parts.values(), ZERO):
+            is_rounding = parts and abs(rest) <= _CENT / 2 * (self.lines[rate] + 1)
+            of = max(parts, key=lambda purpose: abs(parts[purpose])) if is_rounding else Purpose(_VAT, rate)
+            parts[of] = parts.get(of, ZERO) + rest
+        return parts
 
 
 def _parts(order: Order, rules: Rules) -> list[_Part]:
@@ -129,7 +155,8 @@ def _rounded(total: Decimal, amounts: Mapping[Purpose, Decimal], of_lines: dict[
 
 def _by_totals(order: Order, parts: Sequence[_Part], rules: Rules, currency: str) -> Sold:
     """Of an order whose lines do not say their VAT: what it costs without it is of the one rate that it has, where a
-    known one fits, and else of none that is known. Product groups share it as their lines' totals are to each other."""
+    known one fits, and else of none that is known. Product groups share it, and its VAT, as their lines' totals are to
+    each other."""
     total, tax = decimal(order.get("total")), decimal(order.get("total_tax"))
     net = total - tax
     line = TaxedLine(net, tax)
@@ -150,8 +177,16 @@ def _by_totals(order: Order, parts: Sequence[_Part], rules: Rules, currency: str
     if not any(weights.values()):
         weights = defaultdict(Decimal, {Purpose("revenue", rate): Decimal(1)})
     amounts.update(spread(of_goods, weights, currency))
-    amounts[Purpose(_VAT, rate)] += cents(tax, currency)
+    amounts.update(_vat_by_nets(cents(tax, currency), rate, amounts, currency))
     return _rounded(total, amounts, of_lines, currency)
+
+
+def _vat_by_nets(tax: Decimal, rate: str, amounts: Mapping[Purpose, Decimal], currency: str) -> dict[Purpose, Decimal]:
+    """VAT of one rate in parts by product group, as what these cost without it is to each other."""
+    nets: dict[Purpose, Decimal] = defaultdict(Decimal)
+    for purpose, amount in amounts.items():
+        nets[Purpose(_VAT, rate, purpose.group)] += abs(amount)
+    return spread(tax, nets, currency) if any(nets.values()) else {Purpose(_VAT, rate): tax}
 
 
 def _fits(line: TaxedLine, rate: str, lines: int) -> bool:

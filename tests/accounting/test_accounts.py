@@ -57,6 +57,9 @@ def test_a_group_counts_more_than_a_rate_and_both_most() -> None:
     assert accounts.account_of(Purpose("revenue", "25", "food"), DAY) == "3100"
     assert accounts.account_of(Purpose("revenue", "12", "food"), DAY) == "3112"
     assert accounts.account_of(Purpose("revenue", "12", "drinks"), DAY) == "3002"
+    of_vat = Accounts((Row("vat", "2611", group="food", rate="25"), *DEFAULT.rows), {})
+    assert of_vat.account_of(Purpose("vat", "25", "food"), DAY) == "2611"
+    assert of_vat.account_of(Purpose("vat", "25"), DAY) == "2610"
 
 
 def test_what_has_no_account_is_refused() -> None:

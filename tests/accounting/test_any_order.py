@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
@@ -9,6 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from pos_api.accounting.bookings import bookings_of
+from pos_api.accounting.model import Booking
 from tests.accounting.histories import rules, shop_order
 from tests.accounting.test_bookings import assert_balanced, assert_ties_out, row
 
@@ -115,3 +118,28 @@ def test_any_order_is_balanced_and_ties_out(sent: dict[str, Any]) -> None:
     assert_ties_out(order, bookings)
     for each in bookings:
         assert each.amount == each.amount.quantize(Decimal("0.01"))
+
+
+@settings(max_examples=80, deadline=None)
+@given(orders(), st.sets(st.integers(1, 5)))
+def test_product_groups_share_what_their_lines_say_and_change_no_sum(sent: dict[str, Any], food: set[int]) -> None:
+    order = shop_order(sent)
+    grouped = bookings_of(order, (), rules(group_of=lambda line: "food" if line.get("id") in food else ""))
+    assert_balanced(grouped)
+    assert _sums(grouped) == _sums(bookings_of(order, (), rules()))
+    of_food = [line for line in sent["line_items"] if line["id"] in food]
+    vat = -sum(each.amount for each in grouped if each.event == "sale" and _is_vat_of_food(each))
+    said = sum((Decimal(line["total_tax"]) for line in of_food), Decimal(0))
+    assert abs(vat - said) <= Decimal("0.02")
+
+
+def _sums(bookings: Sequence[Booking]) -> dict[tuple[str, ...], Decimal]:
+    """Amounts by role, and of VAT by rate, whatever the product group."""
+    found: dict[tuple[str, ...], Decimal] = defaultdict(Decimal)
+    for each in bookings:
+        found[each.event, each.purpose.role, each.purpose.rate if each.purpose.role == "vat" else ""] += each.amount
+    return {key: amount for key, amount in found.items() if amount}
+
+
+def _is_vat_of_food(booking: Booking) -> bool:
+    return booking.purpose.role == "vat" and booking.purpose.group == "food"

@@ -178,7 +178,8 @@ def test_product_groups_of_a_till_share_what_was_paid() -> None:
         "payment cash": "12.50",
         "revenue 25": "-3.33",
         "revenue 25 books": "-6.67",
-        "vat 25": "-2.50",
+        "vat 25": "-0.83",
+        "vat 25 books": "-1.67",
     }
 
 
@@ -197,6 +198,27 @@ def test_a_void_undoes_the_sale_and_takes_the_cash_out_on_its_own_day() -> None:
         "2026-06-11": {"payment cash": "10.00", "under_way": "-10.00"},
         "2026-06-13": {"payment cash": "-10.00", "under_way": "10.00"},
     }
+
+
+def test_vat_of_a_product_group_is_what_its_lines_say_also_of_a_refund() -> None:
+    goods = [
+        {"id": 1, "sku": "A", "quantity": 1, "total": "80.00", "total_tax": "20.00"},
+        {"id": 2, "sku": "B", "quantity": 1, "total": "20.00", "total_tax": "5.00"},
+    ]
+    back = {"quantity": -1, "total": "-20.00", "total_tax": "-5.00", "taxes": [{"id": 1, "total": "-5.00"}]}
+    refund = {
+        "id": 9,
+        "amount": "25.00",
+        "date_created_gmt": "2026-11-24T11:00:00",
+        "line_items": [{"id": 10, "sku": "B", **back, "meta_data": [{"key": "_refunded_item_id", "value": "2"}]}],
+    }
+    order = shop_order(row(line_items=goods, refunds=[refund]))
+    days = by_day(bookings_of(order, (), rules(group_of=lambda line: {"B": "books"}.get(line["sku"], ""))))
+    of_vat = {
+        day: {name: amount for name, amount in each.items() if name.startswith("vat")} for day, each in days.items()
+    }
+    assert of_vat["2026-11-21"] == {"vat 25": "-20.00", "vat 25 books": "-5.00"}
+    assert of_vat["2026-11-24"] == {"vat 25 books": "5.00"}
 
 
 # --- shops and their providers ----------------------------------------------------------------------------------

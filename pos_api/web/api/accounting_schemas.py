@@ -45,7 +45,7 @@ class Account(Schema):
     )
     account = fields.String(required=True, metadata={"description": "Its number.", "example": "3001"})
     rate = fields.String(metadata={"description": "The VAT rate, in percent.", "example": "25"})
-    group = fields.String(metadata={"description": "The product group, of revenue.", "example": "books"})
+    group = fields.String(metadata={"description": "The product group, of revenue and VAT.", "example": "books"})
     method = fields.String(
         metadata={"description": "The method of payment, or the kind of the provider.", "example": "swish"}
     )
