@@ -16,7 +16,7 @@ from pos_api.accounting import check, close, exports, queries, set_accounts
 from pos_api.accounting.queries import Filter
 from pos_api.accounting.refresh import refresh
 from pos_api.accounting.z_reports import z_reports
-from pos_api.cli.common import Commands, json_value, say, with_config, with_db
+from pos_api.cli.common import Commands, json_value, say, say_lines, with_config, with_db
 from pos_api.common.time import now
 from pos_api.config import Config
 from pos_api.database.client import Db
@@ -87,7 +87,7 @@ def accounts(db: Db, file: Path | None) -> None:
             set_accounts.save(db, document)
         say("The accounts are set. What is entered stays as it is.")
         return
-    click.echo(json.dumps(set_accounts.shown(db), indent=2, ensure_ascii=False))
+    say_lines(json.dumps(set_accounts.shown(db), indent=2, ensure_ascii=False))
 
 
 @accounting.command("close")
@@ -131,7 +131,7 @@ def _yesterday(store: Store) -> str:
 def entries(db: Db, /, limit: int, **wanted: str | None) -> None:
     """Print the entries of closed days as lines of JSON, the newest first."""
     for entry in queries.shown(db, queries.find(db, Filter(**wanted), limit)):
-        click.echo(json.dumps(entry, default=json_value, ensure_ascii=False))
+        say(json.dumps(entry, default=json_value, ensure_ascii=False))
 
 
 @accounting.command("z-report")
@@ -153,7 +153,7 @@ def z_report(config: Config, db: Db, /, store: str | None, day: str | None, page
             text = z_page(each, of, reports, (config.accounting_company, config.accounting_orgnr))
             say(f"{_write(f'z-report-{each.id}-{of}.html', text.encode(), output)}")
         for report in () if page else reports:
-            click.echo(json.dumps(report, default=json_value, ensure_ascii=False))
+            say(json.dumps(report, default=json_value, ensure_ascii=False))
 
 
 @accounting.command("export")

@@ -165,11 +165,14 @@ def test_an_order_made_after_the_products_were_read_takes_its_units(fake: FakeSh
     created = (now() + timedelta(seconds=5)).strftime("%Y-%m-%dT%H:%M:%S")
 
     def buy(phase: str, done: int, _: int) -> None:
-        if (phase, done) == ("orders", 0):
+        if (phase, done) == ("orders", 0) and 2 not in fake.orders:
             fake.put_order(order(2, quantity=3, date_created_gmt=created, date_modified_gmt=created))
+            fake.products[1]["stock_quantity"] -= 3
 
     run(fake, db, config, progress=buy)
     assert stock(db) == {"A": 7}
+    ledger = db.stock_movements.find().sort("seq", 1)
+    assert [(each["reason"], each["quantity"]) for each in ledger] == [("opening", 10), ("opening", 0), ("order", -3)]
 
 
 def test_an_order_dated_back_that_is_made_while_the_shop_is_read_takes_its_units(
