@@ -222,6 +222,8 @@ ARGUMENTS = {
     "subscription": ("sub_a",),
     "delivery": ("sub_a:order:default:1:1",),
     "event": ("order:default:1:1",),
+    "entry": ("day:default:SEK:2026-11-22",),
+    "number": ("1",),
 }
 """What to ask for in each variable part of a route; a new part has to be named here. (The keys are the inbox's.)"""
 ATTEMPT = {
