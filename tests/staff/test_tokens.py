@@ -234,10 +234,10 @@ def test_tokens_end_within_seconds_of_the_command_in_every_process(config: Confi
             token = log_in()
             assert statuses(token) == {200}
             run(*end)
-            wait_until(partial(is_refused, token), 10)
+            wait_until(partial(is_refused, token))
         assert statuses(script) == {200}
         run("token", "revoke", run("token", "list").split()[0])
-        wait_until(partial(is_refused, script), 10)
+        wait_until(partial(is_refused, script))
         assert statuses(made_elsewhere) == {200}
 
 
