@@ -8,7 +8,6 @@ nothing; a row with a blank SKU leaves its item as it is.
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -75,12 +74,7 @@ def read(db: Db, store: str, body: bytes) -> Report:
 
 def _read_rows(body: bytes) -> list[tuple[int, str, str]]:
     """The line, item and SKU of each row that has a SKU."""
-    try:
-        text = body.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise BadRequest("The file is not UTF-8; save it as “CSV UTF-8”.") from None
-    header = text.partition("\n")[0]
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=header.count), strict=True)
+    reader = csv_cells.reader_of(body)
     try:
         columns = [name.strip().lower() for name in next(reader, [])]
         unknown = [name[:40] for name in columns if name not in COLUMNS]

@@ -8,7 +8,6 @@ a cell that is blank, and the shop's columns leave what is stored.
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -22,7 +21,7 @@ from pos_api.common.csv_cells import Cell, without_apostrophes
 from pos_api.common.money import decimal, money
 from pos_api.common.quantity import quantity
 from pos_api.database.client import Db, Document
-from pos_api.errors import BadRequest, Invalid, PosError
+from pos_api.errors import Invalid, PosError
 from pos_api.events import Event
 from pos_api.staff import audit
 
@@ -129,13 +128,7 @@ def _rows(body: bytes, report: Report) -> Iterator[_Row]:
 
 
 def _open(body: bytes) -> tuple[Any, list[str]]:
-    try:
-        text = body.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise BadRequest("The file is not UTF-8; save it as “CSV UTF-8”.") from None
-    header = text.partition("\n")[0]
-    delimiter = max(",;\t", key=header.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    reader = csv_cells.reader_of(body)
     try:
         columns = [name.strip().lower() for name in next(reader, [])]
     except csv.Error:

@@ -1,4 +1,4 @@
-"""Writing CSV files (RFC 4180, UTF-8) whose cells no spreadsheet takes for formulas.
+"""Reading CSV files (RFC 4180, UTF-8), and writing them so that no spreadsheet takes a cell for a formula.
 
 A text becomes a formula at the start of a cell, and a cell may start at more places than the writer meant: a
 spreadsheet splits lines at the separator of its country (`;` in Sweden), whatever the file was written with. So an
@@ -14,7 +14,9 @@ import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
-from typing import TypeAlias
+from typing import Any, TypeAlias
+
+from pos_api.errors import BadRequest
 
 Cell: TypeAlias = str | int | float | Decimal | None
 
@@ -42,6 +44,17 @@ def write(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Iterator[st
             lines.seek(0)
             lines.truncate()
     yield lines.getvalue()
+
+
+def reader_of(body: bytes) -> Any:
+    """A reader (`csv.reader`) of a CSV file that people made: its separator is `,`, `;` or a tab, whichever the first
+    line has most of. It raises csv.Error where a line is not CSV. Raises BadRequest for what is not UTF-8."""
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise BadRequest("The file is not UTF-8; save it as “CSV UTF-8”.") from None
+    header = text.partition("\n")[0]
+    return csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=header.count), strict=True)
 
 
 def _written(value: Cell) -> str | int | float | None:

@@ -4,7 +4,6 @@ database, no shop."""
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import get_args
@@ -85,12 +84,7 @@ def _row(difference: StockDiscrepancy) -> list[Cell]:
 def read(body: bytes) -> Choice:
     """The choice that a CSV file makes: its columns `sku` and `from` (`shop` or `pos`; a row where it is blank chooses
     nothing), others are passed over. Raises BadRequest for what is no CSV file in UTF-8, Invalid for what it says."""
-    try:
-        text = body.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise BadRequest("The file is not UTF-8; save it as “CSV UTF-8”.") from None
-    header = text.partition("\n")[0]
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=header.count), strict=True)
+    reader = csv_cells.reader_of(body)
     try:
         columns = [name.strip().lower() for name in next(reader, [])]
         if not set(columns) >= _REQUIRED:
