@@ -163,7 +163,7 @@ def test_what_differs_of_a_product_is_said_in_one_sentence() -> None:
 
 
 def test_stock_is_expected_less_what_orders_hold_and_what_moved_here_explains_the_rest() -> None:
-    known = stock.Here("a", 7, "A", "Mug", stock=5, held=2, unsent=())
+    known = stock.KnownStock("a", 7, "A", "Mug", stock=5, held=2, unsent=())
     assert stock.discrepancy_of(5, 8, held=3) == 0
     found = stock.describe(known, 10, 1, {"counted, sold or adjusted here": -2, "orders of other stores": 0})
     assert (found["difference"], found["unexplained"]) == (-3, -1)
@@ -176,14 +176,14 @@ def test_what_the_shop_has_still_to_be_sent_is_expected_whether_it_has_done_the_
     for done in range(4):  # the shop had 10, and does these in their order
         assert stock.discrepancy_of(12, 10 + sum(unsent[:done]), 0, unsent) == 0
     assert stock.discrepancy_of(12, 11, 0, unsent) == -1
-    known = stock.Here("a", 7, "A", "Mug", stock=12, held=0, unsent=unsent)
+    known = stock.KnownStock("a", 7, "A", "Mug", stock=12, held=0, unsent=unsent)
     found = stock.describe(known, 11, 1, {}, synced=True)
     assert (found["on_the_way"], found["difference"], found["unexplained"]) == (2, -1, -1)
     assert found["cause"].endswith("besides, +2 on the way to the shop")
 
 
 def test_an_explained_difference_is_open_where_stock_is_sent_to_the_shop() -> None:
-    known = stock.Here("a", 7, "A", "Mug", stock=5, held=0, unsent=())
+    known = stock.KnownStock("a", 7, "A", "Mug", stock=5, held=0, unsent=())
     moved = {"refused by the shop (The stock is no number)": -1}
     assert [is_open(stock.describe(known, 6, 1, moved, synced=synced)) for synced in (False, True)] == [False, True]
 

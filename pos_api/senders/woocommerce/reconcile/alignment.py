@@ -19,7 +19,7 @@ from pos_api.senders.woocommerce.reconcile import orders
 from pos_api.senders.woocommerce.reconcile.comparison import Comparison
 from pos_api.senders.woocommerce.reconcile.model import Side, StockDiscrepancy
 from pos_api.senders.woocommerce.reconcile.report import Report, is_repaired
-from pos_api.senders.woocommerce.reconcile.stock import Here, here, settle_refusal, units
+from pos_api.senders.woocommerce.reconcile.stock import KnownStock, here, settle_refusal, units
 from pos_api.senders.woocommerce.rows import Row
 from pos_api.senders.woocommerce.stock_push.items import number_at
 from pos_api.stock import ledger
@@ -111,7 +111,7 @@ def _not_settled(comparison: Comparison, since: datetime) -> str | None:
     return None if all(map(is_repaired, report.orders)) and not report.unread else _ORDERS_OPEN
 
 
-def _align(comparison: Comparison, entry: StockDiscrepancy, before: Here, row: Row | None) -> bool:
+def _align(comparison: Comparison, entry: StockDiscrepancy, before: KnownStock, row: Row | None) -> bool:
     """Align a product as it was looked at, unless something has happened to it since; whether that is done."""
     there = units(row) if row is not None else None
     if there is None:
@@ -131,7 +131,7 @@ def _align(comparison: Comparison, entry: StockDiscrepancy, before: Here, row: R
     return True
 
 
-def _move(comparison: Comparison, before: Here, there: float, *, in_store: bool) -> bool:
+def _move(comparison: Comparison, before: KnownStock, there: float, *, in_store: bool) -> bool:
     store = comparison.store
     note = f"{store.name} has {there:g}, here are {before.stock:g}"
     if before.held:

@@ -35,11 +35,11 @@ _BATCH = 100
 
 @dataclass(frozen=True, slots=True)
 class _Catalogue:
-    """A comparison of products; `sides` is what is known here of their stock, `deleted` the products found deleted in
+    """A comparison of products; `stocks` is what is known here of their stock, `deleted` the products found deleted in
     the shop, which are repaired last: when it is known how many they are."""
 
     comparison: Comparison
-    sides: stock.Sides
+    stocks: stock.KnownStocks
     deleted: list[ProductFinding] = field(default_factory=list)
 
     def key(self, shop_id: int) -> str:
@@ -53,14 +53,14 @@ def compare(comparison: Comparison, skus: set[str] | None) -> None:
     """Note the products that differ, are gone from the shop, or are not known here, and where the stock differs; a
     repair brings them to what the shop has, stock excepted. `skus` None are all products. Where many are gone at once,
     they stay as they are unless that is accepted. Raises ShopError."""
-    catalogue = _Catalogue(comparison, stock.sides_of(comparison))
+    catalogue = _Catalogue(comparison, stock.known_stocks(comparison))
     if skus is None:
         _compare_all(catalogue)
     else:
-        for ids in in_batches(_ids_of(comparison, {"_id": {"$in": sorted(skus | catalogue.sides.refused)}}), _BATCH):
+        for ids in in_batches(_ids_of(comparison, {"_id": {"$in": sorted(skus | catalogue.stocks.refused)}}), _BATCH):
             _compare_each(catalogue, ids)
     _note_deleted(catalogue)
-    stock.settle_refusals_of_unsold(comparison, catalogue.sides)
+    stock.settle_refusals_of_unsold(comparison, catalogue.stocks)
 
 
 # --- which products ---------------------------------------------------------------------------------------------------
@@ -121,7 +121,7 @@ def _compare_rows(catalogue: _Catalogue, rows: list[Row]) -> None:
         if key in by_key:
             _compare_content(catalogue, row, by_key[key])
         if product is not None:
-            stock.compare(comparison, row, product.id, catalogue.sides)
+            stock.compare(comparison, row, product.id, catalogue.stocks)
         elif sku and stock.units(row) is not None and _is_for_sale(comparison, row):
             stock.note_unknown(comparison, row)
 

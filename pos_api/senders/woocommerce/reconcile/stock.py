@@ -51,7 +51,7 @@ def is_sound(row: Row) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Sides:
+class KnownStocks:
     """What is known here of the stock of all products of a shop, by product, when the comparison begins: units that
     orders hold and the shop has not taken, units that it has still to be sent, and the products of which it did not
     take a movement. `synced` is whether stock is sent to it."""
@@ -62,15 +62,15 @@ class Sides:
     synced: bool
 
 
-def sides_of(comparison: Comparison) -> Sides:
+def known_stocks(comparison: Comparison) -> KnownStocks:
     """What is known here of the stock of all products."""
     db, store = comparison.db, comparison.store.id
     refused = frozenset(each["product"] for each in refusals(db).find({"store": store}, {"product": 1}))
-    return Sides(reserved_units(db, store), unsent_units(db, store), refused, is_on(db, store))
+    return KnownStocks(reserved_units(db, store), unsent_units(db, store), refused, is_on(db, store))
 
 
 @dataclass(frozen=True, slots=True)
-class Here:
+class KnownStock:
     """What is known here of the stock of one product; `unsent` are the units of each movement that the shop has still
     to be sent, the oldest first."""
 
@@ -87,14 +87,14 @@ class Here:
         return discrepancy_of(self.stock, there, self.held, self.unsent)
 
 
-def here(comparison: Comparison, product_id: str) -> Here:
+def here(comparison: Comparison, product_id: str) -> KnownStock:
     """What is known here now of the stock of a product."""
     db, store = comparison.db, comparison.store.id
     unsent = tuple(unsent_in_order(db, store, product_id))
     held = reserved_units(db, store, product_id).get(product_id, 0)
     found = db.products.find_one({"_id": product_id}, {"stock": 1, "seq": 1, "sku": 1, "name": 1})
     assert found is not None
-    return Here(product_id, found["seq"], found["sku"], found["name"], found["stock"], held, unsent)
+    return KnownStock(product_id, found["seq"], found["sku"], found["name"], found["stock"], held, unsent)
 
 
 def discrepancy_of(here: Quantity, there: Quantity, held: Quantity, unsent: Sequence[Quantity] = ()) -> Quantity:
@@ -113,32 +113,32 @@ def discrepancy_of(here: Quantity, there: Quantity, held: Quantity, unsent: Sequ
 # --- comparing --------------------------------------------------------------------------------------------------------
 
 
-def compare(comparison: Comparison, row: Row, product_id: str, sides: Sides) -> None:
+def compare(comparison: Comparison, row: Row, product_id: str, stocks: KnownStocks) -> None:
     """Note where the stock of a product is not what the shop's makes one expect; confirmed by a second look at it."""
     db, report = comparison.db, comparison.report
     stored = db.products.find_one({"_id": product_id}, {"stock": 1, "seq": 1})
     assert stored is not None
     if (there := units(row)) is None:
         if row.get("manage_stock") is not True:  # there is nothing that could be equal
-            _no_longer_refused(comparison, product_id, stored["seq"], sides)
+            _no_longer_refused(comparison, product_id, stored["seq"], stocks)
         return
     report.stock_compared += 1
-    held, unsent = sides.reserved.get(product_id, 0), sides.unsent.get(product_id, 0)
+    held, unsent = stocks.reserved.get(product_id, 0), stocks.unsent.get(product_id, 0)
     if not discrepancy_of(stored["stock"], there, held, [unsent]):
         if not unsent:
-            _no_longer_refused(comparison, product_id, stored["seq"], sides)
+            _no_longer_refused(comparison, product_id, stored["seq"], stocks)
         return
     if (looked := _look_again(comparison, row, product_id)) is None:
         return
     known, there = looked
     if known.difference(there):
         moved = moved_here(db, comparison.store.id, product_id)
-        report.stock.append(describe(known, there, row["id"], moved, synced=sides.synced))
+        report.stock.append(describe(known, there, row["id"], moved, synced=stocks.synced))
     elif not known.unsent:
-        _no_longer_refused(comparison, product_id, known.seq, sides)
+        _no_longer_refused(comparison, product_id, known.seq, stocks)
 
 
-def _look_again(comparison: Comparison, row: Row, product_id: str) -> tuple[Here, Quantity] | None:
+def _look_again(comparison: Comparison, row: Row, product_id: str) -> tuple[KnownStock, Quantity] | None:
     """What is known here and the shop's stock, of one moment: the list may be older than what came in meanwhile. None
     where the shop has none, or the product keeps moving: then the next comparison looks at it."""
     known = here(comparison, product_id)
@@ -154,16 +154,16 @@ def _look_again(comparison: Comparison, row: Row, product_id: str) -> tuple[Here
     return None
 
 
-def _no_longer_refused(comparison: Comparison, product_id: str, seq: int, sides: Sides) -> None:
+def _no_longer_refused(comparison: Comparison, product_id: str, seq: int, stocks: KnownStocks) -> None:
     """Both sides are equal as of this movement: nothing is left of what the shop did not take up to it."""
-    if product_id in sides.refused:
+    if product_id in stocks.refused:
         settle_refusal(comparison, product_id, seq)
 
 
-def settle_refusals_of_unsold(comparison: Comparison, sides: Sides) -> None:
+def settle_refusals_of_unsold(comparison: Comparison, stocks: KnownStocks) -> None:
     """Delete the refusals of products that the shop does not sell any more, as far as is known here."""
-    wanted, store = {"_id": {"$in": sorted(sides.refused)}}, comparison.store.id
-    for product in products(comparison.db).find(wanted) if sides.refused else ():
+    wanted, store = {"_id": {"$in": sorted(stocks.refused)}}, comparison.store.id
+    for product in products(comparison.db).find(wanted) if stocks.refused else ():
         number = number_at(product, store)
         if number == "not_sold" or is_deleted(product, external_id(store, number)):
             settle_refusal(comparison, product["_id"], product["seq"])
@@ -176,7 +176,7 @@ def settle_refusal(comparison: Comparison, product_id: str, seq: int) -> None:
 
 
 def describe(
-    known: Here, there: Quantity, shop_id: int, moved: Mapping[str, Quantity], *, synced: bool = False
+    known: KnownStock, there: Quantity, shop_id: int, moved: Mapping[str, Quantity], *, synced: bool = False
 ) -> StockDiscrepancy:
     """The discrepancy of a product; `moved` are units by cause that moved here and not in the shop."""
     difference = known.difference(there)
