@@ -27,7 +27,7 @@ class ClosedElsewhere(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to make entries. `token` grows with each lease, so that what an earlier holder wrote is told apart."""
+    """The right to make entries. `token` grows with each lease, so that what an earlier holder wrote is recognized."""
 
     db: Db
     holder: str

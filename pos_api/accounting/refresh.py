@@ -17,7 +17,7 @@ from pymongo import InsertOne, UpdateOne
 from pymongo.errors import BulkWriteError
 
 from pos_api.accounting.stored import StoredSource, as_entered, booking_document, dated, source_of
-from pos_api.accounting.working_out import Means, WorkedOut
+from pos_api.accounting.working_out import BookingContext, WorkedOut
 from pos_api.common.batches import in_batches
 from pos_api.database.client import Db, Document
 from pos_api.database.write_errors import only_collisions
@@ -47,11 +47,11 @@ def refresh(db: Db, stores: Stores, seconds: float = float("inf")) -> int:
     which is more than 0 only when that took longer than so many seconds. What is done stays done. Safe in several
     processes at once, and after a crash anywhere."""
     deadline = time.monotonic() + seconds
-    means = Means(db, stores)
+    context = BookingContext(db, stores)
     for collection in _OF_CHANGE:
-        if left := _refresh_from(db, means, collection, deadline):
+        if left := _refresh_from(db, context, collection, deadline):
             return left
-    _retry_refused(db, means)
+    _retry_refused(db, context)
     return 0
 
 
@@ -63,14 +63,14 @@ def bring_up_to_date(db: Db, stores: Stores) -> None:
         raise Unavailable(message, retry_after=_RETRY_AFTER)
 
 
-def _retry_refused(db: Db, means: Means) -> None:
+def _retry_refused(db: Db, context: BookingContext) -> None:
     """Work out again what can't be booked, where stores or accounts are not as they were when that was done last."""
-    settings = means.digest()
+    settings = context.digest()
     if (db.accounting_progress.find_one(_NOTED) or {}).get("settings") == settings:
         return
     refused = db.accounting_sources.find({"refused": {"$exists": True}}, {"_id": 1})
     for some in in_batches(refused, _AT_ONCE):
-        _work_out(db, means, [each["_id"] for each in some])
+        _work_out(db, context, [each["_id"] for each in some])
     db.accounting_progress.update_one(_NOTED, {"$set": {"settings": settings}}, upsert=True)
 
 
@@ -81,7 +81,7 @@ def refresh_where_used(db: Db, stores: Stores, closes_by_itself: bool) -> None:
         refresh(db, stores)
 
 
-def _refresh_from(db: Db, means: Means, collection: str, deadline: float) -> int:
+def _refresh_from(db: Db, context: BookingContext, collection: str, deadline: float) -> int:
     """As `refresh`, with what has changed in one collection."""
     server_time: datetime = db.command("hello")["localTime"]
     settled = Timestamp(server_time.replace(tzinfo=UTC) - _OVERLAP, 0)
@@ -90,7 +90,7 @@ def _refresh_from(db: Db, means: Means, collection: str, deadline: float) -> int
     changed = db[collection].find({"changed_at": since}, _OF_CHANGE[collection]).sort("changed_at", 1)
     anything = False
     for some in in_batches(changed, _AT_ONCE):
-        _work_out(db, means, _SOURCES_OF[collection](db, some))
+        _work_out(db, context, _SOURCES_OF[collection](db, some))
         newest = some[-1]["changed_at"]
         _note(db, collection, min(newest, settled))
         anything = True
@@ -152,18 +152,18 @@ _SOURCES_OF = {
 # --- working them out ---------------------------------------------------------------------------------------------
 
 
-def _work_out(db: Db, means: Means, sources: Iterable[str]) -> None:
+def _work_out(db: Db, context: BookingContext, sources: Iterable[str]) -> None:
     """Work these sources out anew, and save those that are not as they were. Each is worked out again where somebody
     else saved it meanwhile."""
     left = sorted(sources)
     for _ in range(_ATTEMPTS):
         if not left:
             return
-        left = _try_to_work_out(db, means, left)
+        left = _try_to_work_out(db, context, left)
     raise RuntimeError(f"{left[0]!r} kept changing while it was worked out")
 
 
-def _try_to_work_out(db: Db, means: Means, sources: Sequence[str]) -> list[str]:
+def _try_to_work_out(db: Db, context: BookingContext, sources: Sequence[str]) -> list[str]:
     """As `_work_out`; returns those that somebody else saved first."""
     stored = cast("list[StoredSource]", list(db.accounting_sources.find({"_id": {"$in": list(sources)}})))
     before = {each["_id"]: each for each in stored}  # read ahead of what they are worked out from
@@ -173,21 +173,21 @@ def _try_to_work_out(db: Db, means: Means, sources: Sequence[str]) -> list[str]:
         keys[kind].append(key)
     groups = {each["_id"].partition(":")[2]: each["groups"] for each in stored}
     found = {
-        **{f"order:{key}": each for key, each in means.orders(keys["order"], groups).items()},
-        **{f"payment:{key}": each for key, each in means.payments(keys["payment"]).items()},
-        **{f"session:{key}": each for key, each in means.sessions(keys["session"]).items()},
+        **{f"order:{key}": each for key, each in context.orders(keys["order"], groups).items()},
+        **{f"payment:{key}": each for key, each in context.payments(keys["payment"]).items()},
+        **{f"session:{key}": each for key, each in context.sessions(keys["session"]).items()},
     }
-    operations = [_operation(means, source, before.get(source), each) for source, each in found.items()]
+    operations = [_operation(context, source, before.get(source), each) for source, each in found.items()]
     return _save(db, [each for each in operations if each is not None])
 
 
 def _operation(
-    means: Means, source: str, before: StoredSource | None, now: WorkedOut
+    context: BookingContext, source: str, before: StoredSource | None, now: WorkedOut
 ) -> tuple[str, InsertOne[Document] | UpdateOne] | None:
     """How to save a source, None where it is as it was."""
     if before is None and not now.bookings and not now.refused:
         return None
-    after = _after(means, source, before, now)
+    after = _after(context, source, before, now)
     if after == before:
         return None
     if before is None:
@@ -197,9 +197,9 @@ def _operation(
     return source, UpdateOne({"_id": source, "version": before["version"]}, update, upsert=True)
 
 
-def _after(means: Means, source: str, before: StoredSource | None, now: WorkedOut) -> StoredSource:
+def _after(context: BookingContext, source: str, before: StoredSource | None, now: WorkedOut) -> StoredSource:
     """The source as it is to be. One that can't be booked keeps the bookings that it had."""
-    today = means.stores.get(now.store).local_day(now.changed_at)
+    today = context.stores.get(now.store).local_day(now.changed_at)
     bookings: list[Document] = before["bookings"] if before else []
     known_on: dict[str, str] = before["known_on"] if before else {}
     closed = set(before["booked"]) - set(before["open"]) if before else set()

@@ -54,7 +54,7 @@ class WorkedOut:
     groups: Mapping[str, str]
 
 
-class Means:
+class BookingContext:
     """The stores, accounts and product groups by which sources are worked out, as they are when this is made."""
 
     def __init__(self, db: Db, stores: Stores) -> None:

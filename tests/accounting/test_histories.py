@@ -15,7 +15,7 @@ from pos_api.accounting import check, verify
 from pos_api.accounting.close import close_day, close_until
 from pos_api.accounting.entries import Mode
 from pos_api.accounting.refresh import refresh
-from pos_api.accounting.working_out import Means
+from pos_api.accounting.working_out import BookingContext
 from pos_api.common.money import decimal
 from pos_api.config import Config
 from pos_api.database.client import Db
@@ -98,7 +98,7 @@ def test_all_entries_together_are_what_orders_and_payments_say(db: Db, config: C
     today = store.local_day(datetime.now(UTC))
     list(close_until(db, stores, store, today, mode))
     wanted: dict[tuple[str, str], Decimal] = {}
-    means = Means(db, stores)
+    means = BookingContext(db, stores)
     groups: dict[str, Any] = {}
     orders = means.orders([f"default:{number}" for number in (1, 2, 3)], groups)
     payments = means.payments([f"default:p{number}" for number in (1, 2, 3)])
