@@ -169,8 +169,11 @@ def journey(at: Installation, receiver: Moody, *, orders: int, rounds: int, seco
 
 
 def all_arrived(db: Db) -> bool:
-    """Whether all is delivered; what waits for its next attempt is made due."""
+    """Whether all that was acknowledged is applied, and all is delivered; what waits for its next attempt is made
+    due."""
     try:
+        if db.inbox.count_documents({"state": "waiting"}):
+            return False
         if db.orders.count_documents({"unpublished.at": {"$exists": True}}):
             return False
         redelivery.due_now(db, "sub_a")

@@ -623,7 +623,7 @@ def test_one_host_has_a_limited_number_of_connections(monkeypatch: pytest.Monkey
         time.sleep(0.02)
         with lock:
             under_way -= 1
-        connection.sendall(OK)
+        connection.sendall(OK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
 
     async def run(url: str) -> None:
         async with GuardedClient(HERE) as client:
