@@ -11,7 +11,8 @@ from pos_api import __version__, logs, metrics
 from pos_api.collections import COLLECTIONS
 from pos_api.config import Config
 from pos_api.database import client as db
-from pos_api.web.api.register import register
+from pos_api.web.api.register import check_access, register
+from pos_api.web.dashboard.register import register_dashboard
 from pos_api.web.services import Services
 
 
@@ -32,4 +33,6 @@ def create_app(config: Config, database: db.Db | None = None) -> Flask:
         )
     app.extensions["pos"] = services
     register(app, __version__)
+    register_dashboard(app)
+    check_access(app)
     return app

@@ -15,6 +15,11 @@ COLLECTIONS = (
         "ended_tokens", "tokens that were ended before their time", (IndexModel("expires_at", expireAfterSeconds=0),)
     ),
     Collection(
+        "staff_sessions",
+        "sessions of staff in the dashboard, by the hashes of their ids",
+        (IndexModel("expires_at", expireAfterSeconds=0), IndexModel([("user", ASCENDING)])),
+    ),
+    Collection(
         "audit",
         "who did what, and when",
         (

@@ -277,7 +277,7 @@ def pages_seen(app: Flask, db: Db, credentials: dict[str, str]) -> dict[str, tup
     arguments = ARGUMENTS | {"key": tuple(entry["_id"] for entry in db.inbox.find({}, {"_id": 1}))}
     seen = {}
     for rule in app.url_map.iter_rules():
-        if "GET" not in (rule.methods or ()):
+        if "GET" not in (rule.methods or ()) or rule.endpoint.startswith("dashboard."):
             continue
         parts = re.findall(r"<(?:[^:>]*:)?(\w+)>", rule.rule)
         for values in product(*(arguments[name] for name in parts)):

@@ -39,6 +39,8 @@ class Access:
     """Whether a delivery's sender decides, by the scheme of its kind."""
     by_application: bool = False
     """Whether the application of a store may, by a signature that its kind makes of any request."""
+    by_session: bool = False
+    """Whether it is a page of the dashboard, for who has signed in there."""
     public: bool = False
     """Whether it needs no credential. An API key that is sent is checked where there is a scope."""
 

@@ -70,8 +70,7 @@ _BLUEPRINTS = tuple(
 
 
 def register(app: Flask, version: str) -> None:
-    """Add the API of this version to an application, whose `extensions` have the services already. Raises RuntimeError
-    where a route does not declare who may call it."""
+    """Add the API of this version to an application, whose `extensions` have the services already."""
     app.config.update(_settings(version))
     app.json = JsonProvider(app)
     app.request_class = WholeRequest
@@ -81,7 +80,6 @@ def register(app: Flask, version: str) -> None:
     api.register_blueprint(sender_routes())
     app.extensions[events.TYPES] = describe_events(api)
     app.register_blueprint(docs.blp)
-    check_access(app)
     app.before_request(_begin)
     app.after_request(_finish)
     register_error_handlers(app)

@@ -1,0 +1,124 @@
+"""Who may open each page of the dashboard: whoever has signed in there, and has the role."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar, cast
+from urllib.parse import urlsplit
+
+from flask import abort, g, redirect, request, session, url_for
+from flask.wrappers import Response
+from flask_wtf.csrf import CSRFProtect
+
+from pos_api.common.ip_addresses import plain
+from pos_api.database.client import make_durable
+from pos_api.errors import Forbidden
+from pos_api.staff import audit, sessions
+from pos_api.staff.principals import Principal
+from pos_api.staff.sessions import Session
+from pos_api.staff.users import User
+from pos_api.web.api.access import Access
+from pos_api.web.services import services
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+csrf = CSRFProtect()
+"""Checks the token of each form, by `page` and `open_page`; it is kept in the browser's cookie, which is signed."""
+_ID = "id"
+_SAFE = ("GET", "HEAD", "OPTIONS")
+
+
+def page(role: str = "viewer") -> Callable[[View], View]:
+    """Only for staff of this role or a higher one who have signed in. Others are led to sign in, and then back. Put it
+    first under the route. What a request changed is on disk before it is answered."""
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            if not _authenticate():
+                return _to_sign_in()
+            if not current_user().may(role):
+                raise Forbidden(f"This takes the role {role}; {current_user().name} is {current_user().role}.")
+            if request.method in _SAFE:
+                return view(*args, **kwargs)
+            csrf.protect()
+            answer = view(*args, **kwargs)
+            make_durable(services().db)
+            return answer
+
+        guarded.access = Access(role, by_session=True)  # type: ignore[attr-defined]
+        return cast(View, guarded)
+
+    return decorate
+
+
+def open_page(view: View) -> View:
+    """For everybody: to sign in, and what that needs. Forms are checked all the same."""
+
+    @wraps(view)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        if request.method not in _SAFE:
+            csrf.protect()
+        return view(*args, **kwargs)
+
+    guarded.access = Access(public=True)  # type: ignore[attr-defined]
+    return cast(View, guarded)
+
+
+def current_user() -> Principal:
+    """Who has signed in; only in a view under `page`."""
+    return cast(Principal, g.principal)
+
+
+def current_session() -> Session:
+    """Their session; only in a view under `page`."""
+    return cast(Session, g.session)
+
+
+def begin_session(user: User) -> None:
+    """Let this user in. The cookie is made anew, so that one that somebody else put there opens nothing; the choice of
+    language and of colours stays."""
+    chosen = {name: session[name] for name in ("language", "theme") if name in session}
+    session.clear()
+    session.update(chosen)
+    agent = request.headers.get("User-Agent", "")
+    session[_ID] = sessions.begin(services().db, user, plain(request.remote_addr), agent)
+
+
+def end_session() -> None:
+    """Sign out."""
+    sessions.end(services().db, current_user().name, current_session().key)
+    session.pop(_ID, None)
+    session.pop("csrf_token", None)
+
+
+def is_signed_in() -> bool:
+    """Whether somebody has signed in; `current_user` is known from then on."""
+    return _authenticate()
+
+
+def own_path(target: str | None) -> str | None:
+    """`target` where it is a path of this service; None for the address of any other, which nobody is led to."""
+    if not target or not target.startswith("/") or target.startswith(("//", "/\\")) or not target.isprintable():
+        return None
+    parts = urlsplit(target)
+    return None if parts.scheme or parts.netloc else target
+
+
+def _authenticate() -> bool:
+    identifier = session.get(_ID)
+    found = sessions.find(services().db, identifier) if isinstance(identifier, str) else None
+    if found is None:
+        session.pop(_ID, None)
+        return False
+    g.session, g.principal = found, Principal(found.user.name, found.user.role)
+    audit.set_actor("user", found.user.name, address=plain(request.remote_addr))
+    return True
+
+
+def _to_sign_in() -> Response:
+    if request.headers.get("X-Requested-With") == "fetch":  # a script can't sign in; it loads the page anew
+        abort(401)
+    back = request.full_path.rstrip("?") if request.method in _SAFE else None
+    return cast(Response, redirect(url_for("dashboard.sign_in.form", next=back if back != "/" else None), 303))

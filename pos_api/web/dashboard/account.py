@@ -1,0 +1,20 @@
+"""Your account."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint
+
+from pos_api.web.dashboard.access import page
+from pos_api.web.dashboard.languages import _
+from pos_api.web.dashboard.pages import render
+
+blp = Blueprint("account", __name__, url_prefix="/account")
+
+
+@blp.get("")
+@page("viewer")
+def index() -> Any:
+    """Your account."""
+    return render("plain.html", title=_("Your account"))

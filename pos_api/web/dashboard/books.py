@@ -1,0 +1,20 @@
+"""Books."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint
+
+from pos_api.web.dashboard.access import page
+from pos_api.web.dashboard.languages import _
+from pos_api.web.dashboard.pages import render
+
+blp = Blueprint("books", __name__, url_prefix="/books")
+
+
+@blp.get("")
+@page("manager")
+def index() -> Any:
+    """Books."""
+    return render("plain.html", title=_("Books"))

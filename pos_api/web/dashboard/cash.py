@@ -1,0 +1,20 @@
+"""Cash sessions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint
+
+from pos_api.web.dashboard.access import page
+from pos_api.web.dashboard.languages import _
+from pos_api.web.dashboard.pages import render
+
+blp = Blueprint("cash", __name__, url_prefix="/cash-sessions")
+
+
+@blp.get("")
+@page("viewer")
+def index() -> Any:
+    """Cash sessions."""
+    return render("plain.html", title=_("Cash sessions"))

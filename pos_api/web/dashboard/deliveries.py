@@ -1,0 +1,20 @@
+"""Deliveries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint
+
+from pos_api.web.dashboard.access import page
+from pos_api.web.dashboard.languages import _
+from pos_api.web.dashboard.pages import render
+
+blp = Blueprint("deliveries", __name__, url_prefix="/deliveries")
+
+
+@blp.get("")
+@page("manager")
+def index() -> Any:
+    """Deliveries."""
+    return render("plain.html", title=_("Deliveries"))

@@ -1,0 +1,136 @@
+"""The languages of the dashboard: English, in which the pages are written, and those of `translations/`.
+
+`translations/LANGUAGE/*.po` are read when the first page is shown; a page's texts are in the file of its name. Numbers,
+amounts and times are written as the reader's language and country write them (Babel), times on the clock of the store.
+"""
+
+from __future__ import annotations
+
+import io
+from datetime import date, datetime
+from decimal import Decimal
+from functools import cache
+from importlib.resources import files
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date, format_datetime, format_time, format_timedelta
+from babel.messages.catalog import Catalog
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.numbers import format_currency, format_decimal, format_percent
+from babel.support import NullTranslations, Translations
+from bson import Decimal128
+from flask import g, request, session
+
+from pos_api.common.time import now
+
+LANGUAGES = {"en": "English", "sv": "Svenska"}
+_COUNTRIES = {"en": "en_GB", "sv": "sv_SE"}
+"""How numbers and times are written where the browser names no country."""
+
+
+def language() -> str:
+    """The reader's language: the chosen one, else the browser's, else English."""
+    chosen = session.get("language")
+    return chosen if chosen in LANGUAGES else request.accept_languages.best_match(LANGUAGES, "en")
+
+
+def locale() -> Locale:
+    """The reader's language and country."""
+    if "locale" not in g:
+        g.locale = _locale(language(), tuple(request.accept_languages.values())[:10])
+    return g.locale  # type: ignore[no-any-return]
+
+
+@cache
+def translations(of: str) -> NullTranslations:
+    """All texts in a language."""
+    if of == "en":
+        return NullTranslations()
+    merged = Catalog(locale=of)
+    for file in sorted(
+        files("pos_api.web.dashboard").joinpath("translations", of).iterdir(), key=lambda each: each.name
+    ):
+        if file.name.endswith(".po"):
+            for message in read_po(io.BytesIO(file.read_bytes()), locale=of):
+                if message.id:
+                    merged[message.id] = message
+    compiled = io.BytesIO()
+    write_mo(compiled, merged)
+    compiled.seek(0)
+    return Translations(compiled)
+
+
+def _(text: str, **values: Any) -> str:
+    """A text in the reader's language, with `%(name)s` replaced by its values."""
+    found = translations(language()).gettext(text)
+    return found % values if values else found
+
+
+def ngettext(one: str, many: str, number: int, **values: Any) -> str:
+    """The text for one, or for so many (`%(num)s`)."""
+    return translations(language()).ngettext(one, many, number) % {"num": number, **values}
+
+
+def money(amount: Any, currency: str | None = None) -> str:
+    """An amount (text, Decimal or as stored) with its currency, as many decimals as it has; blank for none."""
+    if amount is None or amount == "":
+        return ""
+    exact = amount.to_decimal() if isinstance(amount, Decimal128) else Decimal(amount)
+    if not currency:
+        return format_decimal(exact, locale=locale(), decimal_quantization=False)
+    return format_currency(exact, currency, locale=locale(), decimal_quantization=False)
+
+
+def number(value: float | Decimal | str | None) -> str:
+    """A number of things; blank where there is none."""
+    return "" if value is None else format_decimal(value, locale=locale(), decimal_quantization=False)
+
+
+def signed(value: float) -> str:
+    """A change of a number: +3 or -2, with a minus sign."""
+    text = number(abs(value))
+    return f"+{text}" if value > 0 else f"\N{MINUS SIGN}{text}" if value < 0 else text
+
+
+def percent(part: float | Decimal) -> str:
+    """A share: 0.12 is 12 %."""
+    return format_percent(part, locale=locale())
+
+
+def day(value: date | str) -> str:
+    """A day: 29 Nov 2026. From a date, or `2026-11-29`."""
+    return format_date(date.fromisoformat(value) if isinstance(value, str) else value, locale=locale())
+
+
+def moment(value: datetime | None, timezone: str = "UTC") -> str:
+    """Day and time on the clock of a store's `timezone`; blank where there is none."""
+    return "" if value is None else format_datetime(value, "medium", tzinfo=ZoneInfo(timezone), locale=locale())
+
+
+def clock(value: datetime, timezone: str = "UTC") -> str:
+    """The time of day alone."""
+    return format_time(value, "short", tzinfo=ZoneInfo(timezone), locale=locale())
+
+
+def ago(value: datetime) -> str:
+    """How long ago: 3 minutes ago."""
+    return format_timedelta(value - now(), add_direction=True, locale=locale())
+
+
+FILTERS = {each.__name__: each for each in (money, number, signed, percent, day, moment, clock, ago)}
+
+
+@cache
+def _locale(of: str, wanted: tuple[str, ...]) -> Locale:
+    """The first of the browser's that is of this language and names a country, else our own choice."""
+    for each in wanted:
+        try:
+            found = Locale.parse(each, sep="-")
+        except (ValueError, UnknownLocaleError):
+            continue
+        if found.language == of and found.territory:
+            return found
+    return Locale.parse(_COUNTRIES[of])

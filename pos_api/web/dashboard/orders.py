@@ -1,0 +1,20 @@
+"""Orders."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint
+
+from pos_api.web.dashboard.access import page
+from pos_api.web.dashboard.languages import _
+from pos_api.web.dashboard.pages import render
+
+blp = Blueprint("orders", __name__, url_prefix="/orders")
+
+
+@blp.get("")
+@page("viewer")
+def index() -> Any:
+    """Orders."""
+    return render("plain.html", title=_("Orders"))

@@ -1,0 +1,20 @@
+"""Stock."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint
+
+from pos_api.web.dashboard.access import page
+from pos_api.web.dashboard.languages import _
+from pos_api.web.dashboard.pages import render
+
+blp = Blueprint("stock", __name__, url_prefix="/stock")
+
+
+@blp.get("")
+@page("viewer")
+def index() -> Any:
+    """Stock."""
+    return render("plain.html", title=_("Stock"))

@@ -1,0 +1,96 @@
+"""The dashboard as people use it: in Chromium, and for what needs no browser by Flask's test client."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from flask import Flask
+from flask.testing import FlaskClient
+from playwright.sync_api import Browser, Page, sync_playwright
+from werkzeug.serving import make_server
+from werkzeug.test import TestResponse
+
+from pos_api.database.client import Db
+from pos_api.staff import users
+
+PASSWORD = "correct horse battery"
+WIDTHS = (390, 820, 1280)
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Debian's Chromium, or the one that CHROMIUM names. Where there is none the test is skipped; in CI it fails."""
+    path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    if path is None:
+        reason = "there is no Chromium; apt-get install chromium, or set CHROMIUM to its path"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def serving(app: Flask) -> Iterator[str]:
+    """The application on a port of this machine; returns its address."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.port}"
+    finally:
+        server.shutdown()
+        thread.join()
+
+
+def add_user(db: Db, role: str) -> str:
+    """A user of this role, called by it; returns the name."""
+    users.add(db, role, PASSWORD, role)
+    return role
+
+
+def sign_in(page: Page, role: str) -> None:
+    """Sign in in the browser, as the user called by the role."""
+    page.goto("/sign-in")
+    page.locator("#name").fill(role)
+    page.locator("#password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(r"/$"))
+
+
+def client_of(app: Flask, role: str) -> FlaskClient:
+    """A test client that has signed in as the user called by the role."""
+    client = app.test_client()
+    answer = post(client, "/sign-in", {"name": role, "password": PASSWORD}, form="/sign-in")
+    assert answer.status_code == 303, answer.text
+    return client
+
+
+def post(client: FlaskClient, path: str, data: dict[str, object], *, form: str) -> TestResponse:
+    """Send a form as a browser does, with the token that the page at `form` has."""
+    found = re.search(r'name="csrf_token" value="([^"]+)"', client.get(form).text)
+    assert found, f"{form} has no form"
+    return client.post(path, data={**data, "csrf_token": found[1]})
+
+
+def problems(page: Page) -> list[str]:
+    """What axe finds on the page, at WCAG 2.2 AA, as `rule: element`."""
+    tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+    found = Axe().run(page, options={"runOnly": {"type": "tag", "values": tags}})
+    return [
+        f"{each['id']}: {node['html'][:200]}" for each in found.response["violations"] for node in each["nodes"][:3]
+    ]
+
+
+def is_too_wide(page: Page) -> bool:
+    """Whether the page as a whole has to be moved sideways."""
+    return bool(page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"))
