@@ -78,11 +78,12 @@ def test_no_page_can_be_framed_or_run_a_script_from_elsewhere(
 
 
 def test_a_session_ends_at_once_with_its_user_password_or_role(app: Flask, db: Db, staff: None) -> None:
-    for role, change in (
-        ("viewer", lambda: users.set_role(db, "viewer", "manager")),
-        ("manager", lambda: users.set_password(db, "manager", "another good password")),
-        ("admin", lambda: users.remove(db, "admin")),
-    ):
+    changes: dict[str, Callable[[], None]] = {
+        "viewer": lambda: users.set_role(db, "viewer", "manager"),
+        "manager": lambda: users.set_password(db, "manager", "another good password"),
+        "admin": lambda: users.remove(db, "admin"),
+    }
+    for role, change in changes.items():
         client = client_of(app, role)
         assert client.get("/").status_code == 200
         change()
