@@ -65,8 +65,9 @@ def bill() -> Bom:
     document.metadata.component = service
     lock = read_lock(SERVICE)
     made = {each.name: _package(each) for each in lock}
-    swagger_ui, plugin = _swagger_ui(), _plugin()
-    for component in (*made.values(), swagger_ui, plugin):
+    scripts = [_from_npm("swagger-ui-dist", "swagger-ui", "Apache-2.0"), _from_npm("uplot", "uplot", "MIT")]
+    plugin = _plugin()
+    for component in (*made.values(), *scripts, plugin):
         document.components.add(component)
     requirements: dict[str, set[Component]] = {name: set() for name in (project["name"], *made)}
     for each in lock:
@@ -74,7 +75,7 @@ def bill() -> Bom:
             requirements[name].add(made[each.name])
     for name, component in made.items():
         document.register_dependency(component, requirements[name])
-    document.register_dependency(service, [*requirements[project["name"]], swagger_ui])
+    document.register_dependency(service, [*requirements[project["name"]], *scripts])
     document.register_dependency(plugin)
     return document
 
@@ -115,11 +116,12 @@ def _license(name: str) -> str:
     return next((text for text in texts if text and len(text) < 80 and "\n" not in text), "")
 
 
-def _swagger_ui() -> Component:
-    text = (ROOT / "pos_api" / "web" / "static" / "swagger-ui" / "README.md").read_text()
-    found = re.search(r"`swagger-ui-dist` (\S+),", text)
+def _from_npm(name: str, folder: str, licence: str) -> Component:
+    """A package that came from npm into a folder of static files."""
+    text = (ROOT / "pos_api" / "web" / "static" / folder / "README.md").read_text()
+    found = re.search(rf"`{name}` (\S+),", text)
     assert found, "its README names the version"
-    return _component("swagger-ui-dist", found[1], "Apache-2.0", purl="npm")
+    return _component(name, found[1], licence, purl="npm")
 
 
 def _plugin() -> Component:

@@ -92,7 +92,7 @@ def test_the_bill_is_valid_cyclonedx(document: dict[str, Any]) -> None:
 def test_the_bill_lists_all_that_is_installed_and_all_that_is_shipped(document: dict[str, Any]) -> None:
     listed = {each["name"]: each for each in document["components"]}
     locked = lock("service")
-    assert listed.keys() == locked.keys() | {"swagger-ui-dist", "woocommerce-pos-sync"}
+    assert listed.keys() == locked.keys() | {"swagger-ui-dist", "uplot", "woocommerce-pos-sync"}
     assert listed["flask"]["purl"] == f"pkg:pypi/flask@{locked['flask'].version}"
     assert {each["content"] for each in listed["flask"]["hashes"]} == set(locked["flask"].sha256)
     requires = {each["ref"].split("@")[0]: each.get("dependsOn", []) for each in document["dependencies"]}
@@ -100,6 +100,7 @@ def test_the_bill_lists_all_that_is_installed_and_all_that_is_shipped(document: 
     assert {each.split("@")[0] for each in requires["pos-api"]} == {
         *(canonicalize_name(each.name) for each in parsed(RUNTIME)),
         "swagger-ui-dist",
+        "uplot",
     }
 
 
