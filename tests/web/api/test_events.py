@@ -72,7 +72,8 @@ def ids(listed: Any) -> list[str]:
 def test_events_are_listed_newest_first_by_page_and_filter(get: Any) -> None:
     everything = read_all(lambda cursor: get(EVENTS, limit=2, **({"cursor": cursor} if cursor else {})))
     assert len(everything) == 7
-    assert [each["written_at"] for each in everything] == sorted((e["written_at"] for e in everything), reverse=True)
+    written = [datetime.fromisoformat(each["written_at"]) for each in everything]
+    assert written == sorted(written, reverse=True)
     assert ids(get(EVENTS, type="stock.low")) == ["stock:A%2FB%20%2E1:1"]
     assert len(ids(get(EVENTS, type="order.*"))) == 6
     assert len(ids(get(EVENTS, type="*"))) == 7

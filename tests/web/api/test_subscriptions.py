@@ -201,7 +201,8 @@ def test_a_hundred_and_more_subscriptions_are_listed_by_page(manager: Caller) ->
     made = [manager.subscribe(description=str(number))["id"] for number in range(110)]
     listed = read_all(lambda cursor: manager.call("GET", f"?limit=40{'&cursor=' + cursor if cursor else ''}").json)
     assert sorted(each["id"] for each in listed) == sorted(made)
-    assert [each["created_at"] for each in listed] == sorted((each["created_at"] for each in listed), reverse=True)
+    created = [datetime.fromisoformat(each["created_at"]) for each in listed]
+    assert created == sorted(created, reverse=True)
 
 
 def test_odd_names_are_kept_as_they_are(manager: Caller) -> None:
