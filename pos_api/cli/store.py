@@ -10,11 +10,12 @@ from typing import Any
 import click
 
 from pos_api.cli.common import moment_text, parse_moment, read_secret, say, with_config, with_db
-from pos_api.cli.kind_settings import kind_settings_of, read_settings, with_kind_settings
+from pos_api.cli.kind_settings import kind_settings_of, option, with_kind_settings
 from pos_api.cli.store_stock import StockSyncAsked, set_stock_sync, stock_sync_lines, with_stock_sync
 from pos_api.config import Config
 from pos_api.database.client import Db
 from pos_api.errors import Invalid, NotFound
+from pos_api.senders import kind_settings
 from pos_api.senders.base import Sender
 from pos_api.senders.delivery_url import endpoint, endpoint_url, shop_url
 from pos_api.senders.registry import SENDERS, sender_of
@@ -43,8 +44,8 @@ _store_settings = (
 
 
 def _with_store_settings(command: Callable[..., None]) -> Callable[..., None]:
-    for option in reversed(_store_settings):
-        command = option(command)
+    for each in reversed(_store_settings):
+        command = each(command)
     return command
 
 
@@ -75,19 +76,9 @@ def add_store(config: Config, db: Db, /, name: str, kind: str, secret: str | Non
     """Add the store NAME and print what to enter in it: of a shop the line for its plugin and its webhook secret, of
     another kind of store the address and the secret. They are shown this once."""
     sender = sender_of(kind)
-    of_kind = read_settings(sender, kind_settings_of(given), Stores(db, config).all())
-    replaced = any(each.replaces_secret and of_kind[each.name] for each in sender.settings)
-    known_of_all = {setting: given[setting] for setting in ("url", "timezone", "currency") if given[setting]}
-    made = settings.add_store(
-        db,
-        config,
-        name,
-        kind=kind,
-        secret=_secret(secret),
-        has_secret=sender.has_secret and not replaced,
-        of_kind=of_kind,
-        **known_of_all,
-    )
+    known_of_all = {setting: given[setting] or "" for setting in ("url", "timezone", "currency")}
+    of_kind = kind_settings_of(given)
+    made = kind_settings.add_store(db, config, name, kind, _secret(secret), of_kind, option, **known_of_all)
     if as_json:
         _print_json(sender, name, made.secret, {"api_key": made.api_key} if made.api_key else {})
         return
@@ -250,7 +241,7 @@ def _change_settings(config: Config, db: Db, name: str, *, webhook_secret: bool,
         stores = {each.id: each for each in Stores(db, config).all()}
         sender = sender_of(_found(config, db, name).kind)
         others = [each for each in stores.values() if each.id != name]
-        of_kind = read_settings(sender, of_kind, others, only_given=True)
+        of_kind = kind_settings.read_settings(sender, of_kind, others, option, only_given=True)
     settings.update_store(
         db,
         config,
@@ -282,8 +273,7 @@ def list_stores(config: Config, db: Db) -> None:
 def disconnect_store(config: Config, db: Db, /, name: str) -> None:
     """End the exchange with the store NAME: delete its keys and secrets, or the settings that are in place of one, such
     as its merchant id. All that came from it stays."""
-    sender = sender_of(_found(config, db, name).kind)
-    removal.disconnect_store(db, name, [each.name for each in sender.settings if each.unique or each.replaces_secret])
+    removal.disconnect_store(db, name, kind_settings.proofs(_found(config, db, name).kind))
     say("Disconnected; every process knows within five seconds. Its orders, products and customers stay.")
     if name == DEFAULT:
         say("WEBHOOK_API_KEY and WEBHOOK_SECRET of the settings still work: change them and start the service again.")

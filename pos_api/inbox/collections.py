@@ -24,6 +24,7 @@ COLLECTIONS = (
                 partialFilterExpression={"ignored_at": {"$exists": True}},
             ),
             IndexModel("about"),
+            IndexModel([("store", ASCENDING), ("received_at", DESCENDING), ("_id", DESCENDING)]),
             unpublished(),
         ),
     ),

@@ -60,3 +60,17 @@ def get(db: Db, key: str) -> StoredEntry:
     if entry is None:
         raise NotFound(NO_ENTRY)
     return cast(StoredEntry, entry)
+
+
+def latest_of(db: Db, store: str, limit: int) -> list[StoredEntry]:
+    """The latest entries of a store, without their bodies, newest first, whatever became of them."""
+    newest_first = [("received_at", -1), ("_id", -1)]
+    found = db.inbox.find({"store": store}, {"body": 0, "headers": 0}).sort(newest_first).limit(limit)
+    return cast(list[StoredEntry], list(found))
+
+
+def last_received(db: Db) -> dict[str, datetime]:
+    """When the latest entry of each store came, by store; it costs one look into the index for each store."""
+    latest = {"$group": {"_id": "$store", "at": {"$first": "$received_at"}}}
+    found = db.inbox.aggregate([{"$sort": {"store": 1, "received_at": -1, "_id": -1}}, latest])
+    return {each["_id"]: each["at"] for each in found}

@@ -20,6 +20,7 @@ from pos_api.errors import Unauthorized
 from pos_api.inbox.model import Noun, Outcome
 from pos_api.orders.model import OrderUpdate
 from pos_api.senders.documentation import Documentation
+from pos_api.senders.guide import Guide
 from pos_api.senders.reports import Report
 from pos_api.stores.api_keys import ORDERS
 from pos_api.stores.authentication import api_key
@@ -198,6 +199,11 @@ class Sender(Protocol[MessageT]):
         ...
 
     @property
+    def guide(self) -> Guide:
+        """How one of its stores is set up, for people."""
+        ...
+
+    @property
     def topics(self) -> Collection[str]:
         """The topics that it translates. Metrics count all others together."""
         ...
@@ -259,6 +265,12 @@ class Sender(Protocol[MessageT]):
 class SenderDefaults:
     """What most senders do alike, to inherit from: no pings, no delivery ids, and a body that may be stored as it is.
     See `Sender` for what each promises."""
+
+    kind: str
+
+    @property
+    def guide(self) -> Guide:
+        return Guide(self.kind)
 
     def is_ping(self, headers: Mapping[str, str], body: bytes) -> bool:
         return False

@@ -17,6 +17,7 @@ from pos_api.senders.base import (
 from pos_api.senders.body_signature import SignedBody
 from pos_api.senders.karma import messages
 from pos_api.senders.karma.documentation import DOCUMENTATION
+from pos_api.senders.karma.guide import GUIDE
 from pos_api.senders.karma.kind import KIND, TOPICS, noun_of
 from pos_api.senders.karma.messages import Message
 from pos_api.senders.karma.translate import translate
@@ -33,6 +34,7 @@ class Karma(SenderDefaults):
     has_secret = True
     paths = ("/api/webhooks/karma", "/webhooks/karma")
     documentation = DOCUMENTATION
+    guide = GUIDE
     topics = TOPICS
 
     def noun(self, topic: str) -> Noun:

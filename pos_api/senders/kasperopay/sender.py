@@ -13,6 +13,7 @@ from pos_api.senders.base import ORDERS_OF, Authenticated, Command, SenderDefaul
 from pos_api.senders.kasperopay import claims, status
 from pos_api.senders.kasperopay.claims import COMPLETED, Webhook
 from pos_api.senders.kasperopay.documentation import DOCUMENTATION
+from pos_api.senders.kasperopay.guide import GUIDE
 from pos_api.senders.kasperopay.payment import CLAIM, MOST_CLAIMS, put_together, thing_of
 from pos_api.senders.reports import Report
 from pos_api.stores.model import Store
@@ -69,6 +70,7 @@ class KasperoPay(SenderDefaults):
     has_secret = False
     paths = ("/api/webhooks/kasperopay", "/api/kaspa-webhook")
     documentation = DOCUMENTATION
+    guide = GUIDE
     topics = frozenset({COMPLETED})
 
     def noun(self, topic: str) -> Noun:

@@ -18,6 +18,7 @@ from pos_api.senders.base import (
 from pos_api.senders.body_signature import SignedBody
 from pos_api.senders.kaynko import debts, messages, products, sales, sessions
 from pos_api.senders.kaynko.documentation import DOCUMENTATION
+from pos_api.senders.kaynko.guide import GUIDE
 from pos_api.senders.kaynko.messages import Message
 from pos_api.stores.model import Store
 
@@ -53,6 +54,7 @@ class Kaynko(SenderDefaults):
     has_secret = True
     paths = ("/api/webhooks/kaynko",)
     documentation = DOCUMENTATION
+    guide = GUIDE
     topics = frozenset(_TRANSLATE)
 
     def noun(self, topic: str) -> Noun:

@@ -15,6 +15,7 @@ from pos_api.senders.payment_provider.sender import LIVEMODE, PaymentProviderSen
 from pos_api.senders.payment_provider.translate import Currency, Provider
 from pos_api.senders.paymentkit.component_signature import SIGNATURE, is_signed_by, read_public_key, signed_texts
 from pos_api.senders.paymentkit.documentation import DOCUMENTATION
+from pos_api.senders.paymentkit.guide import GUIDE
 
 PUBLIC_KEY = Setting(
     "public_key",
@@ -69,6 +70,7 @@ class PaymentKit(PaymentProviderSender):
     kind = "paymentkit"
     paths = ("/api/webhooks/paymentkit",)
     documentation = DOCUMENTATION
+    guide = GUIDE
     settings = (ORDERS_OF, LIVE_UNLESS_SAID, PUBLIC_KEY)
     signature_headers = ("x-paymentkit-signature", "stripe-signature")
     provider = Provider(currency_of, frozenset({"succeeded"}))

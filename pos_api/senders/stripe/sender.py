@@ -9,6 +9,7 @@ from pos_api.common.minor_units import decimals_of
 from pos_api.senders.payment_provider.sender import PaymentProviderSender
 from pos_api.senders.payment_provider.translate import Currency, Provider
 from pos_api.senders.stripe.documentation import DOCUMENTATION
+from pos_api.senders.stripe.guide import GUIDE
 
 _DECIMALS = {"ISK": 2, "UGX": 2, "MGA": 0}
 """Where Stripe's amounts have other decimals than the currency (docs.stripe.com/currencies, "Special cases"): krona and
@@ -31,5 +32,6 @@ class Stripe(PaymentProviderSender):
     kind = "stripe"
     paths = ("/api/webhooks/stripe",)
     documentation = DOCUMENTATION
+    guide = GUIDE
     signature_headers = ("stripe-signature",)
     provider = Provider(currency_of, frozenset({"pending", "requires_action", "succeeded"}))

@@ -44,6 +44,27 @@ def connect(db: Db, config: Config, name: str, url: str, consumer_key: str, cons
     return hints
 
 
+def test(db: Db, config: Config, name: str) -> list[str]:
+    """Ask a connected shop once, as `connect` does; returns what should be known. Raises NotFound when it is not
+    connected, ConfigError when its key pair can't be opened, and ShopError, which says what is wrong."""
+    stored = (db.stores.find_one({"_id": name}, {"rest": 1}) or {}).get("rest")
+    if stored is None:
+        raise NotFound(f"The shop of {name!r} is not connected.")
+    known = decrypted(stored, config, name)
+    with unexpected_as_shop_error():
+        return diagnose(known.url, known.consumer_key, known.consumer_secret)[1]
+
+
+def disconnect(db: Db, name: str) -> None:
+    """Delete a shop's key pair: it is neither read nor compared nor sent stock any more. What it sends by itself is
+    taken as before. Raises NotFound when it is not connected."""
+    with audit.act(db, "store.disconnected", target=name, details={"api_only": True}):
+        if not db.stores.find_one({"_id": name, "rest": {"$exists": True}}, {"_id": 1}):
+            raise NotFound(f"The shop of {name!r} is not connected.")
+        sync_switch.switch_off_if_on(db, name, sync_switch.DISCONNECTED)
+        db.stores.update_one({"_id": name}, {"$unset": {"rest": ""}})
+
+
 def address_of(db: Db, name: str) -> str | None:
     """The address at which a store's shop is asked; None where it is not connected."""
     rest: dict[str, str] | None = (db.stores.find_one({"_id": name}, {"rest.url": 1}) or {}).get("rest")

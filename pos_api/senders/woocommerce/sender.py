@@ -12,6 +12,7 @@ from pos_api.senders.woocommerce import headers as webhook_headers
 from pos_api.senders.woocommerce import messages
 from pos_api.senders.woocommerce.authentication import LargeBodyAuthentication, authenticate
 from pos_api.senders.woocommerce.blanked_fields import blank_private_fields
+from pos_api.senders.woocommerce.guide import GUIDE
 from pos_api.senders.woocommerce.kind import KIND
 from pos_api.senders.woocommerce.messages import Message
 from pos_api.senders.woocommerce.order_meta import kept_meta
@@ -28,6 +29,7 @@ class WooCommerce:
     has_secret = True
     paths: tuple[str, ...] = ()
     documentation = None
+    guide = GUIDE
     topics = TOPICS
 
     def noun(self, topic: str) -> Noun:

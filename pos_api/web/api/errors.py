@@ -79,7 +79,7 @@ def _record_failure(error: Unauthorized) -> None:
     log-in only a known user's is kept: another may be a password in the wrong field."""
     address = plain(request.remote_addr)
     log.warning(f"authentication failed from {address}: {error.reason}")
-    action, target = "authentication.failed", None
+    action, target = "authentication.failed", g.get("kind_of_sender")  # of a delivery; None of anything else
     if request.endpoint == "auth.log_in":
         action, target = "login.failed", error.account or "unknown"
     services().failed_attempts.record(services().db, action, error.reason, address, target)

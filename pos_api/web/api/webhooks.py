@@ -9,7 +9,7 @@ from concurrent.futures import TimeoutError as NotYet
 from itertools import chain
 from typing import Any, cast
 
-from flask import Response, jsonify, request
+from flask import Response, g, jsonify, request
 
 from pos_api import metrics
 from pos_api.common.time import now
@@ -85,6 +85,7 @@ def receive() -> tuple[Response, int]:
 
 def take_delivery(sender: Sender[Any], deadline: Deadline, store: str | None = None) -> tuple[Response, int]:
     """Authenticate, read, store and process a delivery that comes from this store, or from any of the sender's kind."""
+    g.kind_of_sender = sender.kind
     headers = {name.lower(): value for name, value in request.headers}
     path, query = request.root_path + request.path, request.query_string.decode("utf-8", "replace")
     candidates = StoreCandidates(services().stores, sender.kind, request.remote_addr, store, path, query)
