@@ -1,16 +1,13 @@
-"""Settings."""
+"""Settings: an overview with links to all of them."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint
-
 from pos_api.web.dashboard.access import page
 from pos_api.web.dashboard.languages import _
 from pos_api.web.dashboard.pages import render
-
-blp = Blueprint("settings", __name__, url_prefix="/settings")
+from pos_api.web.dashboard.settings.blueprint import blp
 
 
 @blp.get("")
