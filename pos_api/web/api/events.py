@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from flask import current_app, jsonify
 from marshmallow import Schema, fields, validate
@@ -16,7 +16,7 @@ from pos_api.stores.api_keys import SUBSCRIPTIONS
 from pos_api.web.api import pages
 from pos_api.web.api.access import staff
 from pos_api.web.api.blueprint import Blueprint
-from pos_api.web.api.openapi import fails_with
+from pos_api.web.api.openapi import Api, fails_with
 from pos_api.web.api.pages import PageQuery
 from pos_api.web.api.responses import success
 from pos_api.web.api.schemas import Time, page_of, reply
@@ -25,8 +25,8 @@ from pos_api.web.services import services
 
 blp = Blueprint("events", __name__, url_prefix="/api/v1", description="What happened, as subscribers are sent it")
 
-TYPES = "event_types"
-"""The application's extension that has the types of events, as they are listed."""
+API = "pos-api-document"
+"""The application's extension that is the API document, which has the types of events."""
 _ID = "order:default:23:7"
 
 
@@ -127,4 +127,4 @@ def get_event(event: str) -> Any:
 def list_event_types() -> Any:
     """All types of events, each with a JSON schema and an example. `webhooks` of the API document is made of the
     same."""
-    return jsonify(success(current_app.extensions[TYPES]))
+    return jsonify(success(cast(Api, current_app.extensions[API]).event_types))

@@ -11,6 +11,7 @@ import flask_smorest
 from flask import Flask, Response, json
 from marshmallow import Schema
 
+from pos_api.database.client import Document
 from pos_api.web.api.schemas import OPENAPI_TYPES, Error
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -82,8 +83,11 @@ class Api(flask_smorest.Api):  # type: ignore[misc] # flask-smorest has no types
     ERROR_SCHEMA = Error
     DEFAULT_ERROR_RESPONSE_NAME = None
 
-    def __init__(self, app: Flask) -> None:
+    def __init__(self, app: Flask, describe_events: Callable[[Api], list[Document]]) -> None:
+        """`describe_events` adds the types of events to the document, and returns them as the API lists them."""
         super().__init__()
+        self._describe_events = describe_events
+        self._event_types: list[Document] = []
         self._undescribed: list[flask_smorest.Blueprint] = []
         self._document: str | None = None
         self._lock = threading.Lock()
@@ -107,8 +111,15 @@ class Api(flask_smorest.Api):  # type: ignore[misc] # flask-smorest has no types
                 for each in self._undescribed:
                     each.register_views_in_doc(self, self._app, self.spec, name=each.name, parameters=None)
                     self.spec.tag({"name": each.name, "description": each.description})
+                self._event_types = self._describe_events(self)
                 self._document = json.dumps(self.spec.to_dict(), indent=2, sort_keys=False)
         return self._document
+
+    @property
+    def event_types(self) -> list[Document]:
+        """The types of events, each with a JSON schema and an example; made with the document."""
+        assert self.document
+        return self._event_types
 
     def component(self, schema: type[Schema]) -> str:
         """The name of a schema in the document, where it is added if no route has it."""

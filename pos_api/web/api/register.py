@@ -74,11 +74,11 @@ def register(app: Flask, version: str) -> None:
     app.config.update(_settings(version))
     app.json = JsonProvider(app)
     app.request_class = WholeRequest
-    api = Api(app)
+    api = Api(app, describe_events)
     for blueprint in _BLUEPRINTS:
         api.register_blueprint(blueprint)
     api.register_blueprint(sender_routes())
-    app.extensions[events.TYPES] = describe_events(api)
+    app.extensions[events.API] = api
     app.register_blueprint(docs.blp)
     app.before_request(_begin)
     app.after_request(_finish)
