@@ -133,6 +133,7 @@ def _order(n: int, created_at: datetime, status: str, lines: list[dict[str, Any]
         "created_at": created_at,
         "modified_at": created_at,
         "day": day,
+        "hour": created_at.hour,
         "payment_method": "stripe",
         "payment_method_title": "Card",
         "customer_id": buyer + 1,

@@ -204,7 +204,18 @@ def state(db: Db) -> Document:
     """All that matters at the end: orders, products, customers and ledger, without what only shows the way there (and
     `closed_at`, which is the time of the last entry of `status_history`)."""
     by_the_way = dict.fromkeys(
-        ("rev", "changed_at", "received_at", "created_at", "day", "days", "opening_stock_at", "status_history", "_id"),
+        (
+            "rev",
+            "changed_at",
+            "received_at",
+            "created_at",
+            "day",
+            "hour",
+            "days",
+            "opening_stock_at",
+            "status_history",
+            "_id",
+        ),
         0,
     )
     orders = {each["_id"]: each for each in db.orders.find()}

@@ -19,7 +19,7 @@ from pos_api.common.money import decimal, decimal128
 from pos_api.common.quantity import Quantity, whole
 from pos_api.database.client import Document
 
-VERSION = 2
+VERSION = 3
 """Of what is summed up. Raise it with every change here that gives other rows for the same orders: a measure more, or
 another meaning of one. Stored rollups of an older version are then rebuilt in the background."""
 
@@ -35,6 +35,10 @@ NOTHING = Decimal("0.00")
 STATUS, METHOD, RATE, PRODUCT, STORE = "status", "payment_method", "tax_rate", "product", "store"
 NEW, RETURNING = "new_customers", "returning_customers"
 """How many; until a day is whole, `RETURNING` has a row for each customer, who is counted once in it."""
+HOUR = "hour"
+"""Figures by hour of the store's clock: rows of the hour and the name of an amount (`HOUR_AMOUNTS`). The count of
+`net_revenue` is orders_count, that of `total_sales` is num_items_sold."""
+HOUR_AMOUNTS = ("net_revenue", "total_sales", "refunds", "tips")
 FIGURE = "figure"
 """The figures of `AMOUNTS` as `amount`, `orders_count` and `num_items_sold` as `count`."""
 
@@ -46,6 +50,8 @@ OF_ORDER = dict.fromkeys(
             "stage",
             "currency",
             "day",
+            "hour",
+            "created_at",
             "customer",
             "total",
             "total_tax",
@@ -185,7 +191,9 @@ class Rollup:
         self._add(METHOD, method, 1, total - back.amount, title)
         self._add(STORE, order["store"], 1, total - back.amount)
         self._add_taxes(order, back)
-        self._add_products(order, back)
+        items = self._add_products(order, back)
+        self.num_items_sold += items
+        self._add_hour(order, items, dict(zip(AMOUNTS, amounts, strict=True)) | {"total_sales": total - back.amount})
         if is_first:
             self._add(NEW, "", 1, NOTHING)
         elif customer := order.get("customer"):
@@ -199,6 +207,14 @@ class Rollup:
             row[0] = max(row[0], title)
             row[1] += count
             row[2] += amount
+
+    def _add_hour(self, order: Document, items: Quantity, amounts: Mapping[str, Decimal]) -> None:
+        """Add to the hour in which the order was made; where its sender did not say which, that of its time in UTC."""
+        hour = order["hour"] if "hour" in order else order["created_at"].hour
+        counts = {"net_revenue": 1, "total_sales": items}
+        for name in HOUR_AMOUNTS:
+            if name in counts or amounts[name]:
+                self._add(HOUR, (hour, name), counts.get(name, 0), amounts[name])
 
     def _add_taxes(self, order: Document, back: _PaidBack) -> None:
         left, lines = dict(back.by_rate), order.get("tax_lines", ())
@@ -215,17 +231,18 @@ class Rollup:
         for rate, amount in left.items():
             self._add(RATE, (_short_rate(rate), "", "0"), 0, -amount)
 
-    def _add_products(self, order: Document, back: _PaidBack) -> None:
-        lines = order["line_items"]
+    def _add_products(self, order: Document, back: _PaidBack) -> Quantity:
+        """Add what sold of each product; returns how many items did, less those returned."""
+        lines, items = order["line_items"], 0
         for line in lines:
-            self.num_items_sold += line["quantity"]
+            items += line["quantity"]
             self._add_product(line, line["quantity"], decimal(line.get("total")))
         if back is _NONE:
-            return
-        self.num_items_sold -= back.items
+            return items
         by_id = {line["id"]: line for line in lines if line.get("id")}
         for line, quantity, total in back.by_product:
             self._add_product(by_id.get(line.get("line_item_id"), line), -quantity, -total)
+        return items - back.items
 
     def _add_product(self, line: Document, quantity: Quantity, total: Decimal) -> None:
         sku, name = _short(line.get("product") or line.get("sku", "")), _short(line.get("name", ""))

@@ -24,6 +24,8 @@ from pos_api.figures import rollup
 from pos_api.figures.measures import (
     AMOUNTS,
     COUNTED,
+    HOUR,
+    HOUR_AMOUNTS,
     METHOD,
     NEW,
     NOTHING,
@@ -138,6 +140,7 @@ def _of_currency(currency: str, by_day: dict[str, Document], rows: _Rows, calend
             {"status": row["key"], "orders_count": row["count"], "total": row["amount"]} for row in rows[STATUS]
         ],
         "by_day": [{"day": day, **(_derived(by_day[day]) if day in by_day else without_orders)} for day in calendar],
+        "by_hour": _by_hour(rows[HOUR]),
         "top_products": [
             {
                 "sku": row["key"][0],
@@ -164,6 +167,24 @@ def _of_currency(currency: str, by_day: dict[str, Document], rows: _Rows, calend
             for row in rows[METHOD]
         ],
     }
+
+
+HOURS = 24
+
+
+def _by_hour(rows: list[Document]) -> list[Document]:
+    """The figures of each hour of the day, also of those without orders."""
+    found = {tuple(row["key"]): row for row in rows}
+    none: Document = {"count": 0, "amount": NOTHING}
+    by_hour = []
+    for hour in range(HOURS):
+        of_hour = {name: found.get((hour, name), none) for name in HOUR_AMOUNTS}
+        counts = {
+            "orders_count": of_hour["net_revenue"]["count"],
+            "num_items_sold": whole(of_hour["total_sales"]["count"]),
+        }
+        by_hour.append({"hour": hour, **counts, **{name: row["amount"] for name, row in of_hour.items()}})
+    return by_hour
 
 
 def _derived(sums: Document) -> Document:

@@ -113,6 +113,7 @@ class OrderFields(_Reported, total=False):
 
     created_at: datetime
     day: str
+    hour: int
     line_items: list[Line]
 
 
@@ -120,6 +121,7 @@ class Order(_Reported):
     """A stored order: the fields that its sender named, and what follows from them.
     * `rev`, raised by every save; `changed_at`, the server's time of the last;
     * `unpublished`, the events of this and earlier revisions that are not in the outbox yet;
+    * `day` and `hour` (0 to 23) in which it was made, on the store's clock;
     * `stock_rule`, `counts_as_sale` and `stage`: what its status means (see `Status`);
     * `modified_at` and `sequence`, the sender's version, and `received_at`, when that arrived here;
     * `unlinked`, items of its lines that no product was linked to when the order first named them;
@@ -157,6 +159,7 @@ class Order(_Reported):
     skus: list[str]
     search: list[str]
 
+    hour: NotRequired[int]
     changed_at: NotRequired[Timestamp]
     unpublished: NotRequired[list[Unpublished]]
     received_at: NotRequired[datetime]

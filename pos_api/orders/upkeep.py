@@ -7,6 +7,7 @@ has come to the end. A pass that a crash cut short goes on where it was; two at 
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, TypeAlias, cast
 
 from pymongo import UpdateOne
@@ -16,39 +17,53 @@ from pos_api.database.client import Db, Document
 from pos_api.orders.model import Order
 from pos_api.orders.status import closed_at
 
-_VERSION = 1
+_VERSION = 2
 """To be raised with what is kept of an order, so that all are looked at once more."""
 _BATCH = 500
-_NEEDED = {"store": 1, "rev": 1, "meta": 1, "order_key": 1, "stage": 1, "deleted_at": 1, "erased_at": 1, "closed_at": 1}
+_NEEDED = dict.fromkeys(
+    (
+        *("store", "rev", "meta", "order_key", "stage", "deleted_at", "erased_at", "closed_at"),
+        *("created_at", "hour"),
+    ),
+    1,
+)
 
 
 KeptMeta: TypeAlias = Callable[[str, list[Document]], list[Document]]
 """Which entries of an order's meta data are kept, from its store and all that it has."""
+LocalHour: TypeAlias = Callable[[str, datetime], int]
+"""The hour of a moment on the clock of a store, which is named by its id."""
 
 
-def run(db: Db, config: Config, kept_meta: KeptMeta, stopping: Callable[[], bool] = lambda: False) -> None:
+def run(
+    db: Db,
+    config: Config,
+    kept_meta: KeptMeta,
+    local_hour: LocalHour,
+    stopping: Callable[[], bool] = lambda: False,
+) -> None:
     """Go over all orders, in the order of their ids, unless that was done; `stopping` is asked before each batch.
-    `kept_meta` is the rule of each store's sender."""
+    `kept_meta` is the rule of each store's sender, `local_hour` the clock of each store."""
     wanted = {"version": _VERSION, "order_meta": sorted(config.order_meta)}
     state = db.upkeep.find_one({"_id": "orders"}) or {}
     last: str | None = state.get("last") if state.get("wanted") == wanted else ""
     while last is not None and not stopping():
-        last = _tidy(db, kept_meta, last)
+        last = _tidy(db, kept_meta, local_hour, last)
         db.upkeep.update_one({"_id": "orders"}, {"$set": {"wanted": wanted, "last": last}}, upsert=True)
 
 
-def _tidy(db: Db, kept_meta: KeptMeta, last: str) -> str | None:
+def _tidy(db: Db, kept_meta: KeptMeta, local_hour: LocalHour, last: str) -> str | None:
     """Tidy the next batch after `last`, and return its last order; None when there was none. An order that is saved by
     somebody else meanwhile is looked at again: its batch is done once more."""
     fields = {**_NEEDED, "status_history": {"$slice": -1}}
     batch = list(db.orders.find({"_id": {"$gt": last}}, fields).sort("_id", 1).limit(_BATCH))
-    changes = [change for order in batch if (change := _change(order, kept_meta))]
+    changes = [change for order in batch if (change := _change(order, kept_meta, local_hour))]
     if changes and db.orders.bulk_write(changes, ordered=False).matched_count < len(changes):
         return last
     return batch[-1]["_id"] if batch else None
 
 
-def _change(order: Document, kept_meta: KeptMeta) -> UpdateOne | None:
+def _change(order: Document, kept_meta: KeptMeta, local_hour: LocalHour) -> UpdateOne | None:
     """What brings an order to what is kept; None where it is so. Its `rev` stays, as nothing of the shop's changes."""
     changed: dict[str, Any] = {}
     removed: dict[str, str] = {}
@@ -59,5 +74,9 @@ def _change(order: Document, kept_meta: KeptMeta) -> UpdateOne | None:
     at = closed_at(cast("Order", order))
     if at and order.get("closed_at") != at:
         changed["closed_at"] = at
-    update = {name: each for name, each in (("$set", changed), ("$unset", removed)) if each}
+    dates: dict[str, Any] = {}
+    if "hour" not in order:
+        changed["hour"] = local_hour(order["store"], order["created_at"])
+        dates["changed_at"] = {"$type": "timestamp"}  # figures count it again
+    update = {name: each for name, each in (("$set", changed), ("$unset", removed), ("$currentDate", dates)) if each}
     return UpdateOne({"_id": order["_id"], "rev": order["rev"]}, update) if update else None

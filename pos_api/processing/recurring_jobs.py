@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from datetime import datetime
 
 from pos_api.accounting import close_by_itself
 from pos_api.accounting.refresh import refresh_where_used
@@ -89,7 +90,7 @@ class Schedule:
                 self._freshen_figures,
                 lambda: refresh_where_used(self._db, self._stores, bool(self._config.accounting_close_at)),
                 lambda: audit.delete_old(self._db, self._config.audit_days),
-                lambda: order_upkeep.run(self._db, self._config, self._kept_meta, self._stopping.is_set),
+                self._bring_orders_up_to_date,
                 lambda: retention.run(self._db, self._config),
             ]
         for job in jobs:
@@ -99,6 +100,12 @@ class Schedule:
                 job()
             except Exception as error:
                 log.error("what is scheduled failed", error=type(error).__name__)
+
+    def _bring_orders_up_to_date(self) -> None:
+        order_upkeep.run(self._db, self._config, self._kept_meta, self._local_hour, self._stopping.is_set)
+
+    def _local_hour(self, store: str, moment: datetime) -> int:
+        return self._stores.get(store).local_hour(moment)
 
     def _kept_meta(self, store: str, meta: list[Document]) -> list[Document]:
         """What is kept of an order's meta data by its sender's rule; all of it where that sender is not known."""

@@ -62,6 +62,13 @@ class Store:
         except OverflowError:  # the first and the last day there are
             return moment.date().isoformat()
 
+    def local_hour(self, moment: datetime) -> int:
+        """The hour of `moment` on the store's clock, 0 to 23."""
+        try:
+            return moment.astimezone(ZoneInfo(self.timezone)).hour
+        except OverflowError:  # the first and the last day there are
+            return moment.hour
+
 
 def site_of(address: str) -> str:
     """The host that an address names, without `www.`; blank where it names none."""

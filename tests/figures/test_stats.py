@@ -363,6 +363,20 @@ def test_the_day_is_the_shops_own(app: Flask, db: Db) -> None:
     Shop(app.test_client()).outcome("order.created", order(1, line("A"), **late))
 
     assert [row["day"] for row in of(db)["by_day"]] == ["2026-11-23"]
+    assert [row["hour"] for row in of(db)["by_hour"] if row["orders_count"]] == [0]
+
+
+def test_every_hour_is_there_and_they_add_up_to_the_figures(app: Flask, db: Db) -> None:
+    shop = Shop(app.test_client())
+    for number, hour in ((1, 9), (2, 9), (3, 14)):
+        shop.outcome("order.created", order(number, line("A"), date_created=f"2026-11-22T{hour:02d}:59:59"))
+
+    figures = of(db)
+
+    assert [row["hour"] for row in figures["by_hour"]] == list(range(24))
+    assert {row["hour"]: row["orders_count"] for row in figures["by_hour"] if row["orders_count"]} == {9: 2, 14: 1}
+    for name in BY_HOUR:
+        assert sum(row[name] for row in figures["by_hour"]) == figures[name]
 
 
 def test_an_order_that_moves_to_another_day_leaves_none_behind(app: Flask, db: Db) -> None:
@@ -443,6 +457,9 @@ _EDITS = st.lists(
                 "cents": st.integers(0, 10**7),
                 "sku": st.sampled_from(["", "A", "B"]),
                 "quantity": st.integers(0, 5),
+                "hour": st.sampled_from([None, 0, 7, 23]),
+                "tip": st.integers(0, 500),
+                "back": st.integers(0, 100),
                 "deleted": st.booleans(),
             }
         ),
@@ -455,9 +472,13 @@ _EDITS = st.lists(
 def _apply(db: Db, store: str, order_id: int, edit: dict[str, Any], turn: int) -> None:
     created_at = datetime.combine(edit["day"], datetime.min.time(), UTC) + timedelta(minutes=order_id)
     amount = Decimal128(D(edit["cents"]) / 100)
+    hour = {} if edit.get("hour") is None else {"hour": edit["hour"]}
     fields = {
+        **hour,
         "status": edit["status"],
         "currency": edit["currency"],
+        "tip": Decimal128(D(edit.get("tip", 0)) / 100),
+        "refunds": [{"id": 1, "amount": Decimal128(D(edit["cents"] * edit.get("back", 0) // 200) / 100)}],
         "created_at": created_at,
         "day": edit["day"].isoformat(),
         "billing": {"email": edit["email"]},
@@ -470,6 +491,9 @@ def _apply(db: Db, store: str, order_id: int, edit: dict[str, Any], turn: int) -
         orders.apply(
             db, [order_update(order_id, said, moment, store=store, kind=topic.removeprefix("order."), cause=f"e{turn}")]
         )
+
+
+BY_HOUR = ("orders_count", "num_items_sold", "net_revenue", "total_sales", "refunds", "tips")
 
 
 def _oracle(db: Db, store: str | None = None, days: tuple[date, date] = (date.min, date.max)) -> dict[str, Any]:
@@ -490,6 +514,7 @@ def _oracle(db: Db, store: str | None = None, days: tuple[date, date] = (date.mi
             "returning": set(),
             "days": defaultdict(D),
             "items": defaultdict(int),
+            "hours": defaultdict(lambda: [0, 0, D(0), D(0), D(0), D(0)]),
         }
     )
     for each in counted:
@@ -498,8 +523,13 @@ def _oracle(db: Db, store: str | None = None, days: tuple[date, date] = (date.mi
         figures = result[each["currency"]]
         item = each["line_items"][0]
         figures["count"] += 1
-        figures["net"] += each["total"].to_decimal()
-        figures["days"][each["day"]] += each["total"].to_decimal()
+        back = each["refunds"][0]["amount"].to_decimal()
+        net = each["total"].to_decimal() - back
+        figures["net"] += net
+        figures["days"][each["day"]] += net
+        hour = figures["hours"][each.get("hour", each["created_at"].hour)]
+        for place, value in enumerate((1, item["quantity"], net, net, back, each["tip"].to_decimal())):
+            hour[place] += value
         figures["items"][item["sku"] or item["name"]] += item["quantity"]
         if each["customer"]:
             first = firsts[each["store"], each["customer"]] == each["_id"]
@@ -507,7 +537,12 @@ def _oracle(db: Db, store: str | None = None, days: tuple[date, date] = (date.mi
             if not first:
                 figures["returning"].add((each["store"], each["day"], each["customer"]))
     return {
-        currency: {**figures, "returning": len(figures["returning"]), "days": dict(figures["days"])}
+        currency: {
+            **figures,
+            "returning": len(figures["returning"]),
+            "days": dict(figures["days"]),
+            "hours": dict(figures["hours"]),
+        }
         for currency, figures in result.items()
     }
 
@@ -521,6 +556,7 @@ def _shown(db: Db, store: str | None = None, days: tuple[date | None, date | Non
             "returning": each["returning_customers"],
             "days": {row["day"]: row["net_revenue"] for row in each["by_day"] if row["orders_count"]},
             "items": {row["sku"] or row["name"]: row["items_sold"] for row in each["top_products"]},
+            "hours": {row["hour"]: [row[name] for name in BY_HOUR] for row in each["by_hour"] if row["orders_count"]},
         }
         for each in stats.figures(db, store=store, since=days[0], until=days[1])["currencies"]
         if each["orders_count"]

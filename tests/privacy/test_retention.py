@@ -593,7 +593,10 @@ def stats_of(db: Db) -> Any:
 
 
 def upkeep(db: Db, config: Config) -> None:
-    order_upkeep.run(db, config, lambda _, meta: kept_meta(meta, config.order_meta))
+    in_stockholm = Store("default", "", "woocommerce", timezone="Europe/Stockholm").local_hour
+    order_upkeep.run(
+        db, config, lambda _, meta: kept_meta(meta, config.order_meta), lambda _, moment: in_stockholm(moment)
+    )
 
 
 def test_orders_that_are_stored_are_brought_to_what_is_kept_now(shop: Shop, db: Db, config: Config) -> None:
@@ -617,6 +620,18 @@ def test_orders_that_are_stored_are_brought_to_what_is_kept_now(shop: Shop, db: 
     assert one["closed_at"] == one["status_history"][-1]["at"]
     assert "closed_at" not in two
     assert db.orders.find_one({"order_id": 3}) == untouched
+
+
+def test_orders_from_before_have_their_hour_and_figures_follow(shop: Shop, db: Db, config: Config) -> None:
+    shop.outcome("order.created", order(1, line("A"), date_created_gmt="2026-11-22T23:30:00"))
+    db.orders.update_one({}, {"$unset": {"hour": ""}})
+
+    def hours() -> list[int]:
+        return [row["hour"] for row in stats_of(db)["currencies"][0]["by_hour"] if row["orders_count"]]
+
+    assert hours() == [23]
+    upkeep(db, config)
+    assert hours() == [0]
 
 
 def test_orders_are_gone_over_once(shop: Shop, db: Db, config: Config) -> None:

@@ -153,6 +153,7 @@ class TillSender(SenderDefaults):
             "total": total,
             "created_at": received_at,
             "day": store.local_day(received_at),
+            "hour": store.local_hour(received_at),
             "line_items": [line],
         }
         return OrderUpdate(

@@ -71,7 +71,12 @@ def _status(reports: Sequence[KnownReport], known: Document) -> Status:
 
 
 def _fields(store: Store, order_id: str, known: Document, created_at: datetime) -> OrderFields:
-    fields: OrderFields = {"number": order_id, "created_at": created_at, "day": store.local_day(created_at)}
+    fields: OrderFields = {
+        "number": order_id,
+        "created_at": created_at,
+        "day": store.local_day(created_at),
+        "hour": store.local_hour(created_at),
+    }
     if store.currency:
         fields["currency"] = store.currency
     if tab := known.get("tab"):

@@ -149,6 +149,7 @@ def _fields(store: Store, purchase: _Purchase) -> OrderFields:
         "currency": purchase.currency,
         "created_at": paid_at,
         "day": store.local_day(paid_at),
+        "hour": store.local_hour(paid_at),
         "paid_at": paid_at,
         "payment_method": known.get("psp", ""),
         "payment_method_title": known.get("psp", ""),

@@ -52,6 +52,7 @@ def _order(
         "payment_method": newest.content["method"],
         "created_at": happened_at,
         "day": store.local_day(happened_at),
+        "hour": store.local_hour(happened_at),
     }
     if newest.content["currency"]:
         fields["currency"] = newest.content["currency"]

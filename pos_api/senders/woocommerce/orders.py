@@ -39,7 +39,7 @@ from pos_api.senders.woocommerce.order_meta import order_meta
 from pos_api.senders.woocommerce.order_refunds import read_refunds
 from pos_api.senders.woocommerce.status_meanings import DRAFTS, initial_status, kind_of, order_status
 from pos_api.senders.woocommerce.stock_taken import likely_taken_at
-from pos_api.senders.woocommerce.times import MOST_AHEAD, local_day, local_moment
+from pos_api.senders.woocommerce.times import MOST_AHEAD, local_day, local_hour, local_moment
 from pos_api.senders.woocommerce.topics import IMPLIED_STATUS
 from pos_api.stores.model import Store
 
@@ -127,14 +127,15 @@ def is_anonymized(fields: Document) -> bool:
 
 
 def _set_date(fields: Document, local: Any, store: Store, received_at: datetime, path: FieldPath) -> None:
-    """Set when the order was made, and on which day of the shop; `local` is its date on the shop's clock. One that has
-    not come yet is left out."""
+    """Set when the order was made, and on which day and in which hour of the shop; `local` is its date on the shop's
+    clock. One that has not come yet is left out."""
     created_at = fields.pop("created_at", None) or local_moment(local, store)
     if created_at and created_at > received_at + MOST_AHEAD:
         path.left_out("date_created_gmt", "is more than a day after its arrival")
     elif created_at:
         fields["created_at"] = created_at
         fields["day"] = local_day(local, created_at, store)
+        fields["hour"] = local_hour(local, created_at, store)
 
 
 def _check_currency(fields: Document, store: Store, path: FieldPath) -> None:

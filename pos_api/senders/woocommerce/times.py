@@ -59,3 +59,11 @@ def local_day(local: Any, created_at: datetime, store: Store) -> str:
         return datetime.fromisoformat(local).date().isoformat()
     except (TypeError, ValueError):
         return store.local_day(created_at)
+
+
+def local_hour(local: Any, created_at: datetime, store: Store) -> int:
+    """The hour on the shop's clock, from the same as `local_day`."""
+    try:
+        return datetime.fromisoformat(local).hour
+    except (TypeError, ValueError):
+        return store.local_hour(created_at)

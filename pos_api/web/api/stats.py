@@ -72,6 +72,18 @@ class DayFigures(Figures):
     day = fields.String(required=True, metadata={"example": "2026-11-22"})
 
 
+class HourFigures(Schema):
+    """What sold in an hour of the day, on the clock of its store."""
+
+    hour = fields.Integer(required=True, metadata={"description": "0 to 23.", "example": 7})
+    orders_count = fields.Integer(required=True, metadata={"example": 2})
+    num_items_sold = Quantity(required=True, metadata={"example": 5})
+    net_revenue = Money(required=True, metadata={"example": "594.80"})
+    total_sales = Money(required=True, metadata={"example": "825.41"})
+    refunds = Money(required=True, metadata={"example": "219.90"})
+    tips = Money(required=True, metadata={"example": "20.00"})
+
+
 class StatusCount(Schema):
     """Orders in a status; here all count but deleted ones, and completed ones that are paid as another order."""
 
@@ -141,6 +153,11 @@ class CurrencyFigures(Figures):
             "description": "Every day, also those without orders; of more than "
             f"{stats.MOST_DAY_ROWS:,} days in all currencies only those with orders."
         },
+    )
+    by_hour = fields.List(
+        fields.Nested(HourFigures),
+        required=True,
+        metadata={"description": "Each hour of the day, all days of the range together; also hours without orders."},
     )
     top_products = fields.List(
         fields.Nested(ProductSales),

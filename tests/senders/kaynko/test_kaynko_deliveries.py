@@ -150,7 +150,7 @@ def test_the_guides_sale_is_an_order_its_payment_and_cash(till: Till, db: Db, cl
 def test_the_day_is_that_of_the_tills_time_zone(till: Till, db: Db) -> None:
     late = {**SAMPLE_SALE["data"], "createdAt": "2026-06-11T22:30:00.000Z"}
     till.outcome({**SAMPLE_SALE, "data": late})
-    assert _order(db)["day"] == "2026-06-12"
+    assert (_order(db)["day"], _order(db)["hour"]) == ("2026-06-12", 0)
 
 
 def test_the_same_sale_twice_is_one_whatever_bytes_it_comes_in(till: Till, db: Db) -> None:

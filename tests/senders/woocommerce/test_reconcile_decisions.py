@@ -115,7 +115,7 @@ def test_why_an_order_of_the_same_time_differs_is_said() -> None:
 
 
 def test_a_discrepancy_names_the_shops_fields_and_not_what_follows_from_them() -> None:
-    fields = ("day", "held", "line_items", "rollup_bucket", "search", "status")
+    fields = ("day", "hour", "held", "line_items", "rollup_bucket", "search", "status")
     finding = order_discrepancies.differing(compared(stored(), *fields))
     assert finding.discrepancy["fields"] == ["line_items", "status"]
 

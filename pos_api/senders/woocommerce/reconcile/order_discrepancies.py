@@ -14,7 +14,10 @@ from pos_api.senders.woocommerce.rows import Row, from_trash, refunds_of, shown_
 
 _NEEDED = ("status", "total", "line_items", "refunds")
 """Without these an order's answer is cut short: what it leaves out would count as unchanged."""
-_NAMED = {*OrderFields.__annotations__, "status", "modified_at", "sequence", "deleted_at", "test_mode"} - {"day"}
+_NAMED = {*OrderFields.__annotations__, "status", "modified_at", "sequence", "deleted_at", "test_mode"} - {
+    "day",
+    "hour",
+}
 """The fields that a discrepancy names: what the shop gives, and not what follows from it."""
 
 
