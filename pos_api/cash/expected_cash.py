@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from pos_api.cash.model import CashMovement, CashSession
+from pos_api.cash.model import CashKind, CashMovement, CashSession
 from pos_api.common.money import decimal
 
 
@@ -66,10 +66,25 @@ def expected_cash(
     own = [each for each in movements if interval and interval.has(each["at"]) and decimal(each["amount"])]
     currencies = {each["currency"] or currency_of_store for each in own}
     currency = session["currency"] or currency_of_store or ("" if len(currencies) > 1 else "".join(currencies))
-    own = [each for each in own if (each["currency"] or currency_of_store) == currency]
+    own = of_currency(own, currency, currency_of_store)
     assumed = sum((decimal(each["amount"]) for each in own if each["is_assumed"]), Decimal(0))
     opening, counted = session["opening_cash"], session["counted_cash"]
     if interval is None or opening is None or (currencies and not currency):
         return ExpectedCash(None, assumed, None, currency)
     expected = sum((decimal(each["amount"]) for each in own), decimal(opening))
     return ExpectedCash(expected, assumed, None if counted is None else decimal(counted) - expected, currency)
+
+
+def of_currency(movements: Iterable[CashMovement], currency: str, currency_of_store: str = "") -> list[CashMovement]:
+    """Those of these movements that moved any cash in this currency; see `expected_cash`."""
+    return [
+        each for each in movements if decimal(each["amount"]) and (each["currency"] or currency_of_store) == currency
+    ]
+
+
+def sums_by_kind(movements: Iterable[CashMovement]) -> dict[CashKind, Decimal]:
+    """What each kind of movement comes to: sales, voids, debts; a kind without any is left out."""
+    sums: dict[CashKind, Decimal] = {}
+    for each in movements:
+        sums[each["kind"]] = sums.get(each["kind"], Decimal(0)) + decimal(each["amount"])
+    return sums

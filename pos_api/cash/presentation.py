@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+
 from bson import Decimal128
 
-from pos_api.cash.expected_cash import ExpectedCash
-from pos_api.cash.model import CashSession
+from pos_api.cash.expected_cash import ExpectedCash, Interval
+from pos_api.cash.model import CashKind, CashMovement, CashSession
 from pos_api.common.money import decimal, decimal128, with_decimals_of
 from pos_api.common.presentation import fields, shown
 from pos_api.database.client import Document
@@ -30,3 +33,15 @@ def session(stored: CashSession, expected: ExpectedCash) -> Document:
     }
     known = {**stored, **worked_out}
     return shown({name: known[name] for name in COLUMNS}, _SESSION)
+
+
+_MOVEMENT = fields("external_id", "kind", "at", "amount", "is_assumed")
+
+
+def movements(stored: Iterable[CashMovement], sums: Mapping[CashKind, Decimal], interval: Interval | None) -> Document:
+    """What came into a session's drawer and went out of it, by kind and one by one, and until when that counts."""
+    return {
+        "ends_at": interval.end if interval else None,
+        "by_kind": [{"kind": kind, "amount": decimal128(amount)} for kind, amount in sorted(sums.items())],
+        "movements": [shown(each, _MOVEMENT) for each in stored],
+    }

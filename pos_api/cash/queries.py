@@ -14,7 +14,7 @@ from itertools import groupby
 from typing import TypeAlias, cast
 
 from pos_api.cash import presentation
-from pos_api.cash.expected_cash import ExpectedCash, Interval, expected_cash, intervals
+from pos_api.cash.expected_cash import ExpectedCash, Interval, expected_cash, intervals, of_currency, sums_by_kind
 from pos_api.cash.model import CashMovement, CashSession
 from pos_api.database.client import Db, Document
 from pos_api.errors import NotFound
@@ -51,12 +51,11 @@ def stream(db: Db, currency_of: CurrencyOf, wanted: Filter) -> Iterator[Document
         after = position(found[-1])
 
 
-def get(db: Db, currency_of: CurrencyOf, session: str) -> Document:
-    """One session by its `store:id`, as it is shown. Raises NotFound."""
+def _stored(db: Db, session: str) -> CashSession:
     found = cast("CashSession | None", db.cash_sessions.find_one({"_id": session}))
     if found is None:
         raise NotFound(f"There is no cash session {session[:80]!r}.")
-    return show(db, currency_of, found)
+    return found
 
 
 def show(db: Db, currency_of: CurrencyOf, session: CashSession) -> Document:
@@ -67,6 +66,38 @@ def show(db: Db, currency_of: CurrencyOf, session: CashSession) -> Document:
 def expected_of(db: Db, currency_of: CurrencyOf, session: CashSession) -> ExpectedCash:
     """What the drawer should have in a stored session."""
     return _expected_of_store(db, currency_of, [session])[0]
+
+
+def open_now(db: Db, currency_of: CurrencyOf, store: str | None = None) -> list[Document]:
+    """The session of each till, or of one, that is open at the moment, as they are shown: the last one of the till,
+    while no closing of it is known."""
+    found = [cast(CashSession, each["last"]) for each in db.cash_sessions.aggregate(open_pipeline(store))]
+    return [show(db, currency_of, each) for each in sorted(found, key=lambda each: each["listed_at"], reverse=True)]
+
+
+def open_pipeline(store: str | None) -> list[Document]:
+    """The last session of each till, or of one, if it is not closed."""
+    return [
+        {"$match": {} if store is None else {"store": store}},
+        {"$sort": dict(_OF_STORE)},  # as the index has them, so that it skips from store to store
+        {"$group": {"_id": "$store", "last": {"$first": "$$ROOT"}}},
+        {"$match": {"last.closed_at": None}},
+    ]
+
+
+def get(db: Db, currency_of: CurrencyOf, session: str) -> Document:
+    """One session by its `store:id`, as it is shown, with until when its cash counts (`ends_at`, None while it is
+    open), what came in and went out by kind, and the movements themselves, at most MOST_MOVEMENTS. Raises NotFound."""
+    found = _stored(db, session)
+    store = found["store"]
+    [interval] = intervals([found], _next_opening(db, [found]))
+    movements = _movements(db, store, [interval]) if interval else []
+    expected = expected_cash(found, interval, movements, currency_of(store))
+    own = of_currency(movements, expected.currency, currency_of(store))
+    return shown((found, expected)) | presentation.movements(own[:MOST_MOVEMENTS], sums_by_kind(own), interval)
+
+
+MOST_MOVEMENTS = 500
 
 
 def position(found: Found) -> Position:
@@ -146,5 +177,5 @@ def _movements(db: Db, store: str, known: list[Interval]) -> list[CashMovement]:
     ends = [each.end for each in known if each.end]
     if len(ends) == len(known):
         span["$lt"] = max(ends)
-    fields = dict.fromkeys(("at", "amount", "currency", "is_assumed"), 1)
+    fields = dict.fromkeys(("at", "amount", "currency", "is_assumed", "kind", "external_id"), 1)
     return cast("list[CashMovement]", list(db.cash_movements.find({"store": store, "at": span}, fields).sort("at", 1)))

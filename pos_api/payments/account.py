@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import cast
 
@@ -63,6 +63,18 @@ def contradicting(
     return rows, after
 
 
+def all_contradicting(
+    db: Db, providers: Mapping[str, Mapping[str, Provider]], bounds: Mapping[str, datetime], moment: datetime
+) -> Iterator[Document]:
+    """All orders whose payments contradict their shop, those made last first, read as they are taken."""
+    after: queries.Position | None = None
+    while True:
+        rows, after = contradicting(db, providers, bounds, _AT_ONCE, after, moment)
+        yield from rows
+        if after is None:
+            return
+
+
 def _orders(
     db: Db, stores: Iterable[str], bounds: Mapping[str, datetime], after: queries.Position | None
 ) -> list[Order]:
@@ -94,5 +106,7 @@ def _texts(found: Balance) -> Document:
     return {
         "paid": decimal128(found.paid),
         "owed": decimal128(found.owed),
-        "discrepancies": [{"code": each.code, "message": each.message} for each in found.discrepancies],
+        "discrepancies": [
+            {"code": each.code, "message": each.message, "values": dict(each.values)} for each in found.discrepancies
+        ],
     }

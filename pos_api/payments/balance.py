@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -42,10 +42,11 @@ class Provider:
 
 @dataclass(frozen=True, slots=True)
 class Discrepancy:
-    """Where payments contradict what a shop says; `message` is the sentence of `code`."""
+    """Where payments contradict what a shop says; `message` is the sentence of `code`, with these values."""
 
     code: str
     message: str
+    values: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,5 +217,5 @@ def _foreign(order: Order, payment: Payment) -> Discrepancy:
 
 
 def _discrepancy(code: str, **values: str | int | Decimal) -> Discrepancy:
-    texts = {name: f"{value:f}" if isinstance(value, Decimal) else value for name, value in values.items()}
-    return Discrepancy(code, SENTENCES[code].format(**texts))
+    texts = {name: f"{value:f}" if isinstance(value, Decimal) else str(value) for name, value in values.items()}
+    return Discrepancy(code, SENTENCES[code].format(**texts), texts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 from pos_api.common.text_search import contact_words
 from pos_api.orders.model import Order
@@ -51,6 +52,16 @@ def meant_order(wanted: Sequence[str], orders: Iterable[Order], current: str | N
         if found:
             return Meant(current, tuple(sorted(found)) if current is None else ())
     return Meant(current)
+
+
+Way: TypeAlias = Literal["transaction", "order_id", "number"]
+"""How a payment names its order."""
+_WAYS: tuple[Way, ...] = ("transaction", "order_id", "number")
+
+
+def way_of(wanted: Sequence[str], order: Order) -> Way | None:
+    """How a payment that names `wanted` names this order: by what counts most; None where it does not."""
+    return next((way for way, key in zip(_WAYS, order_keys(order), strict=True) if key and key in wanted), None)
 
 
 def named(wanted: Iterable[str]) -> list[tuple[str, str, str]]:

@@ -1,4 +1,5 @@
-"""Payments as a CSV file (RFC 4180, UTF-8) for a spreadsheet: one line per payment."""
+"""CSV files (RFC 4180, UTF-8) for a spreadsheet: of payments, one line each, and of orders whose payments contradict
+their shop, one line for each contradiction."""
 
 from __future__ import annotations
 
@@ -17,6 +18,9 @@ COLUMNS = (
     *("method", "reference", "paid_at", "tab"),
 )
 
+_ORDER_AMOUNTS = ("total", "paid", "owed")
+DISCREPANCY_COLUMNS = ("order", "store", "number", "created_at", "currency", *_ORDER_AMOUNTS, "code", "message")
+
 
 def write(payments: Iterable[Document]) -> Iterator[str]:
     """The lines of a CSV file of these payments (as `payments.queries` gives them), some at a time."""
@@ -33,3 +37,15 @@ def _row(payment: Document) -> list[Cell]:
         "tab": payment["tab"]["external_id"] if "tab" in payment else "",
     }
     return [cells[name] for name in COLUMNS]
+
+
+def write_discrepancies(orders: Iterable[Document]) -> Iterator[str]:
+    """The lines of a CSV file of these orders (as `payments.account` gives them), some at a time."""
+    return csv_cells.write(DISCREPANCY_COLUMNS, (row for order in orders for row in _discrepancy_rows(order)))
+
+
+def _discrepancy_rows(order: Document) -> Iterator[list[Cell]]:
+    named: list[Cell] = [order["order"], order["store"], order["number"], rfc3339(order["created_at"])]
+    amounts: list[Cell] = [decimal(order[name]) for name in _ORDER_AMOUNTS]
+    for each in order["discrepancies"]:
+        yield [*named, order["currency"], *amounts, each["code"], each["message"]]

@@ -6,12 +6,16 @@ Payments have no data of persons, so viewers are shown all of this. Pure: no dat
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from pos_api.common.money import decimal, decimal128, with_decimals_of
 from pos_api.common.presentation import fields, shown
 from pos_api.common.warning_messages import warn
 from pos_api.database.client import Document
+from pos_api.orders.model import Order
+from pos_api.payments.model import Payment
+from pos_api.payments.naming import named, way_of
 
 _TAB = fields("id", "external_id", "state", "total", "paid", "tip")
 _PAYMENT = fields(
@@ -36,6 +40,27 @@ def payment(stored: Mapping[str, Any], tabs: Mapping[str, Mapping[str, Any]]) ->
     if candidates and "reason" not in stored:
         document["reason"] = warn("payment_names_several_orders", orders=", ".join(candidates)).message
     return shown(document, _PAYMENT)
+
+
+def history(payment: Payment, order: Order | None, received: Mapping[str, datetime]) -> Document:
+    """How a stored payment is matched with its order, and what was reported of it. `received` has when the deliveries
+    came that changed it, by their keys, as long as they are kept.
+
+    `matched_by` is null where no order is known; `store`: the store that reports the payment names the order as its
+    own; `earlier`: it names it no longer.
+    """
+    matched_by = None
+    if order is not None:
+        matched_by = (way_of(payment["wanted"], order) or "earlier") if payment["wanted"] else "store"
+    return {
+        "matched_by": matched_by,
+        "named": [{"store": store, "by": by, "name": name} for store, by, name in named(payment["wanted"])],
+        "candidates": payment.get("candidates", []),
+        "changes": [
+            {"change": step["change"], "at": received.get(step["cause"]), "cause": step["cause"]}
+            for step in payment["changes"]
+        ],
+    }
 
 
 def tab_key(store: str, tab: str) -> str:

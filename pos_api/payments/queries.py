@@ -13,6 +13,7 @@ from datetime import datetime
 from itertools import chain, islice
 from typing import Any, cast
 
+from pos_api.common.money import ZERO
 from pos_api.common.text_search import wanted_contact_words
 from pos_api.database.client import Db, Document
 from pos_api.errors import NotFound
@@ -66,11 +67,36 @@ def stream(db: Db, wanted: Filter) -> Iterator[Document]:
 
 
 def get(db: Db, payment: str) -> Document:
-    """One payment by its `_id`. Raises NotFound."""
-    found = db.payments.find_one({"_id": payment}, presentation.LISTED)
+    """One payment by its `_id`, with how it is matched with its order, the orders that it may mean as much as each
+    other, and what was reported of it and when. Raises NotFound."""
+    found = cast("Payment | None", db.payments.find_one({"_id": payment}))
     if found is None:
         raise NotFound(f"There is no payment {payment[:80]!r}.")
-    return shown(db, [found])[0]
+    order = cast("Order | None", db.orders.find_one({"_id": found["order"]}, _NAMES)) if found["order"] else None
+    causes = [step["cause"] for step in found["changes"]]
+    received = {each["_id"]: each["received_at"] for each in db.inbox.find({"_id": {"$in": causes}}, _RECEIVED)}
+    return shown(db, [found])[0] | presentation.history(found, order, received)
+
+
+def order_of(db: Db, payment: Document) -> Document | None:
+    """What identifies the order of a payment (as `get` gives it), and what it is of; None while none is known."""
+    found = db.orders.find_one({"_id": payment["order"]}, _SUMMARY) if payment["order"] else None
+    if found is None:
+        return None
+    named = {"id": found["_id"], "number": found.get("number") or str(found["order_id"])}
+    amounts = {"total": found.get("total", ZERO), "currency": found.get("currency", "")}
+    return {**named, **amounts, "is_test": "test_mode" in found, **{name: found[name] for name in ("store", "status")}}
+
+
+def orders_of(db: Db, payments: Iterable[str]) -> dict[str, str]:
+    """The orders of these payments, of those that have one; by payment."""
+    found = db.payments.find({"_id": {"$in": list(payments)}, "order": {"$ne": None}}, {"order": 1})
+    return {each["_id"]: each["order"] for each in found}
+
+
+_SUMMARY = dict.fromkeys(("store", "number", "order_id", "status", "total", "currency", "test_mode"), 1)
+_NAMES = {"store": 1, "order_id": 1, "number": 1, "transaction_id": 1}
+_RECEIVED = {"received_at": 1}
 
 
 def of_order(db: Db, order: str) -> list[Payment]:

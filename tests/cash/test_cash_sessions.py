@@ -15,6 +15,7 @@ from pymongo import MongoClient
 from pos_api.cash import queries
 from pos_api.cash.apply import apply_movement, apply_session
 from pos_api.cash.model import CashMovementUpdate, CashSessionUpdate
+from pos_api.common.time import rfc3339
 from pos_api.config import Config
 from pos_api.database.client import Db
 from pos_api.stores import settings
@@ -56,6 +57,17 @@ def _all(client: FlaskClient, query: str) -> list[Any]:
     return read_all(lambda cursor: _get(client, query + (f"&cursor={cursor}" if cursor else "")))
 
 
+def _in_list(session: Any) -> Any:
+    """What a list has of a session."""
+    return {name: value for name, value in session.items() if name not in ("ends_at", "by_kind", "movements")}
+
+
+def _movement(day: int, hour: int, amount: str) -> Any:
+    at = rfc3339(FIRST + timedelta(days=day, hours=hour))
+    named = {"external_id": f"sale-{day}-{hour}", "kind": "sale"}
+    return {**named, "at": at, "amount": amount, "is_assumed": False}
+
+
 def _get(client: FlaskClient, query: str = "", role: str = "viewer") -> Any:
     return client.get(f"{_PATH}{query}", headers=as_(role)).get_json()
 
@@ -75,6 +87,9 @@ def test_a_session_is_shown_with_what_was_expected_and_by_how_much_it_differs(
         "difference": "73.00",
         "assumed_cash": "0.00",
         "currency": "USD",
+        "ends_at": "2026-06-04T17:00:00Z",
+        "by_kind": [{"kind": "sale", "amount": "7.00"}],
+        "movements": [_movement(3, 0, "3.50"), _movement(3, 4, "3.50")],
     }
     of_second = _get(client, "/till-2:3")["data"]
     assert (of_second["expected_cash"], of_second["assumed_cash"]) == ("27.00", "7.00")
@@ -99,7 +114,7 @@ def test_a_session_from_before_its_store_had_a_currency_has_the_one_that_it_has_
     client.application.extensions["pos"].stores._read_at = float("-inf")
     now = _get(client, "/till-1:1")["data"]
     assert (now["currency"], now["expected_cash"], now["difference"]) == ("USD", "25.00", "75.00")
-    assert _get(client)["data"] == [now]
+    assert _get(client)["data"] == [_in_list(now)]
     file = client.get(_PATH, headers={**as_("viewer"), "Accept": "text/csv"}).text
     assert [each["expected_cash"] for each in csv.DictReader(io.StringIO(file))] == ["25.00"]
 
@@ -110,7 +125,7 @@ def test_each_page_has_the_same_rows_whatever_its_size(limit: int, client: Flask
     assert [each["id"] for each in rows] == [
         f"{till}:{day}" for day in range(9, -1, -1) for till in ("till-2", "till-1")
     ]
-    assert rows == [_get(client, f"/{each['id']}")["data"] for each in rows]
+    assert rows == [_in_list(_get(client, f"/{each['id']}")["data"]) for each in rows]
     only = read_all(
         lambda cursor: _get(client, f"?limit={limit}&store=till-1" + (f"&cursor={cursor}" if cursor else ""))
     )
@@ -165,3 +180,21 @@ def test_a_session_has_an_event_when_it_is_opened_and_one_when_it_is_closed(db: 
     assert update(2, **closed, **opened) == ["session.opened"]
     assert update(2, **closed, **opened) == []
     assert update(1, **closed) == [], "older"
+
+
+def test_the_open_session_of_each_till_is_found_from_the_index_alone(
+    client: FlaskClient, db: Db, sessions: None
+) -> None:
+    found = queries.open_now(db, _no_currency)
+    assert [each["id"] for each in found] == ["till-1:9"], "the last one of its till, and not closed"
+    assert queries.open_now(db, _no_currency, "till-2") == []
+    _session(db, 8, closed=False)
+    assert [each["id"] for each in queries.open_now(db, _no_currency)] == ["till-1:9"], "another was opened since"
+    for number in range(20, 60):
+        _session(db, number, store="till-3")
+    explained = db.command(
+        "explain",
+        {"aggregate": "cash_sessions", "pipeline": queries.open_pipeline(None), "cursor": {}},
+        verbosity="executionStats",
+    )
+    assert "DISTINCT_SCAN" in str(explained), "it skips from till to till"

@@ -79,6 +79,39 @@ class CashSession(Schema):
     currency = fields.String(required=True, metadata={"description": "Blank where it is not known.", "example": "USD"})
 
 
+class CashOfKind(Schema):
+    """What a kind of movement comes to."""
+
+    kind = fields.String(required=True, validate=validate.OneOf(["sale", "void", "debt"]), metadata={"example": "sale"})
+    amount = Money(required=True, metadata={"example": "165.50"})
+
+
+class CashMovement(CashOfKind):
+    """Cash that came into the drawer, or, below 0, left it."""
+
+    external_id = fields.String(required=True, metadata={"description": "What moved it.", "example": "sale-42"})
+    at = Time(required=True, metadata={"example": "2026-11-22T09:30:00Z"})
+    is_assumed = fields.Boolean(required=True, metadata={"description": "That it is cash is the till's setting."})
+
+
+class FullCashSession(CashSession):
+    """A cash session with what came in and went out."""
+
+    ends_at = Time(
+        required=True,
+        allow_none=True,
+        metadata={
+            "description": "Until when its cash counts: its closing, or the next opening if that is earlier; null while"
+            " it is open.",
+            "example": "2026-11-22T18:05:00Z",
+        },
+    )
+    by_kind = fields.List(fields.Nested(CashOfKind), required=True)
+    movements = fields.List(
+        fields.Nested(CashMovement), required=True, metadata={"description": "At most 500, the oldest first."}
+    )
+
+
 def _bound(query: Document, name: str, parameter: str, read: Callable[[str | None], datetime | None]) -> Any:
     try:
         return read(query.get(name))
@@ -92,7 +125,8 @@ def _wanted(query: Document) -> queries.Filter:
     )
 
 
-def _currency_of() -> queries.CurrencyOf:
+def currency_of() -> queries.CurrencyOf:
+    """What looks up the currency that a store has now, also after the request has ended."""
     stores = services().stores  # a file is written when the request is over
     return lambda store: stores.get(store).currency
 
@@ -115,23 +149,34 @@ def _cell(value: Any) -> Cell:
 @blp.response(200, page_of(CashSession))
 def list_sessions(query: Document) -> Any:
     """List cash sessions, newest first, a page at a time; all that match as one CSV file with `Accept: text/csv`."""
-    db, wanted = services().db, _wanted(query)
     if request.accept_mimetypes.best_match(["application/json", "text/csv"]) == "text/csv":
-        asked = {"store": query.get("store"), "from": query.get("since"), "to": query.get("until")}
-        audit.record(db, "cash.exported", details={name: value for name, value in asked.items() if value})
-        lines = csv_cells.write(presentation.COLUMNS, map(_row, queries.stream(db, _currency_of(), wanted)))
-        disposition = {"Content-Disposition": 'attachment; filename="cash-sessions.csv"'}
-        return Response(lines, mimetype="text/csv", headers=disposition)
+        return sessions_file(query)
+    rows, info = page_of_sessions(query)
+    return jsonify(success(rows, page=info))
+
+
+def page_of_sessions(query: Document) -> tuple[list[Document], Document]:
+    """A page of the sessions that a query asks for, and what it says of itself. Raises Invalid, BadRequest."""
     after = pages.after(query["cursor"], datetime, str)
-    found = queries.find(db, _currency_of(), wanted, query["limit"] + 1, after)
+    found = queries.find(services().db, currency_of(), _wanted(query), query["limit"] + 1, after)
     rows, info = pages.page(found, query["limit"], queries.position)
-    return jsonify(success([queries.shown(each) for each in rows], page=info))
+    return [queries.shown(each) for each in rows], info
 
 
-@blp.get("/<string:session>")
+def sessions_file(query: Document) -> Response:
+    """All sessions that a query asks for as a CSV file, which the audit records. Raises Invalid."""
+    db, wanted = services().db, _wanted(query)
+    asked = {"store": query.get("store"), "from": query.get("since"), "to": query.get("until")}
+    audit.record(db, "cash.exported", details={name: value for name, value in asked.items() if value})
+    lines = csv_cells.write(presentation.COLUMNS, map(_row, queries.stream(db, currency_of(), wanted)))
+    disposition = {"Content-Disposition": 'attachment; filename="cash-sessions.csv"'}
+    return Response(lines, mimetype="text/csv", headers=disposition)
+
+
+@blp.get("/<path:session>")
 @staff("viewer", scope=READ)
 @fails_with(404)
-@blp.response(200, reply(CashSession))
+@blp.response(200, reply(FullCashSession))
 def get_session(session: str) -> Any:
-    """One cash session, as `store:id`."""
-    return jsonify(success(queries.get(services().db, _currency_of(), session)))
+    """One cash session, as `store:id`, with what came in and went out."""
+    return jsonify(success(queries.get(services().db, currency_of(), session)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, time, timedelta
 from typing import Any, get_args
 from zoneinfo import ZoneInfo
@@ -100,6 +101,52 @@ class Payment(Schema):
     tab = fields.Nested(Tab)
 
 
+class NamedOrder(Schema):
+    """A way in which a payment names its order."""
+
+    store = fields.String(required=True, metadata={"description": "The order's.", "example": "default"})
+    by = fields.String(
+        required=True,
+        validate=validate.OneOf(["order", "transaction"]),
+        metadata={"description": "`order`: its id or number.", "example": "order"},
+    )
+    name = fields.String(required=True, metadata={"example": "23"})
+
+
+class PaymentChange(Schema):
+    """What a delivery changed of a payment."""
+
+    change = fields.String(required=True, metadata={"example": "completed"})
+    at = Time(
+        required=True,
+        allow_none=True,
+        metadata={"description": "When it came; null once the inbox keeps it no longer.", "example": None},
+    )
+    cause = fields.String(required=True, metadata={"description": "The key of the event; see /api/inbox."})
+
+
+class FullPayment(Payment):
+    """A payment with how it is matched with its order, and what became of it."""
+
+    matched_by = fields.String(
+        required=True,
+        allow_none=True,
+        validate=validate.OneOf(["store", "transaction", "order_id", "number", "earlier"]),
+        metadata={
+            "description": "How it names its order: by transaction id, id or number; `store`: its own store says which"
+            " it is; `earlier`: it did name it. Null while no order is known.",
+            "example": "order_id",
+        },
+    )
+    named = fields.List(fields.Nested(NamedOrder), required=True)
+    candidates = fields.List(
+        fields.String(),
+        required=True,
+        metadata={"description": "Orders that it names as much as each other.", "example": []},
+    )
+    changes = fields.List(fields.Nested(PaymentChange), required=True)
+
+
 class PaymentDiscrepancy(Schema):
     """Where the payments of an order contradict what its shop says."""
 
@@ -107,6 +154,15 @@ class PaymentDiscrepancy(Schema):
     message = fields.String(
         required=True,
         metadata={"example": "2 payments of 591.36 in all have come, and the order is of 295.68."},
+    )
+    values = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(),
+        required=True,
+        metadata={
+            "description": "What the message names, as text.",
+            "example": {"count": "2", "paid": "591.36", "total": "295.68"},
+        },
     )
 
 
@@ -140,44 +196,86 @@ class ContradictingOrder(Schema):
 @blp.response(200, page_of(Payment))
 def list_payments(query: Document) -> Any:
     """List payments, newest first, a page at a time; all that match as one CSV file with `Accept: text/csv`."""
-    db, wanted = services().db, _wanted(query)
-    if request.accept_mimetypes.best_match(["application/json", "text/csv"]) == "text/csv":
-        asked = {name: value for name, value in query.items() if value is not None and name not in ("limit", "cursor")}
-        audit.record(db, "payments.exported", details=asked)
-        lines = payment_csv.write(payment_list.stream(db, wanted))
-        return Response(
-            lines, mimetype="text/csv", headers={"Content-Disposition": 'attachment; filename="payments.csv"'}
-        )
+    if _wants_csv():
+        return payments_file(query)
+    rows, info = page_of_payments(query)
+    return jsonify(success(rows, page=info))
+
+
+def page_of_payments(query: Document) -> tuple[list[Document], Document]:
+    """A page of the payments that a query asks for, and what it says of itself. Raises Invalid, BadRequest."""
     after = pages.after(query["cursor"], datetime, str)
-    found = payment_list.find(db, wanted, query["limit"] + 1, after)
+    found = payment_list.find(services().db, _wanted(query), query["limit"] + 1, after)
     rows, info = pages.page(found, query["limit"], lambda row: row[0])
-    return jsonify(success([payment for _, payment in rows], page=info))
+    return [payment for _, payment in rows], info
+
+
+def payments_file(query: Document) -> Response:
+    """All payments that a query asks for as a CSV file, which the audit records. Raises Invalid."""
+    wanted = _wanted(query)
+    audit.record(services().db, "payments.exported", details=_audited(query))
+    return _csv_file("payments.csv", payment_csv.write(payment_list.stream(services().db, wanted)))
+
+
+def _wants_csv() -> bool:
+    return request.accept_mimetypes.best_match(["application/json", "text/csv"]) == "text/csv"
+
+
+def _audited(query: Document) -> Document:
+    return {name: value for name, value in query.items() if value is not None and name not in ("limit", "cursor")}
+
+
+def _csv_file(name: str, lines: Iterable[str]) -> Response:
+    return Response(lines, mimetype="text/csv", headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
 
 @blp.get("/discrepancies")
 @staff("viewer", scope=READ)
 @fails_with(400)
 @blp.arguments(ContradictingQuery, location="query")
+@blp.alt_response(200, schema={"type": "string"}, content_type="text/csv", success=True)
 @blp.response(200, page_of(ContradictingOrder))
 def list_discrepancies(query: Document) -> Any:
     """List orders whose payments contradict what their shop says, those made last first. A page looks at 2,000 orders
-    at most, so it may have fewer rows than its limit, or none; there are more as long as `page.next` is not null."""
+    at most, so it may have fewer rows than its limit, or none; there are more as long as `page.next` is not null. All
+    as one CSV file with `Accept: text/csv`, a line for each contradiction."""
+    if _wants_csv():
+        return discrepancies_file(query)
+    rows, info = page_of_discrepancies(query)
+    return jsonify(success(rows, page=info))
+
+
+def page_of_discrepancies(query: Document) -> tuple[list[Document], Document]:
+    """A page of the orders that a query asks for whose payments contradict their shop, and what it says of itself.
+    Raises Invalid, BadRequest."""
+    limit, after = query["limit"], pages.after(query["cursor"], datetime, str)
+    rows, last = account.contradicting(services().db, *_examined(query), limit, after, now())
+    return rows, pages.info(limit, last)
+
+
+def discrepancies_file(query: Document) -> Response:
+    """All orders that a query asks for whose payments contradict their shop, as a CSV file, which the audit records.
+    Raises Invalid."""
+    examined = _examined(query)
+    audit.record(services().db, "payments.exported", details={"discrepancies": True, **_audited(query)})
+    rows = account.all_contradicting(services().db, *examined, now())
+    return _csv_file("payment-discrepancies.csv", payment_csv.write_discrepancies(rows))
+
+
+def _examined(query: Document) -> tuple[dict[str, dict[str, Provider]], dict[str, datetime]]:
+    """The stores whose orders are looked at, with those that take payments for them, and when the orders were made."""
     stores = [store for store in services().stores.all() if query.get("store", store.id) == store.id]
-    providers = {store.id: _providers(store) for store in stores if store.paid_by}
     since, before = _bounds(query)
     bounds = {operator: bound for operator, bound in (("$gte", since), ("$lt", before)) if bound}
-    after = pages.after(query["cursor"], datetime, str)
-    limit: int = query["limit"]
-    rows, last = account.contradicting(services().db, providers, bounds, limit, after, now())
-    return jsonify(success(rows, page=pages.info(limit, last)))
+    return {store.id: _providers(store) for store in stores if store.paid_by}, bounds
 
 
 @blp.get("/<path:payment>")
 @staff("viewer", scope=READ)
 @fails_with(404)
-@blp.response(200, reply(Payment))
+@blp.response(200, reply(FullPayment))
 def get_payment(payment: str) -> Any:
-    """One payment, by `store:external id`."""
+    """One payment, by `store:external id`, with how it is matched with its order, and what became of it."""
     return jsonify(success(payment_list.get(services().db, payment)))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,7 +19,7 @@ from pos_api.database.client import Db
 from pos_api.errors import Conflict
 from pos_api.payments import account, queries
 from pos_api.payments.apply import apply, apply_tab
-from pos_api.payments.model import PaymentUpdate, TabUpdate, order_key_by_id
+from pos_api.payments.model import PaymentUpdate, TabUpdate, order_key_by_id, order_key_by_transaction
 from pos_api.staff import audit, token_claims
 from pos_api.stores import settings
 from pos_api.stores.removal import remove_store
@@ -76,6 +77,10 @@ def test_a_payment_is_shown_with_exactly_these_fields(client: FlaskClient, db: D
         "method": "card",
         "reference": "ref-p1",
         "paid_at": "2026-11-22T12:00:00Z",
+        "matched_by": None,
+        "named": [{"store": "default", "by": "order", "name": "9"}],
+        "candidates": [],
+        "changes": [{"change": "completed", "at": None, "cause": "entry-p1"}],
     }
     assert data(client.get(f"{PATH}/pay:p2", headers=VIEWER), 404)["code"] == "not_found"
     assert client.get(PATH).status_code == 401
@@ -312,3 +317,43 @@ def test_a_store_that_payments_or_anything_else_came_from_is_not_removed(db: Db)
     for name in ("pay", "till", "subs", "app"):
         with pytest.raises(Conflict):
             remove_store(db, name)
+
+
+def test_a_payment_says_how_it_is_matched_with_its_order(client: FlaskClient, shop: Shop, db: Db) -> None:
+    shop.outcome("order.created", order(7, line("A"), number="S-77", transaction_id="tx_1"))
+    ways = {
+        "order_id": [order_key_by_id("default", "7")],
+        "number": [order_key_by_id("default", "S-77")],
+        "transaction": [order_key_by_transaction("default", "tx_1"), order_key_by_id("default", "7")],
+    }
+    for way, wanted in ways.items():
+        apply(db, payment(way, wanted=tuple(wanted)))
+        assert data(client.get(f"{PATH}/pay:{way}", headers=VIEWER))["matched_by"] == way
+    apply(db, payment("own", store="default", order="default:7"))
+    assert data(client.get(f"{PATH}/default:own", headers=VIEWER))["matched_by"] == "store"
+    both = (order_key_by_id("default", "S-77"), order_key_by_id("default", "8"))
+    apply(db, replace(payment("number", wanted=both), sequence=2))
+    db.orders.update_one({"_id": "default:7"}, {"$set": {"number": "renamed"}})
+    assert data(client.get(f"{PATH}/pay:number", headers=VIEWER))["matched_by"] == "earlier"
+
+
+def test_a_spreadsheet_gets_all_discrepancies_over_several_reads_and_the_audit_has_it(
+    client: FlaskClient, shop: Shop, db: Db, provider: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(account, "MOST_EXAMINED", 4)
+    monkeypatch.setattr(account, "_AT_ONCE", 2)
+    for number in range(1, 8):
+        shop.outcome("order.created", order(number, line("A"), total="12.50"))
+        apply(db, payment(f"a{number}", wanted=(order_key_by_id("default", str(number)),)))
+    for number in (1, 6):
+        apply(db, payment(f"b{number}", wanted=(order_key_by_id("default", str(number)),)))
+    reply = client.get(f"{PATH}/discrepancies?store=default", headers=VIEWER | {"Accept": "text/csv"})
+    assert (reply.status_code, reply.mimetype) == (200, "text/csv")
+    rows = list(csv.DictReader(reply.text.splitlines()))
+    assert [(row["order"], row["code"], row["paid"]) for row in rows] == [
+        ("default:6", "paid_twice", "25.00"),
+        ("default:1", "paid_twice", "25.00"),
+    ]
+    assert rows[0]["message"] == "2 payments of 25.00 in all have come, and the order is of 12.50."
+    [entry] = audit.find(db, audit.Filter(action="payments.exported"))
+    assert entry["details"] == {"discrepancies": True, "store": "default"}

@@ -1,0 +1,79 @@
+"""What lists have in common: what their address asks for, read as the API reads it, and the links to their next page
+and to their file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask import current_app, request, url_for
+from marshmallow import EXCLUDE, Schema, ValidationError
+
+from pos_api.database.client import Document
+from pos_api.errors import Invalid
+from pos_api.web.services import services
+
+
+def asked(schema: type[Schema], **fixed: Any) -> Document:
+    """What the address asks for, by a query of the API: fields that are blank are left out, those that it does not have
+    are ignored; `fixed` are set whatever the address says. Raises Invalid with messages by field."""
+    given = {name: value for name, value in request.args.items() if value.strip()}
+    try:
+        return dict(schema(unknown=EXCLUDE).load(given | fixed))
+    except ValidationError as error:
+        raise Invalid("The request is not valid.", details=error.messages) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A page of a list: its rows, the address of the next page (None on the last), and the messages of what was not
+    valid of what was asked for, by field."""
+
+    rows: list[Document] = field(default_factory=list)
+    more: str | None = None
+    errors: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def status(self) -> int:
+        """The status that a page with this list has."""
+        return 422 if self.errors else 200
+
+
+def shown(schema: type[Schema], page_of: Callable[[Document], tuple[list[Document], Document]]) -> Found:
+    """The page of a list that the address asks for; what is not valid of it has its messages beside the fields.
+    `page_of` is given what is asked for; see `pages.page`. Raises BadRequest for a cursor of another list."""
+    try:
+        rows, info = page_of(asked(schema))
+    except Invalid as error:
+        return Found(errors=messages_of(error))
+    return Found(rows, next_page(info))
+
+
+def messages_of(error: Invalid) -> dict[str, list[str]]:
+    """The messages of an error by the name of the field."""
+    details = error.details if isinstance(error.details, dict) else {}
+    return {str(name): each if isinstance(each, list) else [str(each)] for name, each in details.items()}
+
+
+def next_page(info: Document) -> str | None:
+    """The address of the page after this one; None on the last one."""
+    return this_list(cursor=info["next"]) if info["next"] else None
+
+
+def this_list(endpoint: str | None = None, **changed: Any) -> str:
+    """The address of this list, or of another one of the same filters, with these changed; without the page."""
+    kept = {name: value for name, value in request.args.items() if value and name != "cursor"}
+    return url_for(endpoint or request.endpoint or "", **{**(request.view_args or {}), **kept, **changed})
+
+
+def store_names() -> dict[str, str]:
+    """The names of all stores by their ids, in their order."""
+    return {each.id: each.name for each in services().stores.all()}
+
+
+def order_url(order: str) -> str:
+    """The page of an order, by its `store:id`."""
+    if "dashboard.orders.order" not in current_app.view_functions:
+        return url_for("dashboard.orders.index", q=order)
+    return url_for("dashboard.orders.order", order=order)
