@@ -40,6 +40,7 @@ function searchAsTyped(form) {
 
 // <a data-more="#rows" href=…>: the rows of the next page are added below these; the focus goes to the first of them.
 async function showMore(link) {
+  if (link.getAttribute("aria-busy")) return; // it is asked for already
   link.setAttribute("aria-busy", "true");
   try {
     const next = await fetchPage(link.href);
