@@ -54,6 +54,10 @@ class Stores:
         self._refresh()
         return list(self._stores.values())
 
+    def read_again(self) -> None:
+        """Read stores and keys anew when they are next asked for: whoever changes them wants to see that at once."""
+        self._read_at = float("-inf")
+
     def of_kind(self, kind: str) -> list[Store]:
         """The stores of this kind."""
         return [store for store in self.all() if store.kind == kind]

@@ -24,8 +24,10 @@ def _used() -> frozenset[str]:
     options = {"**.html": {"extensions": "jinja2.ext.i18n", "newstyle_gettext": "true", "silent": "false"}}
     ways = [("**.py", "python"), ("**.html", "jinja2")]
     found: set[str] = set()
-    for folder in (_WEB / "dashboard", _WEB / "templates" / "dashboard"):
-        for _file, _line, text, _comments, _context in extract_from_dir(folder, ways, options):
+    guides = [("**/guide.py", "python")]
+    folders = ((_WEB / "dashboard", ways), (_WEB / "templates" / "dashboard", ways), (_WEB.parent / "senders", guides))
+    for folder, of_folder in folders:
+        for _file, _line, text, _comments, _context in extract_from_dir(folder, of_folder, options):
             found.add(text if isinstance(text, str) else text[0])
     return frozenset(found)
 

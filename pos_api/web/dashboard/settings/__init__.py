@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pos_api.web.dashboard.settings import index
+from pos_api.web.dashboard.settings import index, keys, store, store_connection, store_guide, stores
 from pos_api.web.dashboard.settings.blueprint import blp
 
-__all__ = ["blp", "index"]
+__all__ = ["blp", "index", "keys", "store", "store_connection", "store_guide", "stores"]

@@ -57,6 +57,21 @@ async function showMore(link) {
   }
 }
 
+// <div id=… data-refresh="url">: shown anew every two seconds, until the page of the url has it without data-refresh.
+async function refresh(id) {
+  const shown = document.getElementById(id);
+  if (!shown?.dataset.refresh) return;
+  try {
+    const found = document.hidden ? null : (await fetchPage(shown.dataset.refresh)).getElementById(id);
+    if (found && found.innerHTML !== shown.innerHTML) {
+      shown.innerHTML = found.innerHTML; // the element itself stays, so that screen readers say what is new
+      if (!found.dataset.refresh) delete shown.dataset.refresh;
+    }
+  } catch { /* the service is away; the next time it may be back */ }
+  setTimeout(refresh, 2000, id);
+}
+document.querySelectorAll("[data-refresh]").forEach((each) => setTimeout(refresh, 2000, each.id));
+
 document.addEventListener("click", (event) => {
   const more = event.target.closest("a[data-more]");
   if (more && !event.ctrlKey && !event.metaKey) {
