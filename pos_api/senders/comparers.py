@@ -11,6 +11,9 @@ from pos_api.events import Event
 from pos_api.senders.base import Ingest
 from pos_api.senders.woocommerce import connection
 from pos_api.senders.woocommerce.reconcile import scheduled
+from pos_api.senders.woocommerce.reconcile.report import is_open
+
+__all__ = ["COMPARERS", "Comparer", "is_open"]
 
 
 @dataclass(frozen=True, slots=True)

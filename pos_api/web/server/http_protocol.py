@@ -40,6 +40,7 @@ from pos_api.web.server.request_limits import (
     UNREAD_SECONDS,
     Arrival,
 )
+from pos_api.web.server.streams import open_streams
 
 connections = Connections()
 
@@ -151,6 +152,7 @@ class RequestProtocol(HttpToolsProtocol):
             return
         if len(self.pipeline) >= MAX_PIPELINED:
             self._stop(FULL)
+        self.scope["state"]["drop"] = self.abort  # for `streams`
         super().on_headers_complete()
         self.cycle.keep_alive = self.cycle.keep_alive and not self._last
         self._size, self._large, self._aside = 0, False, 0
@@ -194,11 +196,13 @@ class RequestProtocol(HttpToolsProtocol):
             self._linger()
 
     def shutdown(self) -> None:
-        """The process ends: a request that is under way is still answered, and its connection closed after that.
+        """The process ends: a request that is under way is still answered, and its connection closed after that. An
+        answer that would go on as long as somebody reads it ends.
 
         A connection between requests stays open for a moment: the sender may have sent one that is not read yet, and
         closing a connection with something unread resets it (RFC 9112, section 9.6).
         """
+        open_streams.end_all()
         if self._refused_at is None and not self._answering():
             self._last = True
             self.loop.call_later(LAST_REQUEST_SECONDS, self._close_unused)

@@ -2,7 +2,8 @@
 
 A thread is taken once the whole request is there, and is given back as soon as there is no more to be computed: a
 sender that reads its answer slowly keeps none. A body over the limit is never held: the application reads it as it
-arrives, in one of a few threads that are for such bodies alone.
+arrives, in one of a few threads that are for such bodies alone. An answer that is a `streams.Stream` is sent without a
+thread.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from urllib.parse import unquote_to_bytes
 
 from pos_api.web.server.refusals import FULL, answer_parts
 from pos_api.web.server.request_limits import BODY_LIMIT
+from pos_api.web.server.streams import Stream, open_streams
 
 Scope = dict[str, Any]
 Message = dict[str, Any]
@@ -41,6 +43,7 @@ class _Answer:
     rest: Iterator[bytes]
     complete: bool
     close: Callable[[], None]
+    stream: Stream | None = None
 
 
 class Gateway:
@@ -64,7 +67,11 @@ class Gateway:
                 answer = await self._answer_large(scope, receive, environment, body)
             else:
                 answer = await asyncio.get_running_loop().run_in_executor(self._threads, self._call, environment)
-            await self._send(answer, receive, send)
+            if answer.stream:
+                await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+                await open_streams.send(answer.stream, receive, send, scope["state"]["drop"])
+            else:
+                await self._send(answer, receive, send)
 
     async def _answer_large(self, scope: Scope, receive: Receive, environment: dict[str, Any], body: bytes) -> _Answer:
         """The answer to a body over the limit, of which `body` is there; where too many wait, it is to be sent again.
@@ -113,6 +120,9 @@ class Gateway:
             started[:] = [(int(status[:3]), pairs)]
 
         parts = self._wsgi(environment, start_response)
+        if isinstance(parts, Stream):
+            status, headers = started[0]
+            return _Answer(status, headers, b"", iter(()), False, lambda: None, parts)
         close = getattr(parts, "close", lambda: None)
         try:
             rest = iter(parts)

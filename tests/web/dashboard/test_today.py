@@ -1,0 +1,181 @@
+"""Today: what sells, beside the same weekday last week, and what needs a look."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from playwright.sync_api import Page, expect
+
+from pos_api.common.time import now
+from pos_api.database.client import Db
+from pos_api.figures.day_so_far import DayFigures, of_day
+from pos_api.figures.queries import figures
+from pos_api.web.dashboard.today import comparison, live
+from pos_api.web.dashboard.today.day import Days
+from pos_api.web.dashboard.today.shown import Variant
+from tests.factories import API_KEY, PATH, Shop, line, order, stock_up
+from tests.web.dashboard.browsing import is_too_wide, problems
+
+
+def sale(number: int, made: datetime, **more: Any) -> dict[str, Any]:
+    """An order that was paid, made at this moment."""
+    written = made.strftime("%Y-%m-%dT%H:%M:%S")
+    times = {"date_created_gmt": written, "date_modified_gmt": written}
+    return order(number, line("MUG"), **{"status": "completed", **times, **more})
+
+
+def test_a_new_installation_says_what_to_do_until_the_first_order_is_here(
+    as_role: Callable[[str], FlaskClient], shop: Shop
+) -> None:
+    admin, viewer = as_role("admin"), as_role("viewer")
+    assert "Waiting for the first order" in admin.get("/").text
+    assert "Stores and how to connect them" in admin.get("/").text
+    assert "Ask an administrator" in viewer.get("/").text
+    shop.outcome("order.created", sale(1, now()))
+    assert "Waiting for the first order" not in admin.get("/").text
+
+
+def test_today_is_compared_with_the_same_weekday_up_to_the_same_time(app: Flask, db: Db, shop: Shop) -> None:
+    moment = datetime.fromisoformat("2026-11-29T10:30:40+00:00")
+    week = timedelta(days=7)
+    shop.outcome("order.created", sale(1, moment, total="150.00"))
+    shop.outcome("order.created", sale(2, moment - week - timedelta(minutes=1), total="100.00"))
+    shop.outcome("order.created", sale(3, moment - week + timedelta(minutes=1), total="1000.00"))
+    day = Days().at(db, app.extensions["pos"].stores.all(), moment)
+    assert day.currencies("SEK") == ["SEK"]
+    assert (day.day, day.before["SEK"].sales, day.day_before["SEK"].sales) == (
+        moment.date(),
+        Decimal(100),
+        Decimal(1100),
+    )
+    with app.test_request_context(headers={"Accept-Language": "en-GB"}):
+        rows = {each.name: each for each in comparison.figures(day.today["SEK"], day.before["SEK"], "SEK")}
+        assert (rows["Sales"].value, rows["Sales"].compared) == ("SEK150.00", "50% more than SEK100.00 last week")
+        assert rows["Tips"].compared == "the same as last week"
+        assert comparison.compared(1, 4, str) == "75% less than 4 last week"
+        assert comparison.compared(3, 0, str) == "0 last week", "no share of nothing"
+    with app.test_request_context(headers={"Accept-Language": "sv"}):
+        assert comparison.compared(1, 4, str) == "75\N{NO-BREAK SPACE}% mindre än förra veckans 4"
+
+
+def test_a_day_has_the_figures_that_all_other_pages_show(app: Flask, db: Db, shop: Shop) -> None:
+    made = datetime.fromisoformat("2026-11-22T10:30:00+00:00")
+    shop.outcome("order.created", sale(1, made, total="100.00", shipping_total="10.00", total_tax="20.00"))
+    back = {"id": 9, "total": "-40.00", "reason": ""}
+    shop.outcome("order.created", sale(2, made + timedelta(hours=2), total="80.00", refunds=[back]))
+    shop.outcome("order.created", sale(3, made, total="70.00", status="refunded"))
+    shop.outcome("order.created", sale(4, made, total="60.00", status="pending"))
+    shop.outcome("order.created", sale(5, made, total="50.00", currency="EUR"))
+    day = date(2026, 11, 22)
+    counted = of_day(db, ["default"], "UTC", day)
+    expected = {each["currency"]: each for each in figures(db, since=day, until=day)["currencies"]}
+    assert counted.keys() == expected.keys() == {"SEK", "EUR"}
+    for currency, each in counted.items():
+        other = expected[currency]
+        names = ("orders_count", "num_items_sold", "total_sales", "net_revenue", "refunds", "tips", "avg_order_value")
+        mine = (each.orders, each.items, each.sales, each.net, each.refunds, each.tips, each.average_order)
+        assert mine == tuple(other[name] for name in names)
+        assert sum(each.by_hour, Decimal()) == each.sales
+    assert counted["SEK"].by_hour[12] == Decimal("40.00")
+    until = made + timedelta(hours=1)
+    assert of_day(db, ["default"], "UTC", day, until)["SEK"].orders == 2
+    assert of_day(db, [], "UTC", day) == {}
+    assert DayFigures().average_order == Decimal("0.00")
+
+
+def test_hours_and_days_are_those_of_the_stores_clock(db: Db, shop: Shop) -> None:
+    shop.outcome("order.created", sale(1, datetime.fromisoformat("2026-11-21T23:30:00+00:00")))
+    db.orders.update_many({}, {"$set": {"day": "2026-11-22"}})  # as a shop in Stockholm has it
+    counted = of_day(db, ["default"], "Europe/Stockholm", date(2026, 11, 22))
+    assert counted["SEK"].by_hour[0] == counted["SEK"].sales == Decimal("12.50")
+
+
+def test_the_latest_sales_are_shown_and_to_viewers_without_names(
+    as_role: Callable[[str], FlaskClient], shop: Shop
+) -> None:
+    for number in range(1, 13):
+        shop.outcome("order.created", sale(number, now() - timedelta(minutes=30 - number)))
+    shop.outcome("order.created", sale(99, now(), status="pending"))
+    page = as_role("manager").get("/").text
+    assert re.findall(r'data-sale="default:(\d+)"', page) == [str(number) for number in range(12, 2, -1)]
+    assert "Anna Öberg" in page
+    assert "Öberg" not in as_role("viewer").get("/").text
+
+
+def test_a_store_can_be_looked_at_alone(as_role: Callable[[str], FlaskClient], shop: Shop) -> None:
+    shop.outcome("order.created", sale(1, now()))
+    viewer = as_role("viewer")
+    assert 'data-sale="default:1"' in viewer.get("/?store=default").text
+    assert viewer.get("/?store=%3Cscript%3E").status_code == 404
+
+
+@pytest.mark.parametrize("role", ["viewer", "manager"])
+def test_what_needs_a_look_is_a_number_and_a_link(
+    as_role: Callable[[str], FlaskClient], db: Db, shop: Shop, role: str
+) -> None:
+    client = as_role(role)
+    assert "Nothing needs a look." in client.get("/").text
+    stock_up(db, MUG=0)
+    shop.outcome("order.created", sale(1, now()))
+    shop.post(b'{"event":"order.created","data":{"id":"x"}}')
+    db.webhook_subscriptions.insert_one(
+        {"_id": "sub_1", "url": "https://a.example/x", "description": "Till", "active": False, "disabled_at": now()}
+    )
+    fresh = as_role(role)
+    fresh.application.extensions.pop("pos_today")  # what was looked at some seconds ago
+    page = fresh.get("/").text
+    assert '<a href="/stock?show=oversold">1 product is oversold' in page
+    assert '<a href="/inbox">1 delivery of a sender could not be used.' in page
+    assert ("The subscription Till was switched off" in page) == (role == "manager")
+
+
+def test_the_stream_has_what_the_page_does_not_show_yet(as_role: Callable[[str], FlaskClient], shop: Shop) -> None:
+    viewer = as_role("viewer")
+    found = re.search(r'data-version="(\w+)"', viewer.get("/").text)
+    assert found
+    assert "event: parts" not in viewer.get(f"/live?seen={found[1]}").text
+    shop.outcome("order.created", sale(1, now()))
+    stream = viewer.get(f"/live?seen={found[1]}")
+    assert stream.mimetype == "text/event-stream"
+    assert stream.headers["X-Accel-Buffering"] == "no"
+    assert 'data-sale="default:1"' in stream.text
+    page = viewer.get("/").text
+    shown = re.findall(r'data-version="(\w+)"', page)
+    assert f"id: {shown[0]}\n" in stream.text, "both show the same"
+
+
+def test_a_slow_reader_is_given_the_newest_and_holds_nothing_else() -> None:
+    listener = live.Listener(Variant("en", "en_GB", "viewer", None), "session", "")
+    for number in range(1000):
+        listener.offer(live.parts_of(f"<p>{number}</p>"))
+    assert listener._next == live.parts_of("<p>999</p>").event
+
+
+def test_a_sale_arrives_on_an_open_page(app: Flask, open_as: Callable[..., Page], served: str, shop: Shop) -> None:
+    shop.outcome("order.created", sale(1, now()))
+    page = open_as("manager")
+    expect(page.locator("#sales li")).to_have_count(1)
+    page.locator("#sales a").focus()
+    details = page.get_by_text("The same as a table")
+    details.press("Enter")
+    expect(page.locator("details table")).to_be_visible()
+    page.locator("#sales a").focus()
+    body = json.dumps({"event": "order.created", "data": sale(2, now())})
+    page.request.post(f"{served}{PATH}", data=body, headers={"X-API-Key": API_KEY, "Content-Type": "application/json"})
+    expect(page.locator("#sales li")).to_have_count(2, timeout=5000)
+    expect(page.locator("#live-news")).to_have_text("One new sale.")
+    assert page.evaluate("document.activeElement.getAttribute('href')") == "/orders/default:1", "the focus stays"
+    expect(page.locator("details table")).to_be_visible()
+    assert problems(page) == []
+    assert not is_too_wide(page)
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/orders/default:2")
