@@ -22,6 +22,7 @@ COLLECTIONS = (
             present("ids_with_shared_stock"),
             IndexModel("search"),
             present("low_stock_threshold"),
+            IndexModel("stock", name="below_zero", partialFilterExpression={"stock": {"$lt": 0}}),
             present("variation_of.parent"),
             present("deleted_ids.because"),
             unpublished(),
@@ -32,6 +33,22 @@ COLLECTIONS = (
         "items",
         "items of ordering apps, which staff link to products",
         (IndexModel([("store", ASCENDING), ("item", ASCENDING)]),),
+    ),
+    Collection(
+        "product_imports",
+        "CSV files of products that somebody looks at before they are applied, for a day",
+        (IndexModel("expires_at", expireAfterSeconds=0),),
+        in_backup=False,
+    ),
+    Collection(
+        "product_import_rows",
+        "the rows of these files that change something or can't be applied",
+        (
+            IndexModel([("import", ASCENDING), ("line", ASCENDING)]),
+            IndexModel([("import", ASCENDING), ("state", ASCENDING), ("line", ASCENDING)]),
+            IndexModel("expires_at", expireAfterSeconds=0),
+        ),
+        in_backup=False,
     ),
 )
 

@@ -74,7 +74,9 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class Row:
+    """A usable row: its line in the file, and its values by column."""
+
     line: int
     values: Document
 
@@ -87,7 +89,7 @@ def read(db: Db, body: bytes, *, by: str) -> Report:
     Invalid when its first line does not name the columns.
     """
     report = Report()
-    rows = _rows(body, report)
+    rows = rows_of(body, report)
     with audit.act(db, "products.imported") as details:
         _apply_all(db, rows, by, report)
         details |= report.counts()
@@ -95,18 +97,18 @@ def read(db: Db, body: bytes, *, by: str) -> Report:
     return report
 
 
-def _apply_all(db: Db, rows: Iterator[_Row], by: str, report: Report) -> None:
+def _apply_all(db: Db, rows: Iterator[Row], by: str, report: Report) -> None:
     for chunk in in_batches(rows, _CHUNK):
-        known = _known(db, [row.values["sku"] for row in chunk])
+        known = known_products(db, [row.values["sku"] for row in chunk])
         for row in chunk:
             try:
-                _apply(db, row.values, known.get(row.values["sku"]), by, report)
+                apply_row(db, row.values, known.get(row.values["sku"]), by, report)
             except PosError as error:
                 report.errors.append({"line": row.line, "sku": row.values["sku"], "message": error.message})
 
 
-def _rows(body: bytes, report: Report) -> Iterator[_Row]:
-    """The usable rows; the others are in the report."""
+def rows_of(body: bytes, report: Report) -> Iterator[Row]:
+    """The usable rows of a file; the others are in the report. Raises BadRequest, Invalid."""
     reader, columns = _open(body)
     seen: dict[str, int] = {}
     line = reader.line_num + 1
@@ -118,7 +120,7 @@ def _rows(body: bytes, report: Report) -> Iterator[_Row]:
                     first = seen.setdefault(values["sku"], line)
                     if first != line:
                         raise ValueError(f"line {first} is about this SKU already")
-                    yield _Row(line, values)
+                    yield Row(line, values)
                 except ValueError as error:
                     sku = dict(zip(columns, cells, strict=False)).get("sku", "")
                     report.errors.append({"line": line, "sku": sku[:MAX_SKU], "message": str(error)})
@@ -203,7 +205,8 @@ def _values(columns: list[str], cells: list[str]) -> Document:
     return values
 
 
-def _known(db: Db, skus: list[str]) -> dict[str, ProductDocument]:
+def known_products(db: Db, skus: list[str]) -> dict[str, ProductDocument]:
+    """The products that these SKUs, current or former, find."""
     wanted = set(skus)
     found = collections.products(db).find({"skus": {"$in": sorted(wanted)}})
     return {sku: product for product in found for sku in product["skus"] if sku in wanted}
@@ -220,28 +223,34 @@ def _check_new_texts(values: Document, product: ProductDocument | None) -> None:
                 raise Invalid(f"{name}: {error}") from None
 
 
-def _apply(db: Db, values: Document, product: ProductDocument | None, by: str, report: Report) -> None:
+def changes_of(values: Document, product: ProductDocument | None) -> Document | None:
+    """What a row changes of a product: the new values by column, `stock` among them where it is a count; nothing where
+    all is so already, None where the product is created. Raises Invalid where the row can't be applied. Pure."""
     _check_new_texts(values, product)
     units = values.get("stock")
     if units is not None and units < 0 and not (product and product["stock"] == units):
         raise Invalid("stock was counted, so it must not be negative")
     if product is None:
+        return None
+    stored: Document = {"archived": False, **product}
+    return {name: value for name, value in values.items() if name != "sku" and stored.get(name) != value}
+
+
+def apply_row(db: Db, values: Document, product: ProductDocument | None, by: str, report: Report) -> None:
+    """Bring a product to what a row says. Raises PosError where it can't be applied."""
+    changes = changes_of(values, product)
+    if changes is None:
         report.events += staff_actions.add(db, values, by=by).events
         if values.get("archived"):
             report.events += staff_actions.change(db, values["sku"], {"archived": True}).events
         report.created += 1
         return
-    changes: Document = {
-        name: value
-        for name, value in values.items()
-        if name not in ("sku", "stock") and product.get(name, False if name == "archived" else None) != value
-    }
-    if changes:
-        report.events += staff_actions.change(db, values["sku"], cast(ProductChanges, changes)).events
-    if units is not None and units != product["stock"]:
-        report.events += staff_actions.count(db, values["sku"], units, by=by, note="CSV").events
+    details = {name: value for name, value in changes.items() if name != "stock"}
+    if details:
+        report.events += staff_actions.change(db, values["sku"], cast(ProductChanges, details)).events
+    if "stock" in changes:
+        report.events += staff_actions.count(db, values["sku"], changes["stock"], by=by, note="CSV").events
         report.counted += 1
-        changes["stock"] = units
     if changes:
         report.updated += 1
     else:

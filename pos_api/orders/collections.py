@@ -21,6 +21,8 @@ COLLECTIONS = (
             IndexModel([("skus", ASCENDING), *_NEWEST_FIRST]),
             IndexModel([("search", ASCENDING), *_NEWEST_FIRST]),
             IndexModel(_NEWEST_FIRST, name="deleted", partialFilterExpression={"deleted_at": {"$exists": True}}),
+            IndexModel(_NEWEST_FIRST, name="unmatched", partialFilterExpression={"unmatched.0": {"$exists": True}}),
+            IndexModel(_NEWEST_FIRST, name="unlinked", partialFilterExpression={"unlinked": {"$exists": True}}),
             IndexModel("order_id"),
             IndexModel("store", name="reserved", partialFilterExpression={"stock_rule": "reserved"}),
             present("parent"),

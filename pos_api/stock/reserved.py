@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pos_api.common.quantity import Quantity, whole
 from pos_api.database.client import Db, Document
 
@@ -12,6 +14,16 @@ def reserved_units(db: Db, store: str, sku: str | None = None) -> dict[str, Quan
     query: Document = {"stock_rule": "reserved", "store": store}
     if sku is not None:
         query["skus"] = sku
+    return _untaken(db, query)
+
+
+def reserved_in_stores(db: Db, stores: Iterable[str], sku: str) -> Quantity:
+    """Units of one product that the orders of all these stores hold so."""
+    query: Document = {"stock_rule": "reserved", "store": {"$in": sorted(stores)}, "skus": sku}
+    return _untaken(db, query).get(sku, 0)
+
+
+def _untaken(db: Db, query: Document) -> dict[str, Quantity]:
     reserved: dict[str, Quantity] = {}
     for order in db.orders.find(query, {"held": 1, "line_items": 1}):
         taken: dict[str, Quantity] = {}

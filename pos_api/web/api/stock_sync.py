@@ -23,7 +23,7 @@ from pos_api.web.services import services
 
 blp = Blueprint("stock sync", __name__, url_prefix="/api/stores", description="Stock is sent to shops")
 
-_WITHIN = 50.0
+WITHIN = 50.0
 """Seconds that a shop may take to be compared, as who asks waits for it."""
 _MOST_SKUS = 10_000
 
@@ -189,7 +189,7 @@ def put_stock_sync(given: Document, store: str) -> Any:
     if not given["on"]:
         return success({"not_sent": stock_sync.switch_off(db, name), **stock_sync.status(db, name)})
     choice = Choice(given.get("side"), given.get("from_by_sku", {}))
-    done = stock_sync.switch_on(db, services().config, name, choice, ingest.ingest, within=_WITHIN)
+    done = stock_sync.switch_on(db, services().config, name, choice, ingest.ingest, within=WITHIN)
     return success({**_shown(done), **stock_sync.status(db, name)})
 
 
@@ -206,7 +206,7 @@ def list_differences(store: str) -> Any:
     """The products of which the stock here and in the shop is not the same, compared now; as a CSV file with
     `Accept: text/csv`, whose column `from` is to be filled in for `pos-api store set NAME --stock-sync on --from`."""
     db, name = services().db, _existing(store)
-    found = stock_sync.differences(db, services().config, name, ingest.ingest, within=_WITHIN)
+    found = stock_sync.differences(db, services().config, name, ingest.ingest, within=WITHIN)
     if request.accept_mimetypes.best_match(["application/json", "text/csv"]) == "text/csv":
         audit.record(db, "stock.exported", target=name)
         headers = {"Content-Disposition": f'attachment; filename="stock-{name}.csv"'}

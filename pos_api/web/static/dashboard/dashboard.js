@@ -113,3 +113,6 @@ if (menu) {
   wide.addEventListener("change", adapt);
   adapt();
 }
+
+// Long work is done in parts: <form data-continue> asks for the next one by itself.
+document.querySelector("form[data-continue]")?.requestSubmit();

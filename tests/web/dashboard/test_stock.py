@@ -1,0 +1,180 @@
+"""Stock in the dashboard: which products are listed first, why a product has the stock that it has, and what managers
+change of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from playwright.sync_api import Page, expect
+
+from pos_api.catalogue import product_list, staff_actions
+from pos_api.database.client import Db
+from tests.factories import Shop, line, order, stock_of, stock_up
+from tests.web.dashboard.browsing import is_too_wide, post, problems
+
+As = Callable[[str], FlaskClient]
+ODD = 'A/1 "<script>alert(1)</script>" ä&b=c%2F..//'
+
+
+@pytest.fixture
+def shelf(db: Db) -> None:
+    """Of 120 products one is below zero, one is low, one is archived."""
+    for number in range(120):
+        staff_actions.add(db, {"sku": f"P-{number:03}", "name": f"Mug {number}", "stock": 9}, by="ann")
+    staff_actions.adjust(db, "P-117", -11, reason="broken", by="ann")
+    staff_actions.change(db, "P-118", {"low_stock_threshold": 9})
+    staff_actions.change(db, "P-119", {"archived": True})
+
+
+def places(db: Db, shown: product_list.Shown, words: str = "") -> list[str]:
+    return [found["sku"] for _place, found in product_list.find(db, shown, words)]
+
+
+def test_what_is_below_zero_and_then_what_is_low_comes_first(db: Db, shelf: None) -> None:
+    everything = places(db, "all")
+    assert everything[:3] == ["P-117", "P-118", "P-000"]
+    assert (len(everything), len(set(everything))) == (119, 119)
+    assert places(db, "low") == ["P-118"]
+    assert places(db, "negative") == ["P-117"]
+    assert places(db, "archived") == ["P-119"]
+    assert places(db, "all", "mug 11") == ["P-117", "P-118", "P-011", *(f"P-11{each}" for each in range(7))]
+    assert product_list.counts(db) == {"low": 1, "negative": 1}
+
+
+def test_pages_of_the_list_have_every_product_once(as_role: As, db: Db, shelf: None) -> None:
+    client, url, seen = as_role("viewer"), "/stock", ""
+    for _ in range(3):
+        text = client.get(url).text
+        seen += text.partition('<tbody id="rows"')[2].partition("</tbody>")[0]
+        more = text.partition('<a class="button more" href="')[2].partition('"')[0]
+        url = more.replace("&amp;", "&")
+    assert url == ""
+    assert [seen.count(f">P-{number:03}<") for number in range(120)] == [1] * 119 + [0]
+
+
+def test_links_of_other_pages_find_what_is_oversold(as_role: As, shelf: None) -> None:
+    text = as_role("viewer").get("/stock?show=oversold").text
+    assert "P-117" in text
+    assert "P-118" not in text
+
+
+def test_the_list_is_a_csv_file_too_and_that_is_recorded(as_role: As, db: Db, shelf: None) -> None:
+    file = as_role("viewer").get("/stock/products.csv?show=low")
+    assert [row.partition(",")[0] for row in file.text.splitlines()] == ["sku", "P-118"]
+    assert db.audit.count_documents({"action": "products.exported"}) == 1
+
+
+def test_the_ledger_says_why(as_role: As, db: Db, shop: Shop) -> None:
+    stock_up(db, MUG=2)
+    shop.send("order.created", order(7, line("MUG", 3), status="processing"))
+    staff_actions.count(db, "MUG", 7, by="ann", note="shelf 4")
+    text = as_role("viewer").get("/stock/product?sku=MUG").text
+    for said in ("Why is this 7?", "Counted", "shelf 4", "ann", "+8", "Sold", "default:7", "−3", "Oversold", "First"):
+        assert said in text, said
+    rows = as_role("viewer").get("/stock/ledger.csv?sku=MUG").text.splitlines()
+    assert len(rows) == 4
+
+
+def test_a_sku_may_hold_anything(as_role: As, db: Db) -> None:
+    client = as_role("manager")
+    made = post(client, "/stock/new", {"sku": ODD, "name": "<b>x</b>", "stock": "1,5"}, form="/stock/new")
+    assert made.status_code == 303, made.text
+    page = client.get(made.location)
+    assert page.status_code == 200
+    assert "<script>alert" not in page.text
+    assert "<b>x" not in page.text
+    assert stock_of(db) == {ODD: 1.5}
+    assert client.get("/stock").text.count("<script>alert") == 0
+
+
+def test_a_count_is_asked_first_and_not_made_where_the_stock_moved_meanwhile(as_role: As, db: Db) -> None:
+    staff_actions.add(db, {"sku": "MUG", "stock": 7}, by="ann")
+    client, form = as_role("manager"), "/stock/count?sku=MUG&count=5"
+    assert "From 7 to 5, −2" in client.get(form).text
+    assert stock_of(db) == {"MUG": 7}
+    staff_actions.adjust(db, "MUG", -1, reason="sold", by="ann")
+    late = post(client, "/stock/count", {"sku": "MUG", "count": "5", "seen": "1"}, form=form)
+    assert late.status_code == 409
+    assert "From 6 to 5, −1" in late.text
+    done = post(client, "/stock/count", {"sku": "MUG", "count": "5", "seen": "2"}, form=form)
+    assert done.status_code == 303
+    assert stock_of(db) == {"MUG": 5}
+    (movement,) = db.stock_movements.find({"reason": "count"})
+    assert movement["cause"] == "staff:manager"
+
+
+def test_an_adjustment_sent_twice_counts_once(as_role: As, db: Db) -> None:
+    staff_actions.add(db, {"sku": "MUG", "stock": 7}, by="ann")
+    client, form = as_role("manager"), "/stock/adjust?sku=MUG&change=-2&reason=broken"
+    assert "From 7 to 5, −2" in client.get(form).text
+    for _ in range(2):
+        data: dict[str, object] = {"sku": "MUG", "change": "−2", "reason": "broken", "once": "abc"}
+        assert post(client, "/stock/adjust", data, form=form).status_code == 303
+    assert stock_of(db) == {"MUG": 5}
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/stock/count?sku=MUG&count=-1", "must not be negative"),
+        ("/stock/count?sku=MUG&count=x", "This is not a number."),
+        ("/stock/adjust?sku=MUG&change=0&reason=x", "must not be 0"),
+        ("/stock/adjust?sku=MUG&change=1&reason=order", "has a meaning of its own here"),
+        ("/stock/adjust?sku=MUG&change=1e400&reason=x", "This is not a number."),
+    ],
+)
+def test_what_can_not_be_is_said_beside_what_was_typed(as_role: As, db: Db, path: str, said: str) -> None:
+    staff_actions.add(db, {"sku": "MUG", "stock": 7}, by="ann")
+    answer = as_role("manager").get(path)
+    assert (answer.status_code, said in answer.text) == (422, True), answer.text
+    assert stock_of(db) == {"MUG": 7}
+
+
+def test_a_sku_that_is_taken_is_refused_with_what_was_typed(as_role: As, db: Db) -> None:
+    staff_actions.add(db, {"sku": "MUG"}, by="ann")
+    answer = post(as_role("manager"), "/stock/new", {"sku": "MUG", "name": "Another"}, form="/stock/new")
+    assert (answer.status_code, 'value="Another"' in answer.text) == (409, True)
+
+
+def test_details_are_changed_and_recorded_and_a_product_is_archived_and_back(as_role: As, db: Db) -> None:
+    staff_actions.add(db, {"sku": "MUG", "stock": 7}, by="ann")
+    client, form = as_role("manager"), "/stock/change?sku=MUG"
+    data: dict[str, object] = {"sku": "MUG", "name": "Big mug", "price": "12,50", "low_stock_threshold": "3"}
+    assert post(client, "/stock/change", data, form=form).status_code == 303
+    (stored,) = db.products.find()
+    assert (stored["name"], str(stored["price"]), stored["low_stock_threshold"]) == ("Big mug", "12.50", 3)
+    post(client, "/stock/change", {**data, "price": "", "low_stock_threshold": ""}, form=form)
+    (stored,) = db.products.find()
+    assert (stored["price"], "low_stock_threshold" in stored) == (None, False)
+    for said, is_archived in (("yes", True), ("no", False)):
+        post(client, "/stock/archive", {"sku": "MUG", "archived": said}, form=form)
+        assert client.get("/stock?show=archived").text.count("MUG") == (1 + is_archived) * is_archived
+    actions = {each["action"] for each in db.audit.find({"who.name": "manager"})}
+    assert actions >= {"product.price", "product.changed", "product.archived", "product.unarchived"}
+
+
+def test_a_product_is_counted_by_keyboard_alone(app: Flask, open_as: Callable[..., Page], db: Db) -> None:
+    staff_actions.add(db, {"sku": "MUG", "name": "Mug", "stock": 7}, by="ann")
+    staff_actions.adjust(db, "MUG", -1, reason="broken", by="ann")
+    page = open_as("manager", width=390, theme="dark", language="sv")
+    page.goto("/stock")
+    page.keyboard.press("/")
+    page.keyboard.type("mu")
+    expect(page.locator("#rows tr")).to_have_count(1)
+    page.get_by_role("link", name="Mug").focus()
+    page.keyboard.press("Enter")
+    page.locator("#count").focus()
+    page.keyboard.type("5")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Från 6 till 5, −1")).to_be_visible()
+    assert problems(page) == []
+    page.get_by_role("button", name="Ja, så många finns det").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("Lagret gick från 6 till 5 (−1).")
+    expect(page.locator(".uplot")).to_be_visible()
+    assert problems(page) == []
+    assert not is_too_wide(page)
+    assert stock_of(db) == {"MUG": 5}
