@@ -49,8 +49,7 @@ class Kind:
 @page("admin")
 def stores() -> Any:
     """All stores."""
-    rows = store_rows()
-    return render("settings/stores.html", rows=rows, kept_days=services().config.inbox_days)
+    return render("settings/stores.html", rows=store_rows())
 
 
 @blp.get("/stores/start")
@@ -109,7 +108,7 @@ def store_rows() -> list[StoreRow]:
 
 def _states(store: Store, last: dict[str, datetime], connected: set[str]) -> list[tuple[str, str]]:
     db = services().db
-    found = [] if store.id in last else [(_("Nothing has come yet"), "warn")]
+    found = [(_("Events arrive"), "good") if store.id in last else (_nothing(store), "warn")]
     if store.id in connected:
         found.append((_("Connected"), "good"))
         report = comparisons.latest_report(db, store.id) or {}
@@ -120,6 +119,13 @@ def _states(store: Store, last: dict[str, datetime], connected: set[str]) -> lis
     if shops.is_shop(store) and is_on(db, store.id):
         found.append((_("Stock sync on"), "good"))
     return found
+
+
+def _nothing(store: Store) -> str:
+    """What is said of a store of which no delivery is kept: it may have sent some that were deleted since."""
+    if services().db.orders.find_one({"store": store.id}, {"_id": 1}):
+        return _("Nothing in %(num)s days", num=services().config.inbox_days)
+    return _("Nothing has come yet")
 
 
 def _kinds() -> list[Kind]:
