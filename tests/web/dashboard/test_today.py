@@ -61,7 +61,8 @@ def test_today_is_compared_with_the_same_weekday_up_to_the_same_time(app: Flask,
         assert (rows["Sales"].value, rows["Sales"].compared) == ("SEK150.00", "50% more than SEK100.00 last week")
         assert rows["Tips"].compared == "the same as last week"
         assert comparison.compared(1, 4, str) == "75% less than 4 last week"
-        assert comparison.compared(3, 0, str) == "0 last week", "no share of nothing"
+        assert comparison.compared(3, 0, str) == "nothing last week", "no share of nothing"
+        assert comparison.compared(3, -1, str) == "-1 last week", "nor of less than nothing"
     with app.test_request_context(headers={"Accept-Language": "sv"}):
         assert comparison.compared(1, 4, str) == "75\N{NO-BREAK SPACE}% mindre än förra veckans 4"
 

@@ -50,7 +50,7 @@ def _discrepancies(db: Db, stores: Stores, at: datetime) -> Iterator[Finding]:
                     count,
                 )
             ),
-            "dashboard.payments.index",
+            "dashboard.payments.discrepancies",
             is_bad=True,
         )
 

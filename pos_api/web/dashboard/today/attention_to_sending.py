@@ -106,7 +106,7 @@ def _not_in_sync(store: Store, report: Mapping[str, Any]) -> Finding:
             store=store.name,
         )
 
-    return Finding(text, "dashboard.settings.index", {}, role="admin", is_bad=True)
+    return Finding(text, "dashboard.settings.store", {"name": store.id}, role="admin", is_bad=True)
 
 
 def _stock_sync(db: Db, stores: Mapping[str, Store], at: datetime) -> Iterator[Finding]:
@@ -131,7 +131,8 @@ def _unsent(db: Db, store: Store, at: datetime) -> Iterator[Finding]:
                 store=store.name,
                 since=moment(since, store.timezone),
             ),
-            "dashboard.stock.index",
+            "dashboard.stock.sync",
+            {"store": store.id},
             is_bad=True,
         )
 
@@ -147,6 +148,7 @@ def _refused(db: Db, store: Store) -> Iterator[Finding]:
                 count=at_most(count),
                 store=store.name,
             ),
-            "dashboard.stock.index",
+            "dashboard.stock.sync",
+            {"store": store.id},
             is_bad=True,
         )

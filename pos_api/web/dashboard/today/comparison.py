@@ -42,10 +42,10 @@ def compared(now: Decimal | Quantity, then: Decimal | Quantity, shown: Callable[
     one, other = Decimal(str(now)), Decimal(str(then))
     if one == other:
         return _("the same as last week")
-    if other <= 0:
-        return _("%(before)s last week", before=shown(then))
-    change = abs(one - other) / other
-    if change >= 10:
+    if other == 0:
+        return _("nothing last week")
+    change = abs(one - other) / other if other > 0 else None
+    if change is None or change >= 10:
         return _("%(before)s last week", before=shown(then))
     if one > other:
         return _("%(change)s more than %(before)s last week", change=percent(change), before=shown(then))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -27,9 +27,12 @@ class Day:
     day_before: dict[str, DayFigures]
 
     def currencies(self, preferred: str) -> list[str]:
-        """The currencies of either day, the preferred one first; that alone where nothing was sold."""
-        found = sorted({*self.today, *self.day_before} or {preferred})
-        return sorted(found, key=lambda each: each != preferred)
+        """The currencies of either day, the preferred one first, then those of most orders; the preferred one alone
+        where nothing was sold."""
+        orders: Counter[str] = Counter()
+        for figures in (self.today, self.day_before):
+            orders.update({currency: each.orders for currency, each in figures.items()})
+        return sorted(orders or {preferred}, key=lambda each: (each != preferred, -orders[each], each))
 
 
 class Days:
@@ -37,7 +40,7 @@ class Days:
 
     def __init__(self) -> None:
         self._today: Kept[dict[str, DayFigures]] = Kept(2.0)
-        self._past: Kept[dict[str, DayFigures]] = Kept(600.0)
+        self._past: Kept[dict[str, DayFigures]] = Kept(60.0)
 
     def at(self, db: Db, stores: Sequence[Store], moment: datetime) -> Day:
         """The day of these stores, one at least, at this moment, of each by its own clock."""

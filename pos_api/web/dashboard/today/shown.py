@@ -6,8 +6,10 @@ import hashlib
 from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, cast
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.dates import format_date, format_time
@@ -134,39 +136,46 @@ def _of_day(day: Day, stores: list[Store], moment: datetime) -> dict[str, Any]:
                 "figures": comparison.figures(
                     day.today.get(currency, DayFigures()), day.before.get(currency, DayFigures()), currency
                 ),
-                "chart": _chart(day, currency, moment, zone),
-                "hours": _hours(day, currency),
+                "hours": (hours := _hours(day, currency, moment.astimezone(ZoneInfo(zone)).hour)),
+                "chart": _chart(hours, currency, zone),
             }
             for currency in currencies
         ],
     }
 
 
-def _hours(day: Day, currency: str) -> list[dict[str, Any]]:
-    """The hours in which something was sold on either day, and those between."""
+def _hours(day: Day, currency: str, present: int) -> list[dict[str, Any]]:
+    """The hours in which something was sold on either day, and those between; those after the present one have nothing
+    of today yet."""
     today = day.today.get(currency, DayFigures()).by_hour
     before = day.day_before.get(currency, DayFigures()).by_hour
     sold = [hour for hour in range(HOURS) if today[hour] or before[hour]]
     if not sold:
         return []
     span = range(sold[0], sold[-1] + 1)
-    return [{"name": _hour(hour), "today": today[hour], "before": before[hour]} for hour in span]
+    return [
+        {"name": _hour(hour), "today": today[hour] if hour <= present or today[hour] else None, "before": before[hour]}
+        for hour in span
+    ]
 
 
 def _hour(hour: int) -> str:
     return format_time(datetime(2000, 1, 1, hour), "short", locale=languages.locale())  # noqa: DTZ001 - only its hour
 
 
-def _chart(day: Day, currency: str, moment: datetime, zone: str) -> dict[str, Any] | None:
-    hours = _hours(day, currency)
+def _drawn(amount: Decimal | None) -> float | None:
+    return None if amount is None else float(amount)
+
+
+def _chart(hours: list[dict[str, Any]], currency: str, zone: str) -> dict[str, Any] | None:
     if not hours:
         return None
     return {
         "kind": "bars",
         "x": [each["name"] for each in hours],
         "series": [
-            {"name": _("Today"), "values": [float(each["today"]) for each in hours]},
-            {"name": _("Last week"), "values": [float(each["before"]) for each in hours], "dashed": True},
+            {"name": _("Today"), "values": [_drawn(each["today"]) for each in hours]},
+            {"name": _("Last week"), "values": [_drawn(each["before"]) for each in hours], "dashed": True},
         ],
         "language": str(languages.locale()).replace("_", "-"),
         "timezone": zone,
