@@ -8,6 +8,7 @@ Parts (all of them, if none is named):
   backlog    how fast `pos-api worker` catches up on a full inbox
   memory     resident memory of the service over 100,000 webhooks
   outbox     deliveries to subscribers: how many a second, how soon, and what they cost (scripts/bench_outbox.py)
+  dashboard  what 200 open pages cost, how soon a sale is on them, and what each page takes (scripts/bench_dashboard.py)
   reads      list, filter and stats at 10 thousand and 1 million orders (scripts/bench_reads.py)
 
 The load and the peer need wrk, Node and a folder with `orders.lua`, `order-template.json` and `server.js` ($BENCH_DIR,
@@ -410,6 +411,13 @@ def bench_outbox(args: argparse.Namespace) -> None:
     outbox.bench_outbox(args)
 
 
+def bench_dashboard(args: argparse.Namespace) -> None:
+    """Open pages, as scripts/bench_dashboard.py measures them."""
+    from scripts import bench_dashboard as dashboard
+
+    dashboard.bench_dashboard(args)
+
+
 PARTS: dict[str, Callable[[argparse.Namespace], None]] = {
     "webhooks": bench_webhooks,
     "limit": bench_limit,
@@ -417,6 +425,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], None]] = {
     "backlog": bench_backlog,
     "memory": bench_memory,
     "outbox": bench_outbox,
+    "dashboard": bench_dashboard,
     "reads": bench_reads,
 }
 
