@@ -27,6 +27,7 @@ from pos_api.processing import due
 from pos_api.processing.recurring_jobs import Schedule
 from pos_api.senders.delivery_url import shop_url
 from pos_api.senders.stock_push import StockPusher
+from pos_api.staff import first_admin
 from pos_api.web.server import server
 from pos_api.web.server.delivery_process import Delivers, stop_all
 
@@ -109,9 +110,11 @@ def serve(config: Config) -> None:
     server.check_address(config)
     # Here once, before any worker: a mistake in the settings is one line. The store that we bring ourselves stays up
     # while this process does, whatever becomes of the workers.
-    database.connect(config, COLLECTIONS).client.close()
+    db = database.connect(config, COLLECTIONS)
+    with db.client:
+        first_key = first_admin.new_key(db)
     parts = server.Parts(create_app, lambda config: new_delivering(database.connect(config, COLLECTIONS), config))
-    server.run(config, parts, announce=lambda: say_lines(_next_steps(config)))
+    server.run(config, parts, announce=lambda: say_lines(_next_steps(config, first_key)))
 
 
 def new_delivering(db: Db, config: Config) -> list[Delivers]:
@@ -130,13 +133,20 @@ def _warn(config: Config) -> None:
         logs.get_logger(__name__).warning("check the settings", problem=warning)
 
 
-def _next_steps(config: Config) -> str:
+def _next_steps(config: Config, first_key: str | None) -> str:
+    """What to do now; with the key that makes the first admin, where there is no user."""
     here = f"http://localhost:{config.port}"
+    first_admin_line = ""
+    if first_key:
+        link = f"{config.public_url or here}/first-admin?key={first_key}"
+        first_admin_line = f"  First admin      {link}   (once, within 24 hours)\n"
     where = "" if config.port == Config.port else f" --url {here}"
     program = os.path.relpath(sys.argv[0]) if os.sep in sys.argv[0] else "pos-api"
     return f"""\
 Server running on port {config.port}
 
+  Dashboard        {config.public_url or here}/
+{first_admin_line}\
   Connect a shop   {program} store show default --connect
   Send orders to   {shop_url(config)}   (X-API-Key: WEBHOOK_API_KEY in .env)
   API docs         {here}/api-docs

@@ -17,7 +17,7 @@ def user() -> None:
     """Staff who may log in."""
 
 
-_TOKENS_ENDED = "Every process refuses their tokens within five seconds."
+_TOKENS_ENDED = "They are signed out of the dashboard; every process refuses their tokens within five seconds."
 
 
 @user.command("add")

@@ -22,7 +22,7 @@ class Collection:
     indexes: tuple[IndexModel, ...] = ()
     in_backup: bool = True
     """False where it follows from other collections and is made anew after a restore: read while the service works,
-    it would not fit them."""
+    it would not fit them; and for sessions, which no restore brings back."""
     kept_by_restore: bool = False
     """Whether a restore adds to it and replaces nothing, so that what was recorded since the backup stays."""
     lists_added_to: tuple[str, ...] = ()

@@ -18,6 +18,13 @@ COLLECTIONS = (
         "staff_sessions",
         "sessions of staff in the dashboard, by the hashes of their ids",
         (IndexModel("expires_at", expireAfterSeconds=0), IndexModel([("user", ASCENDING)])),
+        in_backup=False,  # so a restore signs everybody out
+    ),
+    Collection(
+        "first_admin",
+        "the hash of the key that makes the first user",
+        (IndexModel("expires_at", expireAfterSeconds=0),),
+        in_backup=False,
     ),
     Collection(
         "audit",

@@ -89,9 +89,14 @@ def of_user(db: Db, name: str) -> list[Document]:
 
 
 def end(db: Db, name: str, key: str) -> None:
-    """End a session of this user; nothing happens where there is no such session."""
-    with audit.act(db, "session.ended", target=name):
-        db.staff_sessions.delete_one({"_id": key, "user": name})
+    """End a session of this user; without effect where there is no such session any more."""
+    with audit.act(db, "session.ended", target=name) as details:
+        details["count"] = db.staff_sessions.delete_one({"_id": key, "user": name}).deleted_count
+
+
+def replace(db: Db, identifier: str) -> None:
+    """End the session that a browser had before it signed in anew; signing in is what is recorded."""
+    db.staff_sessions.delete_one({"_id": _key(identifier)})
 
 
 def end_others(db: Db, name: str, key: str) -> int:

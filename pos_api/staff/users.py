@@ -1,7 +1,8 @@
 """Staff: who may log in, with which password and role.
 
 A user: `_id` (the name, lower-cased), `password_hash` (argon2id), `role`, `version` (a random text, another one after
-every change of password or role: a token made before counts no longer), `created_at`, `last_login_at`.
+every change of password or role: a token made before counts no longer), `created_at`, `last_login_at`. Whoever is
+removed, or has another password or role, has no session any more (`sessions`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
+from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from pos_api.common.time import now
@@ -45,7 +47,7 @@ class User:
 def add(db: Db, name: str, password: str, role: str = "viewer") -> User:
     """Add a user. Raises Invalid for an unusable name, password or role, Conflict when the name is taken."""
     user = User(_checked_name(name), _checked_role(role), _new_version())
-    document = {
+    document: Document = {
         "_id": user.name,
         "password_hash": _hash(password),
         "role": role,
@@ -57,36 +59,77 @@ def add(db: Db, name: str, password: str, role: str = "viewer") -> User:
             db.users.insert_one(document)
         except DuplicateKeyError:
             raise Conflict(f"There is a user {user.name!r} already.") from None
+        db.first_admin.delete_many({})
     return user
 
 
-def remove(db: Db, name: str) -> None:
-    """Remove a user. Their tokens count no longer. Raises NotFound."""
+def remove(db: Db, name: str, *, keep_an_admin: bool = False) -> None:
+    """Remove a user. Their tokens and sessions count no longer. Raises NotFound, and with `keep_an_admin` Conflict for
+    the only admin."""
     with audit.act(db, "user.removed", target=key(name)):
-        if not db.users.delete_one({"_id": key(name)}).deleted_count:
+        removed = db.users.find_one_and_delete({"_id": key(name)})
+        if removed is None:
             raise NotFound(f"There is no user {name!r}.")
+        if keep_an_admin and removed["role"] == ROLES[-1] and not _has_admin(db):
+            db.users.insert_one(removed)
+            raise _only_admin(name)
+        _end_sessions(db, name)
 
 
-def set_password(db: Db, name: str, password: str) -> None:
-    """Give a user a new password. Tokens made before count no longer. Raises Invalid when it is unusable, NotFound."""
+def set_password(db: Db, name: str, password: str) -> User:
+    """Give a user a new password. Tokens and sessions made before count no longer. Returns the user as it is now.
+    Raises Invalid when the password is unusable, NotFound."""
     hashed = _hash(password)
     with audit.act(db, "user.password", target=key(name)):
-        _change(db, name, {"password_hash": hashed})
+        changed = _change(db, name, {"password_hash": hashed}, ReturnDocument.AFTER)
+        _end_sessions(db, name)
+    return User(changed["_id"], changed["role"], changed["version"])
 
 
-def set_role(db: Db, name: str, role: str) -> None:
-    """Give a user another role. Tokens made before count no longer. Raises Invalid for an unknown role, NotFound."""
+def set_role(db: Db, name: str, role: str, *, keep_an_admin: bool = False) -> None:
+    """Give a user another role. Tokens and sessions made before count no longer. Raises Invalid for an unknown role,
+    NotFound, and with `keep_an_admin` Conflict where nobody would be admin then."""
     checked = _checked_role(role)
     with audit.act(db, "user.role", target=key(name), details={"after": checked}) as details:
-        details["before"] = _change(db, name, {"role": checked})["role"]
+        before = _change(db, name, {"role": checked})["role"]
+        if keep_an_admin and before == ROLES[-1] and not _has_admin(db):
+            _change(db, name, {"role": before})
+            raise _only_admin(name)
+        details["before"] = before
+        _end_sessions(db, name)
 
 
-def _change(db: Db, name: str, changes: Document) -> Document:
-    """The user as it was before. Raises NotFound."""
-    found = db.users.find_one_and_update({"_id": key(name)}, {"$set": {**changes, "version": _new_version()}})
+def has_any(db: Db) -> bool:
+    """Whether there is a user at all."""
+    return db.users.find_one({}, {"_id": 1}) is not None
+
+
+def check(name: str, password: str) -> None:
+    """Raises Invalid for a name or a password that no user can have."""
+    _checked_name(name)
+    _check_password(password)
+
+
+def _has_admin(db: Db) -> bool:
+    """Asked after a change: of two admins who take the role from each other at once, at least one finds nobody left."""
+    return db.users.find_one({"role": ROLES[-1]}, {"_id": 1}) is not None
+
+
+def _only_admin(name: str) -> Conflict:
+    return Conflict(f"{key(name)} is the only admin; make somebody else admin first.")
+
+
+def _change(db: Db, name: str, changes: Document, returned: bool = ReturnDocument.BEFORE) -> Document:
+    """Change a user, and return it as it was before, or after. Raises NotFound."""
+    changed = {"$set": {**changes, "version": _new_version()}}
+    found = db.users.find_one_and_update({"_id": key(name)}, changed, return_document=returned)
     if found is None:
         raise NotFound(f"There is no user {name!r}.")
     return found
+
+
+def _end_sessions(db: Db, name: str) -> None:
+    db.staff_sessions.delete_many({"user": key(name)})
 
 
 def version(db: Db, name: str) -> str | None:
@@ -135,9 +178,13 @@ def _new_version() -> str:
     return secrets.token_urlsafe(8)
 
 
-def _hash(password: str) -> str:
+def _check_password(password: str) -> None:
     if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
         raise Invalid(f"A password has {MIN_PASSWORD} to {MAX_PASSWORD} characters.")
+
+
+def _hash(password: str) -> str:
+    _check_password(password)
     return _hasher.hash(password)
 
 

@@ -56,7 +56,7 @@ def removed_and_added_again(db: Db) -> None:
     users.add(db, "anna", PASSWORD, "manager")
 
 
-CHANGES: dict[str, Callable[[Db], None]] = {
+CHANGES: dict[str, Callable[[Db], object]] = {
     "removed": lambda db: users.remove(db, "anna"),
     "removed and added again": removed_and_added_again,
     "another password": lambda db: users.set_password(db, "anna", "battery staple horse"),
@@ -66,7 +66,7 @@ CHANGES: dict[str, Callable[[Db], None]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_a_token_counts_no_longer_once_its_user_is_removed_or_changed(db: Db, change: Callable[[Db], None]) -> None:
+def test_a_token_counts_no_longer_once_its_user_is_removed_or_changed(db: Db, change: Callable[[Db], object]) -> None:
     users.add(db, "anna", PASSWORD, "manager")
     users.add(db, "bo", PASSWORD, "manager")
     header, of_another = logged_in(db), logged_in(db, "bo")

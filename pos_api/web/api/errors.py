@@ -20,7 +20,7 @@ log = get_logger("pos_api.web.api")  # fail2ban's filter names it (deploy/fail2b
 def register_error_handlers(app: Flask) -> None:
     """Answer every exception of a view, and what Flask itself refuses."""
     app.register_error_handler(PosError, _pos_error)
-    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(HTTPException, http_error)
     app.register_error_handler(PyMongoError, _database_error)
     app.register_error_handler(Exception, _unexpected)
 
@@ -100,7 +100,8 @@ _CODES = {
 }
 
 
-def _http_error(error: HTTPException) -> Response:
+def http_error(error: HTTPException) -> Response:
+    """What Flask refuses, in JSON."""
     status = error.code or 500
     details = getattr(error, "data", None)
     messages = details.get("messages") if isinstance(details, dict) else None

@@ -19,6 +19,7 @@ from pos_api.staff.principals import Principal
 from pos_api.staff.sessions import Session
 from pos_api.staff.users import User
 from pos_api.web.api.access import Access
+from pos_api.web.dashboard.languages import _
 from pos_api.web.services import services
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -39,7 +40,7 @@ def page(role: str = "viewer") -> Callable[[View], View]:
             if not _authenticate():
                 return _to_sign_in()
             if not current_user().may(role):
-                raise Forbidden(f"This takes the role {role}; {current_user().name} is {current_user().role}.")
+                raise Forbidden(_("Your role does not allow this. An admin can give you another one."))
             if request.method in _SAFE:
                 return view(*args, **kwargs)
             csrf.protect()
@@ -77,20 +78,20 @@ def current_session() -> Session:
 
 
 def begin_session(user: User) -> None:
-    """Let this user in. The cookie is made anew, so that one that somebody else put there opens nothing; the choice of
-    language and of colours stays."""
-    chosen = {name: session[name] for name in ("language", "theme") if name in session}
+    """Let this user in. The cookie is made anew, so that one that somebody else put there opens nothing, and a session
+    that this browser had ends."""
+    former = session.get(_ID)
     session.clear()
-    session.update(chosen)
     agent = request.headers.get("User-Agent", "")
     session[_ID] = sessions.begin(services().db, user, plain(request.remote_addr), agent)
+    if isinstance(former, str):
+        sessions.replace(services().db, former)
 
 
 def end_session() -> None:
     """Sign out."""
     sessions.end(services().db, current_user().name, current_session().key)
-    session.pop(_ID, None)
-    session.pop("csrf_token", None)
+    session.clear()
 
 
 def is_signed_in() -> bool:

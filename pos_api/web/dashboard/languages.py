@@ -22,9 +22,10 @@ from babel.messages.pofile import read_po
 from babel.numbers import format_currency, format_decimal, format_percent
 from babel.support import NullTranslations, Translations
 from bson import Decimal128
-from flask import g, request, session
+from flask import g, request
 
 from pos_api.common.time import now
+from pos_api.web.dashboard import cookies
 
 LANGUAGES = {"en": "English", "sv": "Svenska"}
 _COUNTRIES = {"en": "en_GB", "sv": "sv_SE"}
@@ -33,7 +34,7 @@ _COUNTRIES = {"en": "en_GB", "sv": "sv_SE"}
 
 def language() -> str:
     """The reader's language: the chosen one, else the browser's, else English."""
-    chosen = session.get("language")
+    chosen, _theme = cookies.display()
     return chosen if chosen in LANGUAGES else request.accept_languages.best_match(LANGUAGES, "en")
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, Flask, g, make_response, render_template, request, session
+from flask import Blueprint, Flask, g, make_response, render_template, request
 from flask.wrappers import Response
 from flask_wtf.csrf import CSRFError
 from jinja2 import StrictUndefined
@@ -17,7 +17,7 @@ from pos_api.errors import PosError
 from pos_api.logs import get_logger
 from pos_api.processing.faults import is_outage
 from pos_api.stores.model import DEFAULT
-from pos_api.web.dashboard import languages
+from pos_api.web.dashboard import cookies, languages
 from pos_api.web.dashboard.languages import FILTERS, _
 from pos_api.web.services import services
 
@@ -67,7 +67,7 @@ def prepare(app: Flask) -> None:
         lambda one, many, number: languages.translations(languages.language()).ngettext(one, many, number),
         newstyle=True,
     )
-    app.jinja_env.filters.update(FILTERS)
+    app.jinja_env.filters.update(FILTERS, role_name=role_name)
 
 
 def render(template: str, **context: Any) -> str:
@@ -77,10 +77,21 @@ def render(template: str, **context: Any) -> str:
         user=g.get("principal"),
         menu=[item for item in menu() if (user := g.get("principal")) and user.may(item.role)],
         language=languages.language(),
-        theme=session.get("theme") if session.get("theme") in THEMES else "auto",
+        theme=theme(),
         is_fragment=is_fragment(),
         **context,
     )
+
+
+def theme() -> str:
+    """The colours that were chosen in this browser, one of `THEMES`."""
+    _language, chosen = cookies.display()
+    return chosen if chosen in THEMES else THEMES[0]
+
+
+def role_name(role: str) -> str:
+    """A role in the reader's language."""
+    return {"viewer": _("viewer"), "manager": _("manager"), "admin": _("admin")}[role]
 
 
 def is_fragment() -> bool:
@@ -99,16 +110,28 @@ def guard_pages(pages: Blueprint) -> None:
     """Give every page of a blueprint its headers, and every failure a page that says what to do."""
     pages.after_request(_headers)
     pages.register_error_handler(CSRFError, _out_of_date)
-    pages.register_error_handler(PosError, lambda error: problem(error.status, error.message))
-    pages.register_error_handler(HTTPException, _http_error)
+    pages.register_error_handler(PosError, _pos_error)
+    pages.register_error_handler(HTTPException, http_problem)
     pages.register_error_handler(PyMongoError, _database_error)
     pages.register_error_handler(Exception, _unexpected)
 
 
 def problem(status: int, message: str) -> Response:
     """A page that says what went wrong."""
-    response = make_response(render("problem.html", status=status, message=message), status)
-    response.headers["Content-Security-Policy"] = POLICY
+    return _headers(make_response(render("problem.html", status=status, message=message), status))
+
+
+def http_problem(error: HTTPException) -> Response:
+    """The page for what Flask refuses: an unknown path, a method that a page does not have, a body over the limit."""
+    texts = {
+        404: _("There is no such page here."),
+        405: _("This page can't be used in that way."),
+        413: _("What was sent is too large."),
+    }
+    response = problem(error.code or 500, texts.get(error.code or 500) or error.description or error.name)
+    for name, value in error.get_headers():
+        if name.lower() not in ("content-type", "content-length"):
+            response.headers[name] = value
     return response
 
 
@@ -126,15 +149,20 @@ def _out_of_date(_error: CSRFError) -> Response:
     return problem(400, _("This page was open too long, or another one signed out. Go back, reload it and try again."))
 
 
-def _http_error(error: HTTPException) -> Response:
-    return problem(error.code or 500, error.description or error.name)
+def _pos_error(error: PosError) -> Response:
+    response = problem(error.status, error.message)
+    if error.retry_after is not None:
+        response.headers["Retry-After"] = str(error.retry_after)
+    return response
 
 
 def _database_error(error: PyMongoError) -> Response:
     if not is_outage(error):
         return _unexpected(error)
     log.error("database away", error=type(error).__name__, route=str(request.url_rule or ""))
-    return problem(503, _("The database can't be reached just now. Try again in a moment; nothing was changed."))
+    if request.method in ("GET", "HEAD"):
+        return problem(503, _("The database can't be reached just now. Try again in a moment."))
+    return problem(503, _("The database can't be reached just now. See in a moment whether your change was made."))
 
 
 def _unexpected(error: Exception) -> Response:

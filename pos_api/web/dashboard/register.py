@@ -22,6 +22,7 @@ from pos_api.web.dashboard import (
 from pos_api.web.dashboard.access import csrf
 from pos_api.web.dashboard.cookies import use_cookies
 from pos_api.web.dashboard.pages import guard_pages, prepare
+from pos_api.web.dashboard.unknown_paths import answer_browsers
 from pos_api.web.services import services
 
 _PAGES = tuple(
@@ -55,3 +56,4 @@ def register_dashboard(app: Flask) -> None:
     for pages in _PAGES:
         dashboard.register_blueprint(pages)
     app.register_blueprint(dashboard)
+    answer_browsers(app)

@@ -1,15 +1,18 @@
-"""Staff sign in, and out."""
+"""Staff sign in, and out; the first admin is made with the link that the service prints when there is no user."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, redirect, request, url_for
+from flask import Blueprint, flash, make_response, redirect, request, url_for
 
 from pos_api.common.ip_addresses import plain
-from pos_api.errors import PosError, Unauthorized
-from pos_api.staff import audit, users
+from pos_api.errors import NotFound, PosError
+from pos_api.staff import audit, first_admin, users
+from pos_api.staff.users import User
+from pos_api.web.dashboard import passwords
 from pos_api.web.dashboard.access import begin_session, end_session, is_signed_in, open_page, own_path, page
+from pos_api.web.dashboard.languages import LANGUAGES, _
 from pos_api.web.dashboard.pages import render
 from pos_api.web.services import services
 
@@ -23,25 +26,23 @@ def form() -> Any:
     target = own_path(request.args.get("next"))
     if is_signed_in():
         return redirect(target or url_for("dashboard.today.index"), 303)
-    return render("sign_in.html", next=target, name="", problem="")
+    return _sign_in_page(target)
 
 
 @blp.post("/sign-in")
+@passwords.limited
 @open_page
 def sign_in() -> Any:
     """Sign in, and go on to where one was on the way to."""
-    db, address, target = services().db, plain(request.remote_addr), own_path(request.form.get("next"))
-    name, password = request.form.get("name", "")[:200], request.form.get("password", "")[: users.MAX_PASSWORD + 1]
+    target, name = own_path(request.form.get("next")), request.form.get("name", "")
     try:
-        user = services().attempt_limits.log_in(db, request.remote_addr or "", name, password)
+        user = passwords.user_of(name, request.form.get("password", ""))
     except PosError as error:
-        if isinstance(error, Unauthorized):
-            account = error.account or "unknown"
-            services().failed_attempts.record(db, "login.failed", error.reason, address, account)
-        return render("sign_in.html", next=target, name=name, problem=error.message), error.status
-    audit.set_actor("user", user.name, address=address)
-    audit.record(db, "login.succeeded", target=user.name, details={"role": user.role, "dashboard": True})
-    begin_session(user)
+        response = make_response(_sign_in_page(target, name, passwords.problem_of(error)), error.status)
+        if error.retry_after is not None:
+            response.headers["Retry-After"] = str(error.retry_after)
+        return response
+    _enter(user)
     return redirect(target or url_for("dashboard.today.index"), 303)
 
 
@@ -51,3 +52,58 @@ def sign_out() -> Any:
     """Sign out."""
     end_session()
     return redirect(url_for("dashboard.sign_in.form"), 303)
+
+
+@blp.get("/first-admin")
+@open_page
+def first_admin_form() -> Any:
+    """Where the first admin is made."""
+    return render("first_admin.html", key=_first_key(request.args.get("key", "")), name="", problem="")
+
+
+@blp.post("/first-admin")
+@passwords.limited
+@open_page
+def make_first_admin() -> Any:
+    """Make the first admin, who has signed in then."""
+    key, name = _first_key(request.form.get("key", "")), request.form.get("name", "")
+    audit.set_actor("user", users.key(name), address=plain(request.remote_addr))
+    try:
+        user = first_admin.add(services().db, key, name, passwords.new_password())
+    except PosError as error:
+        return render("first_admin.html", key=key, name=name[:200], problem=error.message), error.status
+    _enter(user)
+    flash(_("Welcome, %(name)s. You are the admin here; others are added under Settings.", name=user.name))
+    return redirect(url_for("dashboard.today.index"), 303)
+
+
+def _sign_in_page(target: str | None, name: str = "", problem: str = "") -> str:
+    return render(
+        "sign_in.html",
+        next=target,
+        name=name[:200],
+        problem=problem,
+        languages=LANGUAGES,
+        is_first_start=not users.has_any(services().db),
+    )
+
+
+def _enter(user: User) -> None:
+    """Let somebody in, once it is in the audit."""
+    audit.set_actor("user", user.name, address=plain(request.remote_addr))
+    audit.record(services().db, "login.succeeded", target=user.name, details={"role": user.role, "dashboard": True})
+    begin_session(user)
+
+
+def _first_key(key: str) -> str:
+    """The key, where it makes the first admin. Raises NotFound; guessing is limited as log-ins are."""
+    address = request.remote_addr or ""
+    services().attempt_limits.check_log_in(address)
+    try:
+        first_admin.check_key(services().db, key)
+    except NotFound:
+        services().attempt_limits.note_log_in(address)
+        raise NotFound(
+            _("This link can't be used any more. As long as there is no user, each start prints a new one.")
+        ) from None
+    return key

@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import pytest
@@ -75,7 +75,7 @@ def client_of(app: Flask, role: str) -> FlaskClient:
     return client
 
 
-def post(client: FlaskClient, path: str, data: dict[str, object], *, form: str) -> TestResponse:
+def post(client: FlaskClient, path: str, data: Mapping[str, object], *, form: str) -> TestResponse:
     """Send a form as a browser does, with the token that the page at `form` has."""
     found = re.search(r'name="csrf_token" value="([^"]+)"', client.get(form).text)
     assert found, f"{form} has no form"

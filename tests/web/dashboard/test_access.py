@@ -78,7 +78,7 @@ def test_no_page_can_be_framed_or_run_a_script_from_elsewhere(
 
 
 def test_a_session_ends_at_once_with_its_user_password_or_role(app: Flask, db: Db, staff: None) -> None:
-    changes: dict[str, Callable[[], None]] = {
+    changes: dict[str, Callable[[], object]] = {
         "viewer": lambda: users.set_role(db, "viewer", "manager"),
         "manager": lambda: users.set_password(db, "manager", "another good password"),
         "admin": lambda: users.remove(db, "admin"),
