@@ -147,7 +147,7 @@ def test_the_first_admin_is_made_by_keyboard(open_as: Callable[..., Page], db: D
         page.keyboard.type(text)
         page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("status")).to_contain_text("Välkommen, anna")
+    expect(page.locator(".notice.good")).to_contain_text("Välkommen, anna")
 
 
 # --- your account --------------------------------------------------------------------------------------------------
