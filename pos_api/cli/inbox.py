@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from pos_api.cli.common import moment_text, say, with_config, with_db
 from pos_api.config import Config
 from pos_api.database.client import Db
 from pos_api.inbox import queries
-from pos_api.inbox.model import IGNORED
+from pos_api.inbox.model import IGNORED, STALE
 from pos_api.inbox.replay import replay_entries
 from pos_api.privacy import retention
 
-_NOTHING = {"waiting": "Nothing waits.", IGNORED: "Nothing was ignored."}
+_NOTHING = {"waiting": "Nothing waits.", IGNORED: "Nothing was ignored.", STALE: "Nothing was outdated."}
 
 
 @click.command("inbox")
 @click.option("--state", type=click.Choice(["parked", "failed", "waiting"]), help="Only these.")
-@click.option("--outcome", type=click.Choice([IGNORED]), help="In place of a state: those with nothing to keep.")
+@click.option("--outcome", type=click.Choice([IGNORED, STALE]), help="In place of a state.")
 @click.option("--kind", help="Only those of stores of this kind.")
 @click.option("--store", help="Only this store's.")
 @click.option("--topic", help="Only those of this topic, such as order.created.")
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True)
 @with_db
 @with_config
-def list_inbox(config: Config, db: Db, /, limit: int, **given: str | None) -> None:
-    """Deliveries that need a look, with the reason, the newest first; or those that wait, or were ignored."""
+def list_inbox(config: Config, db: Db, /, limit: int, **given: Any) -> None:
+    """Deliveries that need a look, with the reason, the newest first; or those that wait, were ignored, or stale."""
     if given["state"] and given["outcome"]:
         raise click.UsageError("Give --state or --outcome, not both.")
     _, entries = queries.find(db, queries.Filter(**given), limit=limit)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from pos_api.database.collections import Collection, present
+from pos_api.inbox.model import STALE
 from pos_api.outbox.collections import unpublished
 
 COLLECTIONS = (
@@ -22,6 +23,13 @@ COLLECTIONS = (
             IndexModel(  # of those that were ignored alone; what it is filtered by is in the index
                 [("ignored_at", DESCENDING), ("_id", DESCENDING), *((name, 1) for name in ("kind", "store", "topic"))],
                 partialFilterExpression={"ignored_at": {"$exists": True}},
+            ),
+            IndexModel(  # of the few that are older than what is stored
+                [("done_at", DESCENDING), ("_id", DESCENDING), *((name, 1) for name in ("kind", "store", "topic"))],
+                partialFilterExpression={"outcome": STALE},
+            ),
+            IndexModel(  # of those that were replayed with others
+                [("replay", ASCENDING), ("_id", ASCENDING)], partialFilterExpression={"replay": {"$exists": True}}
             ),
             IndexModel("about"),
             IndexModel([("store", ASCENDING), ("received_at", DESCENDING), ("_id", DESCENDING)]),

@@ -17,6 +17,8 @@ from pos_api.outbox.model import Unpublished
 STATES = ("waiting", "done", "parked", "failed")
 IGNORED = "ignored"
 """The outcome of an entry in which there was nothing to keep."""
+STALE = "stale"
+"""The outcome of an entry that is older than what is stored."""
 
 Noun: TypeAlias = Literal["order", "product", "customer", "payment", "cash", "subscription", ""]
 """What a delivery is about; blank for anything else, and where it is not known."""
@@ -57,6 +59,8 @@ class StoredEntry(TypedDict, total=False):
     """When it was parked or failed: those with it are for people to look at."""
     ignored_at: datetime
     """When it was ignored: those with it are listed, so that people see what is not used."""
+    replay: str
+    """The latest replay of several entries that it was part of (see `replay.replay_matching`)."""
     erased_at: datetime
     """When its body was erased; what is left then is what it was about, when it came and what became of it."""
     outcome: str

@@ -7,8 +7,10 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import cast
 
+from pymongo.errors import ExecutionTimeout
+
 from pos_api.database.client import Db, Document
-from pos_api.errors import NotFound
+from pos_api.errors import NotFound, Unavailable
 from pos_api.inbox.model import IGNORED, StoredEntry
 
 NO_ENTRY = "There is no such event in the inbox."
@@ -16,42 +18,80 @@ NO_ENTRY = "There is no such event in the inbox."
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which entries; None leaves a filter out. Without a state and an outcome (the only one is `ignored`), those that
-    need a look: parked and failed ones."""
+    """Which entries; None leaves a filter out. Without a state and an outcome (`ignored` or `stale`), those that need a
+    look: parked and failed ones. The times are when they came, both inclusive."""
 
     state: str | None = None
     store: str | None = None
     topic: str | None = None
     kind: str | None = None
     outcome: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
 
     @property
     def sorted_by(self) -> str:
         """The field that all entries of this filter have, and are sorted by."""
-        if self.outcome == IGNORED:
-            return "ignored_at"
-        return "due_at" if self.state == "waiting" else "attention_at"
+        if self.outcome is not None:
+            return {IGNORED: "ignored_at"}.get(self.outcome, "done_at")
+        return {"waiting": "due_at", "done": "received_at"}.get(self.state or "", "attention_at")
 
     def query(self) -> Document:
         """As a query on the collection."""
         given = {name: value for name, value in asdict(self).items() if value is not None}
+        times = {operator: given.pop(name) for name, operator in _BOUNDS if name in given}
+        if times:
+            given["received_at"] = times
         return {self.sorted_by: {"$exists": True}} | given
+
+
+_BOUNDS = (("since", "$gte"), ("until", "$lte"))
 
 
 def find(
     db: Db, wanted: Filter, *, before: tuple[datetime, str] | None = None, limit: int = 0
 ) -> tuple[str, list[StoredEntry]]:
     """The entries that match, without their bodies, newest first, and the field that is sorted by. `before` is that
-    field and the `_id` of the entry to start after."""
+    field and the `_id` of the entry to start after. Raises Unavailable where too many would have to be looked at."""
     sorted_by = wanted.sorted_by
     query = wanted.query()
+    if wanted.state == "done" and wanted.store is None:  # the index has them by store; they are merged
+        query["store"] = {"$in": list(last_received(db))}
     if before is not None:
         at, key = before
         query["$or"] = [{sorted_by: {"$lt": at}}, {sorted_by: at, "_id": {"$lt": key}}]
-        query[sorted_by] = {"$lte": at}
+        bounds = query[sorted_by]
+        query[sorted_by] = {**bounds, "$lte": min(at, bounds.get("$lte", at))}
     newest_first = [(sorted_by, -1), ("_id", -1)]
     found = db.inbox.find(query, {"body": 0, "headers": 0}).sort(newest_first).limit(limit)
-    return sorted_by, cast(list[StoredEntry], list(found))
+    try:
+        return sorted_by, cast(list[StoredEntry], list(found.max_time_ms(_LONGEST)))
+    except ExecutionTimeout:
+        raise Unavailable("That takes too long to find; ask for one store, or for a shorter time.") from None
+
+
+_LONGEST = 5_000
+"""Milliseconds that a list may take."""
+
+
+def count(db: Db, wanted: Filter, most: int) -> int:
+    """How many entries match, `most` + 1 where it is more than `most`."""
+    return db.inbox.count_documents(wanted.query(), limit=most + 1)
+
+
+def of_replay(db: Db, replay: str, *, after: str = "", limit: int = 0) -> list[StoredEntry]:
+    """The entries of a replay, without their bodies, by their keys, from the one after `after` on."""
+    query = {"replay": replay, "_id": {"$gt": after}}
+    found = db.inbox.find(query, {"body": 0, "headers": 0}).sort("_id", 1).limit(limit)
+    return cast(list[StoredEntry], list(found))
+
+
+def results_of_replay(db: Db, replay: str) -> dict[str, int]:
+    """How many entries of a replay became what: the count of each outcome, of those that failed once more under
+    `failed`, and of those that are not done yet under `waiting`."""
+    became = {"$cond": [{"$eq": ["$state", "done"]}, "$outcome", "$state"]}
+    found = db.inbox.aggregate([{"$match": {"replay": replay}}, {"$group": {"_id": became, "count": {"$sum": 1}}}])
+    return {each["_id"]: each["count"] for each in found}
 
 
 def get(db: Db, key: str) -> StoredEntry:

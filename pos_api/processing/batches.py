@@ -88,10 +88,10 @@ def _apply_one_by_one(db: Db, lease: str, works: list[Work]) -> dict[str, Outcom
             fault = describe(error)
             log.error("event failed", event_key=work.entry.key, topic=work.entry.topic, fault=fault)
             if is_too_large(error):  # which it is at the next attempt, too
-                outcomes[work.entry.key] = Outcome("parked", reason=_TOO_LARGE)
+                outcomes[work.entry.key] = Outcome("parked", reason=TOO_LARGE)
             else:
                 retry_schedule.fail(db, lease, work.entry, fault)
     return outcomes
 
 
-_TOO_LARGE = "What it changes would be larger than the database can keep in one document (16 MiB)."
+TOO_LARGE = "What it changes would be larger than the database can keep in one document (16 MiB)."

@@ -7,9 +7,10 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
+from pos_api.common.time import first_moment, last_moment
 from pos_api.database.client import Document
 from pos_api.inbox import presentation, queries
-from pos_api.inbox.model import IGNORED, STATES, StoredEntry
+from pos_api.inbox.model import IGNORED, STALE, STATES, StoredEntry
 from pos_api.inbox.replay import replay_entries
 from pos_api.privacy import retention
 from pos_api.web.api import pages
@@ -19,6 +20,7 @@ from pos_api.web.api.openapi import fails_with
 from pos_api.web.api.pages import PageQuery
 from pos_api.web.api.responses import success
 from pos_api.web.api.schemas import Time, page_of, reply
+from pos_api.web.api.subscription_schemas import time_bound
 from pos_api.web.services import services
 
 blp = Blueprint("inbox", __name__, url_prefix="/api/inbox", description="Deliveries that wait, were parked, or failed")
@@ -34,11 +36,14 @@ class InboxFilter(Schema):
     topic = fields.String(metadata={"example": "order.updated"})
 
     outcome = fields.String(
-        validate=validate.OneOf([IGNORED]),
+        validate=validate.OneOf([IGNORED, STALE]),
         metadata={
-            "description": "In place of a state: those in which there was nothing to keep, as their topic is not known."
+            "description": "In place of a state: those in which there was nothing to keep, as their topic is not known,"
+            " or those that were older than what is stored."
         },
     )
+    since = time_bound("That came on this day (UTC) or time, or later.")
+    until = time_bound("That came up to this day (UTC, whole) or time.")
 
     @validates_schema
     def _state_or_outcome(self, data: Document, **_: Any) -> None:
@@ -50,7 +55,7 @@ class InboxQuery(PageQuery, InboxFilter):
     """Which deliveries to list."""
 
     state = fields.String(
-        validate=validate.OneOf(["parked", "failed", "waiting"]),
+        validate=validate.OneOf(["parked", "failed", "waiting", "done"]),
         metadata={"description": "Left out: parked and failed ones."},
     )
 
@@ -109,11 +114,15 @@ class Replayed(Schema):
     replayed = fields.Integer(required=True, metadata={"example": 1})
 
 
-def _filter(given: Document) -> queries.Filter:
-    return queries.Filter(**{name: given.get(name) for name in ("state", "store", "topic", "kind", "outcome")})
+def filter_of(given: Document) -> queries.Filter:
+    """The filter that a query asks for."""
+    names = ("state", "store", "topic", "kind", "outcome")
+    since, until = first_moment(given.get("since")), last_moment(given.get("until"))
+    return queries.Filter(**{name: given.get(name) for name in names}, since=since, until=until)
 
 
-def _kept_until(entry: StoredEntry) -> datetime | None:
+def kept_until(entry: StoredEntry) -> datetime | None:
+    """When an entry is deleted; None while it waits."""
     return retention.kept_until(entry, services().config)
 
 
@@ -123,13 +132,13 @@ def _kept_until(entry: StoredEntry) -> datetime | None:
 @blp.arguments(InboxQuery, location="query")
 @blp.response(200, page_of(InboxEntry))
 def list_entries(query: Document) -> Any:
-    """List the deliveries that need a look, those that wait, or those that were ignored, newest first. What was sent
-    is not in the list."""
-    wanted = _filter(query)
+    """List the deliveries that need a look, those that wait, were ignored or stale, or are done, newest first. What was
+    sent is not in the list."""
+    wanted = filter_of(query)
     before = pages.after(query["cursor"], datetime, str)
     moment, found = queries.find(services().db, wanted, before=before, limit=query["limit"] + 1)
     rows, info = pages.page(found, query["limit"], lambda entry: [entry.get(moment), entry["_id"]])
-    return success([presentation.entry(entry, _kept_until(entry)) for entry in rows], page=info)
+    return success([presentation.entry(entry, kept_until(entry)) for entry in rows], page=info)
 
 
 @blp.get("/<key>")
@@ -139,7 +148,7 @@ def list_entries(query: Document) -> Any:
 def get_entry(key: str) -> Any:
     """One delivery, with the body as it was sent; IP address, user agent and order key are blanked."""
     entry = queries.get(services().db, key)
-    return success(presentation.whole_entry(entry, _kept_until(entry)))
+    return success(presentation.whole_entry(entry, kept_until(entry)))
 
 
 @blp.post("/<key>/replay")
@@ -158,4 +167,4 @@ def replay_entry(key: str) -> Any:
 @blp.response(202, reply(Replayed))
 def replay_matching(given: Document) -> Any:
     """Try all deliveries again that were parked or failed, or those of them that match; or those that were ignored."""
-    return success({"replayed": replay_entries(services().db, _filter(given))})
+    return success({"replayed": replay_entries(services().db, filter_of(given))})

@@ -163,7 +163,7 @@ BAD = [
     ("/api/inbox/unknown", 404),
     ("/api/inbox/%00", 404),
     ("/api/inbox/%ff", 404),
-    ("/api/inbox?state=done", 422),
+    ("/api/inbox?state=held", 422),
     ("/api/inbox?state[$ne]=x", 422),
     ("/api/inbox?store=%00", 422),
     ("/api/inbox?limit=201", 422),

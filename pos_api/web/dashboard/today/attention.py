@@ -77,6 +77,7 @@ def _inbox(db: Db) -> Iterator[Finding]:
                 count=at_most(count),
             ),
             "dashboard.inbox.index",
+            role="manager",
             is_bad=True,
         )
 
