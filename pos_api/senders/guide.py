@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-Shown: TypeAlias = Literal["url", "secret", "line", "plugin"]
-"""What can be shown with a step: the address that its deliveries go to, its secret, the line for its plugin, and the
-plugin to download."""
+Shown: TypeAlias = Literal["url", "secret", "line", "plugin", "items"]
+"""What can be shown with a step: the address that its deliveries go to, its secret, the line for its plugin, the plugin
+to download, and where its items are linked to products."""
 
 
 def N_(text: str) -> str:

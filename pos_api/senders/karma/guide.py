@@ -27,7 +27,7 @@ GUIDE = Guide(
             command=_SUBSCRIBE,
         ),
         Step(N_("Order and pay something in the app. It arrives below within seconds.")),
-        Step(N_("Then link Karma's items to your products, so that its orders take from their stock.")),
+        Step(N_("Then link Karma's items to your products, so that its orders take from their stock."), ("items",)),
     ),
     reports=(
         N_("Orders, which hold the stock of the products that their items are linked to"),

@@ -194,11 +194,16 @@ def test_settings_are_changed_and_only_those_that_differ(admin: FlaskClient, db:
     assert "Changed." in _followed(admin, path, {**same, "timezone": "Africa/Lusaka", "debts_in_cash": "yes"})
     store = Stores(db, config).get("till-1")
     assert (store.timezone, store.currency, store.settings) == ("Africa/Lusaka", "SEK", {"debts_in_cash": True})
+    same |= {"timezone": "Africa/Lusaka"}
     refused = post(admin, path, {**same, "timezone": "Mars/Olympus"}, form=path)
     assert refused.status_code == 422
     assert "Mars/Olympus" in refused.text
     changes = [each["details"] for each in audit.find(db, Filter(action="store.changed"))]
     assert {"timezone", "settings"} <= set(changes[-1])
+    _followed(admin, path, {**same, "live_since": "2026-11-29T08:00"})
+    assert str(Stores(db, config).get("till-1").live_since) == "2026-11-29 06:00:00+00:00", "eight by the till's clock"
+    assert 'value="2026-11-29T08:00"' in admin.get(path).text
+    assert post(admin, path, {**same, "live_since": "soon"}, form=path).status_code == 422
     _followed(admin, "/settings/store/default", {"timezone": "Europe/Stockholm", "url": config.store_url})
     assert Stores(db, config).get("default").timezone == "Europe/Stockholm"
 

@@ -86,7 +86,8 @@ def store_page(found: Store, problem: str = "", typed: dict[str, str] | None = N
     """The page of a store; `typed` is what its forms show."""
     db, config, sender, typed = services().db, services().config, sender_of(found.kind), typed or {}
     came = queries.latest_of(db, found.id, 1)
-    fields = [*store_fields.of_all(found, typed), *store_fields.of_kind(found, all_stores(), typed)]
+    since = store_fields.live_since(found, typed)
+    fields = [*store_fields.of_all(found, typed), since, *store_fields.of_kind(found, all_stores(), typed)]
     return render(
         "settings/store.html",
         store=found,
@@ -118,6 +119,9 @@ def _changed(found: Store, typed: dict[str, str]) -> dict[str, Any]:
     changed: dict[str, Any] = {
         name: typed[name].strip() for name in has if name in typed and typed[name].strip() != has[name]
     }
+    since = typed.get("live_since", "").strip()
+    if since and since != store_fields.local_minute(found):
+        changed["live_since"] = store_fields.read_live_since(found, since)
     others = [each for each in all_stores() if each.id != found.id]
     of_kind = store_fields.read_of_kind(sender_of(found.kind), typed, others)
     if others_now := {name: value for name, value in of_kind.items() if value != found.settings.get(name)}:

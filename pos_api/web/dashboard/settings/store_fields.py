@@ -5,10 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from flask import request
 
+from pos_api.errors import Invalid
 from pos_api.senders import shops
 from pos_api.senders.base import ORDERS_OF, Sender, Setting, read_yes_or_no
 from pos_api.senders.kind_settings import read_settings
@@ -48,6 +51,26 @@ def of_all(store: Store, values: Mapping[str, str]) -> list[FormField]:
         FormField(name, *_named(name, values.get(name, has[name])), required=name == "timezone", list=lists.get(name))
         for name in names
     ]
+
+
+def live_since(store: Store, values: Mapping[str, str]) -> FormField:
+    """From when on a store's orders move stock, on its own clock, to the minute."""
+    typed = values.get("live_since", local_minute(store))
+    return FormField("live_since", *_named("live_since", typed), type="datetime-local")
+
+
+def local_minute(store: Store) -> str:
+    """`live_since` of a store as its field has it: `2026-11-29T08:00`; blank where it has none."""
+    moment = store.live_since
+    return moment.astimezone(ZoneInfo(store.timezone)).strftime("%Y-%m-%dT%H:%M") if moment else ""
+
+
+def read_live_since(store: Store, text: str) -> datetime:
+    """The moment that was typed, by the store's clock. Raises Invalid."""
+    try:
+        return store.moment(datetime.fromisoformat(text).replace(tzinfo=None))
+    except (ValueError, OverflowError):
+        raise Invalid(_("%(what)s is no day and time.", what=text)) from None
 
 
 def of_kind(store: Store, stores: Sequence[Store], values: Mapping[str, str]) -> list[FormField]:
@@ -103,6 +126,10 @@ def _texts(name: str) -> tuple[str, str]:
         "url": (_("Address of the shop"), _("https://shop.example; left blank, deliveries of any site are taken.")),
         "timezone": (_("Time zone"), _("Where its days begin and end, such as Europe/Stockholm.")),
         "currency": (_("Currency"), _("Counts where an event names none, such as SEK.")),
+        "live_since": (
+            _("Orders move stock since"),
+            _("Those made before it are in the stock already. Left blank, all of them move stock."),
+        ),
         "orders_of": (_("Whose orders are paid here"), _("Payments are looked for among the orders of this store.")),
         "livemode": (_("Live events"), _("Yes: only live events count. No: only those of test mode.")),
         "public_key": (_("Public key"), _("Deliveries are checked with it; with it no secret is needed.")),

@@ -44,6 +44,7 @@ class ShownStep:
     secret: str | bool = ""
     line: str | bool = ""
     plugin: bool = False
+    items: bool = False
     command: str = ""
 
 
@@ -143,6 +144,7 @@ def all_steps(steps: Iterable[Step], store: Store, shown: Secrets) -> list[Shown
             secret if "secret" in each.shows else "",
             line if "line" in each.shows else "",
             "plugin" in each.shows,
+            "items" in each.shows,
             each.command.replace("{url}", url).replace("{secret}", shown.secret or "…"),
         )
         for each in steps
