@@ -63,6 +63,16 @@ def latest_report(db: Db, store: str) -> dict[str, Any] | None:
     return (db.comparisons.find_one({"_id": store}, {"report": 1}) or {}).get("report")
 
 
+def verdicts(db: Db) -> dict[str, tuple[bool, bool]]:
+    """Of each store that was compared: whether it is in sync, and whether it is silent for far longer than usual."""
+    found = db.comparisons.find({"report": {"$exists": True}}, {"report.in_step": 1, "report.silence.alarming": 1})
+    reports = {each["_id"]: each["report"] for each in found}
+    return {
+        store: (bool(report.get("in_step")), bool((report.get("silence") or {}).get("alarming")))
+        for store, report in reports.items()
+    }
+
+
 def reconciled_until(db: Db, store: str) -> datetime | None:
     """Up to when the store's orders are known to be in sync."""
     return (db.comparisons.find_one({"_id": store}, {"reconciled_until": 1}) or {}).get("reconciled_until")

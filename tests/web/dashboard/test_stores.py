@@ -24,7 +24,7 @@ from playwright.sync_api import Page, expect
 from pos_api.config import Config
 from pos_api.database.client import Db
 from pos_api.inbox import queries
-from pos_api.senders import shops
+from pos_api.senders import comparisons, shops
 from pos_api.senders.registry import SENDERS
 from pos_api.staff import audit
 from pos_api.staff.audit import Filter
@@ -84,7 +84,7 @@ def test_a_store_of_each_kind_is_added_by_its_form_and_has_a_guide(
         assert step.text in page
     for each in (*guide.reports, *guide.unknown):
         assert each in page
-    again = admin.get("/settings/store/new-1/guide").text
+    again = "".join(admin.get(f"/settings/store/new-1/guide{way}").text for way in ("", "?way=webhooks"))
     for secret in store.webhook_secrets:
         assert secret not in again
         assert (secret in page) == (kind not in _SECRETS), "one that was entered need not be shown"
@@ -141,6 +141,8 @@ def test_the_line_for_the_plugin_is_shown_on_request_and_its_key_is_taken(
     assert copied(shown, "line") == shops.setup_line(config, API_KEY)
     assert copied(shown, "secret") == config.webhook_secret
     assert [each["action"] for each in audit.find(db, Filter(target="default"))] == ["key.shown"]
+    client.get("/api/webhooks/health", headers={"X-API-Key": API_KEY})
+    assert "Its API key was used" in arrived(admin, "default"), "the plugin has tested its connection"
     page = add(admin, "woocommerce", "north")
     body = json.dumps(order(7, order_line("MUG"))).encode()
     topic = {"X-WC-Webhook-Topic": "order.created", "Content-Type": "application/json"}
@@ -312,7 +314,10 @@ def test_a_shop_is_connected_tested_and_disconnected(
     shown = admin.get(page).text
     assert SECRET not in shown
     assert KEY not in shown
-    assert "Connected" in admin.get("/settings/stores").text
+    comparisons.save(db, "default", {"report": {"in_step": False, "silence": {"alarming": True}}})
+    listed = admin.get("/settings/stores").text
+    for state in ("Connected", "Silent for longer than usual", "Differs from the shop"):
+        assert state in listed
     assert "The shop answers" in _followed(admin, f"{page}/test", {}, form=page)
     assert "read no more" in _followed(admin, f"{page}/disconnect-shop", {}, form=page)
     assert shops.address_of(db, "default") is None

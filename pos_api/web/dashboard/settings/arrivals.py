@@ -13,6 +13,7 @@ from pos_api.inbox import queries
 from pos_api.inbox.model import IGNORED, StoredEntry, full_reason
 from pos_api.staff import audit
 from pos_api.staff.audit import Filter
+from pos_api.stores import key_management
 from pos_api.stores.model import Store
 from pos_api.web.dashboard.languages import _
 from pos_api.web.services import services
@@ -46,10 +47,11 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Arrivals:
-    """What came, newest first, and what was refused."""
+    """What came, newest first, and what was refused; and when an API key of the store was last used."""
 
     came: list[Arrival]
     refused: list[Refusal]
+    key_used: datetime | None
 
     @property
     def works(self) -> bool:
@@ -72,7 +74,8 @@ def arrivals_of(store: Store) -> Arrivals:
         )
         for each in audit.find(db, wanted, limit=_SHOWN)
     ]
-    return Arrivals(came, refused)
+    used = [each["last_used_at"] for each in key_management.list_keys(db, store.id) if each["last_used_at"]]
+    return Arrivals(came, refused, max(used, default=None))
 
 
 def _arrival(entry: StoredEntry) -> Arrival:

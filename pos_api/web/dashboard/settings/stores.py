@@ -99,24 +99,22 @@ def add(kind: str) -> Any:
 def store_rows() -> list[StoreRow]:
     """Every store with its state."""
     db = services().db
-    last, connected = queries.last_received(db), set(shops.connected(db))
-    return [
-        StoreRow(each, sender_of(each.kind).guide.name, last.get(each.id), _states(each, last, connected))
-        for each in all_stores()
-    ]
+    last, connected, compared = queries.last_received(db), set(shops.connected(db)), comparisons.verdicts(db)
+    rows = []
+    for each in all_stores():
+        states = _states(each, last, each.id in connected, *compared.get(each.id, (True, False)))
+        rows.append(StoreRow(each, sender_of(each.kind).guide.name, last.get(each.id), states))
+    return rows
 
 
-def _states(store: Store, last: dict[str, datetime], connected: set[str]) -> list[tuple[str, str]]:
-    db = services().db
+def _states(
+    store: Store, last: dict[str, datetime], connected: bool, in_sync: bool, silent: bool
+) -> list[tuple[str, str]]:
     found = [(_("Events arrive"), "good") if store.id in last else (_nothing(store), "warn")]
-    if store.id in connected:
-        found.append((_("Connected"), "good"))
-        report = comparisons.latest_report(db, store.id) or {}
-        if (report.get("silence") or {}).get("alarming"):
-            found.append((_("Silent for longer than usual"), "bad"))
-        if report and not report.get("in_step"):
-            found.append((_("Differs from the shop"), "warn"))
-    if shops.is_shop(store) and is_on(db, store.id):
+    found += [(_("Connected"), "good")] if connected else []
+    found += [(_("Silent for longer than usual"), "bad")] if silent and connected else []
+    found += [(_("Differs from the shop"), "warn")] if connected and not in_sync else []
+    if shops.is_shop(store) and is_on(services().db, store.id):
         found.append((_("Stock sync on"), "good"))
     return found
 
