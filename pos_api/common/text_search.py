@@ -40,6 +40,25 @@ def wanted_contact_words(text: str) -> list[str]:
     return sorted(contact_words(text), key=len, reverse=True)
 
 
+def starting_with(text: str) -> list[dict[str, Any]]:
+    """Conditions on `search` for a text that is still being written: its words, the last of which may be the beginning
+    of one. Nothing is found of a text without words."""
+    digits = _digits(text)[:_LONGEST_WORD]
+    if len(digits) >= _TELEPHONE_DIGITS and _TELEPHONE.fullmatch(text):
+        return [_beginning(digits)]
+    words = [word[:_LONGEST_WORD] for word in _NOT_WORDS.split(text.casefold()) if word]
+    if not words:
+        return [{"search": {"$in": []}}]
+    is_written = not text[-1:].strip()  # a blank ends a word
+    whole = words if is_written else words[:-1]
+    return [{"search": word} for word in whole[:_MOST_WORDS]] + ([] if is_written else [_beginning(words[-1])])
+
+
+def _beginning(word: str) -> dict[str, Any]:
+    """As a range, which reads only that part of an index."""
+    return {"search": {"$elemMatch": {"$gte": word, "$lt": word + "\U0010ffff"}}}
+
+
 def product_words(*texts: str) -> list[str]:
     """The words of a product: SKUs and a name. Only blanks separate words, so a SKU such as `A/1-2` stays whole."""
     return _first_words(word[:_LONGEST_WORD] for text in texts for word in text.casefold().split())

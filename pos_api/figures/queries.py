@@ -23,7 +23,6 @@ from pos_api.errors import Invalid, Unavailable
 from pos_api.figures import rollup
 from pos_api.figures.measures import (
     AMOUNTS,
-    COUNTED,
     HOUR,
     HOUR_AMOUNTS,
     METHOD,
@@ -310,32 +309,3 @@ def _with_rest(group: Document, shown: list[Document]) -> list[Document]:
     count = whole(group["count"] - sum(row["count"] for row in named))
     amount = decimal(group["amount"]) - sum((row["amount"] for row in named), NOTHING)
     return [*named, {"key": key, "title": title, "count": count, "amount": amount}]
-
-
-# --- a customer -------------------------------------------------------------------------------------------------------
-
-
-def spent(db: Db, customer: str) -> list[Document]:
-    """What a customer has spent, by currency: `orders_count` of the counted orders, `total_spent` less refunds."""
-    found = db.orders.aggregate(
-        [
-            {"$match": {"customer": customer, **COUNTED}},
-            {
-                "$group": {
-                    "_id": {"$ifNull": ["$currency", ""]},
-                    "orders_count": {"$sum": 1},
-                    "total": {"$sum": "$total"},
-                    "refunded": {"$sum": {"$sum": "$refunds.amount"}},
-                }
-            },
-            {"$sort": {"_id": 1}},
-        ]
-    )
-    return [
-        {
-            "currency": each["_id"],
-            "orders_count": each["orders_count"],
-            "total_spent": decimal(each["total"]) - decimal(each["refunded"]),
-        }
-        for each in found
-    ]

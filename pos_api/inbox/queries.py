@@ -3,6 +3,7 @@ with all that was sent."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import cast
@@ -11,7 +12,7 @@ from pymongo.errors import ExecutionTimeout
 
 from pos_api.database.client import Db, Document
 from pos_api.errors import NotFound, Unavailable
-from pos_api.inbox.model import IGNORED, StoredEntry
+from pos_api.inbox.model import IGNORED, Noun, StoredEntry
 
 NO_ENTRY = "There is no such event in the inbox."
 
@@ -114,3 +115,12 @@ def last_received(db: Db) -> dict[str, datetime]:
     latest = {"$group": {"_id": "$store", "at": {"$first": "$received_at"}}}
     found = db.inbox.aggregate([{"$sort": {"store": 1, "received_at": -1, "_id": -1}}, latest])
     return {each["_id"]: each["at"] for each in found}
+
+
+def behind(db: Db, about: str, noun: Noun, keys: Collection[str], limit: int) -> list[StoredEntry]:
+    """The entries about a thing (`store:resource id`), and those of these keys, without what was sent: up to `limit`,
+    the newest, the oldest of them first."""
+    of_thing: Document = {"$or": [{"about": about, "noun": noun}, {"_id": {"$in": list(keys)}}]}
+    newest_first = [("received_at", -1), ("_id", -1)]
+    found = list(db.inbox.find(of_thing, {"body": 0, "headers": 0}).sort(newest_first).limit(limit))
+    return cast(list[StoredEntry], found[::-1])

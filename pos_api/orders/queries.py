@@ -10,13 +10,14 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import chain
+from itertools import chain, islice
 
 from pymongo.cursor import Cursor
 
 from pos_api.catalogue import queries as products
-from pos_api.common.text_search import wanted_contact_words
+from pos_api.common.text_search import starting_with, wanted_contact_words
 from pos_api.common.value_limits import INT64_MAX
+from pos_api.common.warning_messages import EventWarning, from_stored
 from pos_api.customers import queries as customers
 from pos_api.database.client import Db, Document
 from pos_api.errors import Conflict, NotFound
@@ -30,6 +31,7 @@ _NEWEST_FIRST = [("created_at", -1), ("_id", -1)]
 _PRODUCTS = (("held", "sku"), ("movements", "sku"), ("line_items", "product"))
 """Where an order names products by their `_id`."""
 
+MOST_STATUSES = 100
 _MOST_EAST, _MOST_WEST = timedelta(hours=14), timedelta(hours=12)
 """A calendar day starts 14 hours before UTC's in the Line Islands and ends 12 hours after it on Baker Island."""
 
@@ -40,8 +42,9 @@ class Filter:
 
     `since` and `until` are shop-local days (`2026-11-22`) or moments, both inclusive. `customer` is an e-mail address,
     a `store:#id`, or the shop's customer id; `words` are looked for in order number, id, name, company, e-mail address
-    and telephone number, each as a whole word. `number` is a whole order number or id. Deleted orders are listed
-    only when asked for, and then alone.
+    and telephone number, each as a whole word; of `typed`, which is still being written, the last word may be the
+    beginning of one. `number` is a whole order number or id. Deleted orders are listed only when asked for, and then
+    alone.
     """
 
     status: str | None = None
@@ -51,6 +54,7 @@ class Filter:
     since: date | datetime | None = None
     until: date | datetime | None = None
     words: str | None = None
+    typed: str | None = None
     number: str | None = None
     deleted: bool = False
 
@@ -92,6 +96,24 @@ def of_customer(db: Db, customer: str, limit: int) -> list[Document]:
     return under_current_skus(db, list(map(presentation.in_list, cursor)))
 
 
+def suborders(db: Db, order: str, limit: int) -> list[Document]:
+    """The sub-orders of an order (its `_id`), the oldest first: `id`, `number`, `status`, `total`, `currency`."""
+    read = dict.fromkeys(("number", "order_id", "status", "total", "currency"), 1)
+    found = db.orders.find({"parent": order}, read).sort("_id", 1).limit(limit)
+    return [{**each, "id": each["_id"], "number": each.get("number") or str(each["order_id"])} for each in found]
+
+
+def warnings_of(db: Db, order: str) -> list[EventWarning]:
+    """What people should know about an order (its `_id`), with the codes and values that can be put in words."""
+    stored = db.orders.find_one({"_id": order}, {"warnings": 1})
+    return from_stored(stored["warnings"]) if stored else []
+
+
+def statuses(db: Db) -> list[str]:
+    """The statuses that orders have, in their order: of very many the first ones. It reads one index entry for each."""
+    return sorted(islice(db.orders.distinct("status"), MOST_STATUSES))
+
+
 def with_id(order: str) -> Document:
     """The query for orders of a sender's id, or `store:id`."""
     if ":" in order:
@@ -128,6 +150,8 @@ def _query(db: Db, wanted: Filter) -> Document:
         query["customer"] = {"$in": customers.keys(db, wanted.customer, wanted.store)}
     if wanted.words is not None:
         query["search"] = {"$all": wanted_contact_words(wanted.words)}
+    if wanted.typed is not None:
+        query["$and"] = starting_with(wanted.typed)
     if wanted.number is not None:
         query |= _with_number(wanted.number.strip())
     if wanted.sku is not None:
@@ -136,13 +160,18 @@ def _query(db: Db, wanted: Filter) -> Document:
         query["status"] = status_name(wanted.status)
     if wanted.store is not None:
         query["store"] = wanted.store
+    _between(query, wanted)
+    return query
+
+
+def _between(query: Document, wanted: Filter) -> None:
+    """Bound when the orders were made."""
     for operator, bound in (("$gte", wanted.since), ("$lte", wanted.until)):
         if isinstance(bound, datetime):
             _narrow(query, operator, bound)
         elif bound is not None:
             query.setdefault("day", {})[operator] = bound.isoformat()
             _narrow(query, operator, _widest(operator, bound))
-    return query
 
 
 def _with_number(number: str) -> Document:
@@ -200,6 +229,8 @@ def _cursor(db: Db, query: Document) -> Cursor[Document]:
 
 def _hint(query: Document) -> str | list[tuple[str, int]] | None:
     """The index to use where there is one right choice; None where several filters have to race."""
+    if "$and" in query:  # the rarer a word's beginning, the better its own index; else that of all orders
+        return None
     if "customer" in query:
         return [("customer", 1), *_NEWEST_FIRST]
     if query["deleted_at"] is not None:

@@ -33,6 +33,20 @@ def of_order(db: Db, order: str, providers: Mapping[str, Provider], moment: date
     return {"payments": queries.shown(db, payments), **_texts(balance(stored, payments, providers, moment))}
 
 
+def of_orders(
+    db: Db, orders: Iterable[str], providers: Mapping[str, Mapping[str, Provider]], moment: datetime
+) -> dict[str, Document]:
+    """`paid`, `owed` and `discrepancies` of these stored orders (by `_id`) at this moment, in three queries.
+    `providers` are those of each of their stores."""
+    keys = list(orders)
+    payments = queries.of_orders(db, keys)
+    found = cast("Iterable[Order]", db.orders.find({"_id": {"$in": keys}}, _READ))
+    return {
+        order["_id"]: _texts(balance(order, payments.get(order["_id"], ()), providers[order["store"]], moment))
+        for order in found
+    }
+
+
 def contradicting(
     db: Db,
     providers: Mapping[str, Mapping[str, Provider]],

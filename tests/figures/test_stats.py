@@ -26,7 +26,7 @@ from pos_api.database import client as database
 from pos_api.database.client import Db
 from pos_api.errors import Invalid
 from pos_api.figures import queries as stats
-from pos_api.figures import rollup
+from pos_api.figures import rollup, spending
 from pos_api.figures.measures import AMOUNTS
 from pos_api.orders import apply as orders
 from pos_api.orders.buckets import BUCKET_SIZE
@@ -429,7 +429,7 @@ def test_what_a_customer_has_spent_is_told_by_currency_less_refunds(app: Flask, 
     shop.outcome("order.created", order(2, line("A"), currency="EUR"))
     shop.outcome("order.created", order(3, line("A"), status="cancelled"))
 
-    assert stats.spent(db, "anna@example.se") == [
+    assert spending.spent(db, "anna@example.se") == [
         {"currency": "EUR", "orders_count": 1, "total_spent": D("12.50")},
         {"currency": "SEK", "orders_count": 1, "total_spent": D("10.00")},
     ]
@@ -921,6 +921,6 @@ def test_figures_count_an_order_and_not_its_sub_orders(app: Flask, db: Db) -> No
     figures = of(db)
     assert (figures["orders_count"], figures["num_items_sold"], figures["net_revenue"]) == (1, 2, D("20.00"))
     assert figures["by_status"] == [{"status": "processing", "orders_count": 1, "total": D("25.00")}]
-    assert [each["orders_count"] for each in stats.spent(db, "anna@example.se")] == [1]
+    assert [each["orders_count"] for each in spending.spent(db, "anna@example.se")] == [1]
     shop.outcome("order.updated", order(3, line("B"), parent_id=0, total="5.00", total_tax="1.00", modified=1))
     assert of(db)["orders_count"] == 2

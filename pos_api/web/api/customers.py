@@ -13,7 +13,7 @@ from pos_api.customers import presentation
 from pos_api.customers import queries as customers
 from pos_api.database.client import Document
 from pos_api.errors import NotFound
-from pos_api.figures import queries as stats
+from pos_api.figures import spending
 from pos_api.orders import queries as order_list
 from pos_api.payments.queries import with_tabs
 from pos_api.privacy import erase
@@ -144,10 +144,16 @@ class Erased(Schema):
 @blp.response(200, page_of(Customer))
 def list_customers(query: Document) -> Any:
     """List customers, who ordered last first."""
+    rows, info = page_of_customers(query)
+    return jsonify(success(rows, page=info))
+
+
+def page_of_customers(query: Document) -> tuple[list[Document], Document]:
+    """A page of the customers that a query asks for, and what it says of itself. Raises BadRequest."""
     after = pages.after(query["cursor"], datetime | None, str)
     found = customers.find(services().db, query.get("q"), query["limit"] + 1, after)
     rows, info = pages.page(found, query["limit"], lambda customer: (customer["last_order_at"], customer["_id"]))
-    return jsonify(success([presentation.customer(customer) for customer in rows], page=info))
+    return [presentation.customer(customer) for customer in rows], info
 
 
 @blp.get("/<path:customer>")
@@ -157,14 +163,17 @@ def list_customers(query: Document) -> Any:
 def get_customer(customer: str) -> Any:
     """One customer, by e-mail address, or by the shop's id as `store:#id` (the `#` as `%23`) or `id`; 409 names the
     candidates when several stores have that id."""
+    return jsonify(success(one_customer(customer)))
+
+
+def one_customer(customer: str) -> Document:
+    """One customer with what they have spent and their last orders. Raises NotFound, Conflict."""
     db = services().db
     found = customers.get(db, customer)
-    spent = stats.spent(db, found["_id"])
+    spent = spending.spent(db, found["_id"])
     orders = with_tabs(db, list(map(with_kind(), order_list.of_customer(db, found["_id"], LAST_ORDERS))))
     count = sum(each["orders_count"] for each in spent)
-    return jsonify(
-        success({**presentation.customer(found), "orders_count": count, "total_spent": spent, "orders": orders})
-    )
+    return {**presentation.customer(found), "orders_count": count, "total_spent": spent, "orders": orders}
 
 
 @blp.get("/<path:customer>/export")
@@ -173,7 +182,7 @@ def get_customer(customer: str) -> Any:
 @blp.response(200, reply(PersonExport))
 def export_customer(customer: str) -> Any:
     """Everything held about a person, by e-mail address or the shop's id: record, orders, deliveries."""
-    exported = person_export.export(services().db, services().stores, _key(customer))
+    exported = person_export.export(services().db, services().stores, key_of(customer))
     return jsonify(success(exported))
 
 
@@ -184,10 +193,10 @@ def export_customer(customer: str) -> Any:
 def erase_customer(customer: str) -> Any:
     """Erase a person everywhere, for good. Orders, stock and figures stay, without who it was. An e-mail address of
     whom nothing is held is remembered, too: what comes from before is not kept."""
-    return success(asdict(erase.person(services().db, services().stores.erasures, _key(customer))))
+    return success(asdict(erase.person(services().db, services().stores.erasures, key_of(customer))))
 
 
-def _key(text: str) -> str:
+def key_of(text: str) -> str:
     """The key of the customer whom a path names; an e-mail address may have no record. Raises NotFound, Conflict."""
     try:
         key: str = customers.get(services().db, text)["_id"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
@@ -311,18 +312,31 @@ def _shown() -> Callable[[Document], Document]:
 def list_orders(query: Document) -> Any:
     """List orders, newest first, a page at a time; all that match as one CSV file with `Accept: text/csv`. Viewers are
     not shown who bought."""
-    db, filters = services().db, wanted(query)
     if request.accept_mimetypes.best_match(["application/json", "text/csv"]) == "text/csv":
-        audit.record(db, "orders.exported", details=_audited(query))
-        lines = order_csv.write(map(_shown(), order_list.stream(db, filters)))
-        return Response(
-            lines, mimetype="text/csv", headers={"Content-Disposition": 'attachment; filename="orders.csv"'}
-        )
+        return orders_file(query)
+    rows, info = page_of_orders(query)
+    return jsonify(success(rows, page=info))  # as it is: going through the schema would take longer than the query
+
+
+def page_of_orders(query: Document, *, is_typed: bool = False) -> tuple[list[Document], Document]:
+    """A page of the orders that a query asks for, as they are shown to who makes the request, and what it says of
+    itself; with `is_typed` the last word looked for may be the beginning of one. Raises Invalid, BadRequest, Forbidden.
+    """
+    db, filters = services().db, wanted(query)
+    if is_typed:
+        filters = replace(filters, words=None, typed=filters.words)
     after = pages.after(query["cursor"], datetime, str)
     found = order_list.find(db, filters, query["limit"] + 1, after)
     rows, info = pages.page(found, query["limit"], lambda order: (order["created_at"], order["id"]))
-    shown = with_tabs(db, list(map(_shown(), rows)))
-    return jsonify(success(shown, page=info))  # as it is: going through the schema would take longer than the query
+    return with_tabs(db, list(map(_shown(), rows))), info
+
+
+def orders_file(query: Document) -> Response:
+    """All orders that a query asks for as a CSV file, which the audit records. Raises Invalid, Forbidden."""
+    db, filters = services().db, wanted(query)
+    audit.record(db, "orders.exported", details=_audited(query))
+    lines = order_csv.write(map(_shown(), order_list.stream(db, filters)))
+    return Response(lines, mimetype="text/csv", headers={"Content-Disposition": 'attachment; filename="orders.csv"'})
 
 
 @blp.get("/<string:order>")
@@ -332,6 +346,11 @@ def list_orders(query: Document) -> Any:
 def get_order(order: str) -> Any:
     """One order, by WooCommerce's id or as `store:id`; 409 names the candidates when several stores have that id.
     Viewers are not shown who bought. With its payments, what is paid and what is owed."""
+    return jsonify(success(one_order(order)))
+
+
+def one_order(order: str) -> Document:
+    """One order with all that is shown of it to who makes the request. Raises NotFound, Conflict."""
     db = services().db
     found = with_tabs(db, [_shown()(order_list.get(db, order))])
-    return jsonify(success(with_account(found[0])))
+    return with_account(found[0])

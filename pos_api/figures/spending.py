@@ -1,0 +1,49 @@
+"""What customers have spent, by currency, of the orders that count."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from pos_api.common.money import decimal
+from pos_api.database.client import Db, Document
+from pos_api.figures.measures import COUNTED
+
+
+def spent_by(db: Db, customers: Collection[str]) -> dict[str, list[Document]]:
+    """What each of these customers has spent, as `spent` has it, in one query; those without a counted order are
+    absent."""
+    found: dict[str, list[Document]] = {}
+    grouped = {"customer": "$customer", "currency": {"$ifNull": ["$currency", ""]}}
+    for each in db.orders.aggregate(_spending({"customer": {"$in": list(customers)}}, grouped)):
+        row = _spent(each, each["_id"]["currency"])
+        found.setdefault(each["_id"]["customer"], []).append(row)
+    return found
+
+
+def spent(db: Db, customer: str) -> list[Document]:
+    """What a customer has spent, by currency: `orders_count` of the counted orders, `total_spent` less refunds."""
+    found = db.orders.aggregate(_spending({"customer": customer}, {"$ifNull": ["$currency", ""]}))
+    return [_spent(each, each["_id"]) for each in found]
+
+
+def _spending(orders: Document, grouped: Document) -> list[Document]:
+    return [
+        {"$match": orders | COUNTED},
+        {
+            "$group": {
+                "_id": grouped,
+                "orders_count": {"$sum": 1},
+                "total": {"$sum": "$total"},
+                "refunded": {"$sum": {"$sum": "$refunds.amount"}},
+            }
+        },
+        {"$sort": {"_id": 1}},
+    ]
+
+
+def _spent(group: Document, currency: str) -> Document:
+    return {
+        "currency": currency,
+        "orders_count": group["orders_count"],
+        "total_spent": decimal(group["total"]) - decimal(group["refunded"]),
+    }
