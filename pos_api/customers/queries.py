@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
-from pos_api.common.text_search import wanted_contact_words
+from pos_api.common.text_search import starting_with, wanted_contact_words
 from pos_api.customers import collections, presentation
 from pos_api.customers.model import CustomerDocument
 from pos_api.database.client import Db
@@ -18,13 +18,18 @@ Position: TypeAlias = tuple[datetime | None, str]
 """Where a list stands: `last_order_at` and `_id` of its last customer."""
 
 
-def find(db: Db, words: str | None, limit: int, after: Position | None = None) -> list[CustomerDocument]:
+def find(
+    db: Db, words: str | None, limit: int, after: Position | None = None, *, is_typed: bool = False
+) -> list[CustomerDocument]:
     """Up to `limit` customers from `after` on, who ordered last first, those without an order at the end.
 
-    `words` are looked for in name, company, e-mail address and telephone number, each as a whole word.
+    `words` are looked for in name, company, e-mail address and telephone number, each as a whole word; where they are
+    still being typed, the last may be the beginning of one.
     """
     query: dict[str, Any] = {}
-    if words is not None:
+    if words is not None and is_typed:
+        query["$and"] = starting_with(words)
+    elif words is not None:
         query["search"] = {"$all": wanted_contact_words(words)}
     if after is not None:
         last_order_at, customer = after

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import chain, islice
+from itertools import chain
 
 from pymongo.cursor import Cursor
 
@@ -111,7 +111,8 @@ def warnings_of(db: Db, order: str) -> list[EventWarning]:
 
 def statuses(db: Db) -> list[str]:
     """The statuses that orders have, in their order: of very many the first ones. It reads one index entry for each."""
-    return sorted(islice(db.orders.distinct("status"), MOST_STATUSES))
+    each_once = [{"$sort": {"status": 1}}, {"$group": {"_id": "$status"}}, {"$limit": MOST_STATUSES}]
+    return sorted(each["_id"] for each in db.orders.aggregate(each_once, hint="status_1_created_at_-1__id_-1"))
 
 
 def with_id(order: str) -> Document:

@@ -148,10 +148,11 @@ def list_customers(query: Document) -> Any:
     return jsonify(success(rows, page=info))
 
 
-def page_of_customers(query: Document) -> tuple[list[Document], Document]:
-    """A page of the customers that a query asks for, and what it says of itself. Raises BadRequest."""
+def page_of_customers(query: Document, *, is_typed: bool = False) -> tuple[list[Document], Document]:
+    """A page of the customers that a query asks for, and what it says of itself; with `is_typed` the last word looked
+    for may be the beginning of one. Raises BadRequest."""
     after = pages.after(query["cursor"], datetime | None, str)
-    found = customers.find(services().db, query.get("q"), query["limit"] + 1, after)
+    found = customers.find(services().db, query.get("q"), query["limit"] + 1, after, is_typed=is_typed)
     rows, info = pages.page(found, query["limit"], lambda customer: (customer["last_order_at"], customer["_id"]))
     return [presentation.customer(customer) for customer in rows], info
 
@@ -194,6 +195,11 @@ def erase_customer(customer: str) -> Any:
     """Erase a person everywhere, for good. Orders, stock and figures stay, without who it was. An e-mail address of
     whom nothing is held is remembered, too: what comes from before is not kept."""
     return success(asdict(erase.person(services().db, services().stores.erasures, key_of(customer))))
+
+
+def other_addresses(customer: str) -> list[str]:
+    """With which the same account has ordered; they may be another person's."""
+    return customers.other_addresses(services().db, customer)
 
 
 def key_of(text: str) -> str:

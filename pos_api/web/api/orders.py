@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
@@ -247,14 +246,16 @@ class FullOrder(Order):
     discrepancies = fields.List(fields.Nested(PaymentDiscrepancy), required=True, metadata={"example": []})
 
 
-def wanted(query: Document) -> order_list.Filter:
-    """The filter that a query asks for. Viewers look for numbers only: what finds a person shows who bought what.
+def wanted(query: Document, *, is_typed: bool = False) -> order_list.Filter:
+    """The filter that a query asks for; `is_typed` says that the last word looked for may be still being written, so
+    that what begins with it is found too. Viewers look for numbers only: what finds a person shows who bought what.
 
     Raises Invalid, naming the parameter, and Forbidden.
     """
     personal = may_see_personal_data()
     if "customer" in query and not personal:
         raise Forbidden("To look for a customer takes the role manager.")
+    words = query.get("words")
     return order_list.Filter(
         status=query.get("status"),
         store=query.get("store"),
@@ -262,8 +263,9 @@ def wanted(query: Document) -> order_list.Filter:
         sku=query.get("sku"),
         since=_bound(query, "since", "from"),
         until=_bound(query, "until", "to"),
-        words=query.get("words") if personal else None,
-        number=None if personal else query.get("words"),
+        words=words if personal and not is_typed else None,
+        typed=words if personal and is_typed else None,
+        number=None if personal else words,
         deleted=query["deleted"],
     )
 
@@ -322,18 +324,17 @@ def page_of_orders(query: Document, *, is_typed: bool = False) -> tuple[list[Doc
     """A page of the orders that a query asks for, as they are shown to who makes the request, and what it says of
     itself; with `is_typed` the last word looked for may be the beginning of one. Raises Invalid, BadRequest, Forbidden.
     """
-    db, filters = services().db, wanted(query)
-    if is_typed:
-        filters = replace(filters, words=None, typed=filters.words)
+    db, filters = services().db, wanted(query, is_typed=is_typed)
     after = pages.after(query["cursor"], datetime, str)
     found = order_list.find(db, filters, query["limit"] + 1, after)
     rows, info = pages.page(found, query["limit"], lambda order: (order["created_at"], order["id"]))
     return with_tabs(db, list(map(_shown(), rows))), info
 
 
-def orders_file(query: Document) -> Response:
-    """All orders that a query asks for as a CSV file, which the audit records. Raises Invalid, Forbidden."""
-    db, filters = services().db, wanted(query)
+def orders_file(query: Document, *, is_typed: bool = False) -> Response:
+    """All orders that a query asks for as a CSV file, which the audit records; `is_typed` as for a page. Raises
+    Invalid, Forbidden."""
+    db, filters = services().db, wanted(query, is_typed=is_typed)
     audit.record(db, "orders.exported", details=_audited(query))
     lines = order_csv.write(map(_shown(), order_list.stream(db, filters)))
     return Response(lines, mimetype="text/csv", headers={"Content-Disposition": 'attachment; filename="orders.csv"'})

@@ -267,7 +267,7 @@ def _examined(query: Document) -> tuple[dict[str, dict[str, Provider]], dict[str
     stores = [store for store in services().stores.all() if query.get("store", store.id) == store.id]
     since, before = _bounds(query)
     bounds = {operator: bound for operator, bound in (("$gte", since), ("$lt", before)) if bound}
-    return {store.id: _providers(store) for store in stores if store.paid_by}, bounds
+    return {store.id: providers_of(store) for store in stores if store.paid_by}, bounds
 
 
 @blp.get("/<path:payment>")
@@ -281,11 +281,11 @@ def get_payment(payment: str) -> Any:
 
 def with_account(order: Document) -> Document:
     """An order as it is shown, with its payments, what is paid and owed of it, and where that does not fit."""
-    providers = _providers(services().stores.get(order["store"]))
+    providers = providers_of(services().stores.get(order["store"]))
     return order | account.of_order(services().db, order["id"], providers, now())
 
 
-def _providers(store: Store) -> dict[str, Provider]:
+def providers_of(store: Store) -> dict[str, Provider]:
     """The stores that take payments for this one, by their ids."""
     takers = [services().stores.get(name) for name in store.paid_by]
     return {each.id: Provider(each.kind, each.added_at) for each in takers}
