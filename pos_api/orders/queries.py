@@ -111,7 +111,7 @@ def warnings_of(db: Db, order: str) -> list[EventWarning]:
 
 def statuses(db: Db) -> list[str]:
     """The statuses that orders have, in their order: of very many the first ones. It reads one index entry for each."""
-    each_once = [{"$sort": {"status": 1}}, {"$group": {"_id": "$status"}}, {"$limit": MOST_STATUSES}]
+    each_once: list[Document] = [{"$sort": {"status": 1}}, {"$group": {"_id": "$status"}}, {"$limit": MOST_STATUSES}]
     return sorted(each["_id"] for each in db.orders.aggregate(each_once, hint="status_1_created_at_-1__id_-1"))
 
 

@@ -16,7 +16,6 @@ from pos_api.processing.faults import is_outage
 from pos_api.web.api import customers as api
 from pos_api.web.dashboard import lists, order_words
 from pos_api.web.dashboard.access import page
-from pos_api.web.dashboard.addresses import address_of
 from pos_api.web.dashboard.languages import _, ngettext
 from pos_api.web.dashboard.orders import accounts_of
 from pos_api.web.dashboard.pages import problem, render, timezone_of
@@ -54,7 +53,6 @@ def customer(customer: str) -> Any:
         stores=lists.store_names(),
         timezone_of=timezone_of,
         words=order_words,
-        address_of=address_of,
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from flask import current_app, request, url_for
+from flask import request, url_for
 from marshmallow import EXCLUDE, Schema, ValidationError
 
 from pos_api.database.client import Document
@@ -74,6 +74,4 @@ def store_names() -> dict[str, str]:
 
 def order_url(order: str) -> str:
     """The page of an order, by its `store:id`."""
-    if "dashboard.orders.order" not in current_app.view_functions:
-        return url_for("dashboard.orders.index", q=order)
     return url_for("dashboard.orders.order", order=order)

@@ -32,11 +32,12 @@ def orders(shop: Shop, db: Db) -> None:
     """Three orders of Anna's and Eva's; the third sold something that is not known here."""
     stock_up(db, A=10)
     eva = {"first_name": "Eva", "last_name": "Ek", "email": "eva@example.se"}
-    for number, more in {
+    said: dict[int, dict[str, Any]] = {
         1: {"status": "completed", "date_paid_gmt": "2026-11-20T12:00:00"},
         2: {"billing": eva},
         3: {"line_items": [{"id": 1, **line("NEW", 2), "name": "New tea"}]},
-    }.items():
+    }
+    for number, more in said.items():
         created = {"date_created_gmt": f"2026-11-2{number}T12:00:00"}
         shop.outcome("order.created", order(number, line("A", 2)) | created | more)
 

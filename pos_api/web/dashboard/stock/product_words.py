@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from flask import url_for
-from werkzeug.routing import BuildError
-
 from pos_api.catalogue.model import ProductDocument, owning_store
 from pos_api.database.client import Document
 from pos_api.stores.model import DEFAULT
+from pos_api.web.dashboard import lists
 from pos_api.web.dashboard.languages import _
 from pos_api.web.services import services
 
@@ -52,12 +50,7 @@ def what_to_do(outcome: str) -> str:
 
 def order_url(order: str | None) -> str | None:
     """The address of an order's page."""
-    if order is None:
-        return None
-    try:
-        return url_for("dashboard.orders.order", order_id=order)
-    except BuildError:
-        return None
+    return None if order is None else lists.order_url(order)
 
 
 def currency_of(product: ProductDocument) -> str:
