@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from pos_api.common.warning_messages import EventWarning, from_stored
 from pos_api.database.client import Db, Document
 from pos_api.inbox import queries as inbox
 from pos_api.inbox.model import StoredEntry, full_reason
 from pos_api.payments.queries import of_order
 from pos_api.stock.model import person_of
+from pos_api.web.dashboard.warning_words import in_words
 
 MOST = 200
 """So many events are shown, the newest."""
@@ -44,7 +44,7 @@ class Event:
     entry: StoredEntry | None = None
     person: str | None = None
     reason: str | None = None
-    warnings: tuple[EventWarning, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def events_behind(db: Db, order: Document) -> list[Event]:
@@ -89,5 +89,5 @@ def _of_entry(entry: StoredEntry, changed: Changed) -> Event:
         changed=changed,
         entry=entry,
         reason=full_reason(entry.get("reason"), entry.get("details")),
-        warnings=tuple(from_stored(entry.get("warnings", ()))),
+        warnings=tuple(in_words(entry.get("warnings", ()))),
     )

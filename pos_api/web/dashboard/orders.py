@@ -21,7 +21,7 @@ from pos_api.web.dashboard.access import page
 from pos_api.web.dashboard.addresses import address_of
 from pos_api.web.dashboard.order_events import events_behind
 from pos_api.web.dashboard.pages import render, timezone_of
-from pos_api.web.dashboard.warning_words import in_words
+from pos_api.web.dashboard.warning_advice import advice
 from pos_api.web.services import services
 
 blp = Blueprint("orders", __name__)
@@ -70,10 +70,9 @@ def order(order: str) -> Any:
         order=found,
         zone=timezone_of(found["store"]),
         sees_customers=sees_customers,
-        warnings=[in_words(each, found["store"]) for each in queries.warnings_of(db, found["id"])],
+        warnings=[advice(each, found["store"]) for each in queries.warnings_of(db, found["id"])],
         suborders=queries.suborders(db, found["id"], _MOST_SUBORDERS),
         events=events_behind(db, found) if sees_customers else [],
-        in_words=in_words,
         contradiction=payment_words.contradiction,
         payment_statuses=payment_words.statuses(),
         payment_changes=payment_words.changes(),
