@@ -52,9 +52,9 @@ def begin(db: Db, user: User, address: str, agent: str) -> str:
     return identifier
 
 
-def find(db: Db, identifier: str) -> Session | None:
-    """The session of this id, which is used now; None where there is none any more, or its user was removed or has
-    another password or role since."""
+def find(db: Db, identifier: str, *, is_use: bool = True) -> Session | None:
+    """The session of this id, which is used now, unless it is only looked at; None where there is none any more, or its
+    user was removed or has another password or role since."""
     moment = now()
     stored = db.staff_sessions.find_one({"_id": _key(identifier), "expires_at": {"$gt": moment}})
     if stored is None:
@@ -63,7 +63,7 @@ def find(db: Db, identifier: str) -> Session | None:
     if found is None or str(found.get("version", "")) != stored["user_version"]:
         db.staff_sessions.delete_one({"_id": stored["_id"]})
         return None
-    if moment - stored["used_at"] >= _USED_EVERY:
+    if is_use and moment - stored["used_at"] >= _USED_EVERY:
         expires_at = min(moment + IDLE_LIMIT, stored["created_at"] + ABSOLUTE_LIMIT)
         used = {"used_at": moment, "expires_at": expires_at}
         db.staff_sessions.update_one({"_id": stored["_id"]}, {"$set": used})

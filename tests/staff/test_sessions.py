@@ -53,6 +53,9 @@ def test_a_session_ends_when_it_is_not_used_and_at_last_however_much_it_is(db: D
     identifier, moment = begin(db, anna), now()
     almost = moment - sessions.ABSOLUTE_LIMIT + timedelta(hours=1)
     db.staff_sessions.update_one({}, {"$set": {"created_at": almost, "used_at": moment - timedelta(hours=2)}})
+    assert sessions.find(db, identifier, is_use=False)
+    [stored] = db.staff_sessions.find()
+    assert stored["used_at"] == moment - timedelta(hours=2), "what a page asks for by itself is no use"
     assert sessions.find(db, identifier)
     [stored] = db.staff_sessions.find()
     assert stored["expires_at"] == almost + sessions.ABSOLUTE_LIMIT, "not eight hours from now"

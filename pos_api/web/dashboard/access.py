@@ -30,14 +30,15 @@ _ID = "id"
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
 
-def page(role: str = "viewer") -> Callable[[View], View]:
+def page(role: str = "viewer", *, by_itself: bool = False) -> Callable[[View], View]:
     """Only for staff of this role or a higher one who have signed in. Others are led to sign in, and then back. Put it
-    first under the route. What a request changed is on disk before it is answered."""
+    first under the route. What a request changed is on disk before it is answered. What a page asks for `by_itself`,
+    without anybody who does something, does not keep its session alive."""
 
     def decorate(view: View) -> View:
         @wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> Any:
-            if not _authenticate():
+            if not _authenticate(is_use=not by_itself):
                 return _to_sign_in()
             if not current_user().may(role):
                 raise Forbidden(_("Your role does not allow this. An admin can give you another one."))
@@ -107,9 +108,9 @@ def own_path(target: str | None) -> str | None:
     return None if parts.scheme or parts.netloc else target
 
 
-def _authenticate() -> bool:
+def _authenticate(*, is_use: bool = True) -> bool:
     identifier = session.get(_ID)
-    found = sessions.find(services().db, identifier) if isinstance(identifier, str) else None
+    found = sessions.find(services().db, identifier, is_use=is_use) if isinstance(identifier, str) else None
     if found is None:
         session.pop(_ID, None)
         return False

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from bson import Decimal128
 from flask import Flask
 from flask.testing import FlaskClient
 from playwright.sync_api import Page, expect
@@ -17,8 +18,11 @@ from playwright.sync_api import Page, expect
 from pos_api.common.time import now
 from pos_api.database.client import Db
 from pos_api.figures.day_so_far import DayFigures, of_day
+from pos_api.figures.outage_detection import OrderGap
 from pos_api.figures.queries import figures
+from pos_api.stores.model import Store
 from pos_api.web.dashboard.today import comparison, live
+from pos_api.web.dashboard.today.attention import _silence
 from pos_api.web.dashboard.today.day import Days
 from pos_api.web.dashboard.today.shown import Variant
 from tests.factories import API_KEY, PATH, Shop, line, order, stock_up
@@ -137,6 +141,69 @@ def test_what_needs_a_look_is_a_number_and_a_link(
     link = '<a href="/inbox">1 delivery of a sender could not be used.'
     assert (link in page) == (role == "manager"), "viewers are shown no inbox"
     assert ("The subscription Till was switched off" in page) == (role == "manager")
+
+
+@pytest.mark.parametrize("language", ["en", "sv"])
+def test_all_that_may_need_a_look_is_said(
+    app: Flask, as_role: Callable[[str], FlaskClient], db: Db, shop: Shop, language: str
+) -> None:
+    long_ago = now() - timedelta(hours=30)
+    shop.outcome("order.created", sale(1, long_ago))
+    url = {"url": "https://a.example/x", "description": ""}
+    db.webhook_subscriptions.insert_many(
+        [
+            {"_id": "sub_1", "active": True, "failing_since": long_ago, "failing_confirmed_at": now(), **url},
+            {"_id": "sub_2", "active": False, "disabled_at": now(), **url},
+        ]
+    )
+    db.webhook_deliveries.insert_one({"_id": "d", "subscription": "sub_1", "state": "failed", "created_at": now()})
+    report = {"in_step": False, "problem": None, "orders": [{"order": "default:1"}, {"repair": "updated"}]}
+    db.comparisons.insert_one({"_id": "default", "report": report})
+    db.stock_sync.insert_one({"_id": "default", "on": True})
+    db.stock_movements.insert_one(
+        {"_id": "m", "sku": "MUG", "seq": 9, "at": long_ago, "unsent": [{"store": "default"}]}
+    )
+    db.stock_refusals.insert_one({"_id": "default:MUG", "store": "default", "at": now()})
+    db.payments.insert_one({"_id": "default:p", "order": None, "listed_at": now()})
+    db.cash_sessions.insert_one(_session_with_a_difference())
+    db.accounting_closings.insert_one(
+        {"_id": "c", "store": "default", "day": (long_ago - timedelta(days=9)).date().isoformat()}
+    )
+    yesterday = (now() - timedelta(days=1)).date().isoformat()
+    db.accounting_sources.insert_one({"_id": "s", "store": "default", "open": [f"{yesterday}:SEK"], "refused": "why"})
+    admin = as_role("admin")
+    page = admin.get("/", headers={"Accept-Language": language}).text
+    links = re.findall(r'<li class="notice \w+"><a href="([^"]+)">([^<]+)</a>', page)
+    expected = ["/deliveries"] * 3 + ["/settings/store/default"] + ["/stock/sync/default"] * 2
+    expected += ["/payments?order=none", "/cash-sessions"] + ["/books"] * 2
+    assert sorted(link for link, _ in links) == sorted(expected)
+    assert all(re.search(r"\d", text) for _, text in links), "each has a number, or since when it is so"
+
+
+def _session_with_a_difference() -> dict[str, Any]:
+    """A cash session in which 5.00 is missing."""
+    opened = now() - timedelta(hours=9)
+    return {
+        "_id": "default:1",
+        "store": "default",
+        "external_id": "1",
+        "sequence": 1,
+        "currency": "SEK",
+        "opened_at": opened,
+        "closed_at": now() - timedelta(hours=1),
+        "listed_at": opened,
+        "opening_cash": Decimal128("100.00"),
+        "counted_cash": Decimal128("95.00"),
+    }
+
+
+def test_a_silent_store_is_named(app: Flask) -> None:
+    gap = OrderGap(datetime.fromisoformat("2026-11-22T06:30:00+00:00"), 12.4, 3.0)
+    with app.test_request_context(headers={"Accept-Language": "en-GB"}):
+        found = _silence(Store("bar", "The bar", "", timezone="Europe/Stockholm"), gap)
+        assert found.text() == (
+            "Nothing has come from The bar since 22 Nov 2026, 07:30:00; usually it sends 12 orders in such a time."
+        )
 
 
 def test_the_stream_has_what_the_page_does_not_show_yet(as_role: Callable[[str], FlaskClient], shop: Shop) -> None:

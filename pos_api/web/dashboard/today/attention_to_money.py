@@ -61,7 +61,7 @@ def _providers(stores: Stores, store: Store) -> dict[str, Provider]:
 
 
 def _without_order(db: Db, at: datetime) -> Iterator[Finding]:
-    query = {"order": None, "listed_at": {"$gte": at - _RECENT}}
+    query = {"order": None, "listed_at": {"$gte": at - _RECENT}, "settles_debt": {"$ne": True}}  # a debt has no order
     count = db.payments.count_documents(query, hint="order_1_listed_at_-1__id_-1", limit=MOST_COUNTED + 1)
     if count:
         yield Finding(

@@ -27,7 +27,7 @@ def index() -> Any:
 
 
 @blp.get("/live")
-@page("viewer")
+@page("viewer", by_itself=True)
 def live() -> Any:
     """The parts of the page that change, as Server-Sent Events, each time that they do."""
     variant = Variant.of_request(request.args.get("store") or None)
