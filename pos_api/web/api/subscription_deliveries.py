@@ -13,6 +13,7 @@ from pos_api.database.client import Document
 from pos_api.errors import Conflict
 from pos_api.outbox import presentation, queries, redelivery, subscriptions
 from pos_api.outbox.ping import ping
+from pos_api.outbox.redelivery import Replayed
 from pos_api.staff import audit
 from pos_api.stores.api_keys import SUBSCRIPTIONS
 from pos_api.web.api import pages
@@ -101,12 +102,7 @@ def list_deliveries(query: Document, subscription: str) -> Any:
 @blp.response(200, reply(WholeDelivery))
 def get_delivery(subscription: str, delivery: str) -> Any:
     """One delivery with its attempts: what was sent, and what came back. The subscription's own headers are masked."""
-    db = services().db
-    subscriptions.get(db, subscription)
-    found = queries.get_delivery(db, subscription, delivery)
-    event = queries.event_of(db, found)
-    attempts = [presentation.attempt(made, event) for made in found["log"]]
-    return success({**presentation.delivery(found), "attempts": attempts})
+    return success(whole_delivery(subscription, delivery))
 
 
 @blp.post("/deliveries/<path:delivery>/resend")
@@ -116,11 +112,7 @@ def get_delivery(subscription: str, delivery: str) -> Any:
 def resend(subscription: str, delivery: str) -> Any:
     """Send one event again, whatever became of its delivery, with all attempts. 404: there is no such delivery, or its
     event is no longer kept."""
-    db = services().db
-    subscriptions.get(db, subscription)
-    found = queries.get_delivery(db, subscription, delivery)
-    with audit.act(db, "webhook.resent", target=subscription, details={"event": found["event"]}):
-        redelivery.resend(db, found["_id"])
+    send_once_more(subscription, delivery)
     return success({"resent": 1})
 
 
@@ -133,12 +125,8 @@ def replay(given: Document, subscription: str) -> Any:
     """Send the events of a time again that it is for: those that never got through, or all, also those from before
     there was this subscription. They are sent at once, in their order. Where that time has more than 10,000 events
     (of any type), only those before the `since` that is answered are: send it again with that `since`."""
-    db = services().db
     since, until = first_moment(given["since"]), last_moment(given["until"])
-    asked = {"since": since, "until": until, "missing": given["missing"]}
-    with audit.act(db, "webhook.replayed", target=subscription, details=asked) as details:
-        replayed = redelivery.replay(db, subscription, since, until, missing=given["missing"])
-        details |= {"resent": replayed.resent, "left_from": replayed.left_from}
+    replayed = replay_events(subscription, since, until, missing=given["missing"])
     left_from = replayed.left_from
     return success({"resent": replayed.resent, "more": left_from is not None, "since": left_from})
 
@@ -150,6 +138,39 @@ def replay(given: Document, subscription: str) -> Any:
 def test(subscription: str) -> Any:
     """Send a `ping` now, whether it is active or not, and answer with what came back within 15 seconds. It is not sent
     again. 409: its secret can't be read."""
+    return success(sent_test(subscription))
+
+
+def whole_delivery(subscription: str, delivery: str) -> Document:
+    """One delivery with its attempts, as it is shown. Raises NotFound."""
+    db = services().db
+    subscriptions.get(db, subscription)
+    found = queries.get_delivery(db, subscription, delivery)
+    event = queries.event_of(db, found)
+    return {**presentation.delivery(found), "attempts": [presentation.attempt(made, event) for made in found["log"]]}
+
+
+def send_once_more(subscription: str, delivery: str) -> None:
+    """Send one event again; see `redelivery.resend`. Raises NotFound."""
+    db = services().db
+    subscriptions.get(db, subscription)
+    found = queries.get_delivery(db, subscription, delivery)
+    with audit.act(db, "webhook.resent", target=subscription, details={"event": found["event"]}):
+        redelivery.resend(db, found["_id"])
+
+
+def replay_events(subscription: str, since: datetime | None, until: datetime | None, *, missing: bool) -> Replayed:
+    """Send the events of a time again; see `redelivery.replay`. Raises NotFound."""
+    asked = {"since": since, "until": until, "missing": missing}
+    with audit.act(services().db, "webhook.replayed", target=subscription, details=asked) as details:
+        replayed = redelivery.replay(services().db, subscription, since, until, missing=missing)
+        details |= {"resent": replayed.resent, "left_from": replayed.left_from}
+    return replayed
+
+
+def sent_test(subscription: str) -> Document:
+    """Send a `ping` now; returns the attempt, as it is shown. Raises NotFound, and Conflict where the secret can't be
+    read."""
     db = services().db
     found = subscriptions.get(db, subscription)
     audit.record(db, "webhook.tested", target=subscription)
@@ -157,4 +178,4 @@ def test(subscription: str) -> Any:
         made = ping(services().config, found)
     except InvalidToken:
         raise Conflict(subscriptions.CANT_BE_READ) from None
-    return success(presentation.attempt(made, None))
+    return presentation.attempt(made, None)

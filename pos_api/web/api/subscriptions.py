@@ -44,11 +44,7 @@ blp = Blueprint("subscriptions", __name__, url_prefix=PATH, description="Subscri
 def subscribe(given: Document, header: Document) -> Any:
     """Subscribe to events: from this answer on, all that are asked for are sent. The secret is shown this once. 409:
     the Idempotency-Key was used with other settings."""
-    secret = given.pop("secret")
-    _check_stores(given)
-    made = subscriptions.create(services().db, services().config, given, secret=secret, idempotency_key=header["key"])
-    recently_read.wait_until_known()
-    return success(_with_secret(made))
+    return success(_with_secret(made(given, header["key"])))
 
 
 @blp.get("")
@@ -73,14 +69,6 @@ def get_subscription(subscription: str) -> Any:
     return success(shown(subscriptions.get(services().db, subscription)))
 
 
-def _change(given: Document, subscription: str) -> Any:
-    _check_stores(given)
-    changed = subscriptions.change(services().db, services().config, subscription, given)
-    if "events" in given or "stores" in given:
-        recently_read.wait_until_known()
-    return success(shown(changed))
-
-
 @blp.patch("/<subscription>")
 @staff("manager", scope=SUBSCRIPTIONS)
 @fails_with(404, 409)
@@ -89,7 +77,7 @@ def _change(given: Document, subscription: str) -> Any:
 def change_subscription(given: Document, subscription: str) -> Any:
     """Change settings of a subscription; what is left out stays as it is. Made active again, it goes on where it
     stopped. The secret is changed by `rotate-secret`."""
-    return _change(given, subscription)
+    return success(shown(changed(given, subscription)))
 
 
 @blp.put("/<subscription>")
@@ -99,7 +87,7 @@ def change_subscription(given: Document, subscription: str) -> Any:
 @blp.response(200, reply(Subscription))
 def put_subscription(given: Document, subscription: str) -> Any:
     """The same as `PATCH`, for clients that only know `PUT`: what is left out stays as it is here, too."""
-    return _change(given, subscription)
+    return success(shown(changed(given, subscription)))
 
 
 @blp.delete("/<subscription>")
@@ -135,6 +123,26 @@ def resume(subscription: str) -> Any:
 def shown(stored: StoredSubscription) -> Document:
     """A subscription as it is shown, with its health."""
     return presentation.subscription(stored, queries.backlog(services().db, stored["_id"]), now())
+
+
+def made(given: Document, idempotency_key: str = "") -> WithSecret:
+    """Add a subscription, by what `NewSubscription` has read; see `subscriptions.create`."""
+    secret = given.pop("secret")
+    _check_stores(given)
+    added = subscriptions.create(
+        services().db, services().config, given, secret=secret, idempotency_key=idempotency_key
+    )
+    recently_read.wait_until_known()
+    return added
+
+
+def changed(given: Document, subscription: str) -> StoredSubscription:
+    """Change a subscription, by what `SubscriptionChange` has read; see `subscriptions.change`."""
+    _check_stores(given)
+    after = subscriptions.change(services().db, services().config, subscription, given)
+    if "events" in given or "stores" in given:
+        recently_read.wait_until_known()
+    return after
 
 
 def _check_stores(given: Document) -> None:
