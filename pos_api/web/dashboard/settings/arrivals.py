@@ -24,7 +24,7 @@ _REFUSED_WITHIN = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A delivery that came: `state` is what became of it in words, `tone` how that is coloured."""
+    """A delivery that came: `state` is what became of it in words, `tone` how that is coloured, `href` its page."""
 
     at: datetime
     topic: str
@@ -32,7 +32,7 @@ class Arrival:
     state: str
     tone: str
     reason: str
-    href: str | None
+    href: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +81,8 @@ def arrivals_of(store: Store) -> Arrivals:
 def _arrival(entry: StoredEntry) -> Arrival:
     state, tone = _state(entry)
     reason = full_reason(entry.get("reason"), entry.get("details")) or ""
-    seen = url_for("dashboard.inbox.index") if tone == "bad" else None
-    return Arrival(entry["received_at"], entry["topic"], entry["resource_id"], state, tone, reason, seen)
+    href = url_for("dashboard.inbox.entry", key=entry["_id"])
+    return Arrival(entry["received_at"], entry["topic"], entry["resource_id"], state, tone, reason, href)
 
 
 def _state(entry: StoredEntry) -> tuple[str, str]:
