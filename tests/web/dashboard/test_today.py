@@ -43,8 +43,10 @@ def test_a_new_installation_says_what_to_do_until_the_first_order_is_here(
     assert "Waiting for the first order" in admin.get("/").text
     assert "Stores and how to connect them" in admin.get("/").text
     assert "Ask an administrator" in viewer.get("/").text
-    shop.outcome("order.created", sale(1, now()))
-    assert "Waiting for the first order" not in admin.get("/").text
+    shop.outcome("order.created", sale(1, now(), status="pending"))
+    page = admin.get("/").text
+    assert "Waiting for the first order" not in page
+    assert '<a href="/orders/default:1">The latest order, 1, has arrived (Waiting for payment). It' in page
 
 
 def test_today_is_compared_with_the_same_weekday_up_to_the_same_time(app: Flask, db: Db, shop: Shop) -> None:

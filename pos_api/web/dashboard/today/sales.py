@@ -34,6 +34,16 @@ def latest(db: Db, store: str | None, *, with_names: bool) -> list[Document]:
     return [_shown(each) for each in found]
 
 
+def latest_order(db: Db, store: str | None) -> Document | None:
+    """The latest order of all stores or one, whether it is a sale or not: its `id`, `number` and `status`."""
+    query: Document = {"deleted_at": None} if store is None else {"deleted_at": None, "store": store}
+    fields = {"order_id": 1, "number": 1, "status": 1}
+    found = db.orders.find_one(query, fields, sort=[("created_at", -1), ("_id", -1)])
+    if found is None:
+        return None
+    return {"id": found["_id"], "number": found.get("number") or str(found["order_id"]), "status": found["status"]}
+
+
 def _shown(order: Document) -> Document:
     billing = order.get("billing", {})
     name = " ".join(filter(None, (billing.get("first_name"), billing.get("last_name"))))

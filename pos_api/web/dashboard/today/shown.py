@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, cast
-from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from babel import Locale
@@ -23,7 +22,7 @@ from pos_api.figures.day_so_far import HOURS, DayFigures
 from pos_api.staff.principals import Principal
 from pos_api.stores.model import Store
 from pos_api.stores.registry import Stores
-from pos_api.web.dashboard import languages
+from pos_api.web.dashboard import languages, order_words
 from pos_api.web.dashboard.access import current_user
 from pos_api.web.dashboard.languages import _, ngettext
 from pos_api.web.dashboard.today import comparison, sales
@@ -80,7 +79,12 @@ class Shown:
             return {**found, "is_new": True, "stores": stores, "sales": [], "days": []}
         moment = now()
         latest = self._latest(services_, variant, newest)
-        found |= {"is_new": False, "sales": [_sale(each, services_.stores, moment) for each in latest]}
+        no_sale = None if latest else sales.latest_order(services_.db, variant.store)
+        found |= {
+            "is_new": False,
+            "sales": [_sale(each, services_.stores, moment) for each in latest],
+            "no_sale": no_sale and _no_sale(no_sale),
+        }
         return found | _of_day(self._days.at(services_.db, stores, moment), stores, moment)
 
     def _latest(self, services_: Services, variant: Variant, newest: Hashable) -> list[Document]:
@@ -113,13 +117,23 @@ def _sale(sale: Document, stores: Stores, moment: datetime) -> dict[str, Any]:
     local_day = store.local_day(sale["at"])
     is_today = local_day == store.local_day(moment)
     items = ngettext("%(count)s item", "%(count)s items", sale["items"], count=languages.number(sale["items"]))
-    about = (store.name if len(stores.all()) > 1 else "", items, sale["buyer"])
+    paid_back = order_words.status(sale["status"]) if "refunded" in sale["status"] else ""
+    about = (store.name if len(stores.all()) > 1 else "", items, sale["buyer"], paid_back)
     return {
         **{name: sale[name] for name in ("id", "number", "total", "currency")},
         "when": languages.clock(sale["at"], store.timezone) if is_today else languages.day(local_day),
         "about": " \N{MIDDLE DOT} ".join(filter(None, about)),
-        "url": f"{url_for('dashboard.orders.index')}/{quote(sale['id'], safe=':')}",
+        "url": _order_url(sale["id"]),
     }
+
+
+def _no_sale(order: Document) -> dict[str, Any]:
+    """An order that is no sale, as it is shown where there is none."""
+    return {"number": order["number"], "status": order_words.status(order["status"]), "url": _order_url(order["id"])}
+
+
+def _order_url(order: str) -> str:
+    return url_for("dashboard.orders.order", order=order)
 
 
 def _of_day(day: Day, stores: list[Store], moment: datetime) -> dict[str, Any]:
