@@ -26,7 +26,7 @@ from pos_api.database import client as database
 from pos_api.database.client import Db
 from pos_api.errors import Invalid
 from pos_api.figures import queries as stats
-from pos_api.figures import rollup, spending
+from pos_api.figures import rollup, spans, spending
 from pos_api.figures.measures import AMOUNTS
 from pos_api.orders import apply as orders
 from pos_api.orders.buckets import BUCKET_SIZE
@@ -778,7 +778,7 @@ def test_sums_of_a_month_are_not_replaced_by_older_ones(app: Flask, db: Db) -> N
     month = db.rollup_spans.find_one({"_id": "default:2026-11"})
     assert month is not None
 
-    stats._sum_up(db, month["_id"], [], month["version"] - 1)
+    spans._sum_up(db, month["_id"], [], month["version"] - 1)
 
     assert db.rollup_spans.find_one({"_id": month["_id"]}) == month
 

@@ -9,6 +9,7 @@ from marshmallow import Schema, fields, validate
 
 from pos_api.common.currencies import LONGEST_CODE
 from pos_api.figures import queries as stats
+from pos_api.figures.spans import MOST_GROUPS
 from pos_api.stores.api_keys import READ
 from pos_api.web.api.access import staff
 from pos_api.web.api.blueprint import Blueprint
@@ -131,7 +132,7 @@ class StoreSales(Schema):
     total_sales = Money(required=True, metadata={"example": "825.41"})
 
 
-_GROUPS = {"description": f"The {stats.MOST_GROUPS:,} largest; where there are more, the last row adds up the others."}
+_GROUPS = {"description": f"The {MOST_GROUPS:,} largest; where there are more, the last row adds up the others."}
 
 
 class CurrencyFigures(Figures):

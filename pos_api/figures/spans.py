@@ -1,0 +1,121 @@
+"""Rollups of days, ten days, months and years of a store: which make up a range, and what they add up to."""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from collections import defaultdict
+from datetime import date
+from typing import TypeAlias
+
+from pymongo import UpdateOne
+
+from pos_api.catalogue import queries as catalogue
+from pos_api.common.money import decimal
+from pos_api.common.quantity import whole
+from pos_api.database.client import Db, Document
+from pos_api.figures.measures import NOTHING, OTHERS, PRODUCT, limit_rows, total
+from pos_api.figures.writes import write_newer
+
+MOST_GROUPS = 1_000
+"""So many statuses, tax rates and payment methods are listed by themselves."""
+
+Rows: TypeAlias = dict[str, list[Document]]
+"""What rows are of, and the rows."""
+
+_SPANS = (len("2026"), len("2026-11"), len("2026-11-2"), len("2026-11-22"))
+"""A year, a month, ten days of it (so that one changed day takes few others to sum its month anew), a day."""
+
+
+def parts_of(db: Db, days: list[Document], since: date, until: date) -> list[str]:
+    """The `_id`s in `rollup_spans` that make up these days: years and months that lie within these dates, else days."""
+    tokens = {day["_id"]: day["token"] for day in days}
+    parts: dict[str, list[str]] = defaultdict(list)
+    for day in tokens:
+        store, _, name = day.rpartition(":")
+        whole_ones = (name[:length] for length in _SPANS[:2] if _is_whole(name[:length], since, until))
+        parts[f"{store}:{next(whole_ones, name)}"].append(day)
+    _bring_up_to_date(db, parts, tokens)
+    return list(parts)
+
+
+def _is_whole(span: str, since: date, until: date) -> bool:
+    year, first, last = int(span[:4]), int(span[5:] or 1), int(span[5:] or 12)
+    return since <= date(year, first, 1) and date(year, last, monthrange(year, last)[1]) <= until
+
+
+def _bring_up_to_date(db: Db, spans: dict[str, list[str]], tokens: dict[str, int]) -> None:
+    """Sum anew the spans that are not of the version of their days; before that, what they are made of.
+
+    A version is the sum of the days' fencing tokens, read before their rollups. Tokens only grow, so one day summed
+    anew makes it a greater one, and what a slower process has summed does not replace it.
+    """
+    versions = {span: sum(tokens[day] for day in days) for span, days in spans.items() if span not in tokens}
+    known = {
+        each["_id"]: each["version"] for each in db.rollup_spans.find({"_id": {"$in": list(versions)}}, {"version": 1})
+    }
+    for span, version in versions.items():
+        if known.get(span) == version:
+            continue
+        store, _, name = span.rpartition(":")
+        length = _SPANS[_SPANS.index(len(name)) + 1]
+        smaller: dict[str, list[str]] = defaultdict(list)
+        for day in spans[span]:
+            smaller[day[: len(store) + 1 + length]].append(day)
+        if length < _SPANS[-1]:
+            _bring_up_to_date(db, smaller, tokens)
+        _sum_up(db, span, list(smaller), version)
+
+
+def _sum_up(db: Db, span: str, parts: list[str], version: int) -> None:
+    by_currency: dict[str, list[Document]] = defaultdict(list)
+    for row in db.rollup_spans.aggregate(total({"_id": {"$in": parts}}, {})):
+        key = row.pop("_id")
+        by_currency[key["currency"]].append({"of": key["of"], "key": key["key"], **row})
+    limited = limit_rows(list(by_currency.values()))
+    rollups = [{"currency": currency, "rows": rows} for currency, rows in zip(by_currency, limited, strict=True)]
+    older = {"_id": span, "version": {"$lt": version}}
+    write_newer(db.rollup_spans, [UpdateOne(older, {"$set": {"version": version, "rollups": rollups}}, upsert=True)])
+
+
+def rows_of(db: Db, parts: list[str], currency: str | None, products: int) -> dict[str, Rows]:
+    """What these parts add up to, by currency; of the products, so many of those of most units sold, under the SKU they
+    have now."""
+    most = {"$cond": [{"$eq": ["$of", PRODUCT]}, products, MOST_GROUPS]}
+    best_first = {"count": -1, "amount": -1, "_id.key": 1}
+    largest = {
+        "_id": {"currency": "$_id.currency", "of": "$_id.of"},
+        "rows": {"$topN": {"n": most, "sortBy": best_first, "output": "$$ROOT"}},
+        "number": {"$sum": 1},
+        "count": {"$sum": "$count"},
+        "amount": {"$sum": "$amount"},
+    }
+    summed = total({"_id": {"$in": parts}}, {} if currency is None else {"rollups.currency": currency})
+    rows: dict[str, Rows] = defaultdict(lambda: defaultdict(list))
+    for group in db.rollup_spans.aggregate([*summed, {"$group": largest}]):
+        of = group["_id"]["of"]
+        found = [{**row, "key": row["_id"]["key"], "amount": decimal(row["amount"])} for row in group["rows"]]
+        if of != PRODUCT:
+            found = _with_rest(group, sorted(found, key=_by_key))
+        rows[group["_id"]["currency"]][of] = found
+    best = [row for of_currency in rows.values() for row in of_currency[PRODUCT]]
+    renamed = catalogue.current_skus(db, [row["key"][0] for row in best])
+    for row in best:
+        row["key"][0] = renamed.get(row["key"][0], row["key"][0])
+    return rows
+
+
+def _by_key(row: Document) -> list[tuple[bool, int | str]]:
+    """The order of keys, numbers before texts: a rate's id may be either."""
+    key = row["key"] if isinstance(row["key"], list) else [row["key"]]
+    return [(isinstance(part, str), part) for part in key]
+
+
+def _with_rest(group: Document, shown: list[Document]) -> list[Document]:
+    """These rows of a group, and what all its others add up to as one row, which may be among these already."""
+    if group["number"] == len(shown):
+        return shown
+    key, title = OTHERS[group["_id"]["of"]]
+    named = [row for row in shown if row["key"] != key]
+    count = whole(group["count"] - sum(row["count"] for row in named))
+    amount = decimal(group["amount"]) - sum((row["amount"] for row in named), NOTHING)
+    return [*named, {"key": key, "title": title, "count": count, "amount": amount}]
