@@ -9,7 +9,7 @@ each source is read again each time.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -121,7 +121,7 @@ def _changed(db: Db, store: str, date: str) -> Iterator[StoredSource]:
     changed = db.accounting_sources.find({"store": store, "changed": True, "changed_on": {"$lte": date}})
     for some in in_batches(changed, _AT_ONCE):
         stored = cast("list[StoredSource]", some)
-        closed = _closed(db, store, {key for each in stored for key in each["booked"]})
+        closed = closed_keys(db, store, {key for each in stored for key in each["booked"]})
         entered = {each["source"] for each in entered_lines(db, {"source": {"$in": [each["_id"] for each in stored]}})}
         concerned, rest = list[StoredSource](), list[StoredSource]()
         for each in stored:
@@ -254,7 +254,7 @@ def _note_entered(db: Db, store: str, found: _Found, date: str, currencies: set[
             for each in some
             if each.get("changed") and each["changed_on"] <= date and found.currencies_of(each) <= currencies
         ]
-        late = _closed(db, store, {key for each in settled for key in each["open"]})
+        late = closed_keys(db, store, {key for each in settled for key in each["open"]})
         _update(db, [each for each in some if date in each["days"]], {"$pull": {"open": {"$in": of_day}}})
         _update(db, settled, {"$unset": {"changed": ""}, "$pull": {"open": {"$in": sorted(late)}}})
 
@@ -265,7 +265,7 @@ def _update(db: Db, as_read: Sequence[StoredSource], update: Document) -> None:
         db.accounting_sources.update_many({"$or": these}, update)
 
 
-def _closed(db: Db, store: str, days: Iterable[str]) -> set[str]:
+def closed_keys(db: Db, store: str, days: Iterable[str]) -> set[str]:
     """Which of these days, each with its currency (`2026-11-22:SEK`), are closed."""
     closings = {
         f"{store}:{currency}:{day}": f"{day}:{currency}" for day, _, currency in (d.partition(":") for d in days)
@@ -277,11 +277,15 @@ def _closed(db: Db, store: str, days: Iterable[str]) -> set[str]:
 # --- several days -------------------------------------------------------------------------------------------------
 
 
-def close_until(db: Db, stores: Stores, store: Store, until: str, mode: Mode) -> Iterator[Closed]:
+def close_until(
+    db: Db, stores: Stores, store: Store, until: str, mode: Mode, is_enough: Callable[[], bool] = lambda: False
+) -> Iterator[Closed]:
     """Close every day of a store before this one that has anything and is not closed, the earliest first, and then this
-    one, with what is to be corrected. Raises as `close_day`."""
+    one, with what is to be corrected. Ends between two days once it `is_enough`. Raises as `close_day`."""
     refresh(db, stores)
     for date in sorted({*open_days(db, store.id, until), until}):
+        if is_enough():
+            return
         yield from close_day(db, stores, store, date, mode)
 
 
@@ -296,7 +300,7 @@ def open_days(db: Db, store: str, until: str, since: str = "") -> list[str]:
         {"$group": {"_id": "$open"}},
     ]
     found = {str(each["_id"]) for each in db.accounting_sources.aggregate(pipeline)}
-    return sorted({each.partition(":")[0] for each in found - _closed(db, store, found)})
+    return sorted({each.partition(":")[0] for each in found - closed_keys(db, store, found)})
 
 
 def _after(day: str) -> str:

@@ -17,7 +17,10 @@ COLLECTIONS = (
     Collection(
         "accounting_closings",
         "which days of a store were closed, by whom, and with which entries",
-        (IndexModel([("store", ASCENDING), ("day", ASCENDING)]),),
+        (
+            IndexModel([("day", DESCENDING), ("_id", DESCENDING)]),
+            IndexModel([("store", ASCENDING), ("day", DESCENDING), ("_id", DESCENDING)]),
+        ),
     ),
     Collection(
         "accounting_entries",

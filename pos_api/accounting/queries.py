@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pos_api.accounting import close, presentation, set_accounts
@@ -17,6 +18,7 @@ Position = tuple[str, int]
 MOST_DRAFTS = 31
 """Days of a store whose drafts are shown: the latest."""
 _NEWEST_FIRST = [("date", -1), ("number", -1)]
+_LONGEST_NUMBER = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,9 @@ def get(db: Db, entry: str) -> Document:
 
 
 def _entry(db: Db, entry: str) -> Document:
-    found = db.accounting_entries.find_one({"_id": entry})
+    """An entry by its id, or by its number: ids have those of orders in them, which may have a slash."""
+    by_number = entry.isascii() and entry.isdecimal() and len(entry) <= _LONGEST_NUMBER
+    found = db.accounting_entries.find_one({"number": int(entry)} if by_number else {"_id": entry})
     if found is None:
         raise NotFound(f"There is no entry {entry[:80]!r}.")
     return found
@@ -69,10 +73,17 @@ def shown(db: Db, entries: list[Document]) -> list[Document]:
 def sources(db: Db, entry: str, limit: int, after: str | None = None) -> list[Document]:
     """Up to `limit` of the orders, payments and cash sessions that an entry has something of, and what, from `after`
     on. Raises NotFound."""
-    query: Document = {"entry": entry, "token": _entry(db, entry)["token"]}
+    found = _entry(db, entry)
+    query: Document = {"entry": found["_id"], "token": found["token"]}
     if after is not None:
         query["source"] = {"$gt": after}
     return list(db.accounting_lines.find(query).sort([("source", 1)]).limit(limit))
+
+
+def numbers_of(db: Db, entries: Iterable[str]) -> dict[str, int]:
+    """The numbers of these entries, by their ids."""
+    found = db.accounting_entries.find({"_id": {"$in": list(entries)}}, {"number": 1})
+    return {each["_id"]: each["number"] for each in found}
 
 
 def of_source(db: Db, source: str) -> list[str]:

@@ -36,6 +36,24 @@ def z_reports(db: Db, stores: Stores, store: Store, day: str) -> list[Document]:
     ]
 
 
+Position = tuple[str, str]
+"""Where a list of closed days stands: the day and the `_id` of its last one."""
+
+
+def closed_days(db: Db, store: str | None, limit: int, after: Position | None = None) -> list[Document]:
+    """Up to `limit` closed days with what was sold on them, the latest first, from `after` on; of a store, or of
+    all."""
+    query: Document = {} if store is None else {"store": store}
+    if after is not None:
+        query |= {"day": {"$lte": after[0]}, "$nor": [{"day": after[0], "_id": {"$gte": after[1]}}]}
+    return list(db.accounting_closings.find(query, _LISTED).sort([("day", -1), ("_id", -1)]).limit(limit))
+
+
+_LISTED = dict.fromkeys(
+    ("store", "day", "currency", "closed_at", "by", "z_report.sales_total", "z_report.refunds_total"), 1
+)
+
+
 def _named(store: Store, day: str, currency: str, status: str) -> Document:
     return {"store": store.id, "day": day, "currency": currency, "status": status, "closed_at": None, "by": None}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from typing import Any
 
@@ -39,12 +40,13 @@ def _text(day: date | None) -> str | None:
     return day.isoformat() if day else None
 
 
-def _filter(query: Document) -> Filter:
+def filter_of(query: Document) -> Filter:
+    """Which entries a query asks for."""
     names = ("store", "currency", "reference")
     return Filter(_text(query.get("since")), _text(query.get("until")), **{name: query.get(name) for name in names})
 
 
-def _store(name: str) -> Store:
+def store_named(name: str) -> Store:
     """A store by its id. Raises NotFound."""
     found = next((each for each in services().stores.all() if each.id == name), None)
     if found is None:
@@ -83,16 +85,23 @@ def put_accounts(accounts: Document) -> Any:
 def list_entries(query: Document) -> Any:
     """List entries, newest first, a page at a time. On the first page drafts come first: what entries open days would
     have now, of each store the latest 31 of them."""
-    db, wanted, after = services().db, _filter(query), pages.after(query["cursor"], str, int)
+    db, wanted, after = services().db, filter_of(query), pages.after(query["cursor"], str, int)
     status = query.get("status")
     drafts: list[Document] = []
     if after is None and status != "closed":
         drafts = queries.drafts(db, services().stores, wanted, services().config.accounting_mode)
     if status == "draft":
         return jsonify(success(drafts, page=pages.info(query["limit"], None)))
-    found = queries.find(db, wanted, query["limit"] + 1, after)
+    rows, info = page_of_entries(query)
+    return jsonify(success([*drafts, *rows], page=info))
+
+
+def page_of_entries(query: Document) -> tuple[list[Document], Document]:
+    """A page of the entries that a query asks for, and what it says of itself. Raises BadRequest."""
+    after = pages.after(query["cursor"], str, int)
+    found = queries.find(services().db, filter_of(query), query["limit"] + 1, after)
     rows, info = pages.page(found, query["limit"], lambda each: (each["date"], each["number"]))
-    return jsonify(success([*drafts, *queries.shown(db, list(rows))], page=info))
+    return queries.shown(services().db, list(rows)), info
 
 
 @blp.get("/entries/<string:entry>")
@@ -100,7 +109,7 @@ def list_entries(query: Document) -> Any:
 @fails_with(404)
 @blp.response(200, reply(schemas.BookEntry))
 def get_entry(entry: str) -> Any:
-    """One entry."""
+    """One entry, by its id or its number."""
     return jsonify(success(queries.get(services().db, entry)))
 
 
@@ -111,10 +120,16 @@ def get_entry(entry: str) -> Any:
 @blp.response(200, page_of(schemas.EntrySource))
 def list_sources(query: Document, entry: str) -> Any:
     """The orders, payments and cash sessions that an entry is made of, with what it has of each, a page at a time."""
+    rows, info = page_of_sources(entry, query)
+    return jsonify(success(rows, page=info))
+
+
+def page_of_sources(entry: str, query: Document) -> tuple[list[Document], Document]:
+    """A page of what an entry is made of, and what it says of itself. Raises NotFound, BadRequest."""
     after = pages.after(query["cursor"], str)
     found = queries.sources(services().db, entry, query["limit"] + 1, after[0] if after else None)
     rows, info = pages.page(found, query["limit"], lambda each: (each["source"],))
-    return jsonify(success([presentation.source_lines(each) for each in rows], page=info))
+    return [presentation.source_lines(each) for each in rows], info
 
 
 @blp.get("/refused")
@@ -133,15 +148,8 @@ def list_refused() -> Any:
 def close_days(wanted: Document) -> Any:
     """Close a store's day, or with `until` all that are open up to a day. Entries are made of it, and corrections of
     what has changed of days that were closed before. A closed day is never opened again."""
-    store, config = _store(wanted["store"]), services().config
-    of = services().db, services().stores, store
-    bring_up_to_date(services().db, services().stores)
     asked: Document = {name: wanted[name].isoformat() for name in ("day", "until") if name in wanted}
-    with audit.act(services().db, "books.closed", target=store.id, details=asked):
-        if "day" in asked:
-            closed = close.close_day(*of, asked["day"], config.accounting_mode)
-        else:
-            closed = list(close.close_until(*of, asked["until"], config.accounting_mode))
+    closed = close_as_asked(store_named(wanted["store"]), asked)
     made = any(not each.was_closed for each in closed)
     message = None if made else "It was closed before." if closed else "There is nothing to close."
     rows = [
@@ -157,6 +165,17 @@ def close_days(wanted: Document) -> Any:
     return jsonify(success(rows, message=message))
 
 
+def close_as_asked(store: Store, asked: Document, is_enough: Callable[[], bool] = lambda: False) -> list[close.Closed]:
+    """Close a store's `day`, or all that are open up to `until`, the earliest first, which is recorded in the audit.
+    Ends early, between two days, once it `is_enough`. Raises Invalid, Conflict, Unavailable."""
+    of, mode = (services().db, services().stores, store), services().config.accounting_mode
+    bring_up_to_date(services().db, services().stores)
+    with audit.act(services().db, "books.closed", target=store.id, details=asked):
+        if "day" in asked:
+            return close.close_day(*of, asked["day"], mode)
+        return list(close.close_until(*of, asked["until"], mode, is_enough))
+
+
 # --- reports ----------------------------------------------------------------------------------------------------------
 
 
@@ -169,19 +188,29 @@ def close_days(wanted: Document) -> Any:
 def get_z_report(query: Document) -> Any:
     """The Z-reports of a store's day, one for each currency. As CSV with `Accept: text/csv`, and as a page to print
     with `Accept: text/html`."""
-    store, day = _store(query["store"]), query["day"].isoformat()
-    reports = z_reports(services().db, services().stores, store, day)
+    store, day = store_named(query["store"]), query["day"].isoformat()
     kinds = ["application/json", "text/csv", "text/html"]
     kind = request.accept_mimetypes.best_match(kinds, default=kinds[0])
     if kind == "text/csv":
-        rows = [row for report in reports for row in presentation.z_rows(report)]
-        headers = {"Content-Disposition": f'attachment; filename="z-report-{store.id}-{day}.csv"'}
-        return Response(csv_cells.write(presentation.Z_COLUMNS, rows), mimetype="text/csv", headers=headers)
+        return z_report_file(store, day)
     if kind == "text/html":
-        config = services().config
-        page = z_page.z_page(store, day, reports, (config.accounting_company, config.accounting_orgnr))
-        return Response(page, mimetype="text/html", headers={"Content-Security-Policy": z_page.POLICY})
-    return jsonify(success(reports))
+        return z_report_page(store, day)
+    return jsonify(success(z_reports(services().db, services().stores, store, day)))
+
+
+def z_report_file(store: Store, day: str) -> Response:
+    """The Z-reports of a store's day as a CSV file."""
+    reports = z_reports(services().db, services().stores, store, day)
+    rows = [row for report in reports for row in presentation.z_rows(report)]
+    headers = {"Content-Disposition": f'attachment; filename="z-report-{store.id}-{day}.csv"'}
+    return Response(csv_cells.write(presentation.Z_COLUMNS, rows), mimetype="text/csv", headers=headers)
+
+
+def z_report_page(store: Store, day: str) -> Response:
+    """The Z-reports of a store's day as a page to print."""
+    reports, config = z_reports(services().db, services().stores, store, day), services().config
+    page = z_page.z_page(store, day, reports, (config.accounting_company, config.accounting_orgnr))
+    return Response(page, mimetype="text/html", headers={"Content-Security-Policy": z_page.POLICY})
 
 
 @blp.get("/check")
@@ -194,7 +223,7 @@ def get_check(query: Document) -> Any:
     differ, why, and what is left unexplained."""
     since, until = query["since"].isoformat(), query["until"].isoformat()
     if name := query.get("store"):
-        _store(name)
+        store_named(name)
     proof = check.check(services().db, services().stores, since, until, name)
     rows = sorted(proof.rows, key=lambda row: row.is_explained)[:MOST_DIFFERENCES]
     shown = {
@@ -240,12 +269,17 @@ def _stored(amounts: check.Amounts) -> Document:
 def export_entries(query: Document) -> Any:
     """Entries as a file for a bookkeeping program. Its number is in its name; the same entries in the same format are
     the same export, with the same bytes."""
-    wanted = _filter(query)
+    return _file(export_as_asked(query))
+
+
+def export_as_asked(query: Document) -> exports.Exported:
+    """The export that a query asks for, which the audit records. Raises NotFound, Invalid."""
+    wanted = filter_of(query)
     asked = {"format": query["format"], "new": query["new"], **wanted.query()}
     with audit.act(services().db, "books.exported", details=asked) as details:
         exported = exports.export(services().db, services().config, query["format"], wanted, new=query["new"])
         details["number"] = exported.number
-    return _file(exported)
+    return exported
 
 
 @blp.get("/exports")
@@ -255,10 +289,16 @@ def export_entries(query: Document) -> Any:
 @blp.response(200, page_of(schemas.BookExport))
 def list_exports(query: Document) -> Any:
     """List exports, newest first, a page at a time."""
+    rows, info = page_of_exports(query)
+    return jsonify(success(rows, page=info))
+
+
+def page_of_exports(query: Document) -> tuple[list[Document], Document]:
+    """A page of exports, and what it says of itself. Raises BadRequest."""
     after = pages.after(query["cursor"], int)
     found = exports.listed(services().db, query["limit"] + 1, after[0] if after else None)
     rows, info = pages.page(found, query["limit"], lambda each: (each["number"],))
-    return jsonify(success(list(rows), page=info))
+    return list(rows), info
 
 
 @blp.get("/exports/<string:number>")
@@ -267,6 +307,11 @@ def list_exports(query: Document) -> Any:
 @blp.response(200, schema={"type": "string", "format": "binary"}, content_type="application/octet-stream")
 def get_export(number: str) -> Any:
     """The file of an export, with the same bytes as before."""
+    return export_file(number)
+
+
+def export_file(number: str) -> Response:
+    """The file of an export, which the audit records. Raises NotFound."""
     if not (number.isascii() and number.isdecimal() and len(number) < _LONGEST_NUMBER):
         raise NotFound(f"There is no export {number[:80]!r}.")
     exported = exports.again(services().db, int(number))

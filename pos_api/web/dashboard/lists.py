@@ -3,7 +3,7 @@ and to their file."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,16 +11,21 @@ from flask import request, url_for
 from marshmallow import EXCLUDE, Schema, ValidationError
 
 from pos_api.database.client import Document
-from pos_api.errors import Invalid
+from pos_api.errors import Invalid, PosError
 from pos_api.web.services import services
 
 
-def asked(schema: type[Schema], **fixed: Any) -> Document:
+def asked(schema: type[Schema]) -> Document:
     """What the address asks for, by a query of the API: fields that are blank are left out, those that it does not have
-    are ignored; `fixed` are set whatever the address says. Raises Invalid with messages by field."""
-    given = {name: value for name, value in request.args.items() if value.strip()}
+    are ignored. Raises Invalid with messages by field."""
+    return read(schema, request.args)
+
+
+def read(schema: type[Schema], form: Mapping[str, str]) -> Document:
+    """What a form asks for, in the same way. Raises Invalid with messages by field."""
+    given = {name: value for name, value in form.items() if value.strip()}
     try:
-        return dict(schema(unknown=EXCLUDE).load(given | fixed))
+        return dict(schema(unknown=EXCLUDE).load(given))
     except ValidationError as error:
         raise Invalid("The request is not valid.", details=error.messages) from None
 
@@ -50,7 +55,13 @@ def shown(schema: type[Schema], page_of: Callable[[Document], tuple[list[Documen
     return Found(rows, next_page(info))
 
 
-def messages_of(error: Invalid) -> dict[str, list[str]]:
+def message_of(error: PosError) -> str:
+    """What is wrong, in a line: the messages of the fields where there are some."""
+    of_fields = [f"{name}: {each}" for name, some in messages_of(error).items() for each in some]
+    return " ".join(of_fields) or error.message
+
+
+def messages_of(error: PosError) -> dict[str, list[str]]:
     """The messages of an error by the name of the field."""
     details = error.details if isinstance(error.details, dict) else {}
     return {str(name): each if isinstance(each, list) else [str(each)] for name, each in details.items()}

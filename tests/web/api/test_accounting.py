@@ -169,3 +169,15 @@ def test_entries_name_no_person(client: FlaskClient, db: Db) -> None:
     close(client, day=DAY)
     names = ("accounting_sources", "accounting_lines", "accounting_entries", "accounting_closings")
     assert "berta" not in str([list(db[name].find()) for name in names]).lower()
+
+
+def test_an_entry_is_read_by_its_number_where_its_id_has_a_slash(client: FlaskClient, db: Db, config: Config) -> None:
+    object.__setattr__(client.application.extensions["pos"].config, "accounting_mode", "sale")
+    put(db, 1, number="A/1")
+    close(client, day=DAY)
+    [entry] = get(client, "entries", status="closed")["data"]
+    assert get(client, f"entries/{entry['number']}")["data"] == entry
+    [source] = get(client, f"entries/{entry['number']}/sources")["data"]
+    assert source["source"] == "order:default:1"
+    assert get(client, "entries/99", 404)["error"]["code"] == "not_found"
+    assert get(client, f"entries/{'9' * 30}", 404)["error"]["code"] == "not_found"
