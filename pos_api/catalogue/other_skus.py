@@ -29,7 +29,7 @@ def add_sku(db: Db, sku: str, other: str) -> StaffChange:
     skus = [*product["skus"], other]
     changes = {"skus": skus, "search": product_words(product["sku"], *skus, product["name"])}
     changing = product_events.changing(db, {"_id": product["_id"]}, Cause())
-    with changing, audit.act(db, "product.sku_added", target=product["sku"], details={"sku": other}):
+    with changing, audit.act(db, "product.linked", target=product["sku"], details={"sku": other}):
         try:
             changed = collections.products(db).find_one_and_update(
                 {"_id": product["_id"], "skus": product["skus"]},

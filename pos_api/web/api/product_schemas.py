@@ -225,6 +225,13 @@ class ProductChanges(Schema):
     )
 
 
+class OtherSku(Schema):
+    """One more SKU of a product."""
+
+    sku = _sku()
+    other = Text(MAX_SKU, required=True, metadata={"example": "BEANS-OLD", "description": "The SKU to add."})
+
+
 class Note(Schema):
     """What all words about stock have."""
 

@@ -12,7 +12,16 @@ from urllib.parse import quote
 
 from flask import Response, request
 
-from pos_api.catalogue import items, movement_csv, presentation, product_csv, queries, staff_actions, stock_events
+from pos_api.catalogue import (
+    items,
+    movement_csv,
+    other_skus,
+    presentation,
+    product_csv,
+    queries,
+    staff_actions,
+    stock_events,
+)
 from pos_api.catalogue.model import ProductDocument
 from pos_api.catalogue.staff_actions import ProductChanges as Changes
 from pos_api.catalogue.staff_actions import StaffMovement
@@ -35,6 +44,7 @@ from pos_api.web.api.product_schemas import (
     MovementQuery,
     NewProduct,
     Once,
+    OtherSku,
     Product,
     ProductChanges,
     ProductQuery,
@@ -107,6 +117,19 @@ def get_product(query: Document) -> Any:
 def change_product(query: Document, changes: Changes) -> Any:
     """Change name, price or threshold, or archive. A shop's next update of the product sets name and price again."""
     done = staff_actions.change(services().db, query["sku"], changes)
+    listeners.notify(done.events)
+    return success(_shown(done.product))
+
+
+@blp.post("/skus")
+@staff("manager")
+@fails_with(404, 409)
+@blp.arguments(OtherSku)
+@blp.response(200, reply(Product))
+def add_sku(given: Document) -> Any:
+    """Let one more SKU find a product: a label that orders name, and that is the same thing. Orders that come from now
+    on take from its stock; those that named it before stay as they are."""
+    done = other_skus.add_sku(services().db, given["sku"], given["other"])
     listeners.notify(done.events)
     return success(_shown(done.product))
 

@@ -55,6 +55,7 @@ ROUTES: dict[str, tuple[dict[str, Any], str]] = {
     "POST /api/auth/login": ({"json": {"name": "anna", "password": PASSWORD}}, "login.succeeded"),
     "POST /api/products": ({"json": {"sku": "B"}}, "product.created"),
     "PATCH /api/products/item": ({"json": {"price": "2"}, "query_string": {"sku": "A"}}, "product.price"),
+    "POST /api/products/skus": ({"json": {"sku": "A", "other": "A-OLD"}}, "product.linked"),
     "POST /api/products/count": ({"json": {"sku": "A", "count": 3}}, "stock.counted"),
     "POST /api/products/adjust": ({"json": {"sku": "A", "change": -1, "reason": "broken"}}, "stock.adjusted"),
     "POST /api/products/import": ({"data": "sku,price\nA,7\n", "content_type": "text/csv"}, "products.imported"),

@@ -8,7 +8,7 @@ from typing import Any, cast
 from flask import flash, redirect, request, url_for
 from flask.wrappers import Response
 
-from pos_api.catalogue import queries, staff_actions, stock_events
+from pos_api.catalogue import items, queries, staff_actions, stock_events
 from pos_api.catalogue.model import ProductDocument, owning_store
 from pos_api.catalogue.staff_actions import ProductChanges as Changes
 from pos_api.catalogue.staff_actions import StaffMovement
@@ -16,6 +16,7 @@ from pos_api.common.quantity import Quantity, whole
 from pos_api.database.client import Document
 from pos_api.errors import Conflict, PosError
 from pos_api.processing import listeners
+from pos_api.senders.items import store_with_items
 from pos_api.web.api.product_schemas import Adjustment, Count, NewProduct, ProductChanges
 from pos_api.web.dashboard.access import current_user, page
 from pos_api.web.dashboard.languages import _, number, signed
@@ -52,7 +53,16 @@ def create() -> Any:
     listeners.notify(done.events)
     stock_events.publish(services().db, done.events)
     flash(_("%(sku)s was made.", sku=done.product["sku"]))
+    _link_item(done.product["sku"])
     return to_product(done.product["sku"])
+
+
+def _link_item(sku: str) -> None:
+    """Link the item for which the product was made, where it was made for one."""
+    if request.form.get("item"):
+        store = store_with_items(services().stores, request.form.get("store", "")).id
+        done = items.link(services().db, store, items.item_number(request.form["item"]), sku)
+        listeners.notify(done.events)
 
 
 # --- its stock ------------------------------------------------------------------------------------------------------

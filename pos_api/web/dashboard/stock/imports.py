@@ -8,6 +8,7 @@ from bson import Decimal128
 from flask import redirect, request, url_for
 
 from pos_api.catalogue import product_csv, product_import, stock_events
+from pos_api.common.money import with_cents
 from pos_api.database.client import Document
 from pos_api.errors import PosError
 from pos_api.processing import listeners
@@ -134,5 +135,5 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return _("yes") if value else _("no")
     if isinstance(value, Decimal128):
-        return number(value.to_decimal())
+        return number(with_cents(value).to_decimal())
     return value if isinstance(value, str) else number(value)

@@ -22,15 +22,15 @@ from pos_api.web.dashboard.languages import _, locale
 from pos_api.web.dashboard.pages import render, timezone_of
 from pos_api.web.dashboard.stock.blueprint import blp
 from pos_api.web.dashboard.stock.product_words import (
-    currency_of,
     order_url,
     reason_in_words,
     state_in_words,
     what_to_do,
+    with_price,
 )
 from pos_api.web.services import services
 
-_LIMIT = 50
+_LIMIT = 25
 _DRAWN = 200
 """Movements in the chart."""
 
@@ -50,11 +50,10 @@ def product() -> Any:
     reserved = reserved_in_stores(db, [each.id for each in services().stores.all()], found["_id"])
     return render(
         "stock/product.html",
-        product=presentation.product(found, items.of_products(db, [found])),
+        product=with_price(found, presentation.product(found)),
         reserved=reserved,
         available=whole(found["stock"] - reserved),
         links=_links(found),
-        currency=currency_of(found),
         movements=[_shown(movement) for movement in rows],
         more=info["next"] and url_for(".product", sku=found["sku"], cursor=info["next"]),
         chart=None if before else _chart(found),

@@ -14,7 +14,7 @@ from pos_api.web.dashboard.access import current_user, page
 from pos_api.web.dashboard.languages import _
 from pos_api.web.dashboard.pages import render
 from pos_api.web.dashboard.stock.blueprint import blp
-from pos_api.web.dashboard.stock.product_words import currency_of
+from pos_api.web.dashboard.stock.product_words import with_price
 from pos_api.web.services import services
 
 _LIMIT = 50
@@ -40,7 +40,7 @@ def index() -> Any:
     more = info["next"] and url_for(".index", show=shown, q=words or None, cursor=info["next"])
     return render(
         "stock/index.html",
-        rows=[{**presentation.product(product), "currency": currency_of(product)} for _place, product in rows],
+        rows=[with_price(product, presentation.product(product)) for _place, product in rows],
         more=more,
         shown=shown,
         words=words,

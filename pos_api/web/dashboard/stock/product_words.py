@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pos_api.catalogue.model import ProductDocument, owning_store
+from pos_api.common.money import with_cents
 from pos_api.database.client import Document
 from pos_api.stores.model import DEFAULT
 from pos_api.web.dashboard import lists
@@ -51,6 +52,12 @@ def what_to_do(outcome: str) -> str:
 def order_url(order: str | None) -> str | None:
     """The address of an order's page."""
     return None if order is None else lists.order_url(order)
+
+
+def with_price(product: ProductDocument, shown: Document) -> Document:
+    """What is shown of a product, with its price as prices are written and the currency of that."""
+    price = shown["price"]
+    return {**shown, "price": None if price is None else with_cents(price), "currency": currency_of(product)}
 
 
 def currency_of(product: ProductDocument) -> str:

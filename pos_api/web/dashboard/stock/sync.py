@@ -78,6 +78,7 @@ def differences(store: str) -> Any:
 
 
 def _choose(shop: Store, found: list[StockDiscrepancy], problem: str = "") -> str:
+    listed, chosen = {each["sku"] for each in found}, dict(_chosen())
     return render(
         "stock/differences.html",
         shop=shop,
@@ -86,7 +87,8 @@ def _choose(shop: Store, found: list[StockDiscrepancy], problem: str = "") -> st
         within=int(WITHIN),
         problem=problem,
         sides=[("", _("Choose")), *_side_names()],
-        chosen=dict(_chosen()),
+        chosen=chosen,
+        decided=[(sku, side) for sku, side in chosen.items() if sku not in listed],
     )
 
 
