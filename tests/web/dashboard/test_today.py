@@ -103,6 +103,8 @@ def test_hours_and_days_are_those_of_the_stores_clock(db: Db, shop: Shop) -> Non
     db.orders.update_many({}, {"$set": {"day": "2026-11-22"}})  # as a shop in Stockholm has it
     counted = of_day(db, ["default"], "Europe/Stockholm", date(2026, 11, 22))
     assert counted["SEK"].by_hour[0] == counted["SEK"].sales == Decimal("12.50")
+    nepal = of_day(db, ["default"], "Asia/Kathmandu", date(2026, 11, 22))  # 23:30 is 05:15 there
+    assert nepal["SEK"].by_hour[5] == nepal["SEK"].sales == Decimal("12.50")
 
 
 def test_the_latest_sales_are_shown_and_to_viewers_without_names(

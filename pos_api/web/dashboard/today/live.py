@@ -131,6 +131,9 @@ class Broadcaster:
             except (PyMongoError, PosError) as error:
                 log.warning("the live page waits for the database", error=type(error).__name__)
                 ended = set()
+            except Exception:
+                log.exception("what the live page shows could not be made")
+                ended = set()
             for listener in listening:
                 if listener.session in ended:
                     listener.end()
