@@ -174,6 +174,7 @@ def test_deliveries_are_listed_with_their_attempts_and_sent_again(
         wait_until(lambda: "404" in manager.get(path).text)
         page = manager.get(delivery).text
         assert '<span class="badge bad">404</span>' in page
+        wait_until(lambda: "Fails just now" in manager.get("/deliveries").text)
         assert SCRIPT not in page
         assert "hidden-value" not in page
         receiver.answer = lambda _: Answer(200)

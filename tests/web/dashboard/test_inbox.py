@@ -129,6 +129,12 @@ def test_pages_go_on_by_cursor_also_for_what_is_done(app: Flask, db: Db, as_role
     assert "data-more" not in second
     keys = [f"{number:064x}" for number in range(70)]
     assert all((key in first) != (key in second) for key in keys)
+    of_stores = {"store": {"$in": ["default", "other"]}, "state": "done"}
+    after = {"received_at": {"$lte": moment}, "$or": [{"received_at": {"$lt": moment}}, {"received_at": moment}]}
+    for query in (of_stores, of_stores | after):
+        found = db.inbox.find(query).sort([("received_at", -1), ("_id", -1)]).limit(10).explain()
+        assert "SORT_MERGE" in json.dumps(found["queryPlanner"]["winningPlan"], default=str)
+        assert found["executionStats"]["totalDocsExamined"] <= 12
 
 
 def test_one_entry_shows_what_was_sent_with_persons_folded(app: Flask, as_role: AsRole) -> None:

@@ -40,6 +40,7 @@ def page_of(identifier: str, **more: Any) -> Any:
         "deliveries/subscription.html",
         subscription=found,
         health=words.health(found["health"]),
+        events=words.events(found["events"]),
         rows=[(each, words.delivery_state(each["state"])) for each in rows],
         more=next_page(info) if info["next"] else None,
         errors=bounds.errors,

@@ -30,7 +30,7 @@ def index() -> Any:
     subscriptions = [shown(each) for each in rows]
     return render(
         "deliveries/index.html",
-        rows=[(each, words.health(each["health"])) for each in subscriptions],
+        rows=[(each, words.health(each["health"]), words.events(each["events"])) for each in subscriptions],
         more=next_page(info),
         most_backlog=queries.MOST_BACKLOG,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pos_api.database.client import Document
@@ -25,6 +25,10 @@ def health(of: Document) -> Health:
     state = of["state"]
     if state == "ok" and of["last_success_at"] is None and of["last_failure_at"] is None:
         return Health(_("Nothing sent yet"), "", _("Send a test to see whether its server is reached."))
+    if state == "ok" and of["failures_in_row"]:
+        return Health(
+            _("Fails just now"), "warn", _("It is tried again by itself, after growing pauses. See to its server.")
+        )
     known = {
         "ok": Health(_("Works"), "good"),
         "paused": Health(
@@ -47,6 +51,11 @@ def health(of: Document) -> Health:
         ),
     }
     return known[state]
+
+
+def events(patterns: Sequence[str]) -> str:
+    """The events that a subscription is for."""
+    return _("All") if "*" in patterns else ", ".join(patterns)
 
 
 def delivery_state(state: str) -> Health:
