@@ -81,7 +81,10 @@ def money(amount: Any, currency: str | None = None) -> str:
         return ""
     exact = amount.to_decimal() if isinstance(amount, Decimal128) else Decimal(amount)
     if not currency:
-        return format_decimal(exact, locale=locale(), decimal_quantization=False)
+        places = len(f"{exact:f}".partition(".")[2])
+        whole = locale().decimal_formats[None].pattern.partition(".")[0]
+        pattern = f"{whole}.{'0' * places}" if places else whole
+        return format_decimal(exact, format=pattern, locale=locale(), decimal_quantization=False)
     return format_currency(exact, currency, locale=locale(), decimal_quantization=False)
 
 

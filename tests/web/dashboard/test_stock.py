@@ -142,10 +142,11 @@ def test_a_sku_that_is_taken_is_refused_with_what_was_typed(as_role: As, db: Db)
 def test_details_are_changed_and_recorded_and_a_product_is_archived_and_back(as_role: As, db: Db) -> None:
     staff_actions.add(db, {"sku": "MUG", "stock": 7}, by="ann")
     client, form = as_role("manager"), "/stock/change?sku=MUG"
-    data: dict[str, object] = {"sku": "MUG", "name": "Big mug", "price": "12,50", "low_stock_threshold": "3"}
+    data: dict[str, object] = {"sku": "MUG", "name": "Big mug", "price": "12,5", "low_stock_threshold": "3"}
     assert post(client, "/stock/change", data, form=form).status_code == 303
+    assert "12.50" in client.get("/stock/product?sku=MUG").text
     (stored,) = db.products.find()
-    assert (stored["name"], str(stored["price"]), stored["low_stock_threshold"]) == ("Big mug", "12.50", 3)
+    assert (stored["name"], str(stored["price"]), stored["low_stock_threshold"]) == ("Big mug", "12.5", 3)
     post(client, "/stock/change", {**data, "price": "", "low_stock_threshold": ""}, form=form)
     (stored,) = db.products.find()
     assert (stored["price"], "low_stock_threshold" in stored) == (None, False)

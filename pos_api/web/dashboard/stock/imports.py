@@ -14,7 +14,7 @@ from pos_api.errors import PosError
 from pos_api.processing import listeners
 from pos_api.web.api import pages
 from pos_api.web.dashboard.access import current_user, page
-from pos_api.web.dashboard.languages import _, number, signed
+from pos_api.web.dashboard.languages import _, money, number, signed
 from pos_api.web.dashboard.pages import render
 from pos_api.web.dashboard.stock.blueprint import blp
 from pos_api.web.services import services
@@ -135,5 +135,5 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return _("yes") if value else _("no")
     if isinstance(value, Decimal128):
-        return number(with_cents(value).to_decimal())
+        return money(with_cents(value))
     return value if isinstance(value, str) else number(value)
