@@ -131,7 +131,7 @@ def served(server: Mongod) -> Iterator[tuple[str, list[int]]]:
         users.add(db, role, _PASSWORD, role)
     with service(uri) as (url, pid):
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        yield url, [pid, *map(int, children), int(db.command("serverStatus")["pid"])]
+        yield url, [pid, *map(int, children), server.pid]
 
 
 @dataclass(frozen=True)

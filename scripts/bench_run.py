@@ -66,6 +66,7 @@ class Mongod:
 
     name: str
     uri: str
+    pid: int = 0
 
     def database(self, name: str) -> str:
         """The URI of an empty database in it, and nothing of an earlier one left."""
@@ -91,7 +92,7 @@ def mongod(name: str, *, replica_set: bool = False) -> Iterator[Mongod]:
             client.admin.command("replSetInitiate", {"_id": "bench", "members": members})
         until(lambda: bool(client.admin.command("hello")["isWritablePrimary"]))
         client.close()
-        yield Mongod(name, uri)
+        yield Mongod(name, uri, process.pid)
     finally:
         process.terminate()
         process.wait()
