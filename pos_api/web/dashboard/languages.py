@@ -35,7 +35,11 @@ _COUNTRIES = {"en": "en_GB", "sv": "sv_SE"}
 def language() -> str:
     """The reader's language: the chosen one, else the browser's, else English."""
     chosen, _theme = cookies.display()
-    return chosen if chosen in LANGUAGES else request.accept_languages.best_match(LANGUAGES, "en")
+    if chosen in LANGUAGES:
+        return str(chosen)
+    if "browsers_language" not in g:  # a page asks a thousand times
+        g.browsers_language = request.accept_languages.best_match(LANGUAGES, "en")
+    return str(g.browsers_language)
 
 
 def locale() -> Locale:

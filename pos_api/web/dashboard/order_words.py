@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, timedelta
 from typing import Any
 
@@ -19,24 +19,24 @@ _BADGES = {
     "failed": "bad",
 }
 _MOST_NAMED = 2
+_STATUSES: Mapping[str, Callable[[], str]] = {
+    "pending": lambda: _("Waiting for payment"),
+    "on-hold": lambda: _("On hold"),
+    "processing": lambda: _("Processing"),
+    "completed": lambda: _("Completed"),
+    "cancelled": lambda: _("Cancelled"),
+    "refunded": lambda: _("Paid back"),
+    "partially-refunded": lambda: _("Partly paid back"),
+    "failed": lambda: _("Failed"),
+    "trash": lambda: _("In the trash"),
+    "voided": lambda: _("Voided"),
+    "sent": lambda: _("Sent"),
+}
 
 
 def status(name: str) -> str:
     """A status in the reader's language; one that only its sender knows as it is written."""
-    known = {
-        "pending": _("Waiting for payment"),
-        "on-hold": _("On hold"),
-        "processing": _("Processing"),
-        "completed": _("Completed"),
-        "cancelled": _("Cancelled"),
-        "refunded": _("Paid back"),
-        "partially-refunded": _("Partly paid back"),
-        "failed": _("Failed"),
-        "trash": _("In the trash"),
-        "voided": _("Voided"),
-        "sent": _("Sent"),
-    }
-    return known.get(name, name)
+    return _STATUSES[name]() if name in _STATUSES else name
 
 
 def badge(order: Mapping[str, Any]) -> str:

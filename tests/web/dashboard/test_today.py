@@ -24,7 +24,7 @@ from pos_api.stores.model import Store
 from pos_api.web.dashboard.today import comparison, live
 from pos_api.web.dashboard.today.attention import _silence
 from pos_api.web.dashboard.today.day import Days
-from pos_api.web.dashboard.today.shown import Variant
+from pos_api.web.dashboard.today.shown import Variant, rendered
 from tests.factories import API_KEY, PATH, Shop, line, order, stock_up
 from tests.web.dashboard.browsing import is_too_wide, problems
 
@@ -252,3 +252,10 @@ def test_a_sale_arrives_on_an_open_page(app: Flask, open_as: Callable[..., Page]
     page.keyboard.press("Shift+Tab")
     page.keyboard.press("Enter")
     page.wait_for_url("**/orders/default:2")
+
+
+def test_what_arrives_by_itself_is_in_the_readers_language(app: Flask, shop: Shop) -> None:
+    shop.outcome("order.created", order(1, line("A")))
+    found = {each: rendered(app, Variant(each, "sv_SE", "viewer", None)) for each in ("en", "sv")}
+    assert "Orders" in found["en"]
+    assert "Beställningar" in found["sv"]

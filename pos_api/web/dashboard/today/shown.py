@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.dates import format_date, format_time
-from flask import Flask, current_app, g, render_template, session, url_for
+from flask import Flask, current_app, g, render_template, url_for
 from markupsafe import Markup
 
 from pos_api.common.time import now
@@ -101,7 +101,7 @@ def shown() -> Shown:
 def rendered(app: Flask, variant: Variant, newest: Hashable = None) -> str:
     """The parts of the page as HTML, outside of any request; `newest` as for `Shown.context`."""
     with app.test_request_context("/"):
-        session["language"] = variant.language
+        g.browsers_language = variant.language
         g.locale = Locale.parse(variant.locale)
         return render_template(_PARTS, **shown().context(variant, newest))
 
