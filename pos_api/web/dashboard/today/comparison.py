@@ -29,7 +29,7 @@ def figures(today: DayFigures, before: DayFigures, currency: str) -> list[Figure
     rows: Sequence[tuple[str, Decimal | Quantity, Decimal | Quantity, Callable[..., str]]] = (
         (_("Sales"), today.sales, before.sales, amount),
         (_("Orders"), today.orders, before.orders, number),
-        (_("Average order"), today.average_order, before.average_order, amount),
+        (_("Average order, net"), today.average_order, before.average_order, amount),
         (_("Items"), today.items, before.items, number),
         (_("Refunds"), today.refunds, before.refunds, amount),
         (_("Tips"), today.tips, before.tips, amount),
