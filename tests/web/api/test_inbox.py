@@ -84,6 +84,24 @@ def test_filters_by_state_store_and_topic(client: FlaskClient, db: Db) -> None:
     assert keys("?topic=order.updated") == {parked}
 
 
+def test_what_is_done_or_was_stale_is_listed_on_request_and_by_when_it_came(client: FlaskClient, db: Db) -> None:
+    done, stale = park(client, 1), park(client, 2)
+    ended = {"$set": {"state": "done", "outcome": "created", "done_at": now()}, "$unset": {"attention_at": ""}}
+    db.inbox.update_many({}, ended)
+    db.inbox.update_one({"_id": stale}, {"$set": {"outcome": "stale", "received_at": now().replace(year=2020)}})
+
+    def keys(query: str) -> list[str]:
+        return [event["key"] for event in listed(client, query)["data"]]
+
+    assert keys("?state=done") == [done, stale]
+    assert keys("?outcome=stale") == [stale]
+    assert keys("?state=done&since=2021-01-01") == [done]
+    assert keys("?state=done&until=2021-01-01") == [stale]
+    assert keys("?outcome=stale&since=2021-01-01") == []
+    pages = read_all(lambda cursor: listed(client, "?state=done&limit=1" + (f"&cursor={cursor}" if cursor else "")))
+    assert [event["key"] for event in pages] == [done, stale]
+
+
 def ignore(client: FlaskClient, number: int, topic: str = "order.printed") -> str:
     """Send an event with nothing to keep, and return the key it is kept under."""
     reply = client.post("/api/webhooks/orders", json={"event": topic, "data": {"id": number}}, headers=KEY)

@@ -159,6 +159,7 @@ def test_an_entry_that_is_tried_again_shows_what_it_changed(app: Flask, db: Db, 
     text = manager.get(answer.location).text
     assert "Something new was made of it." in text
     assert "SKU NEW is unknown here" in text
+    assert "Link it to a product" in text
     assert "data-refresh" not in text
     [audited] = db.audit.find({"action": "inbox.replayed"})
     assert (audited["target"], audited["who"]["name"]) == (key, "manager")

@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import flash, redirect, url_for
 
+from pos_api.common.warning_messages import from_stored
 from pos_api.inbox import presentation, queries
 from pos_api.inbox.replay import replay_entries
 from pos_api.web.api.inbox import kept_until
@@ -16,7 +17,7 @@ from pos_api.web.dashboard.inbox.body import folded
 from pos_api.web.dashboard.inbox.subject import subject_of
 from pos_api.web.dashboard.languages import _
 from pos_api.web.dashboard.pages import render, timezone_of
-from pos_api.web.dashboard.warning_words import in_words
+from pos_api.web.dashboard.warning_advice import advice
 from pos_api.web.services import services
 
 
@@ -33,7 +34,7 @@ def entry(key: str) -> Any:
         reason=words.reason(shown["reason"]),
         advice=words.advice(shown),
         outcome=words.outcome(shown["outcome"]),
-        warnings=in_words(stored.get("warnings", ())),
+        warnings=[advice(each, stored["store"]) for each in from_stored(stored.get("warnings", ()))],
         subject=subject_of(services().db, stored),
         is_erased="erased_at" in stored,
         body=folded(bytes(stored["body"])),
