@@ -10,7 +10,6 @@ from collections import defaultdict
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
-from pos_api.common.money import decimal
 from pos_api.common.quantity import whole
 from pos_api.common.time import now
 from pos_api.database.client import Db, Document
@@ -60,9 +59,11 @@ def figures(
     _bring_rollups_up_to_date(db, _PATIENCE if patience is None else patience)
     today, half = now().date(), timedelta(days=MOST_DAYS // 2)
     earliest, latest = since or today - half, until or today + half
-    days = _days(db, earliest, latest, store)
+    wanted = _days_of(earliest, latest, store)
+    tokens = {"day": 1, "store": 1, "token": 1, "currencies.currency": 1}
+    days = list(db.rollup_days.find(wanted, tokens).sort([("day", 1), ("store", 1)]))
     first, last = _range(since, until, [day["day"] for day in days if day["currencies"]])
-    by_currency = _by_currency(days, currency)
+    by_currency = _by_currency(db, wanted, currency)
     rows = rows_of(db, parts_of(db, days, earliest, latest), currency, products) if by_currency else {}
     calendar = _calendar(first, last)
     every_day = len(calendar) * len(by_currency) <= MOST_DAY_ROWS
@@ -79,7 +80,7 @@ def figures(
 def by_day(db: Db, since: date, until: date, store: str | None = None, currency: str | None = None) -> list[Document]:
     """The figures of these days alone, as `figures` has them in its `currencies`: their sums and `by_day`. They are
     those of the last look, so ask for `figures` first."""
-    found = _by_currency(_days(db, since, until, store), currency)
+    found = _by_currency(db, _days_of(since, until, store), currency)
     return [
         {"currency": name, **_derived(_sums(days)), "by_day": _each_day(days, _calendar(since, until))}
         for name, days in sorted(found.items())
@@ -91,19 +92,28 @@ def nothing(currency: str, since: date, until: date) -> Document:
     return {"currency": currency, **_derived(_NO_ORDERS), "by_day": _each_day({}, _calendar(since, until))}
 
 
-def _days(db: Db, since: date, until: date, store: str | None) -> list[Document]:
-    query: Document = {"day": {"$gte": since.isoformat(), "$lte": until.isoformat()}}
-    if store is not None:
-        query["store"] = store
-    return list(db.rollup_days.find(query).sort([("day", 1), ("store", 1)]))
+def _days_of(since: date, until: date, store: str | None) -> Document:
+    of_store = {} if store is None else {"store": store}
+    return {"day": {"$gte": since.isoformat(), "$lte": until.isoformat()}, **of_store}
 
 
-def _by_currency(days: list[Document], currency: str | None) -> dict[str, dict[str, Document]]:
+def _by_currency(db: Db, days: Document, currency: str | None) -> dict[str, dict[str, Document]]:
+    """The figures of each of these days of all their stores together, by currency. The database adds up the stores, and
+    gives amounts as text: reading a Decimal128 takes many times as long, and two years have tens of thousands."""
+    of_currency: list[Document] = [] if currency is None else [{"$match": {"currencies.currency": currency}}]
+    counts = {name: {"$sum": f"$currencies.{name}"} for name in _SUMMED}
+    amounts = {name: {"$toString": f"${name}"} for name in AMOUNTS}
+    key = {"day": "$day", "currency": "$currencies.currency"}
+    stages: list[Document] = [
+        {"$unwind": "$currencies"},
+        *of_currency,
+        {"$group": {"_id": key, **counts}},
+        {"$set": amounts},
+    ]
     found: dict[str, dict[str, Document]] = defaultdict(dict)
-    for day in days:
-        for each in day["currencies"]:
-            if currency in (None, each["currency"]):
-                _add_day(found[each["currency"]], day["day"], each)
+    for row in db.rollup_days.aggregate([{"$match": days}, *stages]):
+        figures = {name: row[name] for name in _SUMMED} | {name: Decimal(row[name]) for name in AMOUNTS}
+        found[row["_id"]["currency"]][row["_id"]["day"]] = figures
     return found
 
 
@@ -131,13 +141,6 @@ def _calendar(first: date, last: date) -> list[str]:
 
 _SUMMED = ("orders_count", "num_items_sold", *AMOUNTS)
 _NO_ORDERS: Document = {"orders_count": 0, "num_items_sold": 0, **dict.fromkeys(AMOUNTS, NOTHING)}
-
-
-def _add_day(by_day: dict[str, Document], day: str, figures: Document) -> None:
-    for name in AMOUNTS:
-        figures[name] = decimal(figures[name])
-    known = by_day.get(day)
-    by_day[day] = {name: known[name] + figures[name] for name in _SUMMED} if known else figures
 
 
 def _sums(days: dict[str, Document]) -> Document:

@@ -108,7 +108,7 @@ def test_figures_are_compared_with_the_period_before_or_the_year_before(as_role:
     client = as_role("viewer")
     before = client.get(f"{NOVEMBER}&currency=SEK").text
     assert "2 Oct 2026" in before
-    assert '<td data-label="Net revenue" class="number">100.00</td>' in before
+    assert '<td class="number">100.00</td>' in before
     assert "+275%" in before, "of 80.00 net in the thirty days before"
     year = client.get(f"{NOVEMBER}&currency=SEK&compare=year").text
     assert "\N{MINUS SIGN}25%" in year, "of 400.00 net a year before"
@@ -235,8 +235,6 @@ def test_a_csv_file_is_of_one_currency_where_that_is_asked_for_and_is_in_the_aud
 def test_a_manager_chooses_a_period_and_reads_its_figures_by_keyboard_alone(open_as: Opens, sold: None) -> None:
     page = open_as("manager")
     page.goto("/figures")
-    page.locator("#period").focus()
-    page.keyboard.type("Own")
     for field, day in (("from", "11012026"), ("to", "11302026")):
         page.locator(f"#{field}").focus()
         page.keyboard.type(day)

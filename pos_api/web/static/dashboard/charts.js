@@ -76,7 +76,7 @@ function draw(figure) {
       { ...axis, size: size * 5, values: (_, marks) => marks.map((mark) => short.format(mark)) },
     ],
     series: [
-      { label: "", value: (_, __, ___, at) => nameAt(at) },
+      { label: "·", value: (_, __, ___, at) => nameAt(at) },
       ...series.map(({ name, dashed }) => ({
         label: name,
         stroke: dashed ? warn : accent,
