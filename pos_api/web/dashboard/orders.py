@@ -18,7 +18,6 @@ from pos_api.web.api.access import may_see_personal_data
 from pos_api.web.api.payments import providers_of
 from pos_api.web.dashboard import lists, order_words, payment_words
 from pos_api.web.dashboard.access import page
-from pos_api.web.dashboard.addresses import address_of
 from pos_api.web.dashboard.order_events import events_behind
 from pos_api.web.dashboard.pages import render, timezone_of
 from pos_api.web.dashboard.warning_advice import advice
@@ -91,7 +90,6 @@ def accounts_of(rows: list[Document]) -> dict[str, Document]:
 def _shared() -> dict[str, Any]:
     """What these pages share."""
     return {
-        "address_of": address_of,
         "stores": lists.store_names(),
         "timezone_of": timezone_of,
         "words": order_words,

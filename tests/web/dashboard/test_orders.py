@@ -131,6 +131,7 @@ def test_an_order_shows_the_events_behind_it_and_what_each_changed(
     events = text[text.index("The events behind it") :].split("<li><div")[1:]
     assert len(events) == 3
     assert "Made the order" in events[0]
+    assert 'href="/inbox/' in events[0]
     assert "Completed" in events[0]
     assert "\N{MINUS SIGN}2" in events[0]
     assert "Cancelled" in events[1]
