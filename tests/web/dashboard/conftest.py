@@ -16,7 +16,7 @@ from tests.web.dashboard import browsing
 from tests.web.dashboard.browsing import add_user, chromium, client_of, sign_in
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="package", autouse=True)
 def passwords_are_cheap() -> Iterator[None]:
     """A password takes 50 ms and 64 MiB to check on purpose; these tests are about other things."""
     from argon2 import PasswordHasher
@@ -48,9 +48,9 @@ def as_role(app: Flask, staff: None) -> Callable[[str], FlaskClient]:
     return lambda role: client_of(app, role)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """One Chromium for the run of this worker."""
+    """One Chromium for these tests. It does not outlast them: Playwright keeps an event loop running in the thread."""
     with chromium() as running:
         yield running
 
