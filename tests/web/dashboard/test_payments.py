@@ -20,7 +20,7 @@ from pos_api.payments.model import TabUpdate, order_key_by_id
 from pos_api.staff import audit
 from pos_api.web.dashboard import payment_words
 from tests.factories import Shop, line, order
-from tests.web.api.test_payments import payment
+from tests.web.api.test_payments import NOON, payment
 from tests.web.dashboard.browsing import is_too_wide, problems
 
 AsRole = Callable[[str], FlaskClient]
@@ -84,6 +84,15 @@ def test_a_payment_shows_its_amounts_its_order_and_how_they_are_matched(as_role:
     failed = client.get("/payments/pay:p3").text
     assert "declined &lt;b&gt;by&lt;/b&gt; the bank" in failed, "what a sender wrote is text"
     assert client.get("/payments/pay:p9").status_code == 404
+
+
+def test_the_history_of_a_payment_leads_managers_to_its_delivery(as_role: AsRole, paid: None, db: Db) -> None:
+    db.inbox.insert_one({"_id": "entry-p1", "received_at": NOON})
+    shown = {role: as_role(role).get("/payments/pay:p1").text for role in ("viewer", "manager")}
+    for text in shown.values():
+        assert "Paid: " in text
+        assert "reported 22 Nov 2026, 12:00:00" in text
+    assert ["/inbox/entry-p1" in shown[role] for role in ("viewer", "manager")] == [False, True]
 
 
 def test_what_applies_to_some_payments_alone_is_shown_where_it_does(
