@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from pymongo.collection import Collection
+
 from pos_api.common.time import now
 from pos_api.config import Config
 from pos_api.customers.model import Erasure
@@ -19,6 +21,7 @@ from pos_api.inbox import storing
 from pos_api.inbox.model import StoredEntry
 from pos_api.logs import get_logger
 from pos_api.orders.erasure import erase as erase_orders
+from pos_api.outbox.collections import events
 from pos_api.outbox.erasure import delete_before
 from pos_api.privacy import erase
 
@@ -100,6 +103,22 @@ def kept_until(entry: StoredEntry, config: Config) -> datetime | None:
         return attention_at + timedelta(days=config.inbox_parked_days)
     done_at = entry.get("done_at")
     return done_at + timedelta(days=config.inbox_days) if done_at else None
+
+
+def oldest(db: Db) -> dict[str, datetime | None]:
+    """When the oldest that is kept ended or came: `done` and `attention` of deliveries, `events`, and closed `orders`
+    with personal data. None where there is none. Each is the first of an index."""
+    wanted: dict[str, tuple[Collection[Document], str]] = {
+        "done": (db.inbox, "done_at"),
+        "attention": (db.inbox, "attention_at"),
+        "events": (events(db), "written_at"),
+        "orders": (db.orders, "closed_at"),
+    }
+    found: dict[str, datetime | None] = {}
+    for name, (collection, field) in wanted.items():
+        first = collection.find_one({field: {"$exists": True}}, {field: 1}, sort=[(field, 1)])
+        found[name] = first[field] if first else None
+    return found
 
 
 def inbox_counts(db: Db, config: Config) -> dict[str, int]:

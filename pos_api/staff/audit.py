@@ -189,6 +189,17 @@ def find(db: Db, wanted: Filter, *, after: tuple[datetime, str] | None = None, l
     return list(db.audit.find(query).sort(_NEWEST_FIRST).limit(limit))
 
 
+def stream(db: Db, wanted: Filter) -> Iterator[Document]:
+    """All entries that match, newest first, read as they are asked for."""
+    return iter(db.audit.find(wanted.query()).sort(_NEWEST_FIRST))
+
+
+def oldest(db: Db) -> datetime | None:
+    """When the oldest entry was made."""
+    found = db.audit.find_one({}, {"time": 1}, sort=[("time", 1), ("_id", 1)])
+    return found["time"] if found else None
+
+
 def delete_old(db: Db, days: int) -> int:
     """Delete the entries that are older than so many days, and return how many there were."""
     return db.audit.delete_many({"time": {"$lt": now() - timedelta(days=days)}}).deleted_count

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from flask import jsonify
+from flask import Response, jsonify, request
 from marshmallow import Schema, ValidationError, fields, validate
 
 from pos_api.common.time import day_or_moment, first_moment, last_moment
 from pos_api.database.client import Document
-from pos_api.staff import audit
+from pos_api.staff import audit, audit_csv
 from pos_api.staff.presentation import audit_entry
 from pos_api.web.api import pages
 from pos_api.web.api.access import staff
@@ -102,17 +102,39 @@ class AuditEntry(Schema):
 @staff("admin")
 @fails_with(400)
 @blp.arguments(AuditQuery, location="query")
+@blp.alt_response(200, schema={"type": "string"}, content_type="text/csv", success=True)
 @blp.response(200, page_of(AuditEntry))
 def list_entries(query: Document) -> Any:
-    """Who did what, the newest first: log-ins and failed ones, changes by staff and at the command line, exports."""
-    wanted = audit.Filter(
+    """Who did what, the newest first: log-ins and failed ones, changes by staff and at the command line, exports. All
+    that match as one CSV file with `Accept: text/csv`."""
+    if request.accept_mimetypes.best_match(["application/json", "text/csv"]) == "text/csv":
+        return audit_file(query)
+    rows, info = page_of_entries(query)
+    return jsonify(success(rows, page=info))
+
+
+def page_of_entries(query: Document) -> tuple[list[Document], Document]:
+    """A page of the entries that a query asks for, and what it says of itself. Raises BadRequest."""
+    after = pages.after(query["cursor"], datetime, str)
+    found = audit.find(services().db, _wanted(query), after=after, limit=query["limit"] + 1)
+    rows, info = pages.page(found, query["limit"], lambda entry: [entry["time"], entry["_id"]])
+    return [audit_entry(entry) for entry in rows], info
+
+
+def audit_file(query: Document) -> Response:
+    """All entries that a query asks for, as a CSV file, which the audit records."""
+    db, filters = services().db, ("action", "who", "target", "since", "until")
+    audit.record(db, "audit.exported", details={name: query[name] for name in filters if query[name] is not None})
+    lines = audit_csv.write(map(audit_entry, audit.stream(db, _wanted(query))))
+    headers = {"Content-Disposition": 'attachment; filename="audit.csv"'}
+    return Response(lines, mimetype="text/csv", headers=headers)
+
+
+def _wanted(query: Document) -> audit.Filter:
+    return audit.Filter(
         action=query["action"],
         who=query["who"],
         target=query["target"],
         since=first_moment(query["since"]),
         until=last_moment(query["until"]),
     )
-    after = pages.after(query["cursor"], datetime, str)
-    found = audit.find(services().db, wanted, after=after, limit=query["limit"] + 1)
-    rows, info = pages.page(found, query["limit"], lambda entry: [entry["time"], entry["_id"]])
-    return jsonify(success([audit_entry(entry) for entry in rows], page=info))

@@ -2,7 +2,28 @@
 
 from __future__ import annotations
 
-from pos_api.web.dashboard.settings import index, keys, store, store_connection, store_guide, stores
+from pos_api.web.dashboard.settings import (
+    audit_log,
+    index,
+    keys,
+    retention,
+    store,
+    store_connection,
+    store_guide,
+    stores,
+    users,
+)
 from pos_api.web.dashboard.settings.blueprint import blp
 
-__all__ = ["blp", "index", "keys", "store", "store_connection", "store_guide", "stores"]
+__all__ = [
+    "audit_log",
+    "blp",
+    "index",
+    "keys",
+    "retention",
+    "store",
+    "store_connection",
+    "store_guide",
+    "stores",
+    "users",
+]
