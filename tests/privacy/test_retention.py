@@ -248,9 +248,8 @@ def reading_key(db: Db, config: Config) -> str:
     return key_management.add_key(db, config, "default", scopes=["read"])
 
 
-@pytest.fixture
-def marked(reading_key: str, app: Flask, db: Db) -> Flask:
-    """A service that knows a marked person from everywhere."""
+def mark_everything(app: Flask, db: Db) -> None:
+    """Let the service know a marked person from everywhere."""
     shop = Shop(app.test_client())
     stock_up(db, A=10)
     subscribe(db, app.extensions["pos"].config, "https://erp.example", active=False)
@@ -267,6 +266,12 @@ def marked(reading_key: str, app: Flask, db: Db) -> Flask:
     apply(db, PaymentUpdate("default", "p1", 1, "c", now(), "completed", amount, "SEK", wanted=wanted))
     report = {"store": "default", "orders": [], "notes": []}
     db.comparisons.insert_one({"_id": "default", "report": report})
+
+
+@pytest.fixture
+def marked(reading_key: str, app: Flask, db: Db) -> Flask:
+    """A service that knows a marked person from everywhere."""
+    mark_everything(app, db)
     return app
 
 

@@ -13,7 +13,7 @@ function searchAsTyped(form) {
   let timer, asked = 0;
   const search = async () => {
     const fields = [...new FormData(form)].filter(([, value]) => value !== "");
-    const url = form.action.split("?")[0] + (fields.length ? `?${new URLSearchParams(fields)}` : "");
+    const url = form.getAttribute("action").split("?")[0] + (fields.length ? `?${new URLSearchParams(fields)}` : "");
     const mine = ++asked;
     const results = document.querySelector(form.dataset.live);
     results.setAttribute("aria-busy", "true");
