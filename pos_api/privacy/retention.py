@@ -7,6 +7,7 @@ Every step finds by an index what is left to do, and can be done again: after a 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from pymongo.collection import Collection
 
@@ -108,7 +109,7 @@ def kept_until(entry: StoredEntry, config: Config) -> datetime | None:
 def oldest(db: Db) -> dict[str, datetime | None]:
     """When the oldest that is kept ended or came: `done` and `attention` of deliveries, `events`, and closed `orders`
     with personal data. None where there is none. Each is the first of an index."""
-    wanted: dict[str, tuple[Collection[Document], str]] = {
+    wanted: dict[str, tuple[Collection[Any], str]] = {
         "done": (db.inbox, "done_at"),
         "attention": (db.inbox, "attention_at"),
         "events": (events(db), "written_at"),

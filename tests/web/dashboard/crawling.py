@@ -44,7 +44,7 @@ def addresses(app: Flask, client: FlaskClient, *, of_each: int = 3) -> dict[str,
             continue
         counted[kind] += 1
         with client.get(address) as answer:
-            found[address] = endpoint, answer.mimetype
+            found[address] = endpoint, answer.mimetype or ""
             if answer.mimetype == "text/html":
                 waiting.extend(html.unescape(link) for link in _LINK.findall(answer.get_data(as_text=True)))
     return found
