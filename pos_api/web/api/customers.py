@@ -22,7 +22,8 @@ from pos_api.web.api import pages
 from pos_api.web.api.access import staff
 from pos_api.web.api.blueprint import Blueprint
 from pos_api.web.api.openapi import fails_with
-from pos_api.web.api.orders import Address, Order, with_kind
+from pos_api.web.api.order_schemas import Address, Order
+from pos_api.web.api.orders import with_kind
 from pos_api.web.api.pages import PageQuery
 from pos_api.web.api.responses import success
 from pos_api.web.api.schemas import Money, Time, page_of, reply

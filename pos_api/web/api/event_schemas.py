@@ -11,7 +11,7 @@ from pos_api.web.api.cash_sessions import CashSession
 from pos_api.web.api.customer_subscriptions import CustomerSubscription
 from pos_api.web.api.customers import Customer
 from pos_api.web.api.inbox import InboxEntry
-from pos_api.web.api.orders import Order, StatusChange
+from pos_api.web.api.order_schemas import Order, StatusChange
 from pos_api.web.api.payments import Payment
 from pos_api.web.api.product_schemas import Movement, Product
 from pos_api.web.api.schemas import Quantity, Time

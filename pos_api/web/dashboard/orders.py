@@ -15,6 +15,7 @@ from pos_api.orders import queries
 from pos_api.payments import account
 from pos_api.web.api import orders as api
 from pos_api.web.api.access import may_see_personal_data
+from pos_api.web.api.order_schemas import OrderQuery
 from pos_api.web.api.payments import providers_of
 from pos_api.web.dashboard import lists, order_words, payment_words
 from pos_api.web.dashboard.access import page
@@ -32,7 +33,7 @@ _MOST_SUBORDERS = 50
 @page("viewer")
 def index() -> Any:
     """Orders, newest first; found while their number or the customer's name is typed."""
-    found = lists.shown(api.OrderQuery, lambda query: api.page_of_orders(query, is_typed=True))
+    found = lists.shown(OrderQuery, lambda query: api.page_of_orders(query, is_typed=True))
     zone = ZoneInfo(timezone_of(request.args.get("store") or None))
     shown = render(
         "orders/index.html",
@@ -51,7 +52,7 @@ def index() -> Any:
 @page("viewer")
 def file() -> Any:
     """All orders that match, as a CSV file."""
-    return api.orders_file(lists.asked(api.OrderQuery), is_typed=True)
+    return api.orders_file(lists.asked(OrderQuery), is_typed=True)
 
 
 @blp.get("/orders/<path:order>")

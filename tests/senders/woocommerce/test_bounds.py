@@ -18,6 +18,7 @@ from pos_api.common.time import now
 from pos_api.config import Config
 from pos_api.database.client import Db, Document
 from pos_api.figures import queries as stats
+from pos_api.figures import spans
 from pos_api.processing import batches
 from pos_api.processing.work import Work
 from pos_api.senders.fields import PROBLEM_LIMIT
@@ -174,7 +175,7 @@ def test_days_without_orders_are_left_out_of_very_long_answers(shop: Shop, db: D
 def test_the_figures_list_so_many_statuses_and_add_up_the_others(
     shop: Shop, db: Db, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stats, "MOST_GROUPS", 2)
+    monkeypatch.setattr(spans, "MOST_GROUPS", 2)
     for number, status in enumerate(["completed", "completed", "b-status", "b-status", "c-status", "d-status"], 1):
         shop.outcome("order.created", order(number, status=status))
     [found] = stats.figures(db)["currencies"]
