@@ -102,6 +102,7 @@ class Installation:
     def _end_leases(self) -> bool:
         with suppress(PyMongoError):
             self.db.webhook_subscriptions.update_many({}, {"$set": {"lease.until": now()}})
+            self.db.inbox.update_many({"state": "waiting"}, {"$set": {"due_at": now()}})
             return True
         return False
 
@@ -172,6 +173,8 @@ def all_arrived(db: Db) -> bool:
     """Whether all that was acknowledged is applied, and all is delivered; what waits for its next attempt is made
     due."""
     try:
+        pauses = {"state": "waiting", "lease": {"$exists": False}}
+        db.inbox.update_many(pauses, {"$set": {"due_at": now()}})
         if db.inbox.count_documents({"state": "waiting"}):
             return False
         if db.orders.count_documents({"unpublished.at": {"$exists": True}}):

@@ -174,7 +174,7 @@ def test_a_product_is_counted_by_keyboard_alone(app: Flask, open_as: Callable[..
     assert problems(page) == []
     page.get_by_role("button", name="Ja, så många finns det").focus()
     page.keyboard.press("Enter")
-    expect(page.get_by_role("status")).to_contain_text("Lagret gick från 6 till 5 (−1).")
+    expect(page.locator(".notice[role=status]")).to_contain_text("Lagret gick från 6 till 5 (−1).")
     expect(page.locator(".uplot")).to_be_visible()
     assert problems(page) == []
     assert not is_too_wide(page)
