@@ -583,7 +583,7 @@ def _wait(db: Db) -> None:
         db.rollup_state.update_one({"_id": "noted"}, {"$set": {"until": until}}, upsert=True)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(_EDITS)
 def test_figures_are_those_from_scratch_whatever_changed_and_whenever_one_looked(db: Db, edits: list[Any]) -> None:
     _empty(db)

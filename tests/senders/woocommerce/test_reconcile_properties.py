@@ -237,7 +237,7 @@ def _drifted(fake: FakeShop, db: Db, config: Config, drift: Any) -> Iterator[Res
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(drift=st.tuples(*DRIFT), faults=st.lists(FAULTS, max_size=3), repair=st.booleans())
 @example(
