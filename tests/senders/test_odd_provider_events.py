@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from pos_api.errors import BadRequest, Invalid
 from pos_api.senders.base import Sender
+from pos_api.senders.payment_provider.events import moment
 from pos_api.senders.paymentkit.sender import PaymentKit
 from pos_api.senders.reports import KnownReport, Report, Reported
 from pos_api.senders.stripe.sender import Stripe
@@ -83,3 +84,9 @@ def test_an_event_of_odd_fields_is_used_or_parked_with_a_reason(kind: str, data:
         known = KnownReport(report.id, report.name, kept["content"], report.at, _AT, "cause")
         for command in report.put_together(Reported([known], 1, "cause", _AT)).commands:
             assert command.store == kind
+
+
+@pytest.mark.parametrize("value", ["9999-12-31T23:30:00Z", "0001-01-01T00:30:00Z", "1969-12-31T23:59:59Z", 0, 10**12])
+def test_a_time_that_no_payment_can_have_is_none(value: Any) -> None:
+    assert moment(value) is None
+    assert moment("2026-11-22T12:00:00Z") == datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -79,9 +79,10 @@ def moment(value: Any) -> datetime | None:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return datetime.fromtimestamp(int(value), UTC) if 0 < value < _LATEST else None
     try:
-        return utc(value)
+        at = utc(value)
     except ValueError:
         return None
+    return at if at and 0 < at.timestamp() < _LATEST else None
 
 
 def object_id(value: Any) -> str:
