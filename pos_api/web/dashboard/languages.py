@@ -7,9 +7,9 @@ amounts and times are written as the reader's language and country write them (B
 from __future__ import annotations
 
 import io
-from datetime import date, datetime
-from decimal import Decimal
-from functools import cache
+from datetime import UTC, date, datetime
+from decimal import Context, Decimal, localcontext
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -30,6 +30,8 @@ from pos_api.web.dashboard import cookies
 LANGUAGES = {"en": "English", "sv": "Svenska"}
 _COUNTRIES = {"en": "en_GB", "sv": "sv_SE"}
 """How numbers and times are written where the browser names no country."""
+EXACT = Context(prec=60)
+"""Babel calculates with the digits of the context; an amount may have 33, and as many decimals as its currency."""
 
 
 def language() -> str:
@@ -84,6 +86,11 @@ def money(amount: Any, currency: str | None = None) -> str:
     if amount is None or amount == "":
         return ""
     exact = amount.to_decimal() if isinstance(amount, Decimal128) else Decimal(amount)
+    with localcontext(EXACT):
+        return _money(exact, currency)
+
+
+def _money(exact: Decimal, currency: str | None) -> str:
     if not currency:
         places = len(f"{exact:f}".partition(".")[2])
         whole = locale().decimal_formats[None].pattern.partition(".")[0]
@@ -94,7 +101,10 @@ def money(amount: Any, currency: str | None = None) -> str:
 
 def number(value: float | Decimal | str | None) -> str:
     """A number of things; blank where there is none."""
-    return "" if value is None else format_decimal(value, locale=locale(), decimal_quantization=False)
+    if value is None:
+        return ""
+    with localcontext(EXACT):
+        return format_decimal(value, locale=locale(), decimal_quantization=False)
 
 
 def signed(value: float) -> str:
@@ -105,7 +115,8 @@ def signed(value: float) -> str:
 
 def percent(part: float | Decimal) -> str:
     """A share: 0.12 is 12 %."""
-    return format_percent(part, locale=locale())
+    with localcontext(EXACT):
+        return format_percent(part, locale=locale())
 
 
 def day(value: date | str) -> str:
@@ -115,12 +126,21 @@ def day(value: date | str) -> str:
 
 def moment(value: datetime | None, timezone: str = "UTC") -> str:
     """Day and time on the clock of a store's `timezone`; blank where there is none."""
-    return "" if value is None else format_datetime(value, "medium", tzinfo=ZoneInfo(timezone), locale=locale())
+    return "" if value is None else format_datetime(_local(value, timezone), "medium", locale=locale())
 
 
 def clock(value: datetime, timezone: str = "UTC") -> str:
     """The time of day alone."""
-    return format_time(value, "short", tzinfo=ZoneInfo(timezone), locale=locale())
+    return format_time(_local(value, timezone), "short", locale=locale())
+
+
+def _local(value: datetime, timezone: str) -> datetime:
+    """A time on a clock; the first and the last day there are, which have no such time everywhere, in UTC."""
+    aware = value if value.tzinfo else value.replace(tzinfo=UTC)
+    try:
+        return aware.astimezone(ZoneInfo(timezone))
+    except OverflowError:
+        return aware
 
 
 def ago(value: datetime) -> str:
@@ -131,14 +151,15 @@ def ago(value: datetime) -> str:
 FILTERS = {each.__name__: each for each in (money, number, signed, percent, day, moment, clock, ago)}
 
 
-@cache
+@lru_cache(maxsize=200)  # what a browser sends can be anything
 def _locale(of: str, wanted: tuple[str, ...]) -> Locale:
-    """The first of the browser's that is of this language and names a country, else our own choice."""
+    """The first of the browser's that is of this language and names a country, else our own choice. Language and
+    country alone, so that there are as many as there are countries."""
     for each in wanted:
         try:
             found = Locale.parse(each, sep="-")
+            if found.language == of and found.territory:
+                return Locale(found.language, found.territory)
         except (ValueError, UnknownLocaleError):
             continue
-        if found.language == of and found.territory:
-            return found
     return Locale.parse(_COUNTRIES[of])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from functools import cache
 from typing import Any, TypeAlias
 
@@ -15,7 +15,7 @@ from babel.numbers import NumberPattern, get_currency_precision, parse_pattern
 from pos_api.database.client import Document
 from pos_api.web.dashboard.figures import names, tables
 from pos_api.web.dashboard.figures.tables import Column
-from pos_api.web.dashboard.languages import _, day, locale, money, number, percent
+from pos_api.web.dashboard.languages import EXACT, _, day, locale, money, number, percent
 
 _NUMBERS = ("orders_count", "num_items_sold", "new_customers", "returning_customers")
 _WORSE_IF_MORE = ("refunds",)
@@ -132,9 +132,10 @@ def _cell(column: Column, row: Document, stores: Mapping[str, str], currency: st
 def _amount(value: Decimal, currency: str) -> str:
     """An amount without its currency: with all the decimals that the currency has, so that they stand in columns, and
     more where the amount has them."""
-    exponent = value.normalize().as_tuple().exponent
-    digits = max(get_currency_precision(currency), -exponent if isinstance(exponent, int) else 0)
-    return str(_pattern(digits).apply(value, locale()))
+    with localcontext(EXACT):
+        exponent = value.normalize().as_tuple().exponent
+        digits = max(get_currency_precision(currency), -exponent if isinstance(exponent, int) else 0)
+        return str(_pattern(digits).apply(value, locale()))
 
 
 @cache
