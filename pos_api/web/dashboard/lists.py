@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import request, url_for
 from marshmallow import EXCLUDE, Schema, ValidationError
@@ -73,9 +74,12 @@ def next_page(info: Document) -> str | None:
 
 
 def this_list(endpoint: str | None = None, **changed: Any) -> str:
-    """The address of this list, or of another one of the same filters, with these changed; without the page."""
+    """The address of this list, or of another one of the same filters, with these changed (None: left out); without the
+    page. The filters are whatever somebody wrote into the address: they are no arguments of `url_for`."""
     kept = {name: value for name, value in request.args.items() if value and name != "cursor"}
-    return url_for(endpoint or request.endpoint or "", **{**(request.view_args or {}), **kept, **changed})
+    filters = {name: value for name, value in {**kept, **changed}.items() if value is not None}
+    path = url_for(endpoint or request.endpoint or "", **(request.view_args or {}))
+    return f"{path}?{urlencode(filters)}" if filters else path
 
 
 def store_names() -> dict[str, str]:

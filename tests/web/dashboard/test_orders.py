@@ -98,6 +98,30 @@ def test_what_is_not_valid_has_its_message_and_the_rest_stays(as_role: AsRole, o
     assert 'value="A"' in answer.text
 
 
+def test_no_time_and_no_amount_of_a_sender_breaks_a_page(as_role: AsRole, shop: Shop, db: Db) -> None:
+    db.stores.update_one({"_id": "default"}, {"$set": {"settings.timezone": "Europe/Stockholm"}})
+    times = dict.fromkeys(("date_paid_gmt", "date_completed_gmt"), "9999-12-31T23:59:59")
+    long = {"total": "12345678901.123456789012345678", "currency": ""}
+    shop.outcome("order.created", order(1, line("A")) | times | long)
+    client = as_role("manager")
+    for path in ("/orders", "/orders/default:1", "/"):
+        answer = client.get(path, headers={"Accept-Language": "en-GB"})
+        assert answer.status_code == 200, path
+        assert "12,345,678,901.123456789012345678" in answer.text, path
+
+
+@pytest.mark.parametrize("path", ["/orders", "/payments", "/cash-sessions", "/customers", "/settings/audit"])
+def test_the_filters_of_an_address_can_lead_its_links_nowhere_else(as_role: AsRole, shop: Shop, path: str) -> None:
+    for number in range(60):
+        shop.outcome("order.created", order(number + 1, line("A")))
+    query = "endpoint=x&_method=POST&_scheme=javascript&_external=1&_anchor=y&q=%0aalert(1)&store=default"
+    answer = as_role("admin").get(f"{path}?{query}")
+    assert answer.status_code == 200, answer.text
+    addresses = re.findall(r'(?:href|data-more)="([^"]*)"', answer.text)
+    assert [each for each in addresses if not each.startswith(("/", "#", "?"))] == []
+    assert "javascript:" not in answer.text
+
+
 def test_the_file_has_what_is_filtered_and_is_audited(as_role: AsRole, db: Db, orders: None) -> None:
     answer = as_role("manager").get("/orders.csv?q=ev")
     rows = list(csv.DictReader(answer.text.splitlines()))
