@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Callable
@@ -20,12 +21,18 @@ from pos_api.database.client import Db
 from pos_api.figures.day_so_far import DayFigures, of_day
 from pos_api.figures.outage_detection import OrderGap
 from pos_api.figures.queries import figures
+from pos_api.payments import account
+from pos_api.payments.apply import apply
+from pos_api.payments.model import order_key_by_id
+from pos_api.staff.sessions import Session
+from pos_api.staff.users import User
 from pos_api.stores.model import Store
-from pos_api.web.dashboard.today import comparison, live
+from pos_api.web.dashboard.today import attention_to_money, comparison, live
 from pos_api.web.dashboard.today.attention import _silence
 from pos_api.web.dashboard.today.day import Days
 from pos_api.web.dashboard.today.shown import Variant, rendered
 from tests.factories import API_KEY, PATH, Shop, line, order, stock_up
+from tests.web.api.test_payments import payment
 from tests.web.dashboard.browsing import is_too_wide, problems
 
 
@@ -226,10 +233,83 @@ def test_the_stream_has_what_the_page_does_not_show_yet(as_role: Callable[[str],
 
 
 def test_a_slow_reader_is_given_the_newest_and_holds_nothing_else() -> None:
-    listener = live.Listener(Variant("en", "en_GB", "viewer", None), "session", "")
+    session = Session("session", User("viewer", "viewer"), now())
+    listener = live.Listener(Variant("en", "en_GB", "viewer", None), session, "")
     for number in range(1000):
         listener.offer(live.parts_of(f"<p>{number}</p>"))
     assert listener._next == live.parts_of("<p>999</p>").event
+
+
+def test_a_page_of_a_store_that_was_removed_keeps_no_other_one_waiting(
+    app: Flask, db: Db, as_role: Callable[[str], FlaskClient], shop: Shop
+) -> None:
+    shop.outcome("order.created", sale(1, now()))
+    viewer = as_role("viewer")
+    found = db.staff_sessions.find_one({"user": "viewer"})
+    assert found
+    session = Session(found["_id"], User("viewer", "viewer"), now())
+    removed, whole = (live.Listener(Variant("en", "en_GB", "viewer", of), session, "") for of in ("gone", None))
+
+    async def taken() -> list[bytes]:
+        everybody = live.Broadcaster(app)
+        everybody.join(removed)
+        everybody.join(whole)
+        shown = [await each.take() for each in (whole, removed)]
+        for each in (whole, removed):
+            everybody.leave(each)
+        return shown
+
+    parts, ended = asyncio.run(taken())
+    assert b"event: parts" in parts
+    assert ended.startswith(b"event: ended")
+    assert not whole.has_ended
+    assert viewer.get("/live?store=gone").status_code == 404
+
+
+def test_a_variant_that_cant_be_made_keeps_no_other_one_waiting_and_sessions_are_looked_at(
+    app: Flask, shop: Shop
+) -> None:
+    shop.outcome("order.created", sale(1, now()))
+    broken, whole = (Variant("en", locale, "viewer", None) for locale in ("of no country", "en_GB"))
+    everybody = live.Broadcaster(app)
+    assert everybody._look({broken, whole}, {"not a session"}) == {"not a session"}
+    assert everybody._parts.keys() == {whole}
+
+
+def test_one_user_cant_take_all_the_places(app: Flask, as_role: Callable[[str], FlaskClient]) -> None:
+    viewer, manager = as_role("viewer"), as_role("manager")
+    variant = Variant("en", "en_GB", "viewer", None)
+    session = Session("any", User("viewer", "viewer"), now())
+    listeners = live.broadcaster(app).listeners
+    for _each in range(live.MOST_OF_ONE_USER):
+        assert viewer.get("/live").status_code == 200
+        listeners.add(live.Listener(variant, session, ""))
+    assert viewer.get("/live").status_code == 503
+    assert manager.get("/live").status_code == 200
+
+
+def test_so_many_orders_are_said_to_contradict_their_payments_as_were_found(
+    app: Flask, db: Db, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {"orders_of": "default"}
+    db.stores.insert_one({"_id": "pay", "name": "Pay", "kind": "stripe", "settings": settings, "keys": []})
+    stores = app.extensions["pos"].stores
+    stores._read_at = float("-inf")
+    for number in (1, 2):
+        shop.outcome("order.created", sale(number, now() - timedelta(minutes=number)))
+    for name in ("p1", "p2"):
+        apply(db, payment(name, wanted=(order_key_by_id("default", "1"),)))
+
+    def said() -> str:
+        with app.test_request_context(headers={"Accept-Language": "en-GB"}):
+            return next(each.text() for each in attention_to_money._discrepancies(db, stores, now()))
+
+    assert said().startswith("The payments of 1 order of the last 14 days")
+    monkeypatch.setattr(account, "MOST_EXAMINED", 1)
+    monkeypatch.setattr(account, "_AT_ONCE", 1)
+    assert said().startswith("The payments of at least 1 order of the last 14 days"), "there are others"
+    monkeypatch.setattr(attention_to_money, "_MOST_ORDERS", 1)
+    assert said().startswith("The payments of many orders")
 
 
 def test_a_sale_arrives_on_an_open_page(app: Flask, open_as: Callable[..., Page], served: str, shop: Shop) -> None:

@@ -43,7 +43,13 @@ def _discrepancies(db: Db, stores: Stores, at: datetime) -> Iterator[Finding]:
         yield Finding(
             lambda: (
                 _("The payments of many orders of the last 14 days do not fit what their shop says.")
-                if more
+                if count == _MOST_ORDERS
+                else ngettext(
+                    "The payments of at least %(num)s order of the last 14 days do not fit what its shop says.",
+                    "The payments of at least %(num)s orders of the last 14 days do not fit what their shop says.",
+                    count,
+                )
+                if more  # there are more orders than were looked at
                 else ngettext(
                     "The payments of %(num)s order of the last 14 days do not fit what its shop says.",
                     "The payments of %(num)s orders of the last 14 days do not fit what their shop says.",

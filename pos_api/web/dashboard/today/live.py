@@ -18,9 +18,10 @@ from typing import Any, cast
 from flask import Flask, current_app
 from pymongo.errors import PyMongoError
 
-from pos_api.errors import PosError, Unavailable
+from pos_api.errors import NotFound, PosError, Unavailable
 from pos_api.logs import get_logger
 from pos_api.staff import sessions
+from pos_api.staff.sessions import Session
 from pos_api.web.dashboard.today.shown import Variant, fingerprint, rendered
 from pos_api.web.services import Services
 
@@ -37,6 +38,8 @@ _SILENT_AT_MOST = 15.0
 _LASTS = 200.0
 """Seconds after which a stream ends, and the browser asks again; some more, so that not all do so together."""
 MOST_LISTENERS = 1_000
+MOST_OF_ONE_USER = 50
+"""Open pages of one user; tills may share one. So nobody keeps all others from the live page."""
 _COMMENT = b": \n\n"
 _ENDED = b"event: ended\ndata:\n\n"
 
@@ -62,9 +65,10 @@ def parts_of(html: str) -> Parts:
 class Listener:
     """An open page: what it shows (`seen`, a version), and what it is to be sent next."""
 
-    def __init__(self, variant: Variant, session: str, seen: str) -> None:
+    def __init__(self, variant: Variant, session: Session, seen: str) -> None:
         self.variant = variant
-        self.session = session
+        self.session = session.key
+        self.user = session.user.name
         self.seen = seen
         self.has_ended = False
         self._next: bytes | None = None
@@ -77,7 +81,7 @@ class Listener:
             self._wake.set()
 
     def end(self) -> None:
-        """Its session has ended: it is sent nothing else."""
+        """Its session has ended, or its store was removed: it is sent nothing else, and the page is loaded anew."""
         self.has_ended = True
         self._next = _ENDED
         self._wake.set()
@@ -107,6 +111,8 @@ class Broadcaster:
         self._rendered_at = float("-inf")
         self._checked_at = float("-inf")
         self._parts: dict[Variant, Parts] = {}
+        self._tried: set[Variant] = set()
+        self._removed: set[Variant] = set()
 
     def join(self, listener: Listener) -> None:
         """Give it what is new from now on."""
@@ -135,12 +141,12 @@ class Broadcaster:
                 log.exception("what the live page shows could not be made")
                 ended = set()
             for listener in listening:
-                if listener.session in ended:
+                if listener.session in ended or listener.variant in self._removed:
                     listener.end()
                 elif parts := self._parts.get(listener.variant):
                     listener.offer(parts)
             await asyncio.sleep(LOOK_EVERY)
-        self._parts = {}
+        self._parts, self._tried, self._removed = {}, set(), set()
 
     def _look(self, variants: set[Variant], keys: set[str]) -> set[str]:
         """Render the variants where something is new, in a thread; returns the sessions that have ended."""
@@ -153,15 +159,30 @@ class Broadcaster:
 
     def _render(self, variants: set[Variant]) -> None:
         moment = time.monotonic()
-        made = variants - self._parts.keys()
+        made = variants - self._tried
+        self._removed = set()
         if moment - self._rendered_at >= _RENDER_EVERY:
             newest = self._newest_change()
             if newest != self._newest:
                 self._newest, self._changed_at = newest, moment
             if moment - self._changed_at < _RENDER_AFTER or moment - self._rendered_at >= _RENDER_ANYWAY:
                 made, self._rendered_at = variants, moment
-        new = {variant: parts_of(rendered(self._app, variant, self._newest)) for variant in made}
+        new = {variant: parts for variant in made if (parts := self._try(variant))}
         self._parts = {**{each: parts for each, parts in self._parts.items() if each in variants}, **new}
+        self._tried = (self._tried | made) & variants
+
+    def _try(self, variant: Variant) -> Parts | None:
+        """The parts of a variant; None where they can't be made, which is no reason to keep the others waiting. Raises
+        PyMongoError."""
+        try:
+            return parts_of(rendered(self._app, variant, self._newest))
+        except PyMongoError:
+            raise
+        except NotFound:
+            self._removed.add(variant)
+        except Exception:
+            log.exception("what the live page shows could not be made", store=variant.store, role=variant.role)
+        return None
 
     def _newest_change(self) -> Any:
         changed = self._services.db.orders.find_one(
@@ -174,7 +195,7 @@ class LiveBody:
     """The body of the live stream (`server.streams.Stream`). A server that knows only WSGI, as one for tests, ends it
     after what the page shows now, and the browser asks again a second later."""
 
-    def __init__(self, app: Flask, listener_of: tuple[Variant, str, str]) -> None:
+    def __init__(self, app: Flask, listener_of: tuple[Variant, Session, str]) -> None:
         self._app = app
         self._listener_of = listener_of
 
@@ -205,9 +226,12 @@ def broadcaster(app: Flask) -> Broadcaster:
     return cast(Broadcaster, app.extensions.setdefault("pos_live", Broadcaster(app)))
 
 
-def live_body(variant: Variant, session: str, seen: str) -> LiveBody:
-    """The live stream of a page that shows the version `seen`. Raises Unavailable where too many are open."""
+def live_body(variant: Variant, session: Session, seen: str) -> LiveBody:
+    """The live stream of a page that shows the version `seen`. Raises Unavailable where too many are open, of everybody
+    or of this user."""
     app = cast(Any, current_app)._get_current_object()
-    if len(broadcaster(app).listeners) >= MOST_LISTENERS:
+    listeners = list(broadcaster(app).listeners)  # they change in another thread
+    of_user = sum(each.user == session.user.name for each in listeners)
+    if len(listeners) >= MOST_LISTENERS or of_user >= MOST_OF_ONE_USER:
         raise Unavailable("Too many pages are open; this one shows what is new when it is loaded anew.", retry_after=60)
     return LiveBody(app, (variant, session, seen))

@@ -46,8 +46,7 @@ class Variant:
     @classmethod
     def of_request(cls, store: str | None) -> Variant:
         """That of whoever makes the current request, of all stores or one. Raises NotFound for an unknown store."""
-        if store is not None and store not in {each.id for each in services().stores.all()}:
-            raise NotFound(f"There is no store {store[:80]!r}.")
+        _stores(services().stores, store)
         return cls(languages.language(), str(languages.locale()), current_user().role, store)
 
     @property
@@ -66,10 +65,11 @@ class Shown:
         self._has_orders = False
 
     def context(self, variant: Variant, newest: Hashable = None) -> dict[str, Any]:
-        """What the template of the parts takes. Sales are read anew for another `newest` change."""
+        """What the template of the parts takes. Sales are read anew for another `newest` change. Raises NotFound where
+        the store was removed."""
         services_, reader = services(), variant.reader
         self._has_orders = self._has_orders or services_.db.orders.find_one({}, {"_id": 1}) is not None
-        stores = [each for each in services_.stores.all() if variant.store in (None, each.id)]
+        stores = _stores(services_.stores, variant.store)
         found: dict[str, Any] = {
             "attention": self._attention.of(services_, reader),
             "reader": reader,
@@ -91,6 +91,14 @@ class Shown:
         store, with_names = variant.store, variant.reader.may("manager")
         key = (store, with_names, newest)
         return self._sales.get(key, lambda: sales.latest(services_.db, store, with_names=with_names))
+
+
+def _stores(stores: Stores, store: str | None) -> list[Store]:
+    """All stores, or the one that is asked for. Raises NotFound for an unknown one."""
+    found = [each for each in stores.all() if store in (None, each.id)]
+    if store is not None and not found:
+        raise NotFound(f"There is no store {store[:80]!r}.")
+    return found
 
 
 def shown() -> Shown:

@@ -33,6 +33,6 @@ def live() -> Any:
     variant = Variant.of_request(request.args.get("store") or None)
     seen = request.headers.get("Last-Event-ID") or request.args.get("seen", "")
     response = Response(mimetype="text/event-stream", direct_passthrough=True)
-    response.response = live_body(variant, current_session().key, seen)
+    response.response = live_body(variant, current_session(), seen)
     response.headers["X-Accel-Buffering"] = "no"  # nginx passes on what comes at once
     return response
