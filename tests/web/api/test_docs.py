@@ -146,9 +146,7 @@ def app_stores(client: FlaskClient) -> Stores:
 
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
-FUZZ = settings(
-    max_examples=8, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
-)
+FUZZ = settings(max_examples=8, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 
 
 def test_real_orders_are_as_the_document_says(api: Any, client: FlaskClient, config: Config, db: Db) -> None:
