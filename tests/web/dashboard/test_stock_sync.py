@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable
 
 import pytest
@@ -14,14 +15,19 @@ from pos_api.common.time import now
 from pos_api.config import Config
 from pos_api.database.client import Db
 from pos_api.senders.woocommerce import connection
+from pos_api.senders.woocommerce.reconcile.run import keep
+from pos_api.senders.woocommerce.rest.reader import RestReader
 from pos_api.stock.store_sync import is_on
 from tests.factories import stock_of
-from tests.fake_shop import KEY, SECRET, FakeShop, product
+from tests.fake_shop import KEY, SECRET, FakeShop, compare, connected_shop, order, product
+from tests.senders.woocommerce.test_reconcile import webhook
 from tests.senders.woocommerce.test_stock_reconcile import known
 from tests.web.dashboard.browsing import is_too_wide, post, problems
 
 As = Callable[[str], FlaskClient]
 PATH = "/stock/sync/default"
+
+reader = connected_shop
 
 
 @pytest.fixture
@@ -84,3 +90,21 @@ def test_viewers_look_and_do_not_switch(as_role: As, shop: FakeShop, db: Db) -> 
     assert client.get(f"{PATH}/differences").status_code == 403
     assert post(client, PATH, {"all": "shop"}, form="/").status_code == 403
     assert not is_on(db, "default")
+
+
+def test_a_comparison_that_repaired_nothing_shows_what_it_found(
+    as_role: As, shop: FakeShop, reader: RestReader, db: Db, config: Config
+) -> None:
+    shop.products[1]["name"] = "Mug of another name"
+    shop.orders[7] = order(7)
+    shop.plugins = []
+    shop.webhooks[3] = webhook(3, status="disabled")
+    found = compare(db, config, reader)
+    keep(db, config, found, now())
+    everything = [*found.orders, *found.products, *found.stock, *found.webhooks]
+    assert all([found.orders, found.products, found.stock, found.webhooks])
+    assert not any("repair" in each for each in everything)
+    answer = as_role("viewer").get(PATH)
+    assert answer.status_code == 200
+    for each in ("Not in sync", "default:7", *(str(each["cause"]) for each in (*found.orders, *found.stock))):
+        assert each in html.unescape(answer.text), each

@@ -127,6 +127,15 @@ def test_items_are_linked_and_unlinked(as_role: As, bar: None, db: Db) -> None:
     assert actions == ["item.linked", "item.unlinked"]
 
 
+def test_a_product_is_shown_whose_item_the_app_has_not_named(as_role: As, bar: None, db: Db) -> None:
+    client = as_role("manager")
+    items.link(db, "bar", 77, "salad")
+    assert "name" not in (db.items.find_one({"_id": "bar:77"}) or {})
+    answer = client.get("/stock/product?sku=salad")
+    assert (answer.status_code, "77" in answer.text) == (200, True)
+    assert client.get("/stock/items?store=bar").status_code == 200
+
+
 def test_a_product_made_for_an_item_is_linked_at_once(as_role: As, bar: None, db: Db) -> None:
     data: dict[str, object] = {"sku": "soup", "store": "bar", "item": "5"}
     assert post(as_role("manager"), "/stock/new", data, form="/stock/new").status_code == 303
