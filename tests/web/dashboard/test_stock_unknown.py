@@ -100,6 +100,14 @@ def test_an_unknown_sku_is_linked_by_mouse(app: Flask, open_as: Callable[..., Pa
     assert db.products.find_one({"skus": "NEW"}, {"sku": 1}) == {"_id": "MUG", "sku": "MUG"}
 
 
+@pytest.mark.parametrize("other", ["", " ", "x" * 2000, "two\nlines"])
+def test_a_text_that_is_no_sku_becomes_none_of_a_product(as_role: As, orders: None, db: Db, other: str) -> None:
+    before = db.products.find_one({"sku": "MUG"})
+    answer = post(as_role("manager"), "/stock/link", {"sku": "MUG", "other": other}, form="/stock/new")
+    assert (answer.status_code, 'role="alert"' in answer.text) == (422, True)
+    assert db.products.find_one({"sku": "MUG"}) == before
+
+
 @pytest.fixture
 def bar(config: Config, db: Db, app: Flask) -> None:
     """An ordering app with two items, and a product."""

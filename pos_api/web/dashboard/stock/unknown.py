@@ -12,9 +12,11 @@ from pos_api.database.client import Document
 from pos_api.errors import PosError
 from pos_api.orders.unknown_products import LOOKED_AT, unknown_skus
 from pos_api.processing import listeners
+from pos_api.web.api.product_schemas import OtherSku
 from pos_api.web.dashboard.access import current_user, page
 from pos_api.web.dashboard.languages import _
 from pos_api.web.dashboard.pages import render
+from pos_api.web.dashboard.stock import forms
 from pos_api.web.dashboard.stock.blueprint import blp
 from pos_api.web.dashboard.stock.product_words import order_url
 from pos_api.web.services import services
@@ -61,11 +63,12 @@ def _choose(other: str, problem: str = "") -> str:
 @page("manager")
 def save_link() -> Any:
     """Let the unknown SKU find the chosen product."""
-    other = request.form.get("other", "").strip()
     try:
-        done = other_skus.add_sku(services().db, request.form.get("sku", ""), other)
+        given = forms.read(OtherSku(), request.form)
+        done = other_skus.add_sku(services().db, given["sku"], given["other"])
     except PosError as error:
-        return _choose(other, error.message), error.status
+        messages = [each for texts in forms.errors_of(error).values() for each in texts]
+        return _choose(request.form.get("other", "").strip()[:MAX_SKU], " ".join(messages)), error.status
     listeners.notify(done.events)
-    flash(_("%(other)s finds %(sku)s from now on.", other=other, sku=done.product["sku"]))
+    flash(_("%(other)s finds %(sku)s from now on.", other=given["other"], sku=done.product["sku"]))
     return redirect(url_for(".unknown"), 303)
