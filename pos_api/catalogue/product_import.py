@@ -11,6 +11,7 @@ import secrets
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import chain
 from typing import Any
 
 from pymongo import ReturnDocument
@@ -29,6 +30,8 @@ _CHUNK = 500
 _KEPT_FOR = timedelta(days=1)
 _ABANDONED = timedelta(minutes=1)
 """A row that was begun so long ago was left by a process that ended."""
+_PAUSE = 1.0
+"""Seconds until it is looked again whether another process has applied the last rows."""
 _WAITING = ("created", "updated")
 """States of rows that are still to be applied: what they will come to. The others: `refused` before, then `applied`,
 `outdated` (the product has changed since it was looked at), `failed`; `begun` in between."""
@@ -107,11 +110,16 @@ def results(db: Db, identifier: str) -> dict[str, int]:
 
 
 def apply_some(db: Db, identifier: str, *, by: str, seconds: float) -> list[Event]:
-    """Apply rows for about so many seconds, and at least one; returns the events that they caused. Raises NotFound."""
-    get(db, identifier)
+    """Apply rows for about so many seconds, and at least one; returns the events that they caused. Where others have
+    all rows that are left, it waits a moment, as who asks comes again at once, and records nothing. Raises NotFound."""
+    left, begun = get(db, identifier)["left"], _begun(db, identifier)
+    first = next(begun, None)
+    if first is None:
+        time.sleep(_PAUSE if left else 0)
+        return []
     report, until = Report(), time.monotonic() + seconds
     with audit.act(db, "products.imported", details={"import": identifier}) as details:
-        for row in _begun(db, identifier):
+        for row in chain([first], begun):
             state, message = _apply(db, row, by, report)
             outcome = {"state": state, "message": message}
             db.product_import_rows.update_one({"_id": row["_id"]}, {"$set": outcome})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -63,6 +64,23 @@ def test_a_row_whose_product_changed_meanwhile_is_left_out(db: Db, shelf: None) 
     assert stock_of(db) == {"MUG": 6, "CUP": 6, "NEW": 1}
     assert (states(db, made)["MUG"], states(db, made)["NEW"]) == ("outdated", "outdated")
     assert db.products.find_one({"_id": "MUG"})["name"] == "Mug"  # type: ignore[index]
+
+
+def test_rows_that_another_process_applies_are_waited_for_and_nothing_is_recorded(
+    as_role: As, db: Db, shelf: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(time, "sleep", pauses.append)
+    made = product_import.prepare(db, FILE, name="f.csv", by="ann")
+    begun = {"state": "begun", "begun_at": now()}
+    db.product_import_rows.update_many({"state": {"$in": ["created", "updated"]}}, {"$set": begun})
+    client, path = as_role("manager"), f"/stock/import/{made}"
+    assert post(client, f"{path}/apply", {}, form="/stock/import").location == path
+    assert pauses == [1.0]
+    assert db.audit.count_documents({"action": "products.imported"}) == 0
+    db.product_import_rows.update_many({"state": "begun"}, {"$set": {"state": "applied"}})
+    post(client, f"{path}/apply", {}, form="/stock/import")
+    assert (sum(pauses), db.audit.count_documents({"action": "products.imported"})) == (1.0, 0)
 
 
 def test_long_work_is_done_in_parts_and_what_a_process_left_is_taken_up(db: Db, shelf: None) -> None:
