@@ -272,6 +272,18 @@ def change(client: FlaskClient, **changes: str) -> Any:
     return post(client, "/books/accounts/change", typed(**changes), form="/books/accounts/change")
 
 
+def test_enter_in_a_field_sets_no_accounts_before_it_was_asked(open_as: OpenAs, db: Db) -> None:
+    before, page = set_accounts.shown(db), open_as("manager")
+    page.goto("/books/accounts/change")
+    page.locator("input[name=account-0]").fill("3999")
+    page.keyboard.press("Enter")
+    page.get_by_text("Save", exact=True).click()
+    assert set_accounts.shown(db) == before
+    page.get_by_role("button", name="Yes, set the accounts").click()
+    page.wait_for_url("**/books/accounts")
+    assert set_accounts.shown(db)["rows"][0]["account"] == "3999"
+
+
 def test_accounts_are_changed_by_rate_group_and_day(as_role: AsRole, db: Db) -> None:
     client = as_role("manager")
     new = len(DEFAULT.rows)
