@@ -3,9 +3,12 @@ change of it."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from decimal import Decimal
 
 import pytest
+from bson import Decimal128
 from flask import Flask
 from flask.testing import FlaskClient
 from playwright.sync_api import Page, expect
@@ -121,6 +124,8 @@ def test_an_adjustment_sent_twice_counts_once(as_role: As, db: Db) -> None:
     [
         ("/stock/count?sku=MUG&count=-1", "must not be negative"),
         ("/stock/count?sku=MUG&count=x", "This is not a number."),
+        ("/stock/count?sku=MUG&count=1,000", "This can be read in two ways."),
+        ("/stock/adjust?sku=MUG&change=-1,000&reason=x", "This can be read in two ways."),
         ("/stock/adjust?sku=MUG&change=0&reason=x", "must not be 0"),
         ("/stock/adjust?sku=MUG&change=1&reason=order", "has a meaning of its own here"),
         ("/stock/adjust?sku=MUG&change=1e400&reason=x", "This is not a number."),
@@ -137,6 +142,37 @@ def test_a_sku_that_is_taken_is_refused_with_what_was_typed(as_role: As, db: Db)
     staff_actions.add(db, {"sku": "MUG"}, by="ann")
     answer = post(as_role("manager"), "/stock/new", {"sku": "MUG", "name": "Another"}, form="/stock/new")
     assert (answer.status_code, 'value="Another"' in answer.text) == (409, True)
+
+
+def test_a_price_that_can_be_read_in_two_ways_is_not_saved(as_role: As, db: Db) -> None:
+    stock_up(db, MUG=1)
+    client, form = as_role("manager"), "/stock/change?sku=MUG"
+    for price, saved in {"1,000": None, "1,000.50": None, "1 000,50": "1000.50", "1,5": "1.5", "1000": "1000"}.items():
+        answer = post(client, "/stock/change", {"sku": "MUG", "name": "Mug", "price": price}, form=form)
+        assert answer.status_code == (303 if saved else 422), price
+        stored = (db.products.find_one({"_id": "MUG"}) or {}).get("price")
+        assert (Decimal(str(stored)) if stored else None) == (Decimal(saved) if saved else None), price
+    new = {"sku": "POT", "stock": "1,000"}
+    assert "This can be read in two ways" in post(client, "/stock/new", new, form="/stock/new").text
+    assert db.products.find_one({"_id": "POT"}) is None
+
+
+def test_what_changed_while_the_form_was_open_stays(as_role: As, db: Db) -> None:
+    staff_actions.add(db, {"sku": "MUG", "name": "Mug", "price": Decimal128("10")}, by="ann")
+    client, form = as_role("manager"), "/stock/change?sku=MUG"
+    opened = {
+        name: value
+        for name, value in re.findall(r'<input[^>]* name="([^"]+)"[^>]* value="([^"]*)"', client.get(form).text)
+        if name != "csrf_token"
+    }
+    staff_actions.change(db, "MUG", {"price": Decimal128("12")})
+    refused = post(client, "/stock/change", {**opened, "name": "x" * 501}, form=form)
+    assert (refused.status_code, 'name="seen-price" value="10"' in refused.text) == (422, True)
+    assert post(client, "/stock/change", {**opened, "name": "Big mug"}, form=form).status_code == 303
+    product = db.products.find_one({"_id": "MUG"}) or {}
+    assert (product["name"], product["price"]) == ("Big mug", Decimal128("12"))
+    post(client, "/stock/change", {**opened, "name": "Big mug", "price": "11"}, form=form)
+    assert (db.products.find_one({"_id": "MUG"}) or {})["price"] == Decimal128("11")
 
 
 def test_details_are_changed_and_recorded_and_a_product_is_archived_and_back(as_role: As, db: Db) -> None:

@@ -178,26 +178,31 @@ def change() -> Any:
         "price": "" if price is None else str(price),
         "low_stock_threshold": "" if low_at is None else str(low_at),
     }
-    return _change_form(product, values, {})
+    return _change_form(product, values, values, {})
 
 
-def _change_form(product: ProductDocument, values: Any, errors: dict[str, list[str]]) -> str:
-    return render("stock/change.html", product=product, values=values, errors=errors, home=owning_store(product))
+def _change_form(product: ProductDocument, values: Any, seen: Any, errors: dict[str, list[str]]) -> str:
+    """The form with `values` in it; `seen` is what it showed at first."""
+    home = owning_store(product)
+    return render("stock/change.html", product=product, values=values, seen=seen, errors=errors, home=home)
 
 
 @blp.post("/change")
 @page("manager")
 def save_change() -> Any:
-    """Change name, price and threshold."""
+    """Change of name, price and threshold those that were typed otherwise than the form showed them: what a shop has
+    changed since stays."""
     product = queries.get(services().db, request.form.get("sku", ""))
     try:
         changes = forms.read(
             ProductChanges(exclude=("archived",)), request.form, blank={"price": None, "low_stock_threshold": None}
         )
-        differing = {name: value for name, value in changes.items() if product.get(name) != value}
+        typed = forms.retyped(request.form, changes)
+        differing = {name: changes[name] for name in typed if product.get(name) != changes[name]}
         done = staff_actions.change(services().db, product["sku"], cast(Changes, differing))
     except PosError as error:
-        return _change_form(product, request.form, forms.errors_of(error)), error.status
+        seen = forms.seen(request.form)
+        return _change_form(product, request.form, seen, forms.errors_of(error)), error.status
     listeners.notify(done.events)
     flash(_("Saved.") if differing else _("Nothing was changed."))
     return to_product(product["sku"])
