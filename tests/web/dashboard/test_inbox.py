@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -244,6 +245,21 @@ def test_what_can_not_be_read_is_one_folded_block(body: bytes) -> None:
     assert found.text == ""
     assert len(found.blocks) == 1
     assert len(found.blocks[0].text) <= 65_536
+
+
+def test_what_a_sender_can_write_takes_no_long_time_to_show() -> None:
+    """The page of an entry reads what anybody sent: neither a long name of a field nor much that is deep inside may keep
+    the process busy."""
+    name = "ip_" * 20_000 + "\n"
+    members = ",".join(f'"a{index}": 1' for index in range(20_000))
+    many_in_a_long_name = f'{{"{"x" * 300_000}": {{{members}}}}}'
+    many_deep_inside = "[" * 200 + "0," * 100_000 + "0" + "]" * 200
+    began = time.process_time()
+    assert is_personal(name)
+    assert folded(many_in_a_long_name.encode()).is_cut
+    assert folded(many_deep_inside.encode()).is_cut
+    assert time.process_time() - began < 2
+
 
 
 def test_every_warning_has_a_sentence_of_its_code(app: Flask) -> None:

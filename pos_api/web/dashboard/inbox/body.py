@@ -5,21 +5,26 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 LONGEST = 65_536
 """So many characters are shown of what was sent, and of each block."""
 MOST_BLOCKS = 50
+_LONGEST_PATH = 200
 _MOST_READ = 1_000_000
 """Characters; what is longer is one block."""
 _PERSONAL = re.compile(
     r"billing|shipping(_address)?|customer|customer_?(note|name|ip_address|user_agent|data|details)|buyer|payer|payee|"
     r"client|contact|guest|recipient|receiver|person|owner|staff|employee|cashier|user|author|"
-    r"(.*_)?(e_?mail|phone|mobile|address|first_?name|last_?name|full_?name|birth_?date|ip|note|notes)(_.*)?|"
     r"shipping_details|billing_details|metadata|meta_data|card|iban|ssn|vat_number|message|comment",
 )
 """Names of fields, in small letters with `_` between words, whose content may be about a person."""
+_PERSONAL_WORDS = re.compile(
+    r"(?:\A|_)(?:e_?mail|phone|mobile|address|first_?name|last_?name|full_?name|birth_?date|ip|notes?)(?:_|\Z)"
+)
+"""Words in such a name. It is searched and begins with no repetition, so a long name takes no longer than it is."""
 _CAPITAL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
@@ -58,7 +63,8 @@ def folded(body: bytes) -> Folded:
 
 def is_personal(name: str) -> bool:
     """Whether what is in a field of this name may be about a person."""
-    return _PERSONAL.fullmatch(_CAPITAL.sub("_", name).replace("-", "_").lower()) is not None
+    words = _CAPITAL.sub("_", name).replace("-", "_").lower()
+    return _PERSONAL.fullmatch(words) is not None or _PERSONAL_WORDS.search(words) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,23 +81,42 @@ def _without_persons(value: Any, path: str, blocks: list[Block]) -> Any:
         return value
     rest = {}
     for name, each in value.items():
-        where = f"{path}.{name}" if path else name
+        where = (f"{path}.{name}" if path else name)[:_LONGEST_PATH]
         if is_personal(name) and each not in (None, "", [], {}):
-            blocks.append(Block(where[:200], _written(each)))
+            blocks.append(Block(where, _written(each)))
             rest[name] = "…"
         else:
             rest[name] = _without_persons(each, where, blocks)
     return rest
 
 
-def _written(value: Any, indent: str = "") -> str:
+def _written(value: Any) -> str:
+    """A value as text; of a longer one than is shown, little more than what is shown."""
+    parts, length = [], 0
+    for part in _parts(value, ""):
+        parts.append(part)
+        length += len(part)
+        if length > LONGEST:
+            break
+    return "".join(parts)
+
+
+def _parts(value: Any, indent: str) -> Iterator[str]:
     deeper = f"{indent}  "
     if isinstance(value, dict) and value:
-        members = (f"{deeper}{_text(name)}: {_written(each, deeper)}" for name, each in value.items())
-        return "{\n" + ",\n".join(members) + f"\n{indent}}}"
-    if isinstance(value, list) and value:
-        return "[\n" + ",\n".join(deeper + _written(each, deeper) for each in value) + f"\n{indent}]"
-    return value.text if isinstance(value, _Number) else _text(value)
+        yield "{"
+        for index, (name, each) in enumerate(value.items()):
+            yield f"{',' if index else ''}\n{deeper}{_text(name)}: "
+            yield from _parts(each, deeper)
+        yield f"\n{indent}}}"
+    elif isinstance(value, list) and value:
+        yield "["
+        for index, each in enumerate(value):
+            yield f"{',' if index else ''}\n{deeper}"
+            yield from _parts(each, deeper)
+        yield f"\n{indent}]"
+    else:
+        yield value.text if isinstance(value, _Number) else _text(value)
 
 
 def _text(value: Any) -> str:
