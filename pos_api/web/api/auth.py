@@ -10,7 +10,7 @@ from flask import request
 from marshmallow import Schema, fields, validate
 
 from pos_api.common.ip_addresses import plain
-from pos_api.errors import BadRequest, Invalid, PayloadTooLarge, UnsupportedMediaType
+from pos_api.errors import BadRequest, Invalid, PayloadTooLarge
 from pos_api.staff import audit, users
 from pos_api.web.api.access import current_principal, current_token, public, staff
 from pos_api.web.api.blueprint import Blueprint
@@ -46,7 +46,11 @@ class Who(Schema):
 
 
 def _counted(view: View) -> View:
-    """Count what is no log-in at all as one that failed: a flood of them costs as much."""
+    """Count what is no log-in at all as one that failed: a flood of them costs as much.
+
+    What is not sent as JSON is refused unread and not counted: any web page could have a browser send it, and lock
+    out everybody at its address. For JSON a browser asks first, and is refused.
+    """
 
     @wraps(view)
     def counted(*args: Any, **kwargs: Any) -> Any:
@@ -54,8 +58,9 @@ def _counted(view: View) -> View:
         services().attempt_limits.check_log_in(address)
         try:
             return view(*args, **kwargs)
-        except (BadRequest, PayloadTooLarge, UnsupportedMediaType, Invalid):
-            services().attempt_limits.note_log_in(address)
+        except (BadRequest, PayloadTooLarge, Invalid):
+            if request.is_json:
+                services().attempt_limits.note_log_in(address)
             raise
 
     return cast(View, counted)

@@ -1,4 +1,4 @@
-"""Passwords in forms: checked within the limits of failed attempts, told plainly, and shown to nobody."""
+"""Passwords in forms: checked within the limits of failed attempts, and shown to nobody."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from typing import Any, TypeVar, cast
 
 from babel.dates import format_timedelta
 from flask import request
-from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
 from pos_api.common.ip_addresses import plain
 from pos_api.errors import Invalid, PosError, TooManyRequests, Unauthorized, Unavailable
@@ -26,25 +24,20 @@ _FORM_BYTES = 20_000
 
 
 def limited(view: View) -> View:
-    """For a form with a password: count one that can't be read as a failed log-in, and look at none after too many.
+    """For a form with a password: read none that is larger than one can be, and none after too many failed log-ins.
 
-    A form without its token is not counted: any other site could have a browser send some, and lock its owner out.
-    Put it first under the route.
+    One that is too large or has no token is not counted as a failure: any other site could have a browser send some,
+    and lock its owner out. Put it first under the route.
     """
     of_this_size = body_limit(_FORM_BYTES)(view)
 
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
-        address = request.remote_addr or ""
         try:
-            services().attempt_limits.check_log_in(address)
+            services().attempt_limits.check_log_in(request.remote_addr or "")
             return of_this_size(*args, **kwargs)
         except TooManyRequests as error:
             raise TooManyRequests(problem_of(error), retry_after=error.retry_after) from None
-        except (BadRequest, RequestEntityTooLarge) as error:
-            if not isinstance(error, CSRFError):
-                services().attempt_limits.note_log_in(address)
-            raise
 
     return cast(View, guarded)
 

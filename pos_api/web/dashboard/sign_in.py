@@ -96,14 +96,19 @@ def _enter(user: User) -> None:
 
 
 def _first_key(key: str) -> str:
-    """The key, where it makes the first admin. Raises NotFound; guessing is limited as log-ins are."""
-    address = request.remote_addr or ""
-    services().attempt_limits.check_log_in(address)
+    """The key, where it makes the first admin. Raises NotFound; guessing is limited as log-ins are.
+
+    Once there is a user no key is right, and none is counted: any other site could have a browser open this page, and
+    lock staff out.
+    """
+    db, limits, address = services().db, services().attempt_limits, request.remote_addr or ""
+    refused = NotFound(_("This link can't be used any more. As long as there is no user, each start prints a new one."))
+    if users.has_any(db):
+        raise refused
+    limits.check_log_in(address)
     try:
-        first_admin.check_key(services().db, key)
+        first_admin.check_key(db, key)
     except NotFound:
-        services().attempt_limits.note_log_in(address)
-        raise NotFound(
-            _("This link can't be used any more. As long as there is no user, each start prints a new one.")
-        ) from None
+        limits.note_log_in(address)
+        raise refused from None
     return key
