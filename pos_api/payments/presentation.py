@@ -1,6 +1,6 @@
 """What is shown of a payment and a tab, by the API and in CSV files. A field that is not named here is shown nowhere.
 
-Payments have no data of persons, so viewers are shown all of this. Pure: no database.
+Payments have no data of persons, so viewers are shown all of this, but no transaction id of an order. Pure: no database.
 """
 
 from __future__ import annotations
@@ -42,9 +42,12 @@ def payment(stored: Mapping[str, Any], tabs: Mapping[str, Mapping[str, Any]]) ->
     return shown(document, _PAYMENT)
 
 
-def history(payment: Payment, order: Order | None, received: Mapping[str, datetime]) -> Document:
+def history(
+    payment: Payment, order: Order | None, received: Mapping[str, datetime], *, with_transactions: bool
+) -> Document:
     """How a stored payment is matched with its order, and what was reported of it. `received` has when the deliveries
-    came that changed it, by their keys, as long as they are kept.
+    came that changed it, by their keys, as long as they are kept. Without transactions, `name` is null where a payment
+    names its order by the transaction id.
 
     `matched_by` is null where no order is known; `store`: the store that reports the payment names the order as its
     own; `earlier`: it names it no longer.
@@ -54,7 +57,10 @@ def history(payment: Payment, order: Order | None, received: Mapping[str, dateti
         matched_by = (way_of(payment["wanted"], order) or "earlier") if payment["wanted"] else "store"
     return {
         "matched_by": matched_by,
-        "named": [{"store": store, "by": by, "name": name} for store, by, name in named(payment["wanted"])],
+        "named": [
+            {"store": store, "by": by, "name": name if with_transactions or by != "transaction" else None}
+            for store, by, name in named(payment["wanted"])
+        ],
         "candidates": payment.get("candidates", []),
         "changes": [
             {"change": step["change"], "at": received.get(step["cause"]), "cause": step["cause"]}

@@ -66,16 +66,18 @@ def stream(db: Db, wanted: Filter) -> Iterator[Document]:
             yield from shown(db, some)
 
 
-def get(db: Db, payment: str) -> Document:
+def get(db: Db, payment: str, *, with_transactions: bool) -> Document:
     """One payment by its `_id`, with how it is matched with its order, the orders that it may mean as much as each
-    other, and what was reported of it and when. Raises NotFound."""
+    other, and what was reported of it and when; with transaction ids only for who may see those of orders. Raises
+    NotFound."""
     found = cast("Payment | None", db.payments.find_one({"_id": payment}))
     if found is None:
         raise NotFound(f"There is no payment {payment[:80]!r}.")
     order = cast("Order | None", db.orders.find_one({"_id": found["order"]}, _NAMES)) if found["order"] else None
     causes = [step["cause"] for step in found["changes"]]
     received = {each["_id"]: each["received_at"] for each in db.inbox.find({"_id": {"$in": causes}}, _RECEIVED)}
-    return shown(db, [found])[0] | presentation.history(found, order, received)
+    history = presentation.history(found, order, received, with_transactions=with_transactions)
+    return shown(db, [found])[0] | history
 
 
 def order_of(db: Db, payment: Document) -> Document | None:

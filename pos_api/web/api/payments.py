@@ -21,7 +21,7 @@ from pos_api.staff import audit
 from pos_api.stores.api_keys import READ
 from pos_api.stores.model import DEFAULT, Store
 from pos_api.web.api import pages
-from pos_api.web.api.access import staff
+from pos_api.web.api.access import may_see_personal_data, staff
 from pos_api.web.api.blueprint import Blueprint
 from pos_api.web.api.openapi import fails_with
 from pos_api.web.api.pages import PageQuery
@@ -110,7 +110,11 @@ class NamedOrder(Schema):
         validate=validate.OneOf(["order", "transaction"]),
         metadata={"description": "`order`: its id or number.", "example": "order"},
     )
-    name = fields.String(required=True, metadata={"example": "23"})
+    name = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "Null where it is a transaction id and a viewer asks.", "example": "23"},
+    )
 
 
 class PaymentChange(Schema):
@@ -276,7 +280,12 @@ def _examined(query: Document) -> tuple[dict[str, dict[str, Provider]], dict[str
 @blp.response(200, reply(FullPayment))
 def get_payment(payment: str) -> Any:
     """One payment, by `store:external id`, with how it is matched with its order, and what became of it."""
-    return jsonify(success(payment_list.get(services().db, payment)))
+    return jsonify(success(one_payment(payment)))
+
+
+def one_payment(payment: str) -> Document:
+    """One payment as it is shown to who asks. Raises NotFound."""
+    return payment_list.get(services().db, payment, with_transactions=may_see_personal_data())
 
 
 def with_account(order: Document) -> Document:

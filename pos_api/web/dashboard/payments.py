@@ -55,7 +55,7 @@ def discrepancies_file() -> Any:
 @page("viewer")
 def payment(payment: str) -> Any:
     """One payment."""
-    found = queries.get(services().db, payment)
+    found = api.one_payment(payment)
     order = queries.order_of(services().db, found)
     return render(
         "payments/payment.html",

@@ -22,6 +22,7 @@ from pos_api.payments.apply import apply, apply_tab
 from pos_api.payments.model import PaymentUpdate, TabUpdate, order_key_by_id, order_key_by_transaction
 from pos_api.staff import audit, token_claims
 from pos_api.stores import settings
+from pos_api.stores.key_management import add_key
 from pos_api.stores.removal import remove_store
 from tests.factories import Shop, line, order
 from tests.web.api.test_orders import STAFF, conforms, data
@@ -335,6 +336,21 @@ def test_a_payment_says_how_it_is_matched_with_its_order(client: FlaskClient, sh
     apply(db, replace(payment("number", wanted=both), sequence=2))
     db.orders.update_one({"_id": "default:7"}, {"$set": {"number": "renamed"}})
     assert data(client.get(f"{PATH}/pay:number", headers=VIEWER))["matched_by"] == "earlier"
+
+
+def test_who_sees_no_transaction_id_of_an_order_sees_none_that_a_payment_names(
+    client: FlaskClient, db: Db, config: Config
+) -> None:
+    wanted = (order_key_by_transaction("default", "tx_1"), order_key_by_id("default", "7"))
+    apply(db, payment("p1", wanted=wanted))
+    reader = {"X-API-Key": add_key(db, config, "default", scopes=["read"])}
+    client.application.extensions["pos"].stores.read_again()
+    for headers, name in ((VIEWER, None), (reader, None), (STAFF, "tx_1"), (as_("admin"), "tx_1")):
+        named = data(client.get(f"{PATH}/pay:p1", headers=headers))["named"]
+        assert named == [
+            {"store": "default", "by": "transaction", "name": name},
+            {"store": "default", "by": "order", "name": "7"},
+        ]
 
 
 def test_a_spreadsheet_gets_all_discrepancies_over_several_reads_and_the_audit_has_it(

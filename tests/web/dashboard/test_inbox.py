@@ -261,7 +261,6 @@ def test_what_a_sender_can_write_takes_no_long_time_to_show() -> None:
     assert time.process_time() - began < 2
 
 
-
 def test_every_warning_has_a_sentence_of_its_code(app: Flask) -> None:
     with app.test_request_context(headers={"Accept-Language": "en"}):
         assert sentences() == SENTENCES

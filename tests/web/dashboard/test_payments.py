@@ -16,7 +16,7 @@ from pos_api.database.client import Db
 from pos_api.payments import account
 from pos_api.payments.apply import apply, apply_tab
 from pos_api.payments.balance import SENTENCES
-from pos_api.payments.model import TabUpdate, order_key_by_id
+from pos_api.payments.model import TabUpdate, order_key_by_id, order_key_by_transaction
 from pos_api.staff import audit
 from pos_api.web.dashboard import payment_words
 from tests.factories import Shop, line, order
@@ -93,6 +93,16 @@ def test_the_history_of_a_payment_leads_managers_to_its_delivery(as_role: AsRole
         assert "Paid: " in text
         assert "reported 22 Nov 2026, 12:00:00" in text
     assert ["/inbox/entry-p1" in shown[role] for role in ("viewer", "manager")] == [False, True]
+
+
+def test_viewers_are_shown_that_a_payment_names_a_transaction_but_not_its_id(
+    as_role: AsRole, db: Db, provider: None
+) -> None:
+    apply(db, payment("p1", wanted=(order_key_by_transaction("default", "tx_1"),)))
+    shown = {role: as_role(role).get("/payments/pay:p1").text for role in ("viewer", "manager")}
+    assert "transaction … of" in shown["viewer"]
+    assert "tx_1" not in shown["viewer"]
+    assert "transaction tx_1 of" in shown["manager"]
 
 
 def test_what_applies_to_some_payments_alone_is_shown_where_it_does(

@@ -56,7 +56,7 @@ def guide(name: str) -> Any:
 
 
 @blp.get("/store/<name>/arrived")
-@page("admin")
+@page("admin", by_itself=True)
 def arrived(name: str) -> Any:
     """What has arrived of a store: a part of its guide, which a script asks for again and again."""
     store = store_named(name)

@@ -1,8 +1,10 @@
 // What pages do besides loading. Without it all works, by loading pages anew.
 "use strict";
 
-async function fetchPage(url) {
-  const response = await fetch(url, { headers: { "X-Requested-With": "fetch" }, credentials: "same-origin" });
+// With `more` = byItself, nobody did something: it does not keep the session alive.
+const byItself = { "X-By-Itself": "1" };
+async function fetchPage(url, more = {}) {
+  const response = await fetch(url, { headers: { "X-Requested-With": "fetch", ...more }, credentials: "same-origin" });
   if (response.status === 401) location.reload(); // the session has ended
   if (!response.ok) throw new Error(String(response.status));
   return new DOMParser().parseFromString(await response.text(), "text/html");
@@ -62,7 +64,7 @@ async function refresh(id) {
   const shown = document.getElementById(id);
   if (!shown?.dataset.refresh) return;
   try {
-    const found = document.hidden ? null : (await fetchPage(shown.dataset.refresh)).getElementById(id);
+    const found = document.hidden ? null : (await fetchPage(shown.dataset.refresh, byItself)).getElementById(id);
     if (found && found.innerHTML !== shown.innerHTML) {
       shown.innerHTML = found.innerHTML; // the element itself stays, so that screen readers say what is new
       if (!found.dataset.refresh) delete shown.dataset.refresh;

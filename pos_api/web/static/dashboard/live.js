@@ -76,7 +76,7 @@ function listen() {
 
 async function again() {
   try {
-    await fetchPage(location.href); // loads the page anew where the session has ended
+    await fetchPage(location.href, byItself); // loads the page anew where the session has ended
   } catch { /* not reachable: asked again below */ }
   if (!document.hidden) listen();
 }
