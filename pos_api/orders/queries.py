@@ -7,7 +7,7 @@ there are. Several filters race on theirs: MongoDB tries the candidates side by 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import chain
@@ -71,6 +71,11 @@ def stream(db: Db, wanted: Filter) -> Iterator[Document]:
     """All orders that match, newest first, read as they are taken."""
     with _cursor(db, _query(db, wanted)).batch_size(500) as cursor:
         yield from map(presentation.in_list, cursor)
+
+
+def known(db: Db, keys: Iterable[str]) -> set[str]:
+    """Those of these `_id`s of which there is an order."""
+    return {each["_id"] for each in db.orders.find({"_id": {"$in": list(keys)}}, {"_id": 1})}
 
 
 def get(db: Db, order: str) -> Document:

@@ -1,6 +1,7 @@
 """What is shown of a payment and a tab, by the API and in CSV files. A field that is not named here is shown nowhere.
 
-Payments have no data of persons, so viewers are shown all of this, but no transaction id of an order. Pure: no database.
+Payments have no data of persons, so viewers are shown all of this, but no transaction id of an order. Pure: no
+database.
 """
 
 from __future__ import annotations

@@ -66,6 +66,11 @@ def stream(db: Db, wanted: Filter) -> Iterator[Document]:
             yield from shown(db, some)
 
 
+def known(db: Db, keys: Iterable[str]) -> set[str]:
+    """Those of these `_id`s of which there is a payment."""
+    return {each["_id"] for each in db.payments.find({"_id": {"$in": list(keys)}}, {"_id": 1})}
+
+
 def get(db: Db, payment: str, *, with_transactions: bool) -> Document:
     """One payment by its `_id`, with how it is matched with its order, the orders that it may mean as much as each
     other, and what was reported of it and when; with transaction ids only for who may see those of orders. Raises

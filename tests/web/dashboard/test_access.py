@@ -95,7 +95,7 @@ def test_a_session_ends_at_once_with_its_user_password_or_role(app: Flask, db: D
 def test_what_a_page_asks_for_by_itself_keeps_nobody_signed_in(app: Flask, db: Db, staff: None) -> None:
     client, by_itself = client_of(app, "admin"), {"X-By-Itself": "1"}
     ends_at = now() + timedelta(hours=1)
-    for path in ("/", "/settings/store/default/arrived", "/inbox", "/deliveries"):
+    for path in ("/", "/settings/store/default/guide", "/inbox", "/deliveries"):
         db.staff_sessions.update_one({}, {"$set": {"used_at": now() - timedelta(hours=7), "expires_at": ends_at}})
         assert client.get(path, headers=by_itself).status_code == 200
         [session] = db.staff_sessions.find()
@@ -103,6 +103,10 @@ def test_what_a_page_asks_for_by_itself_keeps_nobody_signed_in(app: Flask, db: D
         assert client.get(path).status_code == 200
         [session] = db.staff_sessions.find()
         assert now() - session["used_at"] < timedelta(hours=1), path
+    db.staff_sessions.update_one({}, {"$set": {"used_at": now() - timedelta(hours=7)}})
+    assert client.get("/settings/store/default/arrived").status_code == 200
+    [session] = db.staff_sessions.find()
+    assert now() - session["used_at"] > timedelta(hours=6)
 
 
 def test_a_cookie_from_before_signing_in_opens_nothing_afterwards(app: Flask, staff: None) -> None:

@@ -12,15 +12,19 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from playwright.sync_api import Page, expect
+from pymongo import MongoClient
 
 from pos_api.common.time import now
 from pos_api.common.warning_messages import SENTENCES
-from pos_api.database.client import Db
+from pos_api.config import Config
+from pos_api.database.client import Client, Db
 from pos_api.inbox import replay
 from pos_api.inbox.queries import Filter
 from pos_api.web.dashboard.inbox.body import folded, is_personal
+from pos_api.web.dashboard.inbox.subject import subjects_of
 from pos_api.web.dashboard.warning_words import in_words, sentences
-from tests.factories import API_KEY
+from tests.factories import API_KEY, Shop, line, order
+from tests.steps import Steps
 from tests.waiting import wait_until
 from tests.web.dashboard.browsing import is_too_wide, post, problems
 
@@ -166,6 +170,22 @@ def test_an_entry_that_is_tried_again_shows_what_it_changed(app: Flask, db: Db, 
     assert (audited["target"], audited["who"]["name"]) == (key, "manager")
 
 
+def test_what_entries_are_about_is_looked_up_for_all_of_a_page_at_once(
+    app: Flask, db: Db, config: Config, shop: Shop
+) -> None:
+    shop.outcome("order.created", order(1, line("A")))
+    common = {"store": "default", "noun": "order"}
+    entries: list[Any] = [{**common, "resource_id": str(number)} for number in range(1, 51)]
+    entries.append({"store": "default", "noun": "payment", "resource_id": ""})
+    steps = Steps()
+    client: Client = MongoClient(config.mongodb_uri, tz_aware=True, event_listeners=[steps])
+    with app.test_request_context(), client:
+        found = subjects_of(client[db.name], entries)
+    assert [each.url for each in found] == ["/orders/default:1", *[None] * 50]
+    assert [found[1].text, found[-1].text] == ["Order 2", ""]
+    assert steps.names == ["find", "find"]
+
+
 def test_an_erased_entry_can_not_be_tried_again(app: Flask, db: Db, as_role: AsRole) -> None:
     key = send(app, 7)
     manager = as_role("manager")
@@ -187,6 +207,8 @@ def test_all_that_match_are_tried_again_after_a_question_with_how_many(app: Flas
     assert "3 of 3 deliveries are done." in text
     assert all(f"/inbox/{key}" in text for key in keys)
     assert f"/inbox/{other}" not in text
+    assert ">Order 1</a>" in text
+    assert ">Order 2</a>" not in text, "the POS does not have it"
     states = {each["_id"]: each["state"] for each in db.inbox.find()}
     assert [states[key] for key in (*keys, other)] == ["done", "parked", "parked", "parked"]
     assert "replay" not in db.inbox.find_one({"_id": other})  # type: ignore[operator]
@@ -248,8 +270,8 @@ def test_what_can_not_be_read_is_one_folded_block(body: bytes) -> None:
 
 
 def test_what_a_sender_can_write_takes_no_long_time_to_show() -> None:
-    """The page of an entry reads what anybody sent: neither a long name of a field nor much that is deep inside may keep
-    the process busy."""
+    """The page of an entry reads what anybody sent: neither a long name of a field nor much that is deep inside may
+    keep the process busy."""
     name = "ip_" * 20_000 + "\n"
     members = ",".join(f'"a{index}": 1' for index in range(20_000))
     many_in_a_long_name = f'{{"{"x" * 300_000}": {{{members}}}}}'

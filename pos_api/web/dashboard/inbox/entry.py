@@ -14,7 +14,7 @@ from pos_api.web.dashboard.access import page
 from pos_api.web.dashboard.inbox import words
 from pos_api.web.dashboard.inbox.blueprint import blp
 from pos_api.web.dashboard.inbox.body import folded
-from pos_api.web.dashboard.inbox.subject import subject_of
+from pos_api.web.dashboard.inbox.subject import subjects_of
 from pos_api.web.dashboard.languages import _
 from pos_api.web.dashboard.pages import render, timezone_of
 from pos_api.web.dashboard.warning_advice import advice
@@ -35,7 +35,7 @@ def entry(key: str) -> Any:
         advice=words.advice(shown),
         outcome=words.outcome(shown["outcome"]),
         warnings=[advice(each, stored["store"]) for each in from_stored(stored.get("warnings", ()))],
-        subject=subject_of(services().db, stored),
+        subject=subjects_of(services().db, [stored])[0],
         is_erased="erased_at" in stored,
         body=folded(bytes(stored["body"])),
         timezone=timezone_of(shown["store"]),

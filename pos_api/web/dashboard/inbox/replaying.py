@@ -6,7 +6,6 @@ from typing import Any
 
 from flask import flash, redirect, request, url_for
 
-from pos_api.database.client import Db
 from pos_api.errors import NotFound
 from pos_api.inbox import presentation, queries
 from pos_api.inbox.model import StoredEntry
@@ -17,7 +16,7 @@ from pos_api.web.dashboard.access import page
 from pos_api.web.dashboard.inbox import words
 from pos_api.web.dashboard.inbox.blueprint import blp
 from pos_api.web.dashboard.inbox.filters import REPLAYABLE, asked
-from pos_api.web.dashboard.inbox.subject import subject_of
+from pos_api.web.dashboard.inbox.subject import Subject, subjects_of
 from pos_api.web.dashboard.languages import _
 from pos_api.web.dashboard.pages import render
 from pos_api.web.dashboard.warning_words import in_words
@@ -64,14 +63,14 @@ def replayed(replay: str) -> Any:
         done=total - waiting,
         waiting=waiting,
         results=[(words.outcome(name), count) for name, count in sorted(results.items())],
-        rows=[_row(db, each) for each in rows],
+        rows=[_row(each, subject) for each, subject in zip(rows, subjects_of(db, rows), strict=True)],
         more=more,
         back=url_for("dashboard.inbox.index", **filters),
     )
 
 
-def _row(db: Db, stored: StoredEntry) -> tuple[Any, ...]:
+def _row(stored: StoredEntry, subject: Subject) -> tuple[Any, ...]:
     """What the table shows of an entry."""
     shown = presentation.entry(stored, kept_until(stored))
     warnings = in_words(stored.get("warnings", ()))
-    return shown, words.badge(shown), words.reason(shown["reason"]), warnings, subject_of(db, stored)
+    return shown, words.badge(shown), words.reason(shown["reason"]), warnings, subject

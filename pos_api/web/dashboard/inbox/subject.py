@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from flask import url_for
 
 from pos_api.database.client import Db
-from pos_api.errors import NotFound
 from pos_api.inbox.model import StoredEntry
 from pos_api.orders import queries as orders
 from pos_api.payments import queries as payments
@@ -25,28 +23,31 @@ class Subject:
     url: str | None
 
 
-_PAGES: Mapping[str, tuple[Callable[[str], str], Callable[[Db, str], Any]]] = {
-    "order": (order_url, orders.get),
-    "payment": (lambda key: url_for("dashboard.payments.payment", payment=key), payments.get),
+_PAGES: Mapping[str, tuple[Callable[[str], str], Callable[[Db, Iterable[str]], set[str]]]] = {
+    "order": (order_url, orders.known),
+    "payment": (lambda key: url_for("dashboard.payments.payment", payment=key), payments.known),
 }
-"""Of a noun the address of the page of one thing, by its `store:id`, and what reads the thing, or raises NotFound."""
+"""Of a noun the address of the page of one thing, by its `store:id`, and which of some there are."""
 
 
-def subject_of(db: Db, entry: StoredEntry) -> Subject:
-    """The thing that an entry is about."""
-    identifier = entry["resource_id"]
-    if not identifier:
+def subjects_of(db: Db, entries: Sequence[StoredEntry]) -> list[Subject]:
+    """The things that entries are about, with one query for each noun that has pages."""
+    known = {
+        noun: known_of(db, {_key(each) for each in entries if each["noun"] == noun and each["resource_id"]})
+        for noun, (_address, known_of) in _PAGES.items()
+    }
+    return [_subject(each, _key(each) in known.get(each["noun"], ())) for each in entries]
+
+
+def _subject(entry: StoredEntry, is_known: bool) -> Subject:
+    if not entry["resource_id"]:
         return Subject("", None)
-    key = f"{entry['store']}:{identifier}"
-    text = f"{_noun(entry['noun'])} {identifier}".strip()
-    if entry["noun"] not in _PAGES:
-        return Subject(text, None)
-    address, get = _PAGES[entry["noun"]]
-    try:
-        get(db, key)
-    except NotFound:
-        return Subject(text, None)
-    return Subject(text, address(key))
+    text = f"{_noun(entry['noun'])} {entry['resource_id']}".strip()
+    return Subject(text, _PAGES[entry["noun"]][0](_key(entry)) if is_known else None)
+
+
+def _key(entry: StoredEntry) -> str:
+    return f"{entry['store']}:{entry['resource_id']}"
 
 
 def _noun(noun: str) -> str:
