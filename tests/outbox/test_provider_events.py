@@ -89,7 +89,7 @@ def test_each_change_is_an_event_that_shows_the_thing_as_the_api_does(pair: list
     _deliver(process, 0)
     (payment,) = (each["_id"] for each in process.db.payments.find())
     completed = next(each for each in published(process.db) if each[1] == "payment.completed")
-    shown = payments.get(process.db, payment)
+    shown = payments.get(process.db, payment, with_transactions=True)
     assert completed[2]["order"] == shown["order"] == "default:7"
     how_it_is_matched = {"matched_by", "candidates", "named", "changes"}  # not in lists and events
     assert set(completed[2]) == set(shown) - how_it_is_matched
