@@ -55,19 +55,20 @@ class Store:
         """The moment, in UTC, of a time on the store's clock. Raises OverflowError beyond all there are."""
         return (local if local.tzinfo else local.replace(tzinfo=ZoneInfo(self.timezone))).astimezone(UTC)
 
+    def local(self, moment: datetime) -> datetime:
+        """`moment` on the store's clock; of the first and the last day there are, where it may have none, as it is."""
+        try:
+            return moment.astimezone(ZoneInfo(self.timezone))
+        except OverflowError:
+            return moment
+
     def local_day(self, moment: datetime) -> str:
         """The calendar day of `moment` in the store's time zone, as `2026-11-22`."""
-        try:
-            return moment.astimezone(ZoneInfo(self.timezone)).date().isoformat()
-        except OverflowError:  # the first and the last day there are
-            return moment.date().isoformat()
+        return self.local(moment).date().isoformat()
 
     def local_hour(self, moment: datetime) -> int:
         """The hour of `moment` on the store's clock, 0 to 23."""
-        try:
-            return moment.astimezone(ZoneInfo(self.timezone)).hour
-        except OverflowError:  # the first and the last day there are
-            return moment.hour
+        return self.local(moment).hour
 
 
 def site_of(address: str) -> str:

@@ -7,7 +7,6 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -42,7 +41,7 @@ def z_page(store: Store, day: str, reports: Sequence[Document], company: Iterabl
 
 
 def _local(store: Store, moment: datetime | None) -> str:
-    return f"{moment.astimezone(ZoneInfo(store.timezone)):%Y-%m-%d %H:%M}" if moment else ""
+    return f"{store.local(moment):%Y-%m-%d %H:%M}" if moment else ""
 
 
 def _sums(rows: Iterable[Document]) -> dict[str, Decimal]:

@@ -210,6 +210,16 @@ def test_settings_are_changed_and_only_those_that_differ(admin: FlaskClient, db:
     assert Stores(db, config).get("default").timezone == "Europe/Stockholm"
 
 
+def test_a_store_can_be_opened_whatever_its_clock_and_its_times(admin: FlaskClient) -> None:
+    add(admin, "kaynko", "till-1")
+    path = "/settings/store/till-1"
+    same = {"timezone": "UTC", "currency": "SEK", "debts_in_cash": "no"}
+    _followed(admin, path, same)
+    _followed(admin, path, {**same, "live_since": "9999-12-31T23:30"})
+    assert "Changed." in _followed(admin, path, {**same, "timezone": "Europe/Stockholm"})
+    assert "9999-12-31T23:30" in admin.get(path).text
+
+
 def test_payments_are_linked_to_another_store_and_both_say_so(admin: FlaskClient, db: Db, config: Config) -> None:
     add(admin, "woocommerce", "north")
     add(admin, "stripe", "card", orders_of="north")

@@ -339,3 +339,14 @@ def test_what_arrives_by_itself_is_in_the_readers_language(app: Flask, shop: Sho
     found = {each: rendered(app, Variant(each, "sv_SE", "viewer", None)) for each in ("en", "sv")}
     assert "Orders" in found["en"]
     assert "Beställningar" in found["sv"]
+
+
+def test_a_sale_of_an_amount_of_many_digits_is_on_the_page(as_role: Callable[[str], FlaskClient], shop: Shop) -> None:
+    for number, currency in enumerate(("", "SEK", "SEK"), 1):
+        long = {"total": f"12345678901.12345678901234567{number}", "currency": currency}
+        shop.outcome("order.created", sale(number, now(), **long))
+    viewer = as_role("viewer")
+    for path in ("/", "/figures"):
+        answer = viewer.get(path, headers={"Accept-Language": "en-GB"})
+        assert answer.status_code == 200, path
+    assert "12,345,678,901.123456789012345671" in viewer.get("/").text

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from flask import request
 
@@ -62,7 +61,7 @@ def live_since(store: Store, values: Mapping[str, str]) -> FormField:
 def local_minute(store: Store) -> str:
     """`live_since` of a store as its field has it: `2026-11-29T08:00`; blank where it has none."""
     moment = store.live_since
-    return moment.astimezone(ZoneInfo(store.timezone)).strftime("%Y-%m-%dT%H:%M") if moment else ""
+    return store.local(moment).strftime("%Y-%m-%dT%H:%M") if moment else ""
 
 
 def read_live_since(store: Store, text: str) -> datetime:
