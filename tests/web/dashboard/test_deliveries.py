@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -217,6 +218,18 @@ def test_what_it_missed_is_sent_again_and_the_rest_is_offered(
     post(manager, f"{path}/replay", {"from": rest, "which": "missing"}, form=path)
     assert db.webhook_deliveries.count_documents({}) == 3
     assert post(manager, f"{path}/replay", {"from": "soon"}, form=path).status_code == 422
+
+
+def test_the_list_goes_on_also_under_the_answer_to_a_form(
+    as_role: AsRole, db: Db, config: Config, receiver: Receiver
+) -> None:
+    subscribe(db, config, receiver.url("a"), name="sub_a")
+    publish(db, [event(number) for number in range(1, 53)])
+    manager, path = as_role("manager"), "/deliveries/subscriptions/sub_a"
+    for form, typed in ((f"{path}/test", {}), (f"{path}/replay", {"from": "soon"})):
+        answer = post(manager, form, dict(typed), form=path)
+        [more] = re.findall(r'href="([^"]+cursor=[^"]+)"', answer.text)
+        assert manager.get(unescape(more)).status_code == 200, form
 
 
 def test_only_managers_see_and_change_subscriptions(as_role: AsRole, db: Db, config: Config) -> None:

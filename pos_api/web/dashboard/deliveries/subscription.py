@@ -16,7 +16,7 @@ from pos_api.web.dashboard.access import page
 from pos_api.web.dashboard.day_bounds import DayBounds, day_bounds
 from pos_api.web.dashboard.deliveries import words
 from pos_api.web.dashboard.deliveries.blueprint import blp
-from pos_api.web.dashboard.lists import next_page, store_names
+from pos_api.web.dashboard.lists import store_names, this_list
 from pos_api.web.dashboard.pages import render, timezone_of
 from pos_api.web.services import services
 
@@ -34,6 +34,7 @@ def subscription(subscription: str) -> Any:
 def page_of(identifier: str, **more: Any) -> Any:
     """The page of a subscription; `test` is the attempt of a test that was sent just now."""
     found = shown(subscriptions.get(services().db, identifier))
+    own = "dashboard.deliveries.subscription"  # also where this answers a form of another address
     bounds = day_bounds(request.args, timezone_of())
     rows, info = _deliveries(identifier, bounds)
     return render(
@@ -42,7 +43,7 @@ def page_of(identifier: str, **more: Any) -> Any:
         health=words.health(found["health"]),
         events=words.events(found["events"]),
         rows=[(each, words.delivery_state(each["state"])) for each in rows],
-        more=next_page(info) if info["next"] else None,
+        more=this_list(own, cursor=info["next"]) if info["next"] else None,
         errors=bounds.errors,
         groups=words.event_groups(),
         texts=words.event_texts(),
