@@ -288,6 +288,30 @@ def test_an_api_key_is_shown_once_listed_and_revoked(admin: FlaskClient, client:
     assert client.get("/api/webhooks/orders", headers={"X-API-Key": key}).status_code == 401
 
 
+def test_what_was_typed_for_a_key_that_is_refused_is_still_there(admin: FlaskClient) -> None:
+    page = "/settings/store/default"
+    assert '<details class="ask" id="add-key">' in admin.get(page).text
+    for wrong in ({"networks": "here", "days": "30"}, {"networks": "192.0.2.0/24", "days": "9" * 5000}):
+        typed: dict[str, object] = {"scopes": ["read", "subscriptions"], **wrong}
+        answer = post(admin, f"{page}/keys", typed, form=page)
+        assert answer.status_code == 422
+        assert '<details class="ask" id="add-key" open>' in answer.text
+        assert f'value="{wrong["networks"]}"' in answer.text
+        assert f'value="{wrong["days"][:20]}"' in answer.text
+        assert re.findall(r'name="scopes" value="(\w+)" checked', answer.text) == ["read", "subscriptions"]
+
+
+def test_what_was_typed_for_a_token_that_is_refused_is_still_there(admin: FlaskClient) -> None:
+    page = "/settings/tokens"
+    for days in ("0", "9" * 5000, "x"):
+        typed: dict[str, object] = {"name": "nightly", "role": "manager", "days": days}
+        answer = post(admin, page, typed, form=page)
+        assert answer.status_code == 422
+        assert 'value="nightly"' in answer.text
+        assert '<option value="manager" selected>' in answer.text
+        assert f'value="{days[:20]}"' in answer.text
+
+
 def test_a_token_of_a_script_is_shown_once_and_revoked(admin: FlaskClient, client: FlaskClient) -> None:
     made = post(admin, "/settings/tokens", {"name": "backup", "role": "manager", "days": "7"}, form="/settings/tokens")
     found = re.search(r'<code id="made">([^<]+)<', made.text)

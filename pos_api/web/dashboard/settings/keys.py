@@ -17,10 +17,11 @@ from pos_api.web.dashboard.languages import _
 from pos_api.web.dashboard.pages import render
 from pos_api.web.dashboard.settings.blueprint import blp
 from pos_api.web.dashboard.settings.shared import PROBLEMS, status_of, store_named
-from pos_api.web.dashboard.settings.store import store_page
+from pos_api.web.dashboard.settings.store import NewKey, store_page
 from pos_api.web.services import services
 
 _LONGEST_DAYS = 366
+_LONGEST_TYPED = 20
 
 
 @blp.post("/store/<name>/keys")
@@ -39,7 +40,7 @@ def add_key(name: str) -> Any:
             networks=form.get("networks", "").replace(",", " ").split(),
         )
     except PROBLEMS as problem:
-        return store_page(found, str(problem)), status_of(problem)
+        return store_page(found, str(problem), new_key=_typed_key()), status_of(problem)
     services().stores.read_again()
     return render(
         "settings/key_shown.html",
@@ -108,14 +109,23 @@ def _tokens_page(problem: str = "") -> str:
         tokens=script_tokens.scripts(services().db),
         roles=[(each, each) for each in ROLES],
         name=request.form.get("name", "")[:200],
+        role=request.form.get("role", "viewer"),
+        days=request.form.get("days", "30")[:_LONGEST_TYPED],
         problem=problem,
     )
 
 
+def _typed_key() -> NewKey:
+    """What was typed for a key, as its form shows it again."""
+    form = request.form
+    return NewKey(form.getlist("scopes"), form.get("days", "")[:_LONGEST_TYPED], form.get("networks", "")[:500])
+
+
 def _days(text: str) -> int:
     """A number of days, 0 where none is entered. Raises Invalid."""
-    if not text.strip():
+    text = text.strip()
+    if not text:
         return 0
-    if not text.strip().isdecimal() or not 1 <= int(text) <= _LONGEST_DAYS:
+    if len(text) > _LONGEST_TYPED or not text.isdecimal() or not 1 <= int(text) <= _LONGEST_DAYS:
         raise Invalid(_("Days are a whole number from 1 to %(most)s.", most=_LONGEST_DAYS))
     return int(text)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -22,6 +24,16 @@ from pos_api.web.dashboard.settings import store_fields
 from pos_api.web.dashboard.settings.blueprint import blp
 from pos_api.web.dashboard.settings.shared import PROBLEMS, all_stores, status_of, store_named
 from pos_api.web.services import services
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """What the form of another API key shows: the scopes that are checked, and what is typed for the rest."""
+
+    scopes: Sequence[str]
+    days: str = ""
+    networks: str = ""
+    is_refused: bool = True
 
 
 @blp.get("/store/<name>")
@@ -82,8 +94,10 @@ def remove_store(name: str) -> Any:
     return redirect(url_for("dashboard.settings.stores"), 303)
 
 
-def store_page(found: Store, problem: str = "", typed: dict[str, str] | None = None) -> str:
-    """The page of a store; `typed` is what its forms show."""
+def store_page(
+    found: Store, problem: str = "", typed: dict[str, str] | None = None, new_key: NewKey | None = None
+) -> str:
+    """The page of a store; `typed` is what its forms show, `new_key` what that of another API key does."""
     db, config, sender, typed = services().db, services().config, sender_of(found.kind), typed or {}
     came = queries.latest_of(db, found.id, 1)
     since = store_fields.live_since(found, typed)
@@ -103,6 +117,7 @@ def store_page(found: Store, problem: str = "", typed: dict[str, str] | None = N
         has_secret=found.id != DEFAULT and (sender.has_secret or bool(found.webhook_secrets)),
         keys=key_management.list_keys(db, found.id),
         settings_key=key_management.SETTINGS_KEY,
+        new_key=new_key or NewKey(["orders" if shops.is_shop(found) else "read"], is_refused=False),
         scopes=api_keys.SCOPES,
         now=now(),
         problem=problem,
