@@ -55,9 +55,12 @@ class Contradiction:
 def contradiction(found: Document, currency: str) -> Contradiction:
     """A discrepancy of an order (as `payments.account` gives it) in the reader's language."""
     values = dict(found["values"])
-    for name in ("paid", "total", "due"):
+    for name in ("paid", "total", "due", "known"):
         if name in values:
             values[name] = money(values[name], currency)
+    if "refunded" in values:  # with the currency of the payments
+        amount, _blank, of_payments = values["refunded"].partition(" ")
+        values["refunded"] = money(amount, of_payments or currency)
     texts = _texts()
     if found["code"] not in texts:
         return Contradiction(found["message"], "")
@@ -94,7 +97,7 @@ def _texts() -> dict[str, tuple[str, str]]:
             _("Pay back the difference at the provider, or correct the order in the shop."),
         ),
         "refund_at_provider_only": (
-            _("%(refunded)s was paid back at %(stores)s, but the shop knows only of %(known)s."),
+            _("%(refunded)s was paid back at %(stores)s, but in the shop only %(known)s is entered as paid back."),
             _("Enter the refund in the shop as well, so that the order and the figures have it."),
         ),
     }

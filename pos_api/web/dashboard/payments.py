@@ -8,7 +8,7 @@ from flask import Blueprint, request
 
 from pos_api.payments import queries
 from pos_api.web.api import payments as api
-from pos_api.web.dashboard import lists, payment_words
+from pos_api.web.dashboard import lists, order_words, payment_words
 from pos_api.web.dashboard.access import current_user, page
 from pos_api.web.dashboard.pages import render, timezone_of
 from pos_api.web.services import services
@@ -61,6 +61,7 @@ def payment(payment: str) -> Any:
         "payments/payment.html",
         payment=found,
         order=api.with_account(order) if order else None,
+        order_status=order_words.status(order["status"]) if order else "",
         matched=payment_words.matched(found),
         changes=payment_words.changes(),
         may_see_inbox=current_user().may("manager"),

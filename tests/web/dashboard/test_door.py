@@ -45,7 +45,9 @@ def test_a_password_is_neither_shown_nor_recorded(
         assert secret not in text
 
 
-def test_too_many_failures_are_told_plainly_and_the_api_counts_them_too(app: Flask, staff: None) -> None:
+def test_after_too_many_failures_the_page_says_how_long_to_wait_and_the_api_counts_them_too(
+    app: Flask, staff: None
+) -> None:
     client = app.test_client()
     statuses = [sign_in(client, "wrong password") for _ in range(6)]
     assert set(statuses) <= {401, 429}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -76,6 +77,7 @@ def test_what_is_not_valid_has_its_message_and_the_rest_stays(as_role: AsRole, p
 def test_a_payment_shows_its_amounts_its_order_and_how_they_are_matched(as_role: AsRole, paid: None) -> None:
     client = as_role("viewer")
     text = client.get("/payments/pay:p1").text
+    assert '<span class="badge">Processing</span>' in text, "the status of the order, in words"
     for shown in ("SEK14.50", "SEK2.00", "ref-p1", "Order S-77", "names the order by its id", "Pay &amp; Co"):
         assert shown in text, shown
     unmatched = client.get("/payments/pay:p2").text
@@ -126,14 +128,15 @@ def test_what_applies_to_some_payments_alone_is_shown_where_it_does(
 
 
 def test_every_contradiction_has_words_and_what_to_do(app: Flask) -> None:
-    values = dict.fromkeys(("method", "payment", "currency", "expected", "stores", "known", "refunded"), "x")
-    values |= {"count": "2", "paid": "2.00", "total": "1.00", "due": "1.00"}
+    values = dict.fromkeys(("method", "payment", "currency", "expected", "stores"), "x")
+    values |= {"count": "2", "paid": "2.00", "total": "1.00", "due": "1.00", "known": "1.00", "refunded": "2.00 SEK"}
     with app.test_request_context():
         for code in SENTENCES:
             found = {"code": code, "message": "", "values": values}
             words = payment_words.contradiction(found, "SEK")
             assert words.text, code
             assert words.to_do, code
+            assert not re.search(r"\b\d+\.\d\d", words.text), "an amount without its currency"
         unknown = payment_words.contradiction({"code": "new", "message": "As it is.", "values": {}}, "SEK")
         assert (unknown.text, unknown.to_do) == ("As it is.", "")
 

@@ -114,7 +114,7 @@ def with_problems(form: AccountsForm, parsed: Parsed, problems: Mapping[str, Any
         elif kind == "names" and which:
             of = (number for number in parsed.numbers if form.rows[number].values.get("account") == which)
             of_rows.setdefault(next(of, 0), []).append(f"Name: {message}")
-        elif kind in ("groups",) or kind.startswith("line "):
+        elif kind == "groups" or kind.startswith("line "):
             of_groups.append(f"{name}: {message}")
         else:
             others.append(f"{name}: {message}")

@@ -109,7 +109,7 @@ def _page(form: _Form, action: str, subscription: str | None, key: str) -> Any:
         key=key,
         groups=words.event_groups(),
         stores=store_names(),
-        signatures=[form for form in get_args(SignatureForm) if form != "standard"],
+        signatures=[each for each in get_args(SignatureForm) if each != "standard"],
     ), form.status
 
 

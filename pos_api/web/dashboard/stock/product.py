@@ -9,7 +9,6 @@ from flask import Response, abort, redirect, request, url_for
 from pos_api.catalogue import items, movement_csv, presentation, queries
 from pos_api.catalogue.external_ids import number_of
 from pos_api.catalogue.model import ProductDocument
-from pos_api.common.quantity import whole
 from pos_api.common.time import now
 from pos_api.database.client import Document
 from pos_api.senders.items import has_items
@@ -52,7 +51,6 @@ def product() -> Any:
         "stock/product.html",
         product=with_price(found, presentation.product(found)),
         reserved=reserved,
-        available=whole(found["stock"] - reserved),
         links=_links(found),
         movements=[_shown(movement) for movement in rows],
         more=info["next"] and url_for(".product", sku=found["sku"], cursor=info["next"]),
