@@ -220,6 +220,18 @@ def test_a_store_can_be_opened_whatever_its_clock_and_its_times(admin: FlaskClie
     assert "9999-12-31T23:30" in admin.get(path).text
 
 
+def test_what_somebody_else_set_while_the_form_was_open_stays(admin: FlaskClient, db: Db, config: Config) -> None:
+    add(admin, "kaynko", "till-1")
+    path = "/settings/store/till-1"
+    seen = dict(re.findall(r'<input[^>]* name="(seen-[^"]+)" value="([^"]*)"', admin.get(path).text))
+    assert {"seen-timezone", "seen-currency", "seen-debts_in_cash", "seen-live_since"} <= set(seen)
+    opened = {**seen, **{name.removeprefix("seen-"): value for name, value in seen.items()}}
+    _followed(admin, path, {"timezone": "Africa/Lusaka", "debts_in_cash": "yes"})
+    assert "Changed." in _followed(admin, path, {**opened, "currency": "NOK"})
+    store = Stores(db, config).get("till-1")
+    assert (store.timezone, store.currency, store.settings) == ("Africa/Lusaka", "NOK", {"debts_in_cash": True})
+
+
 def test_payments_are_linked_to_another_store_and_both_say_so(admin: FlaskClient, db: Db, config: Config) -> None:
     add(admin, "woocommerce", "north")
     add(admin, "stripe", "card", orders_of="north")

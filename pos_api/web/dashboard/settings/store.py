@@ -25,6 +25,8 @@ from pos_api.web.dashboard.settings.blueprint import blp
 from pos_api.web.dashboard.settings.shared import PROBLEMS, all_stores, status_of, store_named
 from pos_api.web.services import services
 
+_SEEN = "seen-"
+
 
 @dataclass(frozen=True, slots=True)
 class NewKey:
@@ -100,8 +102,6 @@ def store_page(
     """The page of a store; `typed` is what its forms show, `new_key` what that of another API key does."""
     db, config, sender, typed = services().db, services().config, sender_of(found.kind), typed or {}
     came = queries.latest_of(db, found.id, 1)
-    since = store_fields.live_since(found, typed)
-    fields = [*store_fields.of_all(found, typed), since, *store_fields.of_kind(found, all_stores(), typed)]
     return render(
         "settings/store.html",
         store=found,
@@ -111,7 +111,8 @@ def store_page(
         is_shop=shops.is_shop(found),
         connected_at=shops.address_of(db, found.id) if shops.is_shop(found) else None,
         stock_sync=shops.is_shop(found) and is_on(db, found.id),
-        fields=fields,
+        fields=_fields(found, typed),
+        seen={each.name: typed.get(f"{_SEEN}{each.name}", each.value) for each in _fields(found, {})},
         typed=typed,
         timezones=sorted(available_timezones()),
         has_secret=found.id != DEFAULT and (sender.has_secret or bool(found.webhook_secrets)),
@@ -124,12 +125,19 @@ def store_page(
     )
 
 
+def _fields(found: Store, typed: dict[str, str]) -> list[store_fields.FormField]:
+    of_kind = store_fields.of_kind(found, all_stores(), typed)
+    return [*store_fields.of_all(found, typed), store_fields.live_since(found, typed), *of_kind]
+
+
 def _to(name: str) -> Any:
     return redirect(url_for("dashboard.settings.store", name=name), 303)
 
 
 def _changed(found: Store, typed: dict[str, str]) -> dict[str, Any]:
-    """What of a store's settings was typed otherwise. Raises Invalid."""
+    """What of a store's settings was typed otherwise than the form showed it (`seen-…`), and than it is: what somebody
+    else has changed since stays. Raises Invalid."""
+    typed = {name: text for name, text in typed.items() if text.strip() != typed.get(f"{_SEEN}{name}")}
     has = {"url": found.url, "timezone": found.timezone, "currency": found.currency}
     changed: dict[str, Any] = {
         name: typed[name].strip() for name in has if name in typed and typed[name].strip() != has[name]
