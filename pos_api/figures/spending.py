@@ -8,6 +8,24 @@ from pos_api.common.money import decimal
 from pos_api.database.client import Db, Document
 from pos_api.figures.measures import COUNTED
 
+MOST_ADDED_UP = 1_000
+"""Orders of a customer that a list adds up: the one that a till uses for whoever walks in may have half a million."""
+
+
+def with_many_orders(db: Db, customers: Collection[str]) -> set[str]:
+    """Those of these customers who have more than MOST_ADDED_UP orders."""
+    orders = {"from": "orders", "localField": "_id", "foreignField": "customer", "as": "orders"}
+    counted: list[Document] = [{"$limit": MOST_ADDED_UP + 1}, {"$count": "number"}]
+    found = db.customers.aggregate(
+        [
+            {"$match": {"_id": {"$in": list(customers)}}},
+            {"$lookup": {**orders, "pipeline": counted}},
+            {"$match": {"orders.number": {"$gt": MOST_ADDED_UP}}},
+            {"$project": {"_id": 1}},
+        ]
+    )
+    return {each["_id"] for each in found}
+
 
 def spent_by(db: Db, customers: Collection[str]) -> dict[str, list[Document]]:
     """What each of these customers has spent, as `spent` has it, in one query; those without a counted order are

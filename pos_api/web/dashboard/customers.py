@@ -30,8 +30,16 @@ log = get_logger(__name__)
 def index() -> Any:
     """Customers, who ordered last first; found while their name is typed."""
     found = lists.shown(api.CustomerQuery, lambda query: api.page_of_customers(query, is_typed=True))
-    spent = spending.spent_by(services().db, [row["id"] for row in found.rows]) if found.rows else {}
-    return render("customers/index.html", found=found, spent=spent, timezone=timezone_of()), found.status
+    db, listed = services().db, {row["id"] for row in found.rows}
+    many = spending.with_many_orders(db, listed) if listed else set()
+    context = {
+        "found": found,
+        "spent": spending.spent_by(db, listed - many) if listed - many else {},
+        "many": many,
+        "most": spending.MOST_ADDED_UP,
+        "timezone": timezone_of(),
+    }
+    return render("customers/index.html", **context), found.status
 
 
 @blp.get("/customers/<path:customer>")

@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 from pymongo.errors import ServerSelectionTimeoutError
 
 from pos_api.database.client import Db
+from pos_api.figures import spending
 from pos_api.privacy import erase
 from pos_api.staff import audit
 from tests.factories import Shop, line, order
@@ -44,6 +45,17 @@ def test_a_customer_shows_what_they_spent_and_ordered(as_role: AsRole, customers
     for each in ("SEK12.50", "€99.00", 'href="/orders/default:1"', 'href="/orders/default:2"', "Anna Öberg"):
         assert each in text, each
     assert "Erase this person" not in text
+
+
+def test_the_orders_of_a_customer_with_many_are_not_added_up_for_a_list(
+    as_role: AsRole, customers: None, db: Db, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = as_role("manager")
+    assert "more than" not in client.get("/customers").text
+    monkeypatch.setattr(spending, "MOST_ADDED_UP", 1)
+    assert spending.with_many_orders(db, ["anna@example.se", "eva@example.se", "nobody"]) == {"anna@example.se"}
+    text = client.get("/customers").text
+    assert ("more than 1" in text, "SEK12.50" in text, "€99.00" in text) == (True, False, False)
 
 
 def test_a_viewer_sees_no_customer_and_a_manager_does_not_erase(as_role: AsRole, customers: None) -> None:
