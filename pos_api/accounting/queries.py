@@ -120,6 +120,7 @@ def refused(db: Db, stores: Stores, limit: int) -> list[Document]:
     return [presentation.refusal(each) for each in found]
 
 
-def refused_count(db: Db) -> int:
-    """How many can't be booked, as it was known when the books were last brought up to date."""
-    return db.accounting_sources.count_documents({"refused": {"$exists": True}})
+def refused_count(db: Db, most: int) -> int:
+    """How many can't be booked, as it was known when the books were last brought up to date; `most` + 1 where it is
+    more than `most`."""
+    return db.accounting_sources.count_documents({"refused": {"$exists": True}}, limit=most + 1)

@@ -75,9 +75,16 @@ _LONGEST = 5_000
 """Milliseconds that a list may take."""
 
 
-def count(db: Db, wanted: Filter, most: int) -> int:
-    """How many entries match, `most` + 1 where it is more than `most`."""
-    return db.inbox.count_documents(wanted.query(), limit=most + 1)
+_LONGEST_COUNT = 500
+"""Milliseconds that a count may take; a page has several."""
+
+
+def count(db: Db, wanted: Filter, most: int) -> int | None:
+    """How many entries match, `most` + 1 where it is more than `most`; None where that takes too long to find."""
+    try:
+        return db.inbox.count_documents(wanted.query(), limit=most + 1, maxTimeMS=_LONGEST_COUNT)
+    except ExecutionTimeout:
+        return None
 
 
 def of_replay(db: Db, replay: str, *, after: str = "", limit: int = 0) -> list[StoredEntry]:

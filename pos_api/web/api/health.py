@@ -91,6 +91,10 @@ def ready() -> dict[str, Any]:
     return {"success": True, "status": "ok", "database": "connected"}
 
 
+_MOST_REFUSED = 10_000
+"""So far it is counted what can't be booked."""
+
+
 @blp.get("/metrics")
 @public
 @blp.response(200, {"type": "string"}, content_type="text/plain", description="Prometheus' text format")
@@ -101,7 +105,7 @@ def prometheus() -> Response:
         key_ages = services().stores.key_ages()
         outbox = backlog.figures(services().db)
         stock = sync_backlog.figures(services().db)
-        refused = accounting.refused_count(services().db)
+        refused = accounting.refused_count(services().db, _MOST_REFUSED)
     except PyMongoError:
         counts, key_ages, outbox, stock, refused = None, {}, {}, {}, 0
     return Response(metrics.page(counts, key_ages, outbox, stock, refused), content_type=metrics.CONTENT_TYPE)

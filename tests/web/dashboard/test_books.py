@@ -12,7 +12,7 @@ from bson import Decimal128
 from flask.testing import FlaskClient
 from playwright.sync_api import Page, expect
 
-from pos_api.accounting import set_accounts
+from pos_api.accounting import queries, set_accounts
 from pos_api.accounting.accounts import DEFAULT
 from pos_api.accounting.waiting import open_days_of, waiting_corrections
 from pos_api.common.time import now
@@ -119,6 +119,16 @@ def test_a_viewer_looks_and_changes_nothing(as_role: AsRole, db: Db) -> None:
     post(manager, "/books/exports", {"format": "csv"}, form="/books/exports")
     assert "Download" not in viewer.get("/books/exports").text
     assert viewer.get("/books/exports/1").status_code == 403
+
+
+def test_what_cant_be_booked_is_counted_up_to_a_number(
+    as_role: AsRole, db: Db, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(days, "_MOST_REFUSED", 1)
+    for number in range(1, 4):
+        put(db, number, **UNBOOKABLE)
+    assert "more than 1 orders, payments or cash sessions can't be booked." in as_role("viewer").get("/books").text
+    assert (queries.refused_count(db, 1), queries.refused_count(db, 9)) == (2, 3)
 
 
 def test_what_cant_be_booked_is_listed_with_the_reason_and_what_to_do(as_role: AsRole, db: Db) -> None:

@@ -17,8 +17,8 @@ from pymongo import MongoClient
 from pos_api.common.time import now
 from pos_api.common.warning_messages import SENTENCES
 from pos_api.config import Config
-from pos_api.database.client import Client, Db
-from pos_api.inbox import replay
+from pos_api.database.client import Client, Db, Document
+from pos_api.inbox import queries, replay
 from pos_api.inbox.queries import Filter
 from pos_api.web.dashboard.inbox.body import folded, is_personal
 from pos_api.web.dashboard.inbox.subject import subjects_of
@@ -89,6 +89,21 @@ def test_each_tab_has_its_own_entries_and_says_how_many(app: Flask, db: Db, as_r
         shown = {key for key in (parked, failed, waiting, stale, ignored) if f"/inbox/{key}" in text}
         assert shown == keys, tab
     assert '<span class="badge bad">2</span>' in manager.get("/inbox").text
+
+
+class SlowFilter(Filter):
+    """A filter for which the database looks at each entry for a fifth of a second."""
+
+    def query(self) -> Document:
+        slow = {"body": "function() { sleep(200); return true; }", "args": [], "lang": "js"}
+        return {"$expr": {"$function": slow}}
+
+
+def test_a_tab_that_takes_too_long_to_count_has_no_number(app: Flask, db: Db) -> None:
+    for number in range(8):
+        send(app, number + 1)
+    assert queries.count(db, Filter(), 5) == 6
+    assert queries.count(db, SlowFilter(), 100) is None
 
 
 def test_filters_are_by_store_topic_and_day_on_the_clock_of_the_store(app: Flask, db: Db, as_role: AsRole) -> None:

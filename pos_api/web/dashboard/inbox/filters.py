@@ -49,7 +49,8 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Tab:
-    """A tab: its address, and how many entries it has, MOST_COUNTED + 1 for more; None where they are not counted."""
+    """A tab: its address, and how many entries it has, MOST_COUNTED + 1 for more; None where they are not counted,
+    or that takes too long."""
 
     name: str
     text: str

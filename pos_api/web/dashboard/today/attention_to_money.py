@@ -117,11 +117,14 @@ def _days_to_close(db: Db, stores: list[Store], at: datetime) -> Iterator[Findin
 
 
 def _not_booked(db: Db) -> Iterator[Finding]:
-    count = accounting.refused_count(db)
+    count = accounting.refused_count(db, MOST_COUNTED)
     if count:
         yield Finding(
             lambda: ngettext(
-                "%(num)s order or payment can't be booked.", "%(num)s orders and payments can't be booked.", count
+                "%(count)s order or payment can't be booked.",
+                "%(count)s orders and payments can't be booked.",
+                count,
+                count=at_most(count),
             ),
             "dashboard.books.index",
             role="manager",
