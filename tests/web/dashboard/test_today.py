@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -259,7 +260,8 @@ def test_a_page_of_a_store_that_was_removed_keeps_no_other_one_waiting(
             everybody.leave(each)
         return shown
 
-    parts, ended = asyncio.run(taken())
+    with ThreadPoolExecutor(1) as thread:  # in this one the browser's event loop runs
+        parts, ended = thread.submit(asyncio.run, taken()).result()
     assert b"event: parts" in parts
     assert ended.startswith(b"event: ended")
     assert not whole.has_ended
