@@ -7,6 +7,7 @@ import re
 import shutil
 import threading
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
@@ -76,10 +77,12 @@ def client_of(app: Flask, role: str) -> FlaskClient:
 
 
 def post(client: FlaskClient, path: str, data: Mapping[str, object], *, form: str) -> TestResponse:
-    """Send a form as a browser does, with the token that the page at `form` has."""
+    """Send a form as a browser does, with the token that the page at `form` has. It is answered in a thread of its own:
+    what is sent to a subscriber has an event loop, and in this thread that of the tests' browser may run."""
     found = re.search(r'name="csrf_token" value="([^"]+)"', client.get(form).text)
     assert found, f"{form} has no form"
-    return client.post(path, data={**data, "csrf_token": found[1]})
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(client.post, path, data={**data, "csrf_token": found[1]}).result()
 
 
 def problems(page: Page) -> list[str]:
