@@ -3,8 +3,10 @@ are equal, whatever moves meanwhile and wherever a crash comes."""
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -367,7 +369,8 @@ def test_switching_off_waits_for_who_sends_at_the_moment(
     held = {"holder": "a process", "lease_until": server_time.replace(year=server_time.year + 1)}
     states(db).update_one({"_id": "default"}, {"$set": held})
     with monkeypatch.context() as patch:
-        patch.setattr("pos_api.stock.sync_switch.time.sleep", sent_meanwhile)
+        only_here = SimpleNamespace(sleep=sent_meanwhile, monotonic=time.monotonic)  # threads of pymongo sleep too
+        patch.setattr(sync_switch, "time", only_here)
         assert switching.switch_off(db, "default") == 0
     assert looks == 1
 

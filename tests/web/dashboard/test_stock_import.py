@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from flask import Flask
@@ -70,7 +71,8 @@ def test_rows_that_another_process_applies_are_waited_for_and_nothing_is_recorde
     as_role: As, db: Db, shelf: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pauses: list[float] = []
-    monkeypatch.setattr(time, "sleep", pauses.append)
+    only_here = SimpleNamespace(sleep=pauses.append, monotonic=time.monotonic)  # threads of pymongo sleep too
+    monkeypatch.setattr(product_import, "time", only_here)
     made = product_import.prepare(db, FILE, name="f.csv", by="ann")
     begun = {"state": "begun", "begun_at": now()}
     db.product_import_rows.update_many({"state": {"$in": ["created", "updated"]}}, {"$set": begun})
