@@ -12,7 +12,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from scripts.bench_run import mongod
+from scripts.benchmark.servers import mongod
 from tests.journeys.woocommerce.two_shops import World
 
 _PATIENCE = 30.0
@@ -22,7 +22,7 @@ _PATIENCE = 30.0
 def main() -> None:
     """Measure and print; the only argument is the number of sales, 100 without it."""
     sales = int(sys.argv[1]) if len(sys.argv) > 1 else 100
-    with tempfile.TemporaryDirectory() as folder, mongod("stock", replica_set=True) as server:
+    with tempfile.TemporaryDirectory() as folder, mongod("stock", members=1) as server:
         world = World(Path(folder), server.database("stock"), ("default",))
         try:
             world.set_up({})

@@ -1,4 +1,4 @@
-"""A replica set whose primary is killed again and again: nothing acknowledged is lost, and stock is exact."""
+"""A replica set whose primary ends again and again: nothing acknowledged is lost, and stock is exact."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import replace
+from itertools import cycle
 
 import pytest
 from pymongo.errors import PyMongoError
@@ -20,7 +21,7 @@ from tests.journeys.test_kills import assert_all_there, load, poster, service_on
 from tests.journeys.test_recordings import RECORDINGS, together
 from tests.senders.woocommerce.stock_push import sending
 from tests.senders.woocommerce.stock_push.simulated_shop import SimulatedShop
-from tests.servers import ReplicaSet, let_pass, replica_set
+from tests.servers import Mongod, ReplicaSet, let_pass, replica_set
 from tests.steps import Process, processes
 from tests.waiting import wait_until
 
@@ -35,19 +36,30 @@ def uri(servers: ReplicaSet, name: str) -> str:
     return servers.uri.replace("/?", f"/{name}?")
 
 
-def test_the_primary_killed_again_and_again_under_load(config: Config, servers: ReplicaSet) -> None:
-    with service_on(config, uri(servers, "load")) as app:
-        db = app.extensions["pos"].db
+def test_two_hosts_under_load_while_the_primary_steps_down_and_is_killed(config: Config, servers: ReplicaSet) -> None:
+    """Each delivery goes to another host than the one before, as behind a load balancer."""
+    with service_on(config, uri(servers, "load")) as first, service_on(config, uri(servers, "load")) as second:
+        db = first.extensions["pos"].db
         stock_up(db, **together(RECORDINGS)[0])
         chance = random.Random(7)
-        with load(poster(app)):
-            for _ in range(3):
+        hosts = cycle((poster(first), poster(second)))
+        with load(lambda delivery: next(hosts)(delivery)):
+            for end_primary in (_step_down, _kill, _kill):
                 let_pass(chance.uniform(0.1, 0.5))
-                primary = servers.healthy()
-                primary.kill()
-                primary.start()
+                end_primary(servers.healthy())
         servers.healthy()
         assert_all_there(db)
+
+
+def _step_down(primary: Mongod) -> None:
+    """As for maintenance: it goes on as a secondary."""
+    with primary.direct() as client:
+        client.admin.command("replSetStepDown", 5, force=True)
+
+
+def _kill(primary: Mongod) -> None:
+    primary.kill()
+    primary.start()
 
 
 @pytest.mark.parametrize("lost_at", [7, 9])

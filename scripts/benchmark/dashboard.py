@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import re
 import selectors
 import shutil
@@ -30,8 +29,10 @@ import requests
 from pos_api.collections import COLLECTIONS
 from pos_api.database import client as database
 from pos_api.staff import users
-from scripts import bench_run
-from scripts.bench_run import CONFIG, KEY, Load, Mongod, mongod, service, table
+from scripts.benchmark.load import Load, missing, order_body
+from scripts.benchmark.processes import family, processor_seconds
+from scripts.benchmark.report import Cell, Column, Head, Report
+from scripts.benchmark.servers import BENCH, CONFIG, KEY, Mongod, mongod, service
 
 PAGES = 200
 _SALES = 40
@@ -107,18 +108,14 @@ def opened(url: str, count: int) -> Iterator[Pages]:
 
 
 @contextmanager
-def load_of_sales() -> Iterator[None]:
-    """The load of `bench_run.BENCH`, with orders that are of this moment and were paid."""
+def load_of_sales() -> Iterator[Load]:
+    """The load with orders that are of this moment and were paid."""
     with tempfile.TemporaryDirectory() as folder:
-        shutil.copytree(bench_run.BENCH, folder, dirs_exist_ok=True)
+        shutil.copytree(BENCH, folder, dirs_exist_ok=True)
         template, script = Path(folder) / "order-template.json", Path(folder) / "orders.lua"
         template.write_text(template.read_text().replace('"status":"pending"', '"status":"processing"'))
         script.write_text(re.sub(r"EPOCH \+ id % SPAN", "os.time()", script.read_text()))
-        before, bench_run.BENCH = bench_run.BENCH, Path(folder)
-        try:
-            yield
-        finally:
-            bench_run.BENCH = before
+        yield Load(Path(folder))
 
 
 @contextmanager
@@ -130,8 +127,7 @@ def served(server: Mongod) -> Iterator[tuple[str, list[int]]]:
     for role in users.ROLES:
         users.add(db, role, _PASSWORD, role)
     with service(uri) as (url, pid):
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        yield url, [pid, *map(int, children), server.pid]
+        yield url, [*family(pid), *server.pids]
 
 
 @dataclass(frozen=True)
@@ -151,19 +147,10 @@ def run_orders(server: Mongod, load: Load, args: argparse.Namespace, pages: int)
     with served(server) as (url, processes), opened(url, pages) as open_pages:
         load.run(url, 8, args.warm_up)
         began, before = time.monotonic(), processor_seconds(processes)
-        rate, _, p99, failed = load.run(url, 8, args.seconds)
+        run = load.run(url, 8, args.seconds)
         took, used = time.monotonic() - began, processor_seconds(processes) - before
-        assert not failed
-        return Run(rate, p99, used / took, used / (rate * args.seconds), open_pages.open)
-
-
-def processor_seconds(processes: list[int]) -> float:
-    """What these have used until now. On a machine that does other things too it says more than orders a second."""
-    ticks = 0
-    for pid in processes:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
+        assert not run.failed
+        return Run(run.rate, run.p99, used / took, used / run.orders, open_pages.open)
 
 
 def latency(server: Mongod, pages: int) -> list[float]:
@@ -185,16 +172,16 @@ def latency(server: Mongod, pages: int) -> list[float]:
 
 def sale_body(number: int) -> bytes:
     """A sale of this moment."""
-    order = json.loads(bench_run.order_body(number, "processing"))
+    order = json.loads(order_body(number, "processing"))
     moment = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S")
     order["data"] |= dict.fromkeys(("date_created", "date_created_gmt", "date_modified_gmt"), moment)
     return json.dumps(order).encode()
 
 
-def page_times(url: str) -> list[list[str]]:
+def page_times(url: str) -> list[list[Cell]]:
     """The median and p95 of each page without arguments, in milliseconds, as an admin loads it."""
     headers = {"Cookie": cookie_of(url, "admin")}
-    rows = []
+    rows: list[list[Cell]] = []
     with requests.Session() as browser:
         menu = browser.get(url, headers=headers, timeout=60).text
         paths = re.findall(r'<li><a href="([^"]+)"', menu.split("</nav>")[0])
@@ -206,47 +193,53 @@ def page_times(url: str) -> list[list[str]]:
                 took.append(1000 * (time.perf_counter() - began))
                 answer.raise_for_status()
             took.sort()
-            size = len(answer.content)
             p95 = took[int(len(took) * 0.95)]
-            rows.append([path, f"{statistics.median(took):.0f}", f"{p95:.0f}", f"{took[-1]:.0f}", f"{size / 1000:.0f}"])
+            rows.append([path, statistics.median(took), p95, took[-1], len(answer.content) / 1000])
     return rows
 
 
-def bench_dashboard(args: argparse.Namespace) -> None:
+def bench_dashboard(args: argparse.Namespace, report: Report) -> None:
     """Print the tables."""
     with mongod("dashboard") as server:
         took = latency(server, PAGES)
-        row = [f"{statistics.median(took):.0f}", f"{took[int(len(took) * 0.99)]:.0f}", f"{took[-1]:.0f}", "2000"]
-        table(f"From a sale's webhook to {PAGES} open pages, quiet", ["p50 ms", "p99 ms", "max ms", "aim"], [row])
-        if shutil.which("wrk") and bench_run.BENCH.is_dir():
-            bench_orders(server, args)
+        row: list[Cell] = [str(PAGES), statistics.median(took), took[int(len(took) * 0.99)], took[-1], "2000"]
+        heads: list[Head] = ["pages", *(Column(head, "ms", "less") for head in ("p50 ms", "p99 ms", "max ms")), "aim"]
+        report.table("From a sale's webhook to open pages, quiet", heads, [row])
+        if lacks := missing():
+            report.note(f"orders/s with open pages: left out, {lacks}")
         else:
-            print("\norders/s with open pages: left out, wrk or the load is not found")
+            bench_orders(server, args, report)
         with served(server) as (url, _):
             fill(url)
-            heads = ["page", "median ms", "p95 ms", "max ms", "kB"]
-            table("The pages of the menu, as an admin loads them", heads, page_times(url))
+            times = Column("median ms", "ms", "less"), Column("p95 ms", "ms", "less"), Column("max ms", "ms", "neither")
+            heads = ["page", *times, Column("kB", "kB", "less")]
+            report.table("The pages of the menu, as an admin loads them", heads, page_times(url))
 
 
-def bench_orders(server: Mongod, args: argparse.Namespace) -> None:
+def bench_orders(server: Mongod, args: argparse.Namespace, report: Report) -> None:
     """Orders a second with no page and with PAGES, alternating; the median of the rounds."""
-    load = Load()
     runs: dict[int, list[Run]] = {0: [], PAGES: []}
-    with load_of_sales():
+    with load_of_sales() as load:
         for number in range(args.rounds):
             for pages in runs if number % 2 == 0 else reversed(runs):
                 runs[pages].append(run_orders(server, load, args, pages))
     without = statistics.median(run.rate for run in runs[0])
-    rows = []
+    rows: list[list[Cell]] = []
     for pages, found in runs.items():
-        rate, p99, busy, per_order = (
-            statistics.median(getattr(run, name) for run in found) for name in ("rate", "p99", "busy", "per_order")
-        )
-        figures = f"{rate:.0f}", f"{rate / without - 1:+.1%}", f"{p99:.0f}", f"{busy:.2f}", f"{1000 * per_order:.2f}"
-        all_runs = " ".join(f"{run.rate:.0f} ({1000 * run.per_order:.2f})" for run in found)
-        rows.append([str(pages), *figures, all_runs, str(min(run.open for run in found))])
-    heads = ["open pages", "orders/s", "aim: over -10%", "p99 ms", "processors used", "their ms/order", "runs", "open"]
-    table("Orders/s at 8 connections, every order a sale of today", heads, rows)
+        change = f"{statistics.median(run.rate for run in found) / without - 1:+.1%}"
+        busy, per_order = [run.busy for run in found], [1000 * run.per_order for run in found]
+        figures = [run.rate for run in found], change, [run.p99 for run in found], busy, per_order
+        rows.append([str(pages), *figures, str(min(run.open for run in found))])
+    heads: list[Head] = [
+        "open pages",
+        Column("orders/s", "orders/s", "more"),
+        "aim: over -10%",
+        Column("p99 ms", "ms", "less"),
+        Column("processors used", "processors", "neither", 2),
+        Column("their ms/order", "ms/order", "less", 2),
+        "open",
+    ]
+    report.table("Orders/s at 8 connections, every order a sale of today", heads, rows)
 
 
 def fill(url: str) -> None:

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from shutil import which
 from typing import Any
 
 import requests
@@ -26,8 +25,9 @@ from pos_api.database.sealing import seal
 from pos_api.outbox.interest import interest_of
 from pos_api.outbox.model import OutboxEvent
 from pos_api.outbox.publish import publish
-from scripts import bench_run
-from scripts.bench_run import CONFIG, KEY, Load, Mongod, mongod, running, service, table, until
+from scripts.benchmark.load import Load, missing, order_body
+from scripts.benchmark.report import Cell, Column, Head, Report
+from scripts.benchmark.servers import CONFIG, KEY, Mongod, mongod, running, service, until, worker
 from tests.service import environment, free_port
 
 _SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # noqa: S105 - of the bench
@@ -36,7 +36,7 @@ _QUIET_ORDERS = 200
 
 
 class Receiver:
-    """The process of `scripts.bench_receiver`."""
+    """The process of `scripts.benchmark.receiver`."""
 
     def __init__(self, port: int, file: Path) -> None:
         self.port = port
@@ -57,7 +57,7 @@ def receiver() -> Iterator[Receiver]:
     """A receiver; what came can be read after it."""
     with tempfile.TemporaryDirectory() as folder:
         found = Receiver(free_port(), Path(folder) / "came")
-        command = [sys.executable, "-m", "scripts.bench_receiver", str(found.port), str(found._file)]
+        command = [sys.executable, "-m", "scripts.benchmark.receiver", str(found.port), str(found._file)]
         with running(command, environment()):
             time.sleep(1)
             yield found
@@ -110,21 +110,20 @@ def delivered(server: Mongod, fast: int, hanging: int, orders: int) -> tuple[flo
         for number in range(fast):
             subscribe(db, to.url(f"fast/{number}"), f"sub_{number}")
         publish_orders(db, orders)
-        settings = environment(**settings_of(server), WEBHOOK_API_KEY=KEY, JWT_SECRET="j" * 32, LOG_LEVEL="ERROR")
-        with running([sys.executable, "-m", "pos_api", "worker"], settings):
+        with worker(_uri(server), _outbound()):
             until(lambda: db.webhook_deliveries.count_documents({"state": "succeeded"}) == fast * orders, 600)
     times = sorted(at for path, _, at in to.rows if path.startswith("/fast"))  # type: ignore[attr-defined]
     assert len(times) == fast * orders
     return len(times) / (times[-1] - times[0]), times[-1] - times[0]
 
 
-def settings_of(server: Mongod) -> dict[str, str]:
-    """What a process needs to deliver to this machine."""
-    return {
-        "MONGODB_URI": server.uri.replace("/?", "/bench?"),
-        "SECRETS_KEYS": CONFIG.secrets_keys[0],
-        "OUTBOUND_ALLOW": "127.0.0.0/8",
-    }
+def _uri(server: Mongod) -> str:
+    return server.uri.replace("/?", "/bench?")
+
+
+def _outbound() -> dict[str, str]:
+    """The settings of a process that delivers to this machine."""
+    return {"SECRETS_KEYS": CONFIG.secrets_keys[0], "OUTBOUND_ALLOW": "127.0.0.0/8"}
 
 
 def latency(server: Mongod) -> tuple[float, float]:
@@ -134,12 +133,12 @@ def latency(server: Mongod) -> tuple[float, float]:
     sent: dict[str, float] = {}
     with receiver() as to:
         subscribe(db, to.url("fast"), "sub_a")
-        with service(settings_of(server)["MONGODB_URI"], more=_outbound(server)) as (url, _pid):
+        with service(_uri(server), more=_outbound()) as (url, _pid):
             time.sleep(3)
             with requests.Session() as session:
                 for number in range(1, _QUIET_ORDERS + 1):
                     sent[f"order:default:{number}:1"] = time.time()
-                    body = bench_run.order_body(number)
+                    body = order_body(number)
                     headers = {"X-API-Key": KEY, "Content-Type": "application/json"}
                     session.post(
                         f"{url}/api/webhooks/orders", data=body, headers=headers, timeout=30
@@ -158,36 +157,41 @@ def orders_per_second(server: Mongod, load: Load, args: argparse.Namespace, *, s
     with receiver() as to:
         if subscribed:
             subscribe(db, to.url("fast"), "sub_a")
-        with service(settings_of(server)["MONGODB_URI"], more=_outbound(server)) as (url, _pid):
+        with service(_uri(server), more=_outbound()) as (url, _pid):
             load.run(url, 8, args.warm_up)
-            return load.run(url, 8, args.seconds)[0]
+            return load.run(url, 8, args.seconds).rate
 
 
-def _outbound(server: Mongod) -> dict[str, str]:
-    return {name: value for name, value in settings_of(server).items() if name != "MONGODB_URI"}
-
-
-def bench_outbox(args: argparse.Namespace) -> None:
+def bench_outbox(args: argparse.Namespace, report: Report) -> None:
     """Print the tables."""
     with mongod("outbox") as server:
-        one, _ = delivered(server, 1, 0, _DELIVERIES)
-        many, _ = delivered(server, 100, 0, _DELIVERIES // 100)
-        alone, _ = delivered(server, 90, 0, _DELIVERIES // 100)
-        beside, _ = delivered(server, 90, 10, _DELIVERIES // 100)
-        rows = [
-            ["1 subscriber", f"{one:.0f}", "1500"],
-            ["100 subscribers", f"{many:.0f}", "1500"],
-            ["90 subscribers", f"{alone:.0f}", ""],
-            ["90 subscribers, 10 more hang", f"{beside:.0f} ({beside / alone:.0%})", "90%"],
-        ]
-        table("Deliveries of one worker to a fast receiver", ["to", "deliveries/s", "aim"], rows)
+        _deliveries(server, report)
         p50, p99 = latency(server)
-        table(
-            "From webhook in to webhook out, quiet", ["p50 ms", "p99 ms", "aim"], [[f"{p50:.0f}", f"{p99:.0f}", "500"]]
-        )
-        if which("wrk") and bench_run.BENCH.is_dir():
-            load = Load()
-            none = orders_per_second(server, load, args, subscribed=False)
-            with_one = orders_per_second(server, load, args, subscribed=True)
-            row = [f"{none:.0f}", f"{with_one:.0f} ({with_one / none:.0%})", "80%"]
-            table("Orders/s at 8 connections", ["no subscriber", "one subscriber", "aim"], [row])
+        heads: list[Head] = ["", Column("p50 ms", "ms", "less"), Column("p99 ms", "ms", "less"), "aim"]
+        report.table("From webhook in to webhook out, quiet", heads, [["", p50, p99, "500"]])
+        if lacks := missing():
+            report.note(f"orders/s with a subscriber: left out, {lacks}")
+            return
+        load, none, one = Load(), [], []
+        for _ in range(args.rounds):
+            none.append(orders_per_second(server, load, args, subscribed=False))
+            one.append(orders_per_second(server, load, args, subscribed=True))
+    share = statistics.median(one) / statistics.median(none)
+    rate = Column("orders/s", "orders/s", "more")
+    rows: list[list[Cell]] = [["none", none, "", ""], ["one", one, f"{share:.0%}", "80%"]]
+    report.table("Orders/s at 8 connections, with a subscriber", ["subscribers", rate, "of that", "aim"], rows)
+
+
+def _deliveries(server: Mongod, report: Report) -> None:
+    one, _ = delivered(server, 1, 0, _DELIVERIES)
+    many, _ = delivered(server, 100, 0, _DELIVERIES // 100)
+    alone, _ = delivered(server, 90, 0, _DELIVERIES // 100)
+    beside, _ = delivered(server, 90, 10, _DELIVERIES // 100)
+    rows: list[list[Cell]] = [
+        ["1 subscriber", one, "", "1500"],
+        ["100 subscribers", many, "", "1500"],
+        ["90 subscribers", alone, "", ""],
+        ["90 subscribers, 10 more hang", beside, f"{beside / alone:.0%}", "90%"],
+    ]
+    heads: list[Head] = ["to", Column("deliveries/s", "deliveries/s", "more"), "of that", "aim"]
+    report.table("Deliveries of one worker to a fast receiver", heads, rows)

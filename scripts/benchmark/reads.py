@@ -1,7 +1,5 @@
 """What lists and figures cost as orders add up: the same reads over HTTP at several numbers of orders.
 
-    python scripts/bench_reads.py --orders 10000 --orders 1000000
-
 Each number gets a database of its own, filled straight with orders of two years, 300 products and a customer for every
 three orders. Times are medians of whole requests (token, query, JSON), in one process, without a network. The first
 look at the figures counts all orders, once.
@@ -9,30 +7,19 @@ look at the figures counts all orders, once.
 
 from __future__ import annotations
 
+import argparse
 import random
-import shutil
-import socket
 import statistics
-import subprocess
-import sys
-import tempfile
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
-import click
 from bson import Decimal128, Timestamp
 from flask import Flask
-from pymongo import MongoClient
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from pos_api.app import create_app
 from pos_api.collections import COLLECTIONS
@@ -40,11 +27,12 @@ from pos_api.common.text_search import contact_words
 from pos_api.config import Config
 from pos_api.database import client as database
 from pos_api.database.collections import ensure_indexes
-from pos_api.database.embedded import find_mongod
 from pos_api.figures import rollup
 from pos_api.orders.buckets import bucket_of
 from pos_api.staff.token_claims import token
 from pos_api.web.api import pages
+from scripts.benchmark.report import Cell, Column, Head, Report
+from scripts.benchmark.servers import Mongod, mongod
 
 DAYS = 730
 PRODUCTS = 300
@@ -239,69 +227,32 @@ def _median(act: Callable[[], None], before: Callable[[], None] = lambda: None) 
     return statistics.median(times) * 1000
 
 
-@contextmanager
-def _server() -> Iterator[str]:
-    """A mongod of its own, gone afterwards."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    files = Path(tempfile.mkdtemp(prefix="pos-bench-"))
-    command = [str(find_mongod()), "--dbpath", str(files), "--bind_ip", "127.0.0.1", "--port", str(port)]
-    command += ["--logpath", str(files / "mongod.log"), "--quiet", "--wiredTigerCacheSizeGB", "2"]
-    process = subprocess.Popen([*command, "--nounixsocket"], stdout=subprocess.DEVNULL)
-    try:
-        yield f"mongodb://127.0.0.1:{port}/"
-    finally:
-        process.terminate()
-        process.wait()
-        shutil.rmtree(files, ignore_errors=True)
+def bench_reads(args: argparse.Namespace, report: Report) -> None:
+    """The reads at each number of orders, and how many times the first one's the last one's took."""
+    with mongod("reads", cache_gb=2) as server:
+        results = {number: _measured(server, number) for number in args.orders}
+    fewest, most = results[args.orders[0]], results[args.orders[-1]]
+    rows: list[list[Cell]] = [
+        [name, *(each[name] for each in results.values()), f"{most[name] / fewest[name]:.2f}"] for name in fewest
+    ]
+    heads: list[Head] = ["read", *(Column(f"ms of {number:,} orders", "ms", "less", 1) for number in results), "ratio"]
+    report.table("Reads over HTTP, median", heads, rows)
 
 
-def run(uri: str, numbers: list[int]) -> dict[int, dict[str, float]]:
-    """The reads at each number of orders; the databases are dropped afterwards."""
-    results: dict[int, dict[str, float]] = {}
-    with MongoClient[Any](uri) as client:
-        for number in numbers:
-            name = f"pos-bench-{uuid.uuid4().hex[:8]}"
-            config = Config(webhook_api_key=SECRET, webhook_secret=SECRET, jwt_secret=SECRET, log_level="ERROR")
-            db = database.open_database(uri + name, COLLECTIONS)
-            started = time.perf_counter()
-            fill(db, number)
-            filled = time.perf_counter()
-            rollup.refresh(db)
-            first_look = time.perf_counter() - filled
-            click.echo(
-                f"{number:,} orders: loaded in {filled - started:.0f} s, first look at the figures {first_look:.1f} s",
-                err=True,
-            )
-            time.sleep(12)  # the last change is settled
-            app = create_app(config, db)
-            rollup.refresh(db)
-            per_thousand = first_look * 1000 / (number / 1000)
-            results[number] = {"first look at the figures, for 1,000 orders": per_thousand, **measure(app, db)}
-            app.extensions["pos"].close()
-            client.drop_database(name)
-            db.client.close()
+def _measured(server: Mongod, number: int) -> dict[str, float]:
+    """Milliseconds of each read at so many orders, in a database that is dropped afterwards."""
+    config = Config(webhook_api_key=SECRET, webhook_secret=SECRET, jwt_secret=SECRET, log_level="ERROR")
+    db = database.open_database(server.database("reads"), COLLECTIONS)
+    fill(db, number)
+    filled = time.perf_counter()
+    rollup.refresh(db)
+    first_look = time.perf_counter() - filled
+    time.sleep(12)  # the last change is settled
+    app = create_app(config, db)
+    rollup.refresh(db)
+    per_thousand = first_look * 1000 / (number / 1000)
+    results = {"first look at the figures, for 1,000 orders": per_thousand, **measure(app, db)}
+    app.extensions["pos"].close()
+    db.client.drop_database(db.name)
+    db.client.close()
     return results
-
-
-@click.command()
-@click.option("--orders", "numbers", type=int, multiple=True, default=(10_000, 1_000_000), show_default=True)
-@click.option("--mongodb-uri", default="", help="A server to use instead of one of its own.")
-def main(numbers: tuple[int, ...], mongodb_uri: str) -> None:
-    """Print the table."""
-    if mongodb_uri:
-        results = run(mongodb_uri.rstrip("/") + "/", list(numbers))
-    else:
-        with _server() as uri:
-            results = run(uri, list(numbers))
-    smallest = results[numbers[0]]
-    click.echo("| milliseconds, median | " + " | ".join(f"{number:,} orders" for number in numbers) + " | ratio |")
-    click.echo("|---|" + "---:|" * (len(numbers) + 1))
-    for name, fewest in smallest.items():
-        row = [results[number][name] for number in numbers]
-        click.echo(f"| {name} | " + " | ".join(f"{each:.1f}" for each in row) + f" | {row[-1] / fewest:.2f} |")
-
-
-if __name__ == "__main__":
-    main()
