@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import atexit
+from functools import partial
+from typing import Any
 
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -12,6 +14,7 @@ from pos_api.collections import COLLECTIONS
 from pos_api.config import Config
 from pos_api.database import client as db
 from pos_api.web.api.register import check_access, register
+from pos_api.web.dashboard.cookies import use_cookies
 from pos_api.web.dashboard.register import register_dashboard
 from pos_api.web.services import Services
 
@@ -22,17 +25,30 @@ def create_app(config: Config, database: db.Db | None = None) -> Flask:
     Call it in the process that serves (a MongoClient and a thread do not survive a fork). Raises ConfigError when the
     database can't be reached. `app.extensions["pos"].close()` stops the thread.
     """
-    logs.configure(config)
-    metrics.prepare()
-    services = Services.start(config, database if database is not None else db.connect(config, COLLECTIONS))
-    atexit.register(services.close)
+    app = application()
+    start(app, config, database)
+    return app
+
+
+def application() -> Flask:
+    """All routes of the service; `start` lets them answer."""
     app = Flask("pos_api.web")
-    if config.proxies:
-        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
-            app.wsgi_app, x_for=config.proxies, x_proto=config.proxies, x_host=config.proxies
-        )
-    app.extensions["pos"] = services
     register(app, __version__)
     register_dashboard(app)
     check_access(app)
     return app
+
+
+def start(app: Flask, config: Config, database: db.Db | None = None) -> None:
+    """Let an application work with these settings, on this database, and start its threads; see `create_app`. One whose
+    services were closed can be started anew, with others."""
+    logs.configure(config)
+    metrics.prepare()
+    services = Services.start(config, database if database is not None else db.connect(config, COLLECTIONS))
+    atexit.register(services.close)
+    app.extensions["pos"] = services
+    use_cookies(app, config.jwt_secret)
+    answer: Any = partial(Flask.wsgi_app, app)
+    trusted = config.proxies
+    behind_proxies = ProxyFix(answer, x_for=trusted, x_proto=trusted, x_host=trusted)
+    app.wsgi_app = behind_proxies if trusted else answer  # type: ignore[method-assign]

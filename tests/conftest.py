@@ -22,12 +22,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 from pymongo import MongoClient
 
-from pos_api.app import create_app
 from pos_api.collections import COLLECTIONS
 from pos_api.config import Config
 from pos_api.database import client as database
 from pos_api.database import layout
 from pos_api.database.embedded import find_mongod
+from tests.applications import started
 from tests.factories import Shop
 from tests.fake_shop import FakeShop, serving
 from tests.paths import TESTS
@@ -226,9 +226,8 @@ def _collections(db: database.Db) -> dict[str, Any]:
 @pytest.fixture
 def app(config: Config, db: database.Db) -> Iterator[Flask]:
     """The service on the test's database, with its worker thread."""
-    service = create_app(config, db)
-    yield service
-    service.extensions["pos"].close()
+    with started(config, db) as service:
+        yield service
 
 
 @pytest.fixture

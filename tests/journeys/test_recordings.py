@@ -6,18 +6,18 @@ import json
 import random
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from flask import Flask
 
-from pos_api.app import create_app
 from pos_api.collections import COLLECTIONS
 from pos_api.config import Config
 from pos_api.database import client as database
 from pos_api.database.client import Db
+from tests.applications import started
 from tests.conftest import fresh_database
 from tests.factories import PATH, assert_books_balance, stock_of, stock_up
 from tests.paths import TESTS
@@ -42,13 +42,11 @@ def config(config: Config) -> Config:
 @contextmanager
 def services(config: Config, number: int) -> Iterator[list[Flask]]:
     """So many services on one database."""
-    apps = [create_app(config, database.open_database(config.mongodb_uri or "")) for _ in range(number)]
-    try:
-        yield apps
-    finally:
-        for app in apps:
-            app.extensions["pos"].close()
-            app.extensions["pos"].db.client.close()
+    with ExitStack() as stack:
+        databases = [database.open_database(config.mongodb_uri or "") for _ in range(number)]
+        for db in databases:
+            stack.callback(db.client.close)
+        yield [stack.enter_context(started(config, db)) for db in databases]
 
 
 def sender(app: Flask) -> Send:

@@ -70,7 +70,7 @@ _BLUEPRINTS = tuple(
 
 
 def register(app: Flask, version: str) -> None:
-    """Add the API of this version to an application, whose `extensions` have the services already."""
+    """Add the API of this version to an application."""
     app.config.update(_settings(version))
     app.json = JsonProvider(app)
     app.request_class = WholeRequest

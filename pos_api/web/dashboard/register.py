@@ -20,10 +20,8 @@ from pos_api.web.dashboard import (
     today,
 )
 from pos_api.web.dashboard.access import csrf
-from pos_api.web.dashboard.cookies import use_cookies
 from pos_api.web.dashboard.pages import guard_pages, prepare
 from pos_api.web.dashboard.unknown_paths import answer_browsers
-from pos_api.web.services import services
 
 _PAGES = tuple(
     module.blp
@@ -46,9 +44,7 @@ _PAGES = tuple(
 
 
 def register_dashboard(app: Flask) -> None:
-    """Add the pages to an application, whose `extensions` have the services already."""
-    with app.app_context():
-        use_cookies(app, services().config.jwt_secret)
+    """Add the pages to an application."""
     csrf.init_app(app)
     prepare(app)
     dashboard = Blueprint("dashboard", __name__)
