@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from contextlib import AbstractContextManager, closing, nullcontext
 from datetime import datetime
@@ -11,10 +12,12 @@ from typing import Any
 import click
 
 from pos_api.cli.common import json_value, moment_text, say, say_lines, with_config, with_db
+from pos_api.collections import COLLECTIONS
 from pos_api.common.time import now
 from pos_api.config import Config
 from pos_api.database.client import Db, Document
 from pos_api.processing import ingest
+from pos_api.processing.ingest_processes import ingest_processes
 from pos_api.senders.woocommerce import connection, importer
 from pos_api.senders.woocommerce.database.values import is_table_prefix
 from pos_api.senders.woocommerce.reconcile.comparison import Options
@@ -25,6 +28,9 @@ from pos_api.stock.store_sync import is_on
 
 _LISTED = 50
 """So many rows that were not imported are printed."""
+_PROCESSES = max(1, min((os.cpu_count() or 1) - 1, 4))
+"""So many bring in what is read from a shop's database, beside the one that reads; more of them are in each other's way
+where orders move the same products."""
 
 
 def _since(_: click.Context, __: click.Parameter, text: str) -> datetime:
@@ -84,9 +90,12 @@ def import_database(
         if error.name != "pymysql":
             raise
         raise click.ClickException("PyMySQL is not installed: `pip install 'pos-api[import-database]'`.") from None
-    with closing(Database(prefix, unix_socket=socket, **connect)) as database:
+    with (
+        closing(Database(prefix, unix_socket=socket, **connect)) as database,
+        ingest_processes(config, COLLECTIONS, _PROCESSES) as ingest_there,
+    ):
         shop = DatabaseReader(database)
-        imported = importer.run(db, config, shop, name, since, ingest.ingest, progress_bars())
+        imported = importer.run(db, config, shop, name, since, ingest_there, progress_bars(), at_once=_PROCESSES)
     show_import(imported)
 
 

@@ -4,16 +4,21 @@ deliveries.
 Products come first, and the stock of those not known yet is what the POS starts with. Orders from before the store went
 live move nothing then: their units are missing from that stock already. Where an import stands is kept
 (`import_checkpoint`), so that one that was interrupted goes on.
+
+The next page is read while one is brought in. Where it stands advances in the order of the pages, and only over what
+was brought in, so an interrupted import reads some pages again and leaves none out.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
+from pos_api.common.read_ahead import read_ahead
 from pos_api.common.time import now, utc
 from pos_api.config import Config
 from pos_api.database.client import Db
@@ -28,8 +33,8 @@ from pos_api.senders.woocommerce.reconcile.model import StockDiscrepancy
 from pos_api.senders.woocommerce.reconcile.report import Report, is_open
 from pos_api.senders.woocommerce.reconcile.run import OVERLAP, reconcile
 from pos_api.senders.woocommerce.rows import has_id, shown_text
-from pos_api.senders.woocommerce.shop_error import unexpected_as_shop_error
-from pos_api.senders.woocommerce.shop_reader import ALWAYS, Collection, Page, Period, ShopReader
+from pos_api.senders.woocommerce.shop_error import ShopError, unexpected_as_shop_error
+from pos_api.senders.woocommerce.shop_reader import ALWAYS, Collection, Page, Period, Place, ShopReader
 from pos_api.senders.woocommerce.stock_taken import stock_reduction_of
 from pos_api.staff import audit
 from pos_api.stock.opening import is_from_before
@@ -78,22 +83,32 @@ def _name(phase: str, row: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Import:
-    """An import on its way: from where and how rows are brought in, where it stands, and what became of it."""
+    """An import on its way: from where and how rows are brought in, so many pages of orders at once, where it stands,
+    and what became of it."""
 
     db: Db
     store: Store
     shop: ShopReader
     ingest: Ingest
+    at_once: int
     progress: Progress
     checkpoint: Checkpoint
     imported: ImportResult
 
 
 def run(
-    db: Db, config: Config, shop: ShopReader, name: str, since: datetime, ingest: Ingest, progress: Progress
+    db: Db,
+    config: Config,
+    shop: ShopReader,
+    name: str,
+    since: datetime,
+    ingest: Ingest,
+    progress: Progress,
+    *,
+    at_once: int = 1,
 ) -> ImportResult:
     """Read everything of the store `name`, of orders those made since `since`, and bring it in; goes on where the last
-    import was interrupted.
+    import was interrupted. `ingest` is called from that many threads `at_once`.
 
     The figures are brought up to date then. Run again, it changes nothing but what changed in the shop. Raises
     ShopError when the shop can't be read, and Invalid for a store of another kind.
@@ -101,7 +116,7 @@ def run(
     with audit.act(db, "store.imported", target=name, details={"since": since}) as details, unexpected_as_shop_error():
         checkpoint = import_checkpoint.begin(db, config, shop, name, since)
         imported = ImportResult(not_imported=checkpoint.get("not_imported", []))
-        running = _Import(db, Stores(db, config).get(name), shop, ingest, progress, checkpoint, imported)
+        running = _Import(db, Stores(db, config).get(name), shop, ingest, at_once, progress, checkpoint, imported)
         for phase in PHASES[PHASES.index(checkpoint["phase"]) :]:
             _import_phase(running, phase)
         import_checkpoint.finish(db, name)
@@ -120,12 +135,37 @@ def _import_phase(running: _Import, phase: Collection) -> None:
     imported.outcomes[phase] = Counter()
     total = shop.count(phase, Period(checkpoint["since"]) if phase == "orders" else ALWAYS)
     running.progress(phase, 0, total)
-    for page, window, read in _pages(shop, phase, checkpoint):
-        bodies = [_body(phase, row, checkpoint, read) for row in page.rows]
-        imported.note(phase, page, running.ingest(db, store, bodies, read.at))
+    for read, outcomes in _brought_in(running, phase):
+        imported.note(phase, read.page, outcomes)
         import_checkpoint.name_not_imported(checkpoint, imported.not_imported)
-        import_checkpoint.advance(db, store.id, checkpoint, window, page.after)
+        import_checkpoint.advance(db, store.id, checkpoint, read.window, read.page.after)
         running.progress(phase, imported.outcomes[phase].total(), total)
+
+
+def _brought_in(running: _Import, phase: Collection) -> Iterator[tuple[_Read, list[Outcome]]]:
+    """The pages of a phase, in order, each with what became of its rows. Of orders several are brought in at once, for
+    they may come in any order; what was read before the shop fails is brought in before that is raised."""
+    checkpoint = running.checkpoint
+    begun: deque[tuple[_Read, Future[list[Outcome]]]] = deque()
+    most = running.at_once if phase == "orders" else 1
+    with ThreadPoolExecutor(most, thread_name_prefix="pos-import") as threads:
+        try:
+            for read in read_ahead(_pages(running.shop, phase, checkpoint)):
+                bodies = [_body(phase, row, checkpoint, read) for row in read.page.rows]
+                at = read.page.asked_at
+                begun.append((read, threads.submit(running.ingest, running.db, running.store, bodies, at)))
+                if len(begun) == most:
+                    first, ending = begun.popleft()
+                    yield first, ending.result()
+        except ShopError:
+            yield from _ended(begun)
+            raise
+        yield from _ended(begun)
+
+
+def _ended(begun: Iterable[tuple[_Read, Future[list[Outcome]]]]) -> Iterator[tuple[_Read, list[Outcome]]]:
+    for read, ending in begun:
+        yield read, ending.result()
 
 
 def _is_off_by_a_moment(discrepancy: StockDiscrepancy, opened: set[str]) -> bool:
@@ -139,7 +179,7 @@ def _catch_up(db: Db, config: Config, shop: ShopReader, name: str, ingest: Inges
     between the reading of the one and of the other started with a stock that was a moment off: it is set right."""
     query = {"opening_store": name, "opening_stock_at": {"$gte": started_at.replace(microsecond=0)}}
     opened = {product["_id"] for product in db.products.find(query, {"_id": 1})}
-    options = Options(started_at - OVERLAP, repair=True)
+    options = Options(started_at - OVERLAP, repair=True, just_read=True)
     report = reconcile(db, config, shop, name, ingest, options)
     for _ in range(_TRIES):
         to_align = tuple(each["product"] or "" for each in report.stock if _is_off_by_a_moment(each, opened))
@@ -151,10 +191,12 @@ def _catch_up(db: Db, config: Config, shop: ShopReader, name: str, ingest: Inges
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """When a page was asked for; for products by the shop's clock, and with the shop's last order by then."""
+    """A page that was read: of products by the shop's clock, with the shop's last order when it was asked for; of
+    orders with the month that they were made in."""
 
-    at: datetime
+    page: Page
     last_order_id: int | None = None
+    window: datetime | None = None
 
 
 def _body(phase: Collection, row: Any, checkpoint: Checkpoint, read: _Read) -> bytes:
@@ -162,37 +204,34 @@ def _body(phase: Collection, row: Any, checkpoint: Checkpoint, read: _Read) -> b
     first import; a product's stock contains the orders up to the last one when it was read."""
     opening = None
     if phase == "orders" and "live_order_id" in checkpoint and has_id(row):
-        live_since = checkpoint.get("live_since") or read.at
-        reduction = stock_reduction_of(row, read.at, otherwise=live_since)
+        asked_at = read.page.asked_at
+        live_since = checkpoint.get("live_since") or asked_at
+        reduction = stock_reduction_of(row, asked_at, otherwise=live_since)
         opening = is_from_before(reduction, live_since, last_order_id=checkpoint["live_order_id"])
     return envelope(_EVENTS[phase], row, opening=opening, last_order_id=read.last_order_id)
 
 
-def _pages(
-    shop: ShopReader, phase: Collection, checkpoint: Checkpoint
-) -> Iterator[tuple[Page, datetime | None, _Read]]:
-    """The pages of a phase from where it stands, each with its window and when it was asked for."""
+def _pages(shop: ShopReader, phase: Collection, checkpoint: Checkpoint) -> Iterator[_Read]:
+    """The pages of a phase from where it stands."""
     resumed, window = import_checkpoint.place_of(checkpoint), checkpoint.get("window")
     if phase == "orders":
         for start, end in _months(window or checkpoint["since"], now()):
             place = resumed if start == window else None
-            for page, read in _timed(lambda: _Read(now()), shop.orders(place, Period(start, end))):
-                yield page, start, read
-        return
-    if phase == "products":
-        for page, read in _timed(lambda: _Read(shop.time(), shop.last_order_id()), shop.products(resumed)):
-            yield page, None, read
-        return
-    for page, read in _timed(lambda: _Read(now()), shop.customers(resumed)):
-        yield page, None, read
+            for page in shop.orders(place, Period(start, end)):
+                yield _Read(page, window=start)
+    elif phase == "products":
+        yield from _products(shop, resumed)
+    else:
+        yield from map(_Read, shop.customers(resumed))
 
 
-def _timed(clock: Callable[[], _Read], pages: Iterator[Page]) -> Iterator[tuple[Page, _Read]]:
-    """Each page with the moment before it was asked for: what it says is no older."""
-    asked = clock()
-    for page in pages:
-        yield page, asked
-        asked = clock()
+def _products(shop: ShopReader, start: Place) -> Iterator[_Read]:
+    """The pages of products, each with the shop's time and last order before it was asked for: its stock is no
+    older."""
+    asked_at, last_order_id = shop.time(), shop.last_order_id()
+    for page in shop.products(start):
+        yield _Read(replace(page, asked_at=asked_at), last_order_id)
+        asked_at, last_order_id = shop.time(), shop.last_order_id()
 
 
 def _months(start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime | None]]:

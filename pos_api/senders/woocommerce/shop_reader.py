@@ -34,10 +34,12 @@ class Unread:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Rows not seen before, the place after them, and what could not be read of them or between them."""
+    """Rows not seen before, the place after them, the moment before they were asked for (what they say is no older),
+    and what could not be read of them or between them."""
 
     rows: list[Row]
     after: Place
+    asked_at: datetime
     unread: tuple[Unread, ...] = ()
 
 
@@ -83,6 +85,11 @@ class ShopReader(Protocol):
 
     def listed_orders(self, ids: Sequence[int]) -> dict[int, Row]:
         """Those of these orders that the shop lists, by id; perhaps without the lines of their refunds."""
+        ...
+
+    def order_heads(self, ids: Sequence[int]) -> dict[int, Row]:
+        """Those of these orders that the shop lists, by id, with `status`, `date_modified_gmt` and the ids of `refunds`
+        at least."""
         ...
 
     def with_refund_lines(self, orders: list[Row]) -> tuple[list[Row], list[Unread]]:

@@ -209,6 +209,24 @@ def test_lists_filter_as_rest_does(tables: Database) -> None:
     assert shop.order(9999) == (None, None)
 
 
+def test_orders_are_listed_by_what_shows_a_change_as_rest_does(tables: Database, rest: FakeShop) -> None:
+    heads = DatabaseReader(tables).order_heads([19, 25, 286, 9999])
+    assert list(heads) == [25, 286], "the trash is not listed"
+    for number, head in heads.items():
+        given = rest.orders[number]
+        assert head["status"] == given["status"]
+        assert head["date_modified_gmt"].replace(" ", "T") == given["date_modified_gmt"]
+        assert {each["id"] for each in head["refunds"]} == {each["id"] for each in given["refunds"]}
+
+
+@pytest.mark.parametrize("most", [4, 40, 200])
+def test_meta_that_the_database_cuts_off_is_read_whole(tables: Database, most: int) -> None:
+    shop = DatabaseReader(tables)
+    whole = [row for page in shop.orders() for row in page.rows]
+    tables._connection.cursor().execute("SET SESSION group_concat_max_len = %s", (most,))
+    assert [row for page in shop.orders() for row in page.rows] == whole
+
+
 def test_another_prefix_or_an_absurd_one_is_an_error(mariadb: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="prefix"):
         Database("wp_`; DROP TABLE x; --", **mariadb)

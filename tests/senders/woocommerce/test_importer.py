@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import json
+import threading
 import tracemalloc
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from pymongo.errors import AutoReconnect
+from werkzeug.wrappers import Request
 
 from pos_api.common.time import now
 from pos_api.config import Config
 from pos_api.database.client import Db
 from pos_api.inbox import leases, storing
+from pos_api.inbox.model import Outcome
 from pos_api.processing import batches, ingest
 from pos_api.senders.woocommerce import importer
 from pos_api.senders.woocommerce.importer import ImportResult
 from pos_api.senders.woocommerce.shop_error import ShopError
 from pos_api.stores import settings
+from pos_api.stores.model import Store
 from pos_api.stores.registry import Stores
 from tests.factories import AHEAD, read_delivery
 from tests.fake_shop import FakeShop, connected, html, order, product
@@ -157,6 +163,79 @@ def test_interrupted_it_goes_on_where_it_was(fake: FakeShop, db: Db, config: Con
     assert not any("customers" in path for path in fake.requests)
     assert db.orders.count_documents({}) == 350
     assert stock(db) == {"A": 1000}
+
+
+def test_the_next_page_is_read_while_one_is_brought_in(fake: FakeShop, db: Db, config: Config) -> None:
+    for number in range(1, 111):
+        fake.put_order(order(number))
+    second_is_asked_for = threading.Event()
+
+    def watch(request: Request) -> None:
+        if request.args.get("offset") == "95":
+            second_is_asked_for.set()
+
+    def slowly(db: Db, store: Store, bodies: Iterable[bytes], *more: Any, **named: Any) -> list[Outcome]:
+        given = list(bodies)
+        assert len(given) < 100 or second_is_asked_for.wait(10)
+        return ingest.ingest(db, store, given, *more, **named)
+
+    fake.faults.append(watch)
+    with connected(fake, db, config) as shop:
+        importer.run(db, config, shop, "default", SINCE, slowly, lambda *_: None)
+    assert db.orders.count_documents({}) == 110
+
+
+def test_of_pages_brought_in_at_once_none_is_left_out_when_one_before_others_fails(
+    fake: FakeShop, db: Db, config: Config
+) -> None:
+    for number in range(1, 351):
+        fake.put_order(order(number))
+    third_is_in = threading.Event()
+
+    def failing(db: Db, store: Store, bodies: Iterable[bytes], *more: Any, **named: Any) -> list[Outcome]:
+        given = list(bodies)
+        first = json.loads(given[0])["data"]["id"] if given else 0
+        if first == 101:
+            assert third_is_in.wait(10)
+            raise AutoReconnect("the database is away")
+        outcomes = ingest.ingest(db, store, given, *more, **named)
+        if first == 196:
+            third_is_in.set()
+        return outcomes
+
+    with connected(fake, db, config) as shop, pytest.raises(AutoReconnect):
+        importer.run(db, config, shop, "default", SINCE, failing, lambda *_: None, at_once=3)
+    assert db.imports.find_one({"_id": "default"})["checkpoint"]["last_id"] == 100  # type: ignore[index]
+    assert db.orders.count_documents({"order_id": {"$gt": 100, "$lte": 195}}) == 0
+    resumed = run(fake, db, config)
+    assert resumed.outcomes["orders"]["created"] >= 95
+    assert resumed.outcomes["orders"]["duplicate"] >= 95
+    assert db.orders.count_documents({}) == 350
+    assert resumed.in_sync
+
+
+def test_what_was_brought_in_is_compared_by_what_the_shop_lists_of_it(fake: FakeShop, db: Db, config: Config) -> None:
+    """And whole where that is otherwise: here one was deleted, and one lost a refund, which no time of change shows."""
+    for number in range(1, 6):
+        fake.put_order(order(number))
+    fake.put_order(order(6, refunds=[{"id": 60, "total": "-1.00"}]), [{"id": 60, "amount": "1.00", "line_items": []}])
+    whole: list[str] = []
+
+    def change(phase: str, done: int, total: int) -> None:
+        if phase == "orders" and done == total == 6 and fake.orders.pop(2, None):
+            fake.put_order(order(6))
+            fake.faults.append(watch)
+
+    def watch(request: Request) -> None:
+        if "include" in request.args and "_fields" not in request.args:
+            whole.append(request.args["include"])
+
+    imported = run(fake, db, config, progress=change)
+    assert whole == ["2,6"]
+    assert imported.report is not None
+    assert imported.report.compared == 6
+    assert {each["order_id"]: each.get("repair") for each in imported.report.orders} == {2: "updated", 6: "updated"}
+    assert db.orders.find_one({"_id": "default:6"})["refunds"] == []  # type: ignore[index]
 
 
 def test_an_order_made_after_the_products_were_read_takes_its_units(fake: FakeShop, db: Db, config: Config) -> None:

@@ -47,6 +47,43 @@ def test_what_is_open_for_longer_than_the_last_sweep_is_not_read_anew_each_time(
     assert options_now(state, NOON).since == NOON - 5 * HOUR - timedelta(minutes=10)
 
 
+LISTED: dict[str, Any] = {
+    "id": 7,
+    "status": "completed",
+    "date_modified_gmt": "2026-11-22T12:00:00",
+    "refunds": [{"id": 2, "total": "-1.00"}, {"id": 1, "total": "-2.00"}],
+}
+STORED: dict[str, Any] = {
+    "status": "completed",
+    "modified_at": NOON,
+    "refunds": [{"id": 2, "line_items": []}, {"id": 1, "line_items": []}],
+}
+
+
+@pytest.mark.parametrize(
+    ("stored", "listed", "same"),
+    [
+        ({}, {}, True),
+        ({"refunds": []}, {"refunds": []}, True),
+        ({}, {"status": "refunded"}, False),
+        ({}, {"date_modified_gmt": "2026-11-22T12:00:01"}, False),
+        ({}, {"date_modified_gmt": None}, False),
+        ({"modified_at": None}, {"date_modified_gmt": None}, False),
+        ({}, {"date_modified_gmt": "yesterday"}, False),
+        ({}, {"refunds": [{"id": 2}]}, False),
+        ({"refunds": []}, {}, False),
+        ({"refunds": [{"id": 2, "line_items": []}, {"id": 1}]}, {}, False),
+        ({}, {"refunds": None}, False),
+    ],
+)
+def test_an_order_is_as_the_shop_lists_it_only_where_all_that_shows_a_change_is_known_and_the_same(
+    stored: dict[str, Any], listed: dict[str, Any], same: bool
+) -> None:
+    order = cast("Order", {name: value for name, value in (STORED | stored).items() if value is not None})
+    assert order_discrepancies.is_as_listed(order, LISTED | listed) is same
+    assert not order_discrepancies.is_as_listed(order, None)
+
+
 def off(status: str = "disabled", since: str = "2026-11-21T12:00:00", **more: Any) -> dict[str, Any]:
     url = "https://pos.example/api/webhooks/orders"
     return {

@@ -6,18 +6,21 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from pos_api.senders.woocommerce.database.connection import Database
+from pos_api.senders.woocommerce.database.connection import Database, Rows
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table whose rows are listed, which of them count, and its columns of times (UTC)."""
+    """A table whose rows are listed, which of them count, and its columns of times (UTC), status, kind and parent."""
 
     name: str
     condition: str
     id: str = "ID"
     created: str = "post_date_gmt"
     modified: str = "post_modified_gmt"
+    status: str = "post_status"
+    kind: str = "post_type"
+    parent: str = "post_parent"
     values: tuple[Any, ...] = ()
 
 
@@ -46,6 +49,9 @@ HPOS_ORDERS = Table(
     "id",
     "date_created_gmt",
     "date_updated_gmt",
+    "status",
+    "type",
+    "parent_order_id",
 )
 
 
@@ -54,6 +60,23 @@ def list_ids(database: Database, table: Table, wanted: Filter, most: int) -> lis
     where, values = conditions(table, wanted)
     statement = f"SELECT {table.id} AS id FROM {table.name} WHERE {where} ORDER BY {table.id} LIMIT {int(most)}"  # noqa: S608
     return [row["id"] for row in database.rows(statement, values)]
+
+
+def list_heads(database: Database, orders: Table, ids: tuple[int, ...]) -> Rows:
+    """Those of these orders that are listed: their ids, status, time of change, and the ids of their refunds. Raises
+    ShopError."""
+    where, values = conditions(orders, Filter(ids=ids))
+    columns = f"{orders.id} AS id, {orders.status} AS status, {orders.modified} AS date_modified_gmt"
+    heads = database.rows(f"SELECT {columns} FROM {orders.name} WHERE {where}", values)  # noqa: S608
+    refunds = database.rows(
+        f"SELECT {orders.id} AS id, {orders.parent} AS parent FROM {orders.name} "  # noqa: S608
+        f"WHERE {orders.kind} = 'shop_order_refund' AND {orders.parent} IN []",
+        [ids],
+    )
+    for head in heads:
+        head["status"] = head["status"].removeprefix("wc-")
+        head["refunds"] = [{"id": each["id"]} for each in refunds if each["parent"] == head["id"]]
+    return heads
 
 
 def count_rows(database: Database, table: Table, wanted: Filter) -> int:

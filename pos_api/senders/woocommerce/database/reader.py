@@ -18,6 +18,7 @@ from pos_api.senders.woocommerce.database.lists import (
     Table,
     count_rows,
     highest_id,
+    list_heads,
     list_ids,
 )
 from pos_api.senders.woocommerce.database.orders import read_orders
@@ -62,6 +63,9 @@ class DatabaseReader:
     def listed_orders(self, ids: Sequence[int]) -> dict[int, Row]:
         listed = list_ids(self._database, self._tables["orders"], Filter(ids=tuple(ids)), len(ids))
         return {row["id"]: row for row in self._orders(listed)}
+
+    def order_heads(self, ids: Sequence[int]) -> dict[int, Row]:
+        return {row["id"]: row for row in list_heads(self._database, self._tables["orders"], tuple(ids))}
 
     def with_refund_lines(self, orders: list[Row]) -> tuple[list[Row], list[Unread]]:
         return orders, []  # they have them already
@@ -114,8 +118,9 @@ class DatabaseReader:
     ) -> Iterator[Page]:
         place, wanted = start or Place(), wanted or Filter()
         while True:
+            asked_at = now()
             ids = list_ids(self._database, self._tables[collection], replace(wanted, after_id=place.last_id), _PAGE)
             if not ids:
                 return
             place = Place(place.offset + len(ids), ids[-1])
-            yield Page(read(ids), place)
+            yield Page(read(ids), place, asked_at)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta, timezone, tzinfo
 from decimal import ROUND_HALF_DOWN, ROUND_HALF_UP, Decimal
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -35,15 +36,18 @@ class Settings:
 
     def money(self, value: Any) -> str:
         """An amount as `wc_format_decimal` with the shop's decimals; what is empty stays so, and counts as 0."""
-        if value in (None, ""):
-            return ""
-        return str(Decimal(str(value).strip()).quantize(Decimal(1).scaleb(-self.decimals), ROUND_HALF_UP))
+        return "" if value in (None, "") else _rounded(str(value), self.decimals)
 
     def rounded_tax(self, amount: Decimal) -> Decimal:
         """A tax as it is added up with others."""
         if not self.rounds_each_tax:
             return amount
         return amount.quantize(Decimal(1).scaleb(-self.decimals), self.tax_rounding)
+
+
+@lru_cache(maxsize=4096)  # orders have the same few prices over and over
+def _rounded(text: str, decimals: int) -> str:
+    return str(Decimal(text.strip()).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP))
 
 
 def read_settings(database: Database) -> Settings:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
 from typing import Any
 
 import phpserialize
@@ -76,8 +77,9 @@ def number(value: Any) -> int:
     return int(value) if str(value or "").isdigit() else 0
 
 
+@lru_cache(maxsize=1024)  # a line's taxes are read several times, and many lines have the same
 def unserialized(text: str) -> Any:
-    """A value that PHP serialized; an empty dict for what is none."""
+    """A value that PHP serialized, not to be changed; an empty dict for what is none."""
     try:
         return phpserialize.loads(text.encode(), decode_strings=True)
     except (ValueError, UnicodeDecodeError):

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pos_api.common.money import decimal
+from pos_api.common.time import utc
 from pos_api.errors import PosError
 from pos_api.orders.model import Order, OrderFields, OrderUpdate
 from pos_api.senders.woocommerce.envelope import envelope
 from pos_api.senders.woocommerce.reconcile.model import OrderDiscrepancy, OrderProblem, OrderSide
-from pos_api.senders.woocommerce.rows import Row, from_trash, refunds_of, shown_text
+from pos_api.senders.woocommerce.rows import Row, from_trash, id_of, refunds_of, shown_text
 
 _NEEDED = ("status", "total", "line_items", "refunds")
 """Without these an order's answer is cut short: what it leaves out would count as unchanged."""
@@ -43,6 +44,26 @@ class OrderFinding:
         """Whether the order changed in the shop after `until`."""
         shop = self.discrepancy["shop"]
         return shop is not None and shop["modified_at"] is not None and shop["modified_at"] > until
+
+
+HEAD_FIELDS = ("order_id", "status", "modified_at", "refunds")
+"""The stored fields that `is_as_listed` looks at."""
+
+
+def is_as_listed(order: Order, head: Row | None) -> bool:
+    """Whether a stored order has the status, the time of change and the refunds, with their lines, that the shop lists:
+    WooCommerce gives an order that is changed another time. Where anything is not known, it is not."""
+    if head is None or head.get("status") != order["status"]:
+        return False
+    try:
+        modified_at = utc(head.get("date_modified_gmt"))
+    except ValueError:
+        return False
+    here, there = order.get("refunds", []), head.get("refunds")
+    if modified_at is None or modified_at != order.get("modified_at") or not isinstance(there, list):
+        return False
+    with_lines = {refund.get("id") for refund in here if "line_items" in refund}
+    return len(with_lines) == len(here) == len(there) and with_lines == set(map(id_of, there))
 
 
 def lacking_fields(row: Row) -> list[str]:

@@ -21,10 +21,12 @@ from pos_api.orders.model import Order, OrderUpdate
 from pos_api.senders.woocommerce.reconcile.comparison import Comparison
 from pos_api.senders.woocommerce.reconcile.model import ORDERS
 from pos_api.senders.woocommerce.reconcile.order_discrepancies import (
+    HEAD_FIELDS,
     ComparedOrder,
     OrderFinding,
     differing,
     gone,
+    is_as_listed,
     lacking_fields,
     lacks_refund_lines,
     unusable,
@@ -88,10 +90,21 @@ def _both_ways(comparison: Comparison, revisit: set[int]) -> Iterator[tuple[list
         rows = report.with_ids(ORDERS, page.rows)
         seen.update(row["id"] for row in rows)
         yield rows, []
-    for ids in _saved_since(comparison, seen):
-        listed = shop.listed_orders(ids)
+    for saved in _saved_since(comparison, seen):
+        ids = _changed_since_read(comparison, saved) if comparison.options.just_read else saved
+        report.compared += len(saved) - len(ids)
+        listed = shop.listed_orders(ids) if ids else {}
         yield list(listed.values()), [order_id for order_id in ids if order_id not in listed]
     yield [], sorted(revisit - seen)
+
+
+def _changed_since_read(comparison: Comparison, ids: list[int]) -> list[int]:
+    """Those of these orders that the shop does not list as they are here."""
+    heads = comparison.shop.order_heads(ids)
+    keys = [f"{comparison.store.id}:{order_id}" for order_id in ids]
+    found = comparison.db.orders.find({"_id": {"$in": keys}}, dict.fromkeys(HEAD_FIELDS, 1))
+    stored = {order["order_id"]: cast("Order", order) for order in found}
+    return [each for each in ids if each not in stored or not is_as_listed(stored[each], heads.get(each))]
 
 
 def _saved_since(comparison: Comparison, seen: set[int]) -> Iterator[list[int]]:
