@@ -11,6 +11,7 @@ Parts (all of them, if none is named):
   growing    what more web processes and workers add, on two hosts and a replica set of three
   outbox     deliveries to subscribers: how many a second, how soon, and what they cost
   dashboard  what 200 open pages cost, how soon a sale is on them, and what each page takes
+  import     a whole shop over REST, and from its database where MariaDB is installed
   reads      list, filter and stats at 10 thousand and 1 million orders
 
 The load and the peer need wrk, Node and a folder with `orders.lua`, `order-template.json` and `server.js` ($BENCH_DIR,
@@ -35,6 +36,7 @@ from scripts.benchmark.cost import bench_cost
 from scripts.benchmark.dashboard import bench_dashboard
 from scripts.benchmark.database_limit import bench_limit
 from scripts.benchmark.growing import bench_growing
+from scripts.benchmark.imports import bench_import
 from scripts.benchmark.kept_runs import KeptRun, print_changes
 from scripts.benchmark.memory import bench_memory
 from scripts.benchmark.outbox import bench_outbox
@@ -54,6 +56,7 @@ PARTS: dict[str, Callable[[argparse.Namespace, Report], None]] = {
     "growing": bench_growing,
     "outbox": bench_outbox,
     "dashboard": bench_dashboard,
+    "import": bench_import,
     "reads": bench_reads,
 }
 
@@ -65,7 +68,7 @@ def main() -> None:
     before = KeptRun.read(args.against) if args.against else None
     facts = {**machine.facts(), "load_average": {}}
     report = Report()
-    options = {name: getattr(args, name) for name in ("rounds", "seconds", "warm_up", "backlog", "webhooks", "orders")}
+    options = {name: value for name, value in vars(args).items() if name not in ("parts", "json", "against")}
     for part in args.parts or PARTS:
         PARTS[part](args, report)
         facts["load_average"][part] = machine.load_average()
@@ -89,6 +92,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--backlog", type=int, default=20_000, help="events in the full inbox")
     parser.add_argument("--webhooks", type=int, default=200_000, help="webhooks to watch the memory over")
     parser.add_argument("--orders", type=int, nargs="+", default=[10_000, 1_000_000], help="orders to read among")
+    parser.add_argument("--rest-orders", type=int, default=10_000, help="orders to import over REST")
+    parser.add_argument("--database-orders", type=int, default=100_000, help="orders to import from a database")
     return parser.parse_args()
 
 

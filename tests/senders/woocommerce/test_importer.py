@@ -222,7 +222,8 @@ def test_what_was_brought_in_is_compared_by_what_the_shop_lists_of_it(fake: Fake
     whole: list[str] = []
 
     def change(phase: str, done: int, total: int) -> None:
-        if phase == "orders" and done == total == 6 and fake.orders.pop(2, None):
+        if phase == "orders" and done == total == 6 and 2 in fake.orders:
+            del fake.orders[2]
             fake.put_order(order(6))
             fake.faults.append(watch)
 

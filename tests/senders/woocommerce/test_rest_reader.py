@@ -6,6 +6,7 @@ import ipaddress
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -215,6 +216,26 @@ def test_a_page_is_asked_for_while_the_one_before_it_is_on_its_way(fake: FakeSho
     assert [len(page.rows) for page in pages] == [100, 95, 95, 10]
     assert fake.most_at_once == 2
     assert len(fake.requests) == 4, "each page once"
+
+
+def test_a_reader_that_is_closed_waits_for_no_pause(fake: FakeShop) -> None:
+    fill(fake, 300)
+    tomorrow = Response("", 429, {"Retry-After": "60"})
+    refused = threading.Event()
+
+    def refuse(request: Request) -> Response | None:
+        if request.args.get("offset") != "190":
+            return None
+        refused.set()
+        return tomorrow
+
+    fake.faults.append(refuse)
+    started = time.monotonic()
+    with RestReader(RestClient(Credentials(fake.url, KEY, SECRET, "oauth"))) as shop:
+        pages = shop.orders()
+        assert [len(next(pages).rows), len(next(pages).rows)] == [100, 95]
+        assert refused.wait(10)
+    assert time.monotonic() - started < 30
 
 
 @pytest.mark.parametrize("trouble", [html(429), html(503), html()], ids=["429", "503", "a page of a firewall"])

@@ -7,6 +7,7 @@ the query (WooCommerce's one-legged variant, `WC_REST_Authentication`), which ne
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -53,12 +54,13 @@ class RestClient:
         attempts: int = _ATTEMPTS,
         timeout: tuple[float, float] = TIMEOUT,
         within: float = float("inf"),
-        sleep: Callable[[float], object] = time.sleep,
+        sleep: Callable[[float], object] | None = None,
     ) -> None:
         self.credentials = credentials
         self._attempts = attempts
         self._ends_at = time.monotonic() + within
-        self._sleep = sleep
+        self._closed = threading.Event()
+        self._sleep = sleep or self._closed.wait
         self._http = HttpClient(authentication(credentials), timeout)
         self._clock = 0.0
         self._strained_until = 0.0
@@ -70,7 +72,9 @@ class RestClient:
         self.close()
 
     def close(self) -> None:
-        """Close all connections."""
+        """Close all connections; a request that another thread is making is not made again."""
+        self._ends_at = 0.0
+        self._closed.set()
         self._http.close()
 
     def is_strained(self) -> bool:

@@ -41,8 +41,8 @@ class RestReader:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._threads.shutdown(cancel_futures=True)
         self.client.close()
+        self._threads.shutdown(cancel_futures=True)
 
     def time(self) -> datetime:
         return self.client.time()
