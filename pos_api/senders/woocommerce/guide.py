@@ -20,8 +20,9 @@ GUIDE = Guide(
         ),
         Step(
             N_(
-                "Switch on Enable Order Webhooks and save. Saving tests the connection and says what is wrong, if"
-                " anything is. Leave the box ticked that sends the products first, unless their stock is here already."
+                "Tick Send orders to the POS, beside Enable Order Webhooks, and save. Saving tests the connection and"
+                " says what is wrong, if anything is. Leave the box below ticked, which sends the products first,"
+                " unless their stock is here already."
             )
         ),
         Step(N_("Make an order in the shop, or change one. It arrives below within seconds.")),

@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime
 from decimal import Context, Decimal, localcontext
 from functools import cache, lru_cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -30,6 +31,8 @@ from pos_api.web.dashboard import cookies
 LANGUAGES = {"en": "English", "sv": "Svenska"}
 _COUNTRIES = {"en": "en_GB", "sv": "sv_SE"}
 """How numbers and times are written where the browser names no country."""
+MESSAGES = "messages.po"
+"""The file with what the domains say (`message_words`)."""
 EXACT = Context(prec=60)
 """Babel calculates with the digits of the context; an amount may have 33, and as many decimals as its currency."""
 
@@ -53,21 +56,28 @@ def locale() -> Locale:
 
 @cache
 def translations(of: str) -> NullTranslations:
-    """All texts in a language."""
+    """All texts of the pages in a language."""
     if of == "en":
         return NullTranslations()
     merged = Catalog(locale=of)
-    for file in sorted(
-        files("pos_api.web.dashboard").joinpath("translations", of).iterdir(), key=lambda each: each.name
-    ):
-        if file.name.endswith(".po"):
-            for message in read_po(io.BytesIO(file.read_bytes()), locale=of):
+    for file in sorted(_folder(of).iterdir(), key=lambda each: each.name):
+        if file.name.endswith(".po") and file.name != MESSAGES:
+            for message in catalog_of(of, file.name):
                 if message.id:
                     merged[message.id] = message
     compiled = io.BytesIO()
     write_mo(compiled, merged)
     compiled.seek(0)
     return Translations(compiled)
+
+
+def catalog_of(of: str, file: str) -> Catalog:
+    """The texts of one file in a language."""
+    return read_po(io.BytesIO(_folder(of).joinpath(file).read_bytes()), locale=of)
+
+
+def _folder(of: str) -> Traversable:
+    return files("pos_api.web.dashboard").joinpath("translations", of)
 
 
 def _(text: str, **values: Any) -> str:

@@ -19,6 +19,7 @@ from pos_api.processing.faults import is_outage
 from pos_api.stores.model import DEFAULT
 from pos_api.web.dashboard import cookies, languages
 from pos_api.web.dashboard.languages import FILTERS, _
+from pos_api.web.dashboard.message_words import translated
 from pos_api.web.services import services
 
 log = get_logger(__name__)
@@ -67,7 +68,7 @@ def prepare(app: Flask) -> None:
         lambda one, many, number: languages.translations(languages.language()).ngettext(one, many, number),
         newstyle=True,
     )
-    app.jinja_env.filters.update(FILTERS, role_name=role_name)
+    app.jinja_env.filters.update(FILTERS, role_name=role_name, translated=translated)
 
 
 def render(template: str, **context: Any) -> str:

@@ -23,7 +23,7 @@ from pos_api.stores.registry import Stores
 from pos_api.web import z_page
 from pos_api.web.dashboard.books import accounts_form, days
 from tests.accounting.test_close import DAY, NEXT, put
-from tests.web.dashboard.browsing import is_too_wide, post, problems
+from tests.web.dashboard.browsing import post, problems
 
 AsRole = Callable[[str], FlaskClient]
 OpenAs = Callable[..., Page]
@@ -374,24 +374,6 @@ def test_the_check_says_whether_the_books_agree_and_where_not(as_role: AsRole, d
 
 
 # --- in the browser ---------------------------------------------------------------------------------------------------
-
-
-def test_a_day_is_closed_by_keyboard_and_its_entry_read(open_as: OpenAs, db: Db) -> None:
-    put(db)
-    page = open_as("manager", width=390, theme="dark", language="sv")
-    page.goto("/books")
-    assert problems(page) == []
-    page.locator("summary", has_text="Stäng 2 nov. 2026").focus()
-    page.keyboard.press("Enter")
-    page.keyboard.press("Tab")
-    page.keyboard.press("Enter")
-    expect(page.get_by_text("2 nov. 2026 är stängd.")).to_be_visible()
-    page.goto("/books/entries/1")
-    assert problems(page) == []
-    assert not is_too_wide(page)
-    page.goto("/books/z-reports")
-    page.get_by_role("link", name="2 nov. 2026").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text(f"Z-report default, {DAY}")
 
 
 def test_accounts_are_changed_by_mouse(open_as: OpenAs, db: Db) -> None:

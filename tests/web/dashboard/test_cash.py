@@ -10,7 +10,6 @@ import pytest
 from bson import Decimal128
 from flask import Flask
 from flask.testing import FlaskClient
-from playwright.sync_api import Page, expect
 
 from pos_api.cash.apply import apply_movement, apply_session
 from pos_api.cash.model import CashKind, CashMovementUpdate
@@ -21,7 +20,6 @@ from pos_api.staff import audit
 from pos_api.stores import settings
 from tests.cash.sessions import FIRST, cash_session
 from tests.web.api.test_payments import payment
-from tests.web.dashboard.browsing import is_too_wide, problems
 
 AsRole = Callable[[str], FlaskClient]
 
@@ -102,14 +100,3 @@ def test_a_file_has_what_is_filtered_and_the_audit_has_it(as_role: AsRole, sessi
     assert [row["external_id"] for row in csv.DictReader(answer.text.splitlines())] == ["4", "3", "2"]
     [entry] = audit.find(db, audit.Filter(action="cash.exported"))
     assert (entry["who"]["name"], entry["details"]) == ("viewer", {"store": "till-1", "from": "2026-06-03"})
-
-
-def test_a_difference_is_looked_at_by_keyboard(open_as: Callable[..., Page], sessions: None) -> None:
-    page = open_as("viewer", width=390, language="sv")
-    page.goto("/cash-sessions")
-    page.locator("a[href='/cash-sessions/till-1:1']").focus()
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", level=1)).to_have_text("Kassapass 1")
-    expect(page.get_by_text("saknas", exact=False).first).to_be_visible()
-    assert problems(page) == []
-    assert not is_too_wide(page)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page
 from pymongo.errors import ServerSelectionTimeoutError
 
 from pos_api.database.client import Db
@@ -15,7 +15,7 @@ from pos_api.figures import spending
 from pos_api.privacy import erase
 from pos_api.staff import audit
 from tests.factories import Shop, line, order
-from tests.web.dashboard.browsing import is_too_wide, post, problems
+from tests.web.dashboard.browsing import post
 
 AsRole = Callable[[str], FlaskClient]
 OpenAs = Callable[..., Page]
@@ -105,16 +105,3 @@ def test_nothing_that_a_customer_wrote_is_run(as_role: AsRole, shop: Shop) -> No
     client = as_role("admin")
     for path in ("/customers", "/customers/e@example.se", f"/customers?q={evil}"):
         assert "<script>alert" not in client.get(path).text, path
-
-
-def test_a_person_is_erased_by_keyboard_alone(open_as: OpenAs, customers: None) -> None:
-    page = open_as("admin", width=390, language="sv", theme="dark")
-    page.goto(ANNA)
-    assert problems(page) == []
-    assert not is_too_wide(page)
-    page.locator("summary", has_text="Radera personen").focus()
-    page.keyboard.press("Enter")
-    assert problems(page) == []
-    page.keyboard.press("Tab")
-    page.keyboard.press("Enter")
-    expect(page.locator(".notice")).to_contain_text("2 beställningar")

@@ -24,7 +24,7 @@ from pos_api.web.dashboard.deliveries.words import event_groups, event_texts
 from tests.outbox.delivering.outbox import allowing, delivering, event, subscribe
 from tests.outbox.delivering.receivers import Answer, Receiver, receiving
 from tests.waiting import wait_until
-from tests.web.dashboard.browsing import is_too_wide, post, problems
+from tests.web.dashboard.browsing import post, problems
 
 AsRole = Callable[[str], FlaskClient]
 SCRIPT = "<script>alert(1)</script>"
@@ -245,31 +245,6 @@ def test_every_type_of_event_is_offered_with_what_it_means(app: Flask) -> None:
         assert event_texts() == EVENT_TYPES
         offered = [type for group in event_groups() for type, _ in group.types]
     assert sorted(offered) == sorted(set(EVENT_TYPES) - {"ping"})
-
-
-@pytest.mark.parametrize(("width", "theme", "language"), [(390, "dark", "sv"), (1280, "light", "en")])
-def test_a_subscription_is_added_and_tested_by_keyboard_alone(
-    open_as: Callable[..., Page], db: Db, receiver: Receiver, width: int, theme: str, language: str
-) -> None:
-    english = language == "en"
-    page = open_as("manager", width=width, theme=theme, language=language)
-    page.goto("/deliveries/new")
-    found = problems(page)
-    page.locator("#url").focus()
-    page.keyboard.type(receiver.url("a"))
-    page.locator("summary", has_text="Orders" if english else "Beställningar").focus()
-    page.keyboard.press("Enter")
-    page.locator("input[value='order.*']").focus()
-    page.keyboard.press("Space")
-    page.keyboard.press("Enter")
-    expect(page.locator("#secret")).to_contain_text("whsec_")
-    found += problems(page)
-    page.get_by_role("button", name="Send a test" if english else "Skicka ett test").focus()
-    page.keyboard.press("Enter")
-    expect(page.locator("section[role=status] .badge")).to_have_text("200")
-    assert only(db)["events"] == ["order.*"]
-    assert found + problems(page) == []
-    assert not is_too_wide(page)
 
 
 def test_a_subscription_is_removed_by_mouse_after_a_question(

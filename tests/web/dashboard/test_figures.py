@@ -232,28 +232,6 @@ def test_a_csv_file_is_of_one_currency_where_that_is_asked_for_and_is_in_the_aud
 # --- in the browser ---------------------------------------------------------------------------------------------------
 
 
-def test_a_manager_chooses_a_period_and_reads_its_figures_by_keyboard_alone(open_as: Opens, sold: None) -> None:
-    page = open_as("manager")
-    page.goto("/figures")
-    for field, day in (("from", "11012026"), ("to", "11302026")):
-        page.locator(f"#{field}").focus()
-        page.keyboard.type(day)
-    page.keyboard.press("Enter")
-    page.wait_for_url("**from=2026-11-01&to=2026-11-30**")
-    page.get_by_role("link", name="EUR", exact=True).focus()
-    page.keyboard.press("Enter")
-    page.wait_for_url("**currency=EUR**")
-    assert page.get_by_role("heading", name="All in EUR").is_visible()
-    chart = page.get_by_role("application", name="By day")
-    chart.focus()
-    page.keyboard.press("End")
-    page.keyboard.press("Home")
-    page.keyboard.press("ArrowRight")
-    page.keyboard.press("ArrowRight")
-    assert "3 Nov 2026: Net revenue €8.00" in page.locator(".chart-value").first.inner_text()
-    assert problems(page) == []
-
-
 @pytest.mark.parametrize(("width", "theme", "language"), [(390, "dark", "sv"), (820, "light", "en")])
 def test_the_page_fits_every_screen(open_as: Opens, sold: None, width: int, theme: str, language: str) -> None:
     page = open_as("viewer", width=width, theme=theme, language=language)

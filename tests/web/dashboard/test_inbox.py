@@ -26,7 +26,7 @@ from pos_api.web.dashboard.warning_words import in_words, sentences
 from tests.factories import API_KEY, Shop, line, order
 from tests.steps import Steps
 from tests.waiting import wait_until
-from tests.web.dashboard.browsing import is_too_wide, post, problems
+from tests.web.dashboard.browsing import post, problems
 
 AsRole = Callable[[str], FlaskClient]
 SCRIPT = "<script>alert(1)</script>"
@@ -238,6 +238,21 @@ def test_a_replay_of_very_many_takes_the_oldest_first(
     assert [each["_id"] for each in db.inbox.find({"replay": {"$exists": True}}).sort("received_at")] == keys[:2]
 
 
+def test_what_was_asked_for_stays_where_it_takes_too_long_to_find(
+    db: Db, as_role: AsRole, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = now()
+    many: list[Document] = [
+        {"_id": f"e{n}", "state": "done", "store": "default", "received_at": at} for n in range(8000)
+    ]
+    db.inbox.insert_many(many)
+    monkeypatch.setattr(queries, "_LONGEST", 1)
+    answer = as_role("manager").get("/inbox?topic=order.updated&state=done", headers={"Accept-Language": "sv"})
+    assert answer.status_code == 503
+    assert 'value="order.updated"' in answer.text
+    assert "Det tar för lång tid att hitta" in answer.text
+
+
 def test_what_waits_or_is_done_is_not_tried_again_as_a_whole(app: Flask, db: Db, as_role: AsRole) -> None:
     send(app, 1)
     for tab in ("waiting", "done"):
@@ -310,25 +325,6 @@ def test_every_warning_has_a_sentence_of_its_code(app: Flask) -> None:
         )
     assert known == "SKU {A} delas med en annan produkt i butiken."
     assert old == "As it was."
-
-
-@pytest.mark.parametrize(("width", "theme", "language"), [(390, "dark", "sv"), (1280, "light", "en")])
-def test_a_parked_order_is_put_right_by_keyboard_alone(
-    app: Flask, db: Db, open_as: Callable[..., Page], width: int, theme: str, language: str
-) -> None:
-    key = send(app, 7, currency="SEK", status="processing")
-    page = open_as("manager", width=width, theme=theme, language=language)
-    page.goto("/inbox")
-    page.get_by_role("link", name="order.updated 7").focus()
-    page.keyboard.press("Enter")
-    page.wait_for_url("**/inbox/*")
-    found = problems(page)
-    mend(db, key)
-    page.get_by_role("button", name={"en": "Try again", "sv": "Kör igen"}[language]).focus()
-    page.keyboard.press("Enter")
-    expect(page.locator("#outcome .badge")).to_have_text({"en": "New", "sv": "Ny"}[language])
-    assert found + problems(page) == []
-    assert not is_too_wide(page)
 
 
 def test_all_are_tried_again_by_mouse_and_the_page_shows_how_far_it_is(

@@ -254,20 +254,6 @@ def test_whose_order_it_is_and_what_it_sold_in_a_line(app: Flask) -> None:
         assert order_words.name_of({}) == ""
 
 
-def test_an_order_is_found_while_its_buyer_is_typed(open_as: OpenAs, orders: None) -> None:
-    page = open_as("manager", width=390, language="sv", theme="dark")
-    page.goto("/orders")
-    page.keyboard.press("/")
-    page.keyboard.type("ev")
-    expect(page.locator("#orders tr")).to_have_count(1)
-    assert page.url.endswith("/orders?q=ev")
-    page.locator("#orders a").first.focus()
-    page.keyboard.press("Enter")
-    expect(page.locator("h1")).to_have_text("Beställning 2")
-    assert problems(page) == []
-    assert not is_too_wide(page)
-
-
 @pytest.mark.parametrize(("width", "theme"), [(390, "light"), (1280, "dark")])
 def test_an_order_can_be_read_by_everybody_on_each_device(
     open_as: OpenAs, orders: None, width: int, theme: str

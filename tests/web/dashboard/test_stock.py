@@ -9,14 +9,12 @@ from decimal import Decimal
 
 import pytest
 from bson import Decimal128
-from flask import Flask
 from flask.testing import FlaskClient
-from playwright.sync_api import Page, expect
 
 from pos_api.catalogue import product_list, staff_actions
 from pos_api.database.client import Db
 from tests.factories import Shop, line, order, stock_of, stock_up
-from tests.web.dashboard.browsing import is_too_wide, post, problems
+from tests.web.dashboard.browsing import post
 
 As = Callable[[str], FlaskClient]
 ODD = 'A/1 "<script>alert(1)</script>" ä&b=c%2F..//'
@@ -191,27 +189,3 @@ def test_details_are_changed_and_recorded_and_a_product_is_archived_and_back(as_
         assert client.get("/stock?show=archived").text.count("MUG") == (1 + is_archived) * is_archived
     actions = {each["action"] for each in db.audit.find({"who.name": "manager"})}
     assert actions >= {"product.price", "product.changed", "product.archived", "product.unarchived"}
-
-
-def test_a_product_is_counted_by_keyboard_alone(app: Flask, open_as: Callable[..., Page], db: Db) -> None:
-    staff_actions.add(db, {"sku": "MUG", "name": "Mug", "stock": 7}, by="ann")
-    staff_actions.adjust(db, "MUG", -1, reason="broken", by="ann")
-    page = open_as("manager", width=390, theme="dark", language="sv")
-    page.goto("/stock")
-    page.keyboard.press("/")
-    page.keyboard.type("mu")
-    expect(page.locator("#rows tr")).to_have_count(1)
-    page.get_by_role("link", name="Mug").focus()
-    page.keyboard.press("Enter")
-    page.locator("#count").focus()
-    page.keyboard.type("5")
-    page.keyboard.press("Enter")
-    expect(page.get_by_text("Från 6 till 5, −1")).to_be_visible()
-    assert problems(page) == []
-    page.get_by_role("button", name="Ja, så många finns det").focus()
-    page.keyboard.press("Enter")
-    expect(page.locator(".notice[role=status]")).to_contain_text("Lagret gick från 6 till 5 (−1).")
-    expect(page.locator(".uplot")).to_be_visible()
-    assert problems(page) == []
-    assert not is_too_wide(page)
-    assert stock_of(db) == {"MUG": 5}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -98,6 +99,29 @@ def test_an_unknown_sku_is_linked_by_mouse(app: Flask, open_as: Callable[..., Pa
     page.get_by_role("button", name="Yes, link").click()
     expect(page.get_by_role("status")).to_have_text("NEW finds MUG from now on.")
     assert db.products.find_one({"skus": "NEW"}, {"sku": 1}) == {"_id": "MUG", "sku": "MUG"}
+
+
+def test_what_was_searched_for_stays_where_a_link_is_refused(as_role: As, bar: None, orders: None, db: Db) -> None:
+    client = as_role("manager")
+    stock_up(db, CUP=1)
+    other_skus.add_sku(db, "CUP", "NEW")
+    tried: dict[str, dict[str, object]] = {
+        "/stock/link": {"other": "NEW", "sku": "MUG", "q": "mu"},
+        "/stock/items/bar/12/link": {"sku": "gone", "q": "mu"},
+    }
+    for path, typed in tried.items():
+        answer = post(client, path, typed, form="/stock/new")
+        assert answer.status_code in (404, 409), path
+        assert "Link to MUG" in answer.text, path
+
+
+@pytest.mark.parametrize("body", [b"", b"item,colour\n1,x\n", b"item,sku\n\xff\n"])
+def test_a_file_of_items_that_can_not_be_read_is_said_above_the_list(as_role: As, bar: None, body: bytes) -> None:
+    data: dict[str, object] = {"file": (io.BytesIO(body), "f.csv"), "show": "unlinked"}
+    answer = post(as_role("manager"), "/stock/items/bar/import", data, form="/stock/items")
+    assert answer.status_code in (400, 422)
+    assert 'role="alert"' in answer.text
+    assert '<option value="unlinked" selected>' in answer.text
 
 
 @pytest.mark.parametrize("other", ["", " ", "x" * 2000, "two\nlines"])

@@ -28,8 +28,9 @@ from pos_api.payments.model import order_key_by_id
 from pos_api.staff.sessions import Session
 from pos_api.staff.users import User
 from pos_api.stores.model import Store
-from pos_api.web.dashboard.today import attention_to_money, comparison, live
+from pos_api.web.dashboard.today import attention_to_payments, comparison, live
 from pos_api.web.dashboard.today.attention import _silence
+from pos_api.web.dashboard.today.attention_to_payments import Contradictions
 from pos_api.web.dashboard.today.day import Days
 from pos_api.web.dashboard.today.shown import Variant, rendered
 from tests.factories import API_KEY, PATH, Shop, line, order, stock_up
@@ -302,16 +303,52 @@ def test_so_many_orders_are_said_to_contradict_their_payments_as_were_found(
     for name in ("p1", "p2"):
         apply(db, payment(name, wanted=(order_key_by_id("default", "1"),)))
 
+    looked = Contradictions()
+
     def said() -> str:
         with app.test_request_context(headers={"Accept-Language": "en-GB"}):
-            return next(each.text() for each in attention_to_money._discrepancies(db, stores, now()))
+            return next((each.text() for each in looked.findings(db, stores, now())), "")
 
     assert said().startswith("The payments of 1 order of the last 14 days")
     monkeypatch.setattr(account, "MOST_EXAMINED", 1)
     monkeypatch.setattr(account, "_AT_ONCE", 1)
+    looked = Contradictions()
     assert said().startswith("The payments of at least 1 order of the last 14 days"), "there are others"
-    monkeypatch.setattr(attention_to_money, "_MOST_ORDERS", 1)
+    monkeypatch.setattr(attention_to_payments, "_MOST_FOUND", 1)
     assert said().startswith("The payments of many orders")
+
+
+def test_an_order_that_contradicts_its_payments_is_found_however_many_are_newer(
+    app: Flask, db: Db, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {"orders_of": "default"}
+    db.stores.insert_one({"_id": "pay", "name": "Pay", "kind": "stripe", "settings": settings, "keys": []})
+    stores = app.extensions["pos"].stores
+    stores._read_at = float("-inf")
+    for number in range(1, 6):
+        shop.outcome("order.created", sale(number, now() - timedelta(minutes=number)))
+    for name in ("p1", "p2"):
+        apply(db, payment(name, wanted=(order_key_by_id("default", "5"),)))
+    monkeypatch.setattr(account, "MOST_EXAMINED", 1)
+    monkeypatch.setattr(account, "_AT_ONCE", 1)
+    looked, seen = Contradictions(), []
+    for _look in range(9):
+        with app.test_request_context(headers={"Accept-Language": "en-GB"}):
+            seen.append([each.text()[:30] for each in looked.findings(db, stores, now())])
+    older, at_least, one = (
+        [f"{text}"[:30]]
+        for text in (
+            "Older orders of the last 14 days",
+            "The payments of at least 1 order",
+            "The payments of 1 order of the",
+        )
+    )
+    assert seen[:3] == [older] * 3
+    assert seen[3] == at_least
+    assert seen[4:] == [one] * 5, "it stays while the next turn goes on"
+    db.payments.delete_one({"_id": "pay:p2"})
+    with app.test_request_context():
+        assert list(looked.findings(db, stores, now())) == [], "what fits again is no longer said"
 
 
 def test_a_sale_arrives_on_an_open_page(app: Flask, open_as: Callable[..., Page], served: str, shop: Shop) -> None:

@@ -31,7 +31,7 @@ def entry(key: str) -> Any:
         "inbox/entry.html",
         entry=shown,
         badge=words.badge(shown),
-        reason=words.reason(shown["reason"]),
+        reason=shown["reason"] or "",
         advice=words.advice(shown),
         outcome=words.outcome(shown["outcome"]),
         warnings=[advice(each, stored["store"]) for each in from_stored(stored.get("warnings", ()))],

@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import request, url_for
 
+from pos_api.errors import Unavailable
 from pos_api.inbox import presentation, queries
 from pos_api.inbox.replay import MOST_AT_ONCE
 from pos_api.web.api import pages
@@ -27,7 +28,7 @@ _LIMIT = 50
 def index() -> Any:
     """What came in, by what became of it."""
     of = asked(request.args)
-    rows, more = _rows(of) if not of.errors else ([], None)
+    rows, more, too_long = _rows_in_time(of) if not of.errors else ([], None, None)
     names = store_names()
     all_tabs = tabs(services().db, of)
     return render(
@@ -37,12 +38,21 @@ def index() -> Any:
         count=next(each.count for each in all_tabs if each.name == of.tab) if of.tab in REPLAYABLE else None,
         most=MOST_COUNTED,
         most_at_once=MOST_AT_ONCE,
-        rows=[(each, words.badge(each), words.reason(each["reason"])) for each in rows],
+        rows=[(each, words.badge(each), each["reason"] or "") for each in rows],
         more=more,
         names=names,
         timezones={each["store"]: timezone_of(each["store"]) for each in rows if each["store"] in names},
         topics=words.TOPICS,
-    ), 422 if of.errors else 200
+        problem=too_long.message if too_long else "",
+    ), 422 if of.errors else too_long.status if too_long else 200
+
+
+def _rows_in_time(of: Asked) -> tuple[list[Any], str | None, Unavailable | None]:
+    """A page of the list and the address of the next one, or why there is none."""
+    try:
+        return *_rows(of), None
+    except Unavailable as error:
+        return [], None, error
 
 
 def _rows(of: Asked) -> tuple[list[Any], str | None]:

@@ -73,4 +73,4 @@ def _row(stored: StoredEntry, subject: Subject) -> tuple[Any, ...]:
     """What the table shows of an entry."""
     shown = presentation.entry(stored, kept_until(stored))
     warnings = in_words(stored.get("warnings", ()))
-    return shown, words.badge(shown), words.reason(shown["reason"]), warnings, subject
+    return shown, words.badge(shown), shown["reason"] or "", warnings, subject

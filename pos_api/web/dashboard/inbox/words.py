@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pos_api.database.client import Document
 from pos_api.inbox.leases import INTERRUPTED
 from pos_api.inbox.replay import ERASED
-from pos_api.processing.batches import TOO_LARGE
 from pos_api.web.dashboard.languages import _
 
 TOPICS = (
@@ -55,28 +54,6 @@ def outcome(name: str | None) -> str:
         "failed": _("It could not be applied, and failed after its last attempt."),
     }
     return known.get(name or "", "")
-
-
-def reason(text: str | None) -> str:
-    """Why an entry needs a look. Reasons that hold values of the sender stay in English."""
-    known = {
-        "The order is not valid.": _("The order is not valid."),
-        "The product is not valid.": _("The product is not valid."),
-        "The customer is not valid.": _("The customer is not valid."),
-        "The payment is not valid.": _("The payment is not valid."),
-        "The purchase is not valid.": _("The purchase is not valid."),
-        "The envelope is not valid.": _("The envelope is not valid."),
-        "The event is not valid.": _("The event is not valid."),
-        "The event can't be used.": _("The event can't be used."),
-        "The body must be a JSON object.": _("The body must be a JSON object."),
-        "The JSON is nested too deeply.": _("The JSON is nested too deeply."),
-        INTERRUPTED: _(
-            "The process that worked on it ended before it was done, or hung, three times. It may be at fault: replay "
-            "it once the cause is known."
-        ),
-        TOO_LARGE: _("What it changes would be larger than the database can keep in one document (16 MiB)."),
-    }
-    return known.get(text or "", text or "")
 
 
 def advice(entry: Document) -> str:

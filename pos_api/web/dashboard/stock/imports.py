@@ -31,8 +31,14 @@ def import_form() -> Any:
     return _form()
 
 
-def _form(problem: str = "", unknown: list[str] | None = None) -> str:
-    return render("stock/import.html", columns=product_csv.COLUMNS, problem=problem, unknown=unknown or [])
+def _form(problem: str = "") -> str:
+    return render("stock/import.html", columns=product_csv.COLUMNS, problem=problem)
+
+
+def problem_of(error: PosError) -> str:
+    """What is wrong with a file, with the columns that are not known."""
+    unknown = error.details.get("unknown", []) if isinstance(error.details, dict) else []
+    return " ".join([error.message, *([_("Not known:"), ", ".join(unknown)] if unknown else [])])
 
 
 @blp.post("/import")
@@ -46,8 +52,7 @@ def import_look() -> Any:
     try:
         made = product_import.prepare(services().db, body, name=file.filename or "", by=current_user().name)
     except PosError as error:
-        unknown = error.details.get("unknown", []) if isinstance(error.details, dict) else []
-        return _form(error.message, unknown), error.status
+        return _form(problem_of(error)), error.status
     return redirect(url_for(".import_page", identifier=made), 303)
 
 

@@ -22,6 +22,7 @@ from pos_api.web.api import pages
 from pos_api.web.dashboard.access import current_user, own_path, page
 from pos_api.web.dashboard.languages import _
 from pos_api.web.dashboard.pages import render
+from pos_api.web.dashboard.stock import imports
 from pos_api.web.dashboard.stock.blueprint import blp
 from pos_api.web.dashboard.stock.product_words import order_url
 from pos_api.web.dashboard.stock.unknown import candidates
@@ -36,10 +37,13 @@ _READ_AT_MOST = 1000
 @page("viewer")
 def items_index() -> Any:
     """The items of a store, a page at a time: all, or those without a link."""
+    return _page(request.args.get("store"), request.args.get("show", ""))
+
+
+def _page(asked: str | None, show: str, problem: str = "") -> str:
     stores = [each for each in services().stores.all() if has_items(each)]
-    asked = request.args.get("store")
     store = next((each for each in stores if each.id == asked), stores[0] if stores else None)
-    show = "unlinked" if request.args.get("show") == "unlinked" else "all"
+    show = "unlinked" if show == "unlinked" else "all"
     rows, following = _rows(store.id, show) if store else ([], None)
     more = following and url_for(".items_index", store=store and store.id, show=show, cursor=following)
     return render(
@@ -50,6 +54,7 @@ def items_index() -> Any:
         choices=[("all", _("All items")), ("unlinked", _("Not linked"))],
         rows=rows,
         more=more,
+        problem=problem,
         may_change=current_user().may("manager"),
     )
 
@@ -96,7 +101,7 @@ def _choose(store: str, item: str, problem: str = "") -> str:
     key = external_id(store, items.item_number(item))
     known = next(iter(items.find(services().db, store, after=items.item_number(item) - 1, limit=1)), None)
     name = known.get("name", "") if known and known["_id"] == key else ""
-    words = request.args.get("q", "")[:200].strip()
+    words = request.values.get("q", "")[:200].strip()
     found = candidates(words)
     return render(
         "stock/item_link.html", store=store, item=item, name=name, words=words, products=found, problem=problem
@@ -149,8 +154,11 @@ def items_import(store: str) -> Any:
     name = store_with_items(services().stores, store).id
     file = request.files.get("file")
     body = file.read() if file else b""
-    if not body:
-        raise BadRequest(_("Choose a CSV file first."))
-    report = items_csv.read(services().db, name, body)
+    try:
+        if not body:
+            raise BadRequest(_("Choose a CSV file first."))
+        report = items_csv.read(services().db, name, body)
+    except PosError as error:
+        return _page(name, request.form.get("show", ""), imports.problem_of(error)), error.status
     listeners.notify(report.events)
     return render("stock/items_imported.html", report=report, store=name)

@@ -55,7 +55,7 @@ def link() -> Any:
 
 
 def _choose(other: str, problem: str = "") -> str:
-    words = request.args.get("q", "")[:MAX_SKU].strip()
+    words = request.values.get("q", "")[:MAX_SKU].strip()
     return render("stock/link.html", other=other, words=words, products=candidates(words), problem=problem)
 
 

@@ -18,6 +18,7 @@ from pos_api.staff.principals import Principal
 from pos_api.stores.model import Store
 from pos_api.web.dashboard.languages import _, moment, ngettext, number
 from pos_api.web.dashboard.today import attention_to_money, attention_to_sending
+from pos_api.web.dashboard.today.attention_to_payments import Contradictions
 from pos_api.web.dashboard.today.finding import MOST_COUNTED, Finding, at_most
 from pos_api.web.dashboard.today.kept import Kept
 from pos_api.web.services import Services
@@ -31,12 +32,15 @@ class Attention:
     def __init__(self) -> None:
         self._found: Kept[list[Finding]] = Kept(10.0)
         self._gaps: Kept[OrderGap | None] = Kept(300.0)
-        self._payments: Kept[list[Finding]] = Kept(60.0)
+        self._money: Kept[list[Finding]] = Kept(60.0)
+        self._contradictions = Contradictions()
 
     def of(self, services: Services, reader: Principal) -> list[Finding]:
-        """What this reader may deal with, what is bad first."""
+        """What this reader may deal with, what is bad first, and notes last."""
         found = self._found.get("all", lambda: list(self._look(services)))
-        return sorted((each for each in found if reader.may(each.role)), key=lambda each: not each.is_bad)
+        return sorted(
+            (each for each in found if reader.may(each.role)), key=lambda each: (not each.is_bad, each.is_note)
+        )
 
     def _look(self, services: Services) -> Iterator[Finding]:
         db, stores, at = services.db, services.stores.all(), now()
@@ -44,7 +48,11 @@ class Attention:
         yield from _inbox(db)
         yield from _oversold(db)
         yield from attention_to_sending.findings(db, stores, at)
-        yield from self._payments.get("all", lambda: list(attention_to_money.findings(db, services.stores, at)))
+        yield from self._money.get("all", lambda: list(self._of_money(services, at)))
+
+    def _of_money(self, services: Services, at: datetime) -> Iterator[Finding]:
+        yield from self._contradictions.findings(services.db, services.stores, at)
+        yield from attention_to_money.findings(services.db, services.stores.all(), at)
 
     def _silent(self, db: Db, stores: Iterable[Store], at: datetime) -> Iterator[Finding]:
         for store in stores:

@@ -14,13 +14,14 @@ MOST_COUNTED = 1_000
 @dataclass(frozen=True, slots=True)
 class Finding:
     """Something that needs a look: `text`, in the language of whoever reads, the page where it is dealt with, and the
-    role that this takes. `is_bad`: it does not wait until there is time for it."""
+    role that this takes. `is_bad`: it does not wait until there is time for it; `is_note`: there is nothing to do."""
 
     text: Callable[[], str]
     endpoint: str
     values: Mapping[str, str] = field(default_factory=dict)
     role: str = "viewer"
     is_bad: bool = False
+    is_note: bool = False
 
 
 def at_most(count: int) -> str:

@@ -10,6 +10,39 @@ async function fetchPage(url, more = {}) {
   return new DOMParser().parseFromString(await response.text(), "text/html");
 }
 
+// What is shown anew takes the focus from nobody who uses the keyboard. Returns what gives it back afterwards: to the same
+// link, else to what stands in the same place, else to `root` (an id) as a whole; and it stays where it was on the screen.
+function keepFocus(root) {
+  const focused = document.activeElement;
+  const before = document.getElementById(root);
+  if (!before?.contains(focused)) return () => {};
+  const { top } = focused.getBoundingClientRect();
+  const href = focused.getAttribute("href");
+  const links = (within) => [...within.querySelectorAll("a[href]")].filter((each) => each.getAttribute("href") === href);
+  const nth = href === null ? -1 : links(before).indexOf(focused);
+  const same = href === null ? placeOf(focused) : () => links(document.getElementById(root))[nth] ?? links(document.getElementById(root))[0];
+  return () => {
+    const after = document.getElementById(root);
+    const found = focused.isConnected ? focused : same();
+    if (!found) after.tabIndex = -1;
+    (found ?? after).focus({ preventScroll: true });
+    if (found) scrollBy(0, found.getBoundingClientRect().top - top);
+  };
+}
+
+// What finds the element that stands where this one stands now: the nearest id around it, and its number in there.
+function placeOf(element) {
+  const { id } = element.closest("[id]"), tag = element.localName;
+  const at = [...document.getElementById(id).querySelectorAll(tag)].indexOf(element);
+  return () => (at < 0 ? document.getElementById(id) : document.getElementById(id)?.querySelectorAll(tag)[at]);
+}
+
+// Returns what opens again what is open now.
+function keepOpen(root) {
+  const open = [...document.getElementById(root).querySelectorAll("details[open]")].map((each) => placeOf(each));
+  return () => open.forEach((place) => { const found = place(); if (found) found.open = true; });
+}
+
 // <form data-live="#results" action=… method=get>: what it finds is shown while it is typed, and is in the address.
 function searchAsTyped(form) {
   let timer, asked = 0;
@@ -22,7 +55,9 @@ function searchAsTyped(form) {
     try {
       const found = (await fetchPage(url)).querySelector(form.dataset.live);
       if (mine !== asked || !found) return; // something newer is asked for
-      results.replaceWith(found);
+      const focusAgain = keepFocus(found.id);
+      document.querySelector(form.dataset.live).replaceWith(found);
+      focusAgain();
       history.replaceState(null, "", url);
       document.dispatchEvent(new CustomEvent("shown", { detail: found }));
     } catch {
@@ -52,7 +87,9 @@ async function showMore(link) {
     const more = next.querySelector("a[data-more]");
     if (more) link.replaceWith(more);
     else link.remove();
-    (added[0]?.querySelector("a") ?? rows).focus();
+    const first = added[0]?.querySelector("a") ?? added[0] ?? rows;
+    if (!first.matches("a")) first.tabIndex = -1;
+    first.focus();
     document.dispatchEvent(new CustomEvent("shown", { detail: rows }));
   } catch {
     location.assign(link.href);
@@ -66,7 +103,10 @@ async function refresh(id) {
   try {
     const found = document.hidden ? null : (await fetchPage(shown.dataset.refresh, byItself)).getElementById(id);
     if (found && found.innerHTML !== shown.innerHTML) {
+      const openAgain = keepOpen(id), focusAgain = keepFocus(id);
       shown.innerHTML = found.innerHTML; // the element itself stays, so that screen readers say what is new
+      openAgain();
+      focusAgain();
       if (!found.dataset.refresh) delete shown.dataset.refresh;
     }
   } catch { /* the service is away; the next time it may be back */ }
@@ -74,22 +114,35 @@ async function refresh(id) {
 }
 document.querySelectorAll("[data-refresh]").forEach((each) => setTimeout(refresh, 2000, each.id));
 
+// Browsers keep the clipboard from pages that came over plain http; there it is copied as by hand, and stays selected.
+async function copy(button) {
+  const source = document.querySelector(button.dataset.copy);
+  try {
+    await navigator.clipboard.writeText(source.textContent.trim());
+  } catch {
+    getSelection().selectAllChildren(source);
+    if (!document.execCommand("copy")) return; // it is selected: Ctrl+C copies it
+  }
+  button.textContent = button.dataset.copied;
+}
+
 document.addEventListener("click", (event) => {
   const more = event.target.closest("a[data-more]");
   if (more && !event.ctrlKey && !event.metaKey) {
     event.preventDefault();
     showMore(more);
   }
-  const copy = event.target.closest("button[data-copy]");
-  if (copy) {
-    navigator.clipboard.writeText(document.querySelector(copy.dataset.copy).textContent.trim());
-    copy.textContent = copy.dataset.copied;
-  }
+  const button = event.target.closest("button[data-copy]");
+  if (button) copy(button);
   if (event.target.closest("button[data-print]")) print();
 });
 
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape") document.querySelectorAll("details.ask[open]").forEach((each) => { each.open = false; });
+  const asked = event.key === "Escape" && event.target.closest("details.ask[open], .bar > details[open]");
+  if (asked && !(asked.parentElement.matches(".bar") && wide.matches)) {
+    asked.open = false;
+    asked.querySelector("summary").focus();
+  }
   const typing = event.target.closest("input, select, textarea");
   if (event.key === "/" && !typing) {
     const field = document.querySelector("input[type=search]");
@@ -109,11 +162,19 @@ document.querySelectorAll("form[data-live]").forEach(searchAsTyped);
 
 // On a desktop the menu is always open; on a phone it is a button.
 const menu = document.querySelector(".bar > details");
+const wide = matchMedia("(min-width: 62.5rem)");
 if (menu) {
-  const wide = matchMedia("(min-width: 62.5rem)");
   const adapt = () => { menu.open = wide.matches; };
   wide.addEventListener("change", adapt);
   adapt();
+}
+
+// Whoever has sent a form goes on where its answer is, and not at the menu: at what has to be corrected, else at what
+// became of it.
+if (!location.hash && !document.querySelector("[autofocus]")) {
+  const notice = document.querySelector("main .notice:is([role=alert], [role=status])");
+  if (notice) notice.tabIndex = -1;
+  (document.querySelector("main [aria-invalid=true]") ?? notice)?.focus();
 }
 
 // Long work is done in parts: <form data-continue> asks for the next one by itself.

@@ -17,21 +17,20 @@ function show(html) {
   const next = document.createElement("div");
   next.append(...new DOMParser().parseFromString(html, "text/html").body.childNodes);
   const salesBefore = ids(live);
-  const focused = live.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
-  const open = [...live.querySelectorAll("details[open]")].map((each) => each.id);
+  const openAgain = keepOpen("live"), focusAgain = keepFocus("live");
   const same = partsOf(next).map((each) => each.id).join() === partsOf(live).map((each) => each.id).join();
   const fresh = new Map(partsOf(next).map((part) => [part.id, part.outerHTML]));
   const changed = partsOf(next).filter((part) => !same || sources.get(part.id) !== part.outerHTML);
   next.querySelectorAll("[data-sale]").forEach((row) => {
     if (salesBefore.size && !salesBefore.has(row.dataset.sale)) row.classList.add("new");
   });
-  open.forEach((id) => next.querySelector(`#${CSS.escape(id)}`)?.setAttribute("open", ""));
   if (same) changed.forEach((part) => document.getElementById(part.id).replaceWith(part));
   else live.replaceChildren(...next.childNodes);
   sources.clear();
   fresh.forEach((source, id) => sources.set(id, source));
-  if (focused && !live.contains(document.activeElement)) live.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+  openAgain();
   if (changed.some((part) => part.querySelector("figure[data-chart]"))) document.dispatchEvent(new CustomEvent("shown", { detail: live }));
+  focusAgain();
   announce([...ids(live)].filter((id) => !salesBefore.has(id)).length);
 }
 
@@ -94,5 +93,3 @@ document.addEventListener("visibilitychange", () => {
 addEventListener("pagehide", stop);
 addEventListener("pageshow", (event) => { if (event.persisted && !document.hidden) listen(); });
 if (!document.hidden) listen();
-
-document.querySelector("form[data-submit-on-change]")?.addEventListener("change", (event) => event.currentTarget.requestSubmit());
