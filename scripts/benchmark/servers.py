@@ -58,7 +58,10 @@ def mongod(name: str, *, members: int = 0, cache_gb: int = 1) -> Iterator[Mongod
         ports = [free_port() for _ in range(max(members, 1))]
         options = ["--wiredTigerCacheSizeGB", str(cache_gb), *(["--replSet", "bench"] if members else [])]
         pids = tuple(stack.enter_context(_one_mongod(port, *options)) for port in ports)
-        first: MongoClient[Document] = MongoClient(f"mongodb://127.0.0.1:{ports[0]}/?directConnection=true")
+        first, *others = (MongoClient[Document](f"mongodb://127.0.0.1:{port}/?directConnection=true") for port in ports)
+        for each in others:  # waits until it answers
+            each.admin.command("ping")
+            each.close()
         if members:
             hosts = [{"_id": number, "host": f"127.0.0.1:{port}"} for number, port in enumerate(ports)]
             first.admin.command("replSetInitiate", {"_id": "bench", "members": hosts})
@@ -167,7 +170,7 @@ def answers(url: str) -> bool:
     """Whether it says 200."""
     try:
         return requests.get(url, timeout=5).status_code == 200
-    except requests.ConnectionError:
+    except (requests.ConnectionError, requests.Timeout):
         return False
 
 
