@@ -55,6 +55,8 @@ from pos_api.orders.buckets import BUCKET_SIZE
 
 _BUCKETS_AT_ONCE = 64
 _CHANGES_AT_ONCE = 2_000
+_ORDERS_AT_ONCE = 500
+"""In memory: MongoDB would send 16 MB at a time."""
 _OVERLAP = timedelta(seconds=10)
 _random = random.SystemRandom()
 
@@ -92,7 +94,8 @@ def rebuild(db: Db, store: str | None = None) -> Iterator[int]:
         start_over(db)
     else:
         noted(db)
-        for orders in in_batches(db.orders.find({"store": store}, _OF_CHANGE), _CHANGES_AT_ONCE):
+        every = db.orders.find({"store": store}, _OF_CHANGE, batch_size=_CHANGES_AT_ONCE)
+        for orders in in_batches(every, _CHANGES_AT_ONCE):
             _mark_stale(db, orders)
     while left := refresh(db, _PROGRESS_SECONDS):
         yield left
@@ -152,7 +155,8 @@ def _rollups_of_buckets(db: Db, buckets: list[str]) -> dict[str, list[Document]]
     ids = list(bucket_of)
     firsts = {first["order"] for first in db.first_orders.find({"orders": {"$in": ids}}, {"order": 1})}
     rollups: dict[str, dict[tuple[str, str], Rollup]] = {bucket: defaultdict(Rollup) for bucket in buckets}
-    for batch in db.orders.find_raw_batches({"_id": {"$in": ids}, **IN_FIGURES}, OF_ORDER):
+    counted = {"_id": {"$in": ids}, **IN_FIGURES}
+    for batch in db.orders.find_raw_batches(counted, OF_ORDER, batch_size=_ORDERS_AT_ONCE):
         # one by one: with many in memory, Python's garbage collection would cost most
         for order in decode_iter(cast(bytes, batch)):
             of_bucket = rollups[bucket_of[order["_id"]]]
@@ -246,7 +250,7 @@ def _note_changes_since(db: Db, deadline: float) -> int | None:
     settled = Timestamp(_server_time(db) - _OVERLAP, 0)
     start = noted(db)
     since = {"$gte": start.until} if start.until else {"$exists": True}
-    changed = db.orders.find({"changed_at": since}, _OF_CHANGE).sort("changed_at", 1)
+    changed = db.orders.find({"changed_at": since}, _OF_CHANGE).sort("changed_at", 1).batch_size(_CHANGES_AT_ONCE)
     anything = False
     for orders in in_batches(changed, _CHANGES_AT_ONCE):
         _mark_stale(db, orders)
