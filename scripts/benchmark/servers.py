@@ -85,7 +85,7 @@ def _one_mongod(port: int, *options: str) -> Iterator[int]:
         shutil.rmtree(files, ignore_errors=True)
 
 
-def until(ready: Callable[[], bool], seconds: float = 60) -> None:
+def until(ready: Callable[[], bool], seconds: float = 300) -> None:
     """Wait for it, or raise TimeoutError."""
     deadline = time.monotonic() + seconds
     while not ready():
