@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import time
+from dataclasses import replace
 
 from pos_api.collections import COLLECTIONS
 from pos_api.common.time import now
 from pos_api.database import client as database
 from pos_api.database.client import Db
-from pos_api.database.collections import ensure_indexes
 from pos_api.inbox import storing
 from pos_api.processing.reading import read_delivery
 from pos_api.senders.registry import SENDERS
@@ -46,8 +46,7 @@ def _catch_up(uri: str, orders: int) -> tuple[float, float]:
 
 def fill_inbox(uri: str, orders: int) -> Db:
     """An inbox in which so many orders wait."""
-    db = database.open_database(uri, COLLECTIONS)
-    ensure_indexes(db, COLLECTIONS)
+    db = database.connect(replace(CONFIG, mongodb_uri=uri), COLLECTIONS)
     make_products(db)
     store = Stores(db, CONFIG).get("default")
     for start in range(0, orders, 1000):
