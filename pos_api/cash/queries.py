@@ -7,7 +7,7 @@ the index of store and time, so it costs the same however long the history is.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -28,6 +28,8 @@ CurrencyOf: TypeAlias = Callable[[str], str]
 _NEWEST_FIRST = [("listed_at", -1), ("_id", -1)]
 _OF_STORE = [("store", 1), *_NEWEST_FIRST]
 _CHUNK = 200
+_COUNTED = ("at", "amount", "currency", "is_assumed")
+"""What of a movement is read to add it up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ def get(db: Db, currency_of: CurrencyOf, session: str) -> Document:
     found = _stored(db, session)
     store = found["store"]
     [interval] = intervals([found], _next_opening(db, [found]))
-    movements = _movements(db, store, [interval]) if interval else []
+    movements = _movements(db, store, [interval], (*_COUNTED, "kind", "external_id")) if interval else []
     expected = expected_cash(found, interval, movements, currency_of(store))
     own = of_currency(movements, expected.currency, currency_of(store))
     return shown((found, expected)) | presentation.movements(own[:MOST_MOVEMENTS], sums_by_kind(own), interval)
@@ -169,13 +171,13 @@ def _next_opening(db: Db, sessions: list[CashSession]) -> datetime | None:
     return next((each["opened_at"] for each in following.limit(1)), None)
 
 
-def _movements(db: Db, store: str, known: list[Interval]) -> list[CashMovement]:
-    """The movements of the time that these intervals span, in order."""
+def _movements(db: Db, store: str, known: list[Interval], fields: Sequence[str] = _COUNTED) -> list[CashMovement]:
+    """These fields of the movements of the time that these intervals span, in order."""
     if not known:
         return []
     span: Document = {"$gte": min(each.start for each in known)}
     ends = [each.end for each in known if each.end]
     if len(ends) == len(known):
         span["$lt"] = max(ends)
-    fields = dict.fromkeys(("at", "amount", "currency", "is_assumed", "kind", "external_id"), 1)
-    return cast("list[CashMovement]", list(db.cash_movements.find({"store": store, "at": span}, fields).sort("at", 1)))
+    read = {"_id": 0, **dict.fromkeys(fields, 1)}
+    return cast("list[CashMovement]", list(db.cash_movements.find({"store": store, "at": span}, read).sort("at", 1)))

@@ -30,7 +30,7 @@ def list_inbox(config: Config, db: Db, /, limit: int, **given: Any) -> None:
     """Deliveries that need a look, with the reason, the newest first; or those that wait, were ignored, or stale."""
     if given["state"] and given["outcome"]:
         raise click.UsageError("Give --state or --outcome, not both.")
-    _, entries = queries.find(db, queries.Filter(**given), limit=limit)
+    entries, _ = queries.find(db, queries.Filter(**given), limit=limit)
     for each in entries:
         what = f"{each['store']} {each['topic'] or 'unreadable'} {each['resource_id']}"
         state = each["outcome"] if given["outcome"] else each["state"]

@@ -28,6 +28,8 @@ _SEPARATOR = re.compile(f"[{_SEPARATORS}]")
 _BETWEEN = f"[{_SEPARATORS}{_PASSED_OVER}]"
 _BEFORE_FORMULA = re.compile(f"(?<!{_BETWEEN}){_BETWEEN}*+(?=[{_FORMULA}])")
 """All that stands between other text, or the start, and what begins a formula. Each character is read once."""
+_MAY_BE_FORMULA = re.compile(f"[{_FORMULA}](?<={_BETWEEN}.)", re.DOTALL)
+"""What begins a formula, behind what may stand before one."""
 _CHUNK = 16_384
 
 
@@ -38,7 +40,7 @@ def write(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Iterator[st
     writer = csv.writer(lines)
     writer.writerow(columns)
     for row in rows:
-        writer.writerow([_written(value) for value in row])
+        writer.writerow(_written(row))
         if lines.tell() > _CHUNK:
             yield lines.getvalue()
             lines.seek(0)
@@ -57,10 +59,12 @@ def reader_of(body: bytes) -> Any:
     return csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=header.count), strict=True)
 
 
-def _written(value: Cell) -> str | int | float | None:
-    if isinstance(value, str):
-        return with_apostrophes(value)
-    return f"{value:f}" if isinstance(value, Decimal) else value
+def _written(row: Sequence[Cell]) -> list[str | int | float | None]:
+    """The cells as they are written. Nearly always no text needs an apostrophe, which one look at all of them says."""
+    texts = "\n".join(["", *(value for value in row if isinstance(value, str))])
+    if _MAY_BE_FORMULA.search(texts):
+        row = [with_apostrophes(value) if isinstance(value, str) else value for value in row]
+    return [f"{value:f}" if isinstance(value, Decimal) else value for value in row]
 
 
 def with_apostrophes(text: str) -> str:

@@ -10,6 +10,8 @@ from pos_api.figures.measures import COUNTED
 
 MOST_ADDED_UP = 1_000
 """Orders of a customer that a list adds up: the one that a till uses for whoever walks in may have half a million."""
+MOST_OF_ONE = 10_000
+"""Orders that are added up where only one customer is looked at."""
 
 
 def with_many_orders(db: Db, customers: Collection[str]) -> set[str]:
@@ -38,8 +40,12 @@ def spent_by(db: Db, customers: Collection[str]) -> dict[str, list[Document]]:
     return found
 
 
-def spent(db: Db, customer: str) -> list[Document]:
-    """What a customer has spent, by currency: `orders_count` of the counted orders, `total_spent` less refunds."""
+def spent(db: Db, customer: str) -> list[Document] | None:
+    """What a customer has spent, by currency: `orders_count` of the counted orders, `total_spent` less refunds; None
+    where there are more than MOST_OF_ONE orders."""
+    newest_first = [("customer", 1), ("created_at", -1), ("_id", -1)]
+    if db.orders.count_documents({"customer": customer}, limit=MOST_OF_ONE + 1, hint=newest_first) > MOST_OF_ONE:
+        return None
     found = db.orders.aggregate(_spending({"customer": customer}, {"$ifNull": ["$currency", ""]}))
     return [_spent(each, each["_id"]) for each in found]
 

@@ -8,6 +8,8 @@ from pos_api.database.collections import Collection, present
 from pos_api.inbox.model import STALE
 from pos_api.outbox.collections import unpublished
 
+_FILTERED_BY = [(name, ASCENDING) for name in ("kind", "store", "topic", "received_at")]
+
 COLLECTIONS = (
     Collection(
         "inbox",
@@ -21,11 +23,11 @@ COLLECTIONS = (
             ),
             present("done_at"),
             IndexModel(  # of those that were ignored alone; what it is filtered by is in the index
-                [("ignored_at", DESCENDING), ("_id", DESCENDING), *((name, 1) for name in ("kind", "store", "topic"))],
+                [("ignored_at", DESCENDING), ("_id", DESCENDING), *_FILTERED_BY],
                 partialFilterExpression={"ignored_at": {"$exists": True}},
             ),
             IndexModel(  # of the few that are older than what is stored
-                [("done_at", DESCENDING), ("_id", DESCENDING), *((name, 1) for name in ("kind", "store", "topic"))],
+                [("done_at", DESCENDING), ("_id", DESCENDING), *_FILTERED_BY],
                 partialFilterExpression={"outcome": STALE},
             ),
             IndexModel(  # of those that were replayed with others

@@ -11,6 +11,7 @@ from typing import cast
 from pymongo.errors import ExecutionTimeout
 
 from pos_api.database.client import Db, Document
+from pos_api.database.reach import Position, end_at, reach
 from pos_api.errors import NotFound, Unavailable
 from pos_api.inbox.model import IGNORED, Noun, StoredEntry
 
@@ -50,25 +51,35 @@ _BOUNDS = (("since", "$gte"), ("until", "$lte"))
 
 
 def find(
-    db: Db, wanted: Filter, *, before: tuple[datetime, str] | None = None, limit: int = 0
-) -> tuple[str, list[StoredEntry]]:
-    """The entries that match, without their bodies, newest first, and the field that is sorted by. `before` is that
-    field and the `_id` of the entry to start after. Raises Unavailable where too many would have to be looked at."""
+    db: Db, wanted: Filter, *, before: Position | None = None, limit: int = 0
+) -> tuple[list[StoredEntry], Position | None]:
+    """Up to `limit` entries that match (all, where it is 0), without their bodies, newest first, from behind `before`
+    on; and behind which position there may be more, None where there are none. Of those that are done it looks at a
+    number only (`database.reach`), so there may be more also with fewer entries, or none. A position is the field that
+    is sorted by, and the `_id`. Raises Unavailable where too many would have to be looked at."""
     sorted_by = wanted.sorted_by
-    query = wanted.query()
-    if wanted.state == "done" and wanted.store is None:  # the index has them by store; they are merged
-        query["store"] = {"$in": list(last_received(db))}
+    query, last = wanted.query(), None
     if before is not None:
         at, key = before
-        query["$or"] = [{sorted_by: {"$lt": at}}, {sorted_by: at, "_id": {"$lt": key}}]
         bounds = query[sorted_by]
         query[sorted_by] = {**bounds, "$lte": min(at, bounds.get("$lte", at))}
+        query["$nor"] = [{sorted_by: at, "_id": {"$gte": key}}]
+    if wanted.state == "done":
+        query.setdefault("store", {"$in": list(last_received(db))})  # the index has them by store; they are merged
+        bounds = {name: bound for name, bound in query[sorted_by].items() if name != "$exists"}
+        last = reach(db.inbox, [{"store": query["store"], **({sorted_by: bounds} if bounds else {})}], sorted_by)
+        if last is not None:
+            end_at(query, sorted_by, last)
     newest_first = [(sorted_by, -1), ("_id", -1)]
-    found = db.inbox.find(query, {"body": 0, "headers": 0}).sort(newest_first).limit(limit)
+    found = db.inbox.find(query, {"body": 0, "headers": 0}).sort(newest_first).limit(limit and limit + 1)
     try:
-        return sorted_by, cast(list[StoredEntry], list(found.max_time_ms(_LONGEST)))
+        rows = cast(list[StoredEntry], list(found.max_time_ms(_LONGEST)))
     except ExecutionTimeout:
         raise Unavailable("That takes too long to find; ask for one store, or for a shorter time.") from None
+    if limit and len(rows) > limit:
+        rows.pop()
+        last = (cast(Document, rows[-1])[sorted_by], rows[-1]["_id"])
+    return rows, last
 
 
 _LONGEST = 5_000

@@ -15,7 +15,7 @@ COLLECTIONS = (
         "every order, of whatever sender, with the stock that it holds",
         (
             IndexModel(_NEWEST_FIRST),
-            IndexModel([("status", ASCENDING), *_NEWEST_FIRST]),
+            IndexModel([("status", ASCENDING), ("store", ASCENDING), *_NEWEST_FIRST]),
             IndexModel([("store", ASCENDING), *_NEWEST_FIRST]),
             IndexModel([("customer", ASCENDING), *_NEWEST_FIRST]),
             IndexModel([("skus", ASCENDING), *_NEWEST_FIRST]),
@@ -24,7 +24,11 @@ COLLECTIONS = (
             IndexModel(_NEWEST_FIRST, name="unmatched", partialFilterExpression={"unmatched.0": {"$exists": True}}),
             IndexModel(_NEWEST_FIRST, name="unlinked", partialFilterExpression={"unlinked": {"$exists": True}}),
             IndexModel("order_id"),
-            IndexModel("store", name="reserved", partialFilterExpression={"stock_rule": "reserved"}),
+            IndexModel(
+                [("store", ASCENDING), ("skus", ASCENDING)],
+                name="reserved_by_sku",
+                partialFilterExpression={"stock_rule": "reserved"},
+            ),
             present("parent"),
             IndexModel("changed_at"),
             present("closed_at"),

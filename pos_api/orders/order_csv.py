@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 
 from pos_api.common import csv_cells
@@ -36,29 +36,39 @@ COLUMNS = (
     "country",
     "items",
 )
-_TEXTS = ("number", "store", "kind", "external_id", "status", "currency")
-_AMOUNTS = ("total", "total_tax", "shipping_total", "discount_total", "tip")
+_AMOUNTS = ("total", "total_tax", "shipping_total", "discount_total")
 _BUYER = ("email", "first_name", "last_name", "company", "phone", "country")
+READ = dict.fromkeys(
+    (
+        *("store", "order_id", "number", "created_at", "day", "status", "currency", *_AMOUNTS, "tip"),
+        *("payment_method", "payment_method_title", "refunds.amount", *(f"billing.{name}" for name in _BUYER)),
+        *("line_items.quantity", "line_items.sku", "line_items.name"),
+    ),
+    1,
+)
+"""What a query reads of orders that are written."""
 
 
-def write(orders: Iterable[Document]) -> Iterator[str]:
-    """The lines of a CSV file of these orders (as `queries` gives them, with their `kind`), some at a time."""
-    return csv_cells.write(COLUMNS, (_row(order) for order in orders))
+def write(orders: Iterable[Document], kind_of: Callable[[str], str], *, with_buyers: bool) -> Iterator[str]:
+    """The lines of a CSV file of these stored orders, some at a time. `kind_of` gives the kind of a store; without
+    buyers the cells that say who bought are blank."""
+    return csv_cells.write(COLUMNS, (_row(order, kind_of(order["store"]), with_buyers) for order in orders))
 
 
-def _row(order: Document) -> list[Cell]:
-    billing = order.get("billing", {})
-    items = "; ".join(f"{line['quantity']} × {line['sku'] or line.get('name', '')}" for line in order["line_items"])
-    refunded = sum((decimal(refund["amount"]) for refund in order.get("refunds", ())), Decimal(0))
-    cells: dict[str, Cell] = {
-        "order": order["id"],
-        "created_at": rfc3339(order["created_at"]),
-        "day": order["day"],
-        **{name: str(order.get(name, "")) for name in _TEXTS},
-        **{name: decimal(order[name]) if name in order else None for name in _AMOUNTS},
-        "refunded": with_decimals_of(refunded, decimal(order.get("total"))),
-        "payment_method": order.get("payment_method_title") or order.get("payment_method", ""),
-        **{name: billing.get(name, "") for name in _BUYER},
-        "items": items,
-    }
-    return [cells[name] for name in COLUMNS]
+def _row(order: Document, kind: str, with_buyer: bool) -> list[Cell]:
+    """The cells, in the order of COLUMNS."""
+    external_id, total = str(order["order_id"]), decimal(order.get("total"))
+    refunded = sum((decimal(refund["amount"]) for refund in order.get("refunds", ())), _ZERO)
+    billing = order.get("billing", {}) if with_buyer else {}
+    return [
+        *(order["_id"], order.get("number") or external_id, order["store"], kind, external_id),
+        *(rfc3339(order["created_at"]), order["day"], order["status"], order.get("currency", "")),
+        *(decimal(order[name]) if name in order else None for name in _AMOUNTS),
+        *(with_decimals_of(amount, total) for amount in (decimal(order.get("tip")), refunded)),
+        order.get("payment_method_title") or order.get("payment_method", ""),
+        *(billing.get(name, "") for name in _BUYER),
+        "; ".join(f"{line['quantity']} × {line['sku'] or line.get('name', '')}" for line in order["line_items"]),
+    ]
+
+
+_ZERO = Decimal(0)

@@ -1,7 +1,8 @@
 """Orders as people read them: lists by filter, newest first, and one with all that happened to it.
 
 Every filter alone stays on an index that already has the list's order, so a page costs its rows, however many orders
-there are. Several filters race on theirs: MongoDB tries the candidates side by side and takes the fastest.
+there are; so do status and store together. Other filters race on theirs: MongoDB tries the candidates side by side and
+takes the fastest, and a page looks at a number of orders only (`database.reach`).
 """
 
 from __future__ import annotations
@@ -20,12 +21,10 @@ from pos_api.common.value_limits import INT64_MAX
 from pos_api.common.warning_messages import EventWarning, from_stored
 from pos_api.customers import queries as customers
 from pos_api.database.client import Db, Document
+from pos_api.database.reach import Position, end_at, reach
 from pos_api.errors import Conflict, NotFound
 from pos_api.orders import presentation
 from pos_api.orders.status import status_name
-
-Position = tuple[datetime, str]
-"""Where a list stands: `created_at` and `_id` of its last order."""
 
 _NEWEST_FIRST = [("created_at", -1), ("_id", -1)]
 _PRODUCTS = (("held", "sku"), ("movements", "sku"), ("line_items", "product"))
@@ -59,18 +58,26 @@ class Filter:
     deleted: bool = False
 
 
-def find(db: Db, wanted: Filter, limit: int, after: Position | None = None) -> list[Document]:
-    """Up to `limit` orders, newest first, from `after` on."""
+def find(db: Db, wanted: Filter, limit: int, after: Position | None = None) -> tuple[list[Document], Position | None]:
+    """Up to `limit` orders, newest first, from `after` on (`created_at` and `_id` of an order); and after which order
+    there may be more, None where there are none. With several filters that may be so with fewer orders, or none."""
     query = _query(db, wanted)
     if after is not None:
         _start(query, after)
-    return under_current_skus(db, list(map(presentation.in_list, _cursor(db, query).limit(limit))))
+    last = reach(db.orders, _filters(query), "created_at")
+    if last is not None:
+        end_at(query, "created_at", last)
+    found = list(_cursor(db, query).limit(limit + 1))
+    if len(found) > limit:
+        found.pop()
+        last = (found[-1]["created_at"], found[-1]["_id"])
+    return under_current_skus(db, list(map(presentation.in_list, found))), last
 
 
-def stream(db: Db, wanted: Filter) -> Iterator[Document]:
-    """All orders that match, newest first, read as they are taken."""
-    with _cursor(db, _query(db, wanted)).batch_size(500) as cursor:
-        yield from map(presentation.in_list, cursor)
+def stream(db: Db, wanted: Filter, read: Mapping[str, int]) -> Iterator[Document]:
+    """All orders that match, newest first, as they are stored, of each what `read` names; read as they are taken."""
+    with _cursor(db, _query(db, wanted), read).batch_size(500) as cursor:
+        yield from cursor
 
 
 def known(db: Db, keys: Iterable[str]) -> set[str]:
@@ -117,7 +124,13 @@ def warnings_of(db: Db, order: str) -> list[EventWarning]:
 def statuses(db: Db) -> list[str]:
     """The statuses that orders have, in their order: of very many the first ones. It reads one index entry for each."""
     each_once: list[Document] = [{"$sort": {"status": 1}}, {"$group": {"_id": "$status"}}, {"$limit": MOST_STATUSES}]
-    return sorted(each["_id"] for each in db.orders.aggregate(each_once, hint="status_1_created_at_-1__id_-1"))
+    return sorted(each["_id"] for each in db.orders.aggregate(each_once, hint=_INDEXES["status"]))
+
+
+def _stores(db: Db) -> list[str]:
+    """The stores that have orders; it reads one index entry for each."""
+    each_once: list[Document] = [{"$sort": {"store": 1}}, {"$group": {"_id": "$store"}}]
+    return [each["_id"] for each in db.orders.aggregate(each_once, hint=_INDEXES["store"])]
 
 
 def with_id(order: str) -> Document:
@@ -162,10 +175,11 @@ def _query(db: Db, wanted: Filter) -> Document:
         query |= _with_number(wanted.number.strip())
     if wanted.sku is not None:
         query |= _with_sku(db, wanted.sku)
-    if wanted.status is not None:
-        query["status"] = status_name(wanted.status)
     if wanted.store is not None:
         query["store"] = wanted.store
+    if wanted.status is not None:
+        query["status"] = status_name(wanted.status)
+        query.setdefault("store", {"$in": _stores(db)})  # which the index has before the time
     _between(query, wanted)
     return query
 
@@ -220,28 +234,50 @@ def _narrow(query: Document, operator: str, bound: datetime) -> None:
 
 
 _INDEXES = {
+    "customer": [("customer", 1), *_NEWEST_FIRST],
     "search": [("search", 1), *_NEWEST_FIRST],
     "skus": [("skus", 1), *_NEWEST_FIRST],
-    "status": [("status", 1), *_NEWEST_FIRST],
+    "status": [("status", 1), ("store", 1), *_NEWEST_FIRST],
     "store": [("store", 1), *_NEWEST_FIRST],
 }
 
 
-def _cursor(db: Db, query: Document) -> Cursor[Document]:
-    cursor = db.orders.find(query, presentation.LISTED).sort(_NEWEST_FIRST)
+def _cursor(db: Db, query: Document, read: Mapping[str, int] = presentation.LISTED) -> Cursor[Document]:
+    cursor = db.orders.find(query, read).sort(_NEWEST_FIRST)
     hint = _hint(query)
     return cursor if hint is None else cursor.hint(hint)
+
+
+def _indexed(query: Document) -> list[str]:
+    """What of a query has an index of its own; that of the status has the store, too."""
+    fields = [field for field in _INDEXES if field in query]
+    return [field for field in fields if field != "store" or "status" not in fields]
+
+
+def _filters(query: Document) -> list[Document]:
+    """The conditions of a query that have to fit together and that no index has together, each alone from where the
+    page starts; none where there is one only, and where the last word may be the beginning of one."""
+    if query["deleted_at"] is not None or "$and" in query or "$or" in query:
+        return []
+    made = {"created_at": dict(query["created_at"])} if "created_at" in query else {}
+    filters = []
+    for field in _indexed(query):
+        if field == "search":
+            filters += [{"search": word, **made} for word in query["search"]["$all"]]
+        elif field == "status":
+            filters.append({"status": query["status"], "store": query["store"], **made})
+        else:
+            filters.append({field: query[field], **made})
+    return filters if len(filters) > 1 else []
 
 
 def _hint(query: Document) -> str | list[tuple[str, int]] | None:
     """The index to use where there is one right choice; None where several filters have to race."""
     if "$and" in query:  # the rarer a word's beginning, the better its own index; else that of all orders
         return None
-    if "customer" in query:
-        return [("customer", 1), *_NEWEST_FIRST]
     if query["deleted_at"] is not None:
         return "deleted"
-    indexed = [field for field in _INDEXES if field in query]
+    indexed = _indexed(query)
     if len(indexed) == 1:
         return _INDEXES[indexed[0]]
-    return None if indexed else "created_at_-1__id_-1"
+    return None if indexed else _NEWEST_FIRST

@@ -8,6 +8,7 @@ from typing import cast
 
 from pos_api.common.money import ZERO, decimal128
 from pos_api.database.client import Db, Document
+from pos_api.database.reach import Position
 from pos_api.orders.model import Order
 from pos_api.payments import queries
 from pos_api.payments.balance import Balance, Provider, balance
@@ -52,9 +53,9 @@ def contradicting(
     providers: Mapping[str, Mapping[str, Provider]],
     bounds: Mapping[str, datetime],
     limit: int,
-    after: queries.Position | None,
+    after: Position | None,
     moment: datetime,
-) -> tuple[list[Document], queries.Position | None]:
+) -> tuple[list[Document], Position | None]:
     """Orders whose payments contradict their shop, those made last first, from `after` on: up to `limit`, and of at
     most MOST_EXAMINED orders that are looked at. And where to go on: after the last that was looked at; None at the
     end.
@@ -81,7 +82,7 @@ def all_contradicting(
     db: Db, providers: Mapping[str, Mapping[str, Provider]], bounds: Mapping[str, datetime], moment: datetime
 ) -> Iterator[Document]:
     """All orders whose payments contradict their shop, those made last first, read as they are taken."""
-    after: queries.Position | None = None
+    after: Position | None = None
     while True:
         rows, after = contradicting(db, providers, bounds, _AT_ONCE, after, moment)
         yield from rows
@@ -90,7 +91,7 @@ def all_contradicting(
 
 
 def _orders(
-    db: Db, stores: Iterable[str], bounds: Mapping[str, datetime], after: queries.Position | None
+    db: Db, stores: Iterable[str], bounds: Mapping[str, datetime], after: Position | None
 ) -> list[Order]:
     query: Document = {"store": {"$in": list(stores)}}
     made = dict(bounds)

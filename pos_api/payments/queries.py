@@ -1,7 +1,7 @@
 """Payments as people read them: lists by filter, newest first, one, and those of an order with what is owed.
 
 Every filter alone stays on an index that already has the list's order, so a page costs its rows, however many payments
-there are.
+there are. With several a page looks at a number of payments only (`database.reach`).
 """
 
 from __future__ import annotations
@@ -16,14 +16,12 @@ from typing import Any, cast
 from pos_api.common.money import ZERO
 from pos_api.common.text_search import wanted_contact_words
 from pos_api.database.client import Db, Document
+from pos_api.database.reach import Position, end_at, reach
 from pos_api.errors import NotFound
 from pos_api.orders.model import Order
 from pos_api.orders.queries import with_id
 from pos_api.payments import presentation
 from pos_api.payments.model import PAID, Payment
-
-Position = tuple[datetime, str]
-"""Where a list stands: `listed_at` and `_id` of its last payment."""
 
 _NEWEST_FIRST = [("listed_at", -1), ("_id", -1)]
 NO_ORDER = "none"
@@ -45,17 +43,35 @@ class Filter:
     words: str | None = None
 
 
-def find(db: Db, wanted: Filter, limit: int, after: Position | None = None) -> list[tuple[Position, Document]]:
-    """Up to `limit` payments with their positions, newest first, from `after` on."""
+def find(db: Db, wanted: Filter, limit: int, after: Position | None = None) -> tuple[list[Document], Position | None]:
+    """Up to `limit` payments, newest first, from `after` on (`listed_at` and `_id` of a payment); and after which there
+    may be more, None where there are none. With several filters that may be so with fewer payments, or none."""
     query = _query(db, wanted)
     if after is not None:
         listed_at, payment = after
         bounds = query.setdefault("listed_at", {})
         bounds["$lte"] = listed_at
         query["$nor"] = [{"listed_at": listed_at, "_id": {"$gte": payment}}]
-    found = list(db.payments.find(query, presentation.LISTED).sort(_NEWEST_FIRST).limit(limit))
-    positions = [(each["listed_at"], each["_id"]) for each in found]
-    return list(zip(positions, shown(db, found), strict=True))
+    last = reach(db.payments, _filters(query), "listed_at")
+    if last is not None:
+        end_at(query, "listed_at", last)
+    found = list(db.payments.find(query, presentation.LISTED).sort(_NEWEST_FIRST).limit(limit + 1))
+    if len(found) > limit:
+        found.pop()
+        last = (found[-1]["listed_at"], found[-1]["_id"])
+    return shown(db, found), last
+
+
+def _filters(query: Document) -> list[Document]:
+    """The conditions of a query that have to fit together, each alone from where the page starts; none where there is
+    one only. That a payment has no order is no condition that an index answers without documents."""
+    made = {"listed_at": dict(query["listed_at"])} if "listed_at" in query else {}
+    names = [name for name in ("order", "store", "status", "method") if name in query]
+    words = query["search"]["$all"] if "search" in query else []
+    if len(names) + len(words) < 2:
+        return []
+    by_name = [{name: query[name], **made} for name in names if query[name] is not None]
+    return [{"search": word, **made} for word in words] + by_name
 
 
 def stream(db: Db, wanted: Filter) -> Iterator[Document]:

@@ -25,7 +25,7 @@ def reserved_in_stores(db: Db, stores: Iterable[str], sku: str) -> Quantity:
 
 def _untaken(db: Db, query: Document) -> dict[str, Quantity]:
     reserved: dict[str, Quantity] = {}
-    for order in db.orders.find(query, {"held": 1, "line_items": 1}):
+    for order in db.orders.find(query, {"held": 1, "line_items": 1}, hint="reserved_by_sku"):
         taken: dict[str, Quantity] = {}
         for line in order["line_items"]:
             if "product" in line:

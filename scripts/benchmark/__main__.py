@@ -12,7 +12,7 @@ Parts (all of them, if none is named):
   outbox     deliveries to subscribers: how many a second, how soon, and what they cost
   dashboard  what 200 open pages cost, how soon a sale is on them, and what each page takes
   import     a whole shop over REST, and from its database where MariaDB is installed
-  reads      list, filter and stats at 10 thousand and 1 million orders
+  reads      lists, searches, pages, files and stats at 10 thousand and 1 million orders
 
 The load and the peer need wrk, Node and a folder with `orders.lua`, `order-template.json` and `server.js` ($BENCH_DIR,
 else ../shared/bench); without them those parts are left out, and say so.

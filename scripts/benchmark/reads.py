@@ -31,6 +31,7 @@ from pos_api.figures import rollup
 from pos_api.orders.buckets import bucket_of
 from pos_api.staff.token_claims import token
 from pos_api.web.api import pages
+from scripts.benchmark import lists
 from scripts.benchmark.report import Cell, Column, Head, Report
 from scripts.benchmark.servers import Mongod, mongod
 
@@ -59,7 +60,11 @@ def made_up_orders(number: int, seed: int = 1) -> Iterator[dict[str, Any]]:
         products = chance.choices(range(PRODUCTS), popularity, k=chance.choice((1, 1, 2, 3, 5)))
         lines = [_line(position, product, chance.choice((1, 1, 1, 2, 4))) for position, product in enumerate(products)]
         status = chance.choices(statuses, weights)[0]
-        yield _order(n, created_at.replace(microsecond=0), status, lines, chance.randrange(max(number // 3, 1)))
+        buyer = chance.randrange(max(number // 3, 1))
+        is_till = n % 10 == 0  # which has one customer for whoever walks in
+        if is_till:
+            status, buyer = "completed" if status != "cancelled" else status, 0 if n % 20 == 0 else buyer
+        yield _order(n, "till" if is_till else "default", created_at.replace(microsecond=0), status, lines, buyer)
 
 
 @lru_cache(maxsize=100_000)
@@ -88,7 +93,9 @@ def _line(position: int, product: int, quantity: int) -> dict[str, Any]:
     }
 
 
-def _order(n: int, created_at: datetime, status: str, lines: list[dict[str, Any]], buyer: int) -> dict[str, Any]:
+def _order(
+    n: int, store: str, created_at: datetime, status: str, lines: list[dict[str, Any]], buyer: int
+) -> dict[str, Any]:
     cents = sum(line.pop("cents") for line in lines)
     tax, shipping, day = cents // 4, 4900, created_at.date().isoformat()
     first, last = _FIRST[buyer % len(_FIRST)], _LAST[buyer // len(_FIRST) % len(_LAST)]
@@ -108,8 +115,8 @@ def _order(n: int, created_at: datetime, status: str, lines: list[dict[str, Any]
     total = cents + tax + shipping
     refunds = [{"id": 10_000_000 + n, "amount": _money(total), "reason": ""}] if status == "refunded" else []
     return {
-        "_id": f"default:{n}",
-        "store": "default",
+        "_id": f"{store}:{n}",
+        "store": store,
         "order_id": n,
         "rev": 1,
         "stock_rule": _STOCK_RULES.get(status, "none"),
@@ -142,7 +149,7 @@ def _order(n: int, created_at: datetime, status: str, lines: list[dict[str, Any]
         "fee_lines": [],
         "coupon_lines": [],
         "refunds": refunds,
-        "rollup_bucket": bucket_of("default", str(n), created_at),
+        "rollup_bucket": bucket_of(store, str(n), created_at),
         "held": [{"sku": line["sku"], "quantity": line["quantity"]} for line in lines],
         "opening": [],
         "unmatched": [],
@@ -154,25 +161,30 @@ def _order(n: int, created_at: datetime, status: str, lines: list[dict[str, Any]
     }
 
 
+def _customer(order: dict[str, Any]) -> dict[str, Any]:
+    named = {name: order["billing"][name] for name in ("email", "phone", "last_name", "first_name")}
+    return {
+        "_id": order["customer"],
+        **named,
+        "external_ids": [f"{order['store']}:{order['customer_id']}"],
+        "last_order_at": order["created_at"],
+        "search": contact_words(*named.values()),
+    }
+
+
 def fill(db: database.Db, number: int) -> None:
     """Put so many orders and their customers into an empty database, one batch while the next is made up, then make
     the indexes."""
-    last_orders: dict[str, datetime] = {}
+    buyers: dict[str, dict[str, Any]] = {}
     made_up = made_up_orders(number)
     with ThreadPoolExecutor(1) as pool:
         inserted: Future[Any] | None = None
         while batch := list(islice(made_up, 2_000)):
-            last_orders.update((order["customer"], order["created_at"]) for order in batch)
+            buyers.update((order["customer"], _customer(order)) for order in batch)
             if inserted:
                 inserted.result()
             inserted = pool.submit(db.orders.insert_many, batch, ordered=False)
-    db.customers.insert_many(
-        (
-            {"_id": email, "email": email, "external_ids": [], "last_order_at": at, "search": [email]}
-            for email, at in last_orders.items()
-        ),
-        ordered=False,
-    )
+    db.customers.insert_many(buyers.values(), ordered=False)
     ensure_indexes(db, COLLECTIONS)
 
 
@@ -230,20 +242,25 @@ def _median(act: Callable[[], None], before: Callable[[], None] = lambda: None) 
 def bench_reads(args: argparse.Namespace, report: Report) -> None:
     """The reads at each number of orders, and how many times the first one's the last one's took."""
     with mongod("reads", cache_gb=2) as server:
-        results = {number: _measured(server, number) for number in args.orders}
+        found = {number: _measured(server, number) for number in args.orders}
+    results = {number: figures for number, (figures, _, _) in found.items()}
     fewest, most = results[args.orders[0]], results[args.orders[-1]]
     rows: list[list[Cell]] = [
         [name, *(each[name] for each in results.values()), f"{most[name] / fewest[name]:.2f}"] for name in fewest
     ]
     heads: list[Head] = ["read", *(Column(f"ms of {number:,} orders", "ms", "less", 1) for number in results), "ratio"]
     report.table("Reads over HTTP, median", heads, rows)
+    lists.print_costs(report, {number: costs for number, (_, costs, _) in found.items()})
+    lists.print_files(report, {number: files for number, (_, _, files) in found.items()})
 
 
-def _measured(server: Mongod, number: int) -> dict[str, float]:
-    """Milliseconds of each read at so many orders, in a database that is dropped afterwards."""
+def _measured(server: Mongod, number: int) -> tuple[dict[str, float], dict[str, lists.Cost], list[lists.File]]:
+    """Milliseconds of each read at so many orders, what lists cost and how fast files are, in a database that is
+    dropped afterwards."""
     config = Config(webhook_api_key=SECRET, webhook_secret=SECRET, jwt_secret=SECRET, log_level="ERROR")
     db = database.open_database(server.database("reads"), COLLECTIONS)
     fill(db, number)
+    lists.fill(db, config)
     filled = time.perf_counter()
     rollup.refresh(db)
     first_look = time.perf_counter() - filled
@@ -252,7 +269,8 @@ def _measured(server: Mongod, number: int) -> dict[str, float]:
     rollup.refresh(db)
     per_thousand = first_look * 1000 / (number / 1000)
     results = {"first look at the figures, for 1,000 orders": per_thousand, **measure(app, db)}
+    costs, files = lists.measure(app, db, SECRET, server.uri), list(lists.files(app, db, server.uri))
     app.extensions["pos"].close()
     db.client.drop_database(db.name)
     db.client.close()
-    return results
+    return results, costs, files

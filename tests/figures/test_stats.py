@@ -921,6 +921,6 @@ def test_figures_count_an_order_and_not_its_sub_orders(app: Flask, db: Db) -> No
     figures = of(db)
     assert (figures["orders_count"], figures["num_items_sold"], figures["net_revenue"]) == (1, 2, D("20.00"))
     assert figures["by_status"] == [{"status": "processing", "orders_count": 1, "total": D("25.00")}]
-    assert [each["orders_count"] for each in spending.spent(db, "anna@example.se")] == [1]
+    assert [each["orders_count"] for each in spending.spent(db, "anna@example.se") or ()] == [1]
     shop.outcome("order.updated", order(3, line("B"), parent_id=0, total="5.00", total_tax="1.00", modified=1))
     assert of(db)["orders_count"] == 2

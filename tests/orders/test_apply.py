@@ -149,7 +149,10 @@ def test_sub_orders_and_their_parent_take_each_unit_once(
 def test_an_orders_parent_is_shown(shop: Shop, db: Db) -> None:
     shop.outcome("order.created", order(2, parent_id=1))
     shop.outcome("order.created", order(1, parent_id=0))
-    assert {each["order_id"]: each["parent_id"] for each in order_list.find(db, order_list.Filter(), 9)} == {2: 1, 1: 0}
+    assert {each["order_id"]: each["parent_id"] for each in order_list.find(db, order_list.Filter(), 9)[0]} == {
+        2: 1,
+        1: 0,
+    }
     assert not {"parent", "suborders_hold", "unpublished"} & order_list.get(db, "2").keys()
 
 

@@ -14,7 +14,8 @@ from pos_api.common.time import day_or_moment
 from pos_api.config import Config
 from pos_api.customers.apply import record_buyers
 from pos_api.customers.model import Buyer
-from pos_api.database.client import Db
+from pos_api.database import reach
+from pos_api.database.client import Db, Document
 from pos_api.errors import Conflict, NotFound
 from pos_api.orders import order_csv
 from pos_api.orders import queries as order_list
@@ -56,7 +57,7 @@ def put(db: Db, order_id: int, store: str = "default", **fields: Any) -> str:
 
 
 def ids(db: Db, wanted: Filter, limit: int = 100) -> list[str]:
-    return [order["id"] for order in order_list.find(db, wanted, limit)]
+    return [order["id"] for order in order_list.find(db, wanted, limit)[0]]
 
 
 def test_orders_come_newest_first_and_those_of_one_moment_by_id(db: Db) -> None:
@@ -70,12 +71,13 @@ def test_orders_come_newest_first_and_those_of_one_moment_by_id(db: Db) -> None:
 def test_pages_show_every_order_once_while_others_come_in(db: Db) -> None:
     expected = {put(db, n, created_at=NOON - timedelta(seconds=n // 4)) for n in range(1, 26)}
     seen: list[str] = []
-    after = None
-    while rows := order_list.find(db, Filter(), 4, after):
+    rows, after = order_list.find(db, Filter(), 4)
+    while after:
         assert len(seen) < len(expected)
         seen += [order["id"] for order in rows]
-        after = (rows[-1]["created_at"], rows[-1]["id"])
+        rows, after = order_list.find(db, Filter(), 4, after)
         put(db, 100 + len(seen), created_at=NOON + timedelta(hours=len(seen)))
+    seen += [order["id"] for order in rows]
 
     assert len(seen) == len(set(seen))
     assert set(seen) == expected
@@ -218,7 +220,7 @@ def test_an_order_is_shown_under_its_products_current_skus(db: Db) -> None:
     put_line(db, 7, "OLD", "OLD", opening=["OLD"])
     db.stock_movements.insert_one({"sku": "OLD", "seq": 2, "n": 1, "order": "default:7", "quantity": -2, "at": NOON})
     order = order_list.get(db, "7")
-    (listed,) = order_list.find(db, Filter(), 1)
+    (listed,), _ = order_list.find(db, Filter(), 1)
     for shown in (order, listed):
         assert shown["line_items"] == [{"id": 1, "sku": "OLD", "quantity": 2, "product": "NEW"}]
         assert shown["held"] == [{"sku": "NEW", "quantity": 2}]
@@ -230,10 +232,10 @@ def test_a_page_costs_one_query_for_its_products_and_a_sku_one_more(config: Conf
     for number in range(1, 6):
         put_line(db, number, "OLD", "OLD")
     with processes(config, 1) as [process]:
-        assert len(order_list.find(process.db, Filter(), 50)) == 5
+        assert len(order_list.find(process.db, Filter(), 50)[0]) == 5
         assert process.steps.names == ["find", "find"]
         process.steps.go_on()
-        assert len(order_list.find(process.db, Filter(sku="NEW"), 50)) == 5
+        assert len(order_list.find(process.db, Filter(sku="NEW"), 50)[0]) == 5
         assert process.steps.names == ["find", "find", "find"]
 
 
@@ -296,6 +298,53 @@ def test_every_list_stays_on_an_index_that_has_its_order(db: Db, wanted: Filter,
     assert explained["executionStats"]["totalKeysExamined"] <= 40
 
 
+@pytest.mark.parametrize(
+    ("wanted", "fits", "others"),
+    [
+        (
+            Filter(status="completed", sku="A"),
+            {"status": "completed", "skus": ["A"]},
+            ({"status": "completed", "skus": ["B"]}, {"status": "pending", "skus": ["A"]}),
+        ),
+        (Filter(words="anna rare"), {"search": ["anna", "rare"]}, ({"search": ["anna"]}, {"search": ["rare"]})),
+        (
+            Filter(customer="jan@example.se", status="processing"),
+            {"customer": "jan@example.se"},
+            ({"customer": "jan@example.se", "status": "pending"}, {}),
+        ),
+    ],
+    ids=str,
+)
+def test_a_page_with_several_filters_looks_at_a_number_of_orders_and_the_next_goes_on(
+    db: Db, wanted: Filter, fits: Document, others: tuple[Document, Document], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reach, "MOST_LOOKED_AT", 10)
+    for n in range(1, 81):
+        put(db, n, **(fits if n in (3, 40, 41) else others[n % 2]), created_at=NOON + timedelta(minutes=n // 3))
+    found, last = order_list.find(db, wanted, 2)
+    assert (found, last is None) == ([], False)
+    pages = 1
+    while last:
+        rows, last = order_list.find(db, wanted, 2, last)
+        found += rows
+        pages += 1
+
+    assert [each["order_id"] for each in found] == [41, 40, 3]
+    assert pages < 10
+
+
+def test_how_far_a_page_looks_is_known_from_indexes_alone(db: Db) -> None:
+    for n in range(1, 41):
+        put(db, n)
+    wanted = Filter(words="anna öberg", status="processing", sku="A", customer="anna@example.se", store="default")
+    filters = order_list._filters(order_list._query(db, wanted))
+    assert len(filters) == 5
+    for each in filters:
+        explained = db.orders.find(each, {"created_at": 1}).sort(order_list._NEWEST_FIRST).skip(9).limit(1).explain()
+        assert explained["executionStats"]["totalDocsExamined"] == 0, each
+        assert explained["executionStats"]["totalKeysExamined"] <= 12, each
+
+
 @pytest.mark.parametrize("deep", [False, True], ids=["first page", "later page"])
 def test_a_renamed_products_orders_stay_on_the_index(db: Db, deep: bool) -> None:
     have(db, "OLD", "OLD", "NEW", "NEWER")
@@ -318,6 +367,10 @@ def test_a_renamed_products_orders_stay_on_the_index(db: Db, deep: bool) -> None
 # --- CSV --------------------------------------------------------------------------------------------------------------
 
 
+def csv_lines(db: Db) -> Iterator[str]:
+    return order_csv.write(order_list.stream(db, Filter(), order_csv.READ), lambda _: "till", with_buyers=True)
+
+
 def test_a_cell_is_never_a_formula_and_an_amount_stays_a_number(db: Db) -> None:
     put(
         db,
@@ -328,11 +381,11 @@ def test_a_cell_is_never_a_formula_and_an_amount_stays_a_number(db: Db) -> None:
         line_items=[{"sku": "@sum", "quantity": 1.5}, {"sku": "", "name": "Gift, wrapped", "quantity": 1}],
     )
 
-    header, row = "".join(order_csv.write(order_list.stream(db, Filter()))).splitlines()
+    header, row = "".join(csv_lines(db)).splitlines()
 
     assert header == ",".join(order_csv.COLUMNS)
     assert row == (
-        'default:1,"\'=HYPERLINK(""http://evil.example"")",default,,1,2026-11-22T12:01:00Z,2026-11-22,processing,,-5.00,'
+        'default:1,"\'=HYPERLINK(""http://evil.example"")",default,till,1,2026-11-22T12:01:00Z,2026-11-22,processing,,-5.00,'
         ',,,0.00,2.50,,anna@example.se,Anna,Öberg,,070-123 45 67,,"1.5 × @sum; 1 × Gift, wrapped"'
     )
 
@@ -340,7 +393,7 @@ def test_a_cell_is_never_a_formula_and_an_amount_stays_a_number(db: Db) -> None:
 def test_rows_are_read_as_they_are_written(db: Db) -> None:
     for n in range(1, 1_501):
         put(db, n)
-    lines = order_csv.write(order_list.stream(db, Filter()))
+    lines = csv_lines(db)
 
     assert next(lines).count("\n") < 200
     assert sum(chunk.count("\n") for chunk in lines) > 1_300

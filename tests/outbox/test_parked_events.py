@@ -61,7 +61,7 @@ def test_a_parked_delivery_is_an_event_that_shows_what_the_inbox_lists(pair: lis
     process, _ = pair
     assert process.deliver("order.created", _ODD) == "parked"
     ((id, type, data),) = published(process.db)
-    _, (stored,) = queries.find(process.db, queries.Filter())
+    (stored,), _ = queries.find(process.db, queries.Filter())
     listed = json.loads(json_bytes(presentation.entry(stored, None)))
     assert data == {name: value for name, value in listed.items() if name != "kept_until"}
     assert (data["state"], data["topic"]) == ("parked", "order.created")

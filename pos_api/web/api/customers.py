@@ -75,11 +75,18 @@ class Spent(Schema):
     total_spent = Money(required=True, metadata={"description": "Less refunds.", "example": "740.28"})
 
 
+_NOT_ADDED_UP = f"Null of a customer with more than {spending.MOST_OF_ONE:,} orders, which are not added up."
+
+
 class FullCustomer(Customer):
     """A customer with their orders. Those that count are as in the figures: not pending, failed, cancelled, deleted."""
 
-    orders_count = fields.Integer(required=True, metadata={"description": "That count.", "example": 3})
-    total_spent = fields.List(fields.Nested(Spent), required=True)
+    orders_count = fields.Integer(
+        required=True, allow_none=True, metadata={"description": f"That count. {_NOT_ADDED_UP}", "example": 3}
+    )
+    total_spent = fields.List(
+        fields.Nested(Spent), required=True, allow_none=True, metadata={"description": _NOT_ADDED_UP}
+    )
     orders = fields.List(
         fields.Nested(Order), required=True, metadata={"description": f"The last {LAST_ORDERS}, newest first."}
     )
@@ -174,7 +181,7 @@ def one_customer(customer: str) -> Document:
     found = customers.get(db, customer)
     spent = spending.spent(db, found["_id"])
     orders = with_tabs(db, list(map(with_kind(), order_list.of_customer(db, found["_id"], LAST_ORDERS))))
-    count = sum(each["orders_count"] for each in spent)
+    count = None if spent is None else sum(each["orders_count"] for each in spent)
     return {**presentation.customer(found), "orders_count": count, "total_spent": spent, "orders": orders}
 
 

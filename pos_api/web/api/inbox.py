@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from pos_api.common.time import first_moment, last_moment
 from pos_api.database.client import Document
+from pos_api.database.reach import Position
 from pos_api.inbox import presentation, queries
 from pos_api.inbox.model import IGNORED, STALE, STATES, StoredEntry
 from pos_api.inbox.replay import replay_entries
@@ -135,10 +136,10 @@ def list_entries(query: Document) -> Any:
     """List the deliveries that need a look, those that wait, were ignored or stale, or are done, newest first. What was
     sent is not in the list."""
     wanted = filter_of(query)
-    before = pages.after(query["cursor"], datetime, str)
-    moment, found = queries.find(services().db, wanted, before=before, limit=query["limit"] + 1)
-    rows, info = pages.page(found, query["limit"], lambda entry: [entry.get(moment), entry["_id"]])
-    return success([presentation.entry(entry, kept_until(entry)) for entry in rows], page=info)
+    before = cast("Position | None", pages.after(query["cursor"], datetime, str))
+    rows, last = queries.find(services().db, wanted, before=before, limit=query["limit"])
+    shown = [presentation.entry(entry, kept_until(entry)) for entry in rows]
+    return success(shown, page=pages.info(query["limit"], last))
 
 
 @blp.get("/<key>")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, datetime
-from typing import Any
+from typing import Any, cast
 
 from flask import Response, jsonify, request
 
 from pos_api.common.time import day_or_moment
 from pos_api.database.client import Document
+from pos_api.database.reach import Position
 from pos_api.errors import Forbidden, Invalid
 from pos_api.orders import order_csv, presentation
 from pos_api.orders import queries as order_list
@@ -75,7 +76,7 @@ _PAGING = ("limit", "cursor")
 
 
 def with_kind() -> Callable[[Document], Document]:
-    """What makes of an order as it is shown one with the kind of its store; also after the request has ended."""
+    """What makes of an order as it is shown one with the kind of its store."""
     stores = services().stores
     return lambda order: {**order, "kind": stores.get(order["store"]).kind}
 
@@ -108,10 +109,9 @@ def page_of_orders(query: Document, *, is_typed: bool = False) -> tuple[list[Doc
     itself; with `is_typed` the last word looked for may be the beginning of one. Raises Invalid, BadRequest, Forbidden.
     """
     db, filters = services().db, wanted(query, is_typed=is_typed)
-    after = pages.after(query["cursor"], datetime, str)
-    found = order_list.find(db, filters, query["limit"] + 1, after)
-    rows, info = pages.page(found, query["limit"], lambda order: (order["created_at"], order["id"]))
-    return with_tabs(db, list(map(_shown(), rows))), info
+    after = cast("Position | None", pages.after(query["cursor"], datetime, str))
+    rows, last = order_list.find(db, filters, query["limit"], after)
+    return with_tabs(db, list(map(_shown(), rows))), pages.info(query["limit"], last)
 
 
 def orders_file(query: Document, *, is_typed: bool = False) -> Response:
@@ -119,7 +119,9 @@ def orders_file(query: Document, *, is_typed: bool = False) -> Response:
     Invalid, Forbidden."""
     db, filters = services().db, wanted(query, is_typed=is_typed)
     audit.record(db, "orders.exported", details=_audited(query))
-    lines = order_csv.write(map(_shown(), order_list.stream(db, filters)))
+    stores = services().stores
+    found = order_list.stream(db, filters, order_csv.READ)
+    lines = order_csv.write(found, lambda store: stores.get(store).kind, with_buyers=may_see_personal_data())
     return Response(lines, mimetype="text/csv", headers={"Content-Disposition": 'attachment; filename="orders.csv"'})
 
 

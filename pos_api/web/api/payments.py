@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, time, timedelta
-from typing import Any, get_args
+from typing import Any, cast, get_args
 from zoneinfo import ZoneInfo
 
 from flask import Response, jsonify, request
@@ -12,6 +12,7 @@ from marshmallow import Schema, fields, validate
 
 from pos_api.common.time import day_or_moment, now
 from pos_api.database.client import Document
+from pos_api.database.reach import Position
 from pos_api.errors import Invalid
 from pos_api.payments import account, payment_csv
 from pos_api.payments import queries as payment_list
@@ -208,10 +209,9 @@ def list_payments(query: Document) -> Any:
 
 def page_of_payments(query: Document) -> tuple[list[Document], Document]:
     """A page of the payments that a query asks for, and what it says of itself. Raises Invalid, BadRequest."""
-    after = pages.after(query["cursor"], datetime, str)
-    found = payment_list.find(services().db, _wanted(query), query["limit"] + 1, after)
-    rows, info = pages.page(found, query["limit"], lambda row: row[0])
-    return [payment for _, payment in rows], info
+    after = cast("Position | None", pages.after(query["cursor"], datetime, str))
+    rows, last = payment_list.find(services().db, _wanted(query), query["limit"], after)
+    return rows, pages.info(query["limit"], last)
 
 
 def payments_file(query: Document) -> Response:

@@ -57,6 +57,7 @@ def customer(customer: str) -> Any:
         accounts=accounts_of(found["orders"]),
         others=api.other_addresses(found["id"]),
         most_orders=api.LAST_ORDERS,
+        most_added_up=spending.MOST_OF_ONE,
         timezone=timezone_of(),
         stores=lists.store_names(),
         timezone_of=timezone_of,

@@ -164,7 +164,7 @@ def test_a_row_that_is_too_large_for_the_inbox_is_named(
     ((large, small),) = [sorted(report.orders, key=lambda each: each["order_id"])]
     assert (large["repair"], small["repair"]) == ("parked", "created")
     assert "bytes" in large["cause"]
-    (_, (entry,)) = queries.find(db, queries.Filter(), limit=5)
+    (entry,), _ = queries.find(db, queries.Filter(), limit=5)
     assert (entry["topic"], entry["resource_id"]) == ("order.created", "1")
 
 

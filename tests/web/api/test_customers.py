@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 from pymongo.errors import ServerSelectionTimeoutError
 
 from pos_api.database.client import Db
+from pos_api.figures import spending
 from tests.factories import Shop, line, order, outcome
 from tests.paging import read_all
 from tests.web.api.test_orders import STAFF, conforms, data
@@ -100,6 +101,17 @@ def test_a_customer_comes_with_what_they_bought(client: FlaskClient) -> None:
     assert eva["total_spent"] == [{"currency": "EUR", "orders_count": 1, "total_spent": "12.50"}]
     assert [each["order_id"] for each in eva["orders"]] == [3, 2]
     assert not {"_id", "search", "as_of"} & eva.keys()
+
+
+@pytest.mark.usefixtures("shop")
+def test_what_a_customer_with_very_many_orders_has_spent_is_null(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spending, "MOST_OF_ONE", 1)
+    reply = client.get(f"{PATH}/eva@example.se", headers=STAFF)
+    conforms(client, reply, f"{PATH}/{{customer}}")
+    eva: dict[str, Any] = data(reply)
+    assert (eva["orders_count"], eva["total_spent"], len(eva["orders"])) == (None, None, 2)
 
 
 @pytest.mark.usefixtures("shop")

@@ -15,6 +15,7 @@ from flask.testing import FlaskClient
 
 from pos_api.common.time import now
 from pos_api.config import Config
+from pos_api.database import reach
 from pos_api.database.client import Db
 from pos_api.errors import Conflict
 from pos_api.payments import account, queries
@@ -203,6 +204,24 @@ def test_each_filter_stays_on_an_index_with_the_lists_order(db: Db) -> None:
         explained = found.explain()["executionStats"]
         assert explained["totalDocsExamined"] <= 5
         assert "COLLSCAN" not in str(explained)
+
+
+def test_a_page_with_several_filters_looks_at_a_number_of_payments_and_the_next_goes_on(
+    db: Db, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(40):
+        apply(db, payment(f"p{number}", minute=number))
+    db.payments.update_many({"external_id": {"$in": ["p3", "p30", "p31"]}}, {"$set": {"method": "coin"}})
+    db.payments.update_many({"external_id": {"$in": ["p3", "p20", "p21"]}}, {"$set": {"status": "failed"}})
+    monkeypatch.setattr(reach, "MOST_LOOKED_AT", 2)
+    found, last = queries.find(db, queries.Filter(method="coin", status="failed"), 5)
+    assert (found, last is None) == ([], False)
+    found, last = queries.find(db, queries.Filter(method="coin", status="failed"), 5, last)
+    assert ([each["external_id"] for each in found], last) == (["p3"], None)
+    wanted = queries.Filter(store="pay", status="completed", method="card", words="ref-p7")
+    for each in queries._filters(queries._query(db, wanted)):
+        plan = db.payments.find(each, {"listed_at": 1}).sort([("listed_at", -1), ("_id", -1)]).limit(3).explain()
+        assert plan["executionStats"]["totalDocsExamined"] == 0, each
 
 
 @pytest.mark.usefixtures("provider")

@@ -58,6 +58,16 @@ def test_the_orders_of_a_customer_with_many_are_not_added_up_for_a_list(
     assert ("more than 1" in text, "SEK12.50" in text, "€99.00" in text) == (True, False, False)
 
 
+def test_what_a_customer_with_very_many_orders_has_spent_is_not_added_up(
+    as_role: AsRole, customers: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = as_role("manager")
+    assert "Orders that count" in client.get(ANNA).text
+    monkeypatch.setattr(spending, "MOST_OF_ONE", 1)
+    text = client.get(ANNA).text
+    assert ("more than 1" in text, "Orders that count" in text, "Spent in" in text) == (True, False, False)
+
+
 def test_a_viewer_sees_no_customer_and_a_manager_does_not_erase(as_role: AsRole, customers: None) -> None:
     assert as_role("viewer").get("/customers").status_code == 403
     assert as_role("viewer").get(ANNA).status_code == 403

@@ -17,6 +17,7 @@ from pymongo import MongoClient
 from pos_api.common.time import now
 from pos_api.common.warning_messages import SENTENCES
 from pos_api.config import Config
+from pos_api.database import reach
 from pos_api.database.client import Client, Db, Document
 from pos_api.inbox import queries, replay
 from pos_api.inbox.queries import Filter
@@ -155,6 +156,35 @@ def test_pages_go_on_by_cursor_also_for_what_is_done(app: Flask, db: Db, as_role
         found = db.inbox.find(query).sort([("received_at", -1), ("_id", -1)]).limit(10).explain()
         assert "SORT_MERGE" in json.dumps(found["queryPlanner"]["winningPlan"], default=str)
         assert found["executionStats"]["totalDocsExamined"] <= 12
+
+
+def test_a_page_of_what_is_done_looks_at_a_number_and_the_next_goes_on(
+    app: Flask, db: Db, as_role: AsRole, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = db.inbox.find_one({"_id": send(app, 1)})
+    assert entry
+    del entry["attention_at"]
+    db.inbox.delete_many({})
+    for number in range(60):
+        more = {"topic": "product.updated" if number == 45 else "order.updated", "state": "done"}
+        at = now() - timedelta(seconds=number // 2)
+        db.inbox.insert_one({**entry, **more, "_id": f"{number:064x}", "received_at": at})
+    monkeypatch.setattr(reach, "MOST_LOOKED_AT", 20)
+    wanted = Filter(state="done", topic="product.updated")
+    rows, last = queries.find(db, wanted, limit=50)
+    assert (rows, last is None) == ([], False)
+    assert (
+        "None of the deliveries that were looked at so far matches."
+        in as_role("manager").get("/inbox?state=done&topic=product.updated").text
+    )
+    found = []
+    while last:
+        rows, last = queries.find(db, wanted, before=last, limit=50)
+        found += [each["_id"] for each in rows]
+    assert found == [f"{45:064x}"]
+    of_store = [{"store": {"$in": ["default"]}, "received_at": {"$lte": now()}}]
+    plan = db.inbox.find(of_store[0], {"received_at": 1}).sort([("received_at", -1), ("_id", -1)]).limit(9).explain()
+    assert plan["executionStats"]["totalDocsExamined"] == 0
 
 
 def test_one_entry_shows_what_was_sent_with_persons_folded(app: Flask, as_role: AsRole) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from flask import request, url_for
 
+from pos_api.database.reach import Position
 from pos_api.errors import Unavailable
 from pos_api.inbox import presentation, queries
 from pos_api.inbox.replay import MOST_AT_ONCE
@@ -57,8 +58,8 @@ def _rows_in_time(of: Asked) -> tuple[list[Any], str | None, Unavailable | None]
 
 def _rows(of: Asked) -> tuple[list[Any], str | None]:
     """A page of the list, and the address of the next one."""
-    before = pages.after(request.args.get("cursor"), datetime, str)
-    moment, found = queries.find(services().db, of.filter, before=before, limit=_LIMIT + 1)
-    rows, info = pages.page(found, _LIMIT, lambda entry: [entry.get(moment), entry["_id"]])
-    more = url_for("dashboard.inbox.index", **of.in_address(cursor=info["next"])) if info["next"] else None
+    before = cast("Position | None", pages.after(request.args.get("cursor"), datetime, str))
+    rows, last = queries.find(services().db, of.filter, before=before, limit=_LIMIT)
+    following = pages.info(_LIMIT, last)["next"]
+    more = url_for("dashboard.inbox.index", **of.in_address(cursor=following)) if following else None
     return [presentation.entry(each, kept_until(each)) for each in rows], more
