@@ -124,13 +124,13 @@ def warnings_of(db: Db, order: str) -> list[EventWarning]:
 def statuses(db: Db) -> list[str]:
     """The statuses that orders have, in their order: of very many the first ones. It reads one index entry for each."""
     each_once: list[Document] = [{"$sort": {"status": 1}}, {"$group": {"_id": "$status"}}, {"$limit": MOST_STATUSES}]
-    return sorted(each["_id"] for each in db.orders.aggregate(each_once, hint=_INDEXES["status"]))
+    return sorted(each["_id"] for each in db.orders.aggregate(each_once, hint="status_1_store_1_created_at_-1__id_-1"))
 
 
 def _stores(db: Db) -> list[str]:
     """The stores that have orders; it reads one index entry for each."""
     each_once: list[Document] = [{"$sort": {"store": 1}}, {"$group": {"_id": "$store"}}]
-    return [each["_id"] for each in db.orders.aggregate(each_once, hint=_INDEXES["store"])]
+    return [each["_id"] for each in db.orders.aggregate(each_once, hint="store_1_created_at_-1__id_-1")]
 
 
 def with_id(order: str) -> Document:
@@ -280,4 +280,4 @@ def _hint(query: Document) -> str | list[tuple[str, int]] | None:
     indexed = _indexed(query)
     if len(indexed) == 1:
         return _INDEXES[indexed[0]]
-    return None if indexed else _NEWEST_FIRST
+    return None if indexed else "created_at_-1__id_-1"

@@ -90,9 +90,7 @@ def all_contradicting(
             return
 
 
-def _orders(
-    db: Db, stores: Iterable[str], bounds: Mapping[str, datetime], after: Position | None
-) -> list[Order]:
+def _orders(db: Db, stores: Iterable[str], bounds: Mapping[str, datetime], after: Position | None) -> list[Order]:
     query: Document = {"store": {"$in": list(stores)}}
     made = dict(bounds)
     if after is not None:
