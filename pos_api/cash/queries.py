@@ -1,7 +1,7 @@
 """Cash sessions as people read them: newest first, with the cash that was expected.
 
-What was expected is worked out when somebody looks. A page reads the movements of the time that its sessions span, by
-the index of store and time, so it costs the same however long the history is.
+What was expected is worked out when somebody looks. For a page the database adds up the movements of the time that its
+sessions span, by the index of store and time, so it costs the same however long the history is.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
-from typing import TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 from pos_api.cash import presentation
 from pos_api.cash.expected_cash import ExpectedCash, Interval, expected_cash, intervals, of_currency, sums_by_kind
@@ -28,8 +28,6 @@ CurrencyOf: TypeAlias = Callable[[str], str]
 _NEWEST_FIRST = [("listed_at", -1), ("_id", -1)]
 _OF_STORE = [("store", 1), *_NEWEST_FIRST]
 _CHUNK = 200
-_COUNTED = ("at", "amount", "currency", "is_assumed")
-"""What of a movement is read to add it up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +91,7 @@ def get(db: Db, currency_of: CurrencyOf, session: str) -> Document:
     found = _stored(db, session)
     store = found["store"]
     [interval] = intervals([found], _next_opening(db, [found]))
-    movements = _movements(db, store, [interval], (*_COUNTED, "kind", "external_id")) if interval else []
+    movements = _movements(db, store, interval) if interval else []
     expected = expected_cash(found, interval, movements, currency_of(store))
     own = of_currency(movements, expected.currency, currency_of(store))
     return shown((found, expected)) | presentation.movements(own[:MOST_MOVEMENTS], sums_by_kind(own), interval)
@@ -145,7 +143,7 @@ def _expected_of_store(db: Db, currency_of: CurrencyOf, sessions: list[CashSessi
     """What is expected of sessions of one store, which are all that there are between the first and the last."""
     known = intervals(sessions, _next_opening(db, sessions))
     store = sessions[0]["store"]
-    movements = _movements(db, store, [each for each in known if each])
+    movements = _sums(db, store, [each for each in known if each])
     times = [each["at"] for each in movements]
     expected = []
     for session, interval in zip(sessions, known, strict=True):
@@ -171,13 +169,43 @@ def _next_opening(db: Db, sessions: list[CashSession]) -> datetime | None:
     return next((each["opened_at"] for each in following.limit(1)), None)
 
 
-def _movements(db: Db, store: str, known: list[Interval], fields: Sequence[str] = _COUNTED) -> list[CashMovement]:
-    """These fields of the movements of the time that these intervals span, in order."""
+def _movements(db: Db, store: str, interval: Interval) -> list[CashMovement]:
+    """The movements of this time, in order."""
+    read = {"_id": 0, **dict.fromkeys(("at", "amount", "currency", "is_assumed", "kind", "external_id"), 1)}
+    found = db.cash_movements.find({"store": store, "at": _span([interval])}, read).sort("at", 1)
+    return cast("list[CashMovement]", list(found))
+
+
+def _sums(db: Db, store: str, known: list[Interval]) -> list[CashMovement]:
+    """What the movements of each of these intervals come to, as movements at its start: those into the drawer and out
+    of it, by currency and by whether that it was cash is assumed. The database adds up, as there may be very many."""
     if not known:
         return []
+    moments = sorted({each.start for each in known} | {each.end for each in known if each.end})
+    of: Document = {"at": _latest_before("$at", moments), "currency": "$currency", "is_assumed": "$is_assumed"}
+    found = db.cash_movements.aggregate(
+        [
+            {"$match": {"store": store, "at": _span(known)}},
+            {"$group": {"_id": {**of, "is_in": {"$gt": ["$amount", 0]}}, "amount": {"$sum": "$amount"}}},
+            {"$sort": {"_id.at": 1}},
+        ]
+    )
+    return cast("list[CashMovement]", [{**each["_id"], "amount": each["amount"]} for each in found])
+
+
+def _latest_before(moment: str, moments: Sequence[datetime]) -> Any:
+    """An aggregation expression: the last of these moments, in their order, that is not after `moment`."""
+    if len(moments) == 1:
+        return moments[0]
+    half = len(moments) // 2
+    earlier, later = _latest_before(moment, moments[:half]), _latest_before(moment, moments[half:])
+    return {"$cond": [{"$lt": [moment, moments[half]]}, earlier, later]}
+
+
+def _span(known: Sequence[Interval]) -> Document:
+    """The time that these intervals span."""
     span: Document = {"$gte": min(each.start for each in known)}
     ends = [each.end for each in known if each.end]
     if len(ends) == len(known):
         span["$lt"] = max(ends)
-    read = {"_id": 0, **dict.fromkeys(fields, 1)}
-    return cast("list[CashMovement]", list(db.cash_movements.find({"store": store, "at": span}, read).sort("at", 1)))
+    return span

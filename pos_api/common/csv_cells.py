@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any, TypeAlias
 
+from pos_api.common.batches import in_batches
 from pos_api.errors import BadRequest
 
 Cell: TypeAlias = str | int | float | Decimal | None
@@ -30,22 +31,28 @@ _BEFORE_FORMULA = re.compile(f"(?<!{_BETWEEN}){_BETWEEN}*+(?=[{_FORMULA}])")
 """All that stands between other text, or the start, and what begins a formula. Each character is read once."""
 _MAY_BE_FORMULA = re.compile(f"[{_FORMULA}](?<={_BETWEEN}.)", re.DOTALL)
 """What begins a formula, behind what may stand before one."""
-_CHUNK = 16_384
+_AT_ONCE = 100
 
 
 def write(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Iterator[str]:
     """The lines of a CSV file, some at a time. A text is written so that it is never a formula, a number as a number,
     None as a blank cell."""
+    yield _lines([columns])
+    for some in in_batches(rows, _AT_ONCE):
+        lines = _lines(some)
+        if _MAY_BE_FORMULA.search(f"\n{lines}"):  # nearly never, and one look says so
+            lines = _lines([_without_formulas(row) for row in some])
+        yield lines
+
+
+def _lines(rows: Iterable[Sequence[Cell]]) -> str:
     lines = io.StringIO()
-    writer = csv.writer(lines)
-    writer.writerow(columns)
-    for row in rows:
-        writer.writerow(_written(row))
-        if lines.tell() > _CHUNK:
-            yield lines.getvalue()
-            lines.seek(0)
-            lines.truncate()
-    yield lines.getvalue()
+    csv.writer(lines).writerows([f"{cell:f}" if isinstance(cell, Decimal) else cell for cell in row] for row in rows)
+    return lines.getvalue()
+
+
+def _without_formulas(row: Sequence[Cell]) -> list[Cell]:
+    return [with_apostrophes(cell) if isinstance(cell, str) else cell for cell in row]
 
 
 def reader_of(body: bytes) -> Any:
@@ -57,14 +64,6 @@ def reader_of(body: bytes) -> Any:
         raise BadRequest("The file is not UTF-8; save it as “CSV UTF-8”.") from None
     header = text.partition("\n")[0]
     return csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=header.count), strict=True)
-
-
-def _written(row: Sequence[Cell]) -> list[str | int | float | None]:
-    """The cells as they are written. Nearly always no text needs an apostrophe, which one look at all of them says."""
-    texts = "\n".join(["", *(value for value in row if isinstance(value, str))])
-    if _MAY_BE_FORMULA.search(texts):
-        row = [with_apostrophes(value) if isinstance(value, str) else value for value in row]
-    return [f"{value:f}" if isinstance(value, Decimal) else value for value in row]
 
 
 def with_apostrophes(text: str) -> str:

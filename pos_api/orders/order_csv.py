@@ -58,16 +58,18 @@ def write(orders: Iterable[Document], kind_of: Callable[[str], str], *, with_buy
 def _row(order: Document, kind: str, with_buyer: bool) -> list[Cell]:
     """The cells, in the order of COLUMNS."""
     external_id, total = str(order["order_id"]), decimal(order.get("total"))
-    refunded = sum((decimal(refund["amount"]) for refund in order.get("refunds", ())), _ZERO)
+    nothing = with_decimals_of(_ZERO, total)
+    tip = with_decimals_of(decimal(order["tip"]), total) if "tip" in order else nothing
+    refunded = [decimal(refund["amount"]) for refund in order.get("refunds", ())]
     billing = order.get("billing", {}) if with_buyer else {}
     return [
         *(order["_id"], order.get("number") or external_id, order["store"], kind, external_id),
         *(rfc3339(order["created_at"]), order["day"], order["status"], order.get("currency", "")),
-        *(decimal(order[name]) if name in order else None for name in _AMOUNTS),
-        *(with_decimals_of(amount, total) for amount in (decimal(order.get("tip")), refunded)),
+        *[decimal(order[name]) if name in order else None for name in _AMOUNTS],
+        *(tip, with_decimals_of(sum(refunded, _ZERO), total) if refunded else nothing),
         order.get("payment_method_title") or order.get("payment_method", ""),
-        *(billing.get(name, "") for name in _BUYER),
-        "; ".join(f"{line['quantity']} × {line['sku'] or line.get('name', '')}" for line in order["line_items"]),
+        *[billing.get(name, "") for name in _BUYER],
+        "; ".join([f"{line['quantity']} × {line['sku'] or line.get('name', '')}" for line in order["line_items"]]),
     ]
 
 
