@@ -22,7 +22,7 @@ _READ = dict.fromkeys(
     1,
 )
 """What of an order its account is worked out from."""
-MOST_EXAMINED = 2_000
+MOST_EXAMINED = 1_000
 _AT_ONCE = 200
 
 
