@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from pymongo.collection import Collection
 
-MOST_LOOKED_AT = 10_000
+MOST_LOOKED_AT = 5_000
 """Rows of the filter that fewest rows fit."""
 Position: TypeAlias = tuple[datetime, str]
 """Where a list stands: the time that it is sorted by, and `_id`, of a row."""

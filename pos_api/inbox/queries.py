@@ -54,9 +54,9 @@ def find(
     db: Db, wanted: Filter, *, before: Position | None = None, limit: int = 0
 ) -> tuple[list[StoredEntry], Position | None]:
     """Up to `limit` entries that match (all, where it is 0), without their bodies, newest first, from behind `before`
-    on; and behind which position there may be more, None where there are none. Of those that are done it looks at a
-    number only (`database.reach`), so there may be more also with fewer entries, or none. A position is the field that
-    is sorted by, and the `_id`. Raises Unavailable where too many would have to be looked at."""
+    on; and behind which position there may be more, None where there are none. Of those that are done and of a topic or
+    kind it looks at a number only (`database.reach`), so there may be more also with fewer entries, or none. A position
+    is the field that is sorted by, and the `_id`. Raises Unavailable where too many would have to be looked at."""
     sorted_by = wanted.sorted_by
     query, last = wanted.query(), None
     if before is not None:
@@ -66,6 +66,7 @@ def find(
         query["$nor"] = [{sorted_by: at, "_id": {"$gte": key}}]
     if wanted.state == "done":
         query.setdefault("store", {"$in": list(last_received(db))})  # the index has them by store; they are merged
+    if wanted.state == "done" and (wanted.topic is not None or wanted.kind is not None):
         bounds = {name: bound for name, bound in query[sorted_by].items() if name != "$exists"}
         last = reach(db.inbox, [{"store": query["store"], **({sorted_by: bounds} if bounds else {})}], sorted_by)
         if last is not None:

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from pos_api.database.client import Db
+from pos_api.database.reach import Position
 from pos_api.payments import account
 from pos_api.payments.balance import Provider
-from pos_api.payments.queries import Position
 from pos_api.stores.model import Store
 from pos_api.stores.registry import Stores
 from pos_api.web.dashboard.languages import _, ngettext
