@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
+from typing import Any
 
 from pos_api.common import csv_cells
 from pos_api.common.csv_cells import Cell
@@ -38,15 +39,16 @@ COLUMNS = (
 )
 _AMOUNTS = ("total", "total_tax", "shipping_total", "discount_total")
 _BUYER = ("email", "first_name", "last_name", "company", "phone", "country")
-READ = dict.fromkeys(
+READ: dict[str, Any] = dict.fromkeys(
     (
-        *("store", "order_id", "number", "created_at", "day", "status", "currency", *_AMOUNTS, "tip"),
+        *("store", "order_id", "number", "created_at", "day", "status", "currency"),
         *("payment_method", "payment_method_title", "refunds.amount", *(f"billing.{name}" for name in _BUYER)),
         *("line_items.quantity", "line_items.sku", "line_items.name"),
     ),
     1,
 )
-"""What a query reads of orders that are written."""
+READ |= {name: {"$toString": f"${name}"} for name in (*_AMOUNTS, "tip")}
+"""What a query reads of orders that are written: amounts as text, which takes the driver a fraction of the time."""
 
 
 def write(orders: Iterable[Document], kind_of: Callable[[str], str], *, with_buyers: bool) -> Iterator[str]:
@@ -57,15 +59,15 @@ def write(orders: Iterable[Document], kind_of: Callable[[str], str], *, with_buy
 
 def _row(order: Document, kind: str, with_buyer: bool) -> list[Cell]:
     """The cells, in the order of COLUMNS."""
-    external_id, total = str(order["order_id"]), decimal(order.get("total"))
+    external_id, total = str(order["order_id"]), Decimal(order["total"] or 0)
     nothing = with_decimals_of(_ZERO, total)
-    tip = with_decimals_of(decimal(order["tip"]), total) if "tip" in order else nothing
+    tip = with_decimals_of(Decimal(order["tip"]), total) if order["tip"] else nothing
     refunded = [decimal(refund["amount"]) for refund in order.get("refunds", ())]
     billing = order.get("billing", {}) if with_buyer else {}
     return [
         *(order["_id"], order.get("number") or external_id, order["store"], kind, external_id),
         *(rfc3339(order["created_at"]), order["day"], order["status"], order.get("currency", "")),
-        *[decimal(order[name]) if name in order else None for name in _AMOUNTS],
+        *[Decimal(order[name]) if order[name] else None for name in _AMOUNTS],
         *(tip, with_decimals_of(sum(refunded, _ZERO), total) if refunded else nothing),
         order.get("payment_method_title") or order.get("payment_method", ""),
         *[billing.get(name, "") for name in _BUYER],

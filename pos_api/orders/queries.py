@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import chain
+from typing import Any
 
 from pymongo.cursor import Cursor
 
@@ -74,7 +75,7 @@ def find(db: Db, wanted: Filter, limit: int, after: Position | None = None) -> t
     return under_current_skus(db, list(map(presentation.in_list, found))), last
 
 
-def stream(db: Db, wanted: Filter, read: Mapping[str, int]) -> Iterator[Document]:
+def stream(db: Db, wanted: Filter, read: Mapping[str, Any]) -> Iterator[Document]:
     """All orders that match, newest first, as they are stored, of each what `read` names; read as they are taken."""
     with _cursor(db, _query(db, wanted), read).batch_size(500) as cursor:
         yield from cursor
@@ -242,7 +243,7 @@ _INDEXES = {
 }
 
 
-def _cursor(db: Db, query: Document, read: Mapping[str, int] = presentation.LISTED) -> Cursor[Document]:
+def _cursor(db: Db, query: Document, read: Mapping[str, Any] = presentation.LISTED) -> Cursor[Document]:
     cursor = db.orders.find(query, read).sort(_NEWEST_FIRST)
     hint = _hint(query)
     return cursor if hint is None else cursor.hint(hint)
