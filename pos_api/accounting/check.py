@@ -295,7 +295,7 @@ def _figures(facts: _Facts, currency: str) -> Amounts:
     """What figures have of an order in a currency."""
     rollup = Rollup()
     if facts.order and facts.currency_of_order == currency and is_sale(cast("Order", facts.order)):
-        rollup.add(facts.order, is_first=False)
+        rollup.add(facts.order)
     amounts = dict(zip(AMOUNTS, rollup.amounts, strict=True))
     return {name: amounts[name] for name in MEASURES[:3]}
 

@@ -20,6 +20,7 @@ from pos_api.accounting.stored import StoredSource, as_entered, booking_document
 from pos_api.accounting.working_out import BookingContext, WorkedOut
 from pos_api.common.batches import in_batches
 from pos_api.database.client import Db, Document
+from pos_api.database.turns import is_due
 from pos_api.database.write_errors import only_collisions
 from pos_api.errors import Unavailable
 from pos_api.stores.registry import Stores
@@ -34,6 +35,12 @@ _VERSION = 1
 """Of what is worked out. Raise it with every change that gives other bookings for the same orders and payments: all are
 then worked out anew, and what is entered already is corrected."""
 _NOTED = {"_id": f"noted:{_VERSION}"}
+_WANTED = {"_id": "wanted"}
+"""There while somebody waits for sources that are worked out in the background."""
+_MOST_IN_REQUEST = 1_000
+_MOST_COUNTED = 100_000
+_EVERY = 15.0
+"""Seconds between two times in the background, in however many processes."""
 _OF_CHANGE: dict[str, Document] = {
     "orders": {"changed_at": 1},
     "payments": {"changed_at": 1, "order": 1},
@@ -56,11 +63,25 @@ def refresh(db: Db, stores: Stores, seconds: float = float("inf")) -> int:
 
 
 def bring_up_to_date(db: Db, stores: Stores) -> None:
-    """As `refresh`, where somebody waits for an answer. Raises Unavailable where it takes longer than some seconds, as
-    after an import."""
-    if left := refresh(db, stores, _PATIENCE):
-        message = f"The books are being brought up to date; up to {left:,} orders are left to work out."
+    """As `refresh`, where somebody waits for an answer. Where very much has changed, as after an import, that is done
+    in the background. Raises Unavailable until it is, or where it takes longer than some seconds."""
+    if is_much := _changed(db, _MOST_IN_REQUEST) > _MOST_IN_REQUEST:
+        db.accounting_progress.update_one(_WANTED, {"$set": {}}, upsert=True)
+    if left := _changed(db, _MOST_COUNTED) if is_much else refresh(db, stores, _PATIENCE):
+        number = f"more than {_MOST_COUNTED:,}" if left > _MOST_COUNTED else f"up to {left:,}"
+        message = f"The books are being brought up to date; {number} orders are left to work out."
         raise Unavailable(message, retry_after=_RETRY_AFTER)
+
+
+def _changed(db: Db, most: int) -> int:
+    """How much of a collection has changed since it was noted last, of the one of which it is most; `most` + 1 for
+    more than that."""
+    noted = db.accounting_progress.find_one(_NOTED) or {}
+    return max(db[each].count_documents(_since(noted, each), limit=most + 1) for each in _OF_CHANGE)
+
+
+def _since(noted: Document, collection: str) -> Document:
+    return {"changed_at": {"$gte": noted[collection]} if collection in noted else {"$exists": True}}
 
 
 def _retry_refused(db: Db, context: BookingContext) -> None:
@@ -75,10 +96,13 @@ def _retry_refused(db: Db, context: BookingContext) -> None:
 
 
 def refresh_where_used(db: Db, stores: Stores, closes_by_itself: bool) -> None:
-    """As `refresh`, where days are closed here: so that what became known is of that day, and what can't be booked is
-    seen."""
-    if closes_by_itself or db.accounting_closings.find_one({}, {"_id": 1}):
+    """As `refresh`, by one process at a time, where days are closed here: so that what became known is of that day, and
+    what can't be booked is seen; and where somebody waits for it."""
+    used = closes_by_itself or db.accounting_closings.find_one({}, {"_id": 1})
+    wanted = db.accounting_progress.find_one(_WANTED)
+    if (used or wanted) and is_due(db.accounting_progress, "background", _EVERY):
         refresh(db, stores)
+        db.accounting_progress.delete_one(_WANTED)
 
 
 def _refresh_from(db: Db, context: BookingContext, collection: str, deadline: float) -> int:
@@ -86,8 +110,7 @@ def _refresh_from(db: Db, context: BookingContext, collection: str, deadline: fl
     server_time: datetime = db.command("hello")["localTime"]
     settled = Timestamp(server_time.replace(tzinfo=UTC) - _OVERLAP, 0)
     noted = db.accounting_progress.find_one(_NOTED) or {}
-    since = {"$gte": noted[collection]} if collection in noted else {"$exists": True}
-    changed = db[collection].find({"changed_at": since}, _OF_CHANGE[collection]).sort("changed_at", 1)
+    changed = db[collection].find(_since(noted, collection), _OF_CHANGE[collection]).sort("changed_at", 1)
     anything = False
     for some in in_batches(changed, _AT_ONCE):
         _work_out(db, context, _SOURCES_OF[collection](db, some))

@@ -91,10 +91,14 @@ def is_negative(amount: Decimal128) -> bool:
 
 def decimal128(amount: Decimal) -> Decimal128:
     """The amount as it is stored. pymongo's own conversion takes many times as long."""
-    text = f"{amount:f}"
+    return _decimal128(f"{amount:f}")
+
+
+@lru_cache(maxsize=8192)
+def _decimal128(text: str) -> Decimal128:
     whole_part, _, decimals = text.partition(".")
     coefficient = int(whole_part + decimals)
-    if not -(10**34) < coefficient < 10**34 or amount.is_signed() != (coefficient < 0):  # too exact, or -0
-        return Decimal128(amount)
+    if not -(10**34) < coefficient < 10**34 or (text[0] == "-") != (coefficient < 0):  # too exact, or -0
+        return Decimal128(text)
     exponent = (6176 - len(decimals)) << 113 | (coefficient < 0) << 127
     return Decimal128.from_bid((exponent | abs(coefficient)).to_bytes(16, "little"))

@@ -115,7 +115,7 @@ def _of_row(row: Document, zone: ZoneInfo) -> DayFigures:
 
 def _of_order(order: Document, zone: ZoneInfo) -> DayFigures:
     counted = Rollup()
-    counted.add(order, is_first=False)
+    counted.add(order)
     amounts = dict(zip(AMOUNTS, counted.amounts, strict=True))
     sales = amounts["net_revenue"] + amounts["taxes"] + amounts["shipping"]
     refunds, tips = amounts["refunds"], amounts["tips"]

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Set
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +15,7 @@ from pymongo import DeleteOne, UpdateOne
 from pos_api.database.client import Db, Document
 from pos_api.figures.measures import COUNTED, IN_FIGURES
 from pos_api.figures.state import draw_token
-from pos_api.figures.writes import write_newer
+from pos_api.figures.writes import insert_where_none, write_newer
 
 
 def update(db: Db, orders: list[Document]) -> set[str]:
@@ -26,15 +27,42 @@ def update(db: Db, orders: list[Document]) -> set[str]:
             if name not in earliest or _place(order) < _place(earliest[name]):
                 earliest[name] = order
     ids = {order["_id"] for order in orders}
-    concerned = {"$or": [{"_id": {"$in": list(earliest)}}, {"orders": {"$in": list(ids)}}]}
-    known = {first["_id"]: first for first in db.first_orders.find(concerned)}
-    asked = {name for name, first in known.items() if not ids.isdisjoint(first["orders"])}
-    for name, order in earliest.items():
-        first = known.get(name)
-        if first is None or first["order"] is None or _place(order) < _place(first):
+    known = _known(db, earliest, ids)
+    asked, concerned = _add(db, earliest.keys() - known.keys())
+    for name, first in known.items():
+        is_earlier = name in earliest and (first["order"] is None or _place(earliest[name]) < _place(first))
+        if is_earlier or not ids.isdisjoint(first["orders"]):
             asked.add(name)
-    candidates = {name: order["_id"] for name, order in earliest.items() if name in asked}
-    return _decide(db, asked, candidates) if asked else set()
+    candidates = {name: earliest[name]["_id"] for name in asked if name in earliest}
+    return concerned | (_decide(db, asked, candidates) if asked else set())
+
+
+def _known(db: Db, names: Iterable[str], orders: set[str]) -> dict[str, Document]:
+    """The entries of these customers, and those that have one of these orders."""
+    either = {"$or": [{"_id": {"$in": list(names)}}, {"orders": {"$in": list(orders)}}]}
+    return {first["_id"]: first for first in db.first_orders.find(either)}
+
+
+def _add(db: Db, names: Set[str]) -> tuple[set[str], set[str]]:
+    """Find out and save who is first of customers without an entry; returns those that are to be decided on again, and
+    the orders which this concerns.
+
+    Whoever sees such an order change once its entry is there decides again. Where it has changed before that, or
+    somebody else has added an entry, it is decided again here.
+    """
+    if not names:
+        return set(), set()
+    token = draw_token(db)
+    firsts = {name: first for name, first in _firsts(db, names).items() if first["order"] is not None}
+    seen = {first["order"]: first["changed_at"] for first in firsts.values()}
+    new = [
+        {"_id": name, **_kept(first), "orders": [first["order"]], "entered": 1, "token": token}
+        for name, first in firsts.items()
+    ]
+    again = {firsts[name]["order"] for name in insert_where_none(db.first_orders, new)}
+    now = db.orders.find({"_id": {"$in": list(seen)}}, {"changed_at": 1})
+    again |= seen.keys() - {order["_id"] for order in now if order["changed_at"] == seen[order["_id"]]}
+    return {name for name, first in firsts.items() if first["order"] in again}, set(seen)
 
 
 def _decide(db: Db, names: set[str], candidates: dict[str, str]) -> set[str]:
@@ -48,7 +76,8 @@ def _decide(db: Db, names: set[str], candidates: dict[str, str]) -> set[str]:
     while names:
         token, firsts, entries = _find(db, names, candidates)
         concerned.update(order for entry in entries.values() for order in entry["orders"])
-        _save(db, token, firsts, entries)
+        if _save(db, token, firsts, entries):
+            break
         there = {each["_id"] for each in db.first_orders.find({"_id": {"$in": list(names)}}, {"_id": 1})}
         names = {name for name, first in firsts.items() if first["order"] and name not in there}
         candidates = {name: firsts[name]["order"] for name in names}
@@ -58,8 +87,9 @@ def _decide(db: Db, names: set[str], candidates: dict[str, str]) -> set[str]:
 def _find(db: Db, names: set[str], candidates: dict[str, str]) -> tuple[int, dict[str, Document], dict[str, Document]]:
     """A token, the first orders as they were at it, and the entries, which were read before and have all of these."""
     while True:
-        write_newer(db.first_orders, [_enter(name, order) for name, order in candidates.items()])
-        entries = {each["_id"]: each for each in db.first_orders.find({"_id": {"$in": list(names)}})}
+        entries = _enter(db, candidates)
+        others = [name for name in names if name not in entries]
+        entries |= {each["_id"]: each for each in db.first_orders.find({"_id": {"$in": others}})}
         token = draw_token(db)
         firsts = _firsts(db, names)
         candidates = {
@@ -71,25 +101,30 @@ def _find(db: Db, names: set[str], candidates: dict[str, str]) -> tuple[int, dic
             return token, firsts, entries
 
 
-def _save(db: Db, token: int, firsts: dict[str, Document], entries: dict[str, Document]) -> None:
-    """Save who is first. Of a customer without a counted order nothing is kept, as it may be somebody who was erased;
-    unless an order was entered since `entries` were read, which was before the orders were looked at."""
+def _save(db: Db, token: int, firsts: dict[str, Document], entries: dict[str, Document]) -> bool:
+    """Save who is first; returns whether all entries were there. Of a customer without a counted order nothing is kept,
+    as it may be somebody who was erased; unless an order was entered since `entries` were read, which was before the
+    orders were looked at."""
     older = {"token": {"$lt": token}}
     changes: list[UpdateOne | DeleteOne] = [
-        UpdateOne({"_id": name, **older}, {"$set": {**first, "token": token}}) for name, first in firsts.items()
+        UpdateOne({"_id": name, **older}, {"$set": {**_kept(first), "token": token}}) for name, first in firsts.items()
     ]
     changes += [
         DeleteOne({"_id": name, "token": token, "entered": entries[name].get("entered")})
         for name, first in firsts.items()
         if first["order"] is None and name in entries
     ]
-    db.first_orders.bulk_write(changes)
+    return db.first_orders.bulk_write(changes).matched_count == len(firsts)
 
 
-def _enter(name: str, order: str) -> UpdateOne:
-    new = {"order": None, "token": 0}
-    entered = {"$addToSet": {"orders": order}, "$inc": {"entered": 1}}
-    return UpdateOne({"_id": name}, {**entered, "$setOnInsert": new}, upsert=True)
+def _enter(db: Db, candidates: dict[str, str]) -> dict[str, Document]:
+    """Enter these orders of customers; returns the entries that are new."""
+    entering = []
+    for name, order in candidates.items():
+        entered = {"$addToSet": {"orders": order}, "$inc": {"entered": 1}}
+        entering.append(UpdateOne({"_id": name}, {**entered, "$setOnInsert": {"order": None, "token": 0}}, upsert=True))
+    new = write_newer(db.first_orders, entering)
+    return {name: {"_id": name, "orders": [candidates[name]], "entered": 1} for name in new}
 
 
 def _counts(order: Document) -> bool:
@@ -101,10 +136,14 @@ def _place(order: Document) -> tuple[datetime, bool, Any]:
     return order["created_at"], isinstance(order["order_id"], str), order["order_id"]
 
 
-def _firsts(db: Db, names: set[str]) -> dict[str, Document]:
-    """The first counted order of each `store:customer`, `order` None where there is none. It reads all orders of these
-    customers, whose first one is new or has changed."""
-    first: dict[str, Any] = {"created_at": "$created_at", "order_id": "$order_id", "order": "$_id"}
+def _kept(first: Document) -> Document:
+    return {name: value for name, value in first.items() if name != "changed_at"}
+
+
+def _firsts(db: Db, names: Set[str]) -> dict[str, Document]:
+    """The first counted order of each `store:customer`, `order` None where there is none, and when it changed last. It
+    reads all orders of these customers, whose first one is new or has changed."""
+    first = {**{name: f"${name}" for name in ("created_at", "order_id", "changed_at")}, "order": "$_id"}
     customers = sorted({name.partition(":")[2] for name in names})
     found = db.orders.aggregate(
         [

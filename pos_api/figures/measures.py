@@ -10,7 +10,7 @@ by the database, from rollups.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -19,7 +19,7 @@ from pos_api.common.money import decimal, decimal128
 from pos_api.common.quantity import Quantity, whole
 from pos_api.database.client import Document
 
-VERSION = 3
+VERSION = 4
 """Of what is summed up. Raise it with every change here that gives other rows for the same orders: a measure more, or
 another meaning of one. Stored rollups of an older version are then rebuilt in the background."""
 
@@ -34,7 +34,7 @@ NOTHING = Decimal("0.00")
 
 STATUS, METHOD, RATE, PRODUCT, STORE = "status", "payment_method", "tax_rate", "product", "store"
 NEW, RETURNING = "new_customers", "returning_customers"
-"""How many; until a day is whole, `RETURNING` has a row for each customer, who is counted once in it."""
+"""How many; who returned is counted once for each day, so buckets have the customers themselves instead."""
 HOUR = "hour"
 """Figures by hour of the store's clock: rows of the hour and the name of an amount (`HOUR_AMOUNTS`). The count of
 `net_revenue` is orders_count, that of `total_sales` is num_items_sold."""
@@ -164,8 +164,10 @@ class Rollup:
     num_items_sold: Quantity = 0
     amounts: list[Decimal] = field(default_factory=lambda: [NOTHING] * len(AMOUNTS))
     rows: dict[tuple[str, Any], list[Any]] = field(default_factory=dict)
+    customers: dict[str, str] = field(default_factory=dict)
+    """Who made each order, by its `_id`, so far as that is known."""
 
-    def add(self, order: Document, is_first: bool) -> None:
+    def add(self, order: Document) -> None:
         """Add one order; one that does not count is only among the statuses."""
         total, status = decimal(order.get("total")), order["status"]
         if order["counts_as_sale"] or order["stage"] != "completed":  # else it is paid, and counts, as another order
@@ -194,10 +196,8 @@ class Rollup:
         items = self._add_products(order, back)
         self.num_items_sold += items
         self._add_hour(order, items, dict(zip(AMOUNTS, amounts, strict=True)) | {"total_sales": total - back.amount})
-        if is_first:
-            self._add(NEW, "", 1, NOTHING)
-        elif customer := order.get("customer"):
-            self.rows[RETURNING, customer] = ["", 1, NOTHING]
+        if customer := order.get("customer"):
+            self.customers[order["_id"]] = customer
 
     def _add(self, of: str, key: Any, count: Quantity, amount: Decimal, title: str = "") -> None:
         row = self.rows.get((of, key))
@@ -248,13 +248,19 @@ class Rollup:
         sku, name = _short(line.get("product") or line.get("sku", "")), _short(line.get("name", ""))
         self._add(PRODUCT, (sku, "" if sku else name), quantity, total, name)
 
-    def stored(self) -> list[Document]:
-        """The rows as they are stored."""
+    def returning(self, firsts: Collection[str]) -> set[str]:
+        """The customers of other orders than these, which are each customer's first one."""
+        return {customer for order, customer in self.customers.items() if order not in firsts}
+
+    def stored(self, firsts: Collection[str]) -> list[Document]:
+        """The rows as they are stored, where these orders are the first ones of their customers."""
         counts = {"orders_count": self.orders_count, "num_items_sold": self.num_items_sold}
+        new = sum(order in firsts for order in self.customers)
         rows: dict[tuple[str, Any], list[Any]] = {
             **{(FIGURE, name): ["", count, NOTHING] for name, count in counts.items()},
             **{(FIGURE, name): ["", 0, amount] for name, amount in zip(AMOUNTS, self.amounts, strict=True)},
             **self.rows,
+            **({(NEW, ""): ["", new, NOTHING]} if new else {}),
         }
         return [
             {"of": of, "key": key, "title": title, "count": whole(count), "amount": decimal128(amount)}

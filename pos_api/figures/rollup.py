@@ -4,8 +4,8 @@ Rollups form a tree. A leaf is a bucket of some orders of a store, which an orde
 (`orders.buckets`); a day is the sum of what buckets hold of it, and longer spans (see `queries`) of their days. So one
 changed order costs the reading of its bucket, however busy the shop.
 
-* `rollup_buckets` (`_id` as stored on its orders): `rollups` by day and currency; `days`, every day it ever had orders
-  of; `stale`; `token`; `measures`, the version of the measures.
+* `rollup_buckets` (`_id` as stored on its orders): `rollups` by day and currency, with the customers who are
+  `returning`; `days`, every day it ever had orders of; `stale`; `token`; `measures`, the version of the measures.
 * `rollup_days` (`_id` `store:day`): the day's figures by currency, which is all that most looks read of it.
 * `rollup_spans` (`_id` `store:day`, and of longer spans): all rollups.
 
@@ -150,24 +150,26 @@ def _bucket_update(bucket: str, rollups: list[Document], token: int) -> UpdateOn
 
 def _rollups_of_buckets(db: Db, buckets: list[str]) -> dict[str, list[Document]]:
     """The rollups of each bucket by day and currency, from its orders."""
-    of_buckets = db.orders.find({"rollup_bucket": {"$in": buckets}}, {"rollup_bucket": 1})
-    bucket_of = {order["_id"]: order["rollup_bucket"] for order in of_buckets}
-    ids = list(bucket_of)
-    firsts = {first["order"] for first in db.first_orders.find({"orders": {"$in": ids}}, {"order": 1})}
     rollups: dict[str, dict[tuple[str, str], Rollup]] = {bucket: defaultdict(Rollup) for bucket in buckets}
-    counted = {"_id": {"$in": ids}, **IN_FIGURES}
-    for batch in db.orders.find_raw_batches(counted, OF_ORDER, batch_size=_ORDERS_AT_ONCE):
+    read = {**OF_ORDER, "rollup_bucket": 1}
+    counted = {"rollup_bucket": {"$in": buckets}, **IN_FIGURES}
+    for batch in db.orders.find_raw_batches(counted, read, hint=_BY_BUCKET, batch_size=_ORDERS_AT_ONCE):
         # one by one: with many in memory, Python's garbage collection would cost most
         for order in decode_iter(cast(bytes, batch)):
-            of_bucket = rollups[bucket_of[order["_id"]]]
-            of_bucket[order["day"], order.get("currency", "")].add(order, order["_id"] in firsts)
-    return {bucket: _stored(by_day) for bucket, by_day in rollups.items()}
+            rollups[order["rollup_bucket"]][order["day"], order.get("currency", "")].add(order)
+    bought = [order for by_day in rollups.values() for each in by_day.values() for order in each.customers]
+    firsts = {first["order"] for first in db.first_orders.find({"orders": {"$in": bought}}, {"order": 1})}
+    return {bucket: _stored(by_day, firsts) for bucket, by_day in rollups.items()}
 
 
-def _stored(by_day: dict[tuple[str, str], Rollup]) -> list[Document]:
-    rows = limit_rows([each.stored() for each in by_day.values()])
+_BY_BUCKET = "rollup_bucket_1__id_1"
+
+
+def _stored(by_day: dict[tuple[str, str], Rollup], firsts: set[str]) -> list[Document]:
+    rows = limit_rows([each.stored(firsts) for each in by_day.values()])
     return [
-        {"day": day, "currency": currency, "rows": each} for (day, currency), each in zip(by_day, rows, strict=True)
+        {"day": day, "currency": currency, "rows": limited, "returning": sorted(each.returning(firsts))}
+        for ((day, currency), each), limited in zip(by_day.items(), rows, strict=True)
     ]
 
 
@@ -176,10 +178,14 @@ def _sum_days(db: Db, store: str, days: list[str]) -> None:
     the rollups are of that token or a later one."""
     token = draw_token(db)
     by_day: dict[str, dict[str, list[Document]]] = {day: defaultdict(list) for day in days}
-    summed = total({"store": store, "days": {"$in": days}}, {"rollups.day": {"$in": days}})
-    for row in db.rollup_buckets.aggregate([*summed, _COUNT_RETURNING]):
+    of_days: Document = {"store": store, "days": {"$in": days}}
+    for row in db.rollup_buckets.aggregate(total(of_days, {"rollups.day": {"$in": days}})):
         key = row.pop("_id")
         by_day[key["day"]][key["currency"]].append({"of": key["of"], "key": key["key"], **row})
+    for (day, currency), customers in _returning(db, of_days).items():
+        if day in by_day and customers:
+            row = {"of": RETURNING, "key": "", "title": "", "count": len(customers), "amount": decimal128(NOTHING)}
+            by_day[day][currency].append(row)
     spans, figures = [], []
     for day, by_currency in by_day.items():
         older = {"_id": f"{store}:{day}", "token": {"$lt": token}}
@@ -194,19 +200,14 @@ def _sum_days(db: Db, store: str, days: list[str]) -> None:
     write_newer(db.rollup_days, figures)
 
 
-_IS_RETURNING = {"$eq": ["$_id.of", RETURNING]}
-_COUNT_RETURNING = {
-    "$group": {
-        "_id": {
-            **{name: f"$_id.{name}" for name in ("day", "currency", "of")},
-            "key": {"$cond": [_IS_RETURNING, "", "$_id.key"]},
-        },
-        "title": {"$max": "$title"},
-        "count": {"$sum": {"$cond": [_IS_RETURNING, 1, "$count"]}},
-        "amount": {"$sum": "$amount"},
-    }
-}
-"""A stage that makes one row of those who returned: they are counted once for each day."""
+def _returning(db: Db, of_days: Document) -> dict[tuple[str, str], set[str]]:
+    """The customers who returned, by day and currency, in the buckets that have these days."""
+    found: dict[tuple[str, str], set[str]] = defaultdict(set)
+    read = {"rollups.day": 1, "rollups.currency": 1, "rollups.returning": 1}
+    for bucket in db.rollup_buckets.find(of_days, read):
+        for each in bucket["rollups"]:
+            found[each["day"], each["currency"]].update(each.get("returning", ()))
+    return found
 
 
 def _without_figures(rows: list[Document]) -> list[Document]:

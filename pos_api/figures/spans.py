@@ -5,6 +5,7 @@ from __future__ import annotations
 from calendar import monthrange
 from collections import defaultdict
 from datetime import date
+from functools import cache, partial
 from typing import TypeAlias
 
 from pymongo import UpdateOne
@@ -27,20 +28,33 @@ _SPANS = (len("2026"), len("2026-11"), len("2026-11-2"), len("2026-11-22"))
 
 
 def parts_of(db: Db, days: list[Document], since: date, until: date) -> list[str]:
-    """The `_id`s in `rollup_spans` that make up these days: years and months that lie within these dates, else days."""
+    """The `_id`s in `rollup_spans` that make up these days: years, months and ten days that lie within these dates,
+    else days."""
     tokens = {day["_id"]: day["token"] for day in days}
+    is_whole = cache(partial(_is_whole, since=since, until=until))
     parts: dict[str, list[str]] = defaultdict(list)
     for day in tokens:
         store, _, name = day.rpartition(":")
-        whole_ones = (name[:length] for length in _SPANS[:2] if _is_whole(name[:length], since, until))
+        whole_ones = (name[:length] for length in _SPANS[:3] if is_whole(name[:length]))
         parts[f"{store}:{next(whole_ones, name)}"].append(day)
     _bring_up_to_date(db, parts, tokens)
     return list(parts)
 
 
+def sum_up_all(db: Db) -> None:
+    """Bring all spans up to date with the days, so that no look has to wait for that."""
+    days = list(db.rollup_days.find({}, {"token": 1}))
+    parts_of(db, days, date.min, date.max)
+
+
 def _is_whole(span: str, since: date, until: date) -> bool:
-    year, first, last = int(span[:4]), int(span[5:] or 1), int(span[5:] or 12)
-    return since <= date(year, first, 1) and date(year, last, monthrange(year, last)[1]) <= until
+    """Whether a year, a month or ten days of it lie within these dates."""
+    year, first, last = int(span[:4]), int(span[5:7] or 1), int(span[5:7] or 12)
+    start, end = date(year, first, 1), date(year, last, monthrange(year, last)[1])
+    if len(span) == _SPANS[2]:
+        tens = int(span[-1]) * 10
+        start, end = start.replace(day=max(tens, 1)), end.replace(day=min(tens + 9, end.day))
+    return since <= start and end <= until
 
 
 def _bring_up_to_date(db: Db, spans: dict[str, list[str]], tokens: dict[str, int]) -> None:

@@ -2,8 +2,8 @@
 (`comparison_threads`), payments looked up (`lookup_threads`), erasures of people carried out once more, days closed in
 the books, old data and the deliveries of deleted subscriptions deleted.
 
-Figures are exact whenever they are looked at; bringing them up to date meanwhile makes the next look short, also
-after an import.
+Figures and books are exact whenever they are looked at; bringing them up to date meanwhile makes the next look short,
+also during and after an import. One process does that while little has changed, several where that is not enough.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pos_api.common.time import now
 from pos_api.config import Config
 from pos_api.customers.erasures import Erasures
 from pos_api.database.client import Db, Document
-from pos_api.figures import rollup
+from pos_api.figures import background as figures
 from pos_api.logs import get_logger
 from pos_api.orders import upkeep as order_upkeep
 from pos_api.outbox import removal
@@ -82,13 +82,13 @@ class Schedule:
             lambda: publish_left(self._db),
             lambda: removal.delete_left(self._db, self._stopping.is_set),
             lambda: close_by_itself.close_due(self._db, self._stores, self._config, now()),
+            lambda: self._freshen_figures(every_job),
+            lambda: refresh_where_used(self._db, self._stores, bool(self._config.accounting_close_at)),
         ]
         if self._config.reconcile_every:
             jobs.append(self._comparing.start_due)
         if every_job:
             jobs += [
-                self._freshen_figures,
-                lambda: refresh_where_used(self._db, self._stores, bool(self._config.accounting_close_at)),
                 lambda: audit.delete_old(self._db, self._config.audit_days),
                 self._bring_orders_up_to_date,
                 lambda: retention.run(self._db, self._config),
@@ -113,6 +113,7 @@ class Schedule:
         sender = SENDERS.get(known.kind)
         return sender.kept_meta(meta, known.order_meta) if sender else meta
 
-    def _freshen_figures(self) -> None:
-        while rollup.refresh_unless_newer(self._db, seconds=_LOOK_EVERY) and not self._stopping.is_set():
-            continue
+    def _freshen_figures(self, whatever_changed: bool) -> None:
+        if whatever_changed or figures.is_due(self._db):
+            while figures.bring_up_to_date(self._db, _LOOK_EVERY) and not self._stopping.is_set():
+                continue

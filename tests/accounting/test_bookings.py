@@ -42,14 +42,14 @@ def figures_of(order: Order) -> dict[str, Decimal]:
     """What figures say of an order."""
     rollup = Rollup()
     if is_sale(order):
-        rollup.add(dict(order), is_first=False)
+        rollup.add(dict(order))
     return dict(zip(AMOUNTS, rollup.amounts, strict=True))
 
 
 def taxes_of(order: Order) -> dict[str, Decimal]:
     rollup = Rollup()
     if is_sale(order):
-        rollup.add(dict(order), is_first=False)
+        rollup.add(dict(order))
     found: dict[str, Decimal] = {}
     for (of, key), (_, _, amount) in rollup.rows.items():
         if of == RATE:

@@ -325,8 +325,8 @@ def process(topic: str, body: bytes) -> dict[str, str] | None:
         second = merge(first, snapshot, catalogue())
         merge(second, read_order({"id": 1, "status": "shipped"}), catalogue())
         sums = Rollup()
-        sums.add(cast("Document", second), is_first=False)
-        sums.stored()
+        sums.add(cast("Document", second))
+        sums.stored(())
         _order_problem(second, {})
     return None
 
