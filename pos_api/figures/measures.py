@@ -329,18 +329,19 @@ def _put_together(rows: list[Document], of: str, least: set[int]) -> list[Docume
 def total(documents: Document, rollups: Document) -> list[Document]:
     """Stages that add up the `rollups` of these documents, those of them that match: by day (where they have one),
     currency, and what they are of."""
-    row = {"of": "$rollups.rows.of", "key": "$rollups.rows.key"}
+    key = {**{name: f"${name}" for name in ("day", "currency")}, **{name: f"$row.{name}" for name in ("of", "key")}}
     return [
         {"$match": documents},
         {"$unwind": "$rollups"},
         {"$match": rollups},
-        {"$unwind": "$rollups.rows"},
+        {"$project": {"_id": 0, "day": "$rollups.day", "currency": "$rollups.currency", "row": "$rollups.rows"}},
+        {"$unwind": "$row"},
         {
             "$group": {
-                "_id": {"day": "$rollups.day", "currency": "$rollups.currency", **row},
-                "title": {"$max": "$rollups.rows.title"},
-                "count": {"$sum": "$rollups.rows.count"},
-                "amount": {"$sum": "$rollups.rows.amount"},
+                "_id": key,
+                "title": {"$max": "$row.title"},
+                "count": {"$sum": "$row.count"},
+                "amount": {"$sum": "$row.amount"},
             }
         },
     ]

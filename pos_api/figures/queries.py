@@ -7,8 +7,10 @@ figures of days and the rollups of months.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from operator import itemgetter
 
 from pos_api.common.quantity import whole
 from pos_api.common.time import now
@@ -60,10 +62,9 @@ def figures(
     today, half = now().date(), timedelta(days=MOST_DAYS // 2)
     earliest, latest = since or today - half, until or today + half
     wanted = _days_of(earliest, latest, store)
-    tokens = {"day": 1, "store": 1, "token": 1, "currencies.currency": 1}
-    days = list(db.rollup_days.find(wanted, tokens).sort([("day", 1), ("store", 1)]))
+    days = db.rollup_days.find(wanted, _OF_DAY).sort([("day", 1), ("store", 1)]).to_list()
     first, last = _range(since, until, [day["day"] for day in days if day["currencies"]])
-    by_currency = _by_currency(db, wanted, currency)
+    by_currency = _by_currency(days, currency)
     rows = rows_of(db, parts_of(db, days, earliest, latest), currency, products) if by_currency else {}
     calendar = _calendar(first, last)
     every_day = len(calendar) * len(by_currency) <= MOST_DAY_ROWS
@@ -80,7 +81,8 @@ def figures(
 def by_day(db: Db, since: date, until: date, store: str | None = None, currency: str | None = None) -> list[Document]:
     """The figures of these days alone, as `figures` has them in its `currencies`: their sums and `by_day`. They are
     those of the last look, so ask for `figures` first."""
-    found = _by_currency(db, _days_of(since, until, store), currency)
+    days = db.rollup_days.find(_days_of(since, until, store), _OF_DAY).sort("day", 1).to_list()
+    found = _by_currency(days, currency)
     return [
         {"currency": name, **_derived(_sums(days)), "by_day": _each_day(days, _calendar(since, until))}
         for name, days in sorted(found.items())
@@ -97,23 +99,18 @@ def _days_of(since: date, until: date, store: str | None) -> Document:
     return {"day": {"$gte": since.isoformat(), "$lte": until.isoformat()}, **of_store}
 
 
-def _by_currency(db: Db, days: Document, currency: str | None) -> dict[str, dict[str, Document]]:
-    """The figures of each of these days of all their stores together, by currency. The database adds up the stores, and
-    gives amounts as text: reading a Decimal128 takes many times as long, and two years have tens of thousands."""
-    of_currency: list[Document] = [] if currency is None else [{"$match": {"currencies.currency": currency}}]
-    counts = {name: {"$sum": f"$currencies.{name}"} for name in _SUMMED}
-    amounts = {name: {"$toString": f"${name}"} for name in AMOUNTS}
-    key = {"day": "$day", "currency": "$currencies.currency"}
-    stages: list[Document] = [
-        {"$unwind": "$currencies"},
-        *of_currency,
-        {"$group": {"_id": key, **counts}},
-        {"$set": amounts},
-    ]
+def _by_currency(days: Iterable[Document], currency: str | None) -> dict[str, dict[str, Document]]:
+    """The figures of each of these days of all their stores together, by currency."""
     found: dict[str, dict[str, Document]] = defaultdict(dict)
-    for row in db.rollup_days.aggregate([{"$match": days}, *stages]):
-        figures = {name: row[name] for name in _SUMMED} | {name: Decimal(row[name]) for name in AMOUNTS}
-        found[row["_id"]["currency"]][row["_id"]["day"]] = figures
+    for day in days:
+        for each in day["currencies"]:
+            if currency not in (None, name := each["currency"]):
+                continue
+            figures = {name: each[name] for name in _COUNTS} | {name: Decimal(each[name]) for name in AMOUNTS}
+            of_stores = found[name].get(day["day"])
+            if of_stores is not None:
+                figures = {name: of_stores[name] + value for name, value in figures.items()}
+            found[name][day["day"]] = figures
     return found
 
 
@@ -139,12 +136,14 @@ def _calendar(first: date, last: date) -> list[str]:
     return [(first + timedelta(days=n)).isoformat() for n in range((last - first).days + 1)]
 
 
-_SUMMED = ("orders_count", "num_items_sold", *AMOUNTS)
+_OF_DAY = {"day": 1, "token": 1, "currencies": 1}
+_COUNTS = ("orders_count", "num_items_sold")
+_SUMMED = (*_COUNTS, *AMOUNTS)
 _NO_ORDERS: Document = {"orders_count": 0, "num_items_sold": 0, **dict.fromkeys(AMOUNTS, NOTHING)}
 
 
 def _sums(days: dict[str, Document]) -> Document:
-    return {name: sum((day[name] for day in days.values()), _NO_ORDERS[name]) for name in _SUMMED}
+    return {name: sum(map(itemgetter(name), days.values()), _NO_ORDERS[name]) for name in _SUMMED}
 
 
 def _each_day(days: dict[str, Document], calendar: list[str]) -> list[Document]:
@@ -227,6 +226,8 @@ def _derived(sums: Document) -> Document:
 
 def _average(amount: Decimal, count: int) -> Decimal:
     """To the decimals the amount has, at least two."""
-    exponent = amount.as_tuple().exponent
-    unit = Decimal(1).scaleb(min(exponent if isinstance(exponent, int) else 0, -2))
+    unit = NOTHING
+    if not amount.same_quantum(unit):
+        exponent = amount.as_tuple().exponent
+        unit = Decimal(1).scaleb(min(exponent if isinstance(exponent, int) else 0, -2))
     return (amount / count if count else NOTHING).quantize(unit, ROUND_HALF_UP)

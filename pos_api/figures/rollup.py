@@ -34,7 +34,7 @@ from bson import Timestamp, decode_iter
 from pymongo import UpdateOne
 
 from pos_api.common.batches import in_batches
-from pos_api.common.money import decimal128
+from pos_api.common.money import decimal, decimal128
 from pos_api.common.quantity import whole
 from pos_api.database.client import Db, Document
 from pos_api.figures import first_orders, measures
@@ -215,14 +215,16 @@ def _without_figures(rows: list[Document]) -> list[Document]:
 
 
 def _figures_of_day(rows: list[Document]) -> Document:
-    """The figures among these rows. While measures are changing there may be none of a new one yet: 0 stands for it
-    until the day is summed up again, with the last of its buckets."""
+    """The figures among these rows; amounts as texts, which are read many times as fast as Decimal128. While measures
+    are changing there may be none of a new one yet: 0 stands for it until the day is summed up again, with the last of
+    its buckets."""
     figures = {row["key"]: row for row in rows if row["of"] == FIGURE}
     none = {"count": 0, "amount": decimal128(NOTHING)}
+    amounts = {name: f"{decimal(figures.get(name, none)['amount']):f}" for name in AMOUNTS}
     return {
         "orders_count": figures.get("orders_count", none)["count"],
         "num_items_sold": whole(figures.get("num_items_sold", none)["count"]),
-        **{name: figures.get(name, none)["amount"] for name in AMOUNTS},
+        **amounts,
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from calendar import monthrange
 from collections import defaultdict
 from datetime import date
-from functools import cache, partial
+from functools import cache
 from typing import TypeAlias
 
 from pymongo import UpdateOne
@@ -31,12 +31,16 @@ def parts_of(db: Db, days: list[Document], since: date, until: date) -> list[str
     """The `_id`s in `rollup_spans` that make up these days: years, months and ten days that lie within these dates,
     else days."""
     tokens = {day["_id"]: day["token"] for day in days}
-    is_whole = cache(partial(_is_whole, since=since, until=until))
+
+    @cache
+    def left_out(ten_days: str) -> int:
+        """How many letters at the end of a day's name are not in that of the longest span that it is in."""
+        whole_ones = (length for length in _SPANS[:-1] if _is_whole(ten_days[:length], since, until))
+        return _SPANS[-1] - next(whole_ones, _SPANS[-1])
+
     parts: dict[str, list[str]] = defaultdict(list)
     for day in tokens:
-        store, _, name = day.rpartition(":")
-        whole_ones = (name[:length] for length in _SPANS[:3] if is_whole(name[:length]))
-        parts[f"{store}:{next(whole_ones, name)}"].append(day)
+        parts[day[: len(day) - left_out(day[-_SPANS[-1] : -1])]].append(day)
     _bring_up_to_date(db, parts, tokens)
     return list(parts)
 
