@@ -38,7 +38,7 @@ _NOTED = {"_id": f"noted:{_VERSION}"}
 _WANTED = {"_id": "wanted"}
 """There while somebody waits for sources that are worked out in the background."""
 _MOST_IN_REQUEST = 1_000
-_MOST_COUNTED = 100_000
+_MOST_COUNTED = 20_000
 _EVERY = 15.0
 """Seconds between two times in the background, in however many processes."""
 _OF_CHANGE: dict[str, Document] = {

@@ -217,17 +217,16 @@ class Rollup:
                 self._add(HOUR, (hour, name), counts.get(name, 0), amounts[name])
 
     def _add_taxes(self, order: Document, back: _PaidBack) -> None:
-        left, lines = dict(back.by_rate), order.get("tax_lines", ())
-        rates = {_rate(tax) for tax in lines}
-        if len(rates) == 1:  # then it is of that rate, whether a refund says so or not
-            left = {rates.pop(): back.tax}
-        of_rates = sum((_tax(tax) for tax in lines), NOTHING) - sum(left.values(), NOTHING)
+        left = dict(back.by_rate)
+        lines = [(_rate(tax), _tax(tax), tax) for tax in order.get("tax_lines", ())]
+        if back is not _NONE and len({rate for rate, _, _ in lines}) == 1:
+            left = {lines[0][0]: back.tax}  # it is of that rate, whether a refund says so or not
+        of_rates = sum([amount for _, amount, _ in lines], NOTHING) - sum(left.values(), NOTHING)
         if of_no_rate := decimal(order.get("total_tax")) - back.tax - of_rates:
             self._add(RATE, (0, "", "0"), 0, of_no_rate)
-        for tax in lines:
-            rate = _rate(tax)
+        for rate, amount, tax in lines:
             key = (_short_rate(rate), _short(tax.get("label", "")), tax.get("rate_percent", "0"))
-            self._add(RATE, key, 0, _tax(tax) - left.pop(rate, NOTHING))
+            self._add(RATE, key, 0, amount - left.pop(rate, NOTHING))
         for rate, amount in left.items():
             self._add(RATE, (_short_rate(rate), "", "0"), 0, -amount)
 
