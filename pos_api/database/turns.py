@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from pymongo.collection import Collection
-from pymongo.errors import DuplicateKeyError
 
 from pos_api.database.client import Document
 
 
 def is_due(collection: Collection[Document], name: str, seconds: float) -> bool:
-    """Whether something was last begun more than so many seconds ago, by the database's clock; it is taken for begun
-    now. So of several processes that ask at once, one is told that it is due. `name` is the `_id` of the document that
-    keeps it in this collection."""
-    before = {"$subtract": ["$$NOW", int(seconds * 1000)]}
-    try:
-        found = collection.update_one(
-            {"_id": name, "$expr": {"$lte": ["$begun_at", before]}}, [{"$set": {"begun_at": "$$NOW"}}], upsert=True
-        )
-    except DuplicateKeyError:  # it is there, and was begun later than that
-        return False
-    return found.matched_count > 0 or found.upserted_id is not None
+    """Whether something was last begun so many seconds ago or more, by the database's clock; it counts as begun now. So
+    of several processes that ask at once it is due for one only. `name` is the `_id` of the document in this collection
+    that says when it was begun."""
+    earlier = {"$subtract": ["$$NOW", int(seconds * 1000)]}
+    begun = [{"$set": {"begun_at": "$$NOW"}}]
+    if collection.update_one({"_id": name, "$expr": {"$lte": ["$begun_at", earlier]}}, begun).matched_count:
+        return True
+    never_before = {"$set": {"begun_at": {"$ifNull": ["$begun_at", "$$NOW"]}}}
+    return collection.update_one({"_id": name}, [never_before], upsert=True).upserted_id is not None

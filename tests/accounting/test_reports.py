@@ -113,6 +113,22 @@ def test_until_all_is_worked_out_a_look_says_how_much_is_left(
     assert report["receipts"] == 7, "what is shown first is all of it"
 
 
+def test_what_has_changed_of_very_many_is_worked_out_in_the_background(
+    db: Db, stores: Stores, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refreshing, "_MOST_IN_REQUEST", 2)
+    for number in range(1, 4):
+        put(db, number)
+    refreshing.refresh_where_used(db, stores, closes_by_itself=False)
+    assert db.accounting_sources.count_documents({}) == 0, "nobody looks at the books"
+    with pytest.raises(Unavailable, match="up to 3 orders are left"):
+        z_reports(db, stores, store, DAY)
+    refreshing.refresh_where_used(db, stores, closes_by_itself=False)
+    monkeypatch.setattr(refreshing, "_MOST_IN_REQUEST", 3)  # as these orders are new, they are looked at again
+    assert z_reports(db, stores, store, DAY)[0]["receipts"] == 3
+    assert db.accounting_progress.find_one({"_id": "wanted"}) is None
+
+
 # --- the proof --------------------------------------------------------------------------------------------------
 
 

@@ -15,7 +15,7 @@ from bson import Decimal128, Timestamp
 from pos_api.config import Config
 from pos_api.database.client import Db
 from pos_api.errors import Unavailable
-from pos_api.figures import measures, rollup
+from pos_api.figures import background, measures, rollup
 from pos_api.figures import queries as figures
 from pos_api.figures.state import NewerMeasures
 from pos_api.orders import apply as orders
@@ -99,6 +99,24 @@ def test_what_is_of_older_measures_is_rebuilt_though_nobody_looks(db: Db, config
     assert db.rollup_buckets.count_documents({"stale": {"$exists": True}}) == 0
     assert db.rollup_buckets.count_documents({"measures": measures.VERSION}) == 3
     assert look(db) == before
+
+
+def test_many_changes_are_counted_though_nobody_looks_by_one_process(
+    db: Db, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(db, *NUMBERS)
+    monkeypatch.setattr(background, "MANY_CHANGES", 3)
+    monkeypatch.setattr(rollup, "_OVERLAP", timedelta(seconds=-5))  # else these orders are new, and looked at again
+    Schedule(db, config).run_round(every_job=False)
+    counted = {"currencies.orders_count": 1}
+    assert db.rollup_days.count_documents(counted) == 4
+    assert db.rollup_spans.count_documents({"_id": "default:2026"}) == 1, "months and years are summed up, too"
+    db.rollup_state.update_one({"_id": "noted"}, {"$set": {"until": Timestamp(1, 1)}})
+    assert not background.is_due(db), "it was just done"
+    monkeypatch.setattr(background, "_EVERY", 0)
+    assert background.is_due(db)
+    monkeypatch.setattr(background, "MANY_CHANGES", 5)
+    assert not background.is_due(db), "too few have changed"
 
 
 def test_a_service_of_older_measures_shows_and_writes_nothing(db: Db, monkeypatch: pytest.MonkeyPatch) -> None:
