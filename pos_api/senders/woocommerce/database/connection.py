@@ -26,7 +26,7 @@ _PAIR = f"CHAR_LENGTH(COALESCE(meta_key, '')), ':', CHAR_LENGTH(CONCAT({_BOTH}))
 ten."""
 _LENGTHS = 24
 """Characters that hold any two lengths."""
-_TOGETHER = "SET SESSION group_concat_max_len = 1073741824"
+_TOGETHER = "SET SESSION group_concat_max_len = 1048576"  # bytes; what has more is read row by row
 _TEXT_TIMES = {FIELD_TYPE.DATETIME: str, FIELD_TYPE.TIMESTAMP: str}
 _CONVERSIONS = {kind: convert for kind, convert in conversions.items() if kind not in _TEXT_TIMES}
 

@@ -27,8 +27,8 @@ class Options:
     deleted however many of them are gone from the shop at once. What changed within `grace` may still be on its way and
     is left for the next time.
 
-    With `just_read` all that was saved here since then was read from the shop since then: of that only the orders that
-    the shop does not list as they are here are compared whole.
+    With `just_read`, at the end of an import, what was saved here since then comes from the shop's present state: of
+    that only the orders that the shop does not list as they are here are compared whole.
 
     Without `every_product` the products of the orders are compared, and what the last report left open is looked at
     again or still open: a report is about all that is known.
