@@ -15,7 +15,7 @@ require_once __DIR__ . '/includes/autoload.php';
 
 ( static function (): void {
 	$clean = static function (): void {
-		foreach ( array( 'settings', 'api_key', 'live_since', 'home', 'backfill', 'schema', 'reconciled_to', 'loopback_broken_until', 'live_after', 'saved_at', 'reconcile_position', 'mailed', 'stock_contact' ) as $option ) {
+		foreach ( array( 'settings', 'api_key', 'live_since', 'home', 'backfill', 'schema', 'reconciled_to', 'loopback_broken_until', 'loopback_arrives', 'live_after', 'saved_at', 'reconcile_position', 'mailed', 'stock_contact' ) as $option ) {
 			delete_option( 'pos_sync_' . $option );
 		}
 		( new Table( Table::QUEUE ) )->query( 'DROP TABLE IF EXISTS {table}', array() );

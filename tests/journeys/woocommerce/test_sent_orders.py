@@ -77,12 +77,13 @@ CATALOGUE: dict[str, Any] = {
 
 class Proxy:
     """Stands between shop and POS, and fails on demand: `pass`, `500`, `422`, `hang`, `swallow` (the POS gets it, the
-    shop no answer), `refuse` (nobody listens) or `slow` (it takes two seconds)."""
+    shop no answer), `refuse` (nobody listens) or `slow` (it takes two seconds). Connections are kept, as by the POS."""
 
     def __init__(self, target: str) -> None:
         self.target = target
         self.mode = "pass"
         self.received = 0
+        self.connections = 0
         self.passed_on: list[bytes] = []
         self.open = 0
         self.most_open = 0
@@ -117,6 +118,13 @@ class Proxy:
         proxy = self
 
         class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def setup(self) -> None:
+                super().setup()
+                with proxy._counting:
+                    proxy.connections += 1
+
             def do_POST(self) -> None:
                 with proxy._counting:
                     proxy.received += 1
@@ -784,11 +792,12 @@ def test_what_a_process_read_earlier_is_not_sent_as_new(live: World) -> None:
     live.check()
 
 
-def test_an_import_in_one_process_is_sent_whole(live: World) -> None:
-    received = live.proxy.received
+def test_an_import_in_one_process_is_sent_whole_over_one_connection(live: World) -> None:
+    received, connections = live.proxy.received, live.proxy.connections
     live.orders += live.shop.act("import", product=live.shop.products["Salad"], count=25)["ids"]
     live.check()
     assert live.proxy.received == received + 25
+    assert live.proxy.connections == connections + 1
 
 
 def test_the_command_line_sends_and_shows_the_status(live: World) -> None:
@@ -1233,6 +1242,28 @@ def test_what_happens_on_the_command_line_is_at_the_pos_within_three_seconds(at_
         at_once.shop.act("status", id=order, to=status)
         wanted = {"_id": f"default:{order}", "status": status}
         _within(AT_ONCE, partial(at_once.database.orders.find_one, wanted))
+    at_once.check()
+
+
+def test_a_change_costs_one_statement_until_the_answer_has_gone_out(at_once: World) -> None:
+    order = at_once.order(("Oil", 1), ("Hoodie S", 1))
+    (statement,) = at_once.shop.act("statements_of_a_change", id=order, to="processing")
+    assert "pos_sync_queue" in statement
+    at_once.check()
+
+
+def test_requests_book_jobs_again_when_what_they_wake_does_not_arrive(at_once: World) -> None:
+    def arrives() -> bool:
+        names = ["pos_sync_loopback_arrives"]
+        return bool(int(at_once.shop.act("options_of", names=names)[names[0]]))
+
+    at_once.orders.append(Visitor(at_once).checkout(at_once.shop.products["Oil"]))
+    wait_until(arrives, 10)
+    at_once.shop.act("options", test_at_once=0)
+    at_once.order(("Oil", 1))
+    at_once.shop.act("let_pass", seconds=600)
+    at_once.shop.act("maintain")
+    assert not arrives()
     at_once.check()
 
 

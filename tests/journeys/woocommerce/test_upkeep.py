@@ -230,12 +230,13 @@ def test_stock_that_the_shop_did_not_take_is_mailed_once_and_fails_the_status(li
         live.shop.act("set_movements", movements=[])
 
 
-def test_movements_of_stock_are_deleted_400_days_after_they_were_done(live: World) -> None:
-    kept = [{"days": 399}, {"days": 401, "state": "changed", "done_at": 0}, {"days": 0}]
-    live.shop.act("set_movements", movements=[{"days": 401}, *kept])
+def test_movements_of_stock_are_deleted_400_days_after_they_were_done_or_30_after_they_only_came(live: World) -> None:
+    came = {"state": "received", "outcome": "", "done_at": 0}
+    kept = [{"days": 399}, {"days": 401, "state": "changed", "done_at": 0}, {"days": 0}, {**came, "days": 29}]
+    live.shop.act("set_movements", movements=[{"days": 401}, *kept, {**came, "days": 31}])
     live.shop.act("maintain")
     try:
-        assert live.shop.act("movements") == {"movements": ["m1", "m2", "m3"]}
+        assert live.shop.act("movements") == {"movements": ["m1", "m2", "m3", "m4"]}
     finally:
         live.shop.act("set_movements", movements=[])
 
@@ -248,7 +249,7 @@ def test_an_upgrade_keeps_every_row_and_moves_the_key(live: World) -> None:
     assert time.monotonic() - begun < 30
     after = live.shop.act("after_upgrade")
     assert after["totals"] == before
-    assert after["schema"] == "7"
+    assert after["schema"] == "8"
     assert {"stock_taken_at", "fingerprint", "refunds"} <= set(after["columns"])
     assert set(after["keys"]) == {"PRIMARY", "next_one", "claimed"}
     assert after["due"] == ["product", 1_000_015], "of two thirds that were sent, the first that waits"

@@ -130,6 +130,30 @@ function send_now( array $input ): array {
 }
 
 /**
+ * Changes the status of an order; returns the plugin's statements until the answer would have gone out.
+ */
+function statements_of_a_change( array $input ): array {
+	$statements = array();
+	add_filter(
+		'query',
+		static function ( string $sql ) use ( &$statements ): string {
+			if ( preg_match( '/pos.sync/', $sql ) ) {
+				$statements[] = $sql;
+			}
+			return $sql;
+		}
+	);
+	add_action(
+		'shutdown',
+		static function () use ( &$statements ): void {
+			echo wp_json_encode( $statements ), "\n";
+		},
+		PHP_INT_MAX - 2
+	);
+	return status( $input );
+}
+
+/**
  * Another process changes an order that this one has read already; then this one sends.
  */
 function send_with_stale_caches( array $input ): array {

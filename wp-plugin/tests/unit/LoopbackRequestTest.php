@@ -28,6 +28,24 @@ final class LoopbackRequestTest extends TestCase {
 	}
 
 	/**
+	 * What is known of them.
+	 */
+	public function test_arrives_is_what_was_seen_last(): void {
+		$GLOBALS['test_options'] = array();
+		$loopback                = new Loopback_Request();
+		$this->assertFalse( $loopback->arrives() );
+		Loopback_Request::note_arrival( true );
+		$this->assertTrue( $loopback->arrives() );
+		update_option( Loopback_Request::BROKEN_UNTIL, time() + 600 );
+		$this->assertFalse( $loopback->arrives() );
+		$this->assertFalse( $loopback->send() );
+		update_option( Loopback_Request::BROKEN_UNTIL, time() - 1 );
+		$this->assertTrue( $loopback->arrives() );
+		Loopback_Request::note_arrival( false );
+		$this->assertFalse( $loopback->arrives() );
+	}
+
+	/**
 	 * The request.
 	 */
 	public function test_writes_a_request_that_a_server_reads(): void {

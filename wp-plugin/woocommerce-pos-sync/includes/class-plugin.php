@@ -182,7 +182,7 @@ final class Plugin {
 			$changes,
 			$immediate, // After the changes, which are queued at the same moment.
 			new Maintenance( $this->settings, $this->schedule, $this->log, $this->backfill, $this->scheduler, $reconciler, $this->alerts, $this->stock ),
-			new Order_Hooks( $changes, $this->reader, $this->orders ),
+			new Order_Hooks( $changes, $this->reader, $this->orders, $this->shop ),
 			new Product_Hooks( $changes ),
 			new Rest_Controller( $this->settings, $this->client, $this->backfill, $this->log ),
 			new Stock_Routes( $this->settings, $this->site, $this->stock, $this->contact, $this->log ),

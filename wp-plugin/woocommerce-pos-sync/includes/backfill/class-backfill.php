@@ -18,8 +18,9 @@ final class Backfill implements Registers_Hooks {
 	public const GO_LIVE = 'go-live';
 	public const SINCE   = 'since';
 
-	private const OPTION = 'pos_sync_backfill';
-	private const BATCH  = 200;
+	public const OPTION = 'pos_sync_backfill';
+
+	private const BATCH = 200;
 
 	/**
 	 * Each batch looks back by so many, so that one deleted meanwhile does not hide another.

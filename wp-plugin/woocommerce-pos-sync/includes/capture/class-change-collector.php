@@ -13,7 +13,7 @@ use POS_Sync\Settings\Settings;
 
 /**
  * Collects the ids of what changes during a request and queues them once, at its very end. This is all that
- * a checkout pays for the plugin: one statement, and one more to wake the sender.
+ * a checkout pays for the plugin: one statement, and one more where another process has to be woken.
  */
 final class Change_Collector implements Registers_Hooks {
 
@@ -122,7 +122,7 @@ final class Change_Collector implements Registers_Hooks {
 			foreach ( $kept as $id => $last_state ) {
 				$this->queue->keep_last_state( $id, $last_state );
 			}
-			if ( ! $this->immediate_sender->can_send_in_this_process() ) { // Else it books a job itself, where it leaves something to do.
+			if ( ! $this->immediate_sender->will_take_over() ) {
 				$this->scheduler->run_soon( Scheduler::SEND );
 			}
 		} catch ( \Throwable $problem ) {

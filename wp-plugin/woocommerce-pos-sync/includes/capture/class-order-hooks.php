@@ -6,6 +6,7 @@ use POS_Sync\Extension\Developer_Hooks;
 use POS_Sync\Log\Delivery_Log;
 use POS_Sync\Payload\Envelope;
 use POS_Sync\Payload\Order_Payload;
+use POS_Sync\Payload\Shop_Query;
 use POS_Sync\Queue\Queue_Item;
 use POS_Sync\Queue\Queue_Reader;
 use POS_Sync\Registers_Hooks;
@@ -18,6 +19,7 @@ final class Order_Hooks implements Registers_Hooks {
 	private Change_Collector $changes;
 	private Queue_Reader $reader;
 	private Order_Payload $orders;
+	private Shop_Query $shop;
 
 	/**
 	 * Orders and refunds whose lines changed.
@@ -26,10 +28,18 @@ final class Order_Hooks implements Registers_Hooks {
 	 */
 	private array $with_lines = array();
 
-	public function __construct( Change_Collector $changes, Queue_Reader $reader, Order_Payload $orders ) {
+	/**
+	 * Order or refund of lines that are deleted, by line.
+	 *
+	 * @var array<int, int>
+	 */
+	private array $order_of_line = array();
+
+	public function __construct( Change_Collector $changes, Queue_Reader $reader, Order_Payload $orders, Shop_Query $shop ) {
 		$this->changes = $changes;
 		$this->reader  = $reader;
 		$this->orders  = $orders;
+		$this->shop    = $shop;
 	}
 
 	public function register(): void {
@@ -37,7 +47,7 @@ final class Order_Hooks implements Registers_Hooks {
 		add_action( 'woocommerce_update_order', array( $this, 'saved' ), 10, 2 );
 		add_action( 'woocommerce_update_order_refund', array( $this, 'saved' ), 10, 2 );
 		add_action( 'woocommerce_order_status_cancelled', array( $this, 'cancelled' ), 10, 2 );
-		add_action( 'woocommerce_order_status_refunded', array( $this, 'refunded' ) );
+		add_action( 'woocommerce_order_status_refunded', array( $this, 'refunded' ), 10, 2 );
 
 		// These save lines of an order, not the order itself.
 		add_action( 'woocommerce_reduce_order_stock', array( $this, 'changed' ) );
@@ -107,11 +117,15 @@ final class Order_Hooks implements Registers_Hooks {
 	/**
 	 * Something about an order changed.
 	 *
-	 * @param mixed  $order Order, refund or id.
+	 * @param mixed  $order Order, refund or id. One that is known to have changed is not read again.
 	 * @param string $topic What happened.
 	 */
 	public function changed( $order, string $topic = 'updated' ): void {
 		if ( is_numeric( $order ) ) {
+			if ( $this->changes->has( Queue_Item::ORDER, (int) $order ) ) {
+				$this->changes->add( Queue_Item::ORDER, (int) $order, $topic );
+				return;
+			}
 			$order = wc_get_order( (int) $order );
 		}
 		if ( $order instanceof \WC_Order_Refund ) {
@@ -143,12 +157,23 @@ final class Order_Hooks implements Registers_Hooks {
 	 *
 	 * @param int|string $line_id  Its id.
 	 * @param mixed      $line     The line.
-	 * @param int|string $order_id Its order or refund; looked up where it is not given.
+	 * @param int|string $order_id Its order or refund; looked up where neither this nor the line says it. A line that is in no order yet, such
+	 *                             as a tax in a checkout, is saved again when it is.
 	 */
 	public function line_changed( $line_id, $line = null, $order_id = 0 ): void {
-		$order_id = $order_id ? $order_id : wc_get_order_id_by_order_item_id( (int) $line_id );
+		$order_id = $order_id || $line instanceof \WC_Order_Item ? (int) $order_id : $this->order_of_line( (int) $line_id );
 
-		$this->with_lines[ (int) $order_id ] = true;
+		$this->with_lines[ $order_id ] = true;
+	}
+
+	/**
+	 * The order or refund that has a line. It is looked up once for all of its lines: whoever removes one often removes more.
+	 */
+	private function order_of_line( int $line_id ): int {
+		if ( ! isset( $this->order_of_line[ $line_id ] ) ) {
+			$this->order_of_line += $this->shop->orders_by_line( $line_id );
+		}
+		return $this->order_of_line[ $line_id ] ?? 0;
 	}
 
 	/**
@@ -176,10 +201,11 @@ final class Order_Hooks implements Registers_Hooks {
 	/**
 	 * An order was refunded, in part or whole.
 	 *
-	 * @param int|string $id Id of the order.
+	 * @param int|string $id    Id of the order.
+	 * @param mixed      $order The order; WooCommerce gives the refund's id where it was refunded in part.
 	 */
-	public function refunded( $id ): void {
-		$this->changed( (int) $id, 'refunded' );
+	public function refunded( $id, $order = null ): void {
+		$this->changed( $order instanceof \WC_Order ? $order : (int) $id, 'refunded' );
 	}
 
 	/**

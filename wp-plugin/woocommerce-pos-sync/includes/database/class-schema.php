@@ -6,13 +6,14 @@ use POS_Sync\Registers_Hooks;
 use POS_Sync\Sending\Loopback_Request;
 use POS_Sync\Settings\Api_Key_Storage;
 use POS_Sync\Settings\Settings;
+use POS_Sync\Settings\Site_Identity;
 
 /**
  * Creates tables and options where they are missing or old. It needs no activation, so a copied folder works.
  */
 final class Schema implements Registers_Hooks {
 
-	private const VERSION = '7';
+	private const VERSION = '8';
 	private const OPTION  = 'pos_sync_schema';
 
 	private Api_Key_Storage $keys;
@@ -45,8 +46,10 @@ final class Schema implements Registers_Hooks {
 		dbDelta( $this->log_table() );
 		dbDelta( $this->stock_table() );
 		add_option( Loopback_Request::BROKEN_UNTIL, 0 );
+		add_option( Loopback_Request::ARRIVES, 0 );
 		add_option( Settings::SAVED_AT, 0 );
 		add_option( Settings::OPTION, array() ); // There from the start: saving is then always an update.
+		wp_set_option_autoload( Site_Identity::OPTION, true ); // Earlier versions did not have it loaded with every page.
 		$this->keys->move_stored_key();
 		update_option( self::OPTION, self::VERSION );
 	}

@@ -8,6 +8,7 @@ use POS_Sync\Health\Email_Alerts;
 use POS_Sync\Log\Delivery_Log;
 use POS_Sync\Queue\Queue_Schedule;
 use POS_Sync\Registers_Hooks;
+use POS_Sync\Sending\Loopback_Request;
 use POS_Sync\Settings\Settings;
 use POS_Sync\Stock\Stock_Log;
 
@@ -17,6 +18,11 @@ use POS_Sync\Stock\Stock_Log;
 final class Maintenance implements Registers_Hooks {
 
 	private const EVERY = 600;
+
+	/**
+	 * What a process was woken for is sent before so many seconds have passed.
+	 */
+	private const PATIENCE = 120;
 
 	private Settings $settings;
 	private Queue_Schedule $schedule;
@@ -61,6 +67,10 @@ final class Maintenance implements Registers_Hooks {
 		$this->stock->prune();
 		if ( ! $this->settings->is_ready() ) {
 			return;
+		}
+		$overdue = $this->schedule->overdue_since();
+		if ( null !== $overdue && $overdue < time() - self::PATIENCE ) {
+			Loopback_Request::note_arrival( false ); // Requests book jobs again, until one arrives.
 		}
 		try {
 			$this->reconciler->run( ! $this->backfill->is_running() );

@@ -18,6 +18,23 @@ final class Shop_Query {
 	}
 
 	/**
+	 * The order or refund that has a line, for each of its lines; none where there is no such line.
+	 *
+	 * @return array<int, int> Id of the order or refund, by id of the line.
+	 */
+	public function orders_by_line( int $line_id ): array {
+		$rows   = ( new Table( 'woocommerce_order_items' ) )->rows(
+			'SELECT other.order_item_id AS line, other.order_id AS owner FROM {table} AS one INNER JOIN {table} AS other ON other.order_id = one.order_id WHERE one.order_item_id = %d AND one.order_id > 0',
+			array( $line_id )
+		);
+		$orders = array();
+		foreach ( $rows as $row ) {
+			$orders[ (int) $row['line'] ] = (int) $row['owner'];
+		}
+		return $orders;
+	}
+
+	/**
 	 * Ids of products and variations, whatever their status, in the order of ids.
 	 *
 	 * @param int $after Only ids above this one.

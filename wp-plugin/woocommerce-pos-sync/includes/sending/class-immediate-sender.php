@@ -94,27 +94,29 @@ final class Immediate_Sender implements Registers_Hooks {
 	}
 
 	/**
+	 * Whether a process will send what this request queues, or book a job for it, so that this request need not: this one, when
+	 * nobody waits for it, or one that it wakes.
+	 */
+	public function will_take_over(): bool {
+		return Developer_Hooks::send_at_once() && ( $this->can_send_in_this_process() || $this->loopback->arrives() );
+	}
+
+	/**
 	 * Sends what this request queued. Whatever goes wrong here stays here: it is in the queue.
 	 */
 	public function send_after_response(): void {
 		$queued       = $this->queued;
 		$this->queued = array();
-		if ( ( ! $queued && ! $this->scheduler->was_requested( Scheduler::SEND ) ) || ! Developer_Hooks::send_at_once() || ! $this->sender->may_send() ) {
+		if ( ( ! $queued && ! $this->scheduler->was_requested( Scheduler::SEND ) ) || ! Developer_Hooks::send_at_once() || ! $this->sender->is_switched_on() ) {
 			return;
 		}
 		try {
-			if ( ! $this->can_send_in_this_process() ) {
-				if ( ! $this->should_leave_to_job() ) {
-					$this->loopback->send();
-				}
-				return;
+			if ( $this->can_send_in_this_process() ) {
+				$this->finish_response( self::SECONDS );
+				$this->send( $queued, self::SECONDS );
+			} else {
+				$this->wake_other_process();
 			}
-			$this->finish_response( self::SECONDS );
-			if ( $this->should_leave_to_job() ) {
-				$this->scheduler->run_soon( Scheduler::SEND );
-				return;
-			}
-			$this->send( $queued, self::SECONDS );
 		} catch ( \Throwable $problem ) {
 			wc_get_logger()->error( 'Could not send at once: ' . $problem->getMessage(), array( 'source' => Delivery_Log::SOURCE ) );
 		}
@@ -125,8 +127,18 @@ final class Immediate_Sender implements Registers_Hooks {
 	 */
 	public function handle_loopback(): void {
 		$this->finish_response( self::SECONDS_ALONE );
-		if ( Developer_Hooks::send_at_once() && ! $this->should_leave_to_job() ) {
+		if ( Developer_Hooks::send_at_once() ) {
 			$this->send( array(), self::SECONDS_ALONE );
+		}
+	}
+
+	/**
+	 * Has another process send. Where enough are at it, they take over what this request queued; each books a job, as it ends, for what it leaves.
+	 */
+	private function wake_other_process(): void {
+		if ( ! $this->is_busy() && ! $this->loopback->send() ) {
+			Loopback_Request::note_arrival( false );
+			$this->scheduler->run_soon( Scheduler::SEND );
 		}
 	}
 
@@ -137,6 +149,10 @@ final class Immediate_Sender implements Registers_Hooks {
 	 * @param int                            $seconds How long.
 	 */
 	private function send( array $queued, int $seconds ): void {
+		if ( $this->sender->may_send() && ( $this->is_pos_away() || $this->is_busy() ) ) {
+			$this->scheduler->run_soon( Scheduler::SEND );
+			return;
+		}
 		if ( $this->runner->run_at_once( $queued, $seconds ) ) {
 			$this->loopback->send();
 		}
@@ -144,15 +160,21 @@ final class Immediate_Sender implements Registers_Hooks {
 	}
 
 	/**
-	 * Whether it is better left to the queue: the POS was found away a moment ago, or enough processes are sending. What
-	 * was found before the settings were saved does not count: key or address may have been corrected.
+	 * Whether the POS was found away a moment ago. What was found before the settings were saved does not count: key or address may have been corrected.
 	 */
-	private function should_leave_to_job(): bool {
+	private function is_pos_away(): bool {
 		$last  = $this->log->last_attempt();
 		$saved = get_option( Settings::SAVED_AT, 0 );
 		$since = max( time() - self::PAUSE, is_numeric( $saved ) ? (int) $saved : 0 );
 		$away  = $last && Pos_Response::RETRY === $last['result'] && Pos_Response::UNREADABLE !== $last['outcome'] && Pos_Response::is_outage_status( (int) $last['status'] );
-		return ( $away && (int) $last['sent_at'] > $since ) || $this->claims->count_claimed( time() ) >= self::AT_A_TIME;
+		return $away && (int) $last['sent_at'] > $since;
+	}
+
+	/**
+	 * Whether enough processes are sending.
+	 */
+	private function is_busy(): bool {
+		return $this->claims->count_claimed( time() ) >= self::AT_A_TIME;
 	}
 
 	/**

@@ -29,6 +29,11 @@ final class Loopback_Request {
 	public const BROKEN_UNTIL = 'pos_sync_loopback_broken_until';
 
 	/**
+	 * The option that says whether such requests are known to arrive: 1 since one did, 0 where they may not. There from the start, as the other one.
+	 */
+	public const ARRIVES = 'pos_sync_loopback_arrives';
+
+	/**
 	 * What to do when such a request comes in.
 	 *
 	 * @phpstan-param callable(): void $action
@@ -46,6 +51,7 @@ final class Loopback_Request {
 					status_header( 403 );
 					exit;
 				}
+				self::note_arrival( true );
 				$action();
 				exit;
 			}
@@ -55,17 +61,35 @@ final class Loopback_Request {
 	/**
 	 * Sends the request, and does not wait for its answer. Where the site can't reach itself, or takes long for it, this is
 	 * remembered for ten minutes, so that checkouts do not pay for it again and again.
+	 *
+	 * @return bool Whether it went out.
 	 */
-	public function send(): void {
-		$broken_until = get_option( self::BROKEN_UNTIL, 0 );
-		if ( is_numeric( $broken_until ) && (int) $broken_until > time() ) {
-			return;
+	public function send(): bool {
+		if ( self::number( self::BROKEN_UNTIL ) > time() ) {
+			return false;
 		}
 		$url     = add_query_arg( 'wc-api', self::NAME, home_url( '/' ) );
 		$started = microtime( true );
 		$sent    = $this->post( $url );
 		if ( ! $sent || microtime( true ) - $started > self::CONNECT ) {
 			update_option( self::BROKEN_UNTIL, time() + 10 * MINUTE_IN_SECONDS );
+		}
+		return $sent;
+	}
+
+	/**
+	 * Whether such requests arrive, as far as is known: one did, and none failed since. A firewall may swallow them without a word.
+	 */
+	public function arrives(): bool {
+		return 1 === self::number( self::ARRIVES ) && self::number( self::BROKEN_UNTIL ) <= time();
+	}
+
+	/**
+	 * Notes whether such requests arrive.
+	 */
+	public static function note_arrival( bool $arrives ): void {
+		if ( ( 1 === self::number( self::ARRIVES ) ) !== $arrives ) {
+			update_option( self::ARRIVES, $arrives ? 1 : 0 );
 		}
 	}
 
@@ -144,6 +168,14 @@ final class Loopback_Request {
 		fclose( $socket );
 		// phpcs:enable
 		return strlen( $bytes ) === $written;
+	}
+
+	/**
+	 * An option that is a number.
+	 */
+	private static function number( string $option ): int {
+		$value = get_option( $option, 0 );
+		return is_numeric( $value ) ? (int) $value : 0;
 	}
 
 	/**

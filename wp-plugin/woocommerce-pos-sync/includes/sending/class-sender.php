@@ -2,6 +2,7 @@
 
 namespace POS_Sync\Sending;
 
+use POS_Sync\Backfill\Backfill;
 use POS_Sync\Extension\Developer_Hooks;
 use POS_Sync\Log\Delivery_Log;
 use POS_Sync\Payload\Envelope;
@@ -11,6 +12,7 @@ use POS_Sync\Queue\Queue;
 use POS_Sync\Queue\Queue_Claims;
 use POS_Sync\Queue\Queue_Item;
 use POS_Sync\Queue\Queue_Reader;
+use POS_Sync\Settings\Api_Key_Storage;
 use POS_Sync\Settings\Settings;
 use POS_Sync\Settings\Site_Identity;
 
@@ -18,6 +20,11 @@ use POS_Sync\Settings\Site_Identity;
  * Sends one order, product or erasure, and records what came of it.
  */
 final class Sender {
+
+	/**
+	 * The options that are read for each delivery and are not loaded with every page.
+	 */
+	private const OPTIONS = array( Api_Key_Storage::OPTION, Settings::LIVE_AFTER, Backfill::OPTION );
 
 	private Settings $settings;
 	private Site_Identity $site;
@@ -50,7 +57,14 @@ final class Sender {
 	 * Whether anything may be sent from here at all.
 	 */
 	public function may_send(): bool {
-		return $this->settings->is_ready() && ! $this->site->is_copy();
+		return $this->is_switched_on() && $this->settings->is_ready();
+	}
+
+	/**
+	 * Whether sending is switched on at this site. Costs no query; what else sending needs is looked at where nobody waits for it.
+	 */
+	public function is_switched_on(): bool {
+		return $this->settings->is_enabled() && ! $this->site->is_copy();
 	}
 
 	/**
@@ -70,6 +84,7 @@ final class Sender {
 		}
 		// What this process read earlier may have changed since: without this an old state could go out under the new sequence.
 		wp_cache_flush_runtime();
+		wp_prime_option_caches( self::OPTIONS );
 
 		try {
 			$envelope = $this->envelopes->build( $item );

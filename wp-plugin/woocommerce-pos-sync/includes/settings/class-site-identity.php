@@ -7,7 +7,10 @@ namespace POS_Sync\Settings;
  */
 final class Site_Identity {
 
-	private const OPTION = 'pos_sync_home';
+	/**
+	 * The option with that address, backwards. It is loaded with every page, so that reading it costs no query.
+	 */
+	public const OPTION = 'pos_sync_home';
 
 	/**
 	 * The shop's address. The stored one, not home_url(): language plugins change that per request.
@@ -22,7 +25,7 @@ final class Site_Identity {
 	 */
 	public function confirm(): void {
 		// Written backwards, because copying a site replaces its address everywhere in the database.
-		update_option( self::OPTION, strrev( $this->url() ), false );
+		update_option( self::OPTION, strrev( $this->url() ), true );
 	}
 
 	/**

@@ -25,6 +25,11 @@ final class Stock_Log {
 	 */
 	public const DAYS = 400;
 
+	/**
+	 * For so many days one is kept that was received and neither changed the stock nor was decided otherwise.
+	 */
+	private const DAYS_RECEIVED = 30;
+
 	private Table $table;
 
 	public function __construct() {
@@ -108,9 +113,11 @@ final class Stock_Log {
 	}
 
 	/**
-	 * Removes some of the movements that were done more than 400 days ago, a small batch each time: the POS does not send them again.
+	 * Removes some of the movements that were done more than 400 days ago, a small batch each time: the POS does not send them again. Those
+	 * that came and never changed the stock go after 30 days: the POS stopped sending them; one that it does send is received anew.
 	 */
 	public function prune(): void {
 		$this->table->query( 'DELETE FROM {table} WHERE state = %s AND done_at < %d LIMIT 1000', array( self::DONE, time() - self::DAYS * DAY_IN_SECONDS ) );
+		$this->table->query( 'DELETE FROM {table} WHERE state = %s AND received_at < %d LIMIT 1000', array( self::RECEIVED, time() - self::DAYS_RECEIVED * DAY_IN_SECONDS ) );
 	}
 }
