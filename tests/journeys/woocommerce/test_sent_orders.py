@@ -1280,7 +1280,9 @@ def test_an_order_never_overtakes_the_product_it_names(at_once: World) -> None:
 
 def test_a_pos_that_hangs_or_is_away_delays_no_checkout_and_keeps_one_process_busy(at_once: World) -> None:
     visitor = Visitor(at_once)
-    at_once.orders.append(visitor.checkout(at_once.shop.products["Oil"]))
+    first = visitor.checkout(at_once.shop.products["Oil"])
+    at_once.orders.append(first)
+    wait_until(lambda: at_once.database.orders.find_one({"_id": f"default:{first}"}), 30)  # None is on its way.
     for trouble in ("hang", "refuse"):
         at_once.proxy.set(trouble)
         at_once.shop.act("age_log")  # The last trouble is long ago.
