@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 from functools import partial
 from typing import Any
 
@@ -45,7 +44,6 @@ def start(app: Flask, config: Config, database: db.Db | None = None) -> None:
     logs.configure(config)
     metrics.prepare()
     services = Services.start(config, database if database is not None else db.connect(config, COLLECTIONS))
-    atexit.register(services.close)
     app.extensions["pos"] = services
     use_cookies(app, config.jwt_secret)
     answer: Any = partial(Flask.wsgi_app, app)

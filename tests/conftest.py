@@ -5,6 +5,7 @@ TEST_MONGODB_URI names a server to use instead; TEST_MONGODB=standalone starts o
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import socket
@@ -65,6 +66,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Start the run's mongod, in the process that the test workers come from; they inherit its address."""
     _refuse_network()
+    gc.set_threshold(20_000, 20, 20)  # collecting garbage as often as by default is a tenth of a run's time
     is_worker = hasattr(config, "workerinput")
     without_database = config.option.collectonly or config.option.markexpr == "quick"
     if not (is_worker or "TEST_MONGODB_URI" in os.environ or without_database):

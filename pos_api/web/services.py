@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from dataclasses import dataclass
 from typing import cast
 
@@ -33,7 +34,7 @@ class Services:
 
     @classmethod
     def start(cls, config: Config, db: Db) -> Services:
-        """Wire them up and start their threads."""
+        """Wire them up and start their threads, which end with the process at the latest."""
         note_settings_key(db, config)
         stores = Stores(db, config)
         worker = Worker(db, stores, queued=config.webhook_processing == "queued")
@@ -41,10 +42,13 @@ class Services:
         schedule = Schedule(db, config)
         schedule.start()
         tokens, limits = Tokens(db, config.jwt_secret), AttemptLimits(config.web_processes, config.web_threads)
-        return cls(config, db, stores, worker, tokens, limits, FailedAttempts(), schedule)
+        services = cls(config, db, stores, worker, tokens, limits, FailedAttempts(), schedule)
+        atexit.register(services.close)
+        return services
 
     def close(self) -> None:
         """Stop the threads; what waits is in the inbox."""
+        atexit.unregister(self.close)
         self.schedule.stop()
         self.worker.stop()
 
