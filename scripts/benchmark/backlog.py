@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 from pos_api.collections import COLLECTIONS
@@ -44,13 +45,13 @@ def _catch_up(uri: str, orders: int) -> tuple[float, float]:
         return rate, 1e6 * (processor_seconds(family(pid)) - used) / before
 
 
-def fill_inbox(uri: str, orders: int) -> Db:
-    """An inbox in which so many orders wait."""
+def fill_inbox(uri: str, orders: int, body_of: Callable[[int], bytes] = order_body) -> Db:
+    """An inbox in which so many orders wait; `body_of` makes each of its number."""
     db = database.connect(replace(CONFIG, mongodb_uri=uri), COLLECTIONS)
     make_products(db)
     store = Stores(db, CONFIG).get("default")
     for start in range(0, orders, 1000):
-        bodies = [order_body(number + 1) for number in range(start, min(start + 1000, orders))]
+        bodies = [body_of(number + 1) for number in range(start, min(start + 1000, orders))]
         works = [read_delivery(SENDERS["woocommerce"], store, {}, body, now()) for body in bodies]
         storing.store(db, [work.entry for work in works], None)
     return db

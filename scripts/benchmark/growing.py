@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from pos_api.inbox import storing
 from scripts.benchmark.backlog import fill_inbox
-from scripts.benchmark.load import Load, missing
+from scripts.benchmark.load import Load, missing, spread_order
 from scripts.benchmark.processes import limited, processor_seconds, roles
 from scripts.benchmark.report import Cell, Column, Head, Report
 from scripts.benchmark.servers import Mongod, mongod, service, until, worker
@@ -110,7 +110,7 @@ def _hosts(uri: str, processes: int, processing: str) -> Iterator[tuple[list[str
 def _workers(args: argparse.Namespace, server: Mongod, count: int) -> _Run:
     """A full inbox, and so many workers for a while."""
     uri = server.database("bench")
-    db = fill_inbox(uri, args.backlog)
+    db = fill_inbox(uri, args.backlog, spread_order)
     with db.client, ExitStack() as stack:
         processes = [stack.enter_context(worker(uri)) for _ in range(count)]
         until(lambda: storing.waiting(db) < args.backlog)

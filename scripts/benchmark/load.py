@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.benchmark.servers import BENCH, KEY
+from scripts.benchmark.servers import BENCH, KEY, PRODUCTS
 from tests.service import environment
 
 CONNECTIONS = (1, 8, 32)
@@ -56,12 +56,12 @@ class Load:
             return list(pool.map(lambda url: self.run(url, connections, seconds), urls))
 
 
-def order_body(order_id: int, status: str = "pending") -> bytes:
-    """An envelope of three lines, as the load's."""
+def order_body(order_id: int, status: str = "pending", products: Sequence[int] = (1, 2, 3)) -> bytes:
+    """An envelope of as many lines as products, as the load's."""
     lines = ",".join(
-        f'{{"id":{order_id}{n},"name":"Line {n}","product_id":{100 + n},"quantity":{n},"sku":"SKU-{n:04d}",'
+        f'{{"id":{order_id}{n},"name":"Line {n}","product_id":{100 + product},"quantity":{n},"sku":"SKU-{product:04d}",'
         f'"total":"10.00","total_tax":"2.50","subtotal":"10.00","subtotal_tax":"2.50","price":10}}'
-        for n in (1, 2, 3)
+        for n, product in enumerate(products, 1)
     )
     moment = "2026-01-01T00:00:00" if status == "pending" else "2026-01-01T00:00:01"
     return (
@@ -70,3 +70,9 @@ def order_body(order_id: int, status: str = "pending") -> bytes:
         f'"date_created_gmt":"2026-01-01T00:00:00","date_modified_gmt":"{moment}",'
         f'"billing":{{"first_name":"A","last_name":"B","email":"buyer{order_id}@example.com"}},"line_items":[{lines}]}}}}'
     ).encode()
+
+
+def spread_order(order_id: int) -> bytes:
+    """An order whose products are others than those of the orders before it, as the load's: so orders that are applied
+    at a time seldom have one in common."""
+    return order_body(order_id, products=[(order_id * 7 + line * 17) % PRODUCTS + 1 for line in range(3)])
