@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -18,6 +19,14 @@ from pos_api.web.dashboard.register import register_dashboard
 from pos_api.web.services import Services
 
 
+class _Service(Flask):
+    """Flask, which need not look at each call whether a view is asynchronous: none is."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """The function as it is."""
+        return func
+
+
 def create_app(config: Config, database: db.Db | None = None) -> Flask:
     """The service as a WSGI application, its worker thread running.
 
@@ -31,7 +40,7 @@ def create_app(config: Config, database: db.Db | None = None) -> Flask:
 
 def application() -> Flask:
     """All routes of the service; `start` lets them answer."""
-    app = Flask("pos_api.web")
+    app = _Service("pos_api.web")
     register(app, __version__)
     register_dashboard(app)
     check_access(app)

@@ -1,6 +1,6 @@
 """One line per thing that happened, as text or JSON on stdout; never a secret, never personal data.
 
-What is bound with `structlog.contextvars` (the request id) is on every line.
+Between `begin_request` and the next one, each line of a thread has the id of its request.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 import logging
 import re
 from collections.abc import Mapping, MutableMapping
+from contextvars import ContextVar
 from typing import Any
 
 import structlog
@@ -27,6 +28,8 @@ _NEVER = frozenset(
 )
 _E_MAIL = re.compile(r"[\w.!#$%&'*+=?^`{|}~-]{1,64}@[\w-]+(\.[\w-]+)+")
 
+_json = json.JSONEncoder(ensure_ascii=False, default=str)
+_request_id: ContextVar[str] = ContextVar("request_id", default="")
 _Event = MutableMapping[str, Any]
 _handler: logging.StreamHandler[io.TextIOWrapper] | None = None
 
@@ -37,11 +40,16 @@ def get_logger(name: str) -> FilteringBoundLogger:
     return logger
 
 
+def begin_request(request_id: str) -> None:
+    """What this thread logs from now on belongs to this request; with "" to none."""
+    _request_id.set(request_id)
+
+
 def configure(config: Config) -> None:
     """Set up the process's logging, other libraries' included: LOG_LEVEL and LOG_FORMAT of `config`."""
     render: Processor = _as_json if config.log_format == "json" else _as_text
     before: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
+        _add_request_id,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
@@ -57,10 +65,17 @@ def configure(config: Config) -> None:
     _take_over_standard_logging(level, before, render)
 
 
+def _add_request_id(_logger: WrappedLogger, _method: str, event: _Event) -> _Event:
+    if request_id := _request_id.get():
+        event["request_id"] = request_id
+    return event
+
+
 def drop_secrets(_logger: WrappedLogger, _method: str, event: _Event) -> _Event:
     """The last defence: what a key, a signature or a person is known by does not get into the log."""
-    for key in _NEVER & event.keys():
-        event[key] = "[left out]"
+    if not _NEVER.isdisjoint(event):
+        for key in _NEVER & event.keys():
+            event[key] = "[left out]"
     for key, value in event.items():  # a traceback too: a database error quotes what it could not store
         if isinstance(value, str) and "@" in value:
             event[key] = _E_MAIL.sub("[e-mail]", value)
@@ -96,7 +111,7 @@ def _take_over_standard_logging(level: int, before: list[Processor], render: Pro
 
 
 def _as_json(_logger: WrappedLogger, _method: str, event: Mapping[str, Any]) -> str:
-    return escaped(json.dumps(event, default=str, ensure_ascii=False))
+    return escaped(_json.encode(event))
 
 
 def _as_text(_logger: WrappedLogger, _method: str, event: _Event) -> str:
@@ -111,13 +126,13 @@ def _as_text(_logger: WrappedLogger, _method: str, event: _Event) -> str:
 def _on_one_line(message: Any) -> str:
     """What a sender put into it can't look like another line of the log."""
     text = str(message)
-    return text if text.isprintable() else escaped(json.dumps(text, ensure_ascii=False)[1:-1])
+    return text if text.isprintable() else escaped(_json.encode(text)[1:-1])
 
 
 def _in_one_word(value: Any) -> str:
     """Quoted where it could be taken for more than one value."""
     text = str(value)
-    return text if text.isprintable() and " " not in text else escaped(json.dumps(text, ensure_ascii=False))
+    return text if text.isprintable() and " " not in text else escaped(_json.encode(text))
 
 
 def _encode(_logger: WrappedLogger, _method: str, line: Any) -> bytes:

@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import structlog
 
 from pos_api import logs
 from pos_api.config import Config
@@ -18,9 +17,9 @@ from pos_api.config import Config
 
 @pytest.fixture(autouse=True)
 def own_request() -> Iterator[None]:
-    structlog.contextvars.clear_contextvars()
+    logs.begin_request("")
     yield
-    structlog.contextvars.clear_contextvars()
+    logs.begin_request("")
 
 
 @pytest.fixture(params=["text", "json"])
@@ -32,7 +31,7 @@ def any_format(request: pytest.FixtureRequest, config: Config) -> Config:
 
 def test_json_has_event_level_time_request_and_what_was_said(config: Config, capfd: pytest.CaptureFixture[str]) -> None:
     logs.configure(replace(config, log_format="json"))
-    structlog.contextvars.bind_contextvars(request_id="r1")
+    logs.begin_request("r1")
     logs.get_logger("shop").info("📦 Webhook received: order.created", number="1042")
     line = json.loads(capfd.readouterr().out)
     assert line.pop("timestamp").endswith("Z")

@@ -13,6 +13,8 @@ _MOST_SIGNS = 1000
 
 def without_addresses(text: str) -> str:
     """The text with NO_ADDRESS for each e-mail address in it."""
+    if "@" not in text:
+        return text
     return _ADDRESS.sub(NO_ADDRESS.encode(), text.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
 
 

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
 from pos_api.errors import BadRequest, Invalid
 
 _NUL = "\\u0000"
@@ -32,6 +34,9 @@ def _no_constant(name: str) -> Any:
 
 _decoder = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant)
 _exact_decoder = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=Decimal)
+_fast_decoder = msgspec.json.Decoder()
+_fast_exact_decoder = msgspec.json.Decoder(float_hook=Decimal)
+_encoder = msgspec.json.Encoder(decimal_format="number")
 
 
 def parse(body: bytes, *, any_text: bool = False, exact: bool = False) -> Any:
@@ -42,20 +47,46 @@ def parse(body: bytes, *, any_text: bool = False, exact: bool = False) -> Any:
     nesting is bounded by what PHP writes. With `exact`, a number with a point or an exponent is a Decimal, digit by
     digit as it was written.
     """
-    try:
-        value = (_exact_decoder if exact else _decoder).decode(body.decode("utf-8"))
-    except UnicodeDecodeError:
-        raise BadRequest("The body is not UTF-8.") from None
-    except RecursionError:
-        raise BadRequest("The JSON is nested too deeply.") from None
-    except ValueError:  # JSONDecodeError, and an integer of more digits than Python converts
-        raise BadRequest("The body is not valid JSON.") from None
+    read, value = _read_fast(body, exact)
+    if not read:
+        value = _read(body, exact)
     deepest = _SENDERS_DEPTH if any_text else _DEPTH
     if body.count(b"[") + body.count(b"{") > deepest:
         _refuse_depth(value, deepest)
     if not any_text and _SUSPECT.search(_PAIR.sub(b"", body)):
         _refuse_unstorable(value)
     return value
+
+
+def _read_fast(body: bytes, exact: bool) -> tuple[bool, Any]:
+    """Whether msgspec could read it, and what it read: the same as `_read` where no key is twice in one object, in a
+    sixth of the time."""
+    try:
+        value = (_fast_exact_decoder if exact else _fast_decoder).decode(body)
+        return not _may_have_lost_a_key(body, value), value
+    except (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError):
+        return False, None
+
+
+def _may_have_lost_a_key(body: bytes, value: Any) -> bool:
+    """Whether less than all of it may have been read, as msgspec takes the last of equal keys and says nothing.
+
+    Each text has two quotes around it, and as many within as are in the text. So what was read, written again, has as
+    many quotes as the body, unless a key, with what belongs to it, is gone (or a quote is written as a number).
+    """
+    return body.count(b'"') != _encoder.encode(value).count(b'"') or b"\\u0022" in body
+
+
+def _read(body: bytes, exact: bool) -> Any:
+    """The value, or why there is none."""
+    try:
+        return (_exact_decoder if exact else _decoder).decode(body.decode("utf-8"))
+    except UnicodeDecodeError:
+        raise BadRequest("The body is not UTF-8.") from None
+    except RecursionError:
+        raise BadRequest("The JSON is nested too deeply.") from None
+    except (ValueError, ArithmeticError):  # JSONDecodeError, and a number of more digits than Python converts
+        raise BadRequest("The body is not valid JSON.") from None
 
 
 def _refuse_depth(value: Any, deepest: int) -> None:

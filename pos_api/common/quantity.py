@@ -18,6 +18,8 @@ def quantity(value: Any) -> Quantity:
 
     Raises ValueError for anything else.
     """
+    if type(value) is int and -_MAX_QUANTITY <= value <= _MAX_QUANTITY:
+        return value
     if isinstance(value, str):
         if not _QUANTITY.fullmatch(value.strip()):
             raise ValueError("not a number")

@@ -39,6 +39,7 @@ _ENTITY = re.compile(r"&(#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31
 _TAG = re.compile(r"<(?:/?([A-Za-z][A-Za-z0-9]*+)|!--)[^<>]*+>")  # possessive: else `<aaaa…` takes quadratic time
 _NEW_LINE = ("br", "p", "div", "li", "tr", "h1", "h2", "h3", "h4", "h5", "h6")
 _BLANKS = re.compile(r"[ \t\r\n]+")
+_MAY_BE_EMPTY = (str, list, dict)
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _ZERO_DATES = ("0000-00-00", "-0001-11-30")
 """MySQL's zero date as it is stored, and what PHP makes of it."""
@@ -56,7 +57,7 @@ class PartlyRead(ValueError):
 
 def is_nothing(value: Any) -> bool:
     """Whether PHP means nothing by it."""
-    return value is None or value is False or (isinstance(value, str | list | dict) and not value)
+    return not value and (value is None or value is False or isinstance(value, _MAY_BE_EMPTY))
 
 
 def is_blank(value: Any) -> bool:
@@ -71,6 +72,8 @@ def visible(text: str) -> str:
 
 def text(value: Any) -> str:
     """Text; a number is text too. Raises PartlyRead where it had to be shortened or had characters replaced."""
+    if isinstance(value, str) and len(value) <= TEXT_LIMIT and value.isprintable():  # nearly always: no more calls
+        return value
     return limited(_text(value), TEXT_LIMIT)
 
 
@@ -101,7 +104,7 @@ def limited(text: str, limit: int) -> str:
     in it replaced."""
     if len(text) > limit:
         raise PartlyRead(visible(text[:limit]), "field_shortened", limit=limit)
-    if _UNSTORABLE.search(text):
+    if not text.isprintable() and _UNSTORABLE.search(text):
         raise PartlyRead(visible(text), "characters_replaced")
     return text
 
@@ -109,17 +112,26 @@ def limited(text: str, limit: int) -> str:
 def title(value: Any) -> str:
     """The name or title of a thing as people read it: WordPress prints them as HTML, and stores some with entities and
     tags (`Salt &amp; <b>Pepper</b>`)."""
+    if _is_plain(value) and "<" not in value:
+        return str(value)
     return limited(_decoded(_without_tags(_text(value))), TEXT_LIMIT)
 
 
 def person_or_place(value: Any) -> str:
     """A part of a person's name or address: as `title`, but WordPress lets no tags in, so `<` is a character."""
+    if _is_plain(value):
+        return str(value)
     return limited(_decoded(_text(value)), TEXT_LIMIT)
 
 
 def note(value: Any) -> str:
     """A longer text for people, as `title`."""
     return limited(_decoded(_text(value)), NOTE_LIMIT)
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether it is text that stays as it is: nearly always."""
+    return isinstance(value, str) and len(value) <= TEXT_LIMIT and "&" not in value and value.isprintable()
 
 
 def _text(value: Any) -> str:
@@ -152,6 +164,8 @@ def _character(entity: re.Match[str]) -> str:
 
 def whole_number(value: Any) -> int:
     """An id or a count from 0 on; nothing is 0."""
+    if type(value) is int and 0 <= value <= INT64_MAX:
+        return value
     if is_nothing(value):
         return 0
     if isinstance(value, str) and len(value) < 30 and _NUMBER.fullmatch(value.strip()):
@@ -186,7 +200,9 @@ def yes_or_no(value: Any) -> bool:
 
 def amount(value: Any) -> Decimal128:
     """An amount of money, in every form that WooCommerce's wc_format_decimal leaves (`.5`, `5.`); blank is 0."""
-    return _amount(_short_number(value)) if isinstance(value, str) else money(value)
+    if not isinstance(value, str):
+        return money(value)
+    return _amount(value if len(value) <= NUMBER_LIMIT else _short_number(value))
 
 
 def amount_with_cents(value: Any) -> Decimal128:

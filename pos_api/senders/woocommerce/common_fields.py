@@ -14,14 +14,16 @@ ADDRESS = {
     **same_names(text, "postcode", "country", "phone"),
     **same_names(email_address, "email"),
 }
-_ID = {"id": Field("id", whole_number, essential=True)}
-_MODIFIED = {"date_modified_gmt": Field("modified_at", moment)}
+_IDENTITY = {
+    "id": Field("id", whole_number, essential=True),
+    "date_modified_gmt": Field("modified_at", moment),
+}
 
 
 def identity(data: Document, path: FieldPath, received_at: datetime) -> Document:
     """An object's `id`, and `modified_at` where it has one that can be true: a version is not newer than its arrival.
     Without an id from 1 on it can't be used."""
-    fields = read_fields(data, {**_ID, **_MODIFIED}, path)
+    fields = read_fields(data, _IDENTITY, path)
     if not fields.get("id") and "id" not in path.report.problems:
         path.problem("id", "is required, a whole number from 1")
     return fields | {"modified_at": not_after(fields.get("modified_at"), received_at + CLOCK_LEEWAY)}

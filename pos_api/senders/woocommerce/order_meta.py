@@ -8,7 +8,6 @@ from typing import Any
 from pos_api.database.client import Document
 from pos_api.senders.fields import Field, FieldPath
 from pos_api.senders.woocommerce.meta import read_meta
-from pos_api.stores.model import Store
 
 NEEDED_META = ("_anonymized", "_wcpay_mode")
 """Of an order's own meta data, what is always kept: whether the shop has erased the person's data, and whether it was
@@ -29,9 +28,10 @@ def _is_kept(more: tuple[str, ...]) -> Callable[[str], bool]:
     return lambda key: key in exact or (bool(beginnings) and key.startswith(beginnings))
 
 
-def order_meta(store: Store) -> Field:
-    """A field with an order's meta data, by key: from its order tables WooCommerce reads them in any order."""
-    is_kept = _is_kept(store.order_meta)
+def order_meta(more: tuple[str, ...]) -> Field:
+    """A field with an order's meta data, by key: from its order tables WooCommerce reads them in any order. `more` are
+    the keys that are kept besides those that are needed (`Store.order_meta`)."""
+    is_kept = _is_kept(more)
 
     def read(values: Any, path: FieldPath) -> list[Document]:
         return sorted(read_meta(values, path, is_kept), key=lambda meta: str(meta["key"]))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, cast
 
 from pos_api.common.currencies import CURRENCIES
 from pos_api.database.client import Document
 from pos_api.orders.model import OrderFields, OrderUpdate
 from pos_api.orders.status import status_name
-from pos_api.senders.fields import Field, FieldPath, list_of, object_of, read_fields, same_names
+from pos_api.senders.fields import Field, FieldPath, Table, list_of, object_of, read_fields, same_names
 from pos_api.senders.values import (
     STATUS_LIMIT,
     amount,
@@ -67,12 +68,18 @@ _ORDER: dict[str, Field] = {
 }
 
 
+@lru_cache(maxsize=64)
+def _table(kept_meta: tuple[str, ...]) -> Table:
+    """All fields of an order, for a store that keeps this meta data (`Store.order_meta`)."""
+    return _ORDER | {"meta_data": order_meta(kept_meta)}
+
+
 def read_order(message: Message, store: Store, received_at: datetime, cause: str) -> OrderUpdate | None:
     data, report = message.data, message.report
     path = FieldPath(report)
     known = identity(data, path, received_at)
     data = _without_blank_total(data, path)
-    table = _ORDER | {"meta_data": order_meta(store)}
+    table = _table(store.order_meta)
     fields = read_fields(data, table, path)
     if "meta" in fields:
         fields["meta"] = first_entries(fields["meta"], path.at("meta_data"))

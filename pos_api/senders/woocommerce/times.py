@@ -22,7 +22,10 @@ def without_impossible_times(message: Message, received_at: datetime) -> Message
     nanoseconds since 1970."""
     latest = received_at + CLOCK_LEEWAY
     sequence = message.sequence if message.sequence <= latest.timestamp() * 1e9 else 0
-    return replace(message, sequence=sequence, sent_at=not_after(message.sent_at, latest))
+    sent_at = not_after(message.sent_at, latest)
+    if sequence == message.sequence and sent_at == message.sent_at:
+        return message
+    return replace(message, sequence=sequence, sent_at=sent_at)
 
 
 def with_gmt_times(message: Message, store: Store) -> Message:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import uuid
+import secrets
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-import structlog
 from flask import Flask, Response, g
 
+from pos_api import logs
 from pos_api.staff.audit import clear_actor
 from pos_api.web.api import (
     accounting,
@@ -104,16 +104,15 @@ def check_access(app: Flask) -> None:
 
 
 def _begin() -> None:
-    g.request_id = uuid.uuid4().hex
+    g.request_id = request_id = secrets.token_hex(16)
     clear_actor()
-    structlog.contextvars.clear_contextvars()
-    structlog.contextvars.bind_contextvars(request_id=g.request_id)
+    logs.begin_request(request_id)
 
 
 def _finish(response: Response) -> Response:
     response.headers["X-Request-Id"] = g.request_id
-    if response.location:
-        response.headers["Location"] = _relative(response.location)
+    if location := response.headers.get("Location"):
+        response.headers["Location"] = _relative(location)
     response.headers.setdefault("Cache-Control", "no-store")  # tokens, and what only they open; files have their own
     return response
 

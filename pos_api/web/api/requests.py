@@ -29,6 +29,16 @@ class WholeRequest(Request):
 
     body_limit = BODY_LIMIT
 
+    def whole_body(self, size: int) -> bytes:
+        """The body of this many bytes, which is what `content_length` says. Raises BadRequest when it is cut off."""
+        try:
+            body: bytes = self.environ["wsgi.input"].read(size)
+        except Exception:  # as below
+            raise BadRequest(_NOT_WHOLE) from None
+        if len(body) < size:
+            raise BadRequest(_NOT_WHOLE)
+        return body
+
     def get_data(self, *args: Any, **kwargs: Any) -> Any:
         """The body. Raises BadRequest when it is cut off or its chunks are malformed, PayloadTooLarge."""
         try:

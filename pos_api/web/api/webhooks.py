@@ -106,10 +106,11 @@ def take_delivery(sender: Sender[Any], deadline: Deadline, store: str | None = N
 def _body() -> tuple[bytes, Iterable[bytes] | None]:
     """The request's body; or, where it is over the limit, its parts. Raises BadRequest where it is not whole."""
     whole = cast(WholeRequest, request)
-    if whole.content_length is not None and whole.content_length <= BODY_LIMIT:
-        return whole.get_data(cache=False, parse_form_data=False), None
+    size = whole.content_length
+    if size is not None and size <= BODY_LIMIT:
+        return whole.whole_body(size), None
     parts, body = whole.parts(LARGEST), b""
-    if whole.content_length is not None:
+    if size is not None:
         return b"", parts
     for part in parts:  # it comes in chunks, so its size shows when it is there
         body += part

@@ -12,7 +12,7 @@ import hmac
 from typing import Any
 
 from flask import Flask, Request, Response, request
-from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 
 _NAME = "pos_session"
 _DISPLAY = "pos_display"
@@ -25,6 +25,11 @@ class _Cookies(SecureCookieSessionInterface):
         if "HTTP_COOKIE" in request.environ:
             return super().open_session(app, request)
         return self.session_class()
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        """Answer with a cookie where that is needed: what nobody has looked at is as it came."""
+        if session.accessed or session.modified:
+            super().save_session(app, session, response)
 
     def get_cookie_name(self, app: Flask) -> str:
         return f"__Host-{_NAME}" if request.is_secure else _NAME
