@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from concurrent.futures import TimeoutError as NotYet
 from itertools import chain
+from queue import Empty
 from typing import Any, cast
 
 from flask import Response, g, jsonify, request
@@ -178,8 +178,8 @@ def _outcome(receipt: Receipt, seconds: float) -> Outcome | None:
     """The outcome within so many seconds, or None when the delivery is stored and will be processed later. Raises
     Unavailable when it is not known to be stored."""
     try:
-        return receipt.done.result(seconds)
-    except NotYet:
+        return receipt.outcome(seconds)
+    except Empty:
         if receipt.stored:
             return None
         raise Unavailable("The event could not be stored in time; send it again.", retry_after=RETRY_AFTER) from None

@@ -12,7 +12,6 @@ import asyncio
 import io
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -20,6 +19,7 @@ from urllib.parse import unquote_to_bytes
 from pos_api.web.server.refusals import FULL, answer_parts
 from pos_api.web.server.request_limits import BODY_LIMIT
 from pos_api.web.server.streams import Stream, open_streams
+from pos_api.web.server.threads import Threads
 
 Scope = dict[str, Any]
 Message = dict[str, Any]
@@ -51,8 +51,8 @@ class Gateway:
 
     def __init__(self, wsgi: Wsgi, threads: int, at_exit: Callable[[], None]) -> None:
         self._wsgi = wsgi
-        self._threads = ThreadPoolExecutor(threads, "pos-web")
-        self._large = ThreadPoolExecutor(_LARGE_AT_ONCE, "pos-web-large")
+        self._threads = Threads(threads, "pos-web")
+        self._large = Threads(_LARGE_AT_ONCE, "pos-web-large")
         self._at_exit = at_exit
         self._large_held = 0
 
@@ -66,7 +66,7 @@ class Gateway:
             if more:
                 answer = await self._answer_large(scope, receive, environment, body)
             else:
-                answer = await asyncio.get_running_loop().run_in_executor(self._threads, self._call, environment)
+                answer = await self._threads.call(self._call, environment)
             if answer.stream:
                 await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
                 await open_streams.send(answer.stream, receive, send, scope["state"]["drop"])
@@ -80,11 +80,10 @@ class Gateway:
         """
         if self._large_held >= _LARGE_HELD:
             return _full()
-        loop = asyncio.get_running_loop()
-        _let_arrive(environment, ArrivingBody(body, receive, loop), _declared(scope))
+        _let_arrive(environment, ArrivingBody(body, receive, asyncio.get_running_loop()), _declared(scope))
         self._large_held += 1
         try:
-            return await loop.run_in_executor(self._large, self._call, environment)
+            return await self._large.call(self._call, environment)
         finally:
             self._large_held -= 1
 
@@ -100,16 +99,15 @@ class Gateway:
         await send({"type": "http.response.body", "body": answer.first, "more_body": not answer.complete})
         if answer.complete:
             return
-        loop = asyncio.get_running_loop()
         gone = asyncio.ensure_future(receive())  # all that can still come is that the sender left
         try:
             more = True
             while more and not gone.done():
-                part, more = await loop.run_in_executor(self._threads, _take, answer.rest)
+                part, more = await self._threads.call(_take, answer.rest)
                 await send({"type": "http.response.body", "body": part, "more_body": more})
         finally:
             gone.cancel()
-            await loop.run_in_executor(self._threads, answer.close)
+            await self._threads.call(answer.close)
 
     def _call(self, environment: dict[str, Any]) -> _Answer:
         """Run the application, in a thread, until it has said its status and the first part of its body."""
