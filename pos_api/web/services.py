@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import atexit
-from dataclasses import dataclass
-from typing import cast
+from dataclasses import dataclass, field
+from typing import Any, cast
 
 from flask import current_app
 
@@ -31,6 +31,8 @@ class Services:
     attempt_limits: AttemptLimits
     failed_attempts: FailedAttempts
     schedule: Schedule
+    of_pages: dict[str, Any] = field(default_factory=dict)
+    """What pages work out and share, by their room's name."""
 
     @classmethod
     def start(cls, config: Config, db: Db) -> Services:

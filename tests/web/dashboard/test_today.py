@@ -148,7 +148,7 @@ def test_what_needs_a_look_is_a_number_and_a_link(
         {"_id": "sub_1", "url": "https://a.example/x", "description": "Till", "active": False, "disabled_at": now()}
     )
     fresh = as_role(role)
-    fresh.application.extensions.pop("pos_today")  # what was looked at some seconds ago
+    fresh.application.extensions["pos"].of_pages.pop("today")  # what was looked at some seconds ago
     page = fresh.get("/").text
     assert '<a href="/stock?show=oversold">1 product is oversold' in page
     link = '<a href="/inbox">1 delivery of a sender could not be used.'

@@ -223,7 +223,8 @@ class LiveBody:
 
 def broadcaster(app: Flask) -> Broadcaster:
     """The one of this application."""
-    return cast(Broadcaster, app.extensions.setdefault("pos_live", Broadcaster(app)))
+    services = cast(Services, app.extensions["pos"])
+    return cast(Broadcaster, services.of_pages.setdefault("live", Broadcaster(app)))
 
 
 def live_body(variant: Variant, session: Session, seen: str) -> LiveBody:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.dates import format_date, format_time
-from flask import Flask, current_app, g, render_template, url_for
+from flask import Flask, g, render_template, url_for
 from markupsafe import Markup
 
 from pos_api.common.time import now
@@ -103,7 +103,7 @@ def _stores(stores: Stores, store: str | None) -> list[Store]:
 
 def shown() -> Shown:
     """The one of the current application."""
-    return cast(Shown, current_app.extensions.setdefault("pos_today", Shown()))
+    return cast(Shown, services().of_pages.setdefault("today", Shown()))
 
 
 def rendered(app: Flask, variant: Variant, newest: Hashable = None) -> str:
