@@ -11,7 +11,7 @@ from pos_api.catalogue.goods_without_stock import GoodsWithoutStock
 from pos_api.catalogue.links import DiscoveredLinks
 from pos_api.catalogue.matching import Candidates, KnownProduct, LineReference, known_product
 from pos_api.catalogue.model import ProductDocument
-from pos_api.database.client import Db
+from pos_api.database.client import ONE_ANSWER, Db
 from pos_api.stock.model import Balance
 from pos_api.stock.opening import FirstMade
 
@@ -64,4 +64,4 @@ def lookup(db: Db, skus: Iterable[str], external_ids: Iterable[str] = ()) -> Cat
     if not wanted:
         return catalogue_of(())
     query = wanted[0] if len(wanted) == 1 else {"$or": wanted}
-    return catalogue_of(collections.products(db).find(query, _FIELDS))
+    return catalogue_of(collections.products(db).find(query, _FIELDS).batch_size(ONE_ANSWER))

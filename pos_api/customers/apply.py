@@ -12,7 +12,8 @@ from pos_api.common.time import now
 from pos_api.customers import collections
 from pos_api.customers.customer_events import marking, publish_marked
 from pos_api.customers.model import Buyer, CustomerResult, CustomerUpdate, Outcome
-from pos_api.customers.profile import buyers_profile, profile_if_newest, reported_profile
+from pos_api.customers.profile import buyers_profile, profile_if_newest, purchases, reported_profile
+from pos_api.customers.recording import record
 from pos_api.customers.unused_records import remove_unused
 from pos_api.database.client import Db
 from pos_api.database.write_errors import only_collisions
@@ -22,22 +23,27 @@ from pos_api.outbox.interest import wants
 
 def record_buyers(db: Db, buyers: list[Buyer]) -> None:
     """Record the buyers of orders. The newest report about a person by the owning store counts, in whatever order it
-    arrives.
+    arrives."""
+    if not buyers:
+        return
+    if wants(db, "customer"):
+        _record_marked(db, buyers)
+        publish_marked(db, (buyer.key for buyer in buyers))
+    else:
+        for part in purchases(buyers):
+            record(db, list(part.values()))
+
+
+def _record_marked(db: Db, buyers: list[Buyer]) -> None:
+    """Record them with the marks of their events, which needs a step for each.
 
     Who is new here, or known by nothing newer, is written at once. Where that collides on the `_id`, the customer is
     known by something newer, or from another store, and only the order's own part is recorded. That comes first: from
     then on `remove_unused` leaves the record alone, and where it was removed just before, it is made anew.
     """
-    if not buyers:
-        return
-    is_marked = wants(db, "customer")
-    steps = [_with_profile(buyer, is_marked=is_marked) for buyer in buyers]
-    known = [buyers[index] for index in _write(db, steps)]
+    known = [buyers[index] for index in _write(db, [_with_profile(buyer) for buyer in buyers])]
     if known:
-        without = [_without_profile(buyer, is_marked=is_marked) for buyer in known]
-        again = [_with_profile(buyer, is_marked=is_marked) for buyer in known]
-        _write(db, [step for both in zip(without, again, strict=True) for step in both])
-    publish_marked(db, (buyer.key for buyer in buyers))
+        _write(db, [step for buyer in known for step in (_without_profile(buyer), _with_profile(buyer))])
 
 
 def _write(db: Db, steps: list[UpdateOne]) -> list[int]:
@@ -49,37 +55,22 @@ def _write(db: Db, steps: list[UpdateOne]) -> list[int]:
     return []
 
 
-def _with_profile(buyer: Buyer, *, is_marked: bool) -> UpdateOne:
+def _with_profile(buyer: Buyer) -> UpdateOne:
     nothing_newer = {
         "_id": buyer.key,
         "owning_store": {"$in": [buyer.store, None]},
         "as_of": {"$not": {"$gt": buyer.as_of}},
     }
-    if is_marked:
-        profile = {name: {"$literal": value} for name, value in buyers_profile(buyer).items()}
-        return UpdateOne(
-            nothing_newer, marking(buyer.key, buyer.store, profile | _order_expressions(buyer)), upsert=True
-        )
-    return UpdateOne(nothing_newer, {"$set": buyers_profile(buyer), **_with_order(buyer)}, upsert=True)
+    profile = {name: {"$literal": value} for name, value in buyers_profile(buyer).items()}
+    return UpdateOne(nothing_newer, marking(buyer.key, buyer.store, profile | _order_expressions(buyer)), upsert=True)
 
 
-def _without_profile(buyer: Buyer, *, is_marked: bool) -> UpdateOne:
-    if is_marked:
-        return UpdateOne({"_id": buyer.key}, marking(buyer.key, buyer.store, _order_expressions(buyer)))
-    return UpdateOne({"_id": buyer.key}, _with_order(buyer))
-
-
-def _with_order(buyer: Buyer) -> dict[str, Any]:
-    return {
-        "$min": {"first_order_at": buyer.ordered_at},
-        "$max": {"last_order_at": buyer.ordered_at},
-        "$addToSet": {"external_ids": {"$each": [buyer.external_id] if buyer.external_id else []}},
-        "$inc": {"orders_seen": 1},
-    }
+def _without_profile(buyer: Buyer) -> UpdateOne:
+    return UpdateOne({"_id": buyer.key}, marking(buyer.key, buyer.store, _order_expressions(buyer)))
 
 
 def _order_expressions(buyer: Buyer) -> dict[str, Any]:
-    """The same as `_with_order` as expressions of an aggregation."""
+    """What an order adds to a record besides the profile, as expressions of an aggregation."""
     known, new = {"$ifNull": ["$external_ids", []]}, [buyer.external_id] if buyer.external_id else []
     return {
         "first_order_at": {"$min": ["$first_order_at", buyer.ordered_at]},

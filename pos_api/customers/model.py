@@ -87,6 +87,19 @@ class Buyer:
 
 
 @dataclass(frozen=True, slots=True)
+class Purchases:
+    """What orders of one store say together about one customer: the newest profile, when the first and the last were
+    made, the external ids of the customer, and how many orders these are."""
+
+    key: str
+    profile: Profile
+    first_order_at: datetime
+    last_order_at: datetime
+    external_ids: tuple[str, ...]
+    orders: int
+
+
+@dataclass(frozen=True, slots=True)
 class CustomerUpdate:
     """What a store reports about one of its customers. `reported_at` is when, None where it does not say; `erasures`
     are those of this customer."""

@@ -3,11 +3,12 @@ needed here."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from pos_api.common.text_search import contact_words, newer_words_first
-from pos_api.customers.model import Buyer, CustomerDocument, CustomerUpdate, Profile
+from pos_api.customers.model import Buyer, CustomerDocument, CustomerUpdate, Profile, Purchases
 
 
 def buyers_profile(buyer: Buyer) -> Profile:
@@ -26,6 +27,39 @@ def buyers_profile(buyer: Buyer) -> Profile:
     }
     profile["search"] = profile_words(profile)
     return profile
+
+
+def purchases(buyers: Iterable[Buyer]) -> list[dict[str, Purchases]]:
+    """What these buyers come to, by key, each customer once; where several stores had one of them, what the second
+    store says is in the next part, and so on."""
+    parts: list[dict[str, Purchases]] = []
+    for buyer in buyers:
+        one = _purchase(buyer)
+        for part in parts:
+            others = part.setdefault(one.key, one)
+            if others is one or others.profile["owning_store"] == buyer.store:
+                part[one.key] = one if others is one else _together(others, one)
+                break
+        else:
+            parts.append({one.key: one})
+    return parts
+
+
+def _purchase(buyer: Buyer) -> Purchases:
+    external_ids = (buyer.external_id,) if buyer.external_id else ()
+    return Purchases(buyer.key, buyers_profile(buyer), buyer.ordered_at, buyer.ordered_at, external_ids, 1)
+
+
+def _together(earlier: Purchases, later: Purchases) -> Purchases:
+    newest = later if later.profile["as_of"] >= earlier.profile["as_of"] else earlier
+    return Purchases(
+        earlier.key,
+        newest.profile,
+        min(earlier.first_order_at, later.first_order_at),
+        max(earlier.last_order_at, later.last_order_at),
+        tuple(dict.fromkeys((*earlier.external_ids, *later.external_ids))),
+        earlier.orders + later.orders,
+    )
 
 
 def reported_profile(update: CustomerUpdate) -> Profile:

@@ -28,6 +28,10 @@ DURABLE = WriteConcern(w="majority", j=True)
 """For the one write that must survive everything: the inbox insert. A bare majority on a one-node replica set
 waits for the 100 ms journal tick, so the journal is asked for."""
 
+ONE_ANSWER = 100_000
+"""The batch size of a query whose documents come in one answer, as far as they fit into 16 MiB; by default the first
+has a hundred."""
+
 _STABLE_API = ServerApi(ServerApiVersion.V1, strict=True, deprecation_errors=True)
 """MongoDB promises the commands of this version to mean the same in every release since 5.0, and refuses all others
 here: what works on the one the tests run on works on 6, 7 and 8."""

@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from pymongo import ASCENDING, IndexModel
 from pymongo.database import Database
+from pymongo.errors import OperationFailure
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,8 @@ class Collection:
     lists_added_to: tuple[str, ...] = ()
     """Of what a restore keeps: fields with lists to which the backup's entries are added, in a document that is there
     already."""
+    former_indexes: tuple[str, ...] = ()
+    """Names of indexes that an earlier version made and that no query needs any more."""
 
 
 def present(field: str, direction: int = ASCENDING, **options: Any) -> IndexModel:
@@ -36,7 +40,18 @@ def present(field: str, direction: int = ASCENDING, **options: Any) -> IndexMode
 
 
 def ensure_indexes(db: Database[dict[str, Any]], collections: Iterable[Collection]) -> None:
-    """Make every index; without effect where it exists, and safe from several processes at once."""
+    """Make every index, then drop those of earlier versions; without effect where that is done, and safe from several
+    processes at once."""
     for each in collections:
         if each.indexes:
             db[each.name].create_indexes(list(each.indexes))
+        if each.former_indexes:
+            _drop_indexes(db, each)
+
+
+def _drop_indexes(db: Database[dict[str, Any]], collection: Collection) -> None:
+    there = db[collection.name].index_information()
+    for name in collection.former_indexes:
+        if name in there:
+            with suppress(OperationFailure):  # another process was faster; what could not be dropped costs only time
+                db[collection.name].drop_index(name)

@@ -11,7 +11,7 @@ from pos_api.customers.apply import record_buyers
 from pos_api.customers.model import Buyer
 from pos_api.customers.pseudonyms import is_pseudonym
 from pos_api.customers.unused_records import remove_unused
-from pos_api.database.client import Db
+from pos_api.database.client import ONE_ANSWER, Db
 from pos_api.events import StockChanged
 from pos_api.orders.holding import held
 from pos_api.orders.merge import Change
@@ -26,7 +26,7 @@ def settle(db: Db, changes: list[Change], balances: dict[str, Balance]) -> list[
     """Bring stock and customers to what these changes saved, and return the changes of stock; `balances` is what is
     known of the products."""
     saved = [change.after for change in changes]
-    moved = stock.settle(db, [_holding_after(change) for change in changes], balances)
+    moved = stock.settle(db, [_holding_after(change) for change in changes if _is_holding_changed(change)], balances)
     record_buyers(db, [buyer_of(change.after) for change in changes if _is_buyer_changed(change)])
     _remove_former_customers(db, [order for order in saved if "former_customers" in order])
     for parent in sorted(_settle_overtaken(db, saved, moved)):
@@ -39,6 +39,19 @@ def settle(db: Db, changes: list[Change], balances: dict[str, Balance]) -> list[
 
 def _holding_after(change: Change) -> Holding:
     return holding_of(change.after, change.update.cause, fresh=change.outcome == "created")
+
+
+def _is_holding_changed(change: Change) -> bool:
+    """Whether the ledger may not show what the order holds. A change that leaves that as it was has nothing to move:
+    whoever saved the version before brings the ledger to it, and after a crash it may be anything."""
+    before, after = change.before, change.after
+    if before is None or change.update.retried:
+        return True
+    return _held_fields(before) != _held_fields(after)
+
+
+def _held_fields(order: Order) -> tuple[object, ...]:
+    return order["held"], order["opening"], order.get("carried")
 
 
 def holding_of(order: Order, cause: str, *, fresh: bool = False) -> Holding:
@@ -86,7 +99,7 @@ def _with_suborders(db: Db, keys: list[str]) -> dict[str, Order]:
     if not keys:
         return {}
     these_or_suborders = {"$or": [{"_id": {"$in": keys}}, {"parent": {"$in": keys}}]}
-    found = orders(db).find(these_or_suborders, {"rev": 1, "parent": 1, "held": 1})
+    found = orders(db).find(these_or_suborders, {"rev": 1, "parent": 1, "held": 1}).batch_size(ONE_ANSWER)
     return {order["_id"]: order for order in found}
 
 

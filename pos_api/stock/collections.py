@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pymongo import ASCENDING, IndexModel
 
-from pos_api.database.collections import Collection, present
+from pos_api.database.collections import Collection
 from pos_api.outbox.collections import unpublished
 
 COLLECTIONS = (
@@ -14,11 +14,10 @@ COLLECTIONS = (
         (
             IndexModel([("sku", ASCENDING), ("seq", ASCENDING)], unique=True),
             IndexModel(
-                [("sku", ASCENDING), ("order", ASCENDING), ("n", ASCENDING)],
+                [("order", ASCENDING), ("sku", ASCENDING), ("n", ASCENDING)],
                 unique=True,
                 partialFilterExpression={"order": {"$exists": True}},
             ),
-            present("order"),
             unpublished(),
             IndexModel(
                 [("unsent.store", ASCENDING), ("sku", ASCENDING), ("seq", ASCENDING)],
@@ -29,6 +28,7 @@ COLLECTIONS = (
                 partialFilterExpression={"unsent.store": {"$exists": True}},
             ),
         ),
+        former_indexes=("sku_1_order_1_n_1", "order_1"),
     ),
     Collection("stock_sync", "of each store that stock is sent to: whether it is on, and how the sending fares"),
     Collection(

@@ -1,7 +1,7 @@
 """The stock ledger: append-only movements by product, and the settling of orders into it.
 
 Two unique indexes carry every guarantee: (sku, seq) gives each product one history with a running balance, and
-(sku, order, n) lets an order move a product once per step. A product's `stock` and `seq` are a projection of its last
+(order, sku, n) lets an order move a product once per step. A product's `stock` and `seq` are a projection of its last
 movement, and a late or repeated projection does no harm.
 """
 
@@ -11,14 +11,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
-from pymongo import UpdateOne
+from pymongo import UpdateMany
 from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
+from pos_api.common.batches import in_batches
 from pos_api.common.quantity import Quantity, whole
 from pos_api.common.time import now
-from pos_api.database.client import Db, Document
+from pos_api.database.client import ONE_ANSWER, Db, Document
 from pos_api.database.primary_term import one_primary
+from pos_api.database.update_many import value_by_id
 from pos_api.database.write_errors import only_collisions
 from pos_api.events import StockChanged
 from pos_api.outbox.interest import is_wanted
@@ -27,6 +29,8 @@ from pos_api.stock.planning import plan_movements
 from pos_api.stock.store_sync import ALIGNED, STORE_ALIGNED, mark_unsent
 
 _ATTEMPTS = 200
+_PRODUCTS_AT_ONCE = 1_000
+"""So many products are updated by one statement, which has to fit into 16 MiB."""
 
 
 def movements(db: Db) -> Collection[Movement]:
@@ -67,7 +71,10 @@ def settle(db: Db, holdings: list[Holding], balances: dict[str, Balance]) -> lis
 
 
 def _movements_of(db: Db, orders: list[str]) -> list[Movement]:
-    return list(movements(db).find({"order": {"$in": orders}}, {"_id": 0, "note": 0})) if orders else []
+    if not orders:
+        return []
+    found = movements(db).find({"order": {"$in": orders}}, {"_id": 0, "note": 0})
+    return list(found.batch_size(ONE_ANSWER))
 
 
 def _last_by_order(earlier: list[Movement]) -> dict[str, dict[str, Movement]]:
@@ -149,20 +156,18 @@ def catch_up(db: Db, balances: dict[str, Balance], skus: Iterable[str]) -> None:
     project(db, tail)
 
 
-def project(db: Db, moved: list[Movement]) -> None:
+def project(db: Db, moved: Iterable[Movement]) -> None:
     """Set `stock` and `seq` on the products of these movements, where theirs is older."""
-    newest = {movement["sku"]: movement for movement in moved}
-    if newest:
-        db.products.bulk_write(
-            [
-                UpdateOne(
-                    {"_id": sku, "seq": {"$lt": movement["seq"]}},
-                    {"$set": {"stock": movement["balance"], "seq": movement["seq"]}},
-                )
-                for sku, movement in newest.items()
-            ],
-            ordered=False,
-        )
+    newest = {each["sku"]: {"stock": each["balance"], "seq": each["seq"]} for each in moved}
+    steps = [_projection(dict(products)) for products in in_batches(newest.items(), _PRODUCTS_AT_ONCE)]
+    if steps:
+        db.products.bulk_write(steps, ordered=False)
+
+
+def _projection(newest: Mapping[str, Document]) -> UpdateMany:
+    newer = {"$cond": [{"$lt": ["$seq", "$$newest.seq"]}, {"$mergeObjects": ["$$ROOT", "$$newest"]}, "$$ROOT"]}
+    projected = {"$let": {"vars": {"newest": value_by_id(newest)}, "in": newer}}
+    return UpdateMany({"_id": {"$in": list(newest)}}, [{"$replaceWith": projected}])
 
 
 # --- products and people ----------------------------------------------------------------------------------------

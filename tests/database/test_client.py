@@ -50,6 +50,17 @@ def test_indexes_are_made_once_by_any_number_of_processes(config: Config) -> Non
     db.client.close()
 
 
+def test_an_index_that_an_earlier_version_made_is_dropped_and_nobody_elses(config: Config) -> None:
+    db = database.connect(config, COLLECTIONS)
+    for name in (former := "order_1", own := "by_the_operator"):
+        db.stock_movements.create_index("order", name=name, sparse=name == own)
+    database.connect(config, COLLECTIONS).client.close()
+    there = db.stock_movements.index_information()
+    assert (former in there, own in there) == (False, True)
+    db.client.drop_database(db.name)
+    db.client.close()
+
+
 @pytest.mark.parametrize(
     ("uri", "message"),
     [
