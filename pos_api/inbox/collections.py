@@ -37,5 +37,9 @@ COLLECTIONS = (
             IndexModel([("store", ASCENDING), ("received_at", DESCENDING), ("_id", DESCENDING)]),
             unpublished(),
         ),
+        former_indexes=(
+            "ignored_at_-1__id_-1_kind_1_store_1_topic_1",
+            "done_at_-1__id_-1_kind_1_store_1_topic_1",
+        ),
     ),
 )

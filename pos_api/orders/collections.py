@@ -36,6 +36,7 @@ COLLECTIONS = (
             unpublished(),
             IndexModel([("rollup_bucket", ASCENDING), ("_id", ASCENDING)]),  # whose orders are then known from it alone
         ),
+        former_indexes=("status_1_created_at_-1__id_-1", "reserved"),
     ),
     Collection("upkeep", "how far stored orders were brought to what is kept of them now", in_backup=False),
 )
