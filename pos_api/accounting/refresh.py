@@ -68,8 +68,11 @@ def bring_up_to_date(db: Db, stores: Stores) -> None:
     if is_much := _changed(db, _MOST_IN_REQUEST) > _MOST_IN_REQUEST:
         db.accounting_progress.update_one(_WANTED, {"$set": {}}, upsert=True)
     if left := _changed(db, _MOST_COUNTED) if is_much else refresh(db, stores, _PATIENCE):
-        number = f"more than {_MOST_COUNTED:,}" if left > _MOST_COUNTED else f"up to {left:,}"
-        message = f"The books are being brought up to date; {number} orders are left to work out."
+        if left > _MOST_COUNTED:
+            most = f"{_MOST_COUNTED:,}"
+            message = f"The books are being brought up to date; more than {most} orders are left to work out."
+        else:
+            message = f"The books are being brought up to date; up to {left:,} orders are left to work out."
         raise Unavailable(message, retry_after=_RETRY_AFTER)
 
 

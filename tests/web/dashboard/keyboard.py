@@ -37,7 +37,8 @@ class Keyboard:
         return found % values if values else found
 
     def at(self) -> str:
-        """What has the focus; fails where nothing has it, or that can't be seen."""
+        """What has the focus once the page has loaded; fails where nothing has it, or that can't be seen."""
+        self.page.wait_for_load_state()
         found = self._focused()
         assert found is not None, f"nothing has the focus on {self.page.url}"
         return found

@@ -154,9 +154,8 @@ def test_a_file_of_products_is_brought_in(open_as: Opens, db: Db, tmp_path: Path
     page = open_as("manager", width=820, theme="dark")
     page.goto("/stock/import")
     keys = Keyboard(page)
-    keys.go("CSV file, at most 2 MiB")
     with page.expect_file_chooser() as chosen:
-        keys.press("Enter")
+        keys.enter("CSV file, at most 2 MiB")
     chosen.value.set_files(file)
     keys.enter("Look at what it changes")
     expect(page.locator("#rows")).to_contain_text("6 → 9 (+3)")
