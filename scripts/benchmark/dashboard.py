@@ -35,6 +35,8 @@ from scripts.benchmark.report import Cell, Column, Head, Report
 from scripts.benchmark.servers import BENCH, CONFIG, KEY, Mongod, mongod, service
 
 PAGES = 200
+VIEWERS = [f"viewer-{number}" for number in range(1, 9)]
+"""One user can have a limited number of open pages."""
 _SALES = 40
 _PASSWORD = "of the bench, nothing else"  # noqa: S105
 _READS = 40
@@ -43,21 +45,20 @@ _READS = 40
 class Pages:
     """Open pages: a thread reads all their streams, and keeps when which sale came on each."""
 
-    def __init__(self, url: str, cookie: str) -> None:
+    def __init__(self, url: str) -> None:
         self._url = url
         self._address = urlsplit(url).hostname or "", urlsplit(url).port or 80
-        self._cookie = cookie
         self._selector = selectors.DefaultSelector()
         self._stop = threading.Event()
         self.seen: dict[str, list[float]] = {}
         self.open = 0
         self._sold = re.compile(rb'data-sale="default:(\d+)"')
 
-    def add(self) -> None:
-        """Open one."""
-        requests.get(self._url, headers={"Cookie": self._cookie}, timeout=60).raise_for_status()
+    def add(self, cookie: str) -> None:
+        """Open one, in a browser that has this cookie."""
+        requests.get(self._url, headers={"Cookie": cookie}, timeout=60).raise_for_status()
         connection = socket.create_connection(self._address, 30)
-        connection.sendall(f"GET /live HTTP/1.1\r\nHost: pos\r\nCookie: {self._cookie}\r\n\r\n".encode())
+        connection.sendall(f"GET /live HTTP/1.1\r\nHost: pos\r\nCookie: {cookie}\r\n\r\n".encode())
         connection.setblocking(False)
         self._selector.register(connection, selectors.EVENT_READ, set())
         self.open += 1
@@ -94,10 +95,11 @@ def cookie_of(url: str, name: str) -> str:
 
 @contextmanager
 def opened(url: str, count: int) -> Iterator[Pages]:
-    """So many open pages."""
-    pages = Pages(url, cookie_of(url, "viewer"))
-    for _ in range(count):
-        pages.add()
+    """So many open pages, of several users."""
+    pages = Pages(url)
+    cookies = [cookie_of(url, name) for name in VIEWERS] if count else [""]
+    for number in range(count):
+        pages.add(cookies[number % len(cookies)])
     thread = threading.Thread(target=pages.read, daemon=True)
     thread.start()
     try:
@@ -120,12 +122,14 @@ def load_of_sales() -> Iterator[Load]:
 
 @contextmanager
 def served(server: Mongod) -> Iterator[tuple[str, list[int]]]:
-    """The service with two web processes and a user of each role, on an empty database: its URL, and the ids of its
-    processes and of its MongoDB's."""
+    """The service with two web processes, a user of each role and the viewers, on an empty database: its URL, and the
+    ids of its processes and of its MongoDB's."""
     uri = server.database("bench")
     db = database.connect(replace(CONFIG, mongodb_uri=uri), COLLECTIONS)
     for role in users.ROLES:
         users.add(db, role, _PASSWORD, role)
+    for name in VIEWERS:
+        users.add(db, name, _PASSWORD, "viewer")
     with service(uri) as (url, pid):
         yield url, [*family(pid), *server.pids]
 
