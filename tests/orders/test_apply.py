@@ -701,7 +701,8 @@ def test_round_trips_to_the_database(process: Process, db: Db) -> None:
         return trips(*((kind, order(number, *lines, **more, **email(number))) for number in range(10, 60)))
 
     stock_up(db, A=1000, B=1000, C=1000)
-    process.deliver("order.created", order(1, line("A"), line("B"), line("C")))  # the products learn their shop ids
+    # from the first on the products are linked to their ids in the shop
+    process.deliver("order.created", order(1, line("A"), line("B"), line("C")))
     assert trips(("order.created", order(2, line("A"), line("B")))) == 8
     changed = ("order.updated", order(2, line("A", 3), modified=1))
     assert trips(changed) == 9
