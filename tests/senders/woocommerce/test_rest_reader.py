@@ -6,7 +6,6 @@ import ipaddress
 import json
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -200,50 +199,6 @@ def test_two_requests_at_a_time_are_the_most(fake: FakeShop, shop: RestReader) -
     fake.faults.append(takes_a_moment)
     assert len(ids(shop.orders())) == 20
     assert fake.most_at_once == 2
-
-
-def test_a_page_is_asked_for_while_the_one_before_it_is_on_its_way(fake: FakeShop, shop: RestReader) -> None:
-    fill(fake, 300)
-    both = threading.Barrier(2, timeout=10)
-
-    def meet(request: Request) -> None:
-        if request.args.get("offset") in ("95", "190"):
-            both.wait()
-
-    fake.faults.append(meet)
-    pages = list(shop.orders())
-    assert [row["id"] for page in pages for row in page.rows] == list(range(1, 301))
-    assert [len(page.rows) for page in pages] == [100, 95, 95, 10]
-    assert fake.most_at_once == 2
-    assert len(fake.requests) == 4, "each page once"
-
-
-def test_a_reader_that_is_closed_waits_for_no_pause(fake: FakeShop) -> None:
-    fill(fake, 300)
-    tomorrow = Response("", 429, {"Retry-After": "60"})
-    refused = threading.Event()
-
-    def refuse(request: Request) -> Response | None:
-        if request.args.get("offset") != "190":
-            return None
-        refused.set()
-        return tomorrow
-
-    fake.faults.append(refuse)
-    started = time.monotonic()
-    with RestReader(RestClient(Credentials(fake.url, KEY, SECRET, "oauth"))) as shop:
-        pages = shop.orders()
-        assert [len(next(pages).rows), len(next(pages).rows)] == [100, 95]
-        assert refused.wait(10)
-    assert time.monotonic() - started < 30
-
-
-@pytest.mark.parametrize("trouble", [html(429), html(503), html()], ids=["429", "503", "a page of a firewall"])
-def test_a_shop_in_trouble_is_asked_for_one_page_at_a_time(fake: FakeShop, shop: RestReader, trouble: Response) -> None:
-    fill(fake, 500)
-    fake.fail(1, trouble)
-    assert ids(shop.orders()) == list(range(1, 501))
-    assert fake.most_at_once == 1
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])

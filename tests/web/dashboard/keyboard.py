@@ -54,6 +54,7 @@ class Keyboard:
     def go(self, english: str, *, key: str = "Tab", **values: Any) -> None:
         """Press Tab until this has the focus. Each stop on the way can be seen."""
         wanted, passed = self.text(english, **values), []
+        self.page.wait_for_load_state()  # or nothing is marked yet
         for _ in range(_MOST):
             self.page.keyboard.press(key)
             passed.append(self._focused())  # None: from the last stop Tab leads out of the page

@@ -31,10 +31,6 @@ _PATIENCE = 180.0
 """Seconds after which a request that keeps failing is not made again."""
 _TRIED_AGAIN = frozenset({"timeout", "cut_off", "not_json", "refused", "network"})
 """Causes that may be gone a moment later."""
-_SLOW = 10.0
-"""Seconds. A shop whose answer takes longer is strained."""
-_STRAINED_FOR = 60.0
-"""Seconds for which it counts as strained."""
 _CLOCKS_AGREE = 2.0
 """The shop's clock is known to a second, so less than this is no difference."""
 _CREDIBLE_CLOCK = 86_400.0
@@ -63,7 +59,6 @@ class RestClient:
         self._sleep = sleep or self._closed.wait
         self._http = HttpClient(authentication(credentials), timeout)
         self._clock = 0.0
-        self._strained_until = 0.0
 
     def __enter__(self) -> RestClient:
         return self
@@ -76,10 +71,6 @@ class RestClient:
         self._ends_at = 0.0
         self._closed.set()
         self._http.close()
-
-    def is_strained(self) -> bool:
-        """Whether the shop was slow, busy or did not answer within the last minute."""
-        return time.monotonic() < self._strained_until
 
     def time(self) -> datetime:
         """The shop's present time by its latest answer; ours where its clock agrees, or is not credible."""
@@ -96,11 +87,9 @@ class RestClient:
     def _request(self, method: str, path: str, params: Document, body: Document | None = None) -> Answer:
         started_at = time.monotonic()
         for attempt in range(1, self._attempts + 1):
-            wait, sent_at = 0.0, time.monotonic()
+            wait = 0.0
             try:
                 reply = self._send(method, path, params, body)
-                if time.monotonic() - sent_at > _SLOW:
-                    self._strained_until = time.monotonic() + _STRAINED_FOR
                 if reply.status not in BUSY:
                     return self._answer(reply)
                 problem = busy(reply)
@@ -109,7 +98,6 @@ class RestClient:
                 problem = self._without_secrets(error)
                 if error.cause not in _TRIED_AGAIN:
                     raise problem from None
-            self._strained_until = time.monotonic() + _STRAINED_FOR
             if wait > _LONGEST_PAUSE or attempt == self._attempts or time.monotonic() - started_at > _PATIENCE:
                 break
             self._sleep(max(wait, _FIRST_PAUSE * 2 ** (attempt - 1)) * _random.uniform(1, 1.5))

@@ -3,12 +3,9 @@ it is asked for, withholds some, or changes while it is read."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
-from dataclasses import dataclass, replace
-from datetime import datetime
-from functools import partial
-from typing import Any, Protocol, TypeAlias
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, Protocol
 
 from pos_api.common.time import now
 from pos_api.database.client import Document
@@ -38,15 +35,8 @@ class Client(Protocol):
         ...
 
 
-AskAhead: TypeAlias = Callable[[Callable[[], Answer]], Future[Answer] | None]
-"""Has another thread ask for a page; None where the shop is not to be asked for two at a time."""
-
-
-def read_pages(
-    client: Client, path: str, start: Place | None = None, ask_ahead: AskAhead | None = None, **filters: Any
-) -> Iterator[Page]:
-    """Every row of a collection by ascending id, a page at a time; `filters` are the API's. With `ask_ahead` the page
-    after each is asked for meanwhile.
+def read_pages(client: Client, path: str, start: Place | None = None, **filters: Any) -> Iterator[Page]:
+    """Every row of a collection by ascending id, a page at a time; `filters` are the API's.
 
     Rows that are deleted while it is being read move those after them up: each page therefore begins with a few rows of
     the one before, and where it does not, something has moved, and it is read from further up. Where a page can't be
@@ -55,7 +45,7 @@ def read_pages(
     nothing new any more; what it says it has besides is named. Raises ShopError, also where it gives the same rows over
     again, or rows without end.
     """
-    return _Reading(client, path, start or Place(), ask_ahead, filters).pages()
+    return _Reading(client, path, start or Place(), filters).pages()
 
 
 def read_page(client: Client, path: str, offset: int, size: int, filters: Document) -> Answer:
@@ -68,24 +58,12 @@ def read_page(client: Client, path: str, offset: int, size: int, filters: Docume
     return answer
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """A page that was asked for, from which moment on, and what gives the answer, or raises ShopError."""
-
-    offset: int
-    size: int
-    at: datetime
-    answer: Callable[[], Answer]
-
-
 class _Reading:
     """Where the reading of a collection stands: its place, the size of the next page and the largest size that the shop
     gives, how far it went back to find where rows moved, and what was passed over since the last page."""
 
-    def __init__(self, client: Client, path: str, start: Place, ask_ahead: AskAhead | None, filters: Document) -> None:
-        self._client, self._path, self._ask_ahead, self._filters = client, path, ask_ahead, filters
-        self._following: _Asked | None = None
-        self._total = 0
+    def __init__(self, client: Client, path: str, start: Place, filters: Document) -> None:
+        self._client, self._path, self._filters = client, path, filters
         self._asked_at = now()
         self._place = start
         self._size = self._largest = _PAGE
@@ -110,7 +88,8 @@ class _Reading:
     def _ask(self) -> Answer | None:
         """The next page; None where it could not be had, and a smaller one, or the one after it, is to be asked for."""
         try:
-            return self._answer()
+            self._asked_at = now()
+            return read_page(self._client, self._path, self._place.offset, self._size, self._filters)
         except ShopError as error:
             if error.cause not in SIZE_DEPENDENT:
                 raise
@@ -124,24 +103,6 @@ class _Reading:
             self._place = replace(self._place, offset=self._place.offset + self._size)
             return None
 
-    def _answer(self) -> Answer:
-        """The next page. The one that will follow is asked for meanwhile: as a rule it is the one that is wanted
-        then."""
-        offset, size = self._place.offset, self._size
-        asked, self._following = self._following, None
-        if asked is None or (asked.offset, asked.size) != (offset, size):
-            asked = _Asked(offset, size, now(), partial(self._read, offset, size))
-        following = offset + size - min(_OVERLAP, size - 1)
-        if self._ask_ahead and following + _OVERLAP < self._total:
-            size_then, moment = min(size * 2, self._largest), now()
-            if answer := self._ask_ahead(partial(self._read, following, size_then)):
-                self._following = _Asked(following, size_then, moment, answer.result)
-        self._asked_at = asked.at
-        return asked.answer()
-
-    def _read(self, offset: int, size: int) -> Answer:
-        return read_page(self._client, self._path, offset, size, self._filters)
-
     def _rows_moved(self, ids: list[int]) -> bool:
         """Whether a page does not begin with rows of the one before it, as it should."""
         expects_overlap = self._place.offset > 0 and not self._passed_over
@@ -153,7 +114,7 @@ class _Reading:
         if ids and ids[0] == self._first_id and ids[-1] <= place.last_id:
             raise ShopError("repeats", f"Whatever page of {path} is asked for, the shop answers with the same one.")
         rows = [row for row in answer.data if not has_id(row) or row["id"] > place.last_id]
-        self._rows_given, self._total = self._rows_given + len(rows), answer.total or 0
+        self._rows_given += len(rows)
         if self._rows_given > _MOST_ROWS:
             raise ShopError("endless", f"The shop lists more than {_MOST_ROWS:,} rows of {path}.")
         self._fruitless = 0 if ids and ids[-1] > place.last_id else self._fruitless + 1

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from pos_api.senders.woocommerce.rest.answers import ORDER_GONE, PRODUCT_GONE, Answer, none_if_gone
+from pos_api.senders.woocommerce.rest.answers import ORDER_GONE, PRODUCT_GONE, none_if_gone
 from pos_api.senders.woocommerce.rest.client import RestClient
 from pos_api.senders.woocommerce.rest.pages import SIZE_DEPENDENT, read_page, read_pages
 from pos_api.senders.woocommerce.rows import Row, has_id, id_of, is_id, named_after, refunds_of, shown_text
@@ -57,7 +57,7 @@ class RestReader:
         return id_of(rows[0]) if rows else 0
 
     def orders(self, start: Place | None = None, made: Period = ALWAYS) -> Iterator[Page]:
-        for page in read_pages(self.client, "orders", start, self._ask_ahead, **_filters(made)):
+        for page in read_pages(self.client, "orders", start, **_filters(made)):
             rows, unread = self.with_refund_lines(page.rows)
             yield replace(page, rows=rows, unread=(*page.unread, *unread))
 
@@ -156,7 +156,7 @@ class RestReader:
     # --- everything else --------------------------------------------------------------------------------------
 
     def customers(self, start: Place | None = None) -> Iterator[Page]:
-        return read_pages(self.client, "customers", start, self._ask_ahead)
+        return read_pages(self.client, "customers", start)
 
     def webhooks(self) -> list[Row]:
         """Every webhook, by pages: WooCommerce ignores `offset` here (`WC_REST_Webhooks_V1_Controller::get_items`)."""
@@ -181,10 +181,6 @@ class RestReader:
             active = list(active.values())
         plugins = [each for each in active if isinstance(each, dict)] if isinstance(active, list) else []
         return [shown_text(each.get("plugin")) for each in plugins]
-
-    def _ask_ahead(self, read: Callable[[], Answer]) -> Future[Answer] | None:
-        """Ask for a page beside the one that is asked for; not while the shop is strained."""
-        return None if self.client.is_strained() else self._threads.submit(read)
 
     # --- one row ----------------------------------------------------------------------------------------------
 
