@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import suppress
+from typing import Any
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from pos_api.web.server.connections import Connections
 from pos_api.web.server.refusals import (
@@ -50,6 +51,8 @@ class RequestProtocol(HttpToolsProtocol):
 
     _arrival: Arrival | None = None
     """Of the request that is not whole yet; None while an answer is made, and between requests."""
+    _answered: RequestResponseCycle | None = None
+    """The request that the application answers; where others were sent ahead, `cycle` is the last of them."""
     _declared = 0
     _size = 0
     _large = False
@@ -77,6 +80,9 @@ class RequestProtocol(HttpToolsProtocol):
         """It is gone; so is what arrived of a body."""
         connections.remove(self)
         self._release()
+        if self._answered is not None:  # uvicorn does the same, but for the last request that was sent
+            self._answered.disconnected = True
+            self._answered.message_event.set()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -187,6 +193,10 @@ class RequestProtocol(HttpToolsProtocol):
 
     # --- as uvicorn calls it
 
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._answered = cycle
+        super()._start_asgi_task(cycle, app)
+
     def on_response_complete(self) -> None:
         """The answer is written; the next request may come, unless the application has not read this one's body."""
         self._release()
@@ -245,7 +255,8 @@ class RequestProtocol(HttpToolsProtocol):
         if self._refused_at is not None:
             return
         mid_body = self._arrival is not None and self._arrival.in_body
-        if mid_body:  # nobody waits for the rest
+        if mid_body:  # nobody waits for the rest, nor keeps what is there
+            self._release()
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         if self.transport.is_closing() or self.pipeline or (not mid_body and self._answering()):

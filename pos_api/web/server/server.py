@@ -85,7 +85,7 @@ class ServiceWorker(UvicornWorker):  # type: ignore[misc] # it has no types
     CONFIG_KWARGS = {  # noqa: RUF012 - as in its base
         "http": RequestProtocol,
         "ws": "none",
-        "loop": "asyncio",
+        "loop": "uvloop",
         "lifespan": "on",
         "access_log": False,
         "server_header": False,

@@ -88,8 +88,9 @@ def test_killed_it_is_replaced_and_the_web_processes_go_on(service: Service, rec
 
 def test_however_web_processes_are_replaced_one_process_delivers(service: Service, receiver: Receiver, db: Db) -> None:
     deliverers = service.deliverers()
-    os.kill(min(service.workers()), signal.SIGKILL)
-    wait_until(lambda: len(service.workers()) == 2)
+    killed = min(service.workers())
+    os.kill(killed, signal.SIGKILL)
+    wait_until(lambda: killed not in service.processes() and len(service.workers()) == 2)
     assert service.deliverers() == deliverers
     before = service.processes()
     service.process.send_signal(signal.SIGHUP)

@@ -59,7 +59,13 @@ def port(stream: Endless, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
         return stream if environment["PATH_INFO"] == "/stream" else [b"answered"]
 
     gateway = wsgi_gateway.Gateway(application, 1, lambda: None)
-    settings: dict[str, Any] = {"http": RequestProtocol, "ws": "none", "log_level": "error", "lifespan": "on"}
+    settings: dict[str, Any] = {
+        "http": RequestProtocol,
+        "ws": "none",
+        "log_config": None,
+        "lifespan": "on",
+        "loop": "uvloop",
+    }
     port = free_port()
     server = uvicorn.Server(uvicorn.Config(gateway, "127.0.0.1", port, timeout_graceful_shutdown=20, **settings))
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined, unused-ignore]
@@ -95,6 +101,16 @@ def test_a_stream_holds_no_thread_and_ends_with_its_reader(ask: Ask, stream: End
     assert ask("/").recv(1000).startswith(b"HTTP/1.1 200 OK"), "the only thread is free"
     reader.close()
     wait_until(lambda: stream.closed, 5)
+
+
+def test_a_stream_ends_with_a_reader_who_sent_another_request_ahead(
+    ask: Ask, stream: Endless, caplog: pytest.LogCaptureFixture
+) -> None:
+    reader = ask("/stream HTTP/1.1\r\nHost: pos\r\n\r\nGET /")
+    assert b"200 OK" in reader.recv(1000)
+    reader.close()
+    wait_until(lambda: stream.closed, 5)
+    assert not caplog.records, "it is no error"
 
 
 def test_who_does_not_read_is_dropped(ask: Ask, stream: Endless, monkeypatch: pytest.MonkeyPatch) -> None:
