@@ -22,11 +22,16 @@ COLLECTIONS = (
             present("ids_with_shared_stock"),
             IndexModel("search"),
             present("low_stock_threshold"),
-            IndexModel("stock", name="below_zero", partialFilterExpression={"stock": {"$lt": 0}}),
+            IndexModel(  # without the stock, so that a sale changes it only where a product's stock gets below zero
+                [("_id", ASCENDING), ("archived", ASCENDING)],
+                name="negative_stock",
+                partialFilterExpression={"stock": {"$lt": 0}},
+            ),
             present("variation_of.parent"),
             present("deleted_ids.because"),
             unpublished(),
         ),
+        former_indexes=("below_zero",),
     ),
     Collection("goods_without_stock", "goods of which the shop keeps no stock", (IndexModel("sku"),)),
     Collection(

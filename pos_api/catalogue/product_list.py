@@ -41,13 +41,13 @@ _IS_LOW: Document = {**_HAS_THRESHOLD, "$expr": {"$lte": ["$stock", "$low_stock_
 _IS_ENOUGH: Document = {"$expr": {"$gt": ["$stock", "$low_stock_threshold"]}}
 _NOT_BELOW_ZERO: Document = {"stock": {"$gte": 0}}
 
-_NEGATIVE = _Group({**_ACTIVE, **_BELOW_ZERO}, "below_zero")
+_NEGATIVE = _Group({**_ACTIVE, **_BELOW_ZERO}, "negative_stock")
 _LOW = _Group({**_ACTIVE, **_NOT_BELOW_ZERO, **_IS_LOW}, "low_stock_threshold_1")
 _OTHERS = _Group({**_ACTIVE, **_NOT_BELOW_ZERO, **_IS_ENOUGH})
 
 _GROUPS: dict[Shown, tuple[_Group, ...]] = {
     "all": (_NEGATIVE, _LOW, _OTHERS),
-    "low": (_Group({**_ACTIVE, **_BELOW_ZERO, **_IS_LOW}, "below_zero"), _LOW),
+    "low": (_Group({**_ACTIVE, **_BELOW_ZERO, **_IS_LOW}, "negative_stock"), _LOW),
     "negative": (_NEGATIVE,),
     "archived": (_Group({"archived": True}),),
 }

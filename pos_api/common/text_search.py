@@ -4,13 +4,15 @@ callers give the text that matters most first."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from itertools import islice
+from collections.abc import Iterable, Iterator
+from itertools import chain, groupby, islice
 from typing import Any
 
 _NOT_WORDS = re.compile(r"[^\w@.+-]+")
 _TELEPHONE = re.compile(r"[\d\s()+./-]+")
 _TELEPHONE_DIGITS = 6
+_MOST_TELEPHONE_DIGITS = 15
+"""Of the longest numbers that there are (ITU-T E.164): more digits are several numbers."""
 _MOST_WORDS = 100
 """Words of a document that are indexed."""
 _LONGEST_WORD = 320
@@ -19,39 +21,63 @@ MOST_KEPT = 3 * _MOST_WORDS
 """Words that are indexed where those of an earlier name are kept beside those of a new one."""
 
 
-def contact_words(*texts: str) -> list[str]:
-    """The words of an order or a customer: names, addresses, e-mail addresses, order numbers; a telephone number also
-    as its digits. Punctuation separates words, except within e-mail addresses and numbers."""
-    words: dict[str, None] = {}
+def contact_words(*texts: str, telephone: str = "") -> list[str]:
+    """The words of an order or a customer: names, addresses, e-mail addresses, order numbers. Punctuation separates
+    words, except within e-mail addresses and numbers. A `telephone` number is one word, its digits; a text that looks
+    like one has its digits, too."""
+    digits = _digits(telephone)
+    is_one = _TELEPHONE_DIGITS <= len(digits) <= _MOST_TELEPHONE_DIGITS and _TELEPHONE.fullmatch(telephone)
+    words = {digits: None} if is_one else _words_of(telephone)
     for text in texts:
-        digits = _digits(text)
-        if len(digits) >= _TELEPHONE_DIGITS:
-            words[digits[:_LONGEST_WORD]] = None
-        words |= dict.fromkeys(word[:_LONGEST_WORD] for word in _NOT_WORDS.split(text.casefold()) if word)
+        words |= _words_of(text)
     return _first_words(words)
+
+
+def _words_of(text: str) -> dict[str, None]:
+    words = dict.fromkeys(word[:_LONGEST_WORD] for word in _NOT_WORDS.split(text.casefold()) if word)
+    if len(_digits(text)) >= _TELEPHONE_DIGITS:
+        words |= dict.fromkeys(digits for part in _parts(text) if (digits := _telephone_digits(part)))
+    return words
 
 
 def wanted_contact_words(text: str) -> list[str]:
     """The words of a search text, as `contact_words` has them: the longest, which is the rarest, first; a telephone
     number by its digits."""
-    digits = _digits(text)[:_LONGEST_WORD]
-    if len(digits) >= _TELEPHONE_DIGITS and _TELEPHONE.fullmatch(text):
-        return [digits]
-    return sorted(contact_words(text), key=len, reverse=True)
+    words: dict[str, None] = {}
+    for part in _parts(text):
+        words |= {digits: None} if (digits := _telephone_digits(part)) else _words_of(part)
+    return sorted(_first_words(words), key=len, reverse=True)
 
 
 def starting_with(text: str) -> list[dict[str, Any]]:
     """Conditions on `search` for a text that is still being written: its words, the last of which may be the beginning
     of one. Nothing is found of a text without words."""
-    digits = _digits(text)[:_LONGEST_WORD]
-    if len(digits) >= _TELEPHONE_DIGITS and _TELEPHONE.fullmatch(text):
-        return [_beginning(digits)]
-    words = [word[:_LONGEST_WORD] for word in _NOT_WORDS.split(text.casefold()) if word]
-    if not words:
+    *parts, last = [*_parts(text)] or [""]
+    whole = [*chain.from_iterable(wanted_contact_words(part) for part in parts)]
+    if digits := _telephone_digits(last):  # of which a blank may be a part
+        beginning = digits
+    else:
+        words = [word[:_LONGEST_WORD] for word in _NOT_WORDS.split(last.casefold()) if word]
+        is_written = not text[-1:].strip()  # a blank ends a word
+        beginning = words.pop() if words and not is_written else ""
+        whole += words
+    if not whole and not beginning:
         return [{"search": {"$in": []}}]
-    is_written = not text[-1:].strip()  # a blank ends a word
-    whole = words if is_written else words[:-1]
-    return [{"search": word} for word in whole[:_MOST_WORDS]] + ([] if is_written else [_beginning(words[-1])])
+    return [{"search": word} for word in whole[:_MOST_WORDS]] + ([_beginning(beginning)] if beginning else [])
+
+
+def _parts(text: str) -> Iterator[str]:
+    """The parts of a text: numbers that stand beside each other, which may be one telephone number, and what is between
+    them."""
+    for _, words in groupby(text.split(), lambda word: bool(_TELEPHONE.fullmatch(word))):
+        yield " ".join(words)
+
+
+def _telephone_digits(part: str) -> str:
+    """The digits of a telephone number; blank where it is none. With a plus sign it is one however short."""
+    digits = _digits(part)[:_LONGEST_WORD]
+    is_long_enough = len(digits) >= _TELEPHONE_DIGITS or part.startswith("+")
+    return digits if is_long_enough and _TELEPHONE.fullmatch(part) else ""
 
 
 def _beginning(word: str) -> dict[str, Any]:

@@ -93,10 +93,10 @@ def profile_words(profile: Profile) -> list[str]:
     """The words by which a customer is found, those that matter most first."""
     return contact_words(
         profile.get("email", ""),
-        profile.get("phone", ""),
         profile.get("last_name", ""),
         profile.get("first_name", ""),
         profile.get("company", ""),
+        telephone=profile.get("phone", ""),
     )
 
 

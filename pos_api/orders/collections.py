@@ -23,7 +23,6 @@ COLLECTIONS = (
             IndexModel(_NEWEST_FIRST, name="deleted", partialFilterExpression={"deleted_at": {"$exists": True}}),
             IndexModel(_NEWEST_FIRST, name="unmatched", partialFilterExpression={"unmatched.0": {"$exists": True}}),
             IndexModel(_NEWEST_FIRST, name="unlinked", partialFilterExpression={"unlinked": {"$exists": True}}),
-            IndexModel("order_id"),
             IndexModel(
                 [("store", ASCENDING), ("skus", ASCENDING)],
                 name="reserved_by_sku",
@@ -36,7 +35,7 @@ COLLECTIONS = (
             unpublished(),
             IndexModel([("rollup_bucket", ASCENDING), ("_id", ASCENDING)]),  # whose orders are then known from it alone
         ),
-        former_indexes=("status_1_created_at_-1__id_-1", "reserved"),
+        former_indexes=("status_1_created_at_-1__id_-1", "reserved", "order_id_1"),
     ),
     Collection("upkeep", "how far stored orders were brought to what is kept of them now", in_backup=False),
 )

@@ -18,7 +18,6 @@ from pymongo.cursor import Cursor
 
 from pos_api.catalogue import queries as products
 from pos_api.common.text_search import starting_with, wanted_contact_words
-from pos_api.common.value_limits import INT64_MAX
 from pos_api.common.warning_messages import EventWarning, from_stored
 from pos_api.customers import queries as customers
 from pos_api.database.client import Db, Document
@@ -91,7 +90,7 @@ def get(db: Db, order: str) -> Document:
 
     Raises NotFound, and Conflict, naming the candidates, where several stores have an order of that id.
     """
-    found = list(db.orders.find(with_id(order)))
+    found = list(db.orders.find(with_id(db, order)))
     if not found:
         raise NotFound(f"There is no order {order[:80]!r}.")
     if len(found) > 1:
@@ -134,14 +133,14 @@ def _stores(db: Db) -> list[str]:
     return [each["_id"] for each in db.orders.aggregate(each_once, hint="store_1_created_at_-1__id_-1")]
 
 
-def with_id(order: str) -> Document:
-    """The query for orders of a sender's id, or `store:id`."""
+def with_id(db: Db, order: str) -> Document:
+    """The query for orders of a sender's id, or `store:id`; without a store, of any that has orders."""
     if ":" in order:
         return {"_id": order}
-    ids: list[int | str] = [order]
-    if order.isascii() and order.isdigit() and len(order) < 20 and int(order) <= INT64_MAX:
-        ids.append(int(order))
-    return {"order_id": {"$in": ids}}
+    ids = {order}
+    if order.isascii() and order.isdigit() and len(order) < 20:  # a whole number, as most ids are
+        ids.add(str(int(order)))
+    return {"_id": {"$in": sorted(f"{store}:{each}" for store in _stores(db) for each in ids)}}
 
 
 def under_current_skus(db: Db, orders: list[Document], known: Mapping[str, str] | None = None) -> list[Document]:
@@ -173,7 +172,7 @@ def _query(db: Db, wanted: Filter) -> Document:
     if wanted.typed is not None:
         query["$and"] = starting_with(wanted.typed)
     if wanted.number is not None:
-        query |= _with_number(wanted.number.strip())
+        query |= _with_number(db, wanted.number.strip())
     if wanted.sku is not None:
         query |= _with_sku(db, wanted.sku)
     if wanted.store is not None:
@@ -195,10 +194,10 @@ def _between(query: Document, wanted: Filter) -> None:
             _narrow(query, operator, _widest(operator, bound))
 
 
-def _with_number(number: str) -> Document:
+def _with_number(db: Db, number: str) -> Document:
     """Orders of this number, in capitals or not, or of this id. Their words find them, and more that is left out."""
     same = {"number": {"$regex": f"^{re.escape(number)}$", "$options": "i"}}
-    return {"search": {"$all": wanted_contact_words(number)}, "$or": [same, with_id(number)]}
+    return {"search": {"$all": wanted_contact_words(number)}, "$or": [same, with_id(db, number)]}
 
 
 def _with_sku(db: Db, sku: str) -> Document:

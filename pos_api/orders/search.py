@@ -25,8 +25,8 @@ def set_search_fields(order: Order, erased: Erasure | None) -> None:
         str(order["order_id"]),
         order.get("number", ""),
         billing.get("email", ""),
-        billing.get("phone", ""),
         billing.get("last_name", ""),
         billing.get("first_name", ""),
         billing.get("company", ""),
+        telephone=billing.get("phone", ""),
     )

@@ -190,5 +190,5 @@ def _order_condition(db: Db, order: str) -> Any:
         return None
     if ":" in order:
         return order
-    found = cast("Iterable[Order]", db.orders.find(with_id(order), {"_id": 1}).limit(_PAGE))
+    found = cast("Iterable[Order]", db.orders.find(with_id(db, order), {"_id": 1}).limit(_PAGE))
     return {"$in": [each["_id"] for each in found]}

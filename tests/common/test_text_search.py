@@ -2,15 +2,68 @@
 
 from __future__ import annotations
 
-from pos_api.common.text_search import contact_words, newer_words_first, product_words, wanted_contact_words
+import pytest
+
+from pos_api.common.text_search import (
+    contact_words,
+    newer_words_first,
+    product_words,
+    starting_with,
+    wanted_contact_words,
+)
 
 MANY = " ".join(f"w{number}" for number in range(150))
 
 
-def test_contact_words_are_separated_by_punctuation_and_a_telephone_number_is_one() -> None:
+def test_contact_words_are_separated_by_punctuation() -> None:
     assert contact_words("Anna-Lena (ÖBERG)", "anna@example.se") == ["anna-lena", "anna@example.se", "öberg"]
-    assert "0701234567" in contact_words("070-123 45 67")
-    assert wanted_contact_words("070/123 45 67") == ["0701234567"]
+
+
+@pytest.mark.parametrize("text", ["070/123 45 67", "070-1234567", "(070) 123.45.67", "070 1234567"])
+def test_a_telephone_number_is_one_word_however_it_is_written(text: str) -> None:
+    assert contact_words(telephone=text) == wanted_contact_words(text) == ["0701234567"]
+    assert wanted_contact_words(f"{text} Anna") == ["0701234567", "anna"]
+
+
+def test_of_several_telephone_numbers_each_is_found() -> None:
+    assert {"070-1234567", "08-1234567"} <= set(contact_words(telephone="070-1234567 / 08-1234567"))
+
+
+@pytest.mark.parametrize("number", ["2024-000123", "WEB 2024-000123", "A-123456", "1042", "#1042"])
+def test_an_order_number_is_found_as_it_is_written(number: str) -> None:
+    assert set(wanted_contact_words(number)) <= set(contact_words(number))
+
+
+def test_digits_of_an_e_mail_address_are_no_word() -> None:
+    assert contact_words("anna123456@example.se") == ["anna123456@example.se"]
+
+
+@pytest.mark.parametrize(
+    ("text", "whole", "beginning"),
+    [
+        ("anna öb", ["anna"], "öb"),
+        ("anna ", ["anna"], None),
+        ("070-123 4", [], "0701234"),
+        ("070-123 45 ", [], "07012345"),
+        ("anna 070-123 4", ["anna"], "0701234"),
+        ("070-123 45 67 an", ["0701234567"], "an"),
+        ("+46 7", [], "467"),
+        ("2024-0", [], "2024-0"),
+        ("42", [], "42"),
+    ],
+)
+def test_of_a_text_that_is_still_being_written_the_last_word_may_be_a_beginning(
+    text: str, whole: list[str], beginning: str | None
+) -> None:
+    expected: list[dict[str, object]] = [{"search": word} for word in whole]
+    if beginning is not None:
+        expected.append({"search": {"$elemMatch": {"$gte": beginning, "$lt": beginning + "\U0010ffff"}}})
+    assert starting_with(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", " ", "—"])
+def test_nothing_is_found_of_a_text_without_words(text: str) -> None:
+    assert starting_with(text) == [{"search": {"$in": []}}]
 
 
 def test_a_sku_stays_one_word_whatever_is_in_it() -> None:

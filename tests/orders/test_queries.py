@@ -45,7 +45,7 @@ def put(db: Db, order_id: int, store: str = "default", **fields: Any) -> str:
             "billing": {"email": email, "first_name": "Anna", "last_name": "Öberg", "phone": "070-123 45 67"},
             "line_items": [{"id": 1, "sku": "A", "quantity": 2}],
             "skus": ["A"],
-            "search": contact_words(str(order_id), "Anna", "Öberg", email, "070-123 45 67"),
+            "search": contact_words(str(order_id), "Anna", "Öberg", email, telephone="070-123 45 67"),
             "status_history": [],
             "meta": [],
             "held": [],

@@ -122,7 +122,7 @@ def test_an_order_tells_its_life_and_its_stock(client: FlaskClient, db: Db) -> N
     assert (found["id"], found["total"], found["created_at"]) == ("default:1", "12.50", "2026-11-22T01:00:00Z")
     assert [(each["sku"], each["quantity"], each["balance"]) for each in found["movements"]] == [("A", -2, 8)]
     assert [each["status"] for each in found["status_history"]] == ["processing"]
-    db.orders.insert_one({**(db.orders.find_one({"order_id": 1}) or {}), "_id": "x:1"})
+    db.orders.insert_one({**(db.orders.find_one({"order_id": 1}) or {}), "_id": "x:1", "store": "x"})
     assert data(get(client, "/1"), 409)["details"] == {"candidates": ["default:1", "x:1"]}
 
 

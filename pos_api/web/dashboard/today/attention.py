@@ -92,7 +92,7 @@ def _inbox(db: Db) -> Iterator[Finding]:
 
 def _oversold(db: Db) -> Iterator[Finding]:
     query = {"stock": {"$lt": 0}, "archived": {"$ne": True}}
-    count = products(db).count_documents(query, limit=MOST_COUNTED + 1)
+    count = products(db).count_documents(query, hint="negative_stock", limit=MOST_COUNTED + 1)
     if count:
         yield Finding(
             lambda: ngettext(
