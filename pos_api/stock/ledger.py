@@ -8,10 +8,8 @@ movement, and a late or repeated projection does no harm.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
-from pymongo import UpdateMany
 from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
@@ -23,10 +21,13 @@ from pos_api.database.primary_term import one_primary
 from pos_api.database.update_many import value_by_id
 from pos_api.database.write_errors import only_collisions
 from pos_api.events import StockChanged
-from pos_api.outbox.interest import is_wanted
+from pos_api.outbox.interest import is_wanted, wants
 from pos_api.stock.model import Balance, Holding, Movement, is_event, stock_changed
 from pos_api.stock.planning import plan_movements
 from pos_api.stock.store_sync import ALIGNED, STORE_ALIGNED, mark_unsent
+
+_LastByOrder: TypeAlias = dict[str, dict[str, Movement]]
+"""The last movement of each order and product, by order and product."""
 
 _ATTEMPTS = 200
 _PRODUCTS_AT_ONCE = 1_000
@@ -50,20 +51,22 @@ def settle(db: Db, holdings: list[Holding], balances: dict[str, Balance]) -> lis
     again.
     """
     holdings = [holding for holding in holdings if holding.held or not holding.fresh]
+    last: _LastByOrder = {}
+    unread = [holding.order for holding in holdings if not holding.fresh]
     done: list[Movement] = []
     for _ in range(_ATTEMPTS):
         if not holdings:
             break
-        earlier = _movements_of(db, [holding.order for holding in holdings if not holding.fresh])
-        last = _last_by_order(earlier)
+        _note(last, _movements_of(db, unread))
         _know_balances(db, balances, last, holdings)
         planned = [_marked(db, each) for each in plan_movements(holdings, last, balances, now())]
-        inserted = _insert(db, planned)
+        inserted, unread = _insert(db, planned)
         done += planned[:inserted]
+        _note(last, planned[:inserted])
         rest = planned[inserted:]
         _read_tails(db, balances, rest)
         orders = {movement["order"] for movement in rest}
-        holdings = [replace(holding, fresh=False) for holding in holdings if holding.order in orders]
+        holdings = [holding for holding in holdings if holding.order in orders]
     else:
         raise RuntimeError(f"{len(holdings)} orders could not be settled in {_ATTEMPTS} rounds")
     project(db, done)
@@ -77,35 +80,42 @@ def _movements_of(db: Db, orders: list[str]) -> list[Movement]:
     return list(found.batch_size(ONE_ANSWER))
 
 
-def _last_by_order(earlier: list[Movement]) -> dict[str, dict[str, Movement]]:
-    """The last of these movements of each order and product, by order and product."""
-    last: dict[str, dict[str, Movement]] = {}
-    for movement in earlier:
+def _note(last: _LastByOrder, made: Iterable[Movement]) -> None:
+    """Add these movements to the last of each order and product."""
+    for movement in made:
         by_sku = last.setdefault(movement["order"], {})
         known = by_sku.get(movement["sku"])
         if known is None or movement["n"] > known["n"]:
             by_sku[movement["sku"]] = movement
-    return last
 
 
-def _insert(db: Db, planned: list[Movement]) -> int:
-    """Insert in order and return how many went in before the first collision. Unordered, a later seq would land on a
-    balance that never was."""
+def _insert(db: Db, planned: list[Movement]) -> tuple[int, list[str]]:
+    """Insert in order; returns how many went in before the first collision, and the orders of which somebody else may
+    have made movements meanwhile. Unordered, a later seq would land on a balance that never was.
+
+    Most collide with another order's movement of the product: what is known of their own order is still right, but for
+    movements of products that the order did not hold here, whose maker finds the order saved anew.
+    """
     if not planned:
-        return 0
+        return 0, []
     try:
         movements(db).insert_many(planned, ordered=True)
     except BulkWriteError as error:
-        return only_collisions(error)[0]
-    return len(planned)
+        place = only_collisions(error)[0]
+        is_of_product = error.details["writeErrors"][0].get("keyPattern") == {"sku": 1, "seq": 1}
+        return place, [] if is_of_product else [movement["order"] for movement in planned[place:]]
+    return len(planned), []
 
 
 def _marked(db: Db, movement: Movement, store: str | None = None) -> Movement:
     """The movement with the mark of its event, where it is one and anybody wants it, and of the stores that have to be
     sent it. `store` is the store that caused it; an order's is in its id."""
+    store = movement["order"].partition(":")[0] if "order" in movement else store
+    mark_unsent(db, movement, store)
+    if not is_event(movement) or not wants(db, "stock"):
+        return movement
     event = stock_changed(movement, store)
-    mark_unsent(db, movement, event.store)
-    if is_event(movement) and any(is_wanted(db, type, event.store) for type in ("stock.changed", "stock.low")):
+    if any(is_wanted(db, type, store) for type in ("stock.changed", "stock.low")):
         movement["unpublished"] = [{"id": event.id, "type": event.type, "at": event.at, "store": event.store}]
     return movement
 
@@ -159,15 +169,14 @@ def catch_up(db: Db, balances: dict[str, Balance], skus: Iterable[str]) -> None:
 def project(db: Db, moved: Iterable[Movement]) -> None:
     """Set `stock` and `seq` on the products of these movements, where theirs is older."""
     newest = {each["sku"]: {"stock": each["balance"], "seq": each["seq"]} for each in moved}
-    steps = [_projection(dict(products)) for products in in_batches(newest.items(), _PRODUCTS_AT_ONCE)]
-    if steps:
-        db.products.bulk_write(steps, ordered=False)
+    for products in in_batches(newest.items(), _PRODUCTS_AT_ONCE):
+        db.products.update_many({"_id": {"$in": [sku for sku, _ in products]}}, _projection(dict(products)))
 
 
-def _projection(newest: Mapping[str, Document]) -> UpdateMany:
+def _projection(newest: Mapping[str, Document]) -> list[Document]:
     newer = {"$cond": [{"$lt": ["$seq", "$$newest.seq"]}, {"$mergeObjects": ["$$ROOT", "$$newest"]}, "$$ROOT"]}
     projected = {"$let": {"vars": {"newest": value_by_id(newest)}, "in": newer}}
-    return UpdateMany({"_id": {"$in": list(newest)}}, [{"$replaceWith": projected}])
+    return [{"$replaceWith": projected}]
 
 
 # --- products and people ----------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from pos_api.database.client import Db, Document
 from pos_api.orders import queries as order_list
 from pos_api.orders import verify_stock as verify
 from pos_api.orders.apply import apply
+from pos_api.stock import ledger
 from pos_api.stores import settings
 from tests.factories import (
     AHEAD,
@@ -715,6 +716,21 @@ def test_round_trips_to_the_database(process: Process, db: Db) -> None:
     process.steps.go_on()
     process.deliver("order.created", order(71, line("WRAP")))
     assert process.steps.names.count("find") <= 3, "one more, for a SKU that is unknown"
+
+
+def test_a_product_that_others_move_in_between_costs_two_round_trips_more(process: Process, db: Db) -> None:
+    stock_up(db, A=10, B=10, C=10)
+    process.deliver("order.created", order(1, line("A"), line("B"), line("C")))
+    process.steps.go_on()
+
+    def sell(step: int) -> None:
+        if step == 4:  # the movements come next
+            ledger.move(db, "B", -1, reason="correction", cause="user:somebody")
+
+    process.steps.before = sell
+    process.deliver("order.created", order(2, line("A"), line("B"), line("C")))
+    assert len(process.steps.names) == 8 + 2, "where the product is now, and the movements again"
+    assert stock_of(db) == {"A": 8, "B": 7, "C": 8}
 
 
 def test_an_order_of_the_second_in_which_the_stock_was_read_takes_its_units(shop: Shop, db: Db) -> None:
