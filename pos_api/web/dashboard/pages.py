@@ -68,6 +68,7 @@ def prepare(app: Flask) -> None:
         lambda one, many, number: languages.translations(languages.language()).ngettext(one, many, number),
         newstyle=True,
     )
+    app.jinja_env.globals["_"] = languages.in_template
     app.jinja_env.filters.update(FILTERS, role_name=role_name, translated=translated)
 
 

@@ -109,7 +109,7 @@ def shown() -> Shown:
 def rendered(app: Flask, variant: Variant, newest: Hashable = None) -> str:
     """The parts of the page as HTML, outside of any request; `newest` as for `Shown.context`."""
     with app.test_request_context("/"):
-        g.browsers_language = variant.language
+        g.language = variant.language
         g.locale = Locale.parse(variant.locale)
         return render_template(_PARTS, **shown().context(variant, newest))
 
