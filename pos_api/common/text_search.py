@@ -49,21 +49,17 @@ def wanted_contact_words(text: str) -> list[str]:
     return sorted(_first_words(words), key=len, reverse=True)
 
 
-def starting_with(text: str) -> list[dict[str, Any]]:
-    """Conditions on `search` for a text that is still being written: its words, the last of which may be the beginning
-    of one. Nothing is found of a text without words."""
+def typed_words(text: str) -> tuple[list[str], str | None]:
+    """The words of a text that is still being written, and the last one apart, which may be the beginning of one; None
+    where a blank has ended it."""
     *parts, last = [*_parts(text)] or [""]
     whole = [*chain.from_iterable(wanted_contact_words(part) for part in parts)]
     if digits := _telephone_digits(last):  # of which a blank may be a part
-        beginning = digits
-    else:
-        words = [word[:_LONGEST_WORD] for word in _NOT_WORDS.split(last.casefold()) if word]
-        is_written = not text[-1:].strip()  # a blank ends a word
-        beginning = words.pop() if words and not is_written else ""
-        whole += words
-    if not whole and not beginning:
-        return [{"search": {"$in": []}}]
-    return [{"search": word} for word in whole[:_MOST_WORDS]] + ([_beginning(beginning)] if beginning else [])
+        return whole[:_MOST_WORDS], digits
+    words = [word[:_LONGEST_WORD] for word in _NOT_WORDS.split(last.casefold()) if word]
+    is_written = not text[-1:].strip()  # a blank ends a word
+    beginning = words.pop() if words and not is_written else None
+    return [*whole, *words][:_MOST_WORDS], beginning
 
 
 def _parts(text: str) -> Iterator[str]:
@@ -80,9 +76,10 @@ def _telephone_digits(part: str) -> str:
     return digits if is_long_enough and _TELEPHONE.fullmatch(part) else ""
 
 
-def _beginning(word: str) -> dict[str, Any]:
-    """As a range, which reads only that part of an index."""
-    return {"search": {"$elemMatch": {"$gte": word, "$lt": word + "\U0010ffff"}}}
+def beginning_with(word: str) -> dict[str, str]:
+    """A condition on the words of a document: one of them begins so. It reads only that part of an index, and no
+    document."""
+    return {"$regex": f"^{re.escape(word)}"}
 
 
 def product_words(*texts: str) -> list[str]:

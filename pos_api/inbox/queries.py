@@ -10,8 +10,9 @@ from typing import cast
 
 from pymongo.errors import ExecutionTimeout
 
+from pos_api.database import reach
 from pos_api.database.client import Db, Document
-from pos_api.database.reach import Position, end_at, reach
+from pos_api.database.reach import Position, Way
 from pos_api.errors import NotFound, Unavailable
 from pos_api.inbox.model import IGNORED, Noun, StoredEntry
 
@@ -57,30 +58,36 @@ def find(
     on; and behind which position there may be more, None where there are none. Of those that are done and of a topic or
     kind it looks at a number only (`database.reach`), so there may be more also with fewer entries, or none. A position
     is the field that is sorted by, and the `_id`. Raises Unavailable where too many would have to be looked at."""
-    sorted_by = wanted.sorted_by
-    query, last = wanted.query(), None
-    if before is not None:
-        at, key = before
-        bounds = query[sorted_by]
-        query[sorted_by] = {**bounds, "$lte": min(at, bounds.get("$lte", at))}
-        query["$nor"] = [{sorted_by: at, "_id": {"$gte": key}}]
+    query, listed = wanted.query(), reach.List(db.inbox, wanted.sorted_by, {"body": 0, "headers": 0}, _LONGEST)
     if wanted.state == "done":
         query.setdefault("store", {"$in": list(last_received(db))})  # the index has them by store; they are merged
-    if wanted.state == "done" and (wanted.topic is not None or wanted.kind is not None):
-        bounds = {name: bound for name, bound in query[sorted_by].items() if name != "$exists"}
-        last = reach(db.inbox, [{"store": query["store"], **({sorted_by: bounds} if bounds else {})}], sorted_by)
-        if last is not None:
-            end_at(query, sorted_by, last)
-    newest_first = [(sorted_by, -1), ("_id", -1)]
-    found = db.inbox.find(query, {"body": 0, "headers": 0}).sort(newest_first).limit(limit and limit + 1)
     try:
-        rows = cast(list[StoredEntry], list(found.max_time_ms(_LONGEST)))
+        if limit and listed.field == "received_at" and (wanted.topic is not None or wanted.kind is not None):
+            found, last = reach.find(listed, [_by_store(query)], lambda _: query, limit, before)
+        else:
+            found, last = _whole(listed, query, limit, before)
     except ExecutionTimeout:
         raise Unavailable("That takes too long to find; ask for one store, or for a shorter time.") from None
+    return cast(list[StoredEntry], found), last
+
+
+def _by_store(query: Document) -> Way:
+    """How entries that are done are gone through."""
+    bounds = {name: bound for name, bound in query["received_at"].items() if name != "$exists"}
+    of_stores = {"store": query["store"], **({"received_at": bounds} if bounds else {})}
+    return Way(of_stores, [("store", 1), ("received_at", -1), ("_id", -1)])
+
+
+def _whole(
+    listed: reach.List, query: Document, limit: int, before: Position | None
+) -> tuple[list[Document], Position | None]:
+    """As `find`, of a list that an index has."""
+    found = listed.rows.find(reach.between(query, listed.field, before), listed.read).sort(listed.order)
+    rows = list(found.limit(limit and limit + 1).max_time_ms(listed.longest))
     if limit and len(rows) > limit:
         rows.pop()
-        last = (cast(Document, rows[-1])[sorted_by], rows[-1]["_id"])
-    return rows, last
+        return rows, listed.position(rows[-1])
+    return rows, None
 
 
 _LONGEST = 5_000

@@ -1,25 +1,28 @@
 """Payments as people read them: lists by filter, newest first, one, and those of an order with what is owed.
 
 Every filter alone stays on an index that already has the list's order, so a page costs its rows, however many payments
-there are. With several a page looks at a number of payments only (`database.reach`).
+there are. With several a page goes through the payments of the one that fewest fit, and looks at a number of them only
+(`database.reach`).
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from itertools import chain, islice
 from typing import Any, cast
 
 from pos_api.common.money import ZERO
 from pos_api.common.text_search import wanted_contact_words
+from pos_api.database import reach
 from pos_api.database.client import Db, Document
-from pos_api.database.reach import Position, end_at, reach
+from pos_api.database.reach import Position, Way
 from pos_api.errors import NotFound
+from pos_api.orders.filtering import with_id
 from pos_api.orders.model import Order
-from pos_api.orders.queries import with_id
 from pos_api.payments import presentation
 from pos_api.payments.model import PAID, Payment
 
@@ -47,36 +50,39 @@ def find(db: Db, wanted: Filter, limit: int, after: Position | None = None) -> t
     """Up to `limit` payments, newest first, from `after` on (`listed_at` and `_id` of a payment); and after which there
     may be more, None where there are none. With several filters that may be so with fewer payments, or none."""
     query = _query(db, wanted)
-    if after is not None:
-        listed_at, payment = after
-        bounds = query.setdefault("listed_at", {})
-        bounds["$lte"] = listed_at
-        query["$nor"] = [{"listed_at": listed_at, "_id": {"$gte": payment}}]
-    last = reach(db.payments, _filters(query), "listed_at")
-    if last is not None:
-        end_at(query, "listed_at", last)
-    found = list(db.payments.find(query, presentation.LISTED).sort(_NEWEST_FIRST).limit(limit + 1))
-    if len(found) > limit:
-        found.pop()
-        last = (found[-1]["listed_at"], found[-1]["_id"])
+    found, last = reach.find(_listed(db), _ways(query), partial(_query_by, query), limit, after)
     return shown(db, found), last
 
 
-def _filters(query: Document) -> list[Document]:
-    """The conditions of a query that have to fit together, each alone from where the page starts; none where there is
-    one only. That a payment has no order is no condition that an index answers without documents."""
-    made = {"listed_at": dict(query["listed_at"])} if "listed_at" in query else {}
-    names = [name for name in ("order", "store", "status", "method") if name in query]
-    words = query["search"]["$all"] if "search" in query else []
-    if len(names) + len(words) < 2:
-        return []
-    by_name = [{name: query[name], **made} for name in names if query[name] is not None]
-    return [{"search": word, **made} for word in words] + by_name
+def _listed(db: Db) -> reach.List:
+    return reach.List(db.payments, "listed_at", presentation.LISTED)
+
+
+def _ways(query: Document) -> list[Way]:
+    """The conditions that an index answers in the order of the list, each alone; all payments, where there is none."""
+    made = {"listed_at": query["listed_at"]} if "listed_at" in query else {}
+    conditions = [{"search": word} for word in query["search"]["$all"]] if "search" in query else []
+    conditions += [{name: query[name]} for name in ("order", "store", "status", "method") if name in query]
+    ways = [Way({**each, **made}, [(name, 1), *_NEWEST_FIRST]) for each in conditions for name in each]
+    if len(ways) < 2:
+        return [replace(each, is_whole=True) for each in ways] or [Way(made, _NEWEST_FIRST, is_whole=True)]
+    return ways
+
+
+def _query_by(query: Document, way: Way) -> Document:
+    """All conditions, for whoever goes this way. Of several words the planner would try the index of each, so the
+    others are written as none that an index could answer."""
+    if "search" not in way.query:
+        return query
+    none_of = [{"$nor": [{"search": word}]} for word in query["search"]["$all"] if word != way.query["search"]]
+    return {**query, "search": way.query["search"], **({"$nor": none_of} if none_of else {})}
 
 
 def stream(db: Db, wanted: Filter) -> Iterator[Document]:
     """All payments that match, newest first, read as they are taken."""
-    cursor = db.payments.find(_query(db, wanted), presentation.LISTED).sort(_NEWEST_FIRST)
+    query = _query(db, wanted)
+    way = reach.rarest(_listed(db), _ways(query))
+    cursor = db.payments.find(_query_by(query, way), presentation.LISTED).sort(_NEWEST_FIRST).hint(way.index)
     with cursor.batch_size(_PAGE) as found:
         while some := list(islice(found, _PAGE)):
             yield from shown(db, some)

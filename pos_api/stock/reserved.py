@@ -17,10 +17,24 @@ def reserved_units(db: Db, store: str, sku: str | None = None) -> dict[str, Quan
     return _untaken(db, query)
 
 
-def reserved_in_stores(db: Db, stores: Iterable[str], sku: str) -> Quantity:
-    """Units of one product that the orders of all these stores hold so."""
-    query: Document = {"stock_rule": "reserved", "store": {"$in": sorted(stores)}, "skus": sku}
-    return _untaken(db, query).get(sku, 0)
+def reserved_in_stores(db: Db, stores: Iterable[str], product: str) -> Quantity:
+    """Units of one product that the orders of all these stores hold so. MongoDB adds them up, as a product that sells
+    well may be in very many."""
+    query: Document = {"stock_rule": "reserved", "store": {"$in": sorted(stores)}, "skus": product}
+    held = _units_of(product, "$held", "sku", "quantity")
+    taken = _units_of(product, "$line_items", "product", "reduced_stock")
+    added_up: list[Document] = [
+        {"$match": {**query, "held.sku": product}},
+        {"$group": {"_id": None, "units": {"$sum": {"$subtract": [held, taken]}}}},
+    ]
+    found = next(iter(db.orders.aggregate(added_up, hint="reserved_by_sku")), {"units": 0})
+    return whole(found["units"])
+
+
+def _units_of(product: str, rows: str, name: str, units: str) -> Document:
+    """An aggregation expression: the units of a product in rows that name it."""
+    of_product = {"$filter": {"input": rows, "cond": {"$eq": [f"$$this.{name}", {"$literal": product}]}}}
+    return {"$sum": {"$map": {"input": of_product, "in": f"$$this.{units}"}}}
 
 
 def _untaken(db: Db, query: Document) -> dict[str, Quantity]:

@@ -68,7 +68,7 @@ def main() -> None:
     before = KeptRun.read(args.against) if args.against else None
     facts = {**machine.facts(), "load_average": {}}
     report = Report()
-    options = {name: value for name, value in vars(args).items() if name not in ("parts", "json", "against")}
+    options = {name: value for name, value in vars(args).items() if name not in ("parts", "json", "against", "data")}
     for part in args.parts or PARTS:
         PARTS[part](args, report)
         facts["load_average"][part] = machine.load_average()
@@ -92,6 +92,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--backlog", type=int, default=20_000, help="events in the full inbox")
     parser.add_argument("--webhooks", type=int, default=200_000, help="webhooks to watch the memory over")
     parser.add_argument("--orders", type=int, nargs="+", default=[10_000, 1_000_000], help="orders to read among")
+    parser.add_argument("--data", type=Path, metavar="FOLDER", help="keep what reads fills here, and use it again")
     parser.add_argument("--rest-orders", type=int, default=10_000, help="orders to import over REST")
     parser.add_argument("--database-orders", type=int, default=100_000, help="orders to import from a database")
     return parser.parse_args()

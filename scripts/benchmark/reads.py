@@ -1,8 +1,8 @@
 """What lists and figures cost as orders add up: the same reads over HTTP at several numbers of orders.
 
-Each number gets a database of its own, filled straight with orders of two years, 300 products and a customer for every
-three orders. Times are medians of whole requests (token, query, JSON), in one process, without a network. The first
-look at the figures counts all orders, once.
+Each number gets a database of its own, which `--data` keeps for the next run, filled straight with orders of two years,
+300 products and a customer for every three orders. Times are medians of whole requests (token, query, JSON), in one
+process, without a network. The first look at the figures counts all orders, once.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from pos_api.config import Config
 from pos_api.database import client as database
 from pos_api.database.collections import ensure_indexes
 from pos_api.figures import rollup
+from pos_api.figures.collections import COLLECTIONS as FIGURES
 from pos_api.orders.buckets import bucket_of
 from pos_api.staff.token_claims import token
 from pos_api.web.api import pages
@@ -40,6 +41,8 @@ PRODUCTS = 300
 LAST = datetime(2026, 11, 22, 20, tzinfo=UTC)
 SECRET = "only-for-this-benchmark-0123456789abcdef"  # noqa: S105 - opens nothing
 REPEATS = 40
+_WHOLE = "bench_filled"
+"""The collection that a database has once all is in it."""
 _KEPT = dict.fromkeys(("inbox_days", "inbox_parked_days", "event_days", "audit_days"), 36_500)
 _STATUSES = {"completed": 86, "processing": 5, "cancelled": 4, "refunded": 2, "on-hold": 1, "failed": 1, "pending": 1}
 _STOCK_RULES = {"pending": "reserved", "on-hold": "taken", "processing": "taken", "completed": "taken"}
@@ -242,7 +245,7 @@ def _median(act: Callable[[], None], before: Callable[[], object] = lambda: None
 
 def bench_reads(args: argparse.Namespace, report: Report) -> None:
     """The reads at each number of orders, and how many times the first one's the last one's took."""
-    with mongod("reads", cache_gb=2) as server:
+    with mongod("reads", cache_gb=2, files=args.data) as server:
         found = {number: _measured(server, number) for number in args.orders}
     results = {number: figures for number, (figures, _, _) in found.items()}
     fewest, most = results[args.orders[0]], results[args.orders[-1]]
@@ -256,12 +259,13 @@ def bench_reads(args: argparse.Namespace, report: Report) -> None:
 
 
 def _measured(server: Mongod, number: int) -> tuple[dict[str, float], dict[str, lists.Cost], list[lists.File]]:
-    """Milliseconds of each read at so many orders, what lists cost and how fast files are, in a database that is
-    dropped afterwards."""
+    """Milliseconds of each read at so many orders, what lists cost and how fast files are, in a database of its own,
+    which is filled where it is not yet."""
     config = Config(webhook_api_key=SECRET, webhook_secret=SECRET, jwt_secret=SECRET, log_level="ERROR", **_KEPT)
-    db = database.open_database(server.database("reads"), COLLECTIONS)
-    fill(db, number)
-    lists.fill(db, config)
+    uri = server.uri_of(f"reads_{number}")
+    db = _filled(uri, config, number)
+    for collection in FIGURES:
+        db[collection.name].delete_many({})
     filled = time.perf_counter()
     rollup.refresh(db)
     first_look = time.perf_counter() - filled
@@ -272,6 +276,16 @@ def _measured(server: Mongod, number: int) -> tuple[dict[str, float], dict[str, 
     results = {"first look at the figures, for 1,000 orders": per_thousand, **measure(app, db)}
     costs, files = lists.measure(app, db, SECRET, server.uri), list(lists.files(app, db, server.uri))
     app.extensions["pos"].close()
-    db.client.drop_database(db.name)
     db.client.close()
     return results, costs, files
+
+
+def _filled(uri: str, config: Config, number: int) -> database.Db:
+    """The database with so many orders; one that was not filled to its end is filled anew."""
+    db = database.open_database(uri, COLLECTIONS)
+    if not db[_WHOLE].find_one():
+        db.client.drop_database(db.name)
+        fill(db, number)
+        lists.fill(db, config)
+        db[_WHOLE].insert_one({})
+    return db

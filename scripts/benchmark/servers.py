@@ -48,16 +48,21 @@ class Mongod:
         client: MongoClient[Document] = MongoClient(self.uri)
         client.drop_database(name)
         client.close()
+        return self.uri_of(name)
+
+    def uri_of(self, name: str) -> str:
+        """The URI of a database in it, as it is."""
         return self.uri.replace("/?", f"/{name}?")
 
 
 @contextmanager
-def mongod(name: str, *, members: int = 0, cache_gb: int = 1) -> Iterator[Mongod]:
-    """A mongod in a temporary directory: standalone, or a replica set of so many members, each with such a cache."""
+def mongod(name: str, *, members: int = 0, cache_gb: int = 1, files: Path | None = None) -> Iterator[Mongod]:
+    """A mongod in a temporary directory: standalone, or a replica set of so many members, each with such a cache. A
+    standalone one may have its `files` in a folder that stays."""
     with ExitStack() as stack:
         ports = [free_port() for _ in range(max(members, 1))]
         options = ["--wiredTigerCacheSizeGB", str(cache_gb), *(["--replSet", "bench"] if members else [])]
-        pids = tuple(stack.enter_context(_one_mongod(port, *options)) for port in ports)
+        pids = tuple(stack.enter_context(_one_mongod(port, files, *options)) for port in ports)
         first, *others = (MongoClient[Document](f"mongodb://127.0.0.1:{port}/?directConnection=true") for port in ports)
         for each in others:  # waits until it answers
             each.admin.command("ping")
@@ -72,9 +77,10 @@ def mongod(name: str, *, members: int = 0, cache_gb: int = 1) -> Iterator[Mongod
 
 
 @contextmanager
-def _one_mongod(port: int, *options: str) -> Iterator[int]:
-    files = tempfile.mkdtemp(prefix="pos-bench-")
-    command = [str(find_mongod()), "--dbpath", files, "--port", str(port), "--bind_ip", "127.0.0.1", "--quiet"]
+def _one_mongod(port: int, kept: Path | None, *options: str) -> Iterator[int]:
+    files = kept or Path(tempfile.mkdtemp(prefix="pos-bench-"))
+    files.mkdir(exist_ok=True)
+    command = [str(find_mongod()), "--dbpath", str(files), "--port", str(port), "--bind_ip", "127.0.0.1", "--quiet"]
     command += ["--logpath", f"{files}/mongod.log", *options]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
@@ -82,7 +88,8 @@ def _one_mongod(port: int, *options: str) -> Iterator[int]:
     finally:
         process.terminate()
         process.wait()
-        shutil.rmtree(files, ignore_errors=True)
+        if kept is None:
+            shutil.rmtree(files, ignore_errors=True)
 
 
 def until(ready: Callable[[], bool], seconds: float = 300) -> None:

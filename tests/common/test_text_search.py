@@ -8,7 +8,7 @@ from pos_api.common.text_search import (
     contact_words,
     newer_words_first,
     product_words,
-    starting_with,
+    typed_words,
     wanted_contact_words,
 )
 
@@ -55,15 +55,12 @@ def test_digits_of_an_e_mail_address_are_no_word() -> None:
 def test_of_a_text_that_is_still_being_written_the_last_word_may_be_a_beginning(
     text: str, whole: list[str], beginning: str | None
 ) -> None:
-    expected: list[dict[str, object]] = [{"search": word} for word in whole]
-    if beginning is not None:
-        expected.append({"search": {"$elemMatch": {"$gte": beginning, "$lt": beginning + "\U0010ffff"}}})
-    assert starting_with(text) == expected
+    assert typed_words(text) == (whole, beginning)
 
 
 @pytest.mark.parametrize("text", ["", " ", "—"])
-def test_nothing_is_found_of_a_text_without_words(text: str) -> None:
-    assert starting_with(text) == [{"search": {"$in": []}}]
+def test_a_text_without_words_has_no_beginning_either(text: str) -> None:
+    assert typed_words(text) == ([], None)
 
 
 def test_a_sku_stays_one_word_whatever_is_in_it() -> None:

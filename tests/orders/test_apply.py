@@ -15,6 +15,7 @@ from pos_api.database.client import Db, Document
 from pos_api.orders import queries as order_list
 from pos_api.orders import verify_stock as verify
 from pos_api.orders.apply import apply
+from pos_api.orders.filtering import Filter
 from pos_api.stock import ledger
 from pos_api.stores import settings
 from tests.factories import (
@@ -150,7 +151,7 @@ def test_sub_orders_and_their_parent_take_each_unit_once(
 def test_an_orders_parent_is_shown(shop: Shop, db: Db) -> None:
     shop.outcome("order.created", order(2, parent_id=1))
     shop.outcome("order.created", order(1, parent_id=0))
-    assert {each["order_id"]: each["parent_id"] for each in order_list.find(db, order_list.Filter(), 9)[0]} == {
+    assert {each["order_id"]: each["parent_id"] for each in order_list.find(db, Filter(), 9)[0]} == {
         2: 1,
         1: 0,
     }

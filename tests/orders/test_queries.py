@@ -19,7 +19,7 @@ from pos_api.database.client import Db, Document
 from pos_api.errors import Conflict, NotFound
 from pos_api.orders import order_csv
 from pos_api.orders import queries as order_list
-from pos_api.orders.queries import Filter
+from pos_api.orders.filtering import NEWEST_FIRST, Filter, query_by, query_of, ways_of
 from tests.steps import processes
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -271,6 +271,15 @@ _FILTERS = [
 ]
 
 
+def _explained(db: Db, wanted: Filter, deep: bool) -> Document:
+    """How MongoDB finds the first page, or one that starts deep down."""
+    query, listed = query_of(db, wanted), order_list._listed(db)
+    after = (NOON + timedelta(minutes=390), "default:390") if deep else None
+    way = reach.rarest(listed, ways_of(db, query), after)
+    found = db.orders.find(reach.between(query_by(query, way), "created_at", after), listed.read)
+    return found.sort(listed.order).hint(way.index).limit(10).explain()
+
+
 @pytest.mark.parametrize("wanted", _FILTERS, ids=str)
 @pytest.mark.parametrize("deep", [False, True], ids=["first page", "later page"])
 def test_every_list_stays_on_an_index_that_has_its_order(db: Db, wanted: Filter, deep: bool) -> None:
@@ -286,11 +295,7 @@ def test_every_list_stays_on_an_index_that_has_its_order(db: Db, wanted: Filter,
             search=["anna", "rare"] if rare else ["anna"],
         )
     db.orders.update_many({"_id": {"$regex": "[0-9]01$"}}, {"$set": {"deleted_at": NOON}})
-    query = order_list._query(db, wanted)
-    if deep:
-        order_list._start(query, (NOON + timedelta(minutes=390), "default:390"))
-
-    explained = order_list._cursor(db, query).limit(10).explain()
+    explained = _explained(db, wanted, deep)
 
     stages = set(_stages(explained["queryPlanner"]["winningPlan"]))
     assert not stages & {"COLLSCAN", "SORT"}, stages
@@ -337,12 +342,75 @@ def test_how_far_a_page_looks_is_known_from_indexes_alone(db: Db) -> None:
     for n in range(1, 41):
         put(db, n)
     wanted = Filter(words="anna öberg", status="processing", sku="A", customer="anna@example.se", store="default")
-    filters = order_list._filters(order_list._query(db, wanted))
-    assert len(filters) == 5
-    for each in filters:
-        explained = db.orders.find(each, {"created_at": 1}).sort(order_list._NEWEST_FIRST).skip(9).limit(1).explain()
-        assert explained["executionStats"]["totalDocsExamined"] == 0, each
-        assert explained["executionStats"]["totalKeysExamined"] <= 12, each
+    ways = ways_of(db, query_of(db, wanted))
+    assert len(ways) == 5
+    after = (NOON + timedelta(minutes=30), "default:30")
+    for way, start in ((way, start) for way in ways for start in (None, after)):
+        query = reach.between(way.query, "created_at", start, exact=False)
+        found = db.orders.find(query, {"created_at": 1}).sort(NEWEST_FIRST).hint(way.index).skip(9).limit(1)
+        explained = found.explain()["executionStats"]
+        assert explained["totalDocsExamined"] == 0, way
+        assert explained["totalKeysExamined"] <= 12, way
+
+
+def test_a_page_goes_on_where_more_orders_than_it_looks_at_are_of_one_moment(
+    db: Db, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reach, "MOST_LOOKED_AT", 10)
+    for n in range(100, 140):
+        put(db, n, search=["anna"], status="failed" if n == 105 else "pending", created_at=NOON)
+    wanted = Filter(words="anna", status="failed", store="default")
+    found, last = order_list.find(db, wanted, 5)
+    pages = 1
+    while last:
+        rows, last = order_list.find(db, wanted, 5, last)
+        found, pages = found + rows, pages + 1
+        assert pages < 10
+    assert [each["order_id"] for each in found] == [105]
+
+
+def test_what_begins_with_what_is_typed_is_found_on_the_first_page_where_few_do_else_page_by_page(
+    db: Db, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reach, "MOST_LOOKED_AT", 10)
+    for n in range(1, 81):
+        words = [
+            "anna",
+            "karin" if n % 2 else "karlsson",
+            *(["rarely"] if n == 2 else []),
+            *(["öberg"] if n > 70 else []),
+        ]
+        put(db, n, search=words, status="failed" if n == 4 else "completed")
+    for wanted, expected in (
+        (Filter(typed="rar"), [2]),
+        (Filter(typed="kar rar"), []),
+        (Filter(typed="karlsson rar"), [2]),
+        (Filter(typed="ka"), [*range(80, 0, -1)]),
+        (Filter(typed="karlsson "), [*range(80, 0, -2)]),
+        (Filter(typed="anna karl"), [*range(80, 0, -2)]),
+        (Filter(typed="öb", status="completed"), [*range(80, 70, -1)]),
+        (Filter(typed="karl", status="failed"), [4]),
+        (Filter(typed="..."), []),
+    ):
+        found, last = order_list.find(db, wanted, 50)
+        if wanted.typed in ("rar", "karlsson rar"):
+            assert last is None, wanted
+        while last:
+            rows, last = order_list.find(db, wanted, 50, last)
+            found += rows
+        assert [each["order_id"] for each in found] == expected, wanted
+        assert [each["order_id"] for each in order_list.stream(db, wanted, {})] == expected, wanted
+
+
+def test_how_many_begin_with_what_is_typed_is_known_from_the_index_alone(db: Db) -> None:
+    for n in range(1, 41):
+        put(db, n, search=["a.b+c-d@example.se", "anna"])
+    way = ways_of(db, query_of(db, Filter(typed="a.b+c-d@ex")))[0]
+    after = (NOON + timedelta(minutes=30), "default:30")
+    for query in (way.query, reach.between(way.query, "created_at", after, exact=False)):
+        found = db.orders.find(query, {"created_at": 1}).sort(NEWEST_FIRST).hint(way.index).skip(9).limit(1)
+        assert found.explain()["executionStats"]["totalDocsExamined"] == 0
+        assert len(list(found)) == 1
 
 
 @pytest.mark.parametrize("deep", [False, True], ids=["first page", "later page"])
@@ -351,11 +419,7 @@ def test_a_renamed_products_orders_stay_on_the_index(db: Db, deep: bool) -> None
     for n in range(1, 401):
         name = ["OLD", "NEW", "NEWER"][n % 3] if n % 10 == 0 else "A"
         put_line(db, n, name, "OLD" if name != "A" else "A")
-    query = order_list._query(db, Filter(sku="NEW"))
-    if deep:
-        order_list._start(query, (NOON + timedelta(minutes=390), "default:390"))
-
-    explained = order_list._cursor(db, query).limit(10).explain()
+    explained = _explained(db, Filter(sku="NEW"), deep)
 
     stages = set(_stages(explained["queryPlanner"]["winningPlan"]))
     assert not stages & {"COLLSCAN", "SORT"}, stages

@@ -14,6 +14,7 @@ from pos_api.database.reach import Position
 from pos_api.errors import Forbidden, Invalid
 from pos_api.orders import order_csv, presentation
 from pos_api.orders import queries as order_list
+from pos_api.orders.filtering import Filter
 from pos_api.payments.queries import with_tabs
 from pos_api.staff import audit
 from pos_api.stores.api_keys import READ
@@ -30,7 +31,7 @@ from pos_api.web.services import services
 blp = Blueprint("orders", __name__, url_prefix="/api/webhooks/orders", description="Orders")
 
 
-def wanted(query: Document, *, is_typed: bool = False) -> order_list.Filter:
+def wanted(query: Document, *, is_typed: bool = False) -> Filter:
     """The filter that a query asks for; `is_typed` says that the last word looked for may be still being written, so
     that what begins with it is found too. Viewers look for numbers only: what finds a person shows who bought what.
 
@@ -40,7 +41,7 @@ def wanted(query: Document, *, is_typed: bool = False) -> order_list.Filter:
     if "customer" in query and not personal:
         raise Forbidden("To look for a customer takes the role manager.")
     words = query.get("words")
-    return order_list.Filter(
+    return Filter(
         status=query.get("status"),
         store=query.get("store"),
         customer=query.get("customer"),
