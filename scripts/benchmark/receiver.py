@@ -1,7 +1,7 @@
 """A subscriber for the bench, in a process of its own: it answers each POST with 204 at once, or never where the path
 begins with /hang, and notes when it came.
 
-    python -m scripts.bench_receiver PORT FILE
+    python -m scripts.benchmark.receiver PORT FILE
 
 At SIGTERM it writes to FILE a line for each request: its path, its `webhook-id`, and the time.
 """

@@ -7,10 +7,10 @@ import asyncio
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pymongo.errors import PyMongoError
 
@@ -20,28 +20,30 @@ from pos_api.database.client import Db
 from pos_api.logs import get_logger
 from pos_api.outbox import wakeup
 from pos_api.outbox.collections import subscriptions
-from pos_api.outbox.delivering import leases, recording
-from pos_api.outbox.delivering.dispatcher import Dispatcher, changes_to_write
+from pos_api.outbox.delivering import leases
+from pos_api.outbox.delivering.dispatcher import Dispatcher
 from pos_api.outbox.delivering.queue import Queue
 from pos_api.outbox.delivering.reader import Looked, Reader, Wanted
-from pos_api.outbox.delivering.recording import Result
+from pos_api.outbox.delivering.recorder import Recorder
 
 POLL = 0.2
 """Seconds between two looks for what is due, where nothing is published in this process."""
 _POLL_WITHOUT_SUBSCRIPTION = 2.0
 _SHORTEST = 0.02
 """Seconds between two looks, however much is due."""
-_TOGETHER = 0.075
-"""Seconds from one look to the next that is made because something was published: what comes meanwhile is read
-together, which costs less than one by one."""
-_RECORDED_AT_ONCE, _RECORDED_TOGETHER = 8, 0.005
-"""So many results are written at once; fewer wait for so many seconds, for others to be written with them."""
+_TOGETHER, _MANY_TOGETHER = 0.075, 0.2
+"""Seconds from one look to the next that is made because something was published, after one that found little or much:
+what comes meanwhile is read, sent and recorded together, which costs less than one by one."""
+_MUCH = 8
+"""Deliveries found at a look."""
 _PAUSE = 1.0
 """Seconds, after an error."""
 _MANY = 300
 """While a subscription has few lanes ready, more deliveries are wanted; not when it has so many deliveries."""
 _IDLE_ROUNDS = 3
 """Renewals after which the lease of a subscription without anything due is given back."""
+_THREADS = 5
+"""One reads what is due, three write how deliveries ended, one renews leases."""
 STOP_SECONDS = 5.0
 """So long what is on its way has to end when the process is to stop."""
 
@@ -83,7 +85,7 @@ class Deliverer:
                 break
             try:
                 if subscriptions(self._db).find_one({}, {"_id": 1}) and not self._must_wait():
-                    asyncio.run(Delivering(self._db, self._config, self._stopping).run())
+                    _run_loop(Delivering(self._db, self._config, self._stopping).run())
             except PyMongoError as error:
                 log.warning("events can't be delivered", error=type(error).__name__)
             except Exception as error:
@@ -103,12 +105,11 @@ class Delivering:
         self._woken = asyncio.Event()
         self._few = asyncio.Event()
         """More deliveries are wanted."""
-        self._ended = asyncio.Event()
-        self._threads = ThreadPoolExecutor(3, thread_name_prefix="pos-deliverer")
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="pos-deliverer")
         self._dispatcher: Dispatcher
+        self._recorder: Recorder
         self._leaving: dict[str, Queue] = {}
         """Those whose lease is lost, until what was on its way has ended."""
-        self._being_recorded: list[tuple[Queue, Result]] = []
 
     async def run(self) -> None:
         """Deliver until the process is to stop."""
@@ -123,7 +124,9 @@ class Delivering:
         wakeup.add(wake)
         try:
             async with GuardedClient(self._config.outbound_allow) as client:
-                self._dispatcher = Dispatcher(client, self._ended.set, self._wake_for_more, self._stopping)
+                ended = asyncio.Event()
+                self._dispatcher = Dispatcher(client, ended.set, self._wake_for_more, self._stopping)
+                self._recorder = Recorder(self._db, self._dispatcher, ended, self._woken.set, self._in_thread)
                 await self._until_stopped()
         finally:
             wakeup.remove(wake)
@@ -131,7 +134,7 @@ class Delivering:
 
     async def _until_stopped(self) -> None:
         """Run the parts; should one of them fail, all end."""
-        helpers = [asyncio.create_task(self._record_results()), asyncio.create_task(self._renew_leases())]
+        helpers = [asyncio.create_task(self._recorder.run()), asyncio.create_task(self._renew_leases())]
         reading = asyncio.create_task(self._read())
         try:
             done, _ = await asyncio.wait([reading, *helpers], return_when=asyncio.FIRST_COMPLETED)
@@ -147,10 +150,8 @@ class Delivering:
 
     async def _leave(self) -> None:
         """Record what has ended, and let others have the leases."""
-        ended = [*self._being_recorded, *self._dispatcher.results]  # those of the first may be recorded already
         with suppress(PyMongoError):
-            await self._in_thread(lambda: self._record(ended))
-            await self._write_health(list(self._dispatcher.queues.values()), all=True)
+            await self._recorder.write_rest()
             tokens = {queue.id: queue.token for queue in self._dispatcher.queues.values()}
             await self._in_thread(lambda: leases.give_back(self._db, self._holder, tokens))
 
@@ -173,11 +174,13 @@ class Delivering:
                 continue
             self._take_in(looked)
             self._dispatcher.dispatch()
-            await self._until_next_look(more=looked.more)
+            await asyncio.sleep(_SHORTEST)
+            if not looked.more:
+                await self._until_more_is_wanted(sum(map(len, looked.found.values())))
 
-    async def _until_next_look(self, *, more: bool) -> None:
-        await asyncio.sleep(_SHORTEST)
-        if more or await _is_set(self._few, _TOGETHER - _SHORTEST):
+    async def _until_more_is_wanted(self, found: int) -> None:
+        together = _MANY_TOGETHER if found >= _MUCH else _TOGETHER
+        if await _is_set(self._few, together - _SHORTEST):
             return
         await _is_set(self._woken, POLL)
 
@@ -229,51 +232,6 @@ class Delivering:
         used = {due.event for queue in queues for lane in queue.lanes.values() for due in lane}
         self._dispatcher.events = {each: event for each, event in self._dispatcher.events.items() if each in used}
 
-    # --- results are written
-
-    async def _record_results(self) -> None:
-        while True:
-            await self._ended.wait()
-            if len(self._dispatcher.results) < _RECORDED_AT_ONCE:
-                await asyncio.sleep(_RECORDED_TOGETHER)
-            self._ended.clear()
-            results, self._dispatcher.results = self._dispatcher.results, []
-            if not results:
-                continue
-            self._being_recorded = results
-            while True:
-                try:
-                    made_due = await self._in_thread(lambda: self._record(self._being_recorded))
-                    break
-                except PyMongoError as error:
-                    log.warning("it can't be written how deliveries ended", error=type(error).__name__)
-                    await asyncio.sleep(_PAUSE)
-            self._being_recorded = []
-            self._dispatcher.recorded(results)
-            self._dispatcher.dispatch()
-            if made_due:
-                self._woken.set()
-            await self._write_changed_health()
-
-    def _record(self, results: list[tuple[Queue, Result]]) -> bool:
-        return recording.record(self._db, [result for _, result in results]) if results else False
-
-    async def _write_changed_health(self) -> None:
-        changed = list(self._dispatcher.changed.values())
-        self._dispatcher.changed.clear()
-        with suppress(PyMongoError):  # it is written with the next renewal
-            await self._write_health(changed)
-
-    async def _write_health(self, queues: list[Queue], *, all: bool = False) -> None:
-        due = changes_to_write(queues, self._dispatcher.switched_off, all=all)
-        if not due:
-            return
-        await self._in_thread(lambda: recording.change_subscriptions(self._db, [change for _, _, change in due]))
-        for queue, written, _ in due:
-            queue.stored_health = written
-            if reason := self._dispatcher.switched_off.pop(queue.id, None):
-                log.warning("a subscription was switched off", subscription=queue.id, reason=reason)
-
     # --- leases
 
     async def _renew_leases(self) -> None:
@@ -283,7 +241,7 @@ class Delivering:
             try:
                 await self._give_back_idle()
                 await self._renew()
-                await self._write_health(list(self._dispatcher.queues.values()), all=True)
+                await self._recorder.write_health(self._dispatcher.queues.values(), all=True)
             except PyMongoError as error:
                 log.warning("leases can't be renewed", error=type(error).__name__)
             self._dispatcher.dispatch()
@@ -305,7 +263,7 @@ class Delivering:
             queue.idle_rounds = queue.idle_rounds + 1 if queue.is_empty and not queue.health.probes else 0
         idle = [queue for queue in self._dispatcher.queues.values() if queue.idle_rounds >= _IDLE_ROUNDS]
         if idle:
-            await self._write_health(idle, all=True)
+            await self._recorder.write_health(idle, all=True)
             for queue in idle:
                 self._lose(queue)
             tokens = {queue.id: queue.token for queue in idle}
@@ -321,6 +279,12 @@ class Delivering:
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+
+def _run_loop(main: Coroutine[Any, Any, None]) -> None:
+    import uvloop  # here, as most processes need none
+
+    uvloop.run(main)
 
 
 async def _is_set(event: asyncio.Event, seconds: float) -> bool:

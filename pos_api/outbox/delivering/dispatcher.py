@@ -72,6 +72,11 @@ class Dispatcher:
         """So few ready lanes of a queue are a reason to read more for it."""
         return max(FEW // max(len(self.queues), 1), 1)
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request is under way: all that was sent has ended."""
+        return not self._tasks
+
     def enqueue(self, queue: Queue) -> None:
         """It may have something to send."""
         if queue.ready and not queue.queued and self.queues.get(queue.id) is queue:
