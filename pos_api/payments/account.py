@@ -11,7 +11,7 @@ from pos_api.database.client import Db, Document
 from pos_api.database.reach import Position
 from pos_api.orders.model import Order
 from pos_api.payments import queries
-from pos_api.payments.balance import Balance, Provider, balance
+from pos_api.payments.balance import Balance, Provider, balance, discrepancies
 
 _READ = dict.fromkeys(
     (
@@ -68,9 +68,9 @@ def contradicting(
         payments = queries.of_orders(db, [order["_id"] for order in orders])
         for order in orders:
             after = (order["created_at"], order["_id"])
-            found = balance(order, payments.get(order["_id"], ()), providers[order["store"]], moment)
-            if found.discrepancies:
-                rows.append(_row(order, found))
+            worked_out_from = order, payments.get(order["_id"], ()), providers[order["store"]], moment
+            if discrepancies(*worked_out_from):
+                rows.append(_row(order, balance(*worked_out_from)))
             if len(rows) == limit:
                 return rows, after
         if len(orders) < _AT_ONCE:

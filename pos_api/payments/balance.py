@@ -151,13 +151,13 @@ def discrepancies(
     sums = sum(map(_without_tip, kept), _ZERO)
     tips = sum((decimal(each["tip"]) for each in kept), _ZERO)
     total = decimal(order.get("total"))
-    due, paid = with_decimals_of(due_of(order), total), with_decimals_of(_sum_paid(order, made), total)
+    due, paid = due_of(order), _sum_paid(order, made)
     if len(kept) > 1 and sums > total and paid > due:
         found.append(_discrepancy("paid_twice", count=len(kept), paid=sums, total=total))
     elif _is_paid_there(order, made, providers) and total not in (sums, sums + tips) and paid != due:
         found.append(_discrepancy("payment_amount", paid=sums, total=total))
     elif paid > due and moment - order.get("received_at", moment) >= PAYMENT_DUE_WITHIN:
-        found.append(_discrepancy("overpaid", paid=paid, due=due))
+        found.append(_discrepancy("overpaid", paid=with_decimals_of(paid, total), due=with_decimals_of(due, total)))
     return [*found, *_refunds_at_providers_only(order, made)] if paid < due else found
 
 
