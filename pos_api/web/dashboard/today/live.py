@@ -1,8 +1,8 @@
 """What happens is shown on all open pages within two seconds, by Server-Sent Events.
 
-While anybody listens, one broadcaster in each web process looks twice a second, by an index, whether an order has
-changed. Where one has, it renders what each variant of the page shows, once and at most once a second, and gives it to
-every listener of that variant. A listener keeps the newest parts only, so that one who reads slowly holds no memory.
+While anybody listens, one broadcaster in each web process looks every 0.6 seconds, by an index, whether an order has
+changed. Where one has, it renders what each variant of the page shows, once and at most every 1.2 seconds, and gives it
+to every listener of that variant. A listener keeps the newest parts only, so that one who reads slowly holds no memory.
 Every second or so it is looked at whether the listeners' sessions still count.
 """
 
@@ -25,8 +25,8 @@ from pos_api.staff.sessions import Session
 from pos_api.web.dashboard.today.shown import Variant, fingerprint, rendered
 from pos_api.web.services import Services
 
-LOOK_EVERY = 0.5
-_RENDER_EVERY = 1.0
+LOOK_EVERY = 0.6
+_RENDER_EVERY = 1.2
 _RENDER_AFTER = 3.5
 """Seconds for which it is rendered again after a change: figures are kept for two, and a change may become visible
 after one that the database stamped later."""
