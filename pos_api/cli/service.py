@@ -31,9 +31,6 @@ from pos_api.staff import first_admin
 from pos_api.web.server import server
 from pos_api.web.server.delivery_process import Delivers, stop_all
 
-_SWITCH_SECONDS = 0.0005
-"""So soon a thread that the database has answered gets the interpreter from one that computes; Python's own 5 ms for
-each answer would take longer than the database."""
 _FRESH_ENV = """\
 # Settings of this installation, secrets among them. What is set in the environment wins over this file.
 
@@ -176,7 +173,6 @@ def work(config: Config) -> None:
             each.start()
         say("Worker running")
         renewal.ends_process = True  # systemd starts another one
-        sys.setswitchinterval(_SWITCH_SECONDS)
         due.run_forever(db, config, stop)
         schedule.stop()
         stop_all(delivering)

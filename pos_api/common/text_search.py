@@ -13,6 +13,14 @@ _TELEPHONE = re.compile(r"[\d\s()+./-]+")
 _TELEPHONE_DIGITS = 6
 _MOST_TELEPHONE_DIGITS = 15
 """Of the longest numbers that there are (ITU-T E.164): more digits are several numbers."""
+_DASHES, _INVISIBLE = (
+    range(0x2010, 0x2016),
+    (0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), 0x2060, *range(0x2066, 0x206A)),
+)
+_PLAIN = {**dict.fromkeys((*_DASHES, 0x2212), "-"), **dict.fromkeys((*_INVISIBLE, 0xFEFF))}
+"""Dashes, and what contacts in telephones put around a number to say in which direction it is written."""
+_MOST_OF_TELEPHONE = 10
+"""Words: others must not be left out for what is in a field for a telephone number."""
 _MOST_WORDS = 100
 """Words of a document that are indexed."""
 _LONGEST_WORD = 320
@@ -23,20 +31,30 @@ MOST_KEPT = 3 * _MOST_WORDS
 
 def contact_words(*texts: str, telephone: str = "") -> list[str]:
     """The words of an order or a customer: names, addresses, e-mail addresses, order numbers. Punctuation separates
-    words, except within e-mail addresses and numbers. A `telephone` number is one word, its digits; a text that looks
-    like one has its digits, too."""
-    digits = _digits(telephone)
-    is_one = _TELEPHONE_DIGITS <= len(digits) <= _MOST_TELEPHONE_DIGITS and _TELEPHONE.fullmatch(telephone)
-    words = {digits: None} if is_one else _words_of(telephone)
+    words, except within e-mail addresses and numbers. A `telephone` number is one word, its digits; where there is more
+    in that field, its words are kept, too. Six digits or more within a word are a word of their own, but for those of
+    an e-mail address."""
+    words = dict.fromkeys(islice(_telephone_words(telephone), _MOST_OF_TELEPHONE))
     for text in texts:
         words |= _words_of(text)
     return _first_words(words)
+
+
+def _telephone_words(text: str) -> dict[str, None]:
+    text = text.translate(_PLAIN)
+    digits = _digits(text)[:_LONGEST_WORD]
+    if len(digits) < _TELEPHONE_DIGITS:
+        return _words_of(text)
+    is_one = len(digits) <= _MOST_TELEPHONE_DIGITS and _TELEPHONE.fullmatch(text)
+    return {digits: None} if is_one else {digits: None} | _words_of(text)
 
 
 def _words_of(text: str) -> dict[str, None]:
     words = dict.fromkeys(word[:_LONGEST_WORD] for word in _NOT_WORDS.split(text.casefold()) if word)
     if len(_digits(text)) >= _TELEPHONE_DIGITS:
         words |= dict.fromkeys(digits for part in _parts(text) if (digits := _telephone_digits(part)))
+        within = (_digits(word) for word in words if "@" not in word)
+        words |= dict.fromkeys([digits for digits in within if len(digits) >= _TELEPHONE_DIGITS])
     return words
 
 
@@ -54,7 +72,7 @@ def typed_words(text: str) -> tuple[list[str], str | None]:
     where a blank has ended it."""
     *parts, last = [*_parts(text)] or [""]
     whole = [*chain.from_iterable(wanted_contact_words(part) for part in parts)]
-    if digits := _telephone_digits(last):  # of which a blank may be a part
+    if digits := _telephone_digits(last, is_beginning=True):  # of which a blank may be a part
         return whole[:_MOST_WORDS], digits
     words = [word[:_LONGEST_WORD] for word in _NOT_WORDS.split(last.casefold()) if word]
     is_written = not text[-1:].strip()  # a blank ends a word
@@ -65,14 +83,15 @@ def typed_words(text: str) -> tuple[list[str], str | None]:
 def _parts(text: str) -> Iterator[str]:
     """The parts of a text: numbers that stand beside each other, which may be one telephone number, and what is between
     them."""
-    for _, words in groupby(text.split(), lambda word: bool(_TELEPHONE.fullmatch(word))):
+    for _, words in groupby(text.split(), lambda word: bool(_TELEPHONE.fullmatch(word.translate(_PLAIN)))):
         yield " ".join(words)
 
 
-def _telephone_digits(part: str) -> str:
-    """The digits of a telephone number; blank where it is none. With a plus sign it is one however short."""
+def _telephone_digits(part: str, *, is_beginning: bool = False) -> str:
+    """The digits of a telephone number; blank where it is none. The beginning of one may be short after a plus sign."""
+    part = part.translate(_PLAIN)
     digits = _digits(part)[:_LONGEST_WORD]
-    is_long_enough = len(digits) >= _TELEPHONE_DIGITS or part.startswith("+")
+    is_long_enough = len(digits) >= _TELEPHONE_DIGITS or (is_beginning and part.startswith("+"))
     return digits if is_long_enough and _TELEPHONE.fullmatch(part) else ""
 
 

@@ -35,8 +35,7 @@ def claim(db: Db, lease: str, limit: int, *, park: bool = True) -> list[InboxEnt
     """Take up to `limit` entries that are due, the longest due first; what somebody else took meanwhile is theirs.
 
     Those on which work by itself was interrupted too often are parked; without `park`, all on which it was interrupted
-    stay as they are. What `lease` holds already is taken once more only where it ran out, so who has it must do one
-    after the other.
+    stay as they are. `lease` must hold nothing that is still being worked on.
     """
     moment = now()
     fields = {"_id": 1, "lease": 1, "alone": 1, "interrupted_alone": 1}
@@ -96,12 +95,6 @@ def renew(db: Db, lease: str, keys: list[str]) -> None:
     """Let these entries stay leased for another while, where `lease` still holds them and they are not done."""
     held = {"_id": {"$in": keys}, "lease": lease, "state": "waiting"}
     db.inbox.update_many(held, {"$set": {"due_at": now() + LEASE}})
-
-
-def release(db: Db, lease: str, keys: list[str]) -> None:
-    """Let others take these entries, which `lease` holds and on which no work began, before all that came later."""
-    held = {"_id": {"$in": keys}, "lease": lease, "state": "waiting"}
-    db.inbox.update_many(held, [{"$set": {"due_at": "$received_at"}}, {"$unset": "lease"}])
 
 
 def _entry(entry: StoredEntry, *, interrupted: bool) -> InboxEntry:

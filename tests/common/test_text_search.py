@@ -25,13 +25,42 @@ def test_a_telephone_number_is_one_word_however_it_is_written(text: str) -> None
     assert wanted_contact_words(f"{text} Anna") == ["0701234567", "anna"]
 
 
-def test_of_several_telephone_numbers_each_is_found() -> None:
-    assert {"070-1234567", "08-1234567"} <= set(contact_words(telephone="070-1234567 / 08-1234567"))
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("070–123 45 67", "070\u2011123 45 67", "\u202a070-123 45 67\u202c", "070’123’45’67", "070_123_45_67"),
+        *("tel:070-1234567", "Mob: 070 123 45 67", "070-1234567(Anna)"),
+    ],
+)
+def test_a_telephone_number_is_found_by_its_digits_whatever_else_is_in_the_field(text: str) -> None:
+    assert "0701234567" in contact_words(telephone=text)
 
 
-@pytest.mark.parametrize("number", ["2024-000123", "WEB 2024-000123", "A-123456", "1042", "#1042"])
+@pytest.mark.parametrize("text", ["070–123 45 67", "\u202a070-123 45 67\u202c"])
+def test_a_telephone_number_may_be_searched_for_as_a_telephone_shows_it(text: str) -> None:
+    assert wanted_contact_words(text) == ["0701234567"]
+    assert typed_words(text) == ([], "0701234567")
+
+
+@pytest.mark.parametrize("between", [" / ", ", ", " or ", ";"])
+def test_of_several_telephone_numbers_each_is_found(between: str) -> None:
+    words = contact_words(telephone=f"070-1234567{between}08-1234567")
+    for number in ("070-1234567", "08-1234567", "070 123 45 67", f"070-1234567{between}08-1234567"):
+        assert set(wanted_contact_words(number)) <= set(words)
+
+
+def test_what_is_in_the_field_of_a_telephone_number_leaves_no_order_number_out() -> None:
+    assert "1042" in contact_words("1042", telephone=MANY)
+
+
+@pytest.mark.parametrize("number", ["2024-000123", "WEB 2024-000123", "A-123456", "1042", "#1042", "+1 Media"])
 def test_an_order_number_is_found_as_it_is_written(number: str) -> None:
     assert set(wanted_contact_words(number)) <= set(contact_words(number))
+
+
+@pytest.mark.parametrize(("number", "digits"), [("A-123456", "123456"), ("WEB-2024-000123", "2024000123")])
+def test_an_order_number_is_found_by_its_digits(number: str, digits: str) -> None:
+    assert digits in contact_words(number)
 
 
 def test_digits_of_an_e_mail_address_are_no_word() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import subprocess
 import sys
@@ -26,15 +25,7 @@ from pos_api.orders import apply as orders
 from pos_api.orders.model import OrderUpdate, Result
 from pos_api.processing import batches, due
 from pos_api.processing.faults import Outage
-from tests.factories import (
-    assert_books_balance,
-    event,
-    line,
-    order,
-    read_delivery,
-    stock_of,
-    stock_up,
-)
+from tests.factories import assert_books_balance, event, line, order, stock_of, stock_up
 from tests.service import environment
 from tests.steps import Crash, Process, processes
 from tests.waiting import wait_until
@@ -289,26 +280,6 @@ def test_a_process_that_is_to_stop_ends_the_order_at_hand_and_begins_no_other(th
     run_out(db)
     assert take(third) == 2
     assert stock_of(db) == {"A": 7}
-
-
-def test_who_is_to_stop_gives_back_what_was_taken_ahead_and_it_keeps_its_turn(
-    three: list[Process], config: Config, db: Db, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(due, "BATCH", 1)
-    worker, stop = three[0], threading.Event()
-    for number in (1, 2, 3):
-        body = json.dumps({"event": "order.created", "data": order(number)}).encode()
-        received_at = now() - timedelta(seconds=9 - number)
-        work = read_delivery(worker.stores.get("default"), {"content-type": "application/json"}, body, received_at)
-        storing.store(db, [work.entry], None)
-    worker.steps.before = lambda step: stop.set() if "insert" in worker.steps.names else None
-    due.run_forever(worker.db, config, stop)
-    assert [each["_id"] for each in db.orders.find()] == ["default:1"]
-    assert db.inbox.count_documents({"lease": {"$exists": True}}) == 0
-    assert [(each.resource_id, each.interrupted) for each in leases.claim(db, "two", 10)] == [
-        ("2", False),
-        ("3", False),
-    ]
 
 
 def test_what_a_process_could_not_end_because_the_database_was_away_is_no_fault_of_the_event(

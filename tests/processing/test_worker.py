@@ -139,10 +139,7 @@ def test_a_secret_that_can_not_be_opened_is_that_stores_trouble_alone(config: Co
     app.extensions["pos"].close()
 
 
-def test_queued_events_are_answered_202_and_done_by_any_number_of_workers(
-    config: Config, db: Db, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(due, "BATCH", 5)  # so that they take ahead
+def test_queued_events_are_answered_202_and_done_by_any_number_of_workers(config: Config, db: Db) -> None:
     stock_up(db, A=100)
     queued = replace(config, webhook_processing="queued")
     app = create_app(queued, db)
