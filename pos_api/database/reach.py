@@ -24,8 +24,8 @@ Query: TypeAlias = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A filter by which rows can be gone through: a query that an index with the list's order answers without
-    documents, and that index."""
+    """A filter by which rows can be gone through: a query that an index with the list's order answers, and that index;
+    without documents, but for orders that were deleted in one store."""
 
     query: Query
     index: str | Sequence[tuple[str, int]]
@@ -95,10 +95,11 @@ def between(
 
 
 def _next_window(looked_at: int, found: int, wanted: int) -> int:
-    """The number of rows in which the rest is found, if as many fit as so far, and half as many more; of all that may
-    be looked at, where none was found yet."""
+    """The number of rows in which the rest is found, if as many fit as so far, and half as many more; at least as many
+    as were looked at, so that there are few windows, and of all that may be looked at where none was found yet."""
     left = MOST_LOOKED_AT - looked_at
-    return min(left, looked_at * (wanted - found) * 3 // (found * 2) + 1) if found else left
+    likely = looked_at * (wanted - found) * 3 // (found * 2) + 1 if found else left
+    return min(left, max(likely, looked_at))
 
 
 def _rarest(of: List, ways: Sequence[Way], after: Position | None) -> tuple[Way, Position | None]:
