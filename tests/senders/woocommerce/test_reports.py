@@ -7,6 +7,7 @@ order; a step does one thing and may `expect` something:
 * `{"product": …}`: staff make a product;
 * `{"native": topic, "body": …}`: a webhook of WooCommerce's own; `raw` has the body as text
   instead, `headers` more headers;
+  `{now}` in either is the time as WooCommerce writes it, for what must come after an earlier step;
 * `{"envelope": event, "data": …, …}`: the plugin's envelope, with the members that are there;
 * `{"get": path}`: staff look.
 
@@ -27,6 +28,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from pos_api.common.time import now
 from pos_api.config import Config
 from pos_api.staff import token_claims
 from tests.factories import Shop, native_headers
@@ -55,7 +57,8 @@ class _Player:
         if "product" in step:
             return self._client.post("/api/products", json=step["product"], headers=self._staff)
         if "native" in step:
-            body = step["raw"].encode() if "raw" in step else json.dumps(step["body"]).encode()
+            text = step["raw"] if "raw" in step else json.dumps(step["body"])
+            body = text.replace("{now}", now().strftime("%Y-%m-%dT%H:%M:%S")).encode()
             return self._shop.post(body, native_headers(step["native"], body) | step.get("headers", {}))
         if "envelope" in step:
             more = {name: value for name, value in step.items() if name not in ("envelope", "data", "expect", "note")}
