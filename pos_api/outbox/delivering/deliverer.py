@@ -35,7 +35,7 @@ _TOGETHER, _MANY_TOGETHER = 0.075, 0.2
 """Seconds from one look to the next that is made because something was published, after one that found little or much:
 what comes meanwhile is read, sent and recorded together, which costs less than one by one."""
 _MUCH = 8
-"""Deliveries found at a look."""
+"""From so many deliveries on that a look finds, it has found much."""
 _PAUSE = 1.0
 """Seconds, after an error."""
 _MANY = 300
@@ -124,9 +124,9 @@ class Delivering:
         wakeup.add(wake)
         try:
             async with GuardedClient(self._config.outbound_allow) as client:
-                ended = asyncio.Event()
-                self._dispatcher = Dispatcher(client, ended.set, self._wake_for_more, self._stopping)
-                self._recorder = Recorder(self._db, self._dispatcher, ended, self._woken.set, self._in_thread)
+                has_results = asyncio.Event()
+                self._dispatcher = Dispatcher(client, has_results.set, self._wake_for_more, self._stopping)
+                self._recorder = Recorder(self._db, self._dispatcher, has_results, self._woken.set, self._in_thread)
                 await self._until_stopped()
         finally:
             wakeup.remove(wake)
@@ -264,6 +264,9 @@ class Delivering:
         idle = [queue for queue in self._dispatcher.queues.values() if queue.idle_rounds >= _IDLE_ROUNDS]
         if idle:
             await self._recorder.write_health(idle, all=True)
+            idle = [
+                queue for queue in idle if queue.is_empty and not queue.health.probes
+            ]  # more may have come meanwhile
             for queue in idle:
                 self._lose(queue)
             tokens = {queue.id: queue.token for queue in idle}

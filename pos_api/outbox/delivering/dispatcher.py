@@ -57,6 +57,9 @@ class Dispatcher:
         self._waiting_troubled: dict[Queue, None] = {}
         self._on_way = 0
         self._troubled_on_way = 0
+        self._requests = 0
+        """Of those on their way, how many have not ended."""
+        self._has_stopped = False
         self._tasks: set[asyncio.Task[None]] = set()
         self.queues: dict[str, Queue] = {}
         self.secrets: Mapping[str, list[str]] = {}
@@ -75,7 +78,7 @@ class Dispatcher:
     @property
     def is_idle(self) -> bool:
         """Whether no request is under way: all that was sent has ended."""
-        return not self._tasks
+        return not self._requests
 
     def enqueue(self, queue: Queue) -> None:
         """It may have something to send."""
@@ -86,7 +89,7 @@ class Dispatcher:
     def dispatch(self) -> None:
         """Send what may be sent now."""
         moment, wall = time.monotonic(), now()
-        while self._waiting and self._on_way < MOST_ON_WAY and not self._stopping.is_set():
+        while self._waiting and self._on_way < MOST_ON_WAY and not (self._has_stopped or self._stopping.is_set()):
             queue = self._waiting.popleft()
             queue.queued = False
             wait = queue.wait(moment, wall, alone=not self._waiting)
@@ -107,7 +110,8 @@ class Dispatcher:
             self._on_way -= 1
 
     async def stop(self, seconds: float) -> None:
-        """Wait so long for what is on its way; the rest is dropped, and is due for others."""
+        """Send nothing more, and wait so long for what is on its way; the rest is dropped, and is due for others."""
+        self._has_stopped = True
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=seconds)
         for task in list(self._tasks):
@@ -123,6 +127,7 @@ class Dispatcher:
         if len(queue.ready) == self.few:
             self._wants_more()
         self._on_way += 1
+        self._requests += 1
         self._troubled_on_way += troubled
         task = asyncio.create_task(self._send(queue, due, troubled=troubled))
         self._tasks.add(task)
@@ -132,6 +137,7 @@ class Dispatcher:
         try:
             attempted = await self._attempt(queue, due)
         finally:
+            self._requests -= 1
             self._troubled_on_way -= troubled
         if result := self._settle(queue, due, attempted):
             self.results.append((queue, result))

@@ -104,7 +104,7 @@ def hold(first: str, behind: Iterable[str], until: datetime) -> list[UpdateOne |
     held = {"$set": {"held": True, "due_at": until + HELD_FOR}}
     return [
         UpdateOne({"_id": first, **waiting}, {"$set": {"holds": True}}),
-        UpdateMany({"_id": {"$in": list(behind)}, **waiting}, held),
+        UpdateMany({"_id": {"$in": list(behind)}, "due_at": {"$lt": until}}, held),  # it may arrive late
     ]
 
 

@@ -15,7 +15,7 @@ from pos_api.outbox.collections import deliveries, subscriptions
 from pos_api.outbox.delivering.attempts import Attempted
 from pos_api.outbox.delivering.loading import hold
 from pos_api.outbox.delivering.queue import Due
-from pos_api.outbox.model import LOG_LENGTH, DeliveryState, lane_of, made_due
+from pos_api.outbox.model import LOG_LENGTH, DeliveryState, StoredDelivery, lane_of, made_due
 
 _MADE_DUE_AT_ONCE = 32
 """Of those that a delivery has held back."""
@@ -89,9 +89,14 @@ def _release(db: Db, result: Result) -> list[UpdateOne]:
     held = {"lane": lane, "held": True, "_id": {"$ne": result.due.id}}
     found = list(deliveries(db).find(held, {"_id": 1}).sort("position", 1).limit(_MADE_DUE_AT_ONCE))
     moment = now()
-    steps = [UpdateOne({"_id": each["_id"]}, made_due(moment)) for each in found]
+    steps = [UpdateOne(_still_held(each), made_due(moment)) for each in found]
     if len(found) == _MADE_DUE_AT_ONCE:
         last = made_due(moment)
         last["$set"]["holds"] = True
-        steps[-1] = UpdateOne({"_id": found[-1]["_id"]}, last)
+        steps[-1] = UpdateOne(_still_held(found[-1]), last)
     return steps
+
+
+def _still_held(delivery: StoredDelivery) -> Document:
+    """A write may arrive late, from a process that was cut off: another may have sent it by then."""
+    return {"_id": delivery["_id"], "held": True}

@@ -107,3 +107,24 @@ def test_more_is_asked_for_before_the_last_is_sent() -> None:
     for lanes in (dispatcher.FEW - 5, dispatcher.FEW + 1, dispatcher.FEW + 50):
         asyncio.run(run(lanes))
     assert asked == [dispatcher.FEW + 1]
+
+
+def test_when_the_last_request_has_ended_none_is_left() -> None:
+    """Or its result would wait for others to be written with."""
+    idle: list[bool] = []
+
+    async def run() -> None:
+        mine = Dispatcher(_Hanging(), lambda: idle.append(mine.is_idle), lambda: None, threading.Event())
+        of = queue(_id="sub_a", url="https://a.example/", signature="standard", payload="full", headers={})
+        of.add([due("a", 1), due("b", 1)])
+        of.until = float("inf")
+        mine.queues["sub_a"] = of
+        mine.secrets = {"sub_a": [SECRET]}
+        mine.enqueue(of)
+        mine.dispatch()
+        while len(idle) < 2:
+            await asyncio.sleep(0)
+        await mine.stop(0)
+
+    asyncio.run(run())
+    assert idle[-1]

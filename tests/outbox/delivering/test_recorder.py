@@ -5,15 +5,23 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
+import pytest
+
+from pos_api.common.time import now
+from pos_api.config import Config
 from pos_api.database.client import Db
 from pos_api.outbound.async_client import Answer
+from pos_api.outbox.delivering import recording
 from pos_api.outbox.delivering.attempts import judge
 from pos_api.outbox.delivering.dispatcher import Dispatcher
+from pos_api.outbox.delivering.loading import hold
 from pos_api.outbox.delivering.queue import Due, Queue
 from pos_api.outbox.delivering.recorder import Recorder
 from pos_api.outbox.delivering.recording import Result
+from tests.outbox.delivering.outbox import event, publish_events, subscribe
 from tests.outbox.delivering.test_queue import due, queue
 
 
@@ -40,15 +48,15 @@ def test_of_one_lane_nothing_is_written_before_what_ended_earlier(db: Db) -> Non
                 await first_may_end.wait()
             return await asyncio.to_thread(work)
 
-        ended = asyncio.Event()
-        dispatcher = Dispatcher(_Unused(), ended.set, lambda: None, threading.Event())
-        recorder = Recorder(db, dispatcher, ended, lambda: None, in_thread)
+        has_results = asyncio.Event()
+        dispatcher = Dispatcher(_Unused(), has_results.set, lambda: None, threading.Event())
+        recorder = Recorder(db, dispatcher, has_results, lambda: None, in_thread)
         of = queue(_id="sub_a")
         running = asyncio.create_task(recorder.run())
 
         async def end(*those: Due) -> None:
             dispatcher.results += [_sent(of, one) for one in those]
-            ended.set()
+            has_results.set()
             for _ in range(20):
                 await asyncio.sleep(0)
 
@@ -67,3 +75,70 @@ def test_of_one_lane_nothing_is_written_before_what_ended_earlier(db: Db) -> Non
     same_lane, other_lane = asyncio.run(run())
     assert same_lane == [0]
     assert other_lane == [0, 1]
+
+
+def test_a_write_that_arrives_late_holds_and_releases_nothing_that_another_process_has_dealt_with(
+    db: Db, config: Config
+) -> None:
+    """One of a process that was cut off: what ended would be due again, or what is due would wait for nothing."""
+    subscribe(db, config, "https://a.example/")
+    publish_events(db, event(1, 1), event(1, 2))
+    first, second = db.webhook_deliveries.find().sort("position", 1)
+    of, one = queue(_id="sub_a"), due("default:1", 1)
+    db.webhook_deliveries.bulk_write(hold(first["_id"], [second["_id"]], now() + timedelta(hours=1)))
+    _, result = _sent(of, Due(first["_id"], first["event"], first["resource"], one.position, 0, holds=True))
+    releases_late = recording._release(db, result)
+    assert releases_late
+
+    ended = {"$set": {"state": "succeeded"}, "$unset": {"due_at": "", "lane": "", "held": ""}}
+    db.webhook_deliveries.update_one({"_id": second["_id"]}, ended)
+    before = db.webhook_deliveries.find_one({"_id": second["_id"]})
+    db.webhook_deliveries.bulk_write(releases_late)
+    assert db.webhook_deliveries.find_one({"_id": second["_id"]}) == before
+
+    db.webhook_deliveries.update_one({"_id": second["_id"]}, {"$set": {"due_at": now()}})
+    db.webhook_deliveries.bulk_write(hold(first["_id"], [second["_id"]], now() - timedelta(seconds=30)))
+    assert "held" not in (db.webhook_deliveries.find_one({"_id": second["_id"]}) or {})
+
+
+def test_a_writer_that_fails_ends_the_others_and_what_a_thread_writes_is_waited_for(db: Db) -> None:
+    """Or they would go on while others have the leases."""
+
+    async def run() -> list[str]:
+        steps: list[str] = []
+        may_end = threading.Event()
+
+        async def in_thread(work: Callable[[], Any]) -> Any:
+            if not steps:
+                steps.append("writes")
+
+                def slow() -> Any:
+                    may_end.wait(20)
+                    done = work()
+                    steps.append("written")
+                    return done
+
+                return await asyncio.to_thread(slow)
+            if len(steps) == 1:
+                steps.append("fails")
+                raise MemoryError
+            steps.append("the rest")
+            return await asyncio.to_thread(work)
+
+        has_results = asyncio.Event()
+        dispatcher = Dispatcher(_Unused(), has_results.set, lambda: None, threading.Event())
+        recorder = Recorder(db, dispatcher, has_results, lambda: None, in_thread)
+        of = queue(_id="sub_a")
+        running = asyncio.create_task(recorder.run())
+        for resource in ("a", "b"):
+            dispatcher.results.append(_sent(of, due(resource, 1)))
+            has_results.set()
+            for _ in range(20):
+                await asyncio.sleep(0)
+        with pytest.raises(ExceptionGroup):
+            await running
+        may_end.set()
+        await recorder.write_rest()
+        return steps
+
+    assert asyncio.run(run()) == ["writes", "fails", "written", "the rest"]

@@ -27,12 +27,12 @@ from pos_api.web.services import Services
 
 LOOK_EVERY = 0.6
 _RENDER_EVERY = 1.2
-_RENDER_AFTER = 3.5
+_RENDER_AFTER = 5.0
 """Seconds for which it is rendered again after a change: figures are kept for two, and a change may become visible
 after one that the database stamped later."""
 _RENDER_ANYWAY = 10.0
 """Seconds after which is looked at what no order says: figures of another minute, and what needs a look."""
-_SESSIONS_EVERY = 1.5
+_SESSIONS_EVERY = 1.2
 _SILENT_AT_MOST = 15.0
 """A comment is sent after so long, which shows proxies that the connection is used."""
 _LASTS = 200.0
