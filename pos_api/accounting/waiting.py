@@ -17,9 +17,9 @@ from pos_api.common.time import now
 from pos_api.database.client import Db, Document
 from pos_api.stores.model import Store
 
-MOST_SOURCES = 20_000
+MOST_SOURCES = 10_000
 """Of a store with more orders, payments and cash sessions of open days than this, the latest days are shown."""
-LATEST_DAYS = 31
+LATEST_DAYS = 7
 MOST_CORRECTED = 1_000
 
 
