@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from contextlib import suppress
 from typing import Any
 
@@ -51,14 +52,14 @@ class RequestProtocol(HttpToolsProtocol):
 
     _arrival: Arrival | None = None
     """Of the request that is not whole yet; None while an answer is made, and between requests."""
-    _answered: RequestResponseCycle | None = None
+    _being_answered: RequestResponseCycle = None  # type: ignore[assignment] # as uvicorn's `cycle` before the first
     """The request that the application answers; where others were sent ahead, `cycle` is the last of them."""
     _declared = 0
     _size = 0
     _large = False
     """Whether the body at hand is over the limit."""
-    _body_bytes = 0
-    """What counts of it as held in memory."""
+    _held: Counter[RequestResponseCycle]
+    """Bytes of each request's body that count as held in memory, until it is answered."""
     _aside = 0
     """Bytes since the last part of the body: of fields after the body, or of a chunk's extensions."""
     _refusal: Refusal | None = None
@@ -74,15 +75,17 @@ class RequestProtocol(HttpToolsProtocol):
         """A sender has connected: a request is due."""
         super().connection_made(transport)
         self._arrival = Arrival(time.monotonic())
+        self._held = Counter()
         connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """It is gone; so is what arrived of a body."""
+        """It is gone; so is what arrived of bodies."""
         connections.remove(self)
-        self._release()
-        if self._answered is not None:  # uvicorn does the same, but for the last request that was sent
-            self._answered.disconnected = True
-            self._answered.message_event.set()
+        for cycle in list(self._held):
+            self._release(cycle)
+        if self._being_answered is not None:  # uvicorn does the same, but for the last request that was sent
+            self._being_answered.disconnected = True
+            self._being_answered.message_event.set()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -175,13 +178,15 @@ class RequestProtocol(HttpToolsProtocol):
         self._aside = 0
         self._size += len(body)
         if not self._large:
-            self._body_bytes += len(body)
+            self._held[self.cycle] += len(body)
             connections.body_bytes += len(body)
             if self._size > BODY_LIMIT:
                 self._pass_on()
         super().on_body(body)
-        if connections.body_bytes > MAX_UNFINISHED_BYTES and not connections.make_room():
-            self._stop(FULL)
+        if connections.body_bytes > MAX_UNFINISHED_BYTES:
+            made = connections.make_room()
+            if not made or self._refused_at is not None:  # where this body made room, the rest of the read is not taken
+                self._stop(FULL)
 
     def on_message_complete(self) -> None:
         """The request is whole."""
@@ -194,12 +199,12 @@ class RequestProtocol(HttpToolsProtocol):
     # --- as uvicorn calls it
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        self._answered = cycle
+        self._being_answered = cycle
         super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
         """The answer is written; the next request may come, unless the application has not read this one's body."""
-        self._release()
+        self._release(self._being_answered)
         unread = self.arrives() and not self.pipeline
         super().on_response_complete()
         if unread and not self.transport.is_closing():
@@ -256,7 +261,7 @@ class RequestProtocol(HttpToolsProtocol):
             return
         mid_body = self._arrival is not None and self._arrival.in_body
         if mid_body:  # nobody waits for the rest, nor keeps what is there
-            self._release()
+            self._release(self.cycle)
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         if self.transport.is_closing() or self.pipeline or (not mid_body and self._answering()):
@@ -281,7 +286,7 @@ class RequestProtocol(HttpToolsProtocol):
         it is all there, so the connection ends afterwards, but not at once."""
         self._large = True
         self.cycle.keep_alive = True
-        self._release()
+        self._release(self.cycle)
 
     def _parse(self, data: bytes) -> None:
         try:
@@ -315,6 +320,5 @@ class RequestProtocol(HttpToolsProtocol):
         if not begun and not self._answering() and self._refused_at is None:
             self.transport.close()
 
-    def _release(self) -> None:
-        connections.body_bytes -= self._body_bytes
-        self._body_bytes = 0
+    def _release(self, cycle: RequestResponseCycle) -> None:
+        connections.body_bytes -= self._held.pop(cycle, 0)
