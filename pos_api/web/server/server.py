@@ -35,8 +35,6 @@ from pos_api.web.server.wsgi_gateway import Gateway
 
 _RETRY_SECONDS = 1.0
 GRACEFUL_SECONDS = 30
-BACKLOG = 2048
-"""Connections that may wait to be accepted; the kernel may allow fewer (net.core.somaxconn)."""
 
 log = get_logger(__name__)
 
@@ -89,7 +87,6 @@ class ServiceWorker(UvicornWorker):  # type: ignore[misc] # it has no types
         "lifespan": "on",
         "access_log": False,
         "server_header": False,
-        "backlog": 1,  # asyncio accepts so many at a time: one, so that connections spread over the processes
         "proxy_headers": False,  # how many proxies are believed is a setting of ours
         "timeout_graceful_shutdown": GRACEFUL_SECONDS - 2,
         "timeout_notify": 2,
@@ -103,14 +100,12 @@ class ServiceWorker(UvicornWorker):  # type: ignore[misc] # it has no types
             super().run()
 
     async def callback_notify(self) -> None:
-        """As soon as it serves, and then every two seconds: a sign of life, and the queue as long as it should be.
+        """As soon as it serves, and then every two seconds: a sign of life.
 
         Where the main process was killed, nobody would ever stop or replace this one: it stops by itself.
         """
         if os.getppid() != self.ppid:
             os.kill(os.getpid(), signal.SIGTERM)
-        for listener in self.sockets:
-            listener.listen(BACKLOG)
         await super().callback_notify()
 
     def handle_exit(self, _signum: int, _frame: Any) -> None:
