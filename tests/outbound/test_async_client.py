@@ -20,6 +20,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+import uvloop
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -72,7 +73,7 @@ def post(
         async with GuardedClient(allowed, look_up) as client:
             return await client.post(url, headers or {}, body, timeout)
 
-    return asyncio.run(run())
+    return uvloop.run(run())
 
 
 def problem_of(
@@ -148,7 +149,7 @@ def test_the_socket_itself_is_refused_where_a_url_was_not_checked(host: str) -> 
 
     with hostile(answering(OK)) as server:
         with pytest.raises((RequestError, aiohttp.InvalidURL)):
-            asyncio.run(run(f"https://{host}:{port_of(server.url)}/"))
+            uvloop.run(run(f"https://{host}:{port_of(server.url)}/"))
         assert server.heads == []
 
 
@@ -172,7 +173,7 @@ def test_what_was_checked_is_connected_to_when_a_name_server_changes_its_answer(
                     await client.post(url, {}, b"")
 
     with hostile(answering(OK)) as server:
-        asyncio.run(run(f"http://receiver.test:{port_of(server.url)}/"))
+        uvloop.run(run(f"http://receiver.test:{port_of(server.url)}/"))
         assert len(server.heads) == 1
     assert len(looked_up) == 3
 
@@ -249,7 +250,7 @@ def test_a_name_server_that_hangs_keeps_no_other_host_waiting(monkeypatch: pytes
             assert (caught.value.cause, caught.value.is_local) == ("dns", False), "another name was found"
 
     with hostile(answering(OK)) as server:
-        asyncio.run(run(port_of(server.url)))
+        uvloop.run(run(port_of(server.url)))
     ended.set()
     assert len(asked) == 41, "each name is looked up once at a time, also where nobody waits for it any longer"
 
@@ -277,7 +278,7 @@ def test_a_name_server_that_fails_is_the_receivers_fault_only_while_other_names_
             assert await is_local(client)
 
     with hostile(answering(OK)) as server:
-        asyncio.run(run(port_of(server.url)))
+        uvloop.run(run(port_of(server.url)))
 
 
 def test_lookups_under_way_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -297,7 +298,7 @@ def test_lookups_under_way_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> None
             assert caught.value.is_local
             await asyncio.gather(*waiting, return_exceptions=True)
 
-    asyncio.run(run())
+    uvloop.run(run())
     ended.set()
 
 
@@ -316,7 +317,7 @@ def test_an_address_is_known_for_a_while_and_a_name_without_one_is_no_host() -> 
                 await client.post(f"http://nothing.test:{port}/", {}, b"")
 
     with hostile(answering(OK)) as server:
-        asyncio.run(run(port_of(server.url)))
+        uvloop.run(run(port_of(server.url)))
     assert looked_up == ["receiver.test", "nothing.test"]
 
 
@@ -495,7 +496,7 @@ def test_an_answer_counts_that_comes_before_the_request_was_read(monkeypatch: py
 
     monkeypatch.setattr(socket, "socket", Noted)
     with hostile(impatient) as server:
-        answer = asyncio.run(run(server.url))
+        answer = uvloop.run(run(server.url))
         ended.set()
     assert (answer.status, answer.seconds < 3) == (410, True)
 
@@ -535,7 +536,7 @@ def test_a_connection_is_kept_for_the_same_host_and_port_alone() -> None:
     second: list[int] = []
     with hostile(serving(lambda _: OK, first)) as one, hostile(serving(lambda _: OK, second)) as two:
         named = one.url.replace("127.0.0.1", "localhost")
-        assert asyncio.run(_statuses([one.url, two.url, one.url, named, named])) == [200] * 5
+        assert uvloop.run(_statuses([one.url, two.url, one.url, named, named])) == [200] * 5
     assert (first, second) == ([2, 2], [1])
 
 
@@ -543,7 +544,7 @@ def test_a_kept_connection_that_was_closed_costs_no_failure() -> None:
     """The receiver closes it just as the next request comes; that request is sent once more, on a new connection."""
     carried: list[int] = []
     with hostile(serving(lambda number: OK if number == 0 else b"", carried)) as server:
-        assert asyncio.run(_statuses([server.url] * 3)) == [200, 200, 200]
+        assert uvloop.run(_statuses([server.url] * 3)) == [200, 200, 200]
     assert carried == [1, 1, 1]
 
 
@@ -571,7 +572,7 @@ def test_a_receiver_that_closes_its_connections_is_sent_a_request_twice_at_most(
         return OK
 
     with hostile(serving(answering_together, carried)) as server:
-        asyncio.run(run(server.url))
+        uvloop.run(run(server.url))
     assert refused == [1, 0], "over a kept connection, and over a new one"
 
 
@@ -579,7 +580,7 @@ def test_what_a_receiver_sends_unasked_is_no_answer_to_the_next_request() -> Non
     carried: list[int] = []
     twice = OK + b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n"
     with hostile(serving(lambda _: twice, carried)) as server:
-        assert asyncio.run(_statuses([server.url] * 3)) == [200, 200, 200]
+        assert uvloop.run(_statuses([server.url] * 3)) == [200, 200, 200]
 
 
 def test_what_a_receiver_sends_between_two_requests_is_no_answer_to_the_second() -> None:
@@ -601,13 +602,13 @@ def test_what_a_receiver_sends_between_two_requests_is_no_answer_to_the_second()
             assert (await client.post(url, {}, b"")).status == 200
 
     with hostile(speaking) as server:
-        asyncio.run(run(server.url))
+        uvloop.run(run(server.url))
 
 
 def test_no_cookie_is_kept() -> None:
     cookie = b"HTTP/1.1 200 OK\r\nSet-Cookie: session=1; Path=/\r\nContent-Length: 0\r\n\r\n"
     with hostile(answering(cookie)) as server:
-        asyncio.run(_statuses([server.url.replace("127.0.0.1", "localhost")] * 2))
+        uvloop.run(_statuses([server.url.replace("127.0.0.1", "localhost")] * 2))
         assert all(b"cookie" not in head.lower() for head in server.heads)
 
 
@@ -630,7 +631,7 @@ def test_one_host_has_a_limited_number_of_connections(monkeypatch: pytest.Monkey
             await asyncio.gather(*(client.post(url, {}, b"") for _ in range(8)))
 
     with hostile(slow) as server:
-        asyncio.run(run(server.url))
+        uvloop.run(run(server.url))
     assert most == 2
 
 

@@ -6,6 +6,8 @@ import asyncio
 import threading
 from collections.abc import Mapping
 
+import uvloop
+
 from pos_api.common.time import now
 from pos_api.outbound.async_client import Answer
 from pos_api.outbox.delivering import dispatcher
@@ -66,7 +68,7 @@ def test_receivers_that_hang_have_a_small_share_and_wait_for_it_once() -> None:
         await mine.stop(0)
         return client.asked, waiting
 
-    asked, waiting = asyncio.run(run())
+    asked, waiting = uvloop.run(run())
     assert asked == dispatcher._MOST_TROUBLED
     assert waiting == 12
 
@@ -84,7 +86,7 @@ def test_that_an_event_is_no_longer_kept_is_no_failure_of_the_receiver() -> None
         await mine.stop(1)
         return mine
 
-    mine = asyncio.run(run())
+    mine = uvloop.run(run())
     [(of, result)] = mine.results
     assert (result.state, result.attempted.attempt["cause"]) == ("failed", "no_event")
     assert of.health == of.stored_health
@@ -105,7 +107,7 @@ def test_more_is_asked_for_before_the_last_is_sent() -> None:
         await mine.stop(0)
 
     for lanes in (dispatcher.FEW - 5, dispatcher.FEW + 1, dispatcher.FEW + 50):
-        asyncio.run(run(lanes))
+        uvloop.run(run(lanes))
     assert asked == [dispatcher.FEW + 1]
 
 
@@ -126,5 +128,5 @@ def test_when_the_last_request_has_ended_none_is_left() -> None:
             await asyncio.sleep(0)
         await mine.stop(0)
 
-    asyncio.run(run())
+    uvloop.run(run())
     assert idle[-1]

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import uvloop
 
 from pos_api.common.time import now
 from pos_api.config import Config
@@ -72,7 +73,7 @@ def test_of_one_lane_nothing_is_written_before_what_ended_earlier(db: Db) -> Non
         running.cancel()
         return same_lane, other_lane
 
-    same_lane, other_lane = asyncio.run(run())
+    same_lane, other_lane = uvloop.run(run())
     assert same_lane == [0]
     assert other_lane == [0, 1]
 
@@ -141,4 +142,4 @@ def test_a_writer_that_fails_ends_the_others_and_what_a_thread_writes_is_waited_
         await recorder.write_rest()
         return steps
 
-    assert asyncio.run(run()) == ["writes", "fails", "written", "the rest"]
+    assert uvloop.run(run()) == ["writes", "fails", "written", "the rest"]
