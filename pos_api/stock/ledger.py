@@ -94,7 +94,7 @@ def _insert(db: Db, planned: list[Movement]) -> tuple[int, list[str]]:
     have made movements meanwhile. Unordered, a later seq would land on a balance that never was.
 
     Most collide with another order's movement of the product: what is known of their own order is still right, but for
-    movements of products that the order did not hold here, whose maker finds the order saved anew.
+    movements of products for which nothing was planned here, whose maker finds the order saved anew.
     """
     if not planned:
         return 0, []

@@ -56,7 +56,7 @@ class Variant:
 
 
 class Shown:
-    """What is shown, worked out at most once a second for all readers of a variant; one for each process."""
+    """What is shown, each part worked out for all its readers together and kept for a moment; one for each process."""
 
     def __init__(self) -> None:
         self._days = Days()
