@@ -13,18 +13,19 @@ _TELEPHONE = re.compile(r"[\d\s()+./-]+")
 _TELEPHONE_DIGITS = 6
 _MOST_TELEPHONE_DIGITS = 15
 """Of the longest numbers that there are (ITU-T E.164): more digits are several numbers."""
-_DASHES, _INVISIBLE = (
-    range(0x2010, 0x2016),
-    (0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), 0x2060, *range(0x2066, 0x206A)),
-)
-_PLAIN = {**dict.fromkeys((*_DASHES, 0x2212), "-"), **dict.fromkeys((*_INVISIBLE, 0xFEFF))}
-"""Dashes, and what contacts in telephones put around a number to say in which direction it is written."""
+_DASHES = (*range(0x2010, 0x2016), 0x2212)
+_INVISIBLE = (0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), 0x2060, *range(0x2066, 0x206A), 0xFEFF)
+"""Among them what contacts in telephones put around a number to say in which direction it is written."""
+_PLAIN = dict.fromkeys(_DASHES, "-") | dict.fromkeys(_INVISIBLE)
+"""For `str.translate`: dashes are hyphens, and what can't be seen is left out."""
 _MOST_OF_TELEPHONE = 10
 """Words: others must not be left out for what is in a field for a telephone number."""
 _MOST_WORDS = 100
 """Words of a document that are indexed."""
 _LONGEST_WORD = 320
 """Characters of a word that are indexed: an e-mail address is one word."""
+NO_WORDS = {"search": {"$in": list[str]()}}
+"""The condition for a text without words: nothing is found."""
 MOST_KEPT = 3 * _MOST_WORDS
 """Words that are indexed where those of an earlier name are kept beside those of a new one."""
 
@@ -50,7 +51,7 @@ def _telephone_words(text: str) -> dict[str, None]:
 
 
 def _words_of(text: str) -> dict[str, None]:
-    words = dict.fromkeys(word[:_LONGEST_WORD] for word in _NOT_WORDS.split(text.casefold()) if word)
+    words = dict.fromkeys(_split(text))
     if len(_digits(text)) >= _TELEPHONE_DIGITS:
         words |= dict.fromkeys(digits for part in _parts(text) if (digits := _telephone_digits(part)))
         within = (_digits(word) for word in words if "@" not in word)
@@ -74,10 +75,14 @@ def typed_words(text: str) -> tuple[list[str], str | None]:
     whole = [*chain.from_iterable(wanted_contact_words(part) for part in parts)]
     if digits := _telephone_digits(last, is_beginning=True):  # of which a blank may be a part
         return whole[:_MOST_WORDS], digits
-    words = [word[:_LONGEST_WORD] for word in _NOT_WORDS.split(last.casefold()) if word]
+    words = _split(last)
     is_written = not text[-1:].strip()  # a blank ends a word
     beginning = words.pop() if words and not is_written else None
     return [*whole, *words][:_MOST_WORDS], beginning
+
+
+def _split(text: str) -> list[str]:
+    return [word[:_LONGEST_WORD] for word in _NOT_WORDS.split(text.casefold()) if word]
 
 
 def _parts(text: str) -> Iterator[str]:

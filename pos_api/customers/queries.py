@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
-from pos_api.common.text_search import beginning_with, typed_words, wanted_contact_words
+from pos_api.common.text_search import NO_WORDS, beginning_with, typed_words, wanted_contact_words
 from pos_api.customers import collections, presentation
 from pos_api.customers.model import CustomerDocument
 from pos_api.database.client import Db
@@ -30,7 +30,7 @@ def find(
     if words is not None and is_typed:
         whole, beginning = typed_words(words)
         looked_for = [*whole, *([] if beginning is None else [beginning_with(beginning)])]
-        query["$and"] = [{"search": each} for each in looked_for] or [{"search": {"$in": []}}]
+        query["$and"] = [{"search": each} for each in looked_for] or [NO_WORDS]
     elif words is not None:
         query["search"] = {"$all": wanted_contact_words(words)}
     if after is not None:

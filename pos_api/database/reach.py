@@ -14,12 +14,13 @@ from typing import Any, TypeAlias
 
 from pymongo.collection import Collection
 
+from pos_api.database.client import Document
+
 MOST_LOOKED_AT = 5_000
 """Rows of the filter that fewest rows fit."""
 _FIRST_WINDOW = 250
 Position: TypeAlias = tuple[datetime, str]
 """Where a list stands: the time that it is sorted by, and `_id`, of a row."""
-Query: TypeAlias = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class Way:
     """A filter by which rows can be gone through: a query that an index with the list's order answers, and that index;
     without documents, but for orders that were deleted in one store."""
 
-    query: Query
+    query: Document
     index: str | Sequence[tuple[str, int]]
     is_whole: bool = False
     """Whether it is all that is asked for, so that each row that it finds is in the list."""
@@ -48,7 +49,7 @@ class List:
         """As `sort` takes it."""
         return [(self.field, -1), ("_id", -1)]
 
-    def position(self, row: Query) -> Position:
+    def position(self, row: Document) -> Position:
         """Where the list stands at a row."""
         return row[self.field], row["_id"]
 
@@ -59,12 +60,12 @@ def rarest(of: List, ways: Sequence[Way], after: Position | None = None) -> Way:
 
 
 def find(
-    of: List, ways: Sequence[Way], query_by: Callable[[Way], Query], limit: int, after: Position | None
-) -> tuple[list[Query], Position | None]:
+    of: List, ways: Sequence[Way], query_by: Callable[[Way], Document], limit: int, after: Position | None
+) -> tuple[list[Document], Position | None]:
     """Up to `limit` rows from `after` on, and after which row there may be more, None where there are none. `query_by`
     makes the whole query of whoever goes one of the ways."""
     way, end = _rarest(of, ways, after)
-    found: list[Query] = []
+    found: list[Document] = []
     looked_at = min(_FIRST_WINDOW, MOST_LOOKED_AT)
     while True:
         cursor = of.rows.find(between(query_by(way), of.field, after, end), of.read).sort(of.order).hint(way.index)
@@ -80,8 +81,8 @@ def find(
 
 
 def between(
-    query: Query, field: str, after: Position | None, last: Position | None = None, *, exact: bool = True
-) -> Query:
+    query: Document, field: str, after: Position | None, last: Position | None = None, *, exact: bool = True
+) -> Document:
     """The query, of which the time may be bounded already, for rows after one and up to another; also those of the same
     time, where it need not be exact. Written as `$or`, the planner would take the first for two indexes and a sort."""
     bounds, none_of = dict(query.get(field, {})), list(query.get("$nor", ()))
@@ -126,7 +127,7 @@ def _end_of(of: List, way: Way, after: Position | None, size: int) -> Position |
     return last
 
 
-def _nth(of: List, way: Way, query: Query, number: int) -> Position | None:
+def _nth(of: List, way: Way, query: Document, number: int) -> Position | None:
     found = of.rows.find(query, {of.field: 1}).sort(of.order).hint(way.index).skip(number - 1).limit(1)
     last = next(found.max_time_ms(of.longest), None)
     return of.position(last) if last else None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 
 from pos_api.catalogue import queries as products
-from pos_api.common.text_search import beginning_with, typed_words, wanted_contact_words
+from pos_api.common.text_search import NO_WORDS, beginning_with, typed_words, wanted_contact_words
 from pos_api.customers import queries as customers
 from pos_api.database import reach
 from pos_api.database.client import Db, Document
@@ -90,11 +90,7 @@ def _with_words(others: Document, wanted: Filter) -> Query:
     if beginning is not None:
         begins = {"search": beginning_with(beginning)}
         return Query(others, [*conditions, begins], begins)
-    return Query(others, conditions or [_NO_WORDS])
-
-
-_NO_WORDS: Document = {"search": {"$in": []}}
-"""Nothing is found of a text without words."""
+    return Query(others, conditions or [NO_WORDS])
 
 
 def query_by(query: Query, way: Way) -> Document:

@@ -185,7 +185,7 @@ class RequestProtocol(HttpToolsProtocol):
         super().on_body(body)
         if connections.body_bytes > MAX_UNFINISHED_BYTES:
             made = connections.make_room()
-            if not made or self._refused_at is not None:  # where this body made room, the rest of the read is not taken
+            if not made or self._refused_at is not None:  # room may have been made by refusing this body
                 self._stop(FULL)
 
     def on_message_complete(self) -> None:

@@ -20,7 +20,7 @@ from pos_api.outbox.delivering.attempts import judge
 from pos_api.outbox.delivering.dispatcher import Dispatcher
 from pos_api.outbox.delivering.loading import hold
 from pos_api.outbox.delivering.queue import Due, Queue
-from pos_api.outbox.delivering.recorder import Recorder
+from pos_api.outbox.delivering.recorder import InThread, Recorder
 from pos_api.outbox.delivering.recording import Result
 from tests.outbox.delivering.outbox import event, publish_events, subscribe
 from tests.outbox.delivering.test_queue import due, queue
@@ -36,6 +36,13 @@ def _sent(of: Queue, one: Due) -> tuple[Queue, Result]:
     return of, Result(of.id, one, judge(204, None, {"seconds": 0.0}), "succeeded")  # type: ignore[typeddict-item]
 
 
+def _recorder(db: Db, in_thread: InThread) -> tuple[Recorder, Dispatcher, asyncio.Event]:
+    """With its dispatcher, and the event that says that there are results."""
+    has_results = asyncio.Event()
+    dispatcher = Dispatcher(_Unused(), has_results.set, lambda: None, threading.Event())
+    return Recorder(db, dispatcher, has_results, lambda: None, in_thread), dispatcher, has_results
+
+
 def test_of_one_lane_nothing_is_written_before_what_ended_earlier(db: Db) -> None:
     """Or a crash in between would have the earlier one repeated after the later one; other lanes do not wait."""
 
@@ -49,9 +56,7 @@ def test_of_one_lane_nothing_is_written_before_what_ended_earlier(db: Db) -> Non
                 await first_may_end.wait()
             return await asyncio.to_thread(work)
 
-        has_results = asyncio.Event()
-        dispatcher = Dispatcher(_Unused(), has_results.set, lambda: None, threading.Event())
-        recorder = Recorder(db, dispatcher, has_results, lambda: None, in_thread)
+        recorder, dispatcher, has_results = _recorder(db, in_thread)
         of = queue(_id="sub_a")
         running = asyncio.create_task(recorder.run())
 
@@ -126,9 +131,7 @@ def test_a_writer_that_fails_ends_the_others_and_what_a_thread_writes_is_waited_
             steps.append("the rest")
             return await asyncio.to_thread(work)
 
-        has_results = asyncio.Event()
-        dispatcher = Dispatcher(_Unused(), has_results.set, lambda: None, threading.Event())
-        recorder = Recorder(db, dispatcher, has_results, lambda: None, in_thread)
+        recorder, dispatcher, has_results = _recorder(db, in_thread)
         of = queue(_id="sub_a")
         running = asyncio.create_task(recorder.run())
         for resource in ("a", "b"):
