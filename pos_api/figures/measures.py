@@ -325,15 +325,16 @@ def _put_together(rows: list[Document], of: str, least: set[int]) -> list[Docume
     return [*(row for row in rows if id(row) not in left), together]
 
 
-def total(documents: Document, rollups: Document) -> list[Document]:
-    """Stages that add up the `rollups` of these documents, those of them that match: by day (where they have one),
-    currency, and what they are of."""
-    key = {**{name: f"${name}" for name in ("day", "currency")}, **{name: f"$row.{name}" for name in ("of", "key")}}
+def total(documents: Document, rollups: Document, name: Any = None) -> list[Document]:
+    """Stages that add up the `rollups` of these documents, those of them that match: by `name` (an expression), where
+    there is one, by currency, and by what they are of."""
+    group = {"currency": "$rollups.currency"} | ({} if name is None else {"name": name})
+    key = {**{each: f"${each}" for each in group}, **{each: f"$row.{each}" for each in ("of", "key")}}
     return [
         {"$match": documents},
         {"$unwind": "$rollups"},
         {"$match": rollups},
-        {"$project": {"_id": 0, "day": "$rollups.day", "currency": "$rollups.currency", "row": "$rollups.rows"}},
+        {"$project": {"_id": 0, **group, "row": "$rollups.rows"}},
         {"$unwind": "$row"},
         {
             "$group": {

@@ -38,6 +38,7 @@ from pos_api.common.money import decimal, decimal128
 from pos_api.common.quantity import whole
 from pos_api.database.client import Db, Document
 from pos_api.figures import first_orders, measures
+from pos_api.figures.adding_up import added_up
 from pos_api.figures.measures import (
     AMOUNTS,
     FIGURE,
@@ -47,7 +48,6 @@ from pos_api.figures.measures import (
     RETURNING,
     Rollup,
     limit_rows,
-    total,
 )
 from pos_api.figures.state import NewerMeasures, draw_token, note_until, noted, start_over
 from pos_api.figures.writes import write_newer
@@ -177,48 +177,44 @@ def _sum_days(db: Db, store: str, days: list[str]) -> None:
     """Add up these days from the buckets. Their rollups are written before their figures, whose `token` thus says that
     the rollups are of that token or a later one."""
     token = draw_token(db)
-    by_day: dict[str, dict[str, list[Document]]] = {day: defaultdict(list) for day in days}
     of_days: Document = {"store": store, "days": {"$in": days}}
-    for row in db.rollup_buckets.aggregate(total(of_days, {"rollups.day": {"$in": days}})):
-        key = row.pop("_id")
-        by_day[key["day"]][key["currency"]].append({"of": key["of"], "key": key["key"], **row})
-    for (day, currency), customers in _returning(db, of_days).items():
-        if day in by_day and customers:
-            row = {"of": RETURNING, "key": "", "title": "", "count": len(customers), "amount": decimal128(NOTHING)}
-            by_day[day][currency].append(row)
+    sums = added_up(db.rollup_buckets, of_days, {"rollups.day": {"$in": days}}, "$rollups.day")
+    returning = _returning(db, of_days)
     spans, figures = [], []
-    for day, by_currency in by_day.items():
+    for day in days:
         older = {"_id": f"{store}:{day}", "token": {"$lt": token}}
-        currencies = sorted(by_currency)
-        limited = limit_rows([_without_figures(by_currency[currency]) for currency in currencies])
-        rollups = [{"currency": currency, "rows": rows} for currency, rows in zip(currencies, limited, strict=True)]
+        rollups = [each.rollup for each in sums.get(day, []) if each.of != FIGURE]
+        rollups += [_row_of_returning(currency, customers) for currency, customers in returning.get(day, {}).items()]
         spans.append(UpdateOne(older, {"$set": {"token": token, "rollups": rollups}}, upsert=True))
-        shown = [{"currency": currency, **_figures_of_day(by_currency[currency])} for currency in currencies]
-        of_day = {"store": store, "day": day, "token": token, "measures": measures.VERSION, "currencies": shown}
+        shown = {each.currency: _figures_of_day(each.rows) for each in sums.get(day, []) if each.of == FIGURE}
+        currencies = [{"currency": currency, **shown[currency]} for currency in sorted(shown)]
+        of_day = {"store": store, "day": day, "token": token, "measures": measures.VERSION, "currencies": currencies}
         figures.append(UpdateOne({**older, **_ours()}, {"$set": of_day}, upsert=True))
     write_newer(db.rollup_spans, spans)
     write_newer(db.rollup_days, figures)
 
 
-def _returning(db: Db, of_days: Document) -> dict[tuple[str, str], set[str]]:
+def _returning(db: Db, of_days: Document) -> dict[str, dict[str, set[str]]]:
     """The customers who returned, by day and currency, in the buckets that have these days."""
-    found: dict[tuple[str, str], set[str]] = defaultdict(set)
+    found: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     read = {"rollups.day": 1, "rollups.currency": 1, "rollups.returning": 1}
     for bucket in db.rollup_buckets.find(of_days, read):
         for each in bucket["rollups"]:
-            found[each["day"], each["currency"]].update(each.get("returning", ()))
+            if customers := each.get("returning"):
+                found[each["day"]][each["currency"]].update(customers)
     return found
 
 
-def _without_figures(rows: list[Document]) -> list[Document]:
-    return [row for row in rows if row["of"] != FIGURE]
+def _row_of_returning(currency: str, customers: set[str]) -> Document:
+    row = {"of": RETURNING, "key": "", "title": "", "count": len(customers), "amount": decimal128(NOTHING)}
+    return {"currency": currency, "rows": [row]}
 
 
 def _figures_of_day(rows: list[Document]) -> Document:
-    """The figures among these rows; amounts as texts, which are read many times as fast as Decimal128. While measures
-    are changing there may be none of a new one yet: 0 stands for it until the day is summed up again, with the last of
-    its buckets."""
-    figures = {row["key"]: row for row in rows if row["of"] == FIGURE}
+    """These figures; amounts as texts, which are read many times as fast as Decimal128. While measures are changing
+    there may be none of a new one yet: 0 stands for it until the day is summed up again, with the last of its
+    buckets."""
+    figures = {row["key"]: row for row in rows}
     none = {"count": 0, "amount": decimal128(NOTHING)}
     amounts = {name: f"{decimal(figures.get(name, none)['amount']):f}" for name in AMOUNTS}
     return {

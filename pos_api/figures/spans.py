@@ -11,14 +11,19 @@ from typing import TypeAlias
 from pymongo import UpdateOne
 
 from pos_api.catalogue import queries as catalogue
+from pos_api.common.batches import in_batches
 from pos_api.common.money import decimal
 from pos_api.common.quantity import whole
 from pos_api.database.client import Db, Document
-from pos_api.figures.measures import NOTHING, OTHERS, PRODUCT, limit_rows, total
+from pos_api.figures.adding_up import added_up
+from pos_api.figures.measures import NOTHING, OTHERS, PRODUCT, total
 from pos_api.figures.writes import write_newer
 
 MOST_GROUPS = 1_000
 """So many statuses, tax rates and payment methods are listed by themselves."""
+
+_AT_ONCE = 8
+"""So many spans are summed up by one command; each may have megabytes."""
 
 Rows: TypeAlias = dict[str, list[Document]]
 """What rows are of, and the rows."""
@@ -68,31 +73,39 @@ def _bring_up_to_date(db: Db, spans: dict[str, list[str]], tokens: dict[str, int
     anew makes it a greater one, and what a slower process has summed does not replace it.
     """
     versions = {span: sum(tokens[day] for day in days) for span, days in spans.items() if span not in tokens}
+    if not versions:
+        return
     known = {
         each["_id"]: each["version"] for each in db.rollup_spans.find({"_id": {"$in": list(versions)}}, {"version": 1})
     }
-    for span, version in versions.items():
-        if known.get(span) == version:
-            continue
-        store, _, name = span.rpartition(":")
-        length = _SPANS[_SPANS.index(len(name)) + 1]
-        smaller: dict[str, list[str]] = defaultdict(list)
-        for day in spans[span]:
-            smaller[day[: len(store) + 1 + length]].append(day)
-        if length < _SPANS[-1]:
-            _bring_up_to_date(db, smaller, tokens)
-        _sum_up(db, span, list(smaller), version)
+    parts = {span: _parts(span, spans[span]) for span, version in versions.items() if known.get(span) != version}
+    _bring_up_to_date(db, {part: days for of_span in parts.values() for part, days in of_span.items()}, tokens)
+    for some in in_batches(parts, _AT_ONCE):
+        _sum_up(db, {span: list(parts[span]) for span in some}, versions)
 
 
-def _sum_up(db: Db, span: str, parts: list[str], version: int) -> None:
-    by_currency: dict[str, list[Document]] = defaultdict(list)
-    for row in db.rollup_spans.aggregate(total({"_id": {"$in": parts}}, {})):
-        key = row.pop("_id")
-        by_currency[key["currency"]].append({"of": key["of"], "key": key["key"], **row})
-    limited = limit_rows(list(by_currency.values()))
-    rollups = [{"currency": currency, "rows": rows} for currency, rows in zip(by_currency, limited, strict=True)]
-    older = {"_id": span, "version": {"$lt": version}}
-    write_newer(db.rollup_spans, [UpdateOne(older, {"$set": {"version": version, "rollups": rollups}}, upsert=True)])
+def _parts(span: str, days: list[str]) -> dict[str, list[str]]:
+    """What a span is made of that has these days: months of a year, ten days of a month, days of these."""
+    store, _, name = span.rpartition(":")
+    length = len(store) + 1 + _SPANS[_SPANS.index(len(name)) + 1]
+    parts: dict[str, list[str]] = defaultdict(list)
+    for day in days:
+        parts[day[:length]].append(day)
+    return parts
+
+
+def _sum_up(db: Db, spans: dict[str, list[str]], versions: dict[str, int]) -> None:
+    """Sum up these spans, each from its parts."""
+    span_of = {part: span for span, parts in spans.items() for part in parts}
+    position = {"$indexOfArray": [{"$literal": list(span_of)}, "$_id"]}
+    span = {"$arrayElemAt": [{"$literal": list(span_of.values())}, position]}
+    sums = added_up(db.rollup_spans, {"_id": {"$in": list(span_of)}}, {}, span)
+    updates = []
+    for name in spans:
+        older = {"_id": name, "version": {"$lt": versions[name]}}
+        new = {"version": versions[name], "rollups": [each.rollup for each in sums.get(name, [])]}
+        updates.append(UpdateOne(older, {"$set": new}, upsert=True))
+    write_newer(db.rollup_spans, updates)
 
 
 def rows_of(db: Db, parts: list[str], currency: str | None, products: int) -> dict[str, Rows]:

@@ -803,7 +803,7 @@ def test_sums_of_a_month_are_not_replaced_by_older_ones(app: Flask, db: Db) -> N
     month = db.rollup_spans.find_one({"_id": "default:2026-11"})
     assert month is not None
 
-    spans._sum_up(db, month["_id"], [], month["version"] - 1)
+    spans._sum_up(db, {month["_id"]: []}, {month["_id"]: month["version"] - 1})
 
     assert db.rollup_spans.find_one({"_id": month["_id"]}) == month
 
