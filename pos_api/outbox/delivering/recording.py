@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pymongo import UpdateOne
+from pymongo import UpdateMany, UpdateOne
 
 from pos_api.common.time import now
 from pos_api.database.client import DURABLE, Db, Document
@@ -50,14 +50,18 @@ def record(db: Db, results: Sequence[Result]) -> bool:
     it has changed already."""
     steps: list[Any] = []
     others_are_due = False
-    for each in results:
-        if each.due_at is None and each.due.holds:
-            released = _release(db, each)
+    for each in in_groups(results):
+        if len(each) > 1:
+            steps.append(_step_of_all(each))
+            continue
+        (alone,) = each
+        if alone.due_at is None and alone.due.holds:
+            released = _release(db, alone)
             others_are_due = others_are_due or bool(released)
             steps += released  # first: a crash in between loses nothing so
-        steps.append(_step(each))
-        if each.due_at is not None and each.behind:
-            steps += hold(each.due.id, (due.id for due in each.behind), each.due_at)
+        steps.append(_step(alone))
+        if alone.due_at is not None and alone.behind:
+            steps += hold(alone.due.id, (due.id for due in alone.behind), alone.due_at)
     deliveries(db).with_options(write_concern=DURABLE).bulk_write(steps)
     return others_are_due
 
@@ -67,6 +71,43 @@ def change_subscriptions(db: Db, changes: Iterable[Change]) -> None:
     steps = [UpdateOne({"_id": each.subscription, "lease.token": each.token}, each.update) for each in changes]
     if steps:
         subscriptions(db).with_options(write_concern=DURABLE).bulk_write(steps, ordered=False)
+
+
+def in_groups(results: Iterable[Result]) -> Iterator[list[Result]]:
+    """These in their order, those in a row together that one statement can write: they have ended in the same way and
+    hold no others, and there is one at most of a lane, as the order within a statement is MongoDB's."""
+    group: list[Result] = []
+    lanes: set[tuple[str, str]] = set()
+    for each in results:
+        lane = (each.subscription, each.due.resource)
+        if group and (lane in lanes or not _end_alike(group[0], each)):
+            yield group
+            group, lanes = [], set()
+        group.append(each)
+        lanes.add(lane)
+    if group:
+        yield group
+
+
+def _end_alike(one: Result, other: Result) -> bool:
+    same = (one.state, one.due.attempts, one.counted) == (other.state, other.due.attempts, other.counted)
+    return same and not any(each.due_at is not None or each.due.holds for each in (one, other))
+
+
+def _step_of_all(group: Sequence[Result]) -> UpdateMany:
+    """The update of a group's deliveries. MongoDB takes half as long for it as for one update of each."""
+    ids = [each.due.id for each in group]
+    attempts = [each.attempted.attempt for each in group]
+    attempt = {"$arrayElemAt": [{"$literal": attempts}, {"$indexOfArray": [{"$literal": ids}, "$_id"]}]}
+    changes: Document = {
+        "log": {"$slice": [{"$concatArrays": ["$log", [attempt]]}, -LOG_LENGTH]},
+        "state": group[0].state,
+        "ended_at": now(),
+    }
+    if group[0].counted:
+        changes["attempts"] = {"$add": ["$attempts", 1]}
+    waiting = {"_id": {"$in": ids}, "attempts": group[0].due.attempts, "state": "waiting"}
+    return UpdateMany(waiting, [{"$set": changes}, {"$unset": ["due_at", "lane", "holds", "held"]}])
 
 
 def _step(result: Result) -> UpdateOne:

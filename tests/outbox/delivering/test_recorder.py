@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -146,3 +147,44 @@ def test_a_writer_that_fails_ends_the_others_and_what_a_thread_writes_is_waited_
         return steps
 
     assert uvloop.run(run()) == ["writes", "fails", "written", "the rest"]
+
+
+def test_of_deliveries_written_together_each_keeps_its_own_attempt(db: Db, config: Config) -> None:
+    """Of 64 attempts a delivery keeps the latest 50; what was resent meanwhile stays as it is, and counts anew."""
+    of = queue(_id=subscribe(db, config, "http://127.0.0.1:9/x"))
+    numbers = range(1, 9)
+    publish_events(db, *map(event, numbers))
+    earlier = [{"at": now(), "seconds": float(number)} for number in range(63)]
+    db.webhook_deliveries.update_one({"_id": "sub_a:order:default:2:1"}, {"$set": {"log": earlier}})
+    db.webhook_deliveries.update_one({"_id": "sub_a:order:default:3:1"}, {"$set": {"attempts": 1}})
+    resources = [f"order:default:{number}" for number in numbers]
+    ended = [_sent(of, Due(f"sub_a:{each}:1", f"{each}:1", each, 1, 0))[1] for each in resources]
+    for number, each in zip(numbers, ended, strict=True):
+        attempt = each.attempted.attempt
+        attempt["seconds"], attempt["headers"], attempt["answer"] = 100.0 + number, {"X-Shop": "$log"}, b"$_id"
+
+    assert len(list(recording.in_groups(ended))) == 1
+    for _ in range(2):  # what is written again, as its answer was lost, changes nothing
+        assert recording.record(db, ended) is False
+
+    stored = {int(each["resource"].rpartition(":")[2]): each for each in db.webhook_deliveries.find()}
+    resent = stored.pop(3)
+    assert (resent["state"], resent["log"]) == ("waiting", [])
+    for number, of_one in stored.items():
+        assert (of_one["state"], of_one["attempts"], of_one["log"][-1]["seconds"]) == ("succeeded", 1, 100.0 + number)
+        assert (of_one["log"][-1]["headers"], of_one["log"][-1]["answer"]) == ({"X-Shop": "$log"}, b"$_id")
+        assert not {"due_at", "lane", "holds", "held"} & of_one.keys()
+        assert of_one["ended_at"] >= of_one["created_at"]
+    assert {number: len(of_one["log"]) for number, of_one in stored.items()} == {**dict.fromkeys(stored, 1), 2: 50}
+
+
+def test_deliveries_of_one_lane_are_not_written_by_one_statement() -> None:
+    """MongoDB decides on the order within a statement: after a crash the earlier one might be repeated."""
+    of = queue(_id="sub_a")
+    first, other, second = (_sent(of, each)[1] for each in (due("a", 1), due("b", 1), due("a", 2)))
+    failed = replace(_sent(of, due("c", 1))[1], state="waiting", due_at=now())
+    holding = _sent(of, due("d", 1, holds=True))[1]
+
+    groups = list(recording.in_groups([first, other, second, failed, holding]))
+
+    assert groups == [[first, other], [second], [failed], [holding]]
