@@ -87,6 +87,16 @@ function create_order( array $input ): array {
 }
 
 /**
+ * Makes so many orders alike, which are paid.
+ */
+function many_orders( array $input ): array {
+	for ( $n = 0; $n < $input['number']; $n++ ) {
+		pay( create_order( $input ) );
+	}
+	return array();
+}
+
+/**
  * Changes an order's status.
  */
 function status( array $input ): array {
