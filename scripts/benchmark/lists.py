@@ -298,7 +298,7 @@ def files(app: Flask, db: Db, uri: str, wanted: str = "") -> Iterator[File]:
             continue
         service, mongod, memory, rows = time.process_time(), meter.mongod_seconds(), resident(), 0
         with browser.get(f"/{path}", buffered=False) as answer:
-            assert answer.status_code == 200, answer.text
+            assert answer.status_code == 200, answer.get_data(as_text=True)
             for part in answer.iter_encoded():
                 rows += part.count(b"\n")
         service, mongod = time.process_time() - service, meter.mongod_seconds() - mongod

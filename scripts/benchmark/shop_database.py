@@ -82,8 +82,12 @@ _TAX = {
     "shipping_tax_amount": "12.25",
     "rate_percent": "25",
 }
-_ITEMS = (("Product", "line_item", _LINE), ("Product", "line_item", _LINE), ("Post", "shipping", _SHIPPING))
-_ITEMS += (("SE-MOMS", "tax", _TAX),)
+_ITEMS = (
+    ("Product", "line_item", _LINE),
+    ("Product", "line_item", _LINE),
+    ("Post", "shipping", _SHIPPING),
+    ("SE-MOMS", "tax", _TAX),
+)
 _META = {
     "_billing_address_index": "CONCAT('Anna Svensson Storgatan 1 buyer', n, '@example.com')",
     "_shipping_address_index": "'Anna Svensson Storgatan 1'",
