@@ -16,12 +16,12 @@ from pos_api.common.time import rfc3339
 
 def json_value(value: Any) -> Any:
     """What JSON has no type for, as a type that it has. Raises TypeError for what is not known here either."""
+    if isinstance(value, Decimal):  # first, for figures of two years have ten thousand
+        return f"{value:f}"
     if isinstance(value, Decimal128):
         return _amount(value.bid)
     if isinstance(value, datetime):
         return rfc3339(value)
-    if isinstance(value, Decimal):
-        return f"{value:f}"
     if isinstance(value, Binary | bytes):
         return bytes(value).decode("utf-8", "replace")
     raise TypeError(f"{type(value).__name__} can't be written as JSON")

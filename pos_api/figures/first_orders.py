@@ -33,7 +33,11 @@ def update(db: Db, orders: list[Document]) -> set[str]:
         is_earlier = name in earliest and (first["order"] is None or _place(earliest[name]) < _place(first))
         if is_earlier or not ids.isdisjoint(first["orders"]):
             asked.add(name)
-    candidates = {name: earliest[name]["_id"] for name in asked if name in earliest}
+    candidates = {
+        name: earliest[name]["_id"]
+        for name in asked & earliest.keys()
+        if name not in known or earliest[name]["_id"] not in known[name]["orders"]
+    }
     return concerned | (_decide(db, asked, candidates) if asked else set())
 
 

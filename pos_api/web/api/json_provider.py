@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from typing import Any
 
 from flask import Response
@@ -21,9 +20,10 @@ class JsonProvider(DefaultJSONProvider):
     @staticmethod
     def default(value: Any) -> Any:
         """What JSON has no type for."""
-        with suppress(TypeError):
+        try:
             return json_value(value)
-        return DefaultJSONProvider.default(value)
+        except TypeError:
+            return DefaultJSONProvider.default(value)
 
     def response(self, *args: Any, **kwargs: Any) -> Response:
         """As Flask's, but for the encoder and the content type, which are not made anew for each answer."""
@@ -31,4 +31,6 @@ class JsonProvider(DefaultJSONProvider):
         return Response(text, content_type="application/json")
 
 
-_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=JsonProvider.default)
+_encoder = json.JSONEncoder(
+    ensure_ascii=False, check_circular=False, separators=(",", ":"), default=JsonProvider.default
+)
