@@ -345,13 +345,13 @@ def play(home: Path, port: int, events: int | None, every: float) -> bool:
     """Run service and shop; returns whether they agree in the end."""
     pos, shop, password = Pos(home, port), Shop(), secrets.token_urlsafe(9)
     with pos.serving(), requests.Session() as staff:
-        pos.run("user", "add", "demo", said=f"{password}\n")
+        pos.run("user", "add", "demo", "--role", "admin", said=f"{password}\n")
         staff.headers["Authorization"] = f"Bearer {pos.run('token', 'demo', '--role', 'manager')}"
         network = Network(pos.url, pos.api_key)
         others = _others(pos, shop)
         _set_up(staff, network, pos.url, shop)
         _link(staff, pos.url, shop)
-        print(f"Look around at {pos.url}/api-docs: log in as demo with the password {password}")
+        print(f"Look around at {pos.url}: sign in as demo with the password {password}")
         print(f"{HISTORY} old orders are there. What happens from now on, and what became of it (Ctrl-C ends it):\n")
         sell(network, shop, others, events, every)
         wrong = differences(staff, pos.url, shop)
