@@ -22,7 +22,7 @@ from pos_api.common.read_ahead import read_ahead
 from pos_api.common.time import now, utc
 from pos_api.config import Config
 from pos_api.database.client import Db
-from pos_api.figures import rollup
+from pos_api.figures import background as figures
 from pos_api.inbox.model import Outcome
 from pos_api.senders.base import Ingest
 from pos_api.senders.woocommerce import import_checkpoint
@@ -47,7 +47,10 @@ _FARTHEST_EAST = timedelta(hours=14)
 """Where the day begins first: a date is in the future only where it has begun nowhere."""
 
 Progress: TypeAlias = Callable[[str, int, int], None]
-"""Called with the phase, how many rows are done in it, and how many there are (about)."""
+"""Called with the phase, how many rows are done in it, and how many there are (about); last of all it may be `figures`,
+of the orders that are counted for them."""
+_SHOWN_EVERY = 5.0
+"""Seconds of counting after which it is shown how far it is."""
 
 
 @dataclass(slots=True)
@@ -121,10 +124,20 @@ def run(
             _import_phase(running, phase)
         import_checkpoint.finish(db, name)
         imported.report = _catch_up(db, config, shop, name, ingest, checkpoint["started_at"])
-        rollup.refresh_unless_newer(db)
+        _bring_figures_up_to_date(db, progress)
         details |= {phase: dict(outcomes) for phase, outcomes in imported.outcomes.items()}
         details["not_imported"] = len(imported.not_imported)
     return imported
+
+
+def _bring_figures_up_to_date(db: Db, progress: Progress) -> None:
+    """Count what was brought in, so that the first look does not have to; shows how far it is where it takes long."""
+    most = 0
+    while left := figures.bring_up_to_date(db, _SHOWN_EVERY):
+        most = max(most, left)
+        progress("figures", most - left, most)
+    if most:
+        progress("figures", most, most)
 
 
 def _import_phase(running: _Import, phase: Collection) -> None:

@@ -16,8 +16,10 @@ from werkzeug.wrappers import Request
 from pos_api.common.time import now
 from pos_api.config import Config
 from pos_api.database.client import Db
+from pos_api.figures import rollup
 from pos_api.inbox import leases, storing
 from pos_api.inbox.model import Outcome
+from pos_api.orders.buckets import BUCKET_SIZE
 from pos_api.processing import batches, ingest
 from pos_api.senders.woocommerce import importer
 from pos_api.senders.woocommerce.importer import ImportResult
@@ -123,6 +125,25 @@ def test_products_customers_and_orders_come_over_with_refund_lines(fake: FakeSho
     counted = db.rollup_days.find_one({"currencies.orders_count": 1})
     assert counted is not None, "the figures are up to date"
     assert db.rollup_buckets.count_documents({"stale": {"$exists": True}}) == 0
+
+
+def test_it_shows_how_far_the_figures_are_counted_where_that_takes_long(
+    fake: FakeShop, db: Db, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        fake.put_order(order((number + 1) * BUCKET_SIZE))
+    monkeypatch.setattr(importer, "_SHOWN_EVERY", 0)
+    monkeypatch.setattr(rollup, "_BUCKETS_AT_ONCE", 1)
+    monkeypatch.setattr(rollup, "_OVERLAP", timedelta(seconds=-5))  # else these orders are new, and counted again
+    seen: list[tuple[str, int, int]] = []
+    run(fake, db, config, progress=lambda *each: seen.append(each))
+    most = 2 * BUCKET_SIZE
+    assert [each for each in seen if each[0] == "figures"] == [
+        ("figures", 0, most),
+        ("figures", BUCKET_SIZE, most),
+        ("figures", most, most),
+    ]
+    assert db.rollup_days.count_documents({"currencies.orders_count": 3}) == 1
 
 
 def test_only_orders_since_the_date_come_over_month_by_month(fake: FakeShop, db: Db, config: Config) -> None:
