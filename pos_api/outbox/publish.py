@@ -23,13 +23,7 @@ def publish(db: Db, happened: Iterable[OutboxEvent]) -> None:
 
     Of one resource they come in their order, and every event before them is in the outbox already.
     """
-    interest, moment = interest_of(db), now()
-    wanted = [(event, interest.of(event.type, event.store)) for event in happened]
-    events = [_stored(event, moment) for event, subscriptions in wanted if subscriptions]
-    if events:
-        _insert(db, "outbox", events)
-        _insert(db, "webhook_deliveries", [_delivery(e, each, moment) for e, wanting in wanted for each in wanting])
-        wakeup.published()
+    write_deliveries(db, write_events(db, happened))
 
 
 @one_primary()  # or a primary that has not got the events may be asked to clear the marks
@@ -37,10 +31,31 @@ def publish_and_clear(db: Db, happened: Iterable[OutboxEvent], marked: Mapping[s
     """Publish the events that documents are marked with, and clear the marks of those documents (by collection)."""
     publish(db, happened)
     for collection, documents in marked.items():
-        marks: dict[Any, set[str]] = {}
-        for document in documents:
-            marks.setdefault(document["_id"], set()).update(mark["id"] for mark in document["unpublished"])
-        clear_marks(db, collection, marks)
+        clear_marks(db, collection, marks_of(documents))
+
+
+def write_events(db: Db, happened: Iterable[OutboxEvent]) -> list[StoredDelivery]:
+    """Write those of these events that a subscription wants, and return their deliveries, which are not written."""
+    interest, moment = interest_of(db), now()
+    wanted = [(event, interest.of(event.type, event.store)) for event in happened]
+    if events := [_stored(event, moment) for event, subscriptions in wanted if subscriptions]:
+        _insert(db, "outbox", events)
+    return [_delivery(event, each, moment) for event, wanting in wanted for each in wanting]
+
+
+def write_deliveries(db: Db, deliveries: list[StoredDelivery]) -> None:
+    """Write deliveries of events that are in the outbox, and wake who sends them."""
+    if deliveries:
+        _insert(db, "webhook_deliveries", deliveries)
+        wakeup.published()
+
+
+def marks_of(documents: Iterable[Any]) -> dict[Any, set[str]]:
+    """The ids of the marks that documents have, by the `_id` of the document."""
+    marks: dict[Any, set[str]] = {}
+    for document in documents:
+        marks.setdefault(document["_id"], set()).update(mark["id"] for mark in document["unpublished"])
+    return marks
 
 
 def clear_marks(db: Db, collection: str, published: Mapping[Any, Iterable[str]]) -> None:

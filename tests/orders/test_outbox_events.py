@@ -12,7 +12,7 @@ from pos_api.orders.apply import apply
 from pos_api.processing.publishing import publish_left, publish_marked
 from tests.factories import Shop, line, order, order_update, stock_up
 from tests.orders.plain import NOON
-from tests.outbox.subscribing import assert_nothing_is_left, ids, published, subscribe
+from tests.outbox.subscribing import assert_nothing_is_left, ids, published, subscribe, wait_until_nothing_is_left
 from tests.steps import Process
 
 
@@ -39,7 +39,7 @@ def test_each_change_is_an_event_with_the_order_as_the_api_showed_it_then(shop: 
         assert data["total"] == "12.50"
         assert event["about"] == ["default:1", "anna@example.se"]
         assert event["reference"] == b'{"id":"default:1","store":"default","order_id":1}'
-    assert_nothing_is_left(db)
+    wait_until_nothing_is_left(db)
 
 
 def test_the_data_has_products_by_their_current_sku_and_the_order_keeps_their_ids(shop: Shop, db: Db) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from pos_api.database.client import Db
 from pos_api.outbox.interest import interest_of
 from pos_api.stock.model import is_event
+from tests.waiting import wait_until
 
 
 def subscribe(db: Db, *events: str, stores: Iterable[str] = (), known_to: Iterable[Db] = ()) -> None:
@@ -28,6 +29,12 @@ def published(db: Db, resource: str = "") -> list[dict[str, Any]]:
 def ids(db: Db, resource: str = "") -> list[str]:
     """The ids of those."""
     return [event["_id"] for event in published(db, resource)]
+
+
+def wait_until_nothing_is_left(db: Db) -> None:
+    """Wait for a worker's thread, which writes deliveries and clears marks soon after the answer."""
+    wait_until(lambda: not db.orders.count_documents({"unpublished.at": {"$exists": True}}))
+    assert_nothing_is_left(db)
 
 
 def assert_nothing_is_left(db: Db) -> None:

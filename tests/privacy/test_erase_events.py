@@ -31,6 +31,7 @@ from tests.backups import restore
 from tests.factories import Shop, at, order
 from tests.outbox.delivering import outbox
 from tests.outbox.delivering.receivers import receiving
+from tests.outbox.subscribing import wait_until_nothing_is_left
 from tests.privacy.test_erase import ADMIN, ANNA, ANONYMIZED, ERASED, annas, life, traces
 from tests.privacy.test_retention import closed_days_ago
 from tests.steps import Crash, processes
@@ -110,6 +111,7 @@ def test_nothing_of_an_erased_person_is_left_in_events_nor_in_what_was_answered_
 ) -> None:
     life(shop)
     publish(db, [of_record()])
+    wait_until_nothing_is_left(db)
     send_all(db)
     before = {each["_id"]: each for each in db.outbox.find({"resource": "order:default:1"})}
     assert {trace.split()[0] for trace in traces(db)} >= {"outbox", "webhook_deliveries"}

@@ -24,6 +24,7 @@ from pos_api.processing import due, worker
 from pos_api.stores import settings
 from pos_api.stores.registry import Stores
 from tests.factories import Shop, assert_books_balance, line, order, read_delivery, stock_of, stock_up
+from tests.outbox.subscribing import assert_nothing_is_left, subscribe, wait_until_nothing_is_left
 from tests.steps import Process
 from tests.waiting import wait_until
 
@@ -106,6 +107,30 @@ def test_who_came_while_the_database_was_found_to_be_away_is_told_with_the_first
     monkeypatch.undo()
     assert hand_over(1).outcome(10) == Outcome("created")
     thread.stop()
+
+
+def test_deliveries_to_subscribers_are_written_soon_after_the_answer_or_as_the_thread_ends(
+    config: Config, db: Db
+) -> None:
+    subscribe(db, "order.*")
+    known = Stores(db, config)
+    thread = worker.Worker(db, known)
+
+    def apply(*numbers: int) -> None:
+        for number in numbers:
+            body = json.dumps({"event": "order.created", "data": order(number)}).encode()
+            receipt = thread.submit(read_delivery(known.get("default"), {}, body, now()))
+            assert receipt.outcome(10) == Outcome("created")
+            assert db.outbox.count_documents({"_id": f"order:default:{number}:1"}) == 1
+
+    thread.start()
+    apply(1, 2, 3)
+    wait_until_nothing_is_left(db)
+    assert db.webhook_deliveries.count_documents({}) == 3
+    apply(4, 5)
+    thread.stop()
+    assert db.webhook_deliveries.count_documents({}) == 5
+    assert_nothing_is_left(db)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,90 @@
+"""What is left to write of events that are in the outbox: their deliveries, and then that their marks are cleared. A
+thread that publishes often writes it for several batches of changes together.
+
+The marks make that safe: whatever ends a process meanwhile, what is still marked is published again, by who changes the
+document next or by `processing.publishing.publish_left`.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from pymongo.errors import PyMongoError
+
+from pos_api.database.client import Db
+from pos_api.database.primary_term import Term, one_primary, term_of_thread
+from pos_api.logs import get_logger
+from pos_api.outbox.model import OutboxEvent, StoredDelivery
+from pos_api.outbox.publish import clear_marks, marks_of, write_deliveries, write_events
+
+_TOGETHER = 0.075
+"""Seconds from one writing to the next: so long whoever sends deliveries waits for more of them anyway."""
+
+_thread = threading.local()
+log = get_logger(__name__)
+
+
+class Unfinished:
+    """What a thread has still to write of the events that documents of a collection are marked with."""
+
+    def __init__(self, db: Db, collection: str) -> None:
+        self._db = db
+        self._collection = collection
+        self._deliveries: dict[str, StoredDelivery] = {}
+        self._marks: dict[Any, set[str]] = {}
+        self._term: Term = None
+        self._next = 0.0
+
+    @contextmanager
+    def collected(self) -> Iterator[None]:
+        """What this thread publishes inside with `publish_unfinished` is added."""
+        _thread.unfinished = self
+        try:
+            yield
+        finally:
+            _thread.unfinished = None
+
+    def add(self, deliveries: Iterable[StoredDelivery], marks: Mapping[Any, set[str]]) -> None:
+        """Deliveries of events that this thread has just written, and the marks of these events by document."""
+        if (term := term_of_thread()) != self._term:  # a new primary may not have what the former one had
+            self._deliveries.clear()
+            self._marks.clear()
+            self._term = term
+        self._deliveries.update((each["_id"], each) for each in deliveries)
+        for document, ids in marks.items():
+            self._marks.setdefault(document, set()).update(ids)
+
+    def seconds_left(self) -> float:
+        """Until `finish_due` has something to do."""
+        return max(self._next - time.monotonic(), 0.0) if self._marks else math.inf
+
+    def finish_due(self, *, all: bool = False) -> None:
+        """Write what there is, once the last writing is long enough ago or where `all` is wanted. What can't be
+        written to the primary that has the events stays marked."""
+        if not self._marks or not (all or self.seconds_left() == 0):
+            return
+        deliveries, marks = list(self._deliveries.values()), self._marks
+        self._deliveries, self._marks = {}, {}
+        self._next = time.monotonic() + _TOGETHER
+        try:
+            with one_primary(self._term):
+                write_deliveries(self._db, deliveries)
+                clear_marks(self._db, self._collection, marks)
+        except PyMongoError as error:
+            log.warning("events are delivered later", error=type(error).__name__)
+
+
+@one_primary()
+def publish_unfinished(db: Db, happened: Iterable[OutboxEvent], documents: Iterable[Any]) -> bool:
+    """Write the events that these documents are marked with, where this thread collects what is left to do then.
+    Returns whether it does; otherwise nothing is written."""
+    unfinished: Unfinished | None = getattr(_thread, "unfinished", None)
+    if unfinished is None:
+        return False
+    unfinished.add(write_events(db, happened), marks_of(documents))
+    return True
