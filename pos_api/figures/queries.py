@@ -30,7 +30,7 @@ from pos_api.figures.measures import (
     STATUS,
     STORE,
 )
-from pos_api.figures.spans import Rows, parts_of, rows_of
+from pos_api.figures.spans import Rows, parts_of, rows_of, widened
 
 MOST_DAYS = 7_320
 """Twenty years: what a range may span, and how far from today a day may lie to be shown unasked."""
@@ -65,7 +65,7 @@ def figures(
     days = db.rollup_days.find(wanted, _OF_DAY).sort([("day", 1), ("store", 1)]).to_list()
     first, last = _range(since, until, [day["day"] for day in days if day["currencies"]])
     by_currency = _by_currency(days, currency)
-    rows = rows_of(db, parts_of(db, days, earliest, latest), currency, products) if by_currency else {}
+    rows = _rows(db, days, (earliest, latest), store, currency, products) if by_currency else {}
     calendar = _calendar(first, last)
     every_day = len(calendar) * len(by_currency) <= MOST_DAY_ROWS
     return {
@@ -112,6 +112,18 @@ def _by_currency(days: Iterable[Document], currency: str | None) -> dict[str, di
                 figures = {name: of_stores[name] + value for name, value in figures.items()}
             found[name][day["day"]] = figures
     return found
+
+
+def _rows(
+    db: Db, days: list[Document], ends: tuple[date, date], store: str | None, currency: str | None, products: int
+) -> dict[str, Rows]:
+    """What these days within the ends add up to, by currency. Whole years and months are read where no day lies beyond
+    an end, as of the last two years; if one does by then, what was read may have it, and is read anew."""
+    while True:
+        wider = widened(db, *ends, store)
+        rows = rows_of(db, parts_of(db, days, *wider), currency, products)
+        if wider == ends or wider == widened(db, *ends, store):
+            return rows
 
 
 def _bring_rollups_up_to_date(db: Db, patience: float) -> None:

@@ -50,6 +50,18 @@ def parts_of(db: Db, days: list[Document], since: date, until: date) -> list[str
     return list(parts)
 
 
+def widened(db: Db, since: date, until: date, store: str | None) -> tuple[date, date]:
+    """These dates; instead of one within a month, the earliest or latest date there is where no day of the store, or of
+    any, lies beyond it."""
+    of_store = {} if store is None else {"store": store}
+    if since.day > 1 and not db.rollup_days.find_one({"day": {"$lt": since.isoformat()}, **of_store}, {"_id": 1}):
+        since = date.min
+    is_within = until.day < monthrange(until.year, until.month)[1]
+    if is_within and not db.rollup_days.find_one({"day": {"$gt": until.isoformat()}, **of_store}, {"_id": 1}):
+        until = date.max
+    return since, until
+
+
 def sum_up_all(db: Db) -> None:
     """Bring all spans up to date with the days, so that no look has to wait for that."""
     days = list(db.rollup_days.find({}, {"token": 1}))

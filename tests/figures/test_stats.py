@@ -808,6 +808,35 @@ def test_sums_of_a_month_are_not_replaced_by_older_ones(app: Flask, db: Db) -> N
     assert db.rollup_spans.find_one({"_id": month["_id"]}) == month
 
 
+def test_a_day_beyond_a_range_that_comes_while_it_is_looked_at_is_not_among_its_sums(db: Db) -> None:
+    def put(number: int, day: str) -> None:
+        moment = datetime.fromisoformat(f"{day}T12:00:00Z")
+        fields = {
+            "status": "completed",
+            "currency": "SEK",
+            "total": Decimal128("10.00"),
+            "created_at": moment,
+            "day": day,
+        }
+        orders.apply(db, [order_update(number, fields, moment, kind="created")])
+
+    def come() -> None:
+        put(2, "2026-11-09")
+        put(3, "2026-11-03")
+        assert of(db)["orders_count"] == 3
+
+    for number in range(1, 50):
+        for each in ("rollup_buckets", "rollup_days", "rollup_spans", "rollup_state", "orders"):
+            db[each].delete_many({})
+        put(1, "2026-11-05")
+        with before_write(number, come) as writes:
+            found = stats.figures(db, since=date(2026, 11, 4), until=date(2026, 11, 8))["currencies"]
+        assert [(each["orders_count"], each["by_status"][0]["orders_count"]) for each in found] == [(1, 1)]
+        if len(writes) < number:
+            break
+    assert number > 5
+
+
 def test_a_backlog_is_counted_though_nobody_looks(db: Db, config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recurring_jobs, "_LOOK_EVERY", 0.01)
     _put_far_apart(db, 150)
