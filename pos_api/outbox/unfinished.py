@@ -10,15 +10,16 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from pymongo.errors import PyMongoError
+from pymongo.errors import AutoReconnect, PyMongoError
 
 from pos_api.database.client import Db
 from pos_api.database.primary_term import Term, one_primary, term_of_thread
 from pos_api.logs import get_logger
+from pos_api.outbox.collections import events
 from pos_api.outbox.model import OutboxEvent, StoredDelivery
 from pos_api.outbox.publish import clear_marks, marks_of, write_deliveries, write_events
 
@@ -65,7 +66,8 @@ class Unfinished:
 
     def finish_due(self, *, all: bool = False) -> None:
         """Write what there is, once the last writing is long enough ago or where `all` is wanted. What can't be
-        written to the primary that has the events stays marked."""
+        written to the primary that has the events stays marked, and so does all where events are gone: the database
+        may have crashed and lost what was not in its journal yet."""
         if not self._marks or not (all or self.seconds_left() == 0):
             return
         deliveries, marks = list(self._deliveries.values()), self._marks
@@ -73,10 +75,16 @@ class Unfinished:
         self._next = time.monotonic() + _TOGETHER
         try:
             with one_primary(self._term):
+                if not _are_there(self._db, {each["event"] for each in deliveries}):
+                    raise AutoReconnect("the database has lost what was just saved")
                 write_deliveries(self._db, deliveries)
                 clear_marks(self._db, self._collection, marks)
         except PyMongoError as error:
             log.warning("events are delivered later", error=type(error).__name__)
+
+
+def _are_there(db: Db, ids: Collection[str]) -> bool:
+    return not ids or len(list(events(db).find({"_id": {"$in": list(ids)}}, {"_id": 1}))) == len(ids)
 
 
 @one_primary()

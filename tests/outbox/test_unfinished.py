@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +15,7 @@ from pos_api.outbox.unfinished import Unfinished
 from tests.factories import line, order, stock_up
 from tests.outbox.subscribing import subscribe
 from tests.outbox.test_crashes import publish_all
+from tests.servers import standalone
 from tests.steps import Process, processes
 
 _IN_THEIR_ORDER = ["order:default:1:1", "order:default:1:2"]
@@ -93,3 +96,20 @@ def test_where_another_primary_took_over_the_marks_stay(pair: list[Process]) -> 
         first.deliver("order.created", order(1, line("A", 2)))
     unfinished.finish_due(all=True)
     assert _marked(first.db) == 1
+
+
+def test_deliveries_of_events_that_the_database_lost_in_a_crash_are_not_written(config: Config, tmp_path: Path) -> None:
+    """They would fail, as there is no such event, and when the order is applied again nothing would be delivered."""
+    with standalone(tmp_path / "data", "--journalCommitInterval", "500") as mongod:
+        here = replace(config, mongodb_uri=f"mongodb://127.0.0.1:{mongod.port}/pos")
+        with processes(here, 1) as [process]:
+            subscribe(process.db, "order.*")
+            stock_up(process.db, A=10)
+            unfinished = Unfinished(process.db, "orders")
+            with unfinished.collected():
+                process.deliver("order.created", order(1, line("A", 2)))
+            mongod.kill()
+            mongod.start()
+            process.db.outbox.find_one()  # is repeated until the server is there again
+            unfinished.finish_due(all=True)
+            assert _delivered(process.db) == []
