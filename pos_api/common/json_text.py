@@ -16,7 +16,7 @@ from pos_api.common.time import rfc3339
 
 def json_value(value: Any) -> Any:
     """What JSON has no type for, as a type that it has. Raises TypeError for what is not known here either."""
-    if isinstance(value, Decimal):  # first, for figures of two years have ten thousand
+    if isinstance(value, Decimal):  # first, as figures of two years have ten thousand of them
         return f"{value:f}"
     if isinstance(value, Decimal128):
         return _amount(value.bid)

@@ -5,36 +5,29 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeAlias
 
 from pymongo.errors import AutoReconnect
 from pymongo.server_description import ServerDescription
 
 _thread = threading.local()
-Term: TypeAlias = tuple[Any, ...] | None
 
 
 @contextmanager
-def one_primary(term: Term = None) -> Iterator[None]:
+def one_primary() -> Iterator[None]:
     """What this thread reads and writes inside reaches one primary of a replica set, in one of its terms.
 
     A primary that fails may lose what it had not replicated yet. To continue at the next one would build on data that
     no longer exists: a movement after a balance that is lost, an inbox entry done whose order is not saved. Instead the
     next step raises AutoReconnect, and everything is done again. As steps are kept or lost in their order, the last
-    one proves all of them. With `term` it has to be that one, of what was written before.
+    one proves all of them.
     """
     outermost = not getattr(_thread, "inside", False)
     if outermost:
-        _thread.inside, _thread.term = True, term
+        _thread.inside, _thread.term = True, None
     try:
         yield
     finally:
         _thread.inside = not outermost
-
-
-def term_of_thread() -> Term:
-    """The term that this thread is in, inside `one_primary`, once it has read or written something."""
-    return getattr(_thread, "term", None)
 
 
 def select_within_term(servers: Sequence[ServerDescription]) -> Sequence[ServerDescription]:

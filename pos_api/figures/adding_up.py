@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from bson import decode
@@ -55,25 +56,29 @@ def added_up(
 
 
 def _by_kind() -> list[Document]:
-    """Stages that put rows of one kind together, and count them; of too many only so many that it shows."""
+    """Stages that put rows of one kind together, as many as there may be and the one of the others, and count them
+    without that one."""
     row = {"of": "$_id.of", "key": "$_id.key", "title": "$title", "count": "$count", "amount": "$amount"}
     some = {"$firstN": {"n": max(measures.MOST_ROWS.values()) + 1, "input": row}}
     kind = {name: f"$_id.{name}" for name in ("name", "currency", "of")}
+    others = [{"of": of, "key": key} for of, (key, _) in measures.OTHERS.items()]
+    is_of_others = {"$in": [{"of": "$_id.of", "key": "$_id.key"}, {"$literal": others}]}
     return [
-        {"$group": {"_id": kind, "rows": some, "number": {"$sum": 1}}},
+        {"$group": {"_id": kind, "rows": some, "number": {"$sum": {"$cond": [is_of_others, 0, 1]}}}},
         {"$project": {"number": 1, "rollup": {"currency": "$_id.currency", "rows": "$rows"}}},
     ]
 
 
 def _limited(collection: Collection[Document], adding: list[Document]) -> Iterator[tuple[str, list[Sum]]]:
-    """What adds up to more rows than MOST_ROWS, limited to them."""
-    found: dict[str, dict[str, list[Document]]] = defaultdict(lambda: defaultdict(list))
-    for row in collection.aggregate(adding):
-        key = row.pop("_id")
-        found[key["name"]][key["currency"]].append({"of": key["of"], "key": key["key"], **row})
-    for name, by_currency in found.items():
+    """What adds up to more rows than MOST_ROWS, limited to them; one after the other, as each may have very many."""
+    rows = collection.aggregate([*adding, {"$sort": {"_id.name": 1}}])
+    for name, of_name in groupby(rows, lambda row: str(row["_id"]["name"])):
+        by_currency: dict[str, list[Document]] = defaultdict(list)
+        for row in of_name:
+            key = row.pop("_id")
+            by_currency[key["currency"]].append({"of": key["of"], "key": key["key"], **row})
         limited = dict(zip(by_currency, limit_rows(list(by_currency.values())), strict=True))
-        yield name, [sum for currency, rows in limited.items() for sum in _split(currency, rows)]
+        yield name, [sum for currency, some in limited.items() for sum in _split(currency, some)]
 
 
 def _split(currency: str, rows: list[Document]) -> Iterator[Sum]:

@@ -117,8 +117,8 @@ def _by_currency(days: Iterable[Document], currency: str | None) -> dict[str, di
 def _rows(
     db: Db, days: list[Document], ends: tuple[date, date], store: str | None, currency: str | None, products: int
 ) -> dict[str, Rows]:
-    """What these days within the ends add up to, by currency. Whole years and months are read where no day lies beyond
-    an end, as of the last two years; if one does by then, what was read may have it, and is read anew."""
+    """What these days within the ends add up to, by currency. Where no day lies beyond an end, whole months and years
+    are read (`widened`); if such a day comes while they are read, they are read again without it."""
     while True:
         wider = widened(db, *ends, store)
         rows = rows_of(db, parts_of(db, days, *wider), currency, products)

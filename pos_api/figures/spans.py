@@ -51,8 +51,8 @@ def parts_of(db: Db, days: list[Document], since: date, until: date) -> list[str
 
 
 def widened(db: Db, since: date, until: date, store: str | None) -> tuple[date, date]:
-    """These dates; instead of one within a month, the earliest or latest date there is where no day of the store, or of
-    any, lies beyond it."""
+    """These dates; where one is within a month and no day of the store (of any store) lies beyond it, the earliest or
+    the latest date that there is: whole months and years can be read then."""
     of_store = {} if store is None else {"store": store}
     if since.day > 1 and not db.rollup_days.find_one({"day": {"$lt": since.isoformat()}, **of_store}, {"_id": 1}):
         since = date.min

@@ -14,17 +14,17 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from pymongo.errors import AutoReconnect, PyMongoError
+from pymongo.errors import PyMongoError
 
 from pos_api.database.client import Db
-from pos_api.database.primary_term import Term, one_primary, term_of_thread
+from pos_api.database.primary_term import one_primary
 from pos_api.logs import get_logger
 from pos_api.outbox.collections import events
 from pos_api.outbox.model import OutboxEvent, StoredDelivery
 from pos_api.outbox.publish import clear_marks, marks_of, write_deliveries, write_events
 
 _TOGETHER = 0.075
-"""Seconds from one writing to the next: so long whoever sends deliveries waits for more of them anyway."""
+"""Seconds from one writing to the next."""
 
 _thread = threading.local()
 log = get_logger(__name__)
@@ -38,12 +38,11 @@ class Unfinished:
         self._collection = collection
         self._deliveries: dict[str, StoredDelivery] = {}
         self._marks: dict[Any, set[str]] = {}
-        self._term: Term = None
         self._next = 0.0
 
     @contextmanager
     def collected(self) -> Iterator[None]:
-        """What this thread publishes inside with `publish_unfinished` is added."""
+        """What this thread leaves to be written inside, with `publish_events_only`, is added."""
         _thread.unfinished = self
         try:
             yield
@@ -51,11 +50,7 @@ class Unfinished:
             _thread.unfinished = None
 
     def add(self, deliveries: Iterable[StoredDelivery], marks: Mapping[Any, set[str]]) -> None:
-        """Deliveries of events that this thread has just written, and the marks of these events by document."""
-        if (term := term_of_thread()) != self._term:  # a new primary may not have what the former one had
-            self._deliveries.clear()
-            self._marks.clear()
-            self._term = term
+        """Add deliveries of events that are in the outbox, and the marks of these events by document."""
         self._deliveries.update((each["_id"], each) for each in deliveries)
         for document, ids in marks.items():
             self._marks.setdefault(document, set()).update(ids)
@@ -65,22 +60,28 @@ class Unfinished:
         return max(self._next - time.monotonic(), 0.0) if self._marks else math.inf
 
     def finish_due(self, *, all: bool = False) -> None:
-        """Write what there is, once the last writing is long enough ago or where `all` is wanted. What can't be
-        written to the primary that has the events stays marked, and so does all where events are gone: the database
-        may have crashed and lost what was not in its journal yet."""
+        """Write what there is, once the last writing is long enough ago or where `all` is wanted. What can't be written
+        stays marked."""
         if not self._marks or not (all or self.seconds_left() == 0):
             return
         deliveries, marks = list(self._deliveries.values()), self._marks
         self._deliveries, self._marks = {}, {}
         self._next = time.monotonic() + _TOGETHER
         try:
-            with one_primary(self._term):
-                if not _are_there(self._db, {each["event"] for each in deliveries}):
-                    raise AutoReconnect("the database has lost what was just saved")
-                write_deliveries(self._db, deliveries)
-                clear_marks(self._db, self._collection, marks)
+            _finish(self._db, self._collection, deliveries, marks)
         except PyMongoError as error:
             log.warning("events are delivered later", error=type(error).__name__)
+
+
+@one_primary()
+def _finish(db: Db, collection: str, deliveries: list[StoredDelivery], marks: Mapping[Any, set[str]]) -> None:
+    """Write these deliveries and clear these marks; neither where events are gone, as the database has crashed, or
+    another primary has taken over: the deliveries would fail."""
+    if _are_there(db, {each["event"] for each in deliveries}):
+        write_deliveries(db, deliveries)
+        clear_marks(db, collection, marks)
+    else:
+        log.warning("the database has lost events; they are published again")
 
 
 def _are_there(db: Db, ids: Collection[str]) -> bool:
@@ -88,9 +89,9 @@ def _are_there(db: Db, ids: Collection[str]) -> bool:
 
 
 @one_primary()
-def publish_unfinished(db: Db, happened: Iterable[OutboxEvent], documents: Iterable[Any]) -> bool:
-    """Write the events that these documents are marked with, where this thread collects what is left to do then.
-    Returns whether it does; otherwise nothing is written."""
+def publish_events_only(db: Db, happened: Iterable[OutboxEvent], documents: Iterable[Any]) -> bool:
+    """Write the events that these documents are marked with, and leave the rest to be written later, where this thread
+    collects that. Returns whether it does; otherwise nothing is written."""
     unfinished: Unfinished | None = getattr(_thread, "unfinished", None)
     if unfinished is None:
         return False

@@ -25,7 +25,7 @@ from pos_api.orders.model import Result
 from pos_api.outbox.interest import wants
 from pos_api.outbox.model import OutboxEvent
 from pos_api.outbox.publish import publish_and_clear
-from pos_api.outbox.unfinished import publish_unfinished
+from pos_api.outbox.unfinished import publish_events_only
 from pos_api.payments import outbox_events as payments
 from pos_api.processing.faults import is_outage
 from pos_api.senders import comparison_events
@@ -85,9 +85,9 @@ def publish_orders(db: Db, results: Sequence[Result], retried: Iterable[str] = (
     events = orders.events_of(db, changed, results[0].skus) if changed else []
     if moved:
         events += stock_events.events_of(db, moved)
-    elif not changed or publish_unfinished(db, events, changed):
-        return
-    publish_and_clear(db, events, {"orders": changed, "stock_movements": moved})
+    is_rest_left = not moved and publish_events_only(db, events, changed)
+    if not is_rest_left:
+        publish_and_clear(db, events, {"orders": changed, "stock_movements": moved})
 
 
 def publish_parked(db: Db, keys: Iterable[str]) -> None:

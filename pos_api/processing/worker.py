@@ -95,6 +95,7 @@ class Worker:
                 self._receive(receipts)
             self._unfinished.finish_due()
             if time.monotonic() >= self._next_poll:
+                self._unfinished.finish_due(all=True)  # what is due may take minutes
                 full = not self._queued and self._take_due() == BATCH
                 self._next_poll = time.monotonic() + (0 if full else POLL)
         self._unfinished.finish_due(all=True)
@@ -141,7 +142,7 @@ class Worker:
             receipt.end(Outcome("duplicate"))
         fresh = [each for key, each in firsts.items() if key in new]
         outcomes = {} if self._queued else self._process([each.work for each in fresh])
-        self._unfinished.finish_due()
+        self._unfinished.finish_due()  # before the answer, as a lone order is then delivered soonest
         for receipt in fresh:
             receipt.end(outcomes.get(receipt.work.entry.key))
 

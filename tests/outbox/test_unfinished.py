@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,13 +11,12 @@ import pytest
 
 from pos_api.config import Config
 from pos_api.database.client import Db
-from pos_api.database.primary_term import one_primary
 from pos_api.outbox.unfinished import Unfinished
 from tests.factories import line, order, stock_up
 from tests.outbox.subscribing import subscribe
-from tests.outbox.test_crashes import publish_all
+from tests.outbox.test_crashes import EVENTS, LIFE, publish_all
 from tests.servers import standalone
-from tests.steps import Process, processes
+from tests.steps import Crash, Process, clear, processes
 
 _IN_THEIR_ORDER = ["order:default:1:1", "order:default:1:2"]
 
@@ -86,20 +86,19 @@ def test_another_process_that_changes_the_order_delivers_the_earlier_event_too(
     assert (_events(first.db), _delivered(first.db)) == (_IN_THEIR_ORDER, _IN_THEIR_ORDER)
 
 
-def test_where_another_primary_took_over_the_marks_stay(pair: list[Process]) -> None:
-    """It may not have the events: deliveries of nothing would fail, and without marks nobody would publish again."""
+def test_where_events_are_gone_no_delivery_is_written_and_the_marks_stay(
+    unfinished: Unfinished, pair: list[Process]
+) -> None:
+    """Another primary may have taken over, which never had them. Their deliveries would fail."""
     first, _ = pair
-    unfinished = Unfinished(first.db, "orders")
-    with unfinished.collected(), one_primary((("127.0.0.1", 1), None)):
-        unfinished.add([], {"default:1": {_IN_THEIR_ORDER[0]}})
-    with Unfinished(first.db, "orders").collected():
-        first.deliver("order.created", order(1, line("A", 2)))
+    first.db.outbox.delete_many({})
     unfinished.finish_due(all=True)
-    assert _marked(first.db) == 1
+    assert (_delivered(first.db), _marked(first.db)) == ([], 1)
+    publish_all(first.db)
+    assert (_events(first.db), _delivered(first.db)) == (_IN_THEIR_ORDER[:1], _IN_THEIR_ORDER[:1])
 
 
-def test_deliveries_of_events_that_the_database_lost_in_a_crash_are_not_written(config: Config, tmp_path: Path) -> None:
-    """They would fail, as there is no such event, and when the order is applied again nothing would be delivered."""
+def test_nothing_is_sent_of_what_the_database_lost_in_a_crash(config: Config, tmp_path: Path) -> None:
     with standalone(tmp_path / "data", "--journalCommitInterval", "500") as mongod:
         here = replace(config, mongodb_uri=f"mongodb://127.0.0.1:{mongod.port}/pos")
         with processes(here, 1) as [process]:
@@ -110,6 +109,41 @@ def test_deliveries_of_events_that_the_database_lost_in_a_crash_are_not_written(
                 process.deliver("order.created", order(1, line("A", 2)))
             mongod.kill()
             mongod.start()
-            process.db.outbox.find_one()  # is repeated until the server is there again
+            with mongod.direct(60) as client:
+                client.admin.command("ping")
+            process.db.outbox.find_one()  # as any read, it is repeated on a new connection
             unfinished.finish_due(all=True)
-            assert _delivered(process.db) == []
+            assert {*_delivered(process.db)} <= {*_events(process.db)}
+            process.take_over()
+            publish_all(process.db)
+            assert (_events(process.db), _delivered(process.db)) == (_IN_THEIR_ORDER[:1], _IN_THEIR_ORDER[:1])
+
+
+def test_a_crash_at_any_step_loses_no_event_and_no_delivery(pair: list[Process]) -> None:
+    first, second = pair
+    for crashed, batch in enumerate(LIFE):
+        for step in range(2, 60):
+            clear(first.db)
+            subscribe(first.db, "order.*", known_to=[second.db])
+            stock_up(first.db, A=10, B=10)
+            unfinished = Unfinished(first.db, "orders")
+            with unfinished.collected():
+                for before in LIFE[:crashed]:
+                    first.deliver_all(before)
+                first.steps.crash_at(step)
+                done = False
+                with suppress(Crash):
+                    first.deliver_all(batch)
+                    unfinished.finish_due(all=True)
+                    done = True
+            first.steps.go_on()
+            second.take_over()
+            for later in LIFE[crashed:]:
+                second.deliver_all(later)
+            publish_all(second.db)
+            assert {*_events(second.db)} == EVENTS == {*_delivered(second.db)}, (crashed, step)
+            assert _marked(second.db) == 0
+            if done:
+                break
+        else:
+            pytest.fail("a batch with no end")

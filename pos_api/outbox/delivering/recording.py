@@ -50,18 +50,18 @@ def record(db: Db, results: Sequence[Result]) -> bool:
     it has changed already."""
     steps: list[Any] = []
     others_are_due = False
-    for each in in_groups(results):
-        if len(each) > 1:
-            steps.append(_step_of_all(each))
+    for group in in_groups(results):
+        if len(group) > 1:
+            steps.append(_step_of_all(group))
             continue
-        (alone,) = each
-        if alone.due_at is None and alone.due.holds:
-            released = _release(db, alone)
+        (result,) = group
+        if result.due_at is None and result.due.holds:
+            released = _release(db, result)
             others_are_due = others_are_due or bool(released)
             steps += released  # first: a crash in between loses nothing so
-        steps.append(_step(alone))
-        if alone.due_at is not None and alone.behind:
-            steps += hold(alone.due.id, (due.id for due in alone.behind), alone.due_at)
+        steps.append(_step(result))
+        if result.due_at is not None and result.behind:
+            steps += hold(result.due.id, (due.id for due in result.behind), result.due_at)
     deliveries(db).with_options(write_concern=DURABLE).bulk_write(steps)
     return others_are_due
 
@@ -95,7 +95,8 @@ def _end_alike(one: Result, other: Result) -> bool:
 
 
 def _step_of_all(group: Sequence[Result]) -> UpdateMany:
-    """The update of a group's deliveries. MongoDB takes half as long for it as for one update of each."""
+    """The update of a group's deliveries. To record them, MongoDB takes half as long so as by one update of each. Where
+    the connection breaks off, pymongo does not repeat it by itself."""
     ids = [each.due.id for each in group]
     attempts = [each.attempted.attempt for each in group]
     attempt = {"$arrayElemAt": [{"$literal": attempts}, {"$indexOfArray": [{"$literal": ids}, "$_id"]}]}

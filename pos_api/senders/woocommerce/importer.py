@@ -11,6 +11,7 @@ was brought in, so an interrupted import reads some pages again and leaves none 
 
 from __future__ import annotations
 
+import math
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -131,10 +132,11 @@ def run(
 
 
 def _bring_figures_up_to_date(db: Db, progress: Progress) -> None:
-    """Count what was brought in, so that the first look does not have to; shows how far it is where it takes long."""
-    most = 0
-    while left := figures.bring_up_to_date(db, _SHOWN_EVERY):
-        most = max(most, left)
+    """Count what was brought in, so that the first look does not have to; shows how far it is where it takes long. What
+    others bring in as quickly meanwhile is left to be counted as always."""
+    most, before = 0, math.inf
+    while 0 < (left := figures.bring_up_to_date(db, _SHOWN_EVERY)) < before:
+        most, before = most or left, left
         progress("figures", most - left, most)
     if most:
         progress("figures", most, most)
