@@ -161,16 +161,31 @@ def peer_folder() -> Iterator[Path | None]:
 
 @contextmanager
 def running(command: list[str], settings: dict[str, str]) -> Iterator[int]:
-    """A process with these settings alone, in a directory of its own; yields its id."""
+    """A process with these settings alone, in a directory of its own; yields its id. It has ended afterwards, and all
+    that it has started: one of them may write to the database a moment longer."""
     with tempfile.TemporaryDirectory() as home:
         process = subprocess.Popen(
-            command, env=settings, cwd=home, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            command,
+            env=settings,
+            cwd=home,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
         )
         try:
             yield process.pid
         finally:
             process.terminate()
             process.wait()
+            until(lambda: not _has_processes(process.pid))
+
+
+def _has_processes(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def answers(url: str) -> bool:
