@@ -5,18 +5,21 @@ from __future__ import annotations
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from pymongo.errors import OperationFailure
+from pymongo.errors import AutoReconnect, OperationFailure
 
 from pos_api.app import create_app
 from pos_api.collections import COLLECTIONS
 from pos_api.config import Config, ConfigError
 from pos_api.database import client as database
+from pos_api.database.primary_term import run_of_server
 from tests import dns_server
 from tests.factories import Shop, line, order, stock_of, stock_up
+from tests.servers import standalone
 
 
 def test_the_database_is_the_one_in_the_uri_else_pos_system() -> None:
@@ -113,3 +116,19 @@ def test_what_the_uri_says_wins() -> None:
     assert client.options.server_selection_timeout == 0.05
     assert client.options.pool_options.connect_timeout == 5
     client.close()
+
+
+def test_what_was_begun_before_the_server_was_started_again_is_not_said_to_be_durable(tmp_path: Path) -> None:
+    """Reads are repeated by pymongo, so nobody else may have noticed."""
+    with standalone(tmp_path / "data") as mongod:
+        db = database.open_database(f"mongodb://127.0.0.1:{mongod.port}/pos")
+        with db.client:
+            db.users.find_one()
+            run = run_of_server(db)
+            database.make_durable(db, run)
+            mongod.kill()
+            mongod.start()
+            db.users.find_one()
+            with pytest.raises(AutoReconnect):
+                database.make_durable(db, run)
+            database.make_durable(db, run_of_server(db))

@@ -14,7 +14,7 @@ from cryptography.fernet import InvalidToken
 from pos_api.common.time import now
 from pos_api.config import Config, ConfigError
 from pos_api.database.client import Db, make_durable
-from pos_api.database.primary_term import one_primary
+from pos_api.database.primary_term import one_primary, run_of_server
 from pos_api.logs import get_logger
 from pos_api.outbox.delivering import leases, loading
 from pos_api.outbox.delivering.queue import Due, Held
@@ -74,7 +74,7 @@ class Reader:
     def look(self, wanted: Wanted) -> Looked:
         """Look once. What was found survives a crash of the database: what a subscriber was sent must have happened.
         Raises PyMongoError."""
-        looked = Looked()
+        looked, run = Looked(), run_of_server(self._db)
         if time.monotonic() - self._read_at >= SUBSCRIPTIONS_EVERY:
             began = time.monotonic()
             self._subscriptions = loading.read_subscriptions(self._db)
@@ -89,7 +89,7 @@ class Reader:
         needed = {due.event for found in looked.found.values() for due in found}.difference(wanted.events)
         looked.events.update(loading.read_events(self._db, needed))
         if looked.found:
-            make_durable(self._db)
+            make_durable(self._db, run)
         return looked
 
     def _load(self, looked: Looked, subscriptions: Collection[str], known: Collection[str], limit: int) -> None:

@@ -11,6 +11,7 @@ from flask import Flask, g, request
 
 from pos_api.common.ip_addresses import plain
 from pos_api.database.client import make_durable
+from pos_api.database.primary_term import run_of_server
 from pos_api.errors import Forbidden
 from pos_api.senders.base import Sender, StoreCandidates
 from pos_api.senders.registry import sender_signing
@@ -126,9 +127,10 @@ def _guarded(access: Access, authenticate: Callable[[], None]) -> Callable[[View
         @wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> Any:
             authenticate()
+            run = run_of_server(services().db)
             answer = view(*args, **kwargs)
             if request.method not in ("GET", "HEAD"):
-                make_durable(services().db)
+                make_durable(services().db, run)
             return answer
 
         return declared(access)(cast(View, guarded))
