@@ -78,7 +78,7 @@ def _limited(collection: Collection[Document], adding: list[Document]) -> Iterat
             key = row.pop("_id")
             by_currency[key["currency"]].append({"of": key["of"], "key": key["key"], **row})
         limited = dict(zip(by_currency, limit_rows(list(by_currency.values())), strict=True))
-        yield name, [sum for currency, some in limited.items() for sum in _split(currency, some)]
+        yield name, [each for currency, some in limited.items() for each in _split(currency, some)]
 
 
 def _split(currency: str, rows: list[Document]) -> Iterator[Sum]:

@@ -35,7 +35,7 @@ def update(db: Db, orders: list[Document]) -> set[str]:
             asked.add(name)
     candidates = {
         name: earliest[name]["_id"]
-        for name in asked & earliest.keys()
+        for name in asked & earliest.keys()  # but for those that are entered already
         if name not in known or earliest[name]["_id"] not in known[name]["orders"]
     }
     return concerned | (_decide(db, asked, candidates) if asked else set())

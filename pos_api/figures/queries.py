@@ -118,7 +118,7 @@ def _rows(
     db: Db, days: list[Document], ends: tuple[date, date], store: str | None, currency: str | None, products: int
 ) -> dict[str, Rows]:
     """What these days within the ends add up to, by currency. Where no day lies beyond an end, whole months and years
-    are read (`widened`); if such a day comes while they are read, they are read again without it."""
+    are read (`widened`); if such a day comes while they are read, they are read again up to the end."""
     while True:
         wider = widened(db, *ends, store)
         rows = rows_of(db, parts_of(db, days, *wider), currency, products)

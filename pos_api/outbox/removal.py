@@ -12,7 +12,7 @@ from pos_api.outbox.collections import deleted_subscriptions, deliveries, subscr
 
 _KNOWN_FOR = timedelta(minutes=10)
 """So long after a subscription was deleted a process that knew it may still write deliveries: two seconds, the time
-that a batch takes until they are written (`unfinished`), and the time that the database may take."""
+that a batch takes until they are written (`deferred_writes`), and the time that the database may take."""
 _NOT_DELETED_AFTER = timedelta(hours=1)
 """After this time a subscription that is still there was not deleted: a crash came in between."""
 _BATCH = 1000

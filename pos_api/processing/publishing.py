@@ -22,10 +22,10 @@ from pos_api.inbox import outbox_events as inbox
 from pos_api.logs import get_logger
 from pos_api.orders import outbox_events as orders
 from pos_api.orders.model import Result
+from pos_api.outbox.deferred_writes import publish_events_only
 from pos_api.outbox.interest import wants
 from pos_api.outbox.model import OutboxEvent
 from pos_api.outbox.publish import publish_and_clear
-from pos_api.outbox.unfinished import publish_events_only
 from pos_api.payments import outbox_events as payments
 from pos_api.processing.faults import is_outage
 from pos_api.senders import comparison_events
@@ -79,7 +79,7 @@ def publish_marked(db: Db, collection: str, documents: Iterable[Any]) -> None:
 def publish_orders(db: Db, results: Sequence[Result], retried: Iterable[str] = ()) -> None:
     """Publish what updates of orders have changed, of orders and of stock; what was left by an earlier attempt, too, of
     the orders that are `retried`. Where only orders are marked, deliveries may be written later, by who collects them
-    (`outbox.unfinished`): movements that stayed marked would be published again with the next of their product."""
+    (`outbox.deferred_writes`): movements that stayed marked would be published again with the next of their product."""
     changed: list[Any] = [order for result in results for order in result.marked]
     moved = stock_events.marked_movements(db, (each for result in results for each in result.events), set(retried))
     events = orders.events_of(db, changed, results[0].skus) if changed else []

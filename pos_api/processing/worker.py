@@ -16,7 +16,7 @@ from pos_api.errors import Unavailable
 from pos_api.inbox import leases, storing
 from pos_api.inbox.model import Outcome
 from pos_api.logs import get_logger
-from pos_api.outbox.unfinished import Unfinished
+from pos_api.outbox.deferred_writes import DeferredWrites
 from pos_api.processing.batches import BATCH, process
 from pos_api.processing.due import POLL, take_due
 from pos_api.processing.faults import RETRY_AFTER, Outage, describe, is_outage
@@ -64,7 +64,7 @@ class Worker:
         self._waiting: list[Receipt] = []
         self._handed_over = threading.Condition()
         self._stopping = threading.Event()
-        self._unfinished = Unfinished(db, "orders")
+        self._deferred = DeferredWrites(db, "orders")
         self._next_poll = 0.0
         self._expected = 0
         self._thread = threading.Thread(target=self._run, name="pos-worker", daemon=True)
@@ -93,12 +93,12 @@ class Worker:
         while not self._stopping.is_set():
             if receipts := self._gather():
                 self._receive(receipts)
-            self._unfinished.finish_due()
-            if time.monotonic() >= self._next_poll:
-                self._unfinished.finish_due(all=True)  # what is due may take minutes
+            is_poll_due = time.monotonic() >= self._next_poll
+            self._deferred.write_due(all=is_poll_due)  # what is due in the inbox may take minutes
+            if is_poll_due:
                 full = not self._queued and self._take_due() == BATCH
                 self._next_poll = time.monotonic() + (0 if full else POLL)
-        self._unfinished.finish_due(all=True)
+        self._deferred.write_due(all=True)
 
     def _take_due(self) -> int:
         return take_due(self._db, self._stores, self._lease, self._outage, self._stopping)
@@ -112,7 +112,7 @@ class Worker:
         """
         with self._handed_over:
             self._expected = min(self._expected + len(self._waiting), BATCH)
-            seconds = min(self._next_poll - time.monotonic(), self._unfinished.seconds_left())
+            seconds = min(self._next_poll - time.monotonic(), self._deferred.seconds_left())
             self._handed_over.wait_for(self._any_waiting, seconds)
             if self._waiting:
                 self._handed_over.wait_for(self._as_many_as_expected, _GATHER)
@@ -142,7 +142,7 @@ class Worker:
             receipt.end(Outcome("duplicate"))
         fresh = [each for key, each in firsts.items() if key in new]
         outcomes = {} if self._queued else self._process([each.work for each in fresh])
-        self._unfinished.finish_due()  # before the answer, as a lone order is then delivered soonest
+        self._deferred.write_due()  # before the answer, as a lone order is then delivered soonest
         for receipt in fresh:
             receipt.end(outcomes.get(receipt.work.entry.key))
 
@@ -162,7 +162,7 @@ class Worker:
     def _process(self, works: list[Work]) -> dict[str, Outcome]:
         """The outcomes of these works; of those missing, the inbox has a leased entry that is due again soon."""
         try:
-            with self._unfinished.collected():
+            with self._deferred.deferring():
                 return process(self._db, self._lease, works)
         except Exception as error:
             self._outage.note(error)

@@ -13,6 +13,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
 from itertools import islice
@@ -34,12 +35,11 @@ from pos_api.staff.token_claims import token
 from pos_api.web.api import pages
 from scripts.benchmark import lists
 from scripts.benchmark.report import Cell, Column, Head, Report
-from scripts.benchmark.servers import Mongod, mongod
+from scripts.benchmark.servers import CONFIG, Mongod, mongod
 
 DAYS = 730
 PRODUCTS = 300
 LAST = datetime(2026, 11, 22, 20, tzinfo=UTC)
-SECRET = "only-for-this-benchmark-0123456789abcdef"  # noqa: S105 - opens nothing
 REPEATS = 40
 _WHOLE = "bench_filled"
 """The collection that a database has once all is in it."""
@@ -198,7 +198,7 @@ def fill(db: database.Db, number: int) -> None:
 def measure(app: Flask, db: database.Db) -> dict[str, float]:
     """Median milliseconds of each read."""
     client = app.test_client()
-    headers = {"Authorization": f"Bearer {token(SECRET, 'bench', 'manager')[0]}"}
+    headers = {"Authorization": f"Bearer {token(CONFIG.jwt_secret, 'bench', 'manager')[0]}"}
     newest = [("created_at", -1), ("_id", -1)]
     deep = db.orders.find({}, {"created_at": 1}).sort(newest).skip(9_989).limit(2)
     _, page = pages.page(list(deep), 1, lambda order: (order["created_at"], order["_id"]))
@@ -261,11 +261,8 @@ def bench_reads(args: argparse.Namespace, report: Report) -> None:
 def _measured(server: Mongod, number: int) -> tuple[dict[str, float], dict[str, lists.Cost], list[lists.File]]:
     """Milliseconds of each read at so many orders, what lists cost and how fast files are, in a database of its own,
     which is filled where it is not yet."""
-    config = Config(
-        webhook_api_key=SECRET,
-        webhook_secret=SECRET,
-        jwt_secret=SECRET,
-        log_level="ERROR",
+    config = replace(
+        CONFIG,
         inbox_days=_DAYS_KEPT,
         inbox_parked_days=_DAYS_KEPT,
         event_days=_DAYS_KEPT,
@@ -283,7 +280,7 @@ def _measured(server: Mongod, number: int) -> tuple[dict[str, float], dict[str, 
     rollup.refresh(db)
     per_thousand = first_look * 1000 / (number / 1000)
     results = {"first look at the figures, for 1,000 orders": per_thousand, **measure(app, db)}
-    costs, files = lists.measure(app, db, SECRET, server.uri), list(lists.files(app, db, server.uri))
+    costs, files = lists.measure(app, db, CONFIG.jwt_secret, server.uri), list(lists.files(app, db, server.uri))
     app.extensions["pos"].close()
     db.client.close()
     return results, costs, files

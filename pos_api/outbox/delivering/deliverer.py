@@ -260,13 +260,11 @@ class Delivering:
 
     async def _give_back_idle(self) -> None:
         for queue in self._dispatcher.queues.values():
-            queue.idle_rounds = queue.idle_rounds + 1 if queue.is_empty and not queue.health.probes else 0
+            queue.idle_rounds = queue.idle_rounds + 1 if queue.is_idle else 0
         idle = [queue for queue in self._dispatcher.queues.values() if queue.idle_rounds >= _IDLE_ROUNDS]
         if idle:
             await self._recorder.write_health(idle, all=True)
-            idle = [
-                queue for queue in idle if queue.is_empty and not queue.health.probes
-            ]  # more may have come meanwhile
+            idle = [queue for queue in idle if queue.is_idle]  # more may have come meanwhile
             for queue in idle:
                 self._lose(queue)
             tokens = {queue.id: queue.token for queue in idle}

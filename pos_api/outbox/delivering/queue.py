@@ -92,6 +92,11 @@ class Queue:
         """Whether nothing is at hand, on its way or to be recorded."""
         return not self.lanes and not self.unrecorded
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether it is empty, and its breaker has not opened: its lease may be given back."""
+        return self.is_empty and not self.health.probes
+
     def begin_look(self) -> set[str]:
         """The database is about to be asked. Returns the ids of those at hand, and of those whose end it does not know
         yet. What is found in lanes that change meanwhile is not to be believed (`add`)."""

@@ -95,8 +95,8 @@ def _end_alike(one: Result, other: Result) -> bool:
 
 
 def _step_of_all(group: Sequence[Result]) -> UpdateMany:
-    """The update of a group's deliveries. To record them, MongoDB takes half as long so as by one update of each. Where
-    the connection breaks off, pymongo does not repeat it by itself."""
+    """The update of a group's deliveries. MongoDB does it in half the time that an update of each takes. Where the
+    connection breaks off, pymongo does not repeat it by itself."""
     ids = [each.due.id for each in group]
     attempts = [each.attempted.attempt for each in group]
     attempt = {"$arrayElemAt": [{"$literal": attempts}, {"$indexOfArray": [{"$literal": ids}, "$_id"]}]}

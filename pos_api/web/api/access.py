@@ -127,10 +127,11 @@ def _guarded(access: Access, authenticate: Callable[[], None]) -> Callable[[View
         @wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> Any:
             authenticate()
+            if request.method in ("GET", "HEAD"):
+                return view(*args, **kwargs)
             run = run_of_server(services().db)
             answer = view(*args, **kwargs)
-            if request.method not in ("GET", "HEAD"):
-                make_durable(services().db, run)
+            make_durable(services().db, run)
             return answer
 
         return declared(access)(cast(View, guarded))

@@ -30,8 +30,9 @@ _thread = threading.local()
 log = get_logger(__name__)
 
 
-class Unfinished:
-    """What a thread has still to write of the events that documents of a collection are marked with."""
+class DeferredWrites:
+    """What a thread has still to write of events that documents of a collection are marked with: deliveries, and that
+    the marks are cleared."""
 
     def __init__(self, db: Db, collection: str) -> None:
         self._db = db
@@ -41,13 +42,13 @@ class Unfinished:
         self._next = 0.0
 
     @contextmanager
-    def collected(self) -> Iterator[None]:
-        """What this thread leaves to be written inside, with `publish_events_only`, is added."""
-        _thread.unfinished = self
+    def deferring(self) -> Iterator[None]:
+        """What this thread publishes inside with `publish_events_only` is added."""
+        _thread.deferred = self
         try:
             yield
         finally:
-            _thread.unfinished = None
+            _thread.deferred = None
 
     def add(self, deliveries: Iterable[StoredDelivery], marks: Mapping[Any, set[str]]) -> None:
         """Add deliveries of events that are in the outbox, and the marks of these events by document."""
@@ -56,10 +57,10 @@ class Unfinished:
             self._marks.setdefault(document, set()).update(ids)
 
     def seconds_left(self) -> float:
-        """Until `finish_due` has something to do."""
+        """Until `write_due` has something to do."""
         return max(self._next - time.monotonic(), 0.0) if self._marks else math.inf
 
-    def finish_due(self, *, all: bool = False) -> None:
+    def write_due(self, *, all: bool = False) -> None:
         """Write what there is, once the last writing is long enough ago or where `all` is wanted. What can't be written
         stays marked."""
         if not self._marks or not (all or self.seconds_left() == 0):
@@ -68,13 +69,13 @@ class Unfinished:
         self._deliveries, self._marks = {}, {}
         self._next = time.monotonic() + _TOGETHER
         try:
-            _finish(self._db, self._collection, deliveries, marks)
+            _write(self._db, self._collection, deliveries, marks)
         except PyMongoError as error:
             log.warning("events are delivered later", error=type(error).__name__)
 
 
 @one_primary()
-def _finish(db: Db, collection: str, deliveries: list[StoredDelivery], marks: Mapping[Any, set[str]]) -> None:
+def _write(db: Db, collection: str, deliveries: list[StoredDelivery], marks: Mapping[Any, set[str]]) -> None:
     """Write these deliveries and clear these marks; neither where events are gone, as the database has crashed, or
     another primary has taken over: the deliveries would fail."""
     if _are_there(db, {each["event"] for each in deliveries}):
@@ -92,8 +93,8 @@ def _are_there(db: Db, ids: Collection[str]) -> bool:
 def publish_events_only(db: Db, happened: Iterable[OutboxEvent], documents: Iterable[Any]) -> bool:
     """Write the events that these documents are marked with, and leave the rest to be written later, where this thread
     collects that. Returns whether it does; otherwise nothing is written."""
-    unfinished: Unfinished | None = getattr(_thread, "unfinished", None)
-    if unfinished is None:
+    deferred: DeferredWrites | None = getattr(_thread, "deferred", None)
+    if deferred is None:
         return False
-    unfinished.add(write_events(db, happened), marks_of(documents))
+    deferred.add(write_events(db, happened), marks_of(documents))
     return True
