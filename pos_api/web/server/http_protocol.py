@@ -107,14 +107,16 @@ class RequestProtocol(HttpToolsProtocol):
             self.refuse(LONG_HEAD)
 
     def eof_received(self) -> bool:  # type: ignore[override]
-        """The sender sends nothing more: a complete request is still answered, half a body is refused."""
+        """The sender sends nothing more: a complete request is still answered, half a body is refused. Who reads a
+        stream has left: nothing else shows it as long as there is nothing new to send."""
         if self.arrives() and self._large:  # the application says what becomes of the part that it has read
             self._arrival = None
             self.cycle.more_body = False
             self.cycle.message_event.set()
         elif self.arrives():
             self.refuse(CUT_OFF)
-        if self._arrival is not None or self._refused_at is not None or not self._answering():
+        streams = self._answering() and self._being_answered.scope["state"].get("streams")
+        if streams or self._arrival is not None or self._refused_at is not None or not self._answering():
             return False  # asyncio then closes the connection, once what was answered is sent
         self.cycle.keep_alive = False
         return True

@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import subprocess
-import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,7 +14,6 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from flask import Flask
 from flask.testing import FlaskClient
-from werkzeug.serving import make_server
 
 from pos_api.config import Config
 from pos_api.database import recently_read
@@ -25,6 +23,7 @@ from pos_api.stores import key_management
 from tests.paths import TESTS
 from tests.senders.paymentkit.events import KEY, component_headers, public_key
 from tests.senders.provider_stores import add_store, forget_cached_stores
+from tests.web.serving import serving
 
 URL = "/api/webhook-endpoints"
 TARGET = "https://erp.example/hooks"
@@ -157,13 +156,8 @@ _DIRECTORY = os.environ.get("PAYMENT_JS_DIR", "")
 @pytest.fixture
 def port(kit: FlaskClient, app: Flask) -> Iterator[int]:
     """The service on a port."""
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server.port
-    server.shutdown()
-    thread.join(10)
-    server.server_close()
+    with serving(app, threads=2) as port:
+        yield port
 
 
 @pytest.mark.skipif(not _DIRECTORY, reason="PaymentKit's client is needed: set PAYMENT_JS_DIR")

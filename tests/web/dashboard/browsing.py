@@ -5,18 +5,17 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import axe_playwright_python
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from playwright.sync_api import Browser, Page, sync_playwright
-from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
 from pos_api.database.client import Db
@@ -41,17 +40,14 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@contextmanager
-def serving(app: Flask) -> Iterator[str]:
-    """The application on a port of this machine; returns its address."""
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.port}"
-    finally:
-        server.shutdown()
-        thread.join()
+class Site:
+    """What the browser's requests go to: one server at one address, which answers with the application of the test."""
+
+    url = ""
+    app: Flask
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        return self.app(environ, start_response)
 
 
 def add_user(db: Db, role: str) -> str:

@@ -12,8 +12,8 @@ from playwright.sync_api import Browser, ConsoleMessage, Page
 from pos_api.database import recently_read
 from pos_api.database.client import Db
 from pos_api.staff.users import ROLES
-from tests.web.dashboard import browsing
-from tests.web.dashboard.browsing import add_user, chromium, client_of, sign_in
+from tests.web.dashboard.browsing import Site, add_user, chromium, client_of, sign_in
+from tests.web.serving import serving
 
 
 @pytest.fixture(scope="package", autouse=True)
@@ -55,11 +55,20 @@ def browser() -> Iterator[Browser]:
         yield running
 
 
+@pytest.fixture(scope="package")
+def site() -> Iterator[Site]:
+    """What the browser's requests go to."""
+    site = Site()
+    with serving(site, threads=8) as port:
+        site.url = f"http://127.0.0.1:{port}"
+        yield site
+
+
 @pytest.fixture
-def served(app: Flask, staff: None) -> Iterator[str]:
+def served(site: Site, app: Flask, staff: None) -> str:
     """The address of the service, with a user of each role."""
-    with browsing.serving(app) as url:
-        yield url
+    site.app = app
+    return site.url
 
 
 @pytest.fixture

@@ -61,4 +61,4 @@ def test_everybody_can_use_each_page(marked: Flask, open_as: Callable[..., Page]
 
 def is_page(page: Page, path: str) -> bool:
     """Whether this is a page, and no file to download."""
-    return page.request.get(path).headers.get("content-type", "").startswith("text/html")
+    return page.request.head(path).headers.get("content-type", "").startswith("text/html")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import ExitStack
@@ -12,21 +11,20 @@ from functools import partial
 from typing import Any
 
 import pytest
-import uvicorn
 
-from pos_api.web.server import http_protocol, streams, wsgi_gateway
-from pos_api.web.server.http_protocol import RequestProtocol
-from pos_api.web.server.streams import OpenStreams
-from tests.service import free_port
+from pos_api.web.server import streams
 from tests.waiting import wait_until
+from tests.web.serving import serving
 
 
 class Endless:
-    """A stream that has always more to say; it knows how often it was asked, and whether it was closed."""
+    """A stream that has always more to say, or only one thing; it knows how often it was asked, and whether it was
+    closed."""
 
     def __init__(self) -> None:
         self.asked = 0
         self.closed = False
+        self.quiet = False
 
     def __iter__(self) -> Iterator[bytes]:
         yield b""
@@ -37,7 +35,7 @@ class Endless:
             while True:
                 self.asked += 1
                 yield b"x" * 100_000
-                await asyncio.sleep(0.001)
+                await asyncio.sleep(1e6 if self.quiet else 0.001)
         finally:
             self.closed = True
 
@@ -48,34 +46,16 @@ def stream() -> Endless:
 
 
 @pytest.fixture
-def port(stream: Endless, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+def port(stream: Endless) -> Iterator[int]:
     """Where the stream is served, by one thread."""
-    ours = OpenStreams()
-    for module in (http_protocol, wsgi_gateway):
-        monkeypatch.setattr(module, "open_streams", ours)
 
     def application(environment: dict[str, Any], start_response: Callable[..., Any]) -> Any:
         start_response("200 OK", [("Content-Type", "text/plain")])
         return stream if environment["PATH_INFO"] == "/stream" else [b"answered"]
 
-    gateway = wsgi_gateway.Gateway(application, 1, lambda: None)
-    settings: dict[str, Any] = {
-        "http": RequestProtocol,
-        "ws": "none",
-        "log_config": None,
-        "lifespan": "on",
-        "loop": "uvloop",
-    }
-    port = free_port()
-    server = uvicorn.Server(uvicorn.Config(gateway, "127.0.0.1", port, timeout_graceful_shutdown=20, **settings))
-    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined, unused-ignore]
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    wait_until(lambda: server.started)
-    yield port
-    began = time.monotonic()
-    server.should_exit = True
-    thread.join(30)
+    with serving(application, threads=1) as port:
+        yield port
+        began = time.monotonic()
     assert time.monotonic() - began < 8, "the end waits for no reader"
 
 
@@ -100,6 +80,14 @@ def test_a_stream_holds_no_thread_and_ends_with_its_reader(ask: Ask, stream: End
     assert b"200 OK" in reader.recv(1000)
     assert ask("/").recv(1000).startswith(b"HTTP/1.1 200 OK"), "the only thread is free"
     reader.close()
+    wait_until(lambda: stream.closed, 5)
+
+
+def test_a_stream_with_nothing_new_ends_with_its_reader(ask: Ask, stream: Endless) -> None:
+    stream.quiet = True
+    reader = ask("/stream")
+    wait_until(lambda: b"x" in reader.recv(1_000_000))
+    reader.shutdown(socket.SHUT_WR)  # all that the server sees of a browser whose page is closed
     wait_until(lambda: stream.closed, 5)
 
 
