@@ -7,9 +7,9 @@ from functools import wraps
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
-from flask import abort, g, redirect, request, session, url_for
+from flask import abort, g, make_response, redirect, request, session, url_for
 from flask.wrappers import Response
-from flask_wtf.csrf import CSRFProtect
+from flask_wtf.csrf import CSRFError, CSRFProtect
 
 from pos_api.common.ip_addresses import plain
 from pos_api.database.client import make_durable
@@ -20,7 +20,9 @@ from pos_api.staff.principals import Principal
 from pos_api.staff.sessions import Session
 from pos_api.staff.users import User
 from pos_api.web.api.access import Access
+from pos_api.web.dashboard import unsent_forms
 from pos_api.web.dashboard.languages import _
+from pos_api.web.dashboard.sign_in_page import sign_in_page
 from pos_api.web.services import services
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -124,5 +126,19 @@ def _authenticate(*, is_use: bool = True) -> bool:
 def _to_sign_in() -> Response:
     if request.headers.get("X-Requested-With") == "fetch":  # a script can't sign in; it loads the page anew
         abort(401)
-    back = request.full_path.rstrip("?") if request.method in _SAFE else None
+    if request.method not in _SAFE:
+        return _keeping_the_form()
+    back = request.full_path.rstrip("?")
     return cast(Response, redirect(url_for("dashboard.sign_in.form", next=back if back != "/" else None), 303))
+
+
+def _keeping_the_form() -> Response:
+    """Where to sign in, with what was typed into the form; only of one that a page of this service had."""
+    try:
+        csrf.protect()
+        unsent = unsent_forms.of_request()
+    except CSRFError:
+        unsent = None
+    if unsent is None:
+        return cast(Response, redirect(url_for("dashboard.sign_in.form"), 303))
+    return make_response(sign_in_page(None, unsent=unsent), 401)

@@ -19,27 +19,35 @@ from pos_api.web.services import services
 
 View = TypeVar("View", bound=Callable[..., Any])
 
-_FORM_BYTES = 20_000
+FORM_BYTES = 20_000
 """Of a form with passwords: one of the longest takes 12 kB, as a browser writes each byte of it as three."""
 
 
-def limited(view: View) -> View:
-    """For a form with a password: read none that is larger than one can be, and none after too many failed log-ins.
+def limited_to(size: int) -> Callable[[View], View]:
+    """For a form with a password: read none of more bytes, and none after too many failed log-ins.
 
     One that is too large or has no token is not counted as a failure: any other site could have a browser send some,
     and lock its owner out. Put it first under the route.
     """
-    of_this_size = body_limit(_FORM_BYTES)(view)
 
-    @wraps(view)
-    def guarded(*args: Any, **kwargs: Any) -> Any:
-        try:
-            services().attempt_limits.check_log_in(request.remote_addr or "")
-            return of_this_size(*args, **kwargs)
-        except TooManyRequests as error:
-            raise TooManyRequests(problem_of(error), retry_after=error.retry_after) from None
+    def decorate(view: View) -> View:
+        of_this_size = body_limit(size)(view)
 
-    return cast(View, guarded)
+        @wraps(view)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            try:
+                services().attempt_limits.check_log_in(request.remote_addr or "")
+                return of_this_size(*args, **kwargs)
+            except TooManyRequests as error:
+                raise TooManyRequests(problem_of(error), retry_after=error.retry_after) from None
+
+        return cast(View, guarded)
+
+    return decorate
+
+
+limited = limited_to(FORM_BYTES)
+"""For a form with nothing but a name and passwords."""
 
 
 def user_of(name: str, password: str) -> User:

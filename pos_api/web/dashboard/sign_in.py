@@ -5,15 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Blueprint, flash, make_response, redirect, request, url_for
+from flask.wrappers import Response
 
 from pos_api.common.ip_addresses import plain
 from pos_api.errors import NotFound, PosError
 from pos_api.staff import audit, first_admin, users
 from pos_api.staff.users import User
-from pos_api.web.dashboard import passwords
+from pos_api.web.dashboard import passwords, unsent_forms
 from pos_api.web.dashboard.access import begin_session, end_session, is_signed_in, open_page, own_path, page
-from pos_api.web.dashboard.languages import LANGUAGES, _
+from pos_api.web.dashboard.languages import _
 from pos_api.web.dashboard.pages import render
+from pos_api.web.dashboard.sign_in_page import sign_in_page
+from pos_api.web.dashboard.unsent_forms import UnsentForm
 from pos_api.web.services import services
 
 blp = Blueprint("sign_in", __name__)
@@ -26,7 +29,7 @@ def form() -> Any:
     target = own_path(request.args.get("next"))
     if is_signed_in():
         return redirect(target or url_for("dashboard.today.index"), 303)
-    return _sign_in_page(target)
+    return sign_in_page(target)
 
 
 @blp.post("/sign-in")
@@ -34,16 +37,33 @@ def form() -> Any:
 @open_page
 def sign_in() -> Any:
     """Sign in, and go on to where one was on the way to."""
-    target, name = own_path(request.form.get("next")), request.form.get("name", "")
+    target = own_path(request.form.get("next"))
+    return _sign_in(target, None) or redirect(target or url_for("dashboard.today.index"), 303)
+
+
+@blp.post("/sign-in/again")
+@passwords.limited_to(passwords.FORM_BYTES + 3 * unsent_forms.MOST_BYTES)  # a browser writes a byte as three
+@open_page
+def sign_in_again() -> Any:
+    """Sign in, and see the form that was sent when the session had ended, to send it now or not."""
+    unsent = unsent_forms.from_text(request.form.get("unsent", ""))
+    if unsent is None or own_path(unsent.path) is None:
+        return redirect(url_for("dashboard.sign_in.form"), 303)
+    return _sign_in(None, unsent) or render("unsent_form.html", unsent=unsent)
+
+
+def _sign_in(target: str | None, unsent: UnsentForm | None) -> Response | None:
+    """Let in who has this name and password; the page to try again where nobody has."""
+    name = request.form.get("name", "")
     try:
         user = passwords.user_of(name, request.form.get("password", ""))
     except PosError as error:
-        response = make_response(_sign_in_page(target, name, passwords.problem_of(error)), error.status)
+        response = make_response(sign_in_page(target, name, passwords.problem_of(error), unsent), error.status)
         if error.retry_after is not None:
             response.headers["Retry-After"] = str(error.retry_after)
         return response
     _enter(user)
-    return redirect(target or url_for("dashboard.today.index"), 303)
+    return None
 
 
 @blp.post("/sign-out")
@@ -75,17 +95,6 @@ def make_first_admin() -> Any:
     _enter(user)
     flash(_("Welcome, %(name)s. You are the admin here; others are added under Settings.", name=user.name))
     return redirect(url_for("dashboard.today.index"), 303)
-
-
-def _sign_in_page(target: str | None, name: str = "", problem: str = "") -> str:
-    return render(
-        "sign_in.html",
-        next=target,
-        name=name[:200],
-        problem=problem,
-        languages=LANGUAGES,
-        is_first_start=not users.has_any(services().db),
-    )
 
 
 def _enter(user: User) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from html import unescape
 
 import pytest
 from flask import Flask
@@ -84,6 +85,47 @@ def test_who_signs_in_anew_leaves_no_session_behind(app: Flask, db: Db, staff: N
     data = {"name": "manager", "password": PASSWORD, "csrf_token": token}
     assert client.post("/sign-in", data=data).status_code == 303
     assert [each["user"] for each in db.staff_sessions.find()] == ["manager"]
+
+
+def token_in(page: str) -> str:
+    return str(re.findall(r'name="csrf_token" value="([^"]+)"', page)[0])
+
+
+def test_what_was_typed_is_kept_where_the_session_had_ended(app: Flask, db: Db, staff: None) -> None:
+    client = client_of(app, "manager")
+    typed = {"sku": "MUG-9", "name": "<b>Mug</b>", "stock": "3", "csrf_token": token_in(client.get("/stock/new").text)}
+    db.staff_sessions.delete_many({})
+    answer = client.post("/stock/new", data=typed)
+    for password, status in ((None, 401), ("wrong password", 401), (PASSWORD, 200)):
+        if password:
+            unsent = unescape(re.findall(r'name="unsent" value="([^"]+)"', answer.text)[0])
+            again = {"unsent": unsent, "name": "manager", "password": password, "csrf_token": token_in(answer.text)}
+            answer = client.post("/sign-in/again", data=again)
+        assert answer.status_code == status
+    assert db.products.count_documents({}) == 0, "nobody but the person sends it"
+    assert 'action="/stock/new"' in answer.text
+    fields = dict(re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', answer.text))
+    assert unescape(fields["name"]) == "<b>Mug</b>"
+    assert client.post("/stock/new", data={name: unescape(text) for name, text in fields.items()}).status_code == 303
+    assert db.products.count_documents({"_id": "MUG-9", "stock": 3}) == 1
+
+
+def test_no_secret_and_no_form_of_another_site_is_kept_for_after_signing_in(app: Flask, db: Db, staff: None) -> None:
+    client = client_of(app, "admin")
+    token = token_in(client.get("/settings/users").text)
+    db.staff_sessions.delete_many({})
+    new = {"name": "eva", "role": "viewer"}
+    for typed in (
+        {**new, "password": PASSWORD, "csrf_token": token},
+        {**new, "csrf_token": "x"},
+        {"csrf_token": token},
+    ):
+        answer = client.post("/settings/users", data=typed)
+        assert (answer.status_code, answer.location) == (303, "/sign-in"), typed
+    for unsent in ("", "[]", "{}", '["https://evil.example/"]', '["/orders", "x"]', "[" * 100_000):
+        page = client.get("/sign-in").text
+        given = {"unsent": unsent, "name": "admin", "password": PASSWORD, "csrf_token": token_in(page)}
+        assert client.post("/sign-in/again", data=given).status_code == 303
 
 
 def test_behind_https_the_cookie_is_for_this_host_and_https_only(config: Config, db: Db, staff: None) -> None:
