@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d.*")
+_MOST_EAST, _MOST_WEST = timedelta(hours=14), timedelta(hours=12)
+"""A calendar day starts 14 hours before UTC's in the Line Islands and ends 12 hours after it on Baker Island."""
 
 
 def now() -> datetime:
@@ -47,6 +49,12 @@ def day_or_moment(text: str) -> date | datetime:
     if parsed is None or not 1 < parsed.year < 9999:
         raise ValueError("is neither a day (2026-11-22) nor a time (2026-11-22T06:51:08Z)")
     return parsed
+
+
+def day_anywhere(day: date) -> tuple[datetime, datetime]:
+    """The first moment at which it is this day anywhere, and the moment from which on it is that nowhere any more."""
+    midnight = datetime.combine(day, time.min, UTC)
+    return midnight - _MOST_EAST, midnight + timedelta(days=1) + _MOST_WEST
 
 
 def first_moment(text: str | None) -> datetime | None:

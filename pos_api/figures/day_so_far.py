@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from zoneinfo import ZoneInfo
 
 from pos_api.common.money import decimal
 from pos_api.common.quantity import Quantity, whole
+from pos_api.common.time import day_anywhere
 from pos_api.database.client import Db, Document
-from pos_api.figures.measures import AMOUNTS, COUNTED, NOTHING, OF_ORDER, Rollup
+from pos_api.figures.measures import AMOUNTS, COUNTED, HOUR, NOTHING, OF_ORDER, Rollup
 
 _NEWEST_OF_STORE = "store_1_created_at_-1__id_-1"
 HOURS = 24
@@ -60,22 +61,18 @@ def added_up(days: Iterable[dict[str, DayFigures]]) -> dict[str, DayFigures]:
     return found
 
 
-def of_day(
-    db: Db, stores: Sequence[str], timezone: str, day: date, until: datetime | None = None
-) -> dict[str, DayFigures]:
-    """The figures of a day of these stores, which are all in one time zone, by currency; with `until` of the orders
-    that were made before that moment."""
-    zone = ZoneInfo(timezone)
-    start = datetime.combine(day, time.min, zone)
-    end = datetime.combine(day + timedelta(days=1), time.min, zone)
-    made = {"$gte": start, "$lt": min(end, until) if until else end}
+def of_day(db: Db, stores: Sequence[str], day: date, until: datetime | None = None) -> dict[str, DayFigures]:
+    """The figures of a day of these stores, by currency; with `until` of the orders that were made before that moment.
+    The day and the hours are those of each order, as in all figures: a shop's clock may not be that of its store."""
+    first, end = day_anywhere(day)
+    made = {"$gte": first, "$lt": min(end, until) if until else end}
     query = {**COUNTED, "store": {"$in": list(stores)}, "created_at": made, "day": day.isoformat()}
     found: dict[str, DayFigures] = defaultdict(DayFigures)
     for row in db.orders.aggregate(_sums(query), hint=_NEWEST_OF_STORE):
-        found[row["_id"]["currency"]].add(_of_row(row, zone))
+        found[row["_id"]["currency"]].add(_of_row(row))
     refunded = {**query, "$or": [{"refunds.0": {"$exists": True}}, {"stage": "refunded"}]}
-    for order in db.orders.find(refunded, {**OF_ORDER, "created_at": 1}).hint(_NEWEST_OF_STORE):
-        found[order.get("currency", "")].add(_of_order(order, zone))
+    for order in db.orders.find(refunded, OF_ORDER).hint(_NEWEST_OF_STORE):
+        found[order.get("currency", "")].add(_of_order(order))
     return dict(found)
 
 
@@ -86,8 +83,7 @@ def same_moment(timezone: str, day: date, moment: datetime) -> datetime:
 
 
 def _sums(query: Document) -> list[Document]:
-    """Stages that add up orders without refunds by currency and quarter of an hour. (Every time zone is some quarters
-    from UTC; the database may not know a zone's name.)"""
+    """Stages that add up orders without refunds by currency and hour."""
     amounts = {"total": "$total", "tax": "$total_tax", "shipping": "$shipping_total", "tips": "$tip"}
     return [
         {"$match": {**query, "refunds.0": {"$exists": False}, "stage": {"$ne": "refunded"}}},
@@ -95,7 +91,7 @@ def _sums(query: Document) -> list[Document]:
             "$group": {
                 "_id": {
                     "currency": {"$ifNull": ["$currency", ""]},
-                    "since": {"$dateTrunc": {"date": "$created_at", "unit": "minute", "binSize": 15}},
+                    "hour": {"$ifNull": ["$hour", {"$hour": "$created_at"}]},
                 },
                 "orders": {"$sum": 1},
                 "items": {"$sum": {"$sum": "$line_items.quantity"}},
@@ -105,20 +101,21 @@ def _sums(query: Document) -> list[Document]:
     ]
 
 
-def _of_row(row: Document, zone: ZoneInfo) -> DayFigures:
+def _of_row(row: Document) -> DayFigures:
     sales = decimal(row["total"])
     net = sales - decimal(row["tax"]) - decimal(row["shipping"])
     found = DayFigures(row["orders"], row["items"], sales, net, NOTHING, decimal(row["tips"]))
-    found.by_hour[row["_id"]["since"].astimezone(zone).hour] = sales
+    found.by_hour[row["_id"]["hour"]] = sales
     return found
 
 
-def _of_order(order: Document, zone: ZoneInfo) -> DayFigures:
+def _of_order(order: Document) -> DayFigures:
     counted = Rollup()
     counted.add(order)
     amounts = dict(zip(AMOUNTS, counted.amounts, strict=True))
     sales = amounts["net_revenue"] + amounts["taxes"] + amounts["shipping"]
     refunds, tips = amounts["refunds"], amounts["tips"]
     found = DayFigures(1, counted.num_items_sold, sales, amounts["net_revenue"], refunds, tips)
-    found.by_hour[order["created_at"].astimezone(zone).hour] = sales
+    [hour] = {key[0] for of, key in counted.rows if of == HOUR}
+    found.by_hour[hour] = sales
     return found

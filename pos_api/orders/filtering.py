@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime
 
 from pos_api.catalogue import queries as products
 from pos_api.common.text_search import NO_WORDS, beginning_with, typed_words, wanted_contact_words
+from pos_api.common.time import day_anywhere
 from pos_api.customers import queries as customers
 from pos_api.database import reach
 from pos_api.database.client import Db, Document
@@ -15,8 +16,6 @@ from pos_api.database.reach import Way
 from pos_api.orders.status import status_name
 
 NEWEST_FIRST = [("created_at", -1), ("_id", -1)]
-_MOST_EAST, _MOST_WEST = timedelta(hours=14), timedelta(hours=12)
-"""A calendar day starts 14 hours before UTC's in the Line Islands and ends 12 hours after it on Baker Island."""
 _INDEXES = {
     "customer": [("customer", 1), *NEWEST_FIRST],
     "search": [("search", 1), *NEWEST_FIRST],
@@ -177,8 +176,8 @@ def _with_sku(db: Db, sku: str) -> Document:
 def _widest(operator: str, day: date) -> datetime:
     """The first or the last moment at which it can be that day anywhere: shops differ in their time zone, and a
     shop's own calendar day is the order's `day`."""
-    midnight = datetime.combine(day, time.min, UTC)
-    return midnight - _MOST_EAST if operator == "$gte" else midnight + timedelta(days=1) + _MOST_WEST
+    first, end = day_anywhere(day)
+    return first if operator == "$gte" else end
 
 
 def _narrow(query: Document, operator: str, bound: datetime) -> None:

@@ -91,7 +91,7 @@ def test_a_day_has_the_figures_that_all_other_pages_show(app: Flask, db: Db, sho
     shop.outcome("order.created", sale(4, made, total="60.00", status="pending"))
     shop.outcome("order.created", sale(5, made, total="50.00", currency="EUR"))
     day = date(2026, 11, 22)
-    counted = of_day(db, ["default"], "UTC", day)
+    counted = of_day(db, ["default"], day)
     expected = {each["currency"]: each for each in figures(db, since=day, until=day)["currencies"]}
     assert counted.keys() == expected.keys() == {"SEK", "EUR"}
     for currency, each in counted.items():
@@ -102,18 +102,38 @@ def test_a_day_has_the_figures_that_all_other_pages_show(app: Flask, db: Db, sho
         assert sum(each.by_hour, Decimal()) == each.sales
     assert counted["SEK"].by_hour[12] == Decimal("40.00")
     until = made + timedelta(hours=1)
-    assert of_day(db, ["default"], "UTC", day, until)["SEK"].orders == 2
-    assert of_day(db, [], "UTC", day) == {}
+    assert of_day(db, ["default"], day, until)["SEK"].orders == 2
+    assert of_day(db, [], day) == {}
     assert DayFigures().average_order == Decimal("0.00")
 
 
-def test_hours_and_days_are_those_of_the_stores_clock(db: Db, shop: Shop) -> None:
-    shop.outcome("order.created", sale(1, datetime.fromisoformat("2026-11-21T23:30:00+00:00")))
-    db.orders.update_many({}, {"$set": {"day": "2026-11-22"}})  # as a shop in Stockholm has it
-    counted = of_day(db, ["default"], "Europe/Stockholm", date(2026, 11, 22))
-    assert counted["SEK"].by_hour[0] == counted["SEK"].sales == Decimal("12.50")
-    nepal = of_day(db, ["default"], "Asia/Kathmandu", date(2026, 11, 22))  # 23:30 is 05:15 there
-    assert nepal["SEK"].by_hour[5] == nepal["SEK"].sales == Decimal("12.50")
+def test_hours_and_days_are_those_of_the_shops_clock_as_in_the_figures(db: Db, shop: Shop) -> None:
+    late = datetime.fromisoformat("2026-11-21T23:30:00+00:00")
+    clocks = {"Stockholm": "2026-11-22T00:30:00", "Kathmandu": "2026-11-22T05:15:00", "Honolulu": "2026-11-21T13:30:00"}
+    for number, local in enumerate(clocks.values(), 1):
+        shop.outcome("order.created", sale(number, late, date_created=local))
+    for text, hours in (("2026-11-22", [0, 5]), ("2026-11-21", [13])):
+        day = date.fromisoformat(text)
+        counted = of_day(db, ["default"], day)["SEK"]
+        assert [hour for hour, amount in enumerate(counted.by_hour) if amount] == hours
+        [expected] = figures(db, since=day, until=day)["currencies"]
+        assert (counted.orders, counted.sales) == (expected["orders_count"], expected["total_sales"])
+        assert [row["hour"] for row in expected["by_hour"] if row["orders_count"]] == hours
+
+
+def test_a_shop_whose_clock_is_another_one_is_named_until_its_time_zone_is_set(
+    app: Flask, db: Db, shop: Shop, as_role: Callable[[str], FlaskClient]
+) -> None:
+    made = now()
+    shop.outcome("order.created", sale(1, made, date_created=(made + timedelta(hours=2)).isoformat()[:19]))
+    text = '<a href="/settings/store/default">The clock of'
+    assert text in as_role("admin").get("/").text
+    app.extensions["pos"].of_pages.pop("today")  # what was looked at some seconds ago
+    shop.outcome(
+        "order.created",
+        sale(2, made + timedelta(seconds=1), date_created=(made + timedelta(seconds=1)).isoformat()[:19]),
+    )
+    assert text not in as_role("admin").get("/").text
 
 
 def test_the_latest_sales_are_shown_and_to_viewers_without_names(

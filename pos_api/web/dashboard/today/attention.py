@@ -14,6 +14,7 @@ from pos_api.catalogue.collections import products
 from pos_api.common.time import now
 from pos_api.database.client import Db
 from pos_api.figures.outage_detection import OrderGap, current_gap
+from pos_api.senders import shops
 from pos_api.staff.principals import Principal
 from pos_api.stores.model import Store
 from pos_api.web.dashboard.languages import _, moment, ngettext, number
@@ -33,6 +34,7 @@ class Attention:
         self._found: Kept[list[Finding]] = Kept(10.0)
         self._gaps: Kept[OrderGap | None] = Kept(300.0)
         self._money: Kept[list[Finding]] = Kept(60.0)
+        self._clocks: Kept[list[Finding]] = Kept(60.0)
         self._contradictions = Contradictions()
 
     def of(self, services: Services, reader: Principal) -> list[Finding]:
@@ -49,6 +51,7 @@ class Attention:
         yield from _oversold(db)
         yield from attention_to_sending.findings(db, stores, at)
         yield from self._money.get("all", lambda: list(self._of_money(services, at)))
+        yield from self._clocks.get("all", lambda: list(_other_clocks(db, stores)))
 
     def _of_money(self, services: Services, at: datetime) -> Iterator[Finding]:
         yield from self._contradictions.findings(services.db, services.stores, at)
@@ -59,6 +62,29 @@ class Attention:
             gap = self._gaps.get(store.id, partial(current_gap, db, store.id, at))
             if gap and gap.alarming:
                 yield _silence(store, gap)
+
+
+def _other_clocks(db: Db, stores: Iterable[Store]) -> Iterator[Finding]:
+    """Shops whose latest order has another hour on their own clock than on that of the store."""
+    for store in filter(shops.is_shop, stores):
+        newest = {"sort": [("created_at", -1), ("_id", -1)], "hint": "store_1_created_at_-1__id_-1"}
+        order = db.orders.find_one({"store": store.id}, {"created_at": 1, "day": 1, "hour": 1}, **newest)
+        if order and "hour" in order:
+            here = store.local(order["created_at"])
+            if (order["day"], order["hour"]) != (here.date().isoformat(), here.hour):
+                yield _other_clock(store)
+
+
+def _other_clock(store: Store) -> Finding:
+    def text() -> str:
+        return _(
+            "The clock of %(store)s does not show the time of %(timezone)s: set the time zone that its WordPress has, "
+            "so that times and days are right here.",
+            store=store.name,
+            timezone=store.timezone,
+        )
+
+    return Finding(text, "dashboard.settings.store", {"name": store.id}, role="admin")
 
 
 def _silence(store: Store, gap: OrderGap) -> Finding:
