@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -117,6 +118,27 @@ def test_a_change_keeps_the_values_of_headers_which_are_shown_nowhere(as_role: A
     assert stored["headers"] == {"X-Key": "hidden-value"}
     assert (stored["url"], stored["events"], stored["payload"]) == ("https://erp.example/b", ["*"], "thin")
     assert stored["rate_limit"] is None
+
+
+def test_two_who_change_a_subscription_undo_nothing_of_each_other(as_role: AsRole, db: Db, config: Config) -> None:
+    name = subscribe(db, config, "https://erp.example/", headers={"X-Key": "1", "X-More": "2"})
+    manager = as_role("manager")
+    path = f"/deliveries/subscriptions/{name}/change"
+    seen = unescape(re.findall(r'name="seen" value="([^"]+)"', manager.get(path).text)[0])
+    shown = {each: text for each, text in json.loads(seen).items() if each != "secret"}
+    form = {**shown, "headers": shown["headers"].replace("\n", "\r\n"), "seen": seen}
+    post(manager, path, {**form, "url": "https://erp.example/b", "events": ["stock.low"]}, form=path)
+    answer = post(manager, path, {**form, "description": "Kitchen"}, form=path)
+    assert answer.status_code == 303
+    stored = only(db)
+    assert (stored["url"], stored["events"], stored["description"]) == (
+        "https://erp.example/b",
+        ["stock.low"],
+        "Kitchen",
+    )
+    assert stored["headers"] == {"X-Key": "1", "X-More": "2"}
+    post(manager, path, form, form=path)
+    assert only(db)["updated_at"] == stored["updated_at"], "nothing was typed otherwise"
 
 
 def test_it_is_switched_off_and_on_and_says_why_it_was_switched_off(as_role: AsRole, db: Db, config: Config) -> None:

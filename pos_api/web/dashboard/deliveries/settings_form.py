@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from dataclasses import dataclass, field
 from typing import Any, get_args
@@ -73,20 +74,25 @@ def create() -> Any:
 def change(subscription: str) -> Any:
     """The form of a subscription's settings."""
     stored = presentation.subscription(subscriptions.get(services().db, subscription), 0, now())
-    values = {name: stored[name] for name in _NEW if name in stored}
+    values = {name: sorted(of) if isinstance(of := stored[name], list) else of for name in _NEW if name in stored}
     pairs = {name: _lines(stored[name]) for name in ("headers", "metadata")}
-    return _change(subscription, _Form({**_NEW, **values, **pairs, "rate_limit": stored["rate_limit"] or ""}))
+    return _change(subscription, _Form({**_NEW, **values, **pairs, "rate_limit": str(stored["rate_limit"] or "")}))
 
 
 @blp.post("/subscriptions/<subscription>/change")
 @page("manager")
 def save(subscription: str) -> Any:
-    """Change a subscription's settings."""
+    """Change of a subscription's settings those that were typed otherwise than the form showed them: what somebody else
+    has changed since stays."""
+    shown = _shown()
     try:
-        changed(_read(SubscriptionChange()), subscription)
+        read, typed = _read(SubscriptionChange()), _typed()
+        differing = {name: value for name, value in read.items() if name not in shown or typed[name] != shown[name]}
+        if differing:
+            changed(differing, subscription)
     except PROBLEMS as error:
         return _change(subscription, _refused(error))
-    flash(_("The subscription is changed."))
+    flash(_("The subscription is changed.") if differing else _("Nothing was changed."))
     return redirect(url_for("dashboard.deliveries.subscription", subscription=subscription), 303)
 
 
@@ -103,6 +109,7 @@ def _page(form: _Form, action: str, subscription: str | None, key: str) -> Any:
     return render(
         "deliveries/form.html",
         values=form.values,
+        seen=json.dumps(_shown() or form.values),
         errors=form.errors,
         action=action,
         subscription=subscription,
@@ -113,9 +120,18 @@ def _page(form: _Form, action: str, subscription: str | None, key: str) -> Any:
     ), form.status
 
 
+def _shown() -> Document:
+    """What the form showed at first, which it carries; nothing where it carries none."""
+    try:
+        found = json.loads(request.form.get("seen", ""))
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 def _typed() -> Document:
-    given = {name: request.form.get(name, "").strip() for name in _NEW if name in request.form}
-    return {**_NEW, **given, "events": request.form.getlist("events"), "stores": request.form.getlist("stores")}
+    given = {name: "\n".join(request.form[name].strip().splitlines()) for name in _NEW if name in request.form}
+    return {**_NEW, **given, **{name: sorted(request.form.getlist(name)) for name in ("events", "stores")}}
 
 
 def _read(schema: Schema) -> Document:
