@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -23,31 +25,58 @@ POLICY = (
 """The page's Content-Security-Policy."""
 
 
-def z_page(store: Store, day: str, reports: Sequence[Document], company: Iterable[str]) -> str:
-    """The page, in HTML: the Z-reports of a store's day, one for each currency. `company` is what is known of its name
-    and number; times are those of the store."""
+def _in_english(text: str, **values: Any) -> str:
+    return text % values if values else text
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """How the page is written: the language of its texts, `text` and `plural` as gettext's functions, and amounts."""
+
+    language: str = "en"
+    text: Callable[..., str] = _in_english
+    plural: Callable[[str, str, int], str] = lambda one, many, number: (one if number == 1 else many) % {"num": number}
+    amount: Callable[[Any], str] = str
+
+
+def z_page(
+    store: Store, day: str, reports: Sequence[Document], company: Iterable[str], writing: Writing | None = None
+) -> str:
+    """The page, in HTML: the Z-reports of a store's day, one for each currency; in English where nothing else is said.
+    `company` is what is known of its name and number; times are those of the store."""
     shown = [
         {
             **report,
             "closed_at": _local(store, report["closed_at"]),
-            "sales_sums": _sums(report["sales"]),
-            "refunds_sums": _sums(report["refunds"]),
-            "left": decimal(report["sales_total"]) - decimal(report["refunds_total"]),
+            "sales_sums": _sums(report["sales"], report["sales_total"]),
+            "refunds_sums": _sums(report["refunds"], report["refunds_total"]),
         }
         for report in reports
     ]
-    named = ", ".join(filter(None, company))
-    return _PAGES.get_template("z_report.html").render(store=store, day=day, reports=shown, company=named, style=_STYLE)
+    for each in shown:
+        each["left"] = {name: amount - each["refunds_sums"][name] for name, amount in each["sales_sums"].items()}
+    writing = writing or Writing()
+    context = {
+        "store": store,
+        "day": day,
+        "reports": shown,
+        "company": ", ".join(filter(None, company)),
+        "style": _STYLE,
+        "language": writing.language,
+        "_": writing.text,
+        "ngettext": writing.plural,
+        "amount": writing.amount,
+    }
+    return _PAGES.get_template("dashboard/books/z_report.html").render(context)
 
 
 def _local(store: Store, moment: datetime | None) -> str:
     return f"{store.local(moment):%Y-%m-%d %H:%M}" if moment else ""
 
 
-def _sums(rows: Iterable[Document]) -> dict[str, Decimal]:
-    """Net and VAT of all rates together."""
-    sums = {"net": Decimal("0.00"), "vat": Decimal("0.00")}
-    for row in rows:
-        for name in sums:
-            sums[name] += decimal(row[name])
-    return sums
+def _sums(rows: Iterable[Document], total: Any) -> Document:
+    """Net and VAT of all rates together, beside their total with rounding."""
+    rows = list(rows)
+    return {name: sum((decimal(row[name]) for row in rows), Decimal("0.00")) for name in ("net", "vat")} | {
+        "total": decimal(total)
+    }

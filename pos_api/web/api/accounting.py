@@ -206,10 +206,10 @@ def z_report_file(store: Store, day: str) -> Response:
     return Response(csv_cells.write(presentation.Z_COLUMNS, rows), mimetype="text/csv", headers=headers)
 
 
-def z_report_page(store: Store, day: str) -> Response:
-    """The Z-reports of a store's day as a page to print."""
+def z_report_page(store: Store, day: str, writing: z_page.Writing | None = None) -> Response:
+    """The Z-reports of a store's day as a page to print; in English where nothing else is said."""
     reports, config = z_reports(services().db, services().stores, store, day), services().config
-    page = z_page.z_page(store, day, reports, (config.accounting_company, config.accounting_orgnr))
+    page = z_page.z_page(store, day, reports, (config.accounting_company, config.accounting_orgnr), writing)
     return Response(page, mimetype="text/html", headers={"Content-Security-Policy": z_page.POLICY})
 
 

@@ -10,14 +10,16 @@ from marshmallow import validate
 from pos_api.accounting import z_reports
 from pos_api.database.client import Document
 from pos_api.errors import Invalid
+from pos_api.web import z_page
 from pos_api.web.api import accounting as api
 from pos_api.web.api import pages
 from pos_api.web.api.accounting_schemas import ZQuery
 from pos_api.web.api.pages import PageQuery
 from pos_api.web.api.schemas import Trimmed
-from pos_api.web.dashboard import lists
+from pos_api.web.dashboard import languages, lists
 from pos_api.web.dashboard.access import page
 from pos_api.web.dashboard.books.blueprint import blp, show
+from pos_api.web.dashboard.languages import _
 from pos_api.web.services import services
 
 
@@ -46,7 +48,8 @@ def report() -> Any:
     except Invalid as error:
         found = lists.shown(ClosedDaysQuery, _page_of_days)
         return show("z_reports.html", found=found, errors=lists.messages_of(error)), error.status
-    return api.z_report_page(api.store_named(wanted["store"]), wanted["day"].isoformat())
+    writing = z_page.Writing(languages.language(), _, languages.ngettext, languages.money)
+    return api.z_report_page(api.store_named(wanted["store"]), wanted["day"].isoformat(), writing)
 
 
 @blp.get("/z-reports/<store>/<day>.csv")

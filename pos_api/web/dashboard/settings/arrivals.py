@@ -87,7 +87,7 @@ def _arrival(entry: StoredEntry) -> Arrival:
 
 def _state(entry: StoredEntry) -> tuple[str, str]:
     if entry["state"] == "waiting":
-        return _("Stored, being worked on"), "good"
+        return _("Stored, being worked on"), ""
     if entry["state"] in ("parked", "failed"):
         return _("Could not be used"), "bad"
     if entry.get("outcome") == IGNORED:
