@@ -150,7 +150,7 @@ _TEXTS: dict[str, _Text] = {
     "hour": lambda value, _row, _stores: str(format_time(time(value), "short", locale=locale())),
     "weekday": lambda value, _row, _stores: names.weekdays()[value - 1],
     "store": lambda value, _row, stores: stores.get(value, value),
-    "rate_percent": lambda value, _row, _stores: f"{value} %",
+    "rate_percent": lambda value, _row, _stores: f"{number(value)} %",
     "label": lambda value, _row, _stores: value or _("Rate not named"),
     "title": lambda value, row, _stores: value or row["payment_method"] or _("Not named"),
     "currency": lambda value, _row, _stores: value or _("Without a currency"),

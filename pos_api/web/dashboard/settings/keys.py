@@ -14,7 +14,7 @@ from pos_api.staff.users import ROLES
 from pos_api.stores import key_management
 from pos_api.web.dashboard.access import page
 from pos_api.web.dashboard.languages import _
-from pos_api.web.dashboard.pages import render
+from pos_api.web.dashboard.pages import render, role_name
 from pos_api.web.dashboard.settings.blueprint import blp
 from pos_api.web.dashboard.settings.shared import PROBLEMS, status_of, store_named
 from pos_api.web.dashboard.settings.store import NewKey, store_page
@@ -107,7 +107,7 @@ def _tokens_page(problem: str = "") -> str:
     return render(
         "settings/tokens.html",
         tokens=script_tokens.scripts(services().db),
-        roles=[(each, each) for each in ROLES],
+        roles=[(each, role_name(each)) for each in ROLES],
         name=request.form.get("name", "")[:200],
         role=request.form.get("role", "viewer"),
         days=request.form.get("days", "30")[:_LONGEST_TYPED],
