@@ -34,12 +34,14 @@ class Crash(BaseException):
 
 
 class Steps(CommandListener):
-    """Counts the commands of one client, and calls `before(n)` ahead of the n-th (from 1). What comes by the clock is
-    none: a renewal of leases, and the looks at the subscriptions and at the stores that have stock sync on."""
+    """Counts the commands of one client, and calls `before(n)` ahead of the n-th (from 1), and `after(n)` once it
+    is answered. What comes by the clock is none: a renewal of leases, and the looks at the subscriptions and at
+    the stores that have stock sync on."""
 
     def __init__(self) -> None:
         self.names: list[str] = []
         self.before: Callable[[int], None] = lambda step: None
+        self.after: Callable[[int], None] = lambda step: None
 
     def started(self, event: CommandStartedEvent) -> None:
         """Called by pymongo, which lets nothing but a BaseException through."""
@@ -51,7 +53,9 @@ class Steps(CommandListener):
             self.before(len(self.names))
 
     def succeeded(self, event: CommandSucceededEvent) -> None:
-        """Of no interest."""
+        """Called by pymongo, before who gave the command has the answer."""
+        if event.command_name not in ("endSessions", "hello"):
+            self.after(len(self.names))
 
     def failed(self, event: CommandFailedEvent) -> None:
         """Of no interest."""
@@ -69,7 +73,7 @@ class Steps(CommandListener):
     def go_on(self) -> None:
         """Count from nothing again, and do no more."""
         self.names.clear()
-        self.before = lambda step: None
+        self.before = self.after = lambda step: None
 
 
 @dataclass

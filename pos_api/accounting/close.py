@@ -32,7 +32,7 @@ from pos_api.accounting.stored import (
 from pos_api.common.batches import in_batches
 from pos_api.common.time import now
 from pos_api.database.client import Db, Document, make_durable
-from pos_api.database.primary_term import run_of_server
+from pos_api.database.primary_term import term_of
 from pos_api.errors import Invalid
 from pos_api.staff import audit
 from pos_api.stores.model import Store
@@ -65,14 +65,14 @@ def close_day(db: Db, stores: Stores, store: Store, date: str, mode: Mode) -> li
     if date > store.local_day(now()):
         raise Invalid(f"{date} has not come yet in the time zone of {store.id} ({store.timezone}).")
     with lease.closing(db) as held:
-        run = run_of_server(db)
+        term = term_of(db)
         refresh(db, stores)
         writer = _Writer(db, held)
         found = _candidates(db, store.id, date)
         closed = [_close(db, writer, store, currency, date, mode, found) for currency in _currencies(found)]
         _note_entered(db, store.id, found, date, {each.currency for each in closed if not each.was_closed})
         writer.delete_left_lines()
-        make_durable(db, run)
+        make_durable(db, term)
         return [each for each in closed if each.is_closed]
 
 

@@ -20,6 +20,7 @@ from pos_api.accounting.stored import StoredSource, as_entered, booking_document
 from pos_api.accounting.working_out import BookingContext, WorkedOut
 from pos_api.common.batches import in_batches
 from pos_api.database.client import Db, Document
+from pos_api.database.primary_term import at_one_primary, ensure_one_term
 from pos_api.database.turns import is_due
 from pos_api.database.write_errors import only_collisions
 from pos_api.errors import Unavailable
@@ -108,6 +109,7 @@ def refresh_where_used(db: Db, stores: Stores, closes_by_itself: bool) -> None:
         db.accounting_progress.delete_one(_WANTED)
 
 
+@at_one_primary
 def _refresh_from(db: Db, context: BookingContext, collection: str, deadline: float) -> int:
     """As `refresh`, with what has changed in one collection."""
     server_time: datetime = db.command("hello")["localTime"]
@@ -118,6 +120,7 @@ def _refresh_from(db: Db, context: BookingContext, collection: str, deadline: fl
     for some in in_batches(changed, _AT_ONCE):
         _work_out(db, context, _SOURCES_OF[collection](db, some))
         newest = some[-1]["changed_at"]
+        ensure_one_term(db)
         _note(db, collection, min(newest, settled))
         anything = True
         if time.monotonic() > deadline and (left := db[collection].count_documents({"changed_at": {"$gt": newest}})):

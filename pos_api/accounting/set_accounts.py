@@ -7,7 +7,7 @@ from typing import Any
 from pos_api.accounting.accounts import DEFAULT, Accounts, read_accounts
 from pos_api.accounting.groups import NO_GROUPS, Groups, read_groups
 from pos_api.common.time import now
-from pos_api.database.client import Db, Document, make_durable
+from pos_api.database.client import Db, Document
 from pos_api.staff import audit
 
 _ACCOUNTS = {"_id": "accounts"}
@@ -34,5 +34,4 @@ def save(db: Db, document: dict[str, Any]) -> Document:
     before = shown(db)
     with audit.act(db, "books.accounts", details={"before": before["rows"], "after": new["rows"]}):
         db.accounting_state.replace_one(_ACCOUNTS, {**_ACCOUNTS, **new, "changed_at": now()}, upsert=True)
-        make_durable(db)
     return new

@@ -11,7 +11,7 @@ from pos_api.common.quantity import Quantity
 from pos_api.common.text_search import product_words
 from pos_api.common.time import now
 from pos_api.database.client import Db
-from pos_api.database.primary_term import one_primary
+from pos_api.database.primary_term import at_one_primary, ensure_one_term
 from pos_api.errors import Conflict
 from pos_api.stock import ledger
 from pos_api.stock.model import Movement
@@ -32,7 +32,7 @@ def new_product(sku: str, *, name: str, price: Decimal128 | None, stock: Quantit
     }
 
 
-@one_primary()
+@at_one_primary
 def create(
     db: Db, product: ProductDocument, *, cause: str, store: str | None = None
 ) -> tuple[ProductDocument, Movement]:
@@ -48,6 +48,7 @@ def create(
     movement = ledger.open_ledger(db, product_id, product["stock"], cause=cause, store=store)
     product["stock"], product["seq"] = movement["balance"], movement["seq"]
     product_events.mark_created(db, product, owning_store(product))
+    ensure_one_term(db)  # or it may have a stock that no movement explains
     try:
         products.insert_one(product)
     except DuplicateKeyError:

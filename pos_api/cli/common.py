@@ -22,7 +22,7 @@ from pos_api.common.time import now, rfc3339
 from pos_api.config import Config, ConfigError
 from pos_api.database import client as database
 from pos_api.database.client import Db
-from pos_api.database.primary_term import run_of_server
+from pos_api.database.primary_term import term_of
 from pos_api.errors import PosError
 
 P = ParamSpec("P")
@@ -74,9 +74,9 @@ def with_db(command: Callable[Concatenate[Db, P], R]) -> Callable[P, R]:
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         db = database.connect(configure(), COLLECTIONS)
         with db.client:
-            run = run_of_server(db)
+            term = term_of(db)
             result = command(db, *args, **kwargs)
-            database.make_durable(db, run)
+            database.make_durable(db, term)
             return result
 
     return run

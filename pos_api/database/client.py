@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-from bson import ObjectId
 from pymongo import MongoClient, WriteConcern
 from pymongo.database import Database
 from pymongo.errors import ConfigurationError, InvalidURI, PyMongoError
@@ -18,7 +17,7 @@ from pymongo.server_api import ServerApi, ServerApiVersion
 from pos_api.config import Config, ConfigError
 from pos_api.database import embedded, layout
 from pos_api.database.collections import Collection, ensure_indexes
-from pos_api.database.primary_term import ensure_same_run, select_within_term
+from pos_api.database.primary_term import Term, ensure_same_term, select_within_term
 
 Document: TypeAlias = dict[str, Any]
 Db: TypeAlias = Database[Document]
@@ -80,15 +79,15 @@ def open_database(uri: str, collections: Sequence[Collection] = ()) -> Db:
     return db
 
 
-def make_durable(db: Db, run: ObjectId | None = None) -> None:
+def make_durable(db: Db, term: Term | None = None) -> None:
     """Wait until all that was written so far survives a crash, as what a person was answered is done must: unlike
     what an inbox entry has caused, nobody does it again. Raises PyMongoError when that can't be known; where it began
-    in a `run_of_server`, also when the server was started again since.
+    in a term (`term_of`), also when that is over.
 
     A write that changes nothing waits for all before it: https://www.mongodb.com/docs/manual/reference/write-concern/
     """
     db.users.with_options(write_concern=DURABLE).delete_one({"_id": {"$in": []}})
-    ensure_same_run(db, run)
+    ensure_same_term(db, term)
 
 
 def _first_line(error: Exception) -> str:

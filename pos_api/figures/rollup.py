@@ -37,6 +37,7 @@ from pos_api.common.batches import in_batches
 from pos_api.common.money import decimal, decimal128
 from pos_api.common.quantity import whole
 from pos_api.database.client import Db, Document
+from pos_api.database.primary_term import at_one_primary, ensure_one_term
 from pos_api.figures import first_orders, measures
 from pos_api.figures.adding_up import added_up
 from pos_api.figures.measures import (
@@ -121,6 +122,7 @@ def _ours() -> Document:
     return {"measures": {"$lte": measures.VERSION}}
 
 
+@at_one_primary
 def _bring_up_to_date(db: Db, buckets: list[str]) -> None:
     """These buckets, those of them that are stale still, and then the days that have or had orders of theirs."""
     token = draw_token(db)
@@ -134,6 +136,7 @@ def _bring_up_to_date(db: Db, buckets: list[str]) -> None:
     for store, of_store in days.items():
         _sum_days(db, store, sorted(of_store))
     counted = {"_id": {"$in": buckets}, "stale": {"$lt": token}, **_ours()}
+    ensure_one_term(db)
     db.rollup_buckets.update_many(counted, {"$unset": {"stale": ""}})
 
 
@@ -191,6 +194,7 @@ def _sum_days(db: Db, store: str, days: list[str]) -> None:
         of_day = {"store": store, "day": day, "token": token, "measures": measures.VERSION, "currencies": currencies}
         figures.append(UpdateOne({**older, **_ours()}, {"$set": of_day}, upsert=True))
     write_newer(db.rollup_spans, spans)
+    ensure_one_term(db)
     write_newer(db.rollup_days, figures)
 
 
@@ -244,6 +248,7 @@ def _note_changes(db: Db, deadline: float) -> int:
     return left
 
 
+@at_one_primary
 def _note_changes_since(db: Db, deadline: float) -> int | None:
     """As `_note_changes`; None where all was begun anew meanwhile."""
     settled = Timestamp(_server_time(db) - _OVERLAP, 0)
@@ -254,6 +259,7 @@ def _note_changes_since(db: Db, deadline: float) -> int | None:
     for orders in in_batches(changed, _CHANGES_AT_ONCE):
         _mark_stale(db, orders)
         newest = orders[-1]["changed_at"]
+        ensure_one_term(db)
         if not note_until(db, start.generation, min(newest, settled)):
             return None
         anything = True

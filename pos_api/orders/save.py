@@ -11,6 +11,7 @@ from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError
 
 from pos_api.database.client import Db, Document
+from pos_api.database.primary_term import ensure_one_term
 from pos_api.database.write_errors import only_collisions
 from pos_api.orders.model import Order
 
@@ -39,6 +40,7 @@ def write_orders(db: Db, changes: Iterable[tuple[Order | None, Order]]) -> set[s
     changes = list(changes)
     if not changes:
         return set()
+    ensure_one_term(db)  # or a part of an order that is lost may be saved as if it was all
     try:
         db.orders.bulk_write([_operation(before, after) for before, after in changes], ordered=False)
     except BulkWriteError as error:

@@ -17,7 +17,7 @@ from typing import Any
 from pymongo.errors import PyMongoError
 
 from pos_api.database.client import Db
-from pos_api.database.primary_term import one_primary
+from pos_api.database.primary_term import at_one_primary
 from pos_api.logs import get_logger
 from pos_api.outbox.collections import events
 from pos_api.outbox.model import OutboxEvent, StoredDelivery
@@ -74,7 +74,7 @@ class DeferredWrites:
             log.warning("events are delivered later", error=type(error).__name__)
 
 
-@one_primary()
+@at_one_primary
 def _write(db: Db, collection: str, deliveries: list[StoredDelivery], marks: Mapping[Any, set[str]]) -> None:
     """Write these deliveries and clear these marks; neither where events are gone, as the database has crashed, or
     another primary has taken over: the deliveries would fail."""
@@ -89,7 +89,7 @@ def _are_there(db: Db, ids: Collection[str]) -> bool:
     return not ids or len(list(events(db).find({"_id": {"$in": list(ids)}}, {"_id": 1}))) == len(ids)
 
 
-@one_primary()
+@at_one_primary
 def publish_events_only(db: Db, happened: Iterable[OutboxEvent], documents: Iterable[Any]) -> bool:
     """Write the events that these documents are marked with, and leave the rest to be written later, where this thread
     collects that. Returns whether it does; otherwise nothing is written."""

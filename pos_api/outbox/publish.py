@@ -11,7 +11,7 @@ from pymongo.errors import BulkWriteError
 
 from pos_api.common.time import now
 from pos_api.database.client import Db, Document
-from pos_api.database.primary_term import one_primary
+from pos_api.database.primary_term import at_one_primary, ensure_one_term
 from pos_api.database.write_errors import only_collisions
 from pos_api.outbox import wakeup
 from pos_api.outbox.interest import interest_of
@@ -26,7 +26,7 @@ def publish(db: Db, happened: Iterable[OutboxEvent]) -> None:
     write_deliveries(db, write_events(db, happened))
 
 
-@one_primary()  # or a primary that has not got the events may be asked to clear the marks
+@at_one_primary  # or a primary that has not got the events may be asked to clear the marks
 def publish_and_clear(db: Db, happened: Iterable[OutboxEvent], marked: Mapping[str, Iterable[Any]]) -> None:
     """Publish the events that documents are marked with, and clear the marks of those documents (by collection)."""
     publish(db, happened)
@@ -46,6 +46,7 @@ def write_events(db: Db, happened: Iterable[OutboxEvent]) -> list[StoredDelivery
 def write_deliveries(db: Db, deliveries: list[StoredDelivery]) -> None:
     """Write deliveries of events that are in the outbox, and wake who sends them."""
     if deliveries:
+        ensure_one_term(db)  # or they may be of events that are lost
         _insert(db, "webhook_deliveries", deliveries)
         wakeup.published()
 
@@ -62,6 +63,7 @@ def clear_marks(db: Db, collection: str, published: Mapping[Any, Iterable[str]])
     """Take the marks of published events (ids, by the `_id` of the document) from documents of a collection."""
     if published:
         ids = [id for marks in published.values() for id in marks]
+        ensure_one_term(db)
         db[collection].update_many({"_id": {"$in": list(published)}}, {"$pull": {"unpublished": {"id": {"$in": ids}}}})
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from pos_api import metrics
 from pos_api.common.time import now
 from pos_api.database.client import Db
-from pos_api.database.primary_term import ensure_same_run, one_primary, run_of_server
+from pos_api.database.primary_term import at_one_primary, ensure_one_term
 from pos_api.database.write_errors import is_too_large
 from pos_api.events import DeliveryParked
 from pos_api.inbox import finishing, retry_schedule
@@ -28,7 +28,7 @@ BATCH = 100
 log = get_logger(__name__)
 
 
-@one_primary()
+@at_one_primary
 def process(db: Db, lease: str, works: list[Work]) -> dict[str, Outcome]:
     """Apply works and note their outcomes; returns those that ended, by event key.
 
@@ -37,7 +37,6 @@ def process(db: Db, lease: str, works: list[Work]) -> dict[str, Outcome]:
     then the leases are renewed.
     """
     outcomes: dict[str, Outcome] = {}
-    run = run_of_server(db)
     with renewal.renewed(db, lease, [work.entry.key for work in works]):
         for batch in in_rounds(works):
             started = time.perf_counter()
@@ -49,7 +48,7 @@ def process(db: Db, lease: str, works: list[Work]) -> dict[str, Outcome]:
                 ended = _apply_one_by_one(db, lease, batch)
             outcomes |= ended
             metrics.applied(len(batch), time.perf_counter() - started)
-        ensure_same_run(db, run)
+        ensure_one_term(db)
         moment = now()
         reports = [work.entry.key for work in works if work.reports()]
         finishing.finish(db, lease, outcomes.items(), reports, moment)

@@ -9,7 +9,7 @@ from pymongo.errors import PyMongoError
 from pos_api.common.time import now
 from pos_api.config import Config
 from pos_api.database.client import Db
-from pos_api.database.primary_term import one_primary
+from pos_api.database.primary_term import at_one_primary, ensure_one_term
 from pos_api.inbox import storing
 from pos_api.inbox.leases import new_lease
 from pos_api.logs import get_logger
@@ -72,7 +72,7 @@ def _ask(config: Config, store: Store, lookup: StoredLookup, cause: str) -> tupl
         return LOOKUPS[store.kind].ask(client, store, lookup["thing"], cause)
 
 
-@one_primary()
+@at_one_primary
 def _apply(db: Db, lookup: StoredLookup, lease: str, report: Report | None, causes: list[str]) -> None:
     """Apply the answer. A claim whose entry is still being worked on can't be parked yet: it is looked up once more
     then. One that is reported after this ends our lease (`lookup_queue.add`)."""
@@ -83,6 +83,7 @@ def _apply(db: Db, lookup: StoredLookup, lease: str, report: Report | None, caus
     if is_at_work:
         lookup_queue.postpone(db, lookup, lease, lookup_queue.pause(1, now() - lookup["since"]))
     else:
+        ensure_one_term(db)
         lookup_queue.finish(db, lookup, lease)
 
 

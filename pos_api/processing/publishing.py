@@ -17,7 +17,7 @@ from pos_api.catalogue import product_events, stock_events
 from pos_api.common.time import now
 from pos_api.customers import customer_events
 from pos_api.database.client import Db, Document
-from pos_api.database.primary_term import one_primary
+from pos_api.database.primary_term import at_one_primary
 from pos_api.inbox import outbox_events as inbox
 from pos_api.logs import get_logger
 from pos_api.orders import outbox_events as orders
@@ -111,7 +111,7 @@ def publish_left(db: Db) -> int:
     return left
 
 
-@one_primary()
+@at_one_primary
 def _publish_left_of(db: Db, collection: str) -> int:
     before = {"unpublished.at": {"$lt": now() - _LEFT_AFTER}}
     documents = list(db[collection].find(before, _LEFT_OUT).sort("unpublished.at", 1).limit(_BATCH))

@@ -17,7 +17,7 @@ from pos_api.common.batches import in_batches
 from pos_api.common.quantity import Quantity, whole
 from pos_api.common.time import now
 from pos_api.database.client import ONE_ANSWER, Db, Document
-from pos_api.database.primary_term import one_primary
+from pos_api.database.primary_term import at_one_primary, ensure_one_term
 from pos_api.database.update_many import value_by_id
 from pos_api.database.write_errors import only_collisions
 from pos_api.events import StockChanged
@@ -42,6 +42,7 @@ def movements(db: Db) -> Collection[Movement]:
 # --- orders -----------------------------------------------------------------------------------------------------
 
 
+@at_one_primary
 def settle(db: Db, holdings: list[Holding], balances: dict[str, Balance]) -> list[StockChanged]:
     """Bring what each order holds of each product to what its holding says, in the ledger and on the products; returns
     the changes of stock.
@@ -98,6 +99,7 @@ def _insert(db: Db, planned: list[Movement]) -> tuple[int, list[str]]:
     """
     if not planned:
         return 0, []
+    ensure_one_term(db)  # or they may follow on a balance that is lost
     try:
         movements(db).insert_many(planned, ordered=True)
     except BulkWriteError as error:
@@ -170,6 +172,7 @@ def project(db: Db, moved: Iterable[Movement]) -> None:
     """Set `stock` and `seq` on the products of these movements, where theirs is older."""
     newest = {each["sku"]: {"stock": each["balance"], "seq": each["seq"]} for each in moved}
     for products in in_batches(newest.items(), _PRODUCTS_AT_ONCE):
+        ensure_one_term(db)
         db.products.update_many({"_id": {"$in": [sku for sku, _ in products]}}, _projection(dict(products)))
 
 
@@ -206,7 +209,7 @@ def open_ledger(db: Db, sku: str, quantity: Quantity, *, cause: str, store: str 
     return movement
 
 
-@one_primary()
+@at_one_primary
 def move(
     db: Db,
     sku: str,
@@ -230,6 +233,7 @@ def move(
         catch_up(db, balances, [sku])
         movement = _next_movement(sku, balances[sku], change, count, reason, cause)
         movement.update(cast("Movement", more))
+        ensure_one_term(db)
         try:
             movements(db).insert_one(_marked(db, movement, store))
         except DuplicateKeyError:
@@ -242,7 +246,7 @@ def move(
     raise RuntimeError(f"the stock of {sku!r} could not be moved in {_ATTEMPTS} rounds")
 
 
-@one_primary()
+@at_one_primary
 def align(
     db: Db, sku: str, units: Quantity, *, after: int, store: str, note: str, in_store: bool = False
 ) -> Movement | None:
@@ -259,6 +263,7 @@ def align(
     if in_store:
         movement["store_quantity"] = units
         movement["unsent"] = [{"store": store}]
+    ensure_one_term(db)
     try:
         movements(db).insert_one(_marked(db, movement, store))
     except DuplicateKeyError:

@@ -16,7 +16,7 @@ from pos_api.app import create_app
 from pos_api.collections import COLLECTIONS
 from pos_api.config import Config, ConfigError
 from pos_api.database import client as database
-from pos_api.database.primary_term import run_of_server
+from pos_api.database.primary_term import term_of
 from tests import dns_server
 from tests.factories import Shop, line, order, stock_of, stock_up
 from tests.servers import standalone
@@ -124,11 +124,11 @@ def test_what_was_begun_before_the_server_was_started_again_is_not_said_to_be_du
         db = database.open_database(f"mongodb://127.0.0.1:{mongod.port}/pos")
         with db.client:
             db.users.find_one()
-            run = run_of_server(db)
-            database.make_durable(db, run)
+            term = term_of(db)
+            database.make_durable(db, term)
             mongod.kill()
             mongod.start()
             db.users.find_one()
             with pytest.raises(AutoReconnect):
-                database.make_durable(db, run)
-            database.make_durable(db, run_of_server(db))
+                database.make_durable(db, term)
+            database.make_durable(db, term_of(db))

@@ -9,12 +9,13 @@ from dataclasses import replace
 from itertools import cycle
 
 import pytest
-from pymongo.errors import PyMongoError
+from pymongo.errors import AutoReconnect, PyMongoError
 
 from pos_api.collections import COLLECTIONS
 from pos_api.config import Config
 from pos_api.database import client as database
 from pos_api.database.client import make_durable
+from pos_api.database.primary_term import term_of
 from pos_api.stock import ledger
 from tests.factories import assert_books_balance, line, order, stock_of, stock_up
 from tests.journeys.test_kills import assert_all_there, load, poster, service_on
@@ -60,6 +61,21 @@ def _step_down(primary: Mongod) -> None:
 def _kill(primary: Mongod) -> None:
     primary.kill()
     primary.start()
+
+
+def test_what_was_begun_at_another_primary_is_not_said_to_be_durable(servers: ReplicaSet) -> None:
+    """That one may not have passed it on, and nothing else fails."""
+    db = database.open_database(uri(servers, "durable"))
+    with db.client:
+        servers.healthy()
+        db.users.find_one()
+        term = term_of(db)
+        make_durable(db, term)
+        _step_down(servers.healthy())
+        servers.healthy()
+        with pytest.raises(AutoReconnect, match="took over"):
+            make_durable(db, term)
+        make_durable(db, term_of(db))
 
 
 @pytest.mark.parametrize("lost_at", [7, 9])

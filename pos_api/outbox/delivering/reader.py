@@ -14,7 +14,7 @@ from cryptography.fernet import InvalidToken
 from pos_api.common.time import now
 from pos_api.config import Config, ConfigError
 from pos_api.database.client import Db, make_durable
-from pos_api.database.primary_term import one_primary, run_of_server
+from pos_api.database.primary_term import ensure_one_term, one_primary
 from pos_api.logs import get_logger
 from pos_api.outbox.delivering import leases, loading
 from pos_api.outbox.delivering.queue import Due, Held
@@ -70,11 +70,18 @@ class Reader:
         self._read_at = float("-inf")
         self._secrets: dict[str, tuple[tuple[datetime, float], list[str]]] = {}
 
-    @one_primary()
     def look(self, wanted: Wanted) -> Looked:
         """Look once. What was found survives a crash of the database: what a subscriber was sent must have happened.
         Raises PyMongoError."""
-        looked, run = Looked(), run_of_server(self._db)
+        with one_primary(self._db):
+            looked = self._look(wanted)
+            if looked.found:
+                make_durable(self._db)
+                ensure_one_term(self._db)
+            return looked
+
+    def _look(self, wanted: Wanted) -> Looked:
+        looked = Looked()
         if time.monotonic() - self._read_at >= SUBSCRIPTIONS_EVERY:
             began = time.monotonic()
             self._subscriptions = loading.read_subscriptions(self._db)
@@ -88,8 +95,6 @@ class Reader:
         self._load(looked, wanted.probing, wanted.known, 2 * len(wanted.probing))
         needed = {due.event for found in looked.found.values() for due in found}.difference(wanted.events)
         looked.events.update(loading.read_events(self._db, needed))
-        if looked.found:
-            make_durable(self._db, run)
         return looked
 
     def _load(self, looked: Looked, subscriptions: Collection[str], known: Collection[str], limit: int) -> None:

@@ -11,7 +11,7 @@ from flask import Flask, g, request
 
 from pos_api.common.ip_addresses import plain
 from pos_api.database.client import make_durable
-from pos_api.database.primary_term import run_of_server
+from pos_api.database.primary_term import term_of
 from pos_api.errors import Forbidden
 from pos_api.senders.base import Sender, StoreCandidates
 from pos_api.senders.registry import sender_signing
@@ -129,9 +129,9 @@ def _guarded(access: Access, authenticate: Callable[[], None]) -> Callable[[View
             authenticate()
             if request.method in ("GET", "HEAD"):
                 return view(*args, **kwargs)
-            run = run_of_server(services().db)
+            term = term_of(services().db)
             answer = view(*args, **kwargs)
-            make_durable(services().db, run)
+            make_durable(services().db, term)
             return answer
 
         return declared(access)(cast(View, guarded))

@@ -13,7 +13,7 @@ from flask_wtf.csrf import CSRFError, CSRFProtect
 
 from pos_api.common.ip_addresses import plain
 from pos_api.database.client import make_durable
-from pos_api.database.primary_term import run_of_server
+from pos_api.database.primary_term import term_of
 from pos_api.errors import Forbidden
 from pos_api.staff import audit, sessions
 from pos_api.staff.principals import Principal
@@ -48,9 +48,9 @@ def page(role: str = "viewer", *, by_itself: bool = False) -> Callable[[View], V
             if request.method in _SAFE:
                 return view(*args, **kwargs)
             csrf.protect()
-            run = run_of_server(services().db)
+            term = term_of(services().db)
             answer = view(*args, **kwargs)
-            make_durable(services().db, run)
+            make_durable(services().db, term)
             return answer
 
         guarded.access = Access(role, by_session=True)  # type: ignore[attr-defined]

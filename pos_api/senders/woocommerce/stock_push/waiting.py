@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from pos_api.catalogue.model import ProductDocument
 from pos_api.database.client import Db, Document, make_durable
-from pos_api.database.primary_term import one_primary, run_of_server
+from pos_api.database.primary_term import at_one_primary, ensure_one_term
 from pos_api.senders.woocommerce.stock_push.items import PRODUCT_FIELDS
 from pos_api.senders.woocommerce.stock_push.model import MOST_ITEMS
 from pos_api.stock import ledger
@@ -83,14 +83,14 @@ def is_waiting(db: Db, store: str, progress: Progress) -> bool:
     return ledger.movements(db).find_one(_query(store, progress.paused()), {"_id": 1}, hint=UNSENT) is not None
 
 
-@one_primary()
+@at_one_primary
 def read_batch(db: Db, store: str, progress: Progress) -> list[Movement]:
     """The movements to be sent next to a store, those of a product in their order. They survive a crash of the
     database: one that was undone would be made again under another id, and be sent twice. Raises PyMongoError."""
-    run = run_of_server(db)
     batch = _read_alone(db, store, progress) or _read_round(db, store, progress)
     if batch:
-        make_durable(db, run)
+        make_durable(db)
+        ensure_one_term(db)
     return batch
 
 
