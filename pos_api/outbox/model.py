@@ -106,6 +106,8 @@ class Subscription(TypedDict, total=False):
     former_secret: bytes
     former_secret_until: datetime
     """Until then both sign."""
+    rotation: str
+    """What shows whether the request that made the latest secret is repeated; blank where it can't be."""
     created_at: Required[datetime]
     created_by: Required[str]
     application: str

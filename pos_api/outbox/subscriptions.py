@@ -146,12 +146,18 @@ def delete(db: Db, identifier: str) -> None:
             raise NotFound("There is no such subscription.")
 
 
-def rotate_secret(db: Db, config: Config, identifier: str, secret: str = "") -> WithSecret:
+def rotate_secret(
+    db: Db, config: Config, identifier: str, secret: str = "", *, idempotency_key: str = ""
+) -> WithSecret:
     """Give a subscription another secret, one that is made where none is given. The one before signs as well for 24
-    hours; one from before that no longer. Raises NotFound, Invalid, Conflict."""
+    hours; one from before that no longer. So done again, with the same `idempotency_key` or the latest secret itself,
+    it changes nothing: a receiver may still have the former one. Raises NotFound, Invalid, Conflict."""
     before = get(db, identifier)
     if secret:
         signing.check_secret(secret, before["signature"])
+    rotation = _digest(idempotency_key) if idempotency_key else ""
+    if done := _rotated_before(before, secret, rotation, config):
+        return done
     secret = secret or signing.new_secret()
     moment = now()
     update: Document = {
@@ -159,6 +165,7 @@ def rotate_secret(db: Db, config: Config, identifier: str, secret: str = "") -> 
             "secret": seal(secret, config),
             "former_secret": before["secret"],
             "former_secret_until": moment + FORMER_COUNTS,
+            "rotation": rotation,
             "updated_at": moment,
         }
     }
@@ -255,10 +262,13 @@ def _unfit_secrets(subscription: Subscription, form: SignatureForm, config: Conf
 
 def _id_of(idempotency_key: str) -> str:
     """An id for a new subscription: random, or by who acts and the key that was sent."""
-    if not idempotency_key:
-        return f"sub_{secrets.token_hex(12)}"
+    return f"sub_{_digest(idempotency_key) if idempotency_key else secrets.token_hex(12)}"
+
+
+def _digest(idempotency_key: str) -> str:
+    """Of a key that was sent, and of who sent it."""
     who = audit.actor()
-    return f"sub_{hashlib.sha256(json_bytes([who['kind'], who['name'], idempotency_key])).hexdigest()[:24]}"
+    return hashlib.sha256(json_bytes([who["kind"], who["name"], idempotency_key])).hexdigest()[:24]
 
 
 def _fingerprint(settings: Document, secret: str, config: Config) -> str:
@@ -281,3 +291,20 @@ def _made_before(made: Subscription, request: str, config: Config) -> WithSecret
     if now() >= made["created_at"] + _SECRET_SHOWN_AGAIN or "former_secret" in made:
         return WithSecret(made, None)
     return WithSecret(made, unseal(made["secret"], config))
+
+
+def _rotated_before(stored: Subscription, secret: str, rotation: str, config: Config) -> WithSecret | None:
+    """The answer to a rotation that is repeated; None for another one. Raises Conflict where its Idempotency-Key was
+    used for another secret."""
+    try:
+        latest = unseal(stored["secret"], config)
+    except InvalidToken:  # whatever it is, it needs another one
+        return None
+    if secret == latest:
+        return WithSecret(stored, latest)
+    if not rotation or stored.get("rotation") != rotation:
+        return None
+    if secret:
+        raise Conflict("This Idempotency-Key was used for another secret; use another one.")
+    until = stored.get("former_secret_until")
+    return WithSecret(stored, latest if until is not None and now() < until else None)

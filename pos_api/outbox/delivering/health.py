@@ -125,9 +125,10 @@ def is_failing(subscription: Subscription, at: datetime) -> bool:
 
 def is_to_be_switched_off(health: Health, at: datetime) -> bool:
     """Whether it failed only, for five days from a first failure that another one, at least 12 hours later, has
-    confirmed."""
-    since = health.failing_since
-    return since is not None and health.failing_confirmed_at is not None and at - since >= OFF_AFTER
+    confirmed; and not before 12 hours have passed since that one: where nothing was sent for days, as this service was
+    off, a receiver that starts a little later than it has failed once."""
+    since, confirmed = health.failing_since, health.failing_confirmed_at
+    return since is not None and confirmed is not None and at >= max(since + OFF_AFTER, confirmed + CONFIRM_AFTER)
 
 
 def changes(stored: Health, health: Health, *, all: bool = False) -> dict[str, Any]:

@@ -229,8 +229,8 @@ class IdempotencyHeader(Schema):
         load_default="",
         validate=validate.Length(max=255),
         metadata={
-            "description": "Any text of your own, such as a UUID: a request that is repeated with it makes no second"
-            " subscription, and is answered as the first one was.",
+            "description": "Any text of your own, such as a UUID: a request that is repeated with it does nothing more,"
+            " and is answered as the first one was.",
             "example": "0b6ff3c6-3f3d-4a3f-9a0e-0a4f4f6d3f11",
         },
     )

@@ -103,11 +103,15 @@ def unsubscribe(subscription: str) -> None:
 @staff("manager", scope=SUBSCRIPTIONS)
 @fails_with(404, 409)
 @blp.arguments(SecretRotation, required=False)
+@blp.arguments(IdempotencyHeader, location="headers")
 @blp.response(200, reply(SubscriptionWithSecret))
-def rotate_secret(given: Document, subscription: str) -> Any:
+def rotate_secret(given: Document, header: Document, subscription: str) -> Any:
     """Give it another secret, which is shown this once. The one before signs as well for 24 hours, so that a receiver
-    can be changed meanwhile."""
-    rotated = subscriptions.rotate_secret(services().db, services().config, subscription, given["secret"])
+    can be changed meanwhile. 409: the Idempotency-Key was used for another secret, or somebody else has changed the
+    secret at the same moment."""
+    rotated = subscriptions.rotate_secret(
+        services().db, services().config, subscription, given["secret"], idempotency_key=header["key"]
+    )
     return success(_with_secret(rotated))
 
 
@@ -128,7 +132,7 @@ def shown(stored: StoredSubscription) -> Document:
 def made(given: Document, idempotency_key: str = "") -> WithSecret:
     """Add a subscription, by what `NewSubscription` has read; see `subscriptions.create`."""
     secret = given.pop("secret")
-    _check_stores(given)
+    refuse_unknown_stores(given.get("stores", ()), _stores())
     added = subscriptions.create(
         services().db, services().config, given, secret=secret, idempotency_key=idempotency_key
     )
@@ -137,16 +141,19 @@ def made(given: Document, idempotency_key: str = "") -> WithSecret:
 
 
 def changed(given: Document, subscription: str) -> StoredSubscription:
-    """Change a subscription, by what `SubscriptionChange` has read; see `subscriptions.change`."""
-    _check_stores(given)
+    """Change a subscription, by what `SubscriptionChange` has read; see `subscriptions.change`. A store that it has may
+    have been removed since."""
+    if "stores" in given:
+        before = subscriptions.get(services().db, subscription)
+        refuse_unknown_stores(given["stores"], _stores().union(before["stores"]))
     after = subscriptions.change(services().db, services().config, subscription, given)
     if "events" in given or "stores" in given:
         recently_read.wait_until_known()
     return after
 
 
-def _check_stores(given: Document) -> None:
-    refuse_unknown_stores(given.get("stores", ()), {store.id for store in services().stores.all()})
+def _stores() -> set[str]:
+    return {store.id for store in services().stores.all()}
 
 
 def _with_secret(made: WithSecret) -> Document:

@@ -59,7 +59,9 @@ def test_a_receiver_that_asks_for_a_pause_gets_one_of_a_minute_at_most() -> None
     ("failures", "off"),
     [
         ([0 * HOUR], False),
-        ([0 * HOUR, 6 * DAY], True),
+        ([0 * HOUR, 6 * DAY], False),
+        ([0 * HOUR, 6 * DAY, 6 * DAY + 11 * HOUR], False),
+        ([0 * HOUR, 6 * DAY, 6 * DAY + 12 * HOUR], True),
         ([0 * HOUR, 11 * HOUR, 4 * DAY], False),
         ([0 * HOUR, 12 * HOUR, 5 * DAY], True),
         ([0 * HOUR, 12 * HOUR, 5 * DAY - SECOND], False),

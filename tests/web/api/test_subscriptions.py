@@ -264,6 +264,14 @@ def test_what_can_not_be_used_is_refused_by_its_field(
     assert {**manager.call("GET", f"/{made['id']}").json["data"], "secret": made["secret"]} == made  # type: ignore[index]
 
 
+def test_a_store_that_was_removed_stays_in_a_subscription_that_had_it(manager: Caller, db: Db) -> None:
+    path = f"/{manager.subscribe(stores=['default'])['id']}"
+    db.webhook_subscriptions.update_one({}, {"$set": {"stores": ["removed"]}})
+    reply = manager.call("PATCH", path, {"stores": ["removed", "default"]})
+    assert (reply.status_code, reply.json["data"]["stores"]) == (200, ["removed", "default"])  # type: ignore[index]
+    assert manager.call("PATCH", path, {"stores": ["removed", "nowhere"]}).status_code == 422
+
+
 def test_the_secret_is_not_changed_in_passing(manager: Caller) -> None:
     made = manager.subscribe()
     assert manager.call("PATCH", f"/{made['id']}", {"secret": KEY_SECRET}).status_code == 422
@@ -297,6 +305,21 @@ def test_two_secrets_sign_for_a_day_after_a_rotation(
     later = now() + timedelta(hours=24)
     monkeypatch.setattr(subscriptions, "now", lambda: later)
     assert _secrets(db, config, made) == [KEY_SECRET]
+
+
+def test_a_rotation_that_is_repeated_leaves_the_receivers_secret_valid(manager: Caller, db: Db, config: Config) -> None:
+    made = manager.subscribe()
+    path = f"/{made['id']}/rotate-secret"
+    keyed = {"Idempotency-Key": "auto_1"}
+    second = manager.call("POST", path, **keyed).json["data"]["secret"]  # type: ignore[index]
+    assert manager.call("POST", path, **keyed).json["data"]["secret"] == second  # type: ignore[index]
+    assert _secrets(db, config, made) == [second, made["secret"]]
+    assert manager.call("POST", path, {"secret": KEY_SECRET}, **keyed).status_code == 409
+    for _ in range(2):
+        assert manager.call("POST", path, {"secret": KEY_SECRET}).status_code == 200
+        assert _secrets(db, config, made) == [KEY_SECRET, second]
+    third = manager.call("POST", path, **keyed).json["data"]["secret"]  # type: ignore[index]
+    assert _secrets(db, config, made) == [third, KEY_SECRET], "the key was of a rotation before the latest"
 
 
 def _secrets(db: Db, config: Config, made: Any) -> list[str]:

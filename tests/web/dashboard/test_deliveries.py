@@ -141,6 +141,16 @@ def test_two_who_change_a_subscription_undo_nothing_of_each_other(as_role: AsRol
     assert only(db)["updated_at"] == stored["updated_at"], "nothing was typed otherwise"
 
 
+def test_a_change_keeps_a_store_that_was_removed(as_role: AsRole, db: Db, config: Config) -> None:
+    path = f"/deliveries/subscriptions/{subscribe(db, config, 'https://erp.example/', stores=['removed'])}/change"
+    manager = as_role("manager")
+    page = manager.get(path).text
+    [shown] = re.findall(r'<input type="checkbox" name="stores" value="([^"]+)" checked>', page)
+    form = {"url": "https://erp.example/b", "events": "*", "stores": shown, "signature": "standard", "payload": "full"}
+    assert post(manager, path, form, form=path).status_code == 303
+    assert (only(db)["url"], only(db)["stores"]) == ("https://erp.example/b", ["removed"])
+
+
 def test_it_is_switched_off_and_on_and_says_why_it_was_switched_off(as_role: AsRole, db: Db, config: Config) -> None:
     name = subscribe(db, config, "https://erp.example/")
     manager = as_role("manager")

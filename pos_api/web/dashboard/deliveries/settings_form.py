@@ -115,7 +115,7 @@ def _page(form: _Form, action: str, subscription: str | None, key: str) -> Any:
         subscription=subscription,
         key=key,
         groups=words.event_groups(),
-        stores=store_names(),
+        stores={**store_names(), **_removed_stores(form.values["stores"])},
         signatures=[each for each in get_args(SignatureForm) if each != "standard"],
     ), form.status
 
@@ -127,6 +127,12 @@ def _shown() -> Document:
     except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _removed_stores(chosen: list[str]) -> dict[str, str]:
+    """Those that are no more, by their ids: without any store a subscription would be for all."""
+    known = store_names()
+    return {each: each for each in chosen if each not in known}
 
 
 def _typed() -> Document:
