@@ -26,7 +26,7 @@ from typing import Any, Self
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.client_proto import ResponseHandler
-from aiohttp.http_exceptions import LineTooLong
+from aiohttp.http_exceptions import HttpProcessingError, LineTooLong, PayloadEncodingError
 from yarl import URL
 
 from pos_api.config import Network
@@ -43,6 +43,7 @@ _MOST_ANSWERS = 20
 _LARGE = 2**20
 _MOST_HEADERS = 100
 _MOST_HEADER = 8 * 1024
+_END_OF_HEAD = b"\r\n\r\n"
 _KEEP_ALIVE_SECONDS = 15.0
 _CONNECTIONS_PER_HOST = 32
 _MOST_ADDRESSES = 4
@@ -100,7 +101,7 @@ class GuardedClient:
         try:
             async with asyncio.timeout(timeout):
                 status, answered, content = await self._exchange(target, headers, body)
-        except (aiohttp.ClientError, OSError, ValueError) as error:
+        except (aiohttp.ClientError, HttpProcessingError, OSError, ValueError) as error:
             raise _failure(error, str(target.host)) from None
         return Answer(status, answered, _unpacked(content, answered), time.monotonic() - began)
 
@@ -180,12 +181,24 @@ class _LimitedHandler(ResponseHandler):
         super().set_response_params(**params)
 
     def data_received(self, data: bytes) -> None:
-        """Bytes of an answer."""
+        """Bytes of an answer, or none where reading was paused. Each head is read alone: what follows an answer may be
+        no HTTP, such as a body after a 204, or more than its Content-Length says, and an answer that is read together
+        with that would be lost."""
         self._left -= len(data)
-        if self._left >= 0:
-            super().data_received(data)
-        else:
+        if self._left < 0:
             self._end()
+            return
+        is_read = False
+        while not is_read:
+            head, end, rest = data.partition(_END_OF_HEAD) if self._head_is_next() else (data, b"", b"")
+            super().data_received(head + end)
+            data, is_read = rest, not rest or self.exception() is not None
+        problem = self.exception()
+        if problem is not None and self._payload is not None and not self._payload.is_eof():
+            self._payload.set_exception(problem)  # or the rest of it is waited for
+
+    def _head_is_next(self) -> bool:
+        return self._payload is None or self._payload.is_eof()
 
     def feed_data(self, data: Any, size: int = 0) -> None:
         """The head of an answer."""
@@ -241,13 +254,19 @@ def _session(guard: _Guard, certificates: ssl.SSLContext, *, is_kept: bool) -> a
 
 
 def _failure(error: Exception, host: str) -> RequestError:
-    if isinstance(error, aiohttp.ClientResponseError):
-        if any(isinstance(reason, LineTooLong) for reason in reasons(error)):
+    found = list(reasons(error))
+    if isinstance(error, aiohttp.ClientResponseError) or any(map(_is_malformed, found)):
+        if any(isinstance(reason, LineTooLong) for reason in found):
             return RequestError(TOO_LARGE[0], TOO_LARGE[1].format(host=host))
         return RequestError("malformed", f"What {host} answers is not valid HTTP, or has too many headers.")
     if isinstance(error, aiohttp.InvalidURL):
         return RequestError("address", f"{host} is no address of a server.")
     return unreachable(error, host)
+
+
+def _is_malformed(reason: BaseException) -> bool:
+    """Whether it is of what is no HTTP; a body that ends too early is."""
+    return isinstance(reason, HttpProcessingError) and not isinstance(reason, PayloadEncodingError)
 
 
 def _in_parts(body: bytes) -> bytes | io.BytesIO:

@@ -360,6 +360,22 @@ def test_every_answer_in_valid_http_is_taken(answer: bytes, status: int, body: b
 
 
 @pytest.mark.parametrize(
+    ("answer", "status", "body"),
+    [
+        (b"HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\nok", 204, b""),
+        (b"HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 204, b""),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\ntack för".encode(), 200, b"tack f\xc3\xb6"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\nok", 200, b""),
+        (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\nok", 204, b""),
+    ],
+)
+def test_what_follows_an_answer_does_not_spoil_it(answer: bytes, status: int, body: bytes) -> None:
+    """As of a receiver that sends a body with 204, or counts letters in place of bytes."""
+    taken = answer_of(answer)
+    assert (taken.status, taken.body) == (status, body)
+
+
+@pytest.mark.parametrize(
     ("answer", "cause"),
     [
         (b"", "cut_off"),
