@@ -14,6 +14,7 @@ from pymongo import UpdateOne
 
 from pos_api.config import Config
 from pos_api.database.client import Db, Document
+from pos_api.database.primary_term import at_one_primary, ensure_one_term
 from pos_api.orders.model import Order
 from pos_api.orders.status import closed_at
 
@@ -48,8 +49,16 @@ def run(
     state = db.upkeep.find_one({"_id": "orders"}) or {}
     last: str | None = state.get("last") if state.get("wanted") == wanted else ""
     while last is not None and not stopping():
-        last = _tidy(db, kept_meta, local_hour, last)
-        db.upkeep.update_one({"_id": "orders"}, {"$set": {"wanted": wanted, "last": last}}, upsert=True)
+        last = _next_batch(db, kept_meta, local_hour, last, wanted)
+
+
+@at_one_primary
+def _next_batch(db: Db, kept_meta: KeptMeta, local_hour: LocalHour, after: str, wanted: Document) -> str | None:
+    """Tidy the next batch, note how far that got, and return it, as `_tidy` does."""
+    last = _tidy(db, kept_meta, local_hour, after)
+    ensure_one_term(db)
+    db.upkeep.update_one({"_id": "orders"}, {"$set": {"wanted": wanted, "last": last}}, upsert=True)
+    return last
 
 
 def _tidy(db: Db, kept_meta: KeptMeta, local_hour: LocalHour, last: str) -> str | None:
