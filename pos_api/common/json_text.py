@@ -33,7 +33,7 @@ def _amount(bid: bytes) -> str:
     return f"{decimal(Decimal128.from_bid(bid)):f}"
 
 
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=json_value)
+_ENCODER = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":"), default=json_value)
 
 
 def json_bytes(value: Any) -> bytes:

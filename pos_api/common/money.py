@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from decimal import Context, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from functools import lru_cache
 from typing import Any
 
@@ -62,6 +62,12 @@ def with_decimals_of(amount: Decimal, other: Decimal) -> Decimal:
     if _decimals(amount) >= places or amount.adjusted() + places >= _MOST_KEPT:
         return amount
     return amount.quantize(Decimal(1).scaleb(-places), context=_EXACT)
+
+
+def average(amount: Decimal, count: int) -> Decimal:
+    """The amount divided by a number, to the decimals that it has, at least two; of none it is 0.00."""
+    unit = _CENTS if amount.same_quantum(_CENTS) else Decimal(1).scaleb(-max(_decimals(amount), 2))
+    return (amount / count if count else Decimal(0)).quantize(unit, ROUND_HALF_UP)
 
 
 _MOST_KEPT = 34

@@ -10,17 +10,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from pos_api.common.money import decimal
+from pos_api.common.money import average, decimal
 from pos_api.common.quantity import Quantity, whole
 from pos_api.common.time import day_anywhere
 from pos_api.database.client import Db, Document
-from pos_api.figures.measures import AMOUNTS, COUNTED, HOUR, NOTHING, OF_ORDER, Rollup
+from pos_api.figures.measures import AMOUNTS, COUNTED, HOUR, HOURS, NOTHING, OF_ORDER, Rollup
 
 _NEWEST_OF_STORE = "store_1_created_at_-1__id_-1"
-HOURS = 24
 
 
 @dataclass(slots=True)
@@ -38,10 +37,8 @@ class DayFigures:
 
     @property
     def average_order(self) -> Decimal:
-        """The net of an order, as `figures.queries` has it: to two decimals or as many as the amounts have."""
-        exponent = self.net.as_tuple().exponent
-        unit = Decimal(1).scaleb(min(exponent if isinstance(exponent, int) else 0, -2))
-        return (self.net / self.orders if self.orders else NOTHING).quantize(unit, ROUND_HALF_UP)
+        """The net of an order."""
+        return average(self.net, self.orders)
 
     def add(self, other: DayFigures) -> None:
         """Add what other orders add up to."""

@@ -31,6 +31,7 @@ COUNTED: Document = {**IN_FIGURES, "counts_as_sale": True}
 AMOUNTS = ("gross_sales", "coupons", "refunds", "net_revenue", "taxes", "shipping", "tips")
 """Tips are apart: no other amount has them."""
 NOTHING = Decimal("0.00")
+HOURS = 24
 
 STATUS, METHOD, RATE, PRODUCT, STORE = "status", "payment_method", "tax_rate", "product", "store"
 NEW, RETURNING = "new_customers", "returning_customers"

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import date, timedelta
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from operator import itemgetter
 
+from pos_api.common.money import average
 from pos_api.common.quantity import whole
 from pos_api.common.time import now
 from pos_api.database.client import Db, Document
@@ -21,6 +22,7 @@ from pos_api.figures.measures import (
     AMOUNTS,
     HOUR,
     HOUR_AMOUNTS,
+    HOURS,
     METHOD,
     NEW,
     NOTHING,
@@ -201,9 +203,6 @@ def _of_currency(currency: str, days: dict[str, Document], rows: Rows, calendar:
     }
 
 
-HOURS = 24
-
-
 def _by_hour(rows: list[Document]) -> list[Document]:
     """The figures of each hour of the day, also of those without orders."""
     found = {tuple(row["key"]): row for row in rows}
@@ -232,14 +231,5 @@ def _derived(sums: Document) -> Document:
         "shipping": shipping,
         "total_sales": net + taxes + shipping,
         "tips": sums["tips"],
-        "avg_order_value": _average(net, sums["orders_count"]),
+        "avg_order_value": average(net, sums["orders_count"]),
     }
-
-
-def _average(amount: Decimal, count: int) -> Decimal:
-    """To the decimals the amount has, at least two."""
-    unit = NOTHING
-    if not amount.same_quantum(unit):
-        exponent = amount.as_tuple().exponent
-        unit = Decimal(1).scaleb(min(exponent if isinstance(exponent, int) else 0, -2))
-    return (amount / count if count else NOTHING).quantize(unit, ROUND_HALF_UP)

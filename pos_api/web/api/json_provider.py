@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from flask import Response
 from flask.json.provider import DefaultJSONProvider
 
-from pos_api.common.json_text import json_value
+from pos_api.common.json_text import json_bytes, json_value
 
 
 class JsonProvider(DefaultJSONProvider):
@@ -16,21 +15,9 @@ class JsonProvider(DefaultJSONProvider):
 
     sort_keys = False
     ensure_ascii = False
-
-    @staticmethod
-    def default(value: Any) -> Any:
-        """What JSON has no type for."""
-        try:
-            return json_value(value)
-        except TypeError:
-            return DefaultJSONProvider.default(value)
+    default = staticmethod(json_value)
 
     def response(self, *args: Any, **kwargs: Any) -> Response:
         """As Flask's, but for the encoder and the content type, which are not made anew for each answer."""
-        text = f"{_encoder.encode(self._prepare_response_obj(args, kwargs))}\n"
-        return Response(text, content_type="application/json")
-
-
-_encoder = json.JSONEncoder(
-    ensure_ascii=False, check_circular=False, separators=(",", ":"), default=JsonProvider.default
-)
+        body = json_bytes(self._prepare_response_obj(args, kwargs)) + b"\n"
+        return Response(body, content_type="application/json")

@@ -18,7 +18,8 @@ from markupsafe import Markup
 from pos_api.common.time import now
 from pos_api.database.client import Document
 from pos_api.errors import NotFound
-from pos_api.figures.day_so_far import HOURS, DayFigures
+from pos_api.figures.day_so_far import DayFigures
+from pos_api.figures.measures import HOURS
 from pos_api.staff.principals import Principal
 from pos_api.stores.model import Store
 from pos_api.stores.registry import Stores
