@@ -56,6 +56,7 @@ ENTRANCE = [
     Form("/first-admin", "user.created", "/first-admin?key={first}", {"key": "{first}", "name": "admin", **_NEW}),
     Form("/sign-out", "session.ended", "/"),
     Form("/sign-in", "login.succeeded", "/sign-in", {"name": "admin", "password": PASSWORD}),
+    Form("/sign-in/again", "login.succeeded", "/", {"name": "admin", "password": PASSWORD, "unsent": '["/orders"]'}),
 ]
 """How somebody comes in: the admin who sends the others."""
 

@@ -305,7 +305,7 @@ def test_a_day_is_closed_and_its_report_opened(open_as: Opens, db: Db) -> None:
     keys.check()
     page.goto("/books/z-reports")
     keys.enter("2 nov. 2026 default SEK")
-    expect(page.locator("h1")).to_contain_text("Z-report default")
+    expect(page.locator("h1")).to_contain_text("Z-rapport default")
 
 
 def test_a_till_is_added_and_its_secret_copied(open_as: Opens) -> None:

@@ -19,6 +19,7 @@ from pos_api.staff import audit
 from pos_api.web.dashboard import order_words, warning_advice
 from pos_api.web.dashboard.order_events import changes_by_cause
 from tests.factories import Shop, line, order, stock_up
+from tests.waiting import wait_until
 from tests.web.dashboard.browsing import is_too_wide, problems
 
 AsRole = Callable[[str], FlaskClient]
@@ -264,3 +265,39 @@ def test_an_order_can_be_read_by_everybody_on_each_device(
     expect(page.locator(".notice")).to_contain_text("NEW")
     assert problems(page) == []
     assert not is_too_wide(page)
+
+
+def test_whoever_comes_back_to_a_list_has_the_rows_that_were_added_and_the_place(
+    open_as: Callable[..., Page], shop: Shop
+) -> None:
+    for number in range(1, 31):
+        shop.outcome("order.created", order(number, line("A")))
+    page = open_as("viewer", width=390)
+    page.goto("/orders?limit=10")
+    rows = page.locator("#orders tr")
+    for count in (20, 30):
+        page.get_by_role("link", name="Show more").click()
+        expect(rows).to_have_count(count)
+    order_link = rows.nth(15).get_by_role("link").first
+    order_link.scroll_into_view_if_needed()
+    wait_until(lambda: bool(page.evaluate("history.state.top === scrollY")))
+    place = page.evaluate("scrollY")
+    order_link.click()
+    page.wait_for_url("**/orders/default:*")
+    page.go_back()
+    expect(rows).to_have_count(30)
+    wait_until(lambda: bool(page.evaluate("scrollY") == place))
+
+
+def test_on_a_phone_the_filters_are_folded_unless_one_is_set(open_as: Callable[..., Page], shop: Shop) -> None:
+    page = open_as("viewer", width=390)
+    for address, is_shown in (("/orders", False), ("/orders?q=1", False), ("/orders?status=failed", True)):
+        page.goto(address)
+        assert page.locator("#status").is_visible() == is_shown, address
+    page.goto("/orders")
+    page.get_by_text("More filters").click()
+    expect(page.locator("#status")).to_be_visible()
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.goto("/orders")
+    expect(page.locator("#status")).to_be_visible()
+    expect(page.get_by_text("More filters")).to_be_hidden()

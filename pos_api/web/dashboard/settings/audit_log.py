@@ -39,6 +39,8 @@ def _words(value: Any) -> str:
 
 
 def _plain(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)  # as in the lists, and in the API
     return rfc3339(value) if hasattr(value, "isoformat") else str(value)
 
 

@@ -80,21 +80,42 @@ async function showMore(link) {
   if (link.getAttribute("aria-busy")) return; // it is asked for already
   link.setAttribute("aria-busy", "true");
   try {
-    const next = await fetchPage(link.href);
-    const rows = document.querySelector(link.dataset.more);
-    const added = [...next.querySelector(link.dataset.more).children];
-    rows.append(...added);
-    const more = next.querySelector("a[data-more]");
-    if (more) link.replaceWith(more);
-    else link.remove();
+    const { rows, added } = await addRows(link);
+    history.replaceState({ pages: (history.state?.pages ?? 0) + 1, top: scrollY }, "");
     const first = added[0]?.querySelector("a") ?? added[0] ?? rows;
     if (!first.matches("a")) first.tabIndex = -1;
     first.focus();
-    document.dispatchEvent(new CustomEvent("shown", { detail: rows }));
   } catch {
     location.assign(link.href);
   }
 }
+
+async function addRows(link) {
+  const next = await fetchPage(link.href);
+  const rows = document.querySelector(link.dataset.more);
+  const added = [...next.querySelector(link.dataset.more).children];
+  rows.append(...added);
+  const more = next.querySelector("a[data-more]");
+  if (more) link.replaceWith(more);
+  else link.remove();
+  document.dispatchEvent(new CustomEvent("shown", { detail: rows }));
+  return { rows, added };
+}
+
+// Whoever comes back to a list has it as it was: with the pages that were added, and where it was looked at.
+async function showAgain({ pages, top }) {
+  try {
+    for (let link; pages > 0 && (link = document.querySelector("a[data-more]")); pages--) await addRows(link);
+    scrollTo(0, top);
+  } catch { /* what is there is shown */ }
+}
+
+let scrolled;
+function noteScrolling() {
+  clearTimeout(scrolled);
+  scrolled = setTimeout(() => { if (history.state?.pages) history.replaceState({ ...history.state, top: scrollY }, ""); }, 200);
+}
+(history.state?.pages ? showAgain(history.state) : Promise.resolve()).then(() => addEventListener("scroll", noteScrolling));
 
 // <div id=… data-refresh="url">: shown anew every two seconds, until the page of the url has it without data-refresh.
 async function refresh(id) {
@@ -162,12 +183,20 @@ document.querySelectorAll("form[data-live]").forEach(searchAsTyped);
 
 // On a desktop the menu is always open; on a phone it is a button.
 const menu = document.querySelector(".bar > details");
-const wide = matchMedia("(min-width: 62.5rem)");
+const wide = matchMedia("(min-width: 75rem)");
 if (menu) {
   const adapt = () => { menu.open = wide.matches; };
   wide.addEventListener("change", adapt);
   adapt();
 }
+
+// On a phone the filters of a list are folded, unless one is set.
+const phone = matchMedia("(max-width: 47rem)");
+document.querySelectorAll("details.fold").forEach((each) => {
+  const adapt = () => { each.open = !phone.matches || "isSet" in each.dataset; };
+  phone.addEventListener("change", adapt);
+  adapt();
+});
 
 // Whoever has sent a form goes on where its answer is, and not at the menu: at what has to be corrected, else at what
 // became of it.
