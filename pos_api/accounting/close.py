@@ -32,7 +32,7 @@ from pos_api.accounting.stored import (
 from pos_api.common.batches import in_batches
 from pos_api.common.time import now
 from pos_api.database.client import Db, Document, make_durable
-from pos_api.database.primary_term import term_of
+from pos_api.database.primary_term import ensure_one_term, one_primary
 from pos_api.errors import Invalid
 from pos_api.staff import audit
 from pos_api.stores.model import Store
@@ -64,15 +64,15 @@ def close_day(db: Db, stores: Stores, store: Store, date: str, mode: Mode) -> li
     closing one."""
     if date > store.local_day(now()):
         raise Invalid(f"{date} has not come yet in the time zone of {store.id} ({store.timezone}).")
-    with lease.closing(db) as held:
-        term = term_of(db)
+    with lease.closing(db) as held, one_primary(db):
         refresh(db, stores)
         writer = _Writer(db, held)
         found = _candidates(db, store.id, date)
         closed = [_close(db, writer, store, currency, date, mode, found) for currency in _currencies(found)]
         _note_entered(db, store.id, found, date, {each.currency for each in closed if not each.was_closed})
         writer.delete_left_lines()
-        make_durable(db, term)
+        make_durable(db)
+        ensure_one_term(db)
         return [each for each in closed if each.is_closed]
 
 
@@ -153,6 +153,7 @@ def _close(db: Db, writer: _Writer, store: Store, currency: str, date: str, mode
         noted = {"store": store.id, "currency": currency, "day": date, "entries": named[:_MOST_NAMED]}
         closed = {"z_report": report, "closed_at": now(), "by": audit.actor().get("name", "")}
         writer.held.renew()  # only the holder of the lease may know which days are closed
+        ensure_one_term(db)
         db.accounting_closings.insert_one({"_id": closing, **noted, **closed})
     return Closed(store.id, date, currency, (*existing, *made), is_closed=is_closed)
 
@@ -220,6 +221,7 @@ class _Writer:
         made = {"made_at": now(), "by": audit.actor().get("name", "")}
         content = chain.digest(hashed_content(documents))
         stored = chain.sealed(entry_document(entry, self.held.token, content, made), number, self._hash)
+        ensure_one_term(self._db)  # or it may be without its lines
         try:
             self._db.accounting_entries.insert_one(stored)
         except DuplicateKeyError:
@@ -257,6 +259,7 @@ def _note_entered(db: Db, store: str, found: _Found, date: str, currencies: set[
             if each.get("changed") and each["changed_on"] <= date and found.currencies_of(each) <= currencies
         ]
         late = closed_keys(db, store, {key for each in settled for key in each["open"]})
+        ensure_one_term(db)
         _update(db, [each for each in some if date in each["days"]], {"$pull": {"open": {"$in": of_day}}})
         _update(db, settled, {"$unset": {"changed": ""}, "$pull": {"open": {"$in": sorted(late)}}})
 

@@ -16,6 +16,7 @@ from pos_api.common.money import average
 from pos_api.common.quantity import whole
 from pos_api.common.time import now
 from pos_api.database.client import Db, Document
+from pos_api.database.primary_term import at_one_primary
 from pos_api.errors import Invalid, Unavailable
 from pos_api.figures import rollup
 from pos_api.figures.measures import (
@@ -43,6 +44,7 @@ _PATIENCE = 10.0
 _RETRY_AFTER = 5
 
 
+@at_one_primary
 def figures(
     db: Db,
     *,

@@ -15,6 +15,7 @@ from pos_api.common.batches import in_batches
 from pos_api.common.money import decimal
 from pos_api.common.quantity import whole
 from pos_api.database.client import Db, Document
+from pos_api.database.primary_term import at_one_primary, ensure_one_term
 from pos_api.figures.adding_up import added_up
 from pos_api.figures.measures import NOTHING, OTHERS, PRODUCT, total
 from pos_api.figures.writes import write_newer
@@ -62,6 +63,7 @@ def widened(db: Db, since: date, until: date, store: str | None) -> tuple[date, 
     return since, until
 
 
+@at_one_primary
 def sum_up_all(db: Db) -> None:
     """Bring all spans up to date with the days, so that no look has to wait for that."""
     days = list(db.rollup_days.find({}, {"token": 1}))
@@ -117,6 +119,7 @@ def _sum_up(db: Db, spans: dict[str, list[str]], versions: dict[str, int]) -> No
         older = {"_id": name, "version": {"$lt": versions[name]}}
         new = {"version": versions[name], "rollups": [each.rollup for each in sums.get(name, [])]}
         updates.append(UpdateOne(older, {"$set": new}, upsert=True))
+    ensure_one_term(db)  # or they may lack what was summed up just before
     write_newer(db.rollup_spans, updates)
 
 

@@ -29,6 +29,7 @@ from pos_api.customers.model import CustomerErasure, Erasure, external_ids_of
 from pos_api.customers.pseudonyms import is_pseudonym, pseudonym_if_known
 from pos_api.customers.unused_records import remove_unused
 from pos_api.database.client import Db, Document
+from pos_api.database.primary_term import at_one_primary, ensure_one_term, one_primary
 from pos_api.figures import rollup
 from pos_api.inbox.body_erasure import entries_about, erase_bodies
 from pos_api.orders.erasure import erase as erase_orders
@@ -235,10 +236,12 @@ def run_due(db: Db, erasures: Erasures) -> None:
     carried_out = False
     for customer, store, times in erasures.due():
         started_at = now()
-        for erasure in times:
-            _carry_out(db, customer, store, erasure)
-        publish_erased(db, customer, store, times)
-        erasures.carried_out(customer, store, started_at)
+        with one_primary(db):
+            for erasure in times:
+                _carry_out(db, customer, store, erasure)
+            publish_erased(db, customer, store, times)
+            ensure_one_term(db)
+            erasures.carried_out(customer, store, started_at)
         carried_out = True
     _erase_deliveries_again(db)
     erase_late_answers(db)
@@ -246,12 +249,14 @@ def run_due(db: Db, erasures: Erasures) -> None:
         rollup.refresh_unless_newer(db, seconds=_FIGURES_SECONDS)
 
 
+@at_one_primary
 def _erase_deliveries_again(db: Db) -> None:
     """Erase the deliveries and events about orders that were erased one by one, so long ago that none of them is still
     applied."""
     due = {"due_at": {"$lte": now()}}
     for batch in in_batches((each["_id"] for each in db.erased_orders.find(due, {"_id": 1})), _BATCH):
         _erase_about_orders(db, batch)
+        ensure_one_term(db)
         db.erased_orders.update_many({"_id": {"$in": batch}, **due}, {"$unset": {"due_at": ""}})
 
 

@@ -6,13 +6,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
 from bson import Timestamp
 from pymongo.errors import PyMongoError
 
+from pos_api.accounting.close import close_day
+from pos_api.accounting.refresh import refresh
+from pos_api.accounting.verify import problems
 from pos_api.collections import COLLECTIONS
 from pos_api.common.time import now
 from pos_api.config import Config
@@ -99,6 +102,35 @@ def test_a_mark_is_not_cleared_of_an_event_that_is_lost(pair: list[Process], mon
     second.take_over()
     publish_all(second.db)
     assert_events_are_complete(second.db)
+
+
+def test_months_have_all_of_their_days_though_the_sums_of_ten_days_are_lost(
+    pair: list[Process], mongod: Mongod
+) -> None:
+    first, second = pair
+    second.deliver("order.created", order(1, line("A", 2), status="completed", total="12.50", currency="EUR"))
+    long_ago = Timestamp(now() - timedelta(minutes=5), 1)
+    second.db.orders.update_many({}, {"$set": {"changed_at": long_ago}})
+    rollup.refresh(second.db)
+    with losing(first, mongod, "update", 1, second):
+        figures.figures(first.db, since=date(2026, 1, 1), until=date(2026, 12, 31))
+    [of_currency] = figures.figures(second.db, since=date(2026, 1, 1), until=date(2026, 12, 31))["currencies"]
+    assert [each["sku"] for each in of_currency["top_products"]] == ["A"]
+
+
+def test_no_entry_of_the_books_is_without_its_lines(pair: list[Process], mongod: Mongod) -> None:
+    first, second = pair
+    second.deliver("order.created", order(1, line("A", 2), status="completed", total="12.50", currency="EUR"))
+    store = second.stores.get("default")
+    [sold] = second.db.orders.find()
+    refresh(second.db, second.stores)
+    with losing(first, mongod, "insert", 1, second):
+        close_day(first.db, first.stores, store, sold["day"], "day")
+    second.db.accounting_state.update_many({}, {"$unset": {"until": ""}, "$set": {"holder": ""}})  # a minute later
+    close_day(second.db, second.stores, store, sold["day"], "day")
+    [entry] = second.db.accounting_entries.find()
+    assert second.db.accounting_lines.count_documents({"entry": entry["_id"], "number": entry["number"]})
+    assert not [*problems(second.db)]
 
 
 @pytest.mark.parametrize("number", [1, 4], ids=["the mark of its bucket", "the sums of its bucket"])
