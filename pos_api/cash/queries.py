@@ -45,9 +45,14 @@ Found: TypeAlias = tuple[CashSession, ExpectedCash]
 
 def stream(db: Db, currency_of: CurrencyOf, wanted: Filter) -> Iterator[Document]:
     """All sessions that match, newest first, as they are shown; read as they are taken."""
+    return map(shown, find_all(db, currency_of, wanted))
+
+
+def find_all(db: Db, currency_of: CurrencyOf, wanted: Filter) -> Iterator[Found]:
+    """All sessions that match, newest first; read as they are taken."""
     after: Position | None = None
     while found := find(db, currency_of, wanted, _CHUNK, after):
-        yield from map(shown, found)
+        yield from found
         after = position(found[-1])
 
 

@@ -28,7 +28,7 @@ from pos_api.payments.model import order_key_by_id
 from pos_api.staff.sessions import Session
 from pos_api.staff.users import User
 from pos_api.stores.model import Store
-from pos_api.web.dashboard.today import attention_to_payments, comparison, live
+from pos_api.web.dashboard.today import attention_to_money, attention_to_payments, comparison, live
 from pos_api.web.dashboard.today.attention import _silence
 from pos_api.web.dashboard.today.attention_to_payments import Contradictions
 from pos_api.web.dashboard.today.day import Days
@@ -228,6 +228,28 @@ def _session_with_a_difference() -> dict[str, Any]:
         "opening_cash": Decimal128("100.00"),
         "counted_cash": Decimal128("95.00"),
     }
+
+
+@pytest.mark.parametrize(("most", "said"), [(1_000, "1 cash session of the last"), (2, "At least 2 cash sessions of")])
+def test_a_cash_session_with_a_difference_is_found_behind_many_without(
+    app: Flask, db: Db, monkeypatch: pytest.MonkeyPatch, most: int, said: str
+) -> None:
+    monkeypatch.setattr(attention_to_money, "_MOST_SESSIONS", most)
+    missing = Decimal128("95.00" if most == 2 else "100.00")
+    sessions = [
+        {
+            **_session_with_a_difference(),
+            "_id": f"default:{number}",
+            "counted_cash": missing if number else Decimal128("95.00"),
+            **dict.fromkeys(("opened_at", "listed_at"), now() - timedelta(minutes=300 - number)),
+            "closed_at": now() - timedelta(minutes=300 - number, seconds=-30),
+        }
+        for number in range(230)
+    ]
+    db.cash_sessions.insert_many(sessions)
+    with app.test_request_context():
+        [found] = attention_to_money.findings(db, [], now())
+        assert found.text().startswith(said)
 
 
 def test_a_silent_store_is_named(app: Flask) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
+from itertools import islice
 
 from pos_api.accounting import close
 from pos_api.accounting import queries as accounting
@@ -16,7 +17,7 @@ from pos_api.web.dashboard.languages import ngettext
 from pos_api.web.dashboard.today.attention_to_payments import RECENT
 from pos_api.web.dashboard.today.finding import MOST_COUNTED, Finding, at_most
 
-_MOST_SESSIONS = 100
+_MOST_SESSIONS = 1_000
 _MOST_DAYS = timedelta(days=31)
 """A store whose days nobody has closed for longer has its books elsewhere by now."""
 
@@ -47,17 +48,24 @@ def _without_order(db: Db, at: datetime) -> Iterator[Finding]:
 
 def _cash(db: Db, at: datetime) -> Iterator[Finding]:
     recent = cash.Filter(since=at - RECENT)
-    found = cash.find(db, lambda store: stored_currency(db, store), recent, _MOST_SESSIONS)
+    found = list(islice(cash.find_all(db, lambda store: stored_currency(db, store), recent), _MOST_SESSIONS))
     count = sum(1 for _session, expected in found if expected.difference)
     if count:
-        yield Finding(
-            lambda: ngettext(
-                "%(num)s cash session of the last 14 days has a difference.",
-                "%(num)s cash sessions of the last 14 days have a difference.",
-                count,
-            ),
-            "dashboard.cash.index",
+        yield Finding(lambda: _differences(count, is_whole=len(found) < _MOST_SESSIONS), "dashboard.cash.index")
+
+
+def _differences(count: int, *, is_whole: bool) -> str:
+    if not is_whole:
+        return ngettext(
+            "At least %(num)s cash session of the last 14 days has a difference.",
+            "At least %(num)s cash sessions of the last 14 days have a difference.",
+            count,
         )
+    return ngettext(
+        "%(num)s cash session of the last 14 days has a difference.",
+        "%(num)s cash sessions of the last 14 days have a difference.",
+        count,
+    )
 
 
 def _days_to_close(db: Db, stores: list[Store], at: datetime) -> Iterator[Finding]:
