@@ -16,17 +16,26 @@ _REF = "#/components/schemas/"
 _DEFS = "#/$defs/"
 _MOMENT = "2026-11-28T06:51:08Z"
 _IDS: Mapping[str, str] = {
-    "order": "order:default:23:7",
-    "payment": "payment:online-1:pi_3Abc:2:completed",
-    "stock": "stock:OIL-2L:7",
+    "order": "order:default:23:3",
+    "order.completed": "order:default:23:3:completed",
+    "order.cancelled": "order:default:23:3:cancelled",
+    "order.refunded": "order:default:23:3:refunded",
+    "payment.completed": "payment:online-1:pi_3Abc:2:completed",
+    "payment.refunded": "payment:online-1:pi_3Abc:3:refunded",
+    "stock.changed": "stock:OIL-2L:7",
+    "stock.low": "stock:OIL-2L:7:low",
     "product": "product:OIL-2L:3",
-    "customer": "customer:6f1ed002ab5595859014ebf0:3",
-    "session": "session:till-1:5:closed",
+    "customer": "customer:6f1ed002ab5595859014ebf0:1795848668000",
+    "customer.erased": "customer:6f1ed002ab5595859014ebf0:1795848668000:erased",
+    "session.opened": "session:till-1:5:opened",
+    "session.closed": "session:till-1:5:closed",
     "subscription": "subscription:online-1:sub_1MowQVLkdIwHu7ixeRlqHVzs:2",
     "delivery": "delivery:9f86d081884c7d65:1795330268000",
-    "store": "silent:default:2026-11-28T06%3A51%3A08",
-    "ping": "ping:8f14e45fceea167a5a36dedd",
+    "store.silent": "silent:default:2026-11-28T06:51:08%2B00:00",
+    "store.drift": "drift:default:2026-11-28T06:51:08%2B00:00",
+    "ping": "ping:8f14e45fceea167a",
 }
+"""By type, or by what all types of events are about."""
 
 
 def describe_events(api: Api) -> list[Document]:
@@ -93,7 +102,8 @@ def _event(type: str, data: str, schemas: Mapping[str, Any]) -> Document:
     """An event of this type, made of the examples of the schemas."""
     shown = _example(schemas[data], schemas)
     store = None if type == "ping" else shown.get("store", "default")
-    return {"id": _IDS[noun_of(type)], "type": type, "timestamp": _MOMENT, "store": store, "data": shown}
+    identifier = _IDS.get(type) or _IDS[noun_of(type)]
+    return {"id": identifier, "type": type, "timestamp": _MOMENT, "store": store, "data": shown}
 
 
 def _example(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> Any:

@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from pos_api.common.time import now
 from pos_api.config import Config
 from pos_api.database.client import Db
-from pos_api.outbox.envelopes import Message, envelope
+from pos_api.outbox.envelopes import Message, envelope, webhook_id
 from pos_api.outbox.interest import interest_of
 from pos_api.processing.publishing import publish_marked
 from pos_api.senders.woocommerce.reconcile.model import OutageShown
@@ -151,10 +151,8 @@ NOT_PLAYED = {"ping"}
 def test_every_event_that_happens_is_as_its_type_says(
     client: FlaskClient, config: Config, db: Db, fake: FakeShop, shop: RestReader
 ) -> None:
-    validators = {
-        each["type"]: Draft202012Validator(each["schema"])
-        for each in client.get("/api/v1/event-types", headers=MANAGER).json["data"]  # type: ignore[index]
-    }
+    types = client.get("/api/v1/event-types", headers=MANAGER).json["data"]  # type: ignore[index]
+    validators = {each["type"]: Draft202012Validator(each["schema"]) for each in types}
     play_recordings(client)
     client.post("/api/webhooks/orders", json={"event": "order.created", "data": {"id": "x"}}, headers=KEY)
     act_as_staff(client)
@@ -165,6 +163,14 @@ def test_every_event_that_happens_is_as_its_type_says(
     erase_a_customer(client, db)
     seen |= _valid_types(db, validators)
     assert set(validators) - seen == NOT_PLAYED
+    shapes = {(each["type"], *_shape(each["example"]["id"])) for each in types if each["type"] not in NOT_PLAYED}
+    assert shapes == {(each["type"], *_shape(webhook_id(each["_id"]))) for each in db.outbox.find()}
+
+
+def _shape(event_id: str) -> tuple[str, int, str]:
+    """What ids of a type have in common: their first word, the number of their parts, and the word at their end."""
+    first, *_, last = event_id.split(":")
+    return first, event_id.count(":"), last if last.isalpha() else ""
 
 
 def _valid_types(db: Db, validators: dict[str, Any]) -> set[str]:
