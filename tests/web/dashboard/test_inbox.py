@@ -353,7 +353,7 @@ def test_every_warning_has_a_sentence_of_its_code(app: Flask) -> None:
                 {"code": "shared_sku", "message": "As it was.", "values": {}},
             ]
         )
-    assert known == "SKU {A} delas med en annan produkt i butiken."
+    assert known == "Artikelnummer {A} delas med en annan produkt i butiken."
     assert old == "As it was."
 
 
