@@ -393,6 +393,23 @@ def test_an_order_that_contradicts_its_payments_is_found_however_many_are_newer(
         assert list(looked.findings(db, stores, now())) == [], "what fits again is no longer said"
 
 
+def test_a_page_says_so_as_long_as_the_service_is_away(open_as: Callable[..., Page]) -> None:
+    page = open_as("viewer")
+    page.clock.install()
+    page.add_init_script(
+        "window.EventSource = class extends EventTarget { constructor() { super(); window.stream = this; } close() {} }"
+    )
+    page.goto("/")
+    state = page.locator("#live-state")
+    for _ in range(2):
+        page.evaluate("stream.dispatchEvent(new Event('open'))")
+        expect(state).to_have_text("This page is kept up to date.")
+        for _second in range(6):  # a browser asks each second, in vain
+            page.evaluate("stream.dispatchEvent(new Event('error'))")
+            page.clock.run_for(1000)
+        assert "Not connected" in (state.text_content() or "")
+
+
 def test_a_sale_arrives_on_an_open_page(app: Flask, open_as: Callable[..., Page], served: str, shop: Shop) -> None:
     shop.outcome("order.created", sale(1, now()))
     page = open_as("manager")

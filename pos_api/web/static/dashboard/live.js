@@ -8,7 +8,7 @@ const state = document.getElementById("live-state");
 const news = document.getElementById("live-news");
 const announceEvery = 20000; // a screen reader is not interrupted by every sale
 const sources = new Map(); // the HTML of each part as it came; charts change what is in the page
-let stream, retry, unseen = 0, announcing;
+let stream, retry, lost, unseen = 0, announcing;
 
 const partsOf = (root) => [...root.children].flatMap((each) => (each.classList.contains("columns") ? [...each.children] : [each]));
 partsOf(live).forEach((part) => sources.set(part.id, part.outerHTML));
@@ -59,16 +59,14 @@ function listen() {
   const url = new URL(live.dataset.stream, location.href);
   url.searchParams.set("seen", live.dataset.version);
   stream = new EventSource(url);
-  let lost;
-  stream.addEventListener("open", () => { clearTimeout(lost); connected(true); });
+  stream.addEventListener("open", () => { notLost(); connected(true); });
   stream.addEventListener("parts", (event) => {
     live.dataset.version = event.lastEventId;
     show(event.data);
   });
   stream.addEventListener("ended", () => { stop(); location.reload(); }); // the session has ended: sign in again
   stream.addEventListener("error", () => {
-    clearTimeout(lost);
-    lost = setTimeout(() => connected(false), 5000);
+    lost ??= setTimeout(() => connected(false), 5000); // the browser asks again each second, and fails each time
     if (stream.readyState === EventSource.CLOSED) retry = setTimeout(again, 10000); // refused; the browser does not ask again
   });
 }
@@ -80,8 +78,14 @@ async function again() {
   if (!document.hidden) listen();
 }
 
+function notLost() {
+  clearTimeout(lost);
+  lost = undefined;
+}
+
 function stop() {
   clearTimeout(retry);
+  notLost();
   stream?.close();
   stream = undefined;
 }
