@@ -16,6 +16,7 @@ from pos_api.config import Config, ConfigError
 from pos_api.database.client import Db, make_durable
 from pos_api.database.primary_term import ensure_one_term, one_primary
 from pos_api.logs import get_logger
+from pos_api.outbox import redelivery
 from pos_api.outbox.delivering import leases, loading
 from pos_api.outbox.delivering.queue import Due, Held
 from pos_api.outbox.model import StoredEvent, Subscription
@@ -25,6 +26,8 @@ SUBSCRIPTIONS_EVERY = 1.0
 """Seconds."""
 _SECRETS_EVERY = 60.0
 """Seconds after which it is looked whether a former secret still signs."""
+_SET_BACK = 2.0
+"""Seconds by which a clock must be set back for it to matter."""
 _MOST_TAKEN = 16
 """Leases taken at a look, so that several processes that start together share them."""
 
@@ -69,6 +72,8 @@ class Reader:
         self._subscriptions: dict[str, Subscription] = {}
         self._read_at = float("-inf")
         self._secrets: dict[str, tuple[tuple[datetime, float], list[str]]] = {}
+        self._clock_ahead = float("-inf")
+        """How many seconds the clock is ahead of the one that nobody sets."""
 
     def look(self, wanted: Wanted) -> Looked:
         """Look once. What was found survives a crash of the database: what a subscriber was sent must have happened.
@@ -86,6 +91,10 @@ class Reader:
             began = time.monotonic()
             self._subscriptions = loading.read_subscriptions(self._db)
             self._read_at = began
+            if self._clock_was_set_back():
+                log.warning("the clock was set back; what waits is sent now")
+                for each in self._subscriptions:  # or it would wait for so much longer
+                    redelivery.due_now(self._db, each)
             looked.subscriptions = self._subscriptions
             looked.events, looked.gone = loading.read_erased(self._db, wanted.events)
         looked.taken = self._take(wanted.held)
@@ -96,6 +105,11 @@ class Reader:
         needed = {due.event for found in looked.found.values() for due in found}.difference(wanted.events)
         looked.events.update(loading.read_events(self._db, needed))
         return looked
+
+    def _clock_was_set_back(self) -> bool:
+        """Whether it was since the last time that this was asked."""
+        before, self._clock_ahead = self._clock_ahead, now().timestamp() - time.monotonic()
+        return self._clock_ahead < before - _SET_BACK
 
     def _load(self, looked: Looked, subscriptions: Collection[str], known: Collection[str], limit: int) -> None:
         if not subscriptions:
