@@ -17,7 +17,7 @@ from pos_api.errors import PosError
 from pos_api.logs import get_logger
 from pos_api.processing.faults import is_outage
 from pos_api.stores.model import DEFAULT
-from pos_api.web.dashboard import cookies, languages
+from pos_api.web.dashboard import cookies, languages, unsent_forms
 from pos_api.web.dashboard.languages import FILTERS, _
 from pos_api.web.dashboard.message_words import translated
 from pos_api.web.services import services
@@ -148,6 +148,9 @@ def _headers(response: Response) -> Response:
 
 
 def _out_of_date(_error: CSRFError) -> Response:
+    unsent = unsent_forms.of_request() if g.get("principal") and unsent_forms.is_of_this_site() else None
+    if unsent is not None:
+        return _headers(make_response(render("unsent_form.html", unsent=unsent), 400))
     return problem(400, _("This page was open too long, or another one signed out. Go back, reload it and try again."))
 
 

@@ -1,4 +1,5 @@
-"""What was typed into a form whose session had ended: the page for signing in keeps it, and it can be sent afterwards.
+"""What was typed into a form that was not taken, as its session had ended or is another one now: it is kept, and can be
+sent afterwards.
 
 It stays in the browser. A form with a file, or with a password or a secret typed into it, is not kept.
 """
@@ -7,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from flask import request
 
@@ -36,6 +38,14 @@ def of_request() -> UnsentForm | None:
         return None
     form = UnsentForm(request.full_path.rstrip("?"), fields)
     return form if len(form.as_text().encode(errors="replace")) <= MOST_BYTES else None
+
+
+def is_of_this_site() -> bool:
+    """Whether the browser says that a page of this service has sent the current request."""
+    site = request.headers.get("Sec-Fetch-Site")  # sent over https, and on the same machine
+    if site is not None:
+        return site == "same-origin"
+    return urlsplit(request.headers.get("Origin", "")).netloc == request.host
 
 
 def from_text(text: str) -> UnsentForm | None:

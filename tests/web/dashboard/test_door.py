@@ -110,6 +110,25 @@ def test_what_was_typed_is_kept_where_the_session_had_ended(app: Flask, db: Db, 
     assert db.products.count_documents({"_id": "MUG-9", "stock": 3}) == 1
 
 
+def test_what_was_typed_is_kept_where_somebody_has_signed_in_anew_meanwhile(app: Flask, db: Db, staff: None) -> None:
+    client = client_of(app, "manager")
+    typed = {"sku": "MUG-9", "csrf_token": token_in(client.get("/stock/new").text)}
+    again = {"name": "manager", "password": PASSWORD, "csrf_token": token_in(client.get("/account").text)}
+    assert client.post("/sign-in", data=again).status_code == 303
+    here, elsewhere = {"Origin": "http://localhost"}, {"Origin": "https://evil.example"}
+    for headers, is_kept in (
+        ({"Sec-Fetch-Site": "same-origin"}, True),
+        ({"Sec-Fetch-Site": "same-site", **here}, False),
+        (here, True),
+        (elsewhere, False),
+        ({}, False),
+    ):
+        answer = client.post("/stock/new", data=typed, headers=headers)
+        assert answer.status_code == 400
+        assert ('name="sku" value="MUG-9"' in answer.text) == is_kept, headers
+    assert db.products.count_documents({}) == 0
+
+
 def test_no_secret_and_no_form_of_another_site_is_kept_for_after_signing_in(app: Flask, db: Db, staff: None) -> None:
     client = client_of(app, "admin")
     token = token_in(client.get("/settings/users").text)
