@@ -34,7 +34,6 @@ class Attention:
         self._found: Kept[list[Finding]] = Kept(10.0)
         self._gaps: Kept[OrderGap | None] = Kept(300.0)
         self._money: Kept[list[Finding]] = Kept(60.0)
-        self._clocks: Kept[list[Finding]] = Kept(60.0)
         self._contradictions = Contradictions()
 
     def of(self, services: Services, reader: Principal) -> list[Finding]:
@@ -51,7 +50,7 @@ class Attention:
         yield from _oversold(db)
         yield from attention_to_sending.findings(db, stores, at)
         yield from self._money.get("all", lambda: list(self._of_money(services, at)))
-        yield from self._clocks.get("all", lambda: list(_other_clocks(db, stores)))
+        yield from _other_clocks(db, stores)
 
     def _of_money(self, services: Services, at: datetime) -> Iterator[Finding]:
         yield from self._contradictions.findings(services.db, services.stores, at)
