@@ -7,7 +7,7 @@ from functools import wraps
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
-from flask import abort, g, make_response, redirect, request, session, url_for
+from flask import abort, flash, g, make_response, redirect, request, session, url_for
 from flask.wrappers import Response
 from flask_wtf.csrf import CSRFError, CSRFProtect
 
@@ -116,7 +116,7 @@ def _authenticate(*, is_use: bool = True) -> bool:
     identifier = session.get(_ID)
     found = sessions.find(services().db, identifier, is_use=is_use) if isinstance(identifier, str) else None
     if found is None:
-        session.pop(_ID, None)
+        g.session_has_ended = session.pop(_ID, None) is not None
         return False
     g.session, g.principal = found, Principal(found.user.name, found.user.role)
     audit.set_actor("user", found.user.name, address=plain(request.remote_addr))
@@ -128,6 +128,8 @@ def _to_sign_in() -> Response:
         abort(401)
     if request.method not in _SAFE:
         return _keeping_the_form()
+    if g.session_has_ended:
+        flash(_("You were signed out: for 8 hours nothing was done, or your password or role was changed."), "note")
     back = request.full_path.rstrip("?")
     return cast(Response, redirect(url_for("dashboard.sign_in.form", next=back if back != "/" else None), 303))
 

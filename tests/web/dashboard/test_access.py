@@ -90,6 +90,8 @@ def test_a_session_ends_at_once_with_its_user_password_or_role(app: Flask, db: D
         assert client.get("/").status_code == 200
         change()
         assert client.get("/").status_code == 303, role
+        assert "You were signed out" in client.get("/sign-in").text
+        assert "You were signed out" not in client.get("/sign-in").text, "said once"
 
 
 def test_what_a_page_asks_for_by_itself_keeps_nobody_signed_in(app: Flask, db: Db, staff: None) -> None:
