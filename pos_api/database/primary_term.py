@@ -1,5 +1,5 @@
 """One term of one primary: what is read and written together must not span a change of the replica set's primary, nor
-another start of a server that stands alone. Both may have lost what was not replicated, or not in the journal."""
+another start of a standalone server. Both may have lost what was not replicated, or not in the journal."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pos_api.database.client import Db
 
 Term: TypeAlias = tuple[Any, ...]
-"""What distinguishes one term of a primary, or one run of a server that stands alone, from the next."""
+"""What distinguishes one term of a primary, or one run of a standalone server, from the next."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -32,7 +32,7 @@ def one_primary(db: Db) -> Iterator[None]:
     next step raises AutoReconnect, and everything is done again. As steps are kept or lost in their order, the last
     one proves all of them.
 
-    Of a server that stands alone pymongo does not ask `select_within_term`: see `ensure_one_term`.
+    Of a standalone server pymongo does not ask `select_within_term`: see `ensure_one_term`.
     """
     outermost = not getattr(_thread, "inside", False)
     if outermost:
@@ -67,7 +67,7 @@ def select_within_term(servers: Sequence[ServerDescription]) -> Sequence[ServerD
 
 
 def term_of(db: Db) -> Term | None:
-    """The present term: of a replica set that of its primary, of a server that stands alone the process in the
+    """The present term: of a replica set that of its primary, of a standalone server the process in the
     `topologyVersion` of its `hello`. None where it is not known just now, and of a sharded cluster."""
     topology = db.client.topology_description
     for server in topology.server_descriptions().values():

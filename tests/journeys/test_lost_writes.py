@@ -1,4 +1,4 @@
-"""A mongod that stands alone is killed just after it answered a write, and is up again when the next step begins: no
+"""A standalone mongod is killed just after it answered a write, and is up again when the next step begins: no
 step fails, and the write is lost. So every step that builds on another has to find out by itself."""
 
 from __future__ import annotations
