@@ -39,6 +39,7 @@ def write_events(db: Db, happened: Iterable[OutboxEvent]) -> list[StoredDelivery
     interest, moment = interest_of(db), now()
     wanted = [(event, interest.of(event.type, event.store)) for event in happened]
     if events := [_stored(event, moment) for event, subscriptions in wanted if subscriptions]:
+        ensure_one_term(db)  # or they may be of a change that is lost
         _insert(db, "outbox", events)
     return [_delivery(event, each, moment) for event, wanting in wanted for each in wanting]
 

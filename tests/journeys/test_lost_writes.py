@@ -25,7 +25,7 @@ from pos_api.figures import queries as figures
 from pos_api.figures import rollup
 from tests.factories import assert_books_balance, line, order, stock_of, stock_up
 from tests.journeys.test_kills import CHANGE
-from tests.outbox.subscribing import assert_events_are_complete, subscribe
+from tests.outbox.subscribing import assert_events_are_complete, published, subscribe
 from tests.outbox.test_crashes import publish_all
 from tests.servers import Mongod, standalone
 from tests.steps import Process, clear, processes
@@ -49,12 +49,16 @@ def pair(config: Config, mongod: Mongod) -> Iterator[list[Process]]:
 
 
 @contextmanager
-def losing(process: Process, mongod: Mongod, command: str, number: int, other: Process) -> Iterator[None]:
-    """Inside, mongod loses what the n-th command of this name writes, and nothing that was written before it."""
+def losing(
+    process: Process, mongod: Mongod, command: str, number: int, other: Process, later: int = 0
+) -> Iterator[None]:
+    """Inside, mongod loses what the n-th command of this name writes, and nothing that was written before it; it is
+    killed once that is answered, or so many steps `later`."""
     steps = process.steps
 
-    def begun() -> bool:
-        return steps.names[-1:] == [command] and steps.names.count(command) == number
+    def begun(ago: int = 0) -> bool:
+        names = steps.names[: len(steps.names) - ago]
+        return names[-1:] == [command] and names.count(command) == number
 
     def answers() -> bool:
         with suppress(PyMongoError):
@@ -66,7 +70,7 @@ def losing(process: Process, mongod: Mongod, command: str, number: int, other: P
             make_durable(other.db)
 
     def lose(_step: int) -> None:
-        if begun():
+        if begun(later):
             steps.before = steps.after = lambda step: None
             mongod.kill()
             mongod.start()
@@ -89,6 +93,19 @@ def test_a_movement_of_stock_that_is_lost_is_not_shown_by_its_product(pair: list
     second.take_over()
     assert stock_of(second.db) == {"A": 95}
     assert_books_balance(second.db)
+
+
+def test_no_event_is_published_of_a_change_that_is_lost(pair: list[Process], mongod: Mongod) -> None:
+    """Another change may have its id."""
+    first, second = pair
+    subscribe(second.db, "order.*", known_to=[first.db])
+    stock_up(second.db, A=100)
+    second.deliver("order.created", order(1, line("A", 2)))
+    with losing(first, mongod, "update", 1, second, later=1):
+        first.deliver("order.updated", order(1, line("A", 2), modified=1, number="lost"))
+    second.deliver("order.updated", order(1, line("A", 2), modified=2, number="saved"))
+    second.take_over()
+    assert [each["data"]["number"] for each in published(second.db)][1:] == ["saved"]
 
 
 def test_a_mark_is_not_cleared_of_an_event_that_is_lost(pair: list[Process], mongod: Mongod) -> None:
