@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,7 +18,7 @@ from pos_api.outbox import redelivery
 from pos_api.outbox.model import delivery_id
 from pos_api.outbox.publish import publish
 from tests.outbox.delivering.outbox import allowing, delivering
-from tests.outbox.delivering.receivers import Answer, Receiver, receiving
+from tests.outbox.delivering.receivers import Answer, Receiver, Request, receiving
 from tests.waiting import wait_until
 from tests.web.api.test_subscriptions import URL, Caller, bearer, order_event
 
@@ -46,6 +47,24 @@ def manager(client: FlaskClient, config: Config) -> Caller:
 def data(reply: Any) -> Any:
     assert reply.status_code < 300, reply.text
     return reply.json["data"]
+
+
+def test_receivers_that_hang_keep_few_threads_by_their_tests(
+    manager: Caller, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or shops and tills would have to wait for them."""
+    monkeypatch.setattr("pos_api.outbox.ping._places", threading.BoundedSemaphore(1))
+    path = f"/{manager.subscribe(url=receiver.url('a'))['id']}/test"
+    meanwhile: list[Any] = []
+
+    def answer(_: Request) -> Answer:
+        meanwhile.append(manager.call("POST", path))
+        return Answer()
+
+    receiver.answer = answer
+    for _ in range(2):
+        assert data(manager.call("POST", path))["status"] == 200
+    assert [(each.status_code, "Retry-After" in each.headers) for each in meanwhile] == [(503, True)] * 2
 
 
 def test_a_test_is_sent_at_once_and_answers_with_what_came_back(manager: Caller, receiver: Receiver, db: Db) -> None:
