@@ -295,6 +295,10 @@ def test_on_a_phone_the_filters_are_folded_unless_one_is_set(open_as: Callable[.
         page.goto(address)
         assert page.locator("#status").is_visible() == is_shown, address
     page.goto("/orders")
+    page.get_by_role("link", name="Today").last.click()
+    page.wait_for_url("**/orders?*from=*")
+    assert not page.locator("#status").is_visible(), "the button shows which days are asked for"
+    page.goto("/orders")
     page.get_by_text("More filters").click()
     expect(page.locator("#status")).to_be_visible()
     page.set_viewport_size({"width": 1280, "height": 900})
