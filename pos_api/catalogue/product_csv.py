@@ -8,6 +8,7 @@ a cell that is blank, and the shop's columns leave what is stored.
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -144,15 +145,30 @@ def _open(body: bytes) -> tuple[Any, list[str]]:
     return reader, columns
 
 
+_IN_TWO_WAYS = re.compile(r",\d{3}(?!\d)")
+
+
+def _with_point(text: str) -> str:
+    """A number with a point for its decimal comma, which spreadsheets of many countries write. Raises ValueError for
+    one such as `1,000`, which is a thousand or one."""
+    if _IN_TWO_WAYS.search(text):
+        raise ValueError("can be read in two ways: write 1000, or 1.5")
+    return text.replace(",", ".") if text.count(",") == 1 and "." not in text else text
+
+
+def _units(text: str) -> Any:
+    return quantity(_with_point(text))
+
+
 def _price(text: str) -> Any:
-    amount = money(text)
+    amount = money(_with_point(text))
     if decimal(amount) < 0:
         raise ValueError("must not be negative")
     return amount
 
 
 def _threshold(text: str) -> Any:
-    units = quantity(text)
+    units = _units(text)
     if units < 0:
         raise ValueError("must not be negative")
     return units
@@ -184,7 +200,7 @@ _CONVERT: dict[str, Callable[[str], Any]] = {
     "sku": lambda text: without_apostrophes(text).strip(),
     "name": without_apostrophes,
     "price": _price,
-    "stock": quantity,
+    "stock": _units,
     "low_stock_threshold": _threshold,
     "archived": _yes_or_no,
 }

@@ -101,7 +101,16 @@ def test_a_spreadsheets_own_way_of_writing_csv_is_understood(db: Db, delimiter: 
     assert queries.get(db, "A")["price"] == Decimal128("12.50")
 
 
+def test_numbers_may_have_a_decimal_comma(db: Db) -> None:
+    assert read(db, "sku;price;stock;low_stock_threshold\nA;12,50;1,5;0,5\n").created == 1
+    found = queries.get(db, "A")
+    assert (found["price"], found["stock"], found["low_stock_threshold"]) == (Decimal128("12.50"), 1.5, 0.5)
+
+
 BAD_ROWS = {
+    "price in two ways": 'A,x,"1,000",1,1,',
+    "stock in two ways": 'A,x,1,"-1,000",1,',
+    "two commas": 'A,x,"1,0,0",1,1,',
     "no SKU": ",x,1,1,1,",
     "price is text": "A,x,many,1,1,",
     "price below zero": "A,x,-1,1,1,",

@@ -282,6 +282,11 @@ def change(client: FlaskClient, **changes: str) -> Any:
     return post(client, "/books/accounts/change", typed(**changes), form="/books/accounts/change")
 
 
+def test_a_rate_may_have_a_decimal_comma_and_a_percent_sign(as_role: AsRole, db: Db) -> None:
+    assert change(as_role("manager"), **{"rate-0": "25,5 %"}).status_code == 303
+    assert set_accounts.shown(db)["rows"][0]["rate"] == "25.5"
+
+
 def test_enter_in_a_field_sets_no_accounts_before_it_was_asked(open_as: OpenAs, db: Db) -> None:
     before, page = set_accounts.shown(db), open_as("manager")
     page.goto("/books/accounts/change")

@@ -68,6 +68,7 @@ def typed(form: Mapping[str, str]) -> AccountsForm:
         if f"role-{number}" not in form:
             break
         values = {name: form.get(f"{name}-{number}", "").strip() for name in (*FIELDS, "name")}
+        values["rate"] = values["rate"].rstrip("% \N{NO-BREAK SPACE}").replace(",", ".")
         rows.append(FormRow(values, f"remove-{number}" in form))
     return AccountsForm(tuple(rows), form.get("groups", ""), form.get("version", ""))
 
