@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from cryptography.fernet import InvalidToken
-from marshmallow import Schema, fields
+from marshmallow import Schema, ValidationError, fields, validates_schema
 
 from pos_api.common.time import first_moment, last_moment
 from pos_api.database.client import Document
@@ -48,6 +48,12 @@ class Replay(Schema):
         load_default=True,
         metadata={"description": "Only what never got through; false: all, once more.", "example": True},
     )
+
+    @validates_schema
+    def _in_order(self, data: Document, **_: Any) -> None:
+        since, until = first_moment(data["since"]), last_moment(data["until"])
+        if since and until and until < since:
+            raise ValidationError("is before `since`", "until")
 
 
 class ReplayedEvents(Schema):

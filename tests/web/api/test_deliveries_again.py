@@ -118,7 +118,8 @@ def test_one_is_sent_again_and_what_was_missed_too(manager: Caller, receiver: Re
     assert data(manager.call("POST", f"{path}/replay", every)) == {**NONE, "resent": 1}
     wait_until(lambda: receiver.ids("a") == ["order:default:1:1"] * 3, 20)
     assert manager.call("POST", f"{path}/deliveries/none/resend").status_code == 404
-    for wrong in ({}, {"since": "yesterday"}, {"since": "2026-01-01", "missing": "no"}):
+    turned = {"since": "2026-01-02", "until": "2026-01-01"}
+    for wrong in ({}, {"since": "yesterday"}, {"since": "2026-01-01", "missing": "no"}, turned):
         assert manager.call("POST", f"{path}/replay", wrong).status_code == 422
     assert manager.call("POST", "/sub_none/replay", {"since": "2026-01-01"}).status_code == 404
 
