@@ -8,6 +8,8 @@ other routes, as that client expects them.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from flask import jsonify
@@ -15,6 +17,7 @@ from marshmallow import EXCLUDE, Schema, fields, validate
 
 from pos_api.database import recently_read
 from pos_api.database.client import Document
+from pos_api.errors import Invalid
 from pos_api.outbox import queries, subscriptions
 from pos_api.outbox import subscription_rules as rules
 from pos_api.outbox.model import Subscription
@@ -28,6 +31,8 @@ from pos_api.web.services import services
 _API_VERSION = "2023-09-05"
 """What the provider's own documentation shows."""
 _STATUSES = ("enabled", "disabled")
+_NAMES = {"url": "url", "enabled_events": "events", "description": "description"}
+"""Settings that are the same here, by this client's names."""
 
 blp = Blueprint(
     "webhook_endpoints",
@@ -120,7 +125,9 @@ class EndpointList(Schema):
 def create_endpoint(given: Document, query: Document) -> Any:
     """Subscribe to events; the application of a store to those of its own store. The answer has the secret too, which
     deliveries are signed with."""
-    made = subscriptions.create(services().db, services().config, _settings(given), application=current_application())
+    settings, application = _settings(given), current_application()
+    with _their_names():
+        made = subscriptions.create(services().db, services().config, settings, application=application)
     recently_read.wait_until_known()
     return jsonify({**_shown(made.subscription, query), "secret": made.secret})
 
@@ -157,7 +164,8 @@ def change_endpoint(given: Document, query: Document, subscription: str) -> Any:
     """Change settings of a subscription. Enabled again, it goes on where it stopped."""
     _reached(subscription)
     settings = _settings(given)
-    changed = subscriptions.change(services().db, services().config, subscription, settings)
+    with _their_names():
+        changed = subscriptions.change(services().db, services().config, subscription, settings)
     if "events" in settings:
         recently_read.wait_until_known()
     return jsonify(_shown(changed, query))
@@ -182,13 +190,23 @@ def _reached(identifier: str) -> Subscription:
 
 def _settings(given: Document) -> Document:
     """The same under our names."""
-    names = {"url": "url", "enabled_events": "events", "description": "description"}
-    settings: Document = {ours: given[theirs] for theirs, ours in names.items() if theirs in given}
+    settings: Document = {ours: given[theirs] for theirs, ours in _NAMES.items() if theirs in given}
     if "status" in given:
         settings["active"] = given["status"] == "enabled"
     if "metadata" in given:
         settings["metadata"] = {name: _text(value) for name, value in given["metadata"].items()}
     return settings
+
+
+@contextmanager
+def _their_names() -> Iterator[None]:
+    """What is refused inside is named as this client names it."""
+    theirs = {ours: theirs for theirs, ours in _NAMES.items()}
+    try:
+        yield
+    except Invalid as error:
+        details = {theirs.get(name, name): problems for name, problems in error.details.items()}
+        raise Invalid(error.message, details=details) from None
 
 
 def _text(value: Any) -> str:
