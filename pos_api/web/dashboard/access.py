@@ -129,7 +129,8 @@ def _to_sign_in() -> Response:
     if request.method not in _SAFE:
         return _keeping_the_form()
     if g.session_has_ended:
-        flash(_("You were signed out: for 8 hours nothing was done, or your password or role was changed."), "note")
+        why = _("You were signed out: after 8 hours without use, after 7 days, or as your sign-in was ended elsewhere.")
+        flash(why, "note")
     back = request.full_path.rstrip("?")
     return cast(Response, redirect(url_for("dashboard.sign_in.form", next=back if back != "/" else None), 303))
 
