@@ -85,14 +85,14 @@ def _refuse_oneself(name: str) -> None:
         raise Conflict(_("That is you. Another admin can do this; your password is changed in your account."))
 
 
-def _users_page(problem: str = "", name: str = "", role: str = "manager") -> str:
+def _users_page(problem: str = "", name: str = "", role: str = "viewer") -> str:
     return render(
         "settings/users.html",
         users=staff.everyone(services().db),
         roles=[(each, role_name(each)) for each in ROLES],
         problem=problem,
         name=name[:200],
-        role=role if role in ROLES else "manager",
+        role=role if role in ROLES else "viewer",
     )
 
 
