@@ -16,6 +16,7 @@ MAX_ATTEMPTS = 8
 _FIRST_PAUSE = 2.0
 _LONGEST_PAUSE = 600.0
 """Seconds; each pause is twice the one before."""
+_LATEST = timedelta(seconds=2 * _LONGEST_PAUSE)
 _random = random.SystemRandom()
 
 
@@ -41,3 +42,9 @@ def fail(db: Db, lease: str, entry: InboxEntry, reason: str) -> None:
         if wants(db, "delivery"):
             marks = marking(moment, key=entry.key)
     db.inbox.update_one({"_id": entry.key, "lease": lease}, {"$set": changes, "$unset": removed, **marks})
+
+
+def bring_forward(db: Db) -> None:
+    """Make due now what is due later than after any pause: it was written while a clock was ahead."""
+    moment = now()
+    db.inbox.update_many({"due_at": {"$gt": moment + _LATEST}}, {"$set": {"due_at": moment}})

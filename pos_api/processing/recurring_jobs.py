@@ -1,6 +1,7 @@
 """What is done again and again beside the deliveries, and how often: figures kept fresh, shops that are due compared
-(`comparison_threads`), payments looked up (`lookup_threads`), erasures of people carried out once more, days closed in
-the books, old data and the deliveries of deleted subscriptions deleted.
+(`comparison_threads`), payments looked up (`lookup_threads`), erasures of people carried out once more, what was
+stored while a clock was ahead brought forward, days closed in the books, old data and the deliveries of deleted
+subscriptions deleted.
 
 Figures and books are exact whenever they are looked at; bringing them up to date meanwhile makes the next look short,
 also during and after an import. One process does that while little has changed, several where that is not enough.
@@ -19,6 +20,7 @@ from pos_api.config import Config
 from pos_api.customers.erasures import Erasures
 from pos_api.database.client import Db, Document
 from pos_api.figures import background as figures
+from pos_api.inbox import retry_schedule
 from pos_api.logs import get_logger
 from pos_api.orders import upkeep as order_upkeep
 from pos_api.outbox import removal
@@ -79,6 +81,7 @@ class Schedule:
         keeps no other from being done: the next round may do better."""
         jobs: list[Callable[[], object]] = [
             lambda: erase.run_due(self._db, self._erasures),
+            lambda: retry_schedule.bring_forward(self._db),
             lambda: publish_left(self._db),
             lambda: removal.delete_left(self._db, self._stopping.is_set),
             lambda: close_by_itself.close_due(self._db, self._stores, self._config, now()),

@@ -25,6 +25,7 @@ from pos_api.orders import apply as orders
 from pos_api.orders.model import OrderUpdate, Result
 from pos_api.processing import batches, due
 from pos_api.processing.faults import Outage
+from pos_api.processing.recurring_jobs import Schedule
 from tests.factories import assert_books_balance, event, line, order, stock_of, stock_up
 from tests.service import environment
 from tests.steps import Crash, Process, processes
@@ -63,6 +64,14 @@ def take(process: Process) -> int:
     with suppress(Crash):
         return due.take_due(process.db, process.stores, process.lease)
     return -1
+
+
+def test_what_was_stored_while_a_clock_was_hours_ahead_is_not_left_for_hours(db: Db, config: Config) -> None:
+    storing.store(db, [event(1), event(2)], "one")
+    db.inbox.update_one({"_id": event(1).key}, {"$set": {"due_at": now() + timedelta(hours=2)}})
+    Schedule(db, config).run_round(every_job=False)
+    assert [each["_id"] for each in db.inbox.find({"due_at": {"$lte": now()}})] == [event(1).key]
+    assert db.inbox.count_documents({"due_at": {"$gt": now()}}) == 1, "a lease lasts as long as it does"
 
 
 # --- renewal ----------------------------------------------------------------------------------------------------
