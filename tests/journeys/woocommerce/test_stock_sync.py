@@ -56,7 +56,7 @@ def assert_one_stock(world: World, orders: dict[str, list[int]] | None = None) -
     for store, shop in world.shops.items():
         assert_sent_once(world, store, shop)
         assert shop.shown_wrongly() == [], store
-    assert world.pos.done("verify").startswith("Stock is right.")
+    assert world.pos.done("verify").startswith("Stock is right")
     for store in STORES:
         compared = world.pos.cli("reconcile", store, "--since", "1d")
         assert "In sync." in compared.stdout, compared
