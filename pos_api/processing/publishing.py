@@ -104,7 +104,8 @@ def publish_parked(db: Db, keys: Iterable[str]) -> None:
 
 def publish_left(db: Db) -> int:
     """Publish what is marked for so long that whoever marked it must have been interrupted; returns how many
-    documents were. What can't be published is logged, and keeps nothing else from being published."""
+    documents were. What can't be published is logged, and keeps nothing else from being published, as long as there are
+    fewer such documents of a collection than are looked at in one go."""
     left = sum(_publish_left_of(db, collection) for collection in SOURCES)
     if left:
         log.info("events were published that were left behind", documents=left)
