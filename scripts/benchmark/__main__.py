@@ -95,7 +95,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, metavar="FOLDER", help="keep what reads fills here, and use it again")
     parser.add_argument("--rest-orders", type=int, default=10_000, help="orders to import over REST")
     parser.add_argument("--database-orders", type=int, default=100_000, help="orders to import from a database")
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.against and not args.against.is_file():
+        parser.error(f"there is no run kept in {args.against}")
+    return args
 
 
 if __name__ == "__main__":
