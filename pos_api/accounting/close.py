@@ -72,7 +72,6 @@ def close_day(db: Db, stores: Stores, store: Store, date: str, mode: Mode) -> li
         _note_entered(db, store.id, found, date, {each.currency for each in closed if not each.was_closed})
         writer.delete_left_lines()
         make_durable(db)
-        ensure_one_term(db)
         return [each for each in closed if each.is_closed]
 
 

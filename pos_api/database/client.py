@@ -17,7 +17,7 @@ from pymongo.server_api import ServerApi, ServerApiVersion
 from pos_api.config import Config, ConfigError
 from pos_api.database import embedded, layout
 from pos_api.database.collections import Collection, ensure_indexes
-from pos_api.database.primary_term import Term, ensure_same_term, select_within_term
+from pos_api.database.primary_term import Term, ensure_one_term, ensure_same_term, select_within_term
 
 Document: TypeAlias = dict[str, Any]
 Db: TypeAlias = Database[Document]
@@ -81,12 +81,13 @@ def open_database(uri: str, collections: Sequence[Collection] = ()) -> Db:
 
 def make_durable(db: Db, term: Term | None = None) -> None:
     """Wait until all that was written so far survives a crash, as what a person was answered is done must: unlike
-    what an inbox entry has caused, nobody does it again. Raises PyMongoError when that can't be known; where it began
-    in a term (`term_of`), also when that is over.
+    what an inbox entry has caused, nobody does it again. Raises PyMongoError when that can't be known, and where
+    the term in which it began is over: that of `one_primary`, or `term` (`term_of`).
 
     A write that changes nothing waits for all before it: https://www.mongodb.com/docs/manual/reference/write-concern/
     """
     db.users.with_options(write_concern=DURABLE).delete_one({"_id": {"$in": []}})
+    ensure_one_term(db)
     ensure_same_term(db, term)
 
 

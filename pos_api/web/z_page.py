@@ -29,21 +29,28 @@ def _in_english(text: str, **values: Any) -> str:
     return text % values if values else text
 
 
-@dataclass(frozen=True, slots=True)
-class Writing:
-    """How the page is written: the language of its texts, `text` and `plural` as gettext's functions, and amounts."""
+def _number_in_english(one: str, many: str, number: int) -> str:
+    return (one if number == 1 else many) % {"num": number}
 
-    language: str = "en"
-    text: Callable[..., str] = _in_english
-    plural: Callable[[str, str, int], str] = lambda one, many, number: (one if number == 1 else many) % {"num": number}
-    amount: Callable[[Any], str] = str
+
+@dataclass(frozen=True, slots=True)
+class Localization:
+    """The language of the page, gettext's functions for its texts, and how amounts are written."""
+
+    language: str
+    gettext: Callable[..., str]
+    ngettext: Callable[[str, str, int], str]
+    format_amount: Callable[[Any], str]
+
+
+ENGLISH = Localization("en", _in_english, _number_in_english, str)
 
 
 def z_page(
-    store: Store, day: str, reports: Sequence[Document], company: Iterable[str], writing: Writing | None = None
+    store: Store, day: str, reports: Sequence[Document], company: Iterable[str], localization: Localization = ENGLISH
 ) -> str:
-    """The page, in HTML: the Z-reports of a store's day, one for each currency; in English where nothing else is said.
-    `company` is what is known of its name and number; times are those of the store."""
+    """The page, in HTML: the Z-reports of a store's day, one for each currency. `company` is what is
+    known of its name and number; times are those of the store."""
     shown = [
         {
             **report,
@@ -55,17 +62,16 @@ def z_page(
     ]
     for each in shown:
         each["left"] = {name: amount - each["refunds_sums"][name] for name, amount in each["sales_sums"].items()}
-    writing = writing or Writing()
     context = {
         "store": store,
         "day": day,
         "reports": shown,
         "company": ", ".join(filter(None, company)),
         "style": _STYLE,
-        "language": writing.language,
-        "_": writing.text,
-        "ngettext": writing.plural,
-        "amount": writing.amount,
+        "language": localization.language,
+        "_": localization.gettext,
+        "ngettext": localization.ngettext,
+        "amount": localization.format_amount,
     }
     return _PAGES.get_template("dashboard/books/z_report.html").render(context)
 

@@ -14,7 +14,7 @@ from cryptography.fernet import InvalidToken
 from pos_api.common.time import now
 from pos_api.config import Config, ConfigError
 from pos_api.database.client import Db, make_durable
-from pos_api.database.primary_term import ensure_one_term, one_primary
+from pos_api.database.primary_term import one_primary
 from pos_api.logs import get_logger
 from pos_api.outbox import redelivery
 from pos_api.outbox.delivering import leases, loading
@@ -82,7 +82,6 @@ class Reader:
             looked = self._look(wanted)
             if looked.found:
                 make_durable(self._db)
-                ensure_one_term(self._db)
             return looked
 
     def _look(self, wanted: Wanted) -> Looked:

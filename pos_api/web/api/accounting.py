@@ -206,10 +206,10 @@ def z_report_file(store: Store, day: str) -> Response:
     return Response(csv_cells.write(presentation.Z_COLUMNS, rows), mimetype="text/csv", headers=headers)
 
 
-def z_report_page(store: Store, day: str, writing: z_page.Writing | None = None) -> Response:
-    """The Z-reports of a store's day as a page to print; in English where nothing else is said."""
+def z_report_page(store: Store, day: str, localization: z_page.Localization = z_page.ENGLISH) -> Response:
+    """The Z-reports of a store's day as a page to print."""
     reports, config = z_reports(services().db, services().stores, store, day), services().config
-    page = z_page.z_page(store, day, reports, (config.accounting_company, config.accounting_orgnr), writing)
+    page = z_page.z_page(store, day, reports, (config.accounting_company, config.accounting_orgnr), localization)
     return Response(page, mimetype="text/html", headers={"Content-Security-Policy": z_page.POLICY})
 
 

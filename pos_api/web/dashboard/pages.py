@@ -148,7 +148,7 @@ def _headers(response: Response) -> Response:
 
 
 def _out_of_date(_error: CSRFError) -> Response:
-    unsent = unsent_forms.of_request() if g.get("principal") and unsent_forms.is_of_this_site() else None
+    unsent = unsent_forms.of_request() if g.get("principal") and unsent_forms.is_same_origin() else None
     if unsent is not None:
         return _headers(make_response(render("unsent_form.html", unsent=unsent), 400))
     return problem(400, _("This page was open too long, or another one signed out. Go back, reload it and try again."))

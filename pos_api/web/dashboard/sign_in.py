@@ -46,7 +46,7 @@ def sign_in() -> Any:
 @open_page
 def sign_in_again() -> Any:
     """Sign in, and see the form that was sent when the session had ended, to send it now or not."""
-    unsent = unsent_forms.from_text(request.form.get("unsent", ""))
+    unsent = unsent_forms.from_json(request.form.get("unsent", ""))
     if unsent is None or own_path(unsent.path) is None:
         return redirect(url_for("dashboard.sign_in.form"), 303)
     return _sign_in(None, unsent) or render("unsent_form.html", unsent=unsent)

@@ -26,7 +26,7 @@ class UnsentForm:
     path: str
     fields: tuple[tuple[str, str], ...]
 
-    def as_text(self) -> str:
+    def as_json(self) -> str:
         """As a hidden field has it."""
         return json.dumps([self.path, *self.fields], ensure_ascii=False)
 
@@ -37,10 +37,10 @@ def of_request() -> UnsentForm | None:
     if not fields or request.files or any(text and any(word in name for word in _SECRET) for name, text in fields):
         return None
     form = UnsentForm(request.full_path.rstrip("?"), fields)
-    return form if len(form.as_text().encode(errors="replace")) <= MOST_BYTES else None
+    return form if len(form.as_json().encode(errors="replace")) <= MOST_BYTES else None
 
 
-def is_of_this_site() -> bool:
+def is_same_origin() -> bool:
     """Whether the browser says that a page of this service has sent the current request."""
     site = request.headers.get("Sec-Fetch-Site")  # sent over https, and on the same machine
     if site is not None:
@@ -48,8 +48,8 @@ def is_of_this_site() -> bool:
     return urlsplit(request.headers.get("Origin", "")).netloc == request.host
 
 
-def from_text(text: str) -> UnsentForm | None:
-    """What `as_text` gave; None for anything else."""
+def from_json(text: str) -> UnsentForm | None:
+    """What `as_json` gave; None for anything else."""
     try:
         path, *fields = json.loads(text)
         return UnsentForm(str(path), tuple((str(name), str(value)) for name, value in fields))

@@ -115,8 +115,8 @@ class RequestProtocol(HttpToolsProtocol):
             self.cycle.message_event.set()
         elif self.arrives():
             self.refuse(CUT_OFF)
-        streams = self._answering() and self._being_answered.scope["state"].get("streams")
-        if streams or self._arrival is not None or self._refused_at is not None or not self._answering():
+        is_stream = self._answering() and self._being_answered.scope["state"].get("is_stream")
+        if is_stream or self._arrival is not None or self._refused_at is not None or not self._answering():
             return False  # asyncio then closes the connection, once what was answered is sent
         self.cycle.keep_alive = False
         return True

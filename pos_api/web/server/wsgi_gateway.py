@@ -69,7 +69,7 @@ class Gateway:
                 answer = await self._threads.call(self._call, environment)
             if answer.stream:
                 await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
-                scope["state"]["streams"] = True  # for `http_protocol`
+                scope["state"]["is_stream"] = True  # for `http_protocol`
                 await open_streams.send(answer.stream, receive, send, scope["state"]["drop"])
             else:
                 await self._send(answer, receive, send)

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from pos_api.catalogue.model import ProductDocument
 from pos_api.database.client import Db, Document, make_durable
-from pos_api.database.primary_term import at_one_primary, ensure_one_term
+from pos_api.database.primary_term import at_one_primary
 from pos_api.senders.woocommerce.stock_push.items import PRODUCT_FIELDS
 from pos_api.senders.woocommerce.stock_push.model import MOST_ITEMS
 from pos_api.stock import ledger
@@ -90,7 +90,6 @@ def read_batch(db: Db, store: str, progress: Progress) -> list[Movement]:
     batch = _read_alone(db, store, progress) or _read_round(db, store, progress)
     if batch:
         make_durable(db)
-        ensure_one_term(db)
     return batch
 
 

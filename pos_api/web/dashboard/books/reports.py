@@ -48,8 +48,8 @@ def report() -> Any:
     except Invalid as error:
         found = lists.shown(ClosedDaysQuery, _page_of_days)
         return show("z_reports.html", found=found, errors=lists.messages_of(error)), error.status
-    writing = z_page.Writing(languages.language(), _, languages.ngettext, languages.money)
-    return api.z_report_page(api.store_named(wanted["store"]), wanted["day"].isoformat(), writing)
+    localization = z_page.Localization(languages.language(), _, languages.ngettext, languages.money)
+    return api.z_report_page(api.store_named(wanted["store"]), wanted["day"].isoformat(), localization)
 
 
 @blp.get("/z-reports/<store>/<day>.csv")
